@@ -1,0 +1,65 @@
+"""The command: one file per subcommand, imported only when that subcommand runs."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from fastdigits import __version__
+from fastdigits.errors import UserError
+
+COMMANDS = {
+    "train": "Train a network on handwritten digits and write its weights.",
+    "eval": "Measure trained weights on a test set.",
+    "models": "List the networks that can be trained.",
+    "describe": "Show the layers of a network or of a weights file.",
+    "data": "List, verify or download the data sets.",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands live in modules of the same name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"fastdigits.cli.{name}_command").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them, so that --help answers at once."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: fastdigits train --model lenet --epochs 3",
+)
+@click.version_option(__version__, message="fastdigits %(version)s")
+def cli() -> None:
+    """Learn and recognise handwritten digits with neural networks written from scratch."""
+
+
+def main() -> None:
+    """Run the command; every failure that a user can mend is one sentence on stderr."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:  # usage: exit code 2
+        error.show()
+        sys.exit(error.exit_code)
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe went away: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,153 @@
+"""Read the IDX files of MNIST: a big-endian header, then one unsigned byte per value; plain or packed with gzip."""
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import numpy as np
+
+from fastdigits.errors import UserError
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTE = 0x08
+CLASSES = 10
+LIMIT = 1 << 30  # bytes of values that a file may unpack to
+PIECE = 1 << 20
+
+StrPath = str | os.PathLike[str]
+
+
+def read_images(path: StrPath) -> np.ndarray:
+    """Read the images of an IDX file.
+
+    Parameters
+    ----------
+    path : path of the file; gzip is told by the content, not by the name.
+
+    Returns
+    -------
+    uint8 array (N, H, W), writable.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or is anything but N >= 1 whole images.
+    """
+    return _read(path, dimensions=3)
+
+
+def read_labels(path: StrPath) -> np.ndarray:
+    """Read the labels of an IDX file.
+
+    Parameters
+    ----------
+    path : path of the file; gzip is told by the content, not by the name.
+
+    Returns
+    -------
+    uint8 array (N,), writable, values 0..9.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, is anything but N >= 1 labels, or has a label above 9.
+    """
+    labels = _read(path, dimensions=1)
+    if labels.max() >= CLASSES:
+        first = int(np.argmax(labels >= CLASSES))
+        raise UserError(f"{path} has the label {labels[first]} at position {first}: labels must be 0 to 9.")
+    return labels
+
+
+def read_image_sizes(path: StrPath) -> tuple[int, int, int]:
+    """Read only the header of an IDX file of images.
+
+    Parameters
+    ----------
+    path : path of the file; gzip is told by the content, not by the name.
+
+    Returns
+    -------
+    (N, H, W), as the header says.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read or does not begin as images do.
+    """
+    with _opened(path) as file:
+        return _header(file, path, dimensions=3)
+
+
+def _read(path: StrPath, dimensions: int) -> np.ndarray:
+    with _opened(path) as file:
+        sizes = _header(file, path, dimensions)
+        count = math.prod(sizes)
+        values = _at_most(file, count + 1)  # the byte too many, should there be one, is what tells
+    says = f"the {count} bytes ({_times(sizes)}) that its header says"
+    if len(values) < count:
+        raise UserError(f"{path} is cut short: it holds {len(values)} of {says}; copy or download it again.")
+    if len(values) > count:
+        raise UserError(f"{path} holds more than {says}; copy or download it again.")
+    return np.frombuffer(values, np.uint8).reshape(sizes)
+
+
+@contextmanager
+def _opened(path: StrPath) -> Iterator[BinaryIO]:
+    """Open the unpacked content of a file; what goes wrong while reading becomes one sentence."""
+    try:
+        with _opener(path)(path, "rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path} is damaged gzip ({error}); copy or download it again.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def _opener(path: StrPath) -> Callable[..., BinaryIO]:
+    with open(path, "rb") as file:
+        return gzip.open if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC else open
+
+
+def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
+    """Read and check everything before the values: the sizes are all at least 1 and their product is bounded."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise UserError(
+            f"{path} is not an IDX file (it begins with {magic.hex(' ') or 'nothing'}); give one in MNIST's format."
+        )
+    if magic[2] != UNSIGNED_BYTE:
+        raise UserError(f"{path} holds values of type 0x{magic[2]:02x}; write it with unsigned bytes (0x08).")
+    if magic[3] != dimensions:
+        raise UserError(
+            f"{path} has the number of dimensions {magic[3]} where {dimensions} belongs; "
+            "check that images (3) and labels (1) are not swapped."
+        )
+    packed = file.read(4 * dimensions)
+    if len(packed) < 4 * dimensions:
+        raise UserError(f"{path} is cut short in its header; copy or download it again.")
+    sizes = struct.unpack(f">{dimensions}I", packed)
+    if 0 in sizes:
+        raise UserError(f"{path} is empty ({_times(sizes)} values); give a file with at least one.")
+    if math.prod(sizes) > LIMIT:
+        raise UserError(
+            f"{path} claims {_times(sizes)} bytes, above the limit of 1 GiB; give a smaller or an undamaged file."
+        )
+    return sizes
+
+
+def _at_most(file: BinaryIO, count: int) -> bytearray:
+    """Read up to `count` bytes piece by piece: memory follows what is really there, whatever a header claims."""
+    content = bytearray()
+    while piece := file.read(min(PIECE, count - len(content))):
+        content += piece
+    return content
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
