@@ -1,0 +1,85 @@
+"""The op interface: every operation by name, for one device.
+
+`load("cpu")` gives an object whose attributes are the functions that the families list in OPS:
+the same names, parameters and results on every device. This is the one place that reads the
+device's name.
+"""
+
+import importlib
+from collections.abc import Callable
+
+from fastdigits.errors import UserError
+from fastdigits.ops import environment
+
+DEVICES = ("cpu", "cuda", "reference")
+FAMILIES = ("activation", "array", "batch", "conv2d", "dense", "loss", "optimizer", "pool2d", "random")
+
+
+class Ops:
+    """All operations of one device; `lanes` is how many images lie side by side in its arrays."""
+
+    def __init__(self, device: str, lanes: int, functions: dict[str, Callable]):
+        self.__dict__.update(functions, device=device, lanes=lanes)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Ops are fixed once loaded: {name} cannot be set.")
+
+    def __repr__(self) -> str:
+        return f"<Ops of {self.device}, {self.lanes} lanes>"
+
+
+def load(device: str, threads: int | None = None) -> Ops:
+    """The operations of a device.
+
+    Parameters
+    ----------
+    device : str
+        "cpu", "cuda" or "reference" (plain NumPy, the definition of every operation).
+    threads : int, optional
+        Processor cores that the CPU kernels use; all of them unless given.
+
+    Raises
+    ------
+    UserError
+        If the device is unknown or cannot be used on this machine.
+    """
+    if device not in DEVICES:
+        raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
+    reason = why_unusable(device)
+    if reason:
+        raise UserError(f"The device '{device}' cannot be used: {reason}")
+    if device == "cpu":
+        environment.prepare_numba(threads)
+    functions = {name: _find(family, device, name) for family in FAMILIES for name in _names(family)}
+    return Ops(device, _lanes(device), functions)
+
+
+def why_unusable(device: str) -> str | None:
+    """One sentence why this machine cannot compute on the device, or None if it can."""
+    if device == "cuda":
+        return "this version has no CUDA kernels yet; use --device cpu."
+    return None
+
+
+def choose_device() -> tuple[str, str]:
+    """What "auto" means here: (device, the reason in one sentence)."""
+    return "cpu", f"cpu, because cuda cannot be used: {why_unusable('cuda')}"
+
+
+def _lanes(device: str) -> int:
+    if device == "reference":
+        return 1  # ordinary (N, C, H, W), with a last axis of one
+    from fastdigits.ops.lanes.machine import LANES
+
+    return LANES
+
+
+def _names(family: str) -> tuple[str, ...]:
+    return importlib.import_module(f"fastdigits.ops.{family}").OPS
+
+
+def _find(family: str, device: str, name: str) -> Callable:
+    module = importlib.import_module(f"fastdigits.ops.{family}.{device}")
+    if not hasattr(module, name):
+        raise NotImplementedError(f"ops/{family}/{device}.py does not define {name}")
+    return getattr(module, name)

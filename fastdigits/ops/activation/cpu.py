@@ -1,0 +1,71 @@
+"""Which core computes which vectors: each a contiguous part of the array."""
+
+from numba import njit, prange
+
+from fastdigits.ops.activation import kernel
+from fastdigits.ops.lanes import bind, cpu
+
+_relu_forward = bind(kernel.relu_forward, cpu)
+_relu_backward = bind(kernel.relu_backward, cpu)
+_leaky_relu_forward = bind(kernel.leaky_relu_forward, cpu)
+_leaky_relu_backward = bind(kernel.leaky_relu_backward, cpu)
+_sigmoid_forward = bind(kernel.sigmoid_forward, cpu)
+_sigmoid_backward = bind(kernel.sigmoid_backward, cpu)
+_tanh_forward = bind(kernel.tanh_forward, cpu)
+_tanh_backward = bind(kernel.tanh_backward, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def relu_forward(x, y):
+    """See reference.relu_forward."""
+    for v in prange(len(y)):
+        _relu_forward(x, y, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def relu_backward(y, dy, dx):
+    """See reference.relu_backward."""
+    for v in prange(len(dx)):
+        _relu_backward(y, dy, dx, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def leaky_relu_forward(x, slope, y):
+    """See reference.leaky_relu_forward."""
+    for v in prange(len(y)):
+        _leaky_relu_forward(x, slope, y, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def leaky_relu_backward(y, dy, slope, dx):
+    """See reference.leaky_relu_backward."""
+    for v in prange(len(dx)):
+        _leaky_relu_backward(y, dy, slope, dx, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def sigmoid_forward(x, y):
+    """See reference.sigmoid_forward."""
+    for v in prange(len(y)):
+        _sigmoid_forward(x, y, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def sigmoid_backward(y, dy, dx):
+    """See reference.sigmoid_backward."""
+    for v in prange(len(dx)):
+        _sigmoid_backward(y, dy, dx, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def tanh_forward(x, y):
+    """See reference.tanh_forward."""
+    for v in prange(len(y)):
+        _tanh_forward(x, y, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def tanh_backward(y, dy, dx):
+    """See reference.tanh_backward."""
+    for v in prange(len(dx)):
+        _tanh_backward(y, dy, dx, v)

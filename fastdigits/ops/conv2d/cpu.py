@@ -1,0 +1,75 @@
+"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+
+from functools import cache
+
+from numba import njit, prange
+
+from fastdigits.ops.conv2d import kernel
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.lanes.machine import LOAD_INSIDE, tile_shape, weight_tile_shape
+
+_forward_tile = bind(kernel.forward_tile, cpu)
+_backward_input_tile = bind(kernel.backward_input_tile, cpu)
+_backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
+_backward_bias = bind(kernel.backward_bias, cpu)
+
+
+def conv2d_forward(x, weight, bias, stride, top, left, y):
+    """See reference.conv2d_forward. A core owns whole rows of y."""
+    N, M = tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE)
+    _forward(stride, N, M)(x, weight, bias, top, left, y)
+
+
+def conv2d_backward_input(dy, weight, stride, top, left, dx):
+    """See reference.conv2d_backward_input. A core owns whole rows of dx."""
+    N, M = tile_shape(dx.shape[1], -(-dx.shape[3] // stride), LOAD_INSIDE)
+    _backward_input(stride, N, M)(dy, weight, top, left, dx)
+
+
+def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
+    """See reference.conv2d_backward_weight. A core owns a tile of dweight, over all images."""
+    N, R, M = weight_tile_shape(dweight.shape[0], dweight.shape[2], dweight.shape[3])
+    _backward_weight(stride, N, R, M)(x, dy, top, left, dweight, dbias)
+
+
+@cache
+def _forward(stride, N, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_forward(x, weight, bias, top, left, y):
+        B, O, I, J, L = y.shape
+        for row in prange(B * I):
+            for o0 in range(0, O, N):
+                for j0 in range(0, J, M):
+                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M)
+
+    return conv2d_forward
+
+
+@cache
+def _backward_input(stride, N, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_backward_input(dy, weight, top, left, dx):
+        B, C, H, W, L = dx.shape
+        for row in prange(B * H):
+            for c0 in range(0, C, N):
+                for w in range(min(stride, W)):
+                    for w0 in range(w, W, M * stride):
+                        _backward_input_tile(dy, weight, stride, top, left, dx, row // H, c0, row % H, w0, N, M)
+
+    return conv2d_backward_input
+
+
+@cache
+def _backward_weight(stride, N, R, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_backward_weight(x, dy, top, left, dweight, dbias):
+        O, C, P, Q = dweight.shape
+        tiles_o, tiles_p = (O + N - 1) // N, (P + R - 1) // R
+        for t in prange(tiles_o * C * tiles_p):
+            o0, c, p0 = t // tiles_p // C * N, t // tiles_p % C, t % tiles_p * R
+            for q0 in range(0, Q, M):
+                _backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M)
+        for o in prange(O):
+            _backward_bias(dy, dbias, o)
+
+    return conv2d_backward_weight

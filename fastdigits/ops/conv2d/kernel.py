@@ -1,0 +1,114 @@
+"""The convolution of one tile, written once for every device.
+
+A tile is N channels by M columns of one row: its N x M sums stay in registers while the loop
+runs over everything that is summed. Zero padding is read, not stored: `load_inside` gives zeros
+for columns outside, and rows outside are left out of the loop.
+"""
+
+from fastdigits.ops.lanes import broadcast, fma, load, load_inside, put, splat, store, sum_lanes, tile
+
+
+def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M):
+    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i."""
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = y.shape
+    O, C, P, Q = weight.shape
+    h0, w0 = i * stride - top, j0 * stride - left
+    acc = tile(N, M)
+    for n in range(N):
+        for m in range(M):
+            acc[n, m] = broadcast(bias, (min(o0 + n, O - 1),))
+    for c in range(C):
+        for p in range(max(0, -h0), min(P, H - h0)):
+            for q in range(Q):
+                xs = tile(M)
+                for m in range(M):
+                    w = w0 + q + m * stride
+                    xs[m] = load_inside(x, (b, c, h0 + p, w), W)
+                for n in range(N):
+                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+                    for m in range(M):
+                        acc[n, m] = fma(xs[m], v, acc[n, m])
+    for n in range(N):
+        for m in range(M):
+            if o0 + n < O and j0 + m < J:
+                store(y, (b, o0 + n, i, j0 + m), acc[n, m])
+
+
+def backward_input_tile(dy, weight, stride, top, left, dx, b, c0, h, w0, N, M):
+    """conv2d_backward_input for input channels c0 .. c0+N and M columns w0, w0+stride, .. of row h.
+
+    Columns one stride apart meet the same kernel columns, and consecutive columns of dy.
+    """
+    B, O, I, J, L = dy.shape
+    B, C, H, W, L = dx.shape
+    O, C, P, Q = weight.shape
+    p0, q0 = (h + top) % stride, (w0 + left) % stride
+    i0, j0 = (h + top - p0) // stride, (w0 + left - q0) // stride
+    acc = tile(N, M)
+    for n in range(N):
+        for m in range(M):
+            acc[n, m] = splat(0.0)
+    for o in range(O):
+        for k in range(max(0, i0 - I + 1), min(i0, (P - 1 - p0) // stride) + 1):
+            for q in range((Q - q0 + stride - 1) // stride):
+                ds = tile(M)
+                for m in range(M):
+                    ds[m] = load_inside(dy, (b, o, i0 - k, j0 - q + m), J)
+                for n in range(N):
+                    v = broadcast(weight, (o, min(c0 + n, C - 1), p0 + k * stride, q0 + q * stride))
+                    for m in range(M):
+                        acc[n, m] = fma(ds[m], v, acc[n, m])
+    for n in range(N):
+        for m in range(M):
+            if c0 + n < C and w0 + m * stride < W:
+                store(dx, (b, c0 + n, h, w0 + m * stride), acc[n, m])
+
+
+def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):
+    """conv2d_backward_weight for output channels o0 .. o0+N, kernel rows p0 .. p0+R, columns q0 .. q0+M."""
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = dy.shape
+    O, C, P, Q = dweight.shape
+    acc = tile(N, R, M)
+    for n in range(N):
+        for r in range(R):
+            for m in range(M):
+                acc[n, r, m] = splat(0.0)
+    for b in range(B):
+        for i in range(I):
+            h = i * stride + p0 - top
+            rows_inside = 0 <= h <= H - R
+            for j in range(J):
+                w = j * stride + q0 - left
+                xs, ds = tile(R, M), tile(N)
+                for n in range(N):
+                    ds[n] = load(dy, (b, min(o0 + n, O - 1), i, j))
+                if rows_inside and 0 <= w <= W - M:
+                    for r in range(R):
+                        for m in range(M):
+                            xs[r, m] = load(x, (b, c, h + r, w + m))
+                else:
+                    for r in range(R):
+                        for m in range(M):
+                            xs[r, m] = load_inside(x, (b, c, h + r, w + m), W if 0 <= h + r < H else 0)
+                for n in range(N):
+                    for r in range(R):
+                        for m in range(M):
+                            acc[n, r, m] = fma(xs[r, m], ds[n], acc[n, r, m])
+    for n in range(N):
+        for r in range(R):
+            for m in range(M):
+                if o0 + n < O and p0 + r < P and q0 + m < Q:
+                    put(dweight, (o0 + n, c, p0 + r, q0 + m), sum_lanes(acc[n, r, m]))
+
+
+def backward_bias(dy, dbias, o):
+    """dbias[o]."""
+    B, O, I, J, L = dy.shape
+    total = splat(0.0)
+    for b in range(B):
+        for i in range(I):
+            for j in range(J):
+                total = total + load(dy, (b, o, i, j))
+    put(dbias, (o,), sum_lanes(total))

@@ -1,0 +1,73 @@
+"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+
+from functools import cache
+
+from numba import njit, prange
+
+from fastdigits.ops.dense import kernel
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.lanes.machine import LANES, tile_shape
+
+_forward_tile = bind(kernel.forward_tile, cpu)
+_backward_input_tile = bind(kernel.backward_input_tile, cpu)
+_backward_weight_columns = bind(kernel.backward_weight_columns, cpu)
+_backward_bias = bind(kernel.backward_bias, cpu)
+
+SLAB = 64 // LANES  # blocks whose images are transposed at a time: 16 KiB, half of the first-level cache
+
+
+def dense_forward(x, weight, bias, y):
+    """See reference.dense_forward. A core owns whole groups of N outputs."""
+    N, M = tile_shape(y.shape[1], y.shape[0])
+    _forward(N, M)(x, weight, bias, y)
+
+
+def dense_backward_input(dy, weight, dx):
+    """See reference.dense_backward_input. A core owns whole groups of N inputs."""
+    N, M = tile_shape(dx.shape[1], dx.shape[0])
+    _backward_input(N, M)(dy, weight, dx)
+
+
+def dense_backward_weight(x, dy, dweight, dbias):
+    """See reference.dense_backward_weight. A core owns whole columns of dweight."""
+    N, M = tile_shape(dweight.shape[0], -(-dweight.shape[1] // LANES))
+    _backward_weight(N, M)(x, dy, dweight, dbias)
+
+
+@cache
+def _forward(N, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def dense_forward(x, weight, bias, y):
+        B, O, L = y.shape
+        for t in prange((O + N - 1) // N):
+            for b0 in range(0, B, M):
+                _forward_tile(x, weight, bias, y, t * N, b0, N, M)
+
+    return dense_forward
+
+
+@cache
+def _backward_input(N, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def dense_backward_input(dy, weight, dx):
+        B, K, L = dx.shape
+        for t in prange((K + N - 1) // N):
+            for b0 in range(0, B, M):
+                _backward_input_tile(dy, weight, dx, t * N, b0, N, M)
+
+    return dense_backward_input
+
+
+@cache
+def _backward_weight(N, M):
+    @njit(parallel=True, nogil=True, cache=True)
+    def dense_backward_weight(x, dy, dweight, dbias):
+        O, K = dweight.shape
+        groups = (K + M * LANES - 1) // (M * LANES)
+        for t in prange(groups + O):
+            if t < groups:
+                _backward_weight_columns(x, dy, dweight, t * M * LANES, N, M, SLAB, LANES)
+            else:
+                _backward_bias(dy, dbias, t - groups)
+
+    return dense_backward_weight

@@ -1,0 +1,142 @@
+"""What a kernel may do with its lanes, in plain Python: a vector is a NumPy array of L float32.
+
+Kernels import these names, so they run, and can be stepped through, as ordinary Python.
+`bind` gives the same code other meanings: SIMD vectors (cpu.py) or CUDA threads. Vectors also
+take the operators + - * / and the comparisons > >= ==, which give a mask for `select`.
+"""
+
+from types import FunctionType, ModuleType
+
+import numpy as np
+
+
+def tile(*shape):
+    """An array of vectors that live in registers; its one to three sizes are constants."""
+    return np.empty(shape, object)
+
+
+def load(x, at):
+    """The vector x[at, :] as float32; x may hold float32, int32 or uint8."""
+    return x[at].astype(np.float32)
+
+
+def load_inside(x, at, size):
+    """x[at, :] if the last index of `at` is inside 0 .. size, else zeros, and then x is not read."""
+    return x[at].astype(np.float32) if 0 <= at[-1] < size else np.zeros(x.shape[-1], np.float32)
+
+
+def broadcast(x, at):
+    """The single number x[at] in all lanes."""
+    return x[at]
+
+
+def splat(s):
+    """One scalar for all lanes."""
+    return np.float32(s)
+
+
+def load_row(x, at, size, lanes):
+    """The vector x[..., k : k + lanes] from at = (..., k) on, along the last axis; zeros from index `size` on."""
+    *row, k = at
+    v = np.zeros(lanes, np.float32)
+    part = x[tuple(row)][k : max(k, min(k + lanes, size))]
+    v[: len(part)] = part
+    return v
+
+
+def gather(x, rows, first, last, column, lanes):
+    """Lane l holds x[rows[min(first + l, last)], column] as float32.
+
+    This is how images that lie one after the other come to lie side by side.
+    """
+    return x[rows[np.minimum(first + np.arange(lanes), last)], column].astype(np.float32)
+
+
+def lane_numbers(lanes):
+    """0, 1, .. lanes - 1."""
+    return np.arange(lanes, dtype=np.float32)
+
+
+def store(y, at, v):
+    """y[at, :] = v."""
+    y[at] = v
+
+
+def store_row(y, at, size, v):
+    """y[..., k : k + lanes] = v from at = (..., k) on, along the last axis, but nothing from index `size` on."""
+    *row, k = at
+    part = y[tuple(row)][k : max(k, min(k + len(v), size))]
+    part[...] = v[: len(part)]
+
+
+def put(y, at, s):
+    """y[at] = s for one scalar, written once."""
+    y[at] = s
+
+
+def fma(a, b, c):
+    """a * b + c."""
+    return a * b + c
+
+
+def maximum(a, b):
+    """The larger of a and b in each lane."""
+    return np.where(a > b, a, b)
+
+
+def select(mask, a, b):
+    """a in the lanes where the mask is true, else b."""
+    return np.where(mask, a, b)
+
+
+def sqrt(v):
+    """The square root of each lane."""
+    return np.sqrt(v)
+
+
+def nearest(v):
+    """Each lane rounded to the nearest integer, halves to even."""
+    return np.rint(v)
+
+
+def power_of_two(n):
+    """2**n for integral n between -126 and 127."""
+    return np.exp2(n)
+
+
+def exponent(v):
+    """The integral e with v = mantissa(v) * 2**e, for positive normal v."""
+    return np.frexp(v)[1].astype(np.float32)
+
+
+def mantissa(v):
+    """The m in [0.5, 1) with v = m * 2**exponent(v), for positive normal v."""
+    return np.frexp(v)[0]
+
+
+def sum_lanes(v):
+    """The sum over all lanes, a scalar."""
+    return np.sum(v)
+
+
+def transpose(t):
+    """The L vectors of a tile (L) become the columns of the square that they were the rows of."""
+    columns = np.stack(list(t)).T
+    for k in range(len(t)):
+        t[k] = columns[k].copy()
+
+
+NAMES = tuple(name for name, value in globals().items() if isinstance(value, FunctionType))
+
+
+def bind(kernel: FunctionType, lanes: ModuleType):
+    """The same kernel with the lane functions of another module, compiled by that module's `compile_kernel`.
+
+    Functions of the kernel's own file that it calls are bound along with it.
+    """
+    meanings = {name: getattr(lanes, name) for name in NAMES}
+    for name in kernel.__code__.co_names:
+        value = kernel.__globals__.get(name)
+        if isinstance(value, FunctionType) and name not in meanings:
+            meanings[name] = bind(value, lanes)
+    return lanes.compile_kernel(FunctionType(kernel.__code__, {**kernel.__globals__, **meanings}, kernel.__name__))

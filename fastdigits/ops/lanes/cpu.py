@@ -1,0 +1,377 @@
+"""Lanes on the CPU: a vector is one SIMD register of L float32, and a tile stays in registers.
+
+Each function says in LLVM's terms what its namesake in __init__.py says in NumPy's.
+"""
+
+import operator
+from math import prod
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+from fastdigits.ops.lanes.machine import LANES as L
+from fastdigits.ops.lanes.machine import MASKED_LOADS
+
+I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+V, INTEGERS, BITS = (ir.VectorType(t, L) for t in (F32, I32, ir.IntType(1)))
+
+
+class Lanes(types.Type):
+    """L values side by side: float32 (a vector) or truth values (a mask)."""
+
+    def __init__(self, kind, llvm_type):
+        self.llvm_type = llvm_type
+        super().__init__(name=f"{kind}x{L}")
+
+
+class Tile(types.Type):
+    """An array of vectors, its shape a constant."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        super().__init__(name=f"tile{shape}")
+
+
+vector, mask = Lanes("float32", V), Lanes("mask", BITS)
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, type_):
+        super().__init__(manager, type_, type_.llvm_type)
+
+
+@register_model(Tile)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, manager, type_):
+        super().__init__(manager, type_, V.as_pointer())
+
+
+def compile_kernel(kernel):
+    """A bound kernel as a function that other compiled code can call."""
+    return njit(nogil=True, error_model="numpy")(kernel)
+
+
+def _position(at):
+    return types.UniTuple(types.intp, len(at))
+
+
+# Tiles
+
+
+@intrinsic(prefer_literal=True)
+def tile(typing, *shape):
+    shape = shape[0] if isinstance(shape[0], types.BaseTuple) else shape
+    if not all(isinstance(n, types.IntegerLiteral) for n in shape):
+        return None
+    t = Tile(tuple(n.literal_value for n in shape))
+    return t(types.StarArgTuple(shape)), lambda ctx, b, sig, args: cgutils.alloca_once(b, V, size=I64(prod(t.shape)))
+
+
+def _element(b, t, vectors, at):
+    offset = I64(0)
+    for size, i in zip(t.shape, at, strict=True):
+        offset = b.add(b.mul(offset, I64(size)), i)
+    return b.gep(vectors, [offset])
+
+
+@intrinsic
+def _get(typing, t, at):
+    def code(ctx, b, sig, args):
+        return b.load(_element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
+
+    return vector(t, _position(at)), code
+
+
+@intrinsic
+def _set(typing, t, at, v):
+    def code(ctx, b, sig, args):
+        b.store(args[2], _element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
+        return ctx.get_dummy_value()
+
+    return types.void(t, _position(at), vector), code
+
+
+@overload(operator.getitem)
+def _tile_getitem(t, at):
+    if isinstance(t, Tile):
+        return (lambda t, at: _get(t, at)) if isinstance(at, types.BaseTuple) else (lambda t, at: _get(t, (at,)))
+    return None
+
+
+@overload(operator.setitem)
+def _tile_setitem(t, at, v):
+    if isinstance(t, Tile):
+        return (
+            (lambda t, at, v: _set(t, at, v))
+            if isinstance(at, types.BaseTuple)
+            else (lambda t, at, v: _set(t, (at,), v))
+        )
+    return None
+
+
+# Memory
+
+
+def _pointer(ctx, b, array_type, array, at):
+    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, in a C-contiguous x."""
+    array = ctx.make_array(array_type)(ctx, b, array)
+    sizes = cgutils.unpack_tuple(b, array.shape)
+    at = cgutils.unpack_tuple(b, at)
+    offset = at[0]
+    for size, i in zip(sizes[1:], at[1:], strict=False):
+        offset = b.add(b.mul(offset, size), i)
+    if len(at) < array_type.ndim:
+        offset = b.mul(offset, I64(L))
+    return b.gep(array.data, [offset])
+
+
+def _load_vector(b, pointer, element):
+    """L numbers from memory as float32; only the alignment of one element is assumed."""
+    pointer = b.bitcast(pointer, ir.VectorType(pointer.type.pointee, L).as_pointer())
+    v = b.load(pointer)
+    v.align = element.bitwidth // 8
+    if element == types.float32:
+        return v
+    return b.sitofp(v, V) if element.signed else b.uitofp(v, V)
+
+
+def _masked_load(b, pointer, wanted):
+    """The vector at a float32 pointer; lanes that are not wanted are zero and their memory is not touched."""
+    function = ir.FunctionType(V, [V.as_pointer(), I32, BITS, V])
+    masked_load = cgutils.get_or_insert_function(b.module, function, f"llvm.masked.load.v{L}f32.p0")
+    return b.call(masked_load, [pointer, I32(4), wanted, V(None)])
+
+
+@intrinsic
+def load(typing, x, at):
+    def code(ctx, b, sig, args):
+        return _load_vector(b, _pointer(ctx, b, x, *args), x.dtype)
+
+    return vector(x, _position(at)), code
+
+
+@intrinsic
+def load_inside(typing, x, at, size):
+    def code(ctx, b, sig, args):
+        inside = b.icmp_unsigned("<", cgutils.unpack_tuple(b, args[1])[-1], args[2])
+        pointer = b.bitcast(_pointer(ctx, b, x, *args[:2]), V.as_pointer())
+        if not MASKED_LOADS:
+            v = b.load(b.select(inside, pointer, cgutils.alloca_once_value(b, V(None))))
+            v.align = 4
+            return v
+        # LLVM would make branches of that choice of an address; with masks it keeps a straight line.
+        return _masked_load(b, pointer, _splat(b, inside))
+
+    return vector(x, _position(at), types.intp), code
+
+
+@intrinsic
+def store(typing, y, at, v):
+    def code(ctx, b, sig, args):
+        pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), V.as_pointer())
+        b.store(args[2], pointer).align = 4
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), vector), code
+
+
+@intrinsic
+def broadcast(typing, x, at):
+    def code(ctx, b, sig, args):
+        return _splat(b, b.load(_pointer(ctx, b, x, *args)))
+
+    return vector(x, _position(at)), code
+
+
+@intrinsic
+def put(typing, y, at, s):
+    def code(ctx, b, sig, args):
+        b.store(args[2], _pointer(ctx, b, y, *args[:2]))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), y.dtype), code
+
+
+def _row_mask(b, at, size):
+    """Which lanes of a row from index at[-1] on lie before `size`."""
+    left = b.sub(size, cgutils.unpack_tuple(b, at)[-1])
+    return b.icmp_signed("<", ir.VectorType(I64, L)(list(range(L))), _splat(b, left))
+
+
+@intrinsic
+def load_row(typing, x, at, size, lanes):
+    def code(ctx, b, sig, args):
+        pointer = b.bitcast(_pointer(ctx, b, x, *args[:2]), V.as_pointer())
+        return _masked_load(b, pointer, _row_mask(b, args[1], args[2]))
+
+    return vector(x, _position(at), types.intp, types.intp), code
+
+
+@intrinsic
+def store_row(typing, y, at, size, v):
+    def code(ctx, b, sig, args):
+        pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), V.as_pointer())
+        function = ir.FunctionType(ir.VoidType(), [V, V.as_pointer(), I32, BITS])
+        masked_store = cgutils.get_or_insert_function(b.module, function, f"llvm.masked.store.v{L}f32.p0")
+        b.call(masked_store, [args[3], pointer, I32(4), _row_mask(b, args[1], args[2])])
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), types.intp, vector), code
+
+
+@intrinsic
+def gather(typing, x, rows, first, last, column, lanes):
+    def code(ctx, b, sig, args):
+        row_numbers = ctx.make_array(rows)(ctx, b, args[1]).data
+        v = V(ir.Undefined)
+        for lane in range(L):
+            i = b.add(args[2], I64(lane))
+            i = b.select(b.icmp_signed("<", i, args[3]), i, args[3])
+            row = b.sext(b.load(b.gep(row_numbers, [i])), I64)
+            pixel = b.load(_pointer(ctx, b, x, args[0], cgutils.pack_array(b, [row, args[4]])))
+            v = b.insert_element(v, b.uitofp(pixel, F32), I32(lane))
+        return v
+
+    return vector(x, rows, *[types.intp] * 4), code
+
+
+@intrinsic
+def lane_numbers(typing, lanes):
+    return vector(types.intp), lambda ctx, b, sig, args: V([float(lane) for lane in range(L)])
+
+
+# Arithmetic
+
+
+def _splat(b, s):
+    undefined = ir.VectorType(s.type, L)(ir.Undefined)
+    return b.shuffle_vector(b.insert_element(undefined, s, I32(0)), undefined, INTEGERS([0] * L))
+
+
+@intrinsic
+def splat(typing, s):
+    return vector(types.float32), lambda ctx, b, sig, args: _splat(b, args[0])
+
+
+def _call(b, name, *args):
+    """LLVM's intrinsic function `name` on vectors."""
+    function = ir.FunctionType(V, [V] * len(args))
+    return b.call(cgutils.get_or_insert_function(b.module, function, f"llvm.{name}.v{L}f32"), args)
+
+
+@intrinsic
+def fma(typing, x, y, z):
+    # fmuladd is one rounding where the CPU has an FMA unit, and never a slow call where it has none.
+    return vector(vector, vector, vector), lambda ctx, b, sig, args: _call(b, "fmuladd", *args)
+
+
+@intrinsic
+def sqrt(typing, v):
+    return vector(vector), lambda ctx, b, sig, args: _call(b, "sqrt", *args)
+
+
+@intrinsic
+def nearest(typing, v):
+    return vector(vector), lambda ctx, b, sig, args: _call(b, "rint", *args)
+
+
+@intrinsic
+def maximum(typing, x, y):
+    def code(ctx, b, sig, args):
+        return b.select(b.fcmp_ordered(">", *args), *args)
+
+    return vector(vector, vector), code
+
+
+@intrinsic
+def select(typing, chosen, x, y):
+    return vector(mask, vector, vector), lambda ctx, b, sig, args: b.select(*args)
+
+
+@intrinsic
+def sum_lanes(typing, v):
+    def code(ctx, b, sig, args):
+        function = ir.FunctionType(F32, [F32, V])
+        add_all = cgutils.get_or_insert_function(b.module, function, f"llvm.vector.reduce.fadd.v{L}f32")
+        # "reassoc" adds pairs of lanes as a tree, always the same one, and not one lane after the other
+        return b.call(add_all, [F32(-0.0), args[0]], fastmath=("reassoc",))
+
+    return types.float32(vector), code
+
+
+@intrinsic
+def transpose(typing, t):
+    def code(ctx, b, sig, args):
+        pointers = [b.gep(args[0], [I64(k)]) for k in range(L)]
+        rows = [b.load(pointer) for pointer in pointers]
+        half = L // 2
+        while half:  # exchange the off-diagonal quarters of ever smaller squares
+            low = INTEGERS([j if not j & half else L + j - half for j in range(L)])
+            high = INTEGERS([j + half if not j & half else L + j for j in range(L)])
+            for i in (i for i in range(L) if not i & half):
+                upper, lower = rows[i], rows[i + half]
+                rows[i] = b.shuffle_vector(upper, lower, low)
+                rows[i + half] = b.shuffle_vector(upper, lower, high)
+            half //= 2
+        for row, pointer in zip(rows, pointers, strict=True):
+            b.store(row, pointer)
+        return ctx.get_dummy_value()
+
+    return types.void(t), code
+
+
+# The bits of a float32: sign, eight of exponent with bias 127, 23 of mantissa
+
+
+@intrinsic
+def power_of_two(typing, n):
+    def code(ctx, b, sig, args):
+        biased = b.add(b.fptosi(args[0], INTEGERS), INTEGERS([127] * L))
+        return b.bitcast(b.shl(biased, INTEGERS([23] * L)), V)
+
+    return vector(vector), code
+
+
+@intrinsic
+def exponent(typing, v):
+    def code(ctx, b, sig, args):
+        biased = b.lshr(b.bitcast(args[0], INTEGERS), INTEGERS([23] * L))
+        return b.sitofp(b.sub(biased, INTEGERS([126] * L)), V)
+
+    return vector(vector), code
+
+
+@intrinsic
+def mantissa(typing, v):
+    def code(ctx, b, sig, args):
+        fraction = b.and_(b.bitcast(args[0], INTEGERS), INTEGERS([0x007FFFFF] * L))
+        return b.bitcast(b.or_(fraction, INTEGERS([126 << 23] * L)), V)
+
+    return vector(vector), code
+
+
+# Operators
+
+
+def _binary(symbol, operands, result, emit):
+    @intrinsic
+    def apply(typing, x, y):
+        return result(operands, operands), lambda ctx, b, sig, args: emit(b, *args)
+
+    @overload(symbol)
+    def _overload(x, y):
+        if x is operands and y is operands:
+            return lambda x, y: apply(x, y)
+        return None
+
+
+_binary(operator.add, vector, vector, lambda b, x, y: b.fadd(x, y))
+_binary(operator.sub, vector, vector, lambda b, x, y: b.fsub(x, y))
+_binary(operator.mul, vector, vector, lambda b, x, y: b.fmul(x, y))
+_binary(operator.truediv, vector, vector, lambda b, x, y: b.fdiv(x, y))
+_binary(operator.gt, vector, mask, lambda b, x, y: b.fcmp_ordered(">", x, y))
+_binary(operator.ge, vector, mask, lambda b, x, y: b.fcmp_ordered(">=", x, y))
+_binary(operator.eq, vector, mask, lambda b, x, y: b.fcmp_ordered("==", x, y))

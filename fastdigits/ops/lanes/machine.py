@@ -1,0 +1,74 @@
+"""The vector unit of this CPU: how wide, how many registers, and which register tiles suit it."""
+
+import platform
+from functools import cache
+from itertools import product
+from math import ceil
+
+from llvmlite import binding
+from numba import config
+
+
+def cpu_features() -> set[str]:
+    """The names of the CPU's features, or those that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES pretend."""
+    if config.CPU_FEATURES is not None:
+        given = config.CPU_FEATURES.split(",")
+    elif config.CPU_NAME == "generic":
+        given = []
+    else:
+        given = binding.get_host_cpu_features().flatten().split(",")
+    return {name[1:] for name in given if name.startswith("+")}
+
+
+def vector_unit(features: set[str], machine: str) -> tuple[int, int]:
+    """(float32 lanes of a vector register, number of vector registers)."""
+    if "avx512f" in features:
+        return 16, 32
+    if "avx" in features:
+        return 8, 16
+    if machine.lower() in ("aarch64", "arm64"):
+        return 4, 32
+    return 4, 16
+
+
+LANES, REGISTERS = vector_unit(cpu_features(), platform.machine())
+MASKED_LOADS = LANES >= 8  # AVX has an instruction for them
+
+# Costs in half cycles, the time of one multiply-add on two pipes
+LATENCY = 8  # of one multiply-add: a tile with fewer sums waits for itself
+LOAD = 1
+LOAD_INSIDE = 4  # the check of the column and the mask come on top
+NEW_LINE = 4  # a cache line from the second level
+
+
+@cache
+def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, int]:
+    """The tile (N, M) of sums that covers a `rows` x `columns` output in the least time.
+
+    A step of the inner loop loads M vectors and N numbers and does N x M multiply-adds; all
+    sums, the M vectors and one number stand in registers; what hangs over the edge is lost.
+    """
+
+    def time(shape: tuple[int, int]) -> tuple[int, int]:
+        n, m = shape
+        steps = ceil(rows / n) * ceil(columns / m)
+        return steps * max(n * m, n * LOAD + m * column_cost, LATENCY), -n * m
+
+    fitting = (shape for shape in product(range(1, 9), repeat=2) if (shape[0] + 1) * shape[1] < REGISTERS)
+    return min(fitting, key=time)
+
+
+@cache
+def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> tuple[int, int, int]:
+    """The tile (N, R, M) of sums for a weight gradient: N output channels times R x M kernel elements.
+
+    Each position loads N vectors of dy, which come from far, and R x M of x, which mostly are near.
+    """
+
+    def time(shape: tuple[int, int, int]) -> tuple[int, int]:
+        n, r, m = shape
+        steps = ceil(channels / n) * ceil(kernel_rows / r) * ceil(kernel_columns / m)
+        return steps * max(n * r * m, (n + r * m) * LOAD, (n + 1) * NEW_LINE, LATENCY), -n * r * m
+
+    shapes = product(range(1, 9), range(1, min(kernel_rows, 5) + 1), range(1, min(kernel_columns, 5) + 1))
+    return min((s for s in shapes if s[0] * s[1] * s[2] + s[1] * s[2] + s[0] <= REGISTERS), key=time)

@@ -1,0 +1,9 @@
+"""Losses with their gradients in one pass, and the count of right answers.
+
+softmax_cross_entropy: -log softmax(scores)[target]    mean_squared_error: mean over k of (scores[k] - [k = target])^2
+
+Each is the mean over the `count` images of a batch. Empty lanes have the target -1: their loss
+and their gradients are 0.
+"""
+
+OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "count_hits")

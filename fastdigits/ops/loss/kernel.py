@@ -1,0 +1,67 @@
+"""The losses of one block of images, written once for every device."""
+
+from fastdigits.ops.lanes import load, maximum, select, splat, store
+from fastdigits.ops.lanes.elementary import exp, log
+
+
+def softmax_block(scores, probabilities, b):
+    """softmax for block b."""
+    B, K, L = scores.shape
+    top = _highest(scores, b)
+    total = splat(0.0)
+    for k in range(K):
+        power = exp(load(scores, (b, k)) - top)
+        total = total + power
+        store(probabilities, (b, k), power)
+    for k in range(K):
+        store(probabilities, (b, k), load(probabilities, (b, k)) / total)
+
+
+def softmax_cross_entropy_block(scores, targets, count, loss, dscores, b):
+    """softmax_cross_entropy for block b."""
+    B, K, L = scores.shape
+    target, top = load(targets, (b,)), _highest(scores, b)
+    total, own = splat(0.0), splat(0.0)
+    for k in range(K):
+        score = load(scores, (b, k)) - top
+        power = exp(score)
+        total = total + power
+        own = own + select(target == splat(k), score, splat(0.0))
+        store(dscores, (b, k), power)
+    share = select(target >= splat(0.0), splat(1 / count), splat(0.0))
+    store(loss, (b,), share * (log(total) - own))
+    for k in range(K):
+        right = select(target == splat(k), splat(1.0), splat(0.0))
+        store(dscores, (b, k), share * (load(dscores, (b, k)) / total - right))
+
+
+def mean_squared_error_block(scores, targets, count, loss, dscores, b):
+    """mean_squared_error for block b."""
+    B, K, L = scores.shape
+    target = load(targets, (b,))
+    share = select(target >= splat(0.0), splat(1 / (count * K)), splat(0.0))
+    total = splat(0.0)
+    for k in range(K):
+        difference = load(scores, (b, k)) - select(target == splat(k), splat(1.0), splat(0.0))
+        total = total + difference * difference
+        store(dscores, (b, k), splat(2.0) * share * difference)
+    store(loss, (b,), share * total)
+
+
+def count_hits_block(scores, targets, hits, b):
+    """count_hits for block b."""
+    B, K, L = scores.shape
+    best, winner = load(scores, (b, 0)), splat(0.0)
+    for k in range(1, K):
+        score = load(scores, (b, k))
+        winner = select(score > best, splat(k), winner)
+        best = maximum(score, best)
+    store(hits, (b,), select(winner == load(targets, (b,)), splat(1.0), splat(0.0)))
+
+
+def _highest(scores, b):
+    B, K, L = scores.shape
+    top = load(scores, (b, 0))
+    for k in range(1, K):
+        top = maximum(load(scores, (b, k)), top)
+    return top

@@ -1,0 +1,49 @@
+"""Which core steps which parameters: each a contiguous part of the buffer."""
+
+from numba import njit, prange
+
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.optimizer import kernel
+
+_sgd_step = bind(kernel.sgd_step, cpu)
+_momentum_step = bind(kernel.momentum_step, cpu)
+_nesterov_step = bind(kernel.nesterov_step, cpu)
+_adam_step = bind(kernel.adam_step, cpu)
+_adamw_step = bind(kernel.adamw_step, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def sgd_step(parameter, gradient, rate, weight_decay):
+    """See reference.sgd_step."""
+    for v in prange(len(parameter)):
+        _sgd_step(parameter, gradient, rate[0], weight_decay, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
+    """See reference.momentum_step."""
+    for v in prange(len(parameter)):
+        _momentum_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
+    """See reference.nesterov_step."""
+    for v in prange(len(parameter)):
+        _nesterov_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
+    """See reference.adam_step."""
+    bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
+    for v in prange(len(parameter)):
+        _adam_step(parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
+    """See reference.adamw_step."""
+    bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
+    for v in prange(len(parameter)):
+        _adamw_step(parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, v)

@@ -1,0 +1,47 @@
+"""The optimisers' step for one vector of parameters, written once for every device."""
+
+from fastdigits.ops.lanes import fma, load, splat, sqrt, store
+
+
+def sgd_step(parameter, gradient, rate, weight_decay, v):
+    p = load(parameter, (v,))
+    g = fma(splat(weight_decay), p, load(gradient, (v,)))
+    store(parameter, (v,), fma(splat(-rate), g, p))
+
+
+def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay, v):
+    p = load(parameter, (v,))
+    g = fma(splat(weight_decay), p, load(gradient, (v,)))
+    speed = fma(splat(momentum), load(velocity, (v,)), g)
+    store(velocity, (v,), speed)
+    store(parameter, (v,), fma(splat(-rate), speed, p))
+
+
+def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay, v):
+    p = load(parameter, (v,))
+    g = fma(splat(weight_decay), p, load(gradient, (v,)))
+    speed = fma(splat(momentum), load(velocity, (v,)), g)
+    store(velocity, (v,), speed)
+    store(parameter, (v,), fma(splat(-rate), fma(splat(momentum), speed, g), p))
+
+
+def adam_step(parameter, gradient, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, weight_decay, v):
+    """adam_step with bias1 = 1 - beta1**step and bias2 likewise."""
+    p = load(parameter, (v,))
+    g = fma(splat(weight_decay), p, load(gradient, (v,)))
+    _adam(parameter, p, g, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v)
+
+
+def adamw_step(parameter, gradient, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, weight_decay, v):
+    """adamw_step with bias1 = 1 - beta1**step and bias2 likewise."""
+    p = load(parameter, (v,)) * splat(1 - rate * weight_decay)
+    _adam(parameter, p, load(gradient, (v,)), mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v)
+
+
+def _adam(parameter, p, g, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v):
+    first = fma(splat(beta1), load(mean, (v,)), splat(1 - beta1) * g)
+    second = fma(splat(beta2), load(square, (v,)), splat(1 - beta2) * g * g)
+    store(mean, (v,), first)
+    store(square, (v,), second)
+    root = fma(sqrt(second), splat(bias2**-0.5), splat(epsilon))
+    store(parameter, (v,), fma(splat(-rate / bias1), first / root, p))

@@ -1,0 +1,105 @@
+"""The definition of the optimisers."""
+
+import numpy as np
+
+
+def sgd_step(parameter, gradient, rate, weight_decay):
+    """Change parameter by -rate g with g = gradient + weight_decay parameter.
+
+    Parameters
+    ----------
+    parameter : float32 (V, L), changed
+    gradient : float32 (V, L)
+    rate : float32 (1,)
+    weight_decay : float
+
+    References
+    ----------
+    Robbins and Monro (1951), A stochastic approximation method.
+    """
+    parameter -= rate[0] * (gradient + weight_decay * parameter)
+
+
+def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
+    """Change velocity to momentum velocity + g and parameter by -rate velocity, with g as in sgd_step.
+
+    Parameters
+    ----------
+    parameter, velocity : float32 (V, L), changed
+    gradient : float32 (V, L)
+    rate : float32 (1,)
+    momentum, weight_decay : float
+
+    References
+    ----------
+    Polyak (1964), Some methods of speeding up the convergence of iteration methods.
+    """
+    velocity *= momentum
+    velocity += gradient + weight_decay * parameter
+    parameter -= rate[0] * velocity
+
+
+def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
+    """Change velocity to momentum velocity + g and parameter by -rate (g + momentum velocity), with g as in sgd_step.
+
+    Parameters
+    ----------
+    parameter, gradient, velocity, rate, momentum, weight_decay
+        As in momentum_step.
+
+    References
+    ----------
+    Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, equations 3 and 4,
+    with the parameters taken at the point that looks ahead.
+    """
+    g = gradient + weight_decay * parameter
+    velocity *= momentum
+    velocity += g
+    parameter -= rate[0] * (g + momentum * velocity)
+
+
+def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
+    """Change the running means of g and g^2 and move parameter by their bias-corrected quotient.
+
+    mean = beta1 mean + (1 - beta1) g    square = beta2 square + (1 - beta2) g^2    with g as in sgd_step
+    parameter -= rate mean / (1 - beta1^step) / (sqrt(square / (1 - beta2^step)) + epsilon)
+
+    Parameters
+    ----------
+    parameter, mean, square : float32 (V, L), changed
+    gradient : float32 (V, L)
+    rate : float32 (1,)
+    step : int64 (1,)
+        Number of this step, from 1 on.
+    beta1, beta2, epsilon, weight_decay : float
+
+    References
+    ----------
+    Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
+    """
+    _adam(parameter, gradient + weight_decay * parameter, mean, square, rate, step, beta1, beta2, epsilon)
+
+
+def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
+    """Shrink parameter by the factor 1 - rate weight_decay, then step as Adam does without weight decay.
+
+    Parameters
+    ----------
+    parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay
+        As in adam_step.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
+    """
+    parameter *= 1 - rate[0] * weight_decay
+    _adam(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon)
+
+
+def _adam(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon):
+    mean *= beta1
+    mean += (1 - beta1) * gradient
+    square *= beta2
+    square += (1 - beta2) * gradient * gradient
+    root = np.sqrt(square / (1 - beta2 ** step[0])) + epsilon
+    parameter -= rate[0] / (1 - beta1 ** step[0]) * mean / root

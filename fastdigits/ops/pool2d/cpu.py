@@ -1,0 +1,43 @@
+"""Which core pools which row or plane."""
+
+from numba import njit, prange
+
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.pool2d import kernel
+
+_max_forward_row = bind(kernel.max_forward_row, cpu)
+_max_backward_plane = bind(kernel.max_backward_plane, cpu)
+_avg_forward_row = bind(kernel.avg_forward_row, cpu)
+_avg_backward_plane = bind(kernel.avg_backward_plane, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def maxpool2d_forward(x, window, stride, y):
+    """See reference.maxpool2d_forward. A core owns whole rows of y."""
+    B, C, I, J, L = y.shape
+    for t in prange(B * C * I):
+        _max_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def maxpool2d_backward(x, dy, window, stride, dx):
+    """See reference.maxpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
+    B, C, H, W, L = dx.shape
+    for t in prange(B * C):
+        _max_backward_plane(x, dy, window, stride, dx, t // C, t % C)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def avgpool2d_forward(x, window, stride, y):
+    """See reference.avgpool2d_forward. A core owns whole rows of y."""
+    B, C, I, J, L = y.shape
+    for t in prange(B * C * I):
+        _avg_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def avgpool2d_backward(dy, window, stride, dx):
+    """See reference.avgpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
+    B, C, H, W, L = dx.shape
+    for t in prange(B * C):
+        _avg_backward_plane(dy, window, stride, dx, t // C, t % C)

@@ -1,0 +1,68 @@
+"""Pooling of one row of windows or one plane of pixels, written once for every device."""
+
+from fastdigits.ops.lanes import load, maximum, select, splat, store
+
+
+def max_forward_row(x, window, stride, y, b, c, i):
+    """maxpool2d_forward for row i of one channel."""
+    P, Q = window
+    B, C, I, J, L = y.shape
+    for j in range(J):
+        best = load(x, (b, c, i * stride, j * stride))
+        for p in range(P):
+            for q in range(Q):
+                best = maximum(load(x, (b, c, i * stride + p, j * stride + q)), best)
+        store(y, (b, c, i, j), best)
+
+
+def max_backward_plane(x, dy, window, stride, dx, b, c):
+    """maxpool2d_backward for one channel."""
+    P, Q = window
+    B, C, I, J, L = dy.shape
+    _clear_plane(dx, b, c)
+    for i in range(I):
+        for j in range(J):
+            best, winner = load(x, (b, c, i * stride, j * stride)), splat(0.0)
+            for p in range(P):
+                for q in range(Q):
+                    v = load(x, (b, c, i * stride + p, j * stride + q))
+                    winner = select(v > best, splat(p * Q + q), winner)
+                    best = maximum(v, best)
+            d = load(dy, (b, c, i, j))
+            for p in range(P):
+                for q in range(Q):
+                    at = (b, c, i * stride + p, j * stride + q)
+                    store(dx, at, load(dx, at) + select(winner == splat(p * Q + q), d, splat(0.0)))
+
+
+def avg_forward_row(x, window, stride, y, b, c, i):
+    """avgpool2d_forward for row i of one channel."""
+    P, Q = window
+    B, C, I, J, L = y.shape
+    for j in range(J):
+        total = splat(0.0)
+        for p in range(P):
+            for q in range(Q):
+                total = total + load(x, (b, c, i * stride + p, j * stride + q))
+        store(y, (b, c, i, j), total * splat(1 / (P * Q)))
+
+
+def avg_backward_plane(dy, window, stride, dx, b, c):
+    """avgpool2d_backward for one channel."""
+    P, Q = window
+    B, C, I, J, L = dy.shape
+    _clear_plane(dx, b, c)
+    for i in range(I):
+        for j in range(J):
+            d = load(dy, (b, c, i, j)) * splat(1 / (P * Q))
+            for p in range(P):
+                for q in range(Q):
+                    at = (b, c, i * stride + p, j * stride + q)
+                    store(dx, at, load(dx, at) + d)
+
+
+def _clear_plane(dx, b, c):
+    B, C, H, W, L = dx.shape
+    for h in range(H):
+        for w in range(W):
+            store(dx, (b, c, h, w), splat(0.0))

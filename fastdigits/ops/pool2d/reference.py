@@ -1,0 +1,79 @@
+"""The definition of pooling and its gradients."""
+
+import numpy as np
+
+
+def maxpool2d_forward(x, window, stride, y):
+    """Fill y[b, c, i, j, l] = max_{p,q} x[b, c, i*stride + p, j*stride + q, l].
+
+    Parameters
+    ----------
+    x : float32 (B, C, H, W, L)
+    window : (int, int)
+        Rows P and columns Q of a window.
+    stride : int
+        Rows and columns from one window to the next; less than the window lets them overlap.
+    y : float32 (B, C, I, J, L), filled
+    """
+    y[...] = -np.inf
+    for _, pixels in _window_pixels(x, window, stride, y):
+        np.maximum(y, pixels, out=y)
+
+
+def maxpool2d_backward(x, dy, window, stride, dx):
+    """Fill dx with dy at the first maximum of each window (in rows from the top), summed over windows; else zero.
+
+    Parameters
+    ----------
+    x : float32 (B, C, H, W, L)
+    dy : float32 (B, C, I, J, L)
+    window, stride
+        As in maxpool2d_forward.
+    dx : float32 (B, C, H, W, L), filled
+    """
+    best, winner = np.full(dy.shape, -np.inf, dy.dtype), np.zeros(dy.shape, int)
+    for number, pixels in _window_pixels(x, window, stride, dy):
+        winner[pixels > best] = number
+        best = np.maximum(best, pixels)
+    dx[...] = 0
+    for number, gradients in _window_pixels(dx, window, stride, dy):
+        gradients += np.where(winner == number, dy, 0)
+
+
+def avgpool2d_forward(x, window, stride, y):
+    """Fill y[b, c, i, j, l] = 1/(P Q) sum_{p,q} x[b, c, i*stride + p, j*stride + q, l].
+
+    Parameters
+    ----------
+    x, window, stride, y
+        As in maxpool2d_forward.
+    """
+    y[...] = 0
+    for _, pixels in _window_pixels(x, window, stride, y):
+        y += pixels
+    y /= window[0] * window[1]
+
+
+def avgpool2d_backward(dy, window, stride, dx):
+    """Fill dx with dy / (P Q), summed over the windows that a pixel lies in.
+
+    Parameters
+    ----------
+    dy : float32 (B, C, I, J, L)
+    window, stride
+        As in maxpool2d_forward.
+    dx : float32 (B, C, H, W, L), filled
+    """
+    dx[...] = 0
+    for _, gradients in _window_pixels(dx, window, stride, dy):
+        gradients += dy / (window[0] * window[1])
+
+
+def _window_pixels(x, window, stride, y):
+    """For each place (p, q) in a window: its number, and a view of x that holds this pixel of every window."""
+    I, J = y.shape[2:4]
+    for p in range(window[0]):
+        for q in range(window[1]):
+            rows = slice(p, p + (I - 1) * stride + 1, stride)
+            columns = slice(q, q + (J - 1) * stride + 1, stride)
+            yield p * window[1] + q, x[:, :, rows, columns]

@@ -1,0 +1,15 @@
+"""Random numbers that are a function of what they are for: the same on every device, in any order.
+
+random_uniform: element e of a stream at a step under a seed, by Philox    random_permutation: the order of an epoch
+"""
+
+from math import ceil, log2
+
+OPS = ("random_uniform", "random_permutation")
+
+ROUNDS = 6  # of the permutation's Feistel network
+
+
+def half_bits(count: int) -> int:
+    """The bits of half a number in a Feistel network that permutes at least 0 .. count - 1."""
+    return max(1, ceil(log2(max(count, 2)) / 2))

@@ -1,0 +1,36 @@
+"""Which core draws which numbers: each a contiguous part."""
+
+import numpy as np
+from numba import njit, prange
+
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.random import ROUNDS, half_bits, kernel
+
+_philox_word = bind(kernel.philox_word, cpu)
+_uniform = bind(kernel.uniform, cpu)
+_permuted = bind(kernel.permuted, cpu)
+
+
+def random_uniform(seed, stream, step, values):
+    """See reference.random_uniform."""
+    _random_uniform(np.uint64(seed), stream, step, values)
+
+
+def random_permutation(seed, step, order):
+    """See reference.random_permutation."""
+    _random_permutation(np.uint64(seed), step, half_bits(len(order)), order)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _random_uniform(seed, stream, step, values):
+    for e in prange(len(values)):
+        values[e] = _uniform(e, step, stream, seed)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _random_permutation(seed, step, bits, order):
+    keys = np.empty(ROUNDS, np.uint64)
+    for r in range(ROUNDS):
+        keys[r] = _philox_word(r, step, 0xFFFFFFFF, seed)
+    for i in prange(len(order)):
+        order[i] = _permuted(i, len(order), bits, keys)

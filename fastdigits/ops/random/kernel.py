@@ -1,0 +1,44 @@
+"""One random number, written once for every device: whole numbers of 64 bits, no lanes."""
+
+from numpy import uint64
+
+LOW = uint64(0xFFFFFFFF)
+SHIFT_8, SHIFT_13, SHIFT_16, SHIFT_32 = uint64(8), uint64(13), uint64(16), uint64(32)
+MULTIPLY_0, MULTIPLY_2 = uint64(0xD2511F53), uint64(0xCD9E8D57)
+STEP_0, STEP_1 = uint64(0x9E3779B9), uint64(0xBB67AE85)
+MIX_0, MIX_1 = uint64(0x85EBCA6B), uint64(0xC2B2AE35)
+
+
+def philox_word(element, step, stream, seed):
+    """The first word of Philox4x32-10 for the counter (element, step, stream, 0)."""
+    c0, c1, c2, c3 = uint64(element), uint64(step), uint64(stream), uint64(0)
+    k0, k1 = seed & LOW, seed >> SHIFT_32
+    for _ in range(10):
+        p0, p2 = c0 * MULTIPLY_0, c2 * MULTIPLY_2
+        c0, c1, c2, c3 = (p2 >> SHIFT_32) ^ c1 ^ k0, p2 & LOW, (p0 >> SHIFT_32) ^ c3 ^ k1, p0 & LOW
+        k0, k1 = (k0 + STEP_0) & LOW, (k1 + STEP_1) & LOW
+    return c0
+
+
+def uniform(element, step, stream, seed):
+    """A number in [0, 1) with 24 random bits."""
+    return float(philox_word(element, step, stream, seed) >> SHIFT_8) / 16777216.0
+
+
+def permuted(i, count, bits, keys):
+    """Where the permutation of 0 .. count - 1 sends i."""
+    bits, number = uint64(bits), uint64(i)
+    mask = (uint64(1) << bits) - uint64(1)
+    while True:
+        left, right = number >> bits, number & mask
+        for r in range(len(keys)):
+            left, right = right, left ^ (_mix(right ^ keys[r]) & mask)
+        number = left << bits | right
+        if number < uint64(count):
+            return number
+
+
+def _mix(word):
+    word = (word ^ word >> SHIFT_16) * MIX_0 & LOW
+    word = (word ^ word >> SHIFT_13) * MIX_1 & LOW
+    return word ^ word >> SHIFT_16

@@ -1,0 +1,84 @@
+"""The definition of the random numbers."""
+
+import numpy as np
+
+from fastdigits.ops.random import ROUNDS, half_bits
+
+LOW = np.uint64(0xFFFFFFFF)
+HIGH = np.uint64(32)
+
+
+def random_uniform(seed, stream, step, values):
+    """Fill values[e] with numbers evenly spread over [0, 1): the top 24 bits of Philox's first word, over 2^24.
+
+    The counter is (e, step, stream, 0), the key the two halves of the seed.
+
+    Parameters
+    ----------
+    seed : int
+        Below 2^64.
+    stream, step : int
+        Below 2^32: what the numbers are for, and when.
+    values : float32 (n,), filled
+
+    References
+    ----------
+    Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3: Philox4x32-10.
+    """
+    element = np.arange(len(values), dtype=np.uint64)
+    values[...] = (philox(element, step, stream, seed)[0] >> np.uint64(8)).astype(np.float64) / 2**24
+
+
+def random_permutation(seed, step, order):
+    """Fill order with the numbers 0 .. n - 1, shuffled.
+
+    order[i] = F(F(...F(i))), with F a Feistel network on the smallest even number of bits that holds n numbers,
+    applied until the result is below n.
+
+    Parameters
+    ----------
+    seed : int
+        Below 2^64.
+    step : int
+        Below 2^32, the epoch.
+    order : int32 (n,), filled
+
+    References
+    ----------
+    Luby and Rackoff (1988), How to construct pseudorandom permutations from pseudorandom functions;
+    Black and Rogaway (2002), Ciphers with arbitrary finite domains, method 2 (cycle walking).
+    """
+    keys = philox(np.arange(ROUNDS, dtype=np.uint64), step, 0xFFFFFFFF, seed)[0]
+    number = np.arange(len(order), dtype=np.uint64)
+    outside = np.ones(len(order), bool)
+    while outside.any():
+        number[outside] = _feistel(number[outside], half_bits(len(order)), keys)
+        outside = number >= len(order)
+    order[...] = number
+
+
+def philox(element, step, stream, seed):
+    """The four 32-bit words of Philox4x32-10 for the counter (element, step, stream, 0), as uint64."""
+    c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in (element, step, stream, 0))
+    k0, k1 = np.uint64(seed) & LOW, np.uint64(seed) >> HIGH
+    for _ in range(10):
+        p0, p2 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = (p2 >> HIGH) ^ c1 ^ k0, p2 & LOW, (p0 >> HIGH) ^ c3 ^ k1, p0 & LOW
+        k0, k1 = (k0 + np.uint64(0x9E3779B9)) & LOW, (k1 + np.uint64(0xBB67AE85)) & LOW
+    return c0, c1, c2, c3
+
+
+def _feistel(number, bits, keys):
+    """Permute 0 .. 2^(2 bits) - 1."""
+    mask, bits = np.uint64(2**bits - 1), np.uint64(bits)
+    left, right = number >> bits, number & mask
+    for key in keys:
+        left, right = right, left ^ (_mix(right ^ key) & mask)
+    return left << bits | right
+
+
+def _mix(word):
+    """A 32-bit hash: the finaliser of MurmurHash3 (Appleby, 2011)."""
+    word = (word ^ word >> np.uint64(16)) * np.uint64(0x85EBCA6B) & LOW
+    word = (word ^ word >> np.uint64(13)) * np.uint64(0xC2B2AE35) & LOW
+    return word ^ word >> np.uint64(16)
