@@ -47,17 +47,19 @@ def load(device: str, threads: int | None = None) -> Ops:
         raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
     reason = why_unusable(device)
     if reason:
-        raise UserError(f"The device '{device}' cannot be used: {reason}")
+        raise UserError(f"The device '{device}' cannot be used: {reason}; use --device cpu.")
     if device == "cpu":
         environment.prepare_numba(threads)
     functions = {name: _find(family, device, name) for family in FAMILIES for name in _names(family)}
+    if device == "cpu" and environment.parallel_layer() == "workqueue":
+        functions = {name: environment.one_at_a_time(function) for name, function in functions.items()}
     return Ops(device, _lanes(device), functions)
 
 
 def why_unusable(device: str) -> str | None:
-    """One sentence why this machine cannot compute on the device, or None if it can."""
+    """Why this machine cannot compute on the device, or None if it can."""
     if device == "cuda":
-        return "this version has no CUDA kernels yet; use --device cpu."
+        return "this version has no CUDA kernels yet"
     return None
 
 

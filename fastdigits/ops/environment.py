@@ -4,16 +4,23 @@ Numba's disk cache sees a change neither in functions of other files nor in glob
 folder's name holds a hash of all sources of the operations: changed sources get a new folder.
 """
 
+import atexit
 import hashlib
+import importlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 from fastdigits.errors import UserError
+
+_LOCK = Lock()
 
 
 def prepare_numba(threads: int | None = None) -> None:
@@ -24,16 +31,16 @@ def prepare_numba(threads: int | None = None) -> None:
     UserError
         If `threads` is more than the machine has.
     """
-    # OpenMP starts a parallel loop in microseconds; numba's own layer takes ten times as long
-    # and aborts the process when two Python threads enter it.
+    # OpenMP starts a parallel loop in microseconds; numba's own layer takes ten times as long.
     os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
-    folder = cache_folder()
-    if folder:
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+    # A core that has finished its share waits awake for the next loop, but not for long: on a busy
+    # machine it would hold up the very core it waits for, and training would take fifty times as long.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() or _passing_folder())
     import numba
 
-    if "NUMBA_CACHE_DIR" in os.environ:
-        numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
     numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
     most = numba.config.NUMBA_NUM_THREADS
     if threads is not None and not 1 <= threads <= most:
@@ -43,14 +50,36 @@ def prepare_numba(threads: int | None = None) -> None:
 
 def cache_folder() -> Path | None:
     """The folder for compiled kernels of exactly these sources, or None where none can be written."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or _user_cache())
-    folder = base / "fastdigits" / f"kernels-{_sources_hash()}"
     try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or _user_cache())
+        folder = base / "fastdigits" / f"kernels-{_sources_hash()}"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
-    except OSError:
+    except (OSError, RuntimeError):  # the latter where the user has no home
         return None
+
+
+def parallel_layer() -> str:
+    """The layer that numba will run threads with: "omp" or "tbb" where they are installed, else "workqueue"."""
+    for layer in ("omp", "tbb"):
+        try:
+            importlib.import_module(f"numba.np.ufunc.{layer}pool")
+        except ImportError:
+            continue
+        return layer
+    return "workqueue"
+
+
+def one_at_a_time(function: Callable) -> Callable:
+    """The same function, entered by one Python thread at a time: the workqueue layer aborts the process otherwise."""
+
+    @wraps(function)
+    def locked(*arguments):
+        with _LOCK:
+            return function(*arguments)
+
+    return locked
 
 
 @contextmanager
@@ -71,6 +100,13 @@ def on_first_compilation(announce: Callable[[], None]):
 
     with event.install_listener("numba:compile", Listener()):
         yield
+
+
+def _passing_folder() -> str:
+    """A cache that ends with the process: numba refuses to compile where it is told to cache and cannot."""
+    folder = tempfile.mkdtemp(prefix="fastdigits-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _user_cache() -> Path:

@@ -28,8 +28,9 @@ def softmax_cross_entropy_block(scores, targets, count, loss, dscores, b):
         total = total + power
         own = own + select(target == splat(k), score, splat(0.0))
         store(dscores, (b, k), power)
-    share = select(target >= splat(0.0), splat(1 / count), splat(0.0))
-    store(loss, (b,), share * (log(total) - own))
+    filled = target >= splat(0.0)
+    store(loss, (b,), select(filled, log(total) - own, splat(0.0)))
+    share = select(filled, splat(1 / count), splat(0.0))
     for k in range(K):
         right = select(target == splat(k), splat(1.0), splat(0.0))
         store(dscores, (b, k), share * (load(dscores, (b, k)) / total - right))
@@ -39,13 +40,13 @@ def mean_squared_error_block(scores, targets, count, loss, dscores, b):
     """mean_squared_error for block b."""
     B, K, L = scores.shape
     target = load(targets, (b,))
-    share = select(target >= splat(0.0), splat(1 / (count * K)), splat(0.0))
-    total = splat(0.0)
+    filled, total = target >= splat(0.0), splat(0.0)
     for k in range(K):
         difference = load(scores, (b, k)) - select(target == splat(k), splat(1.0), splat(0.0))
+        difference = select(filled, difference, splat(0.0))
         total = total + difference * difference
-        store(dscores, (b, k), splat(2.0) * share * difference)
-    store(loss, (b,), share * total)
+        store(dscores, (b, k), splat(2 / (count * K)) * difference)
+    store(loss, (b,), splat(1 / K) * total)
 
 
 def count_hits_block(scores, targets, hits, b):

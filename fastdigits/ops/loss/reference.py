@@ -16,9 +16,9 @@ def softmax(scores, probabilities):
 
 
 def softmax_cross_entropy(scores, targets, count, loss, dscores):
-    """Fill the cross-entropy of softmax(scores) with the targets, and its gradient.
+    """Fill each image's cross-entropy of softmax(scores) with its target, and the gradient of their mean.
 
-    loss[b, l] = -1/count log softmax(scores)[b, t, l] with t = targets[b, l], so that the sum is the batch's mean.
+    loss[b, l] = -log softmax(scores)[b, t, l] with t = targets[b, l]
     dscores[b, k, l] = 1/count (softmax(scores)[b, k, l] - [k = t])
     Both are 0 where t is -1.
 
@@ -40,14 +40,14 @@ def softmax_cross_entropy(scores, targets, count, loss, dscores):
     filled = targets >= 0
     shifted = scores - scores.max(1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(1))
-    loss[...] = np.where(filled, log_total - (shifted * right).sum(1), 0) / count
+    loss[...] = np.where(filled, log_total - (shifted * right).sum(1), 0)
     dscores[...] = np.where(filled[:, None], np.exp(shifted - log_total[:, None]) - right, 0) / count
 
 
 def mean_squared_error(scores, targets, count, loss, dscores):
-    """Fill the mean squared difference of the scores from the targets in one-hot form, and its gradient.
+    """Fill each image's mean squared difference of scores and one-hot target, and the gradient of their mean.
 
-    loss[b, l] = 1/(count K) sum_k (scores[b, k, l] - [k = t])^2 with t = targets[b, l], so that the sum is the mean.
+    loss[b, l] = 1/K sum_k (scores[b, k, l] - [k = t])^2 with t = targets[b, l]
     dscores[b, k, l] = 2/(count K) (scores[b, k, l] - [k = t])
     Both are 0 where t is -1.
 
@@ -59,7 +59,7 @@ def mean_squared_error(scores, targets, count, loss, dscores):
     K = scores.shape[1]
     right = np.arange(K)[:, None] == targets[:, None]
     difference = np.where(targets[:, None] >= 0, scores - right, 0)
-    loss[...] = (difference * difference).sum(1) / (count * K)
+    loss[...] = (difference * difference).mean(1)
     dscores[...] = 2 * difference / (count * K)
 
 

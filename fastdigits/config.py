@@ -1,0 +1,71 @@
+"""Every default, once."""
+
+from dataclasses import dataclass
+
+from fastdigits.errors import UserError
+from fastdigits.schedule import SCHEDULES
+
+MODEL = "cnn"
+EVALUATION_BATCH = 256
+
+# The operation that computes each loss
+LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What an optimiser remembers, in arrays of the parameters' size, and the settings it usually takes."""
+
+    memories: int
+    lr: float
+    weight_decay: float = 0.0
+
+
+OPTIMIZERS = {
+    "sgd": Usual(0, lr=0.1),
+    "momentum": Usual(1, lr=0.05),
+    "nesterov": Usual(1, lr=0.05),
+    "adam": Usual(2, lr=0.004),
+    "adamw": Usual(2, lr=0.006, weight_decay=0.1),
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained; stored in the weights file.
+
+    `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
+
+    Raises
+    ------
+    UserError
+        If a value is none that training can work with.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adamw"
+    lr: float | None = None
+    momentum: float = 0.9
+    weight_decay: float | None = None
+    schedule: str = "one-cycle"
+    loss: str = "cross-entropy"
+    validation: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "epochs": self.epochs >= 1,
+            "batch_size": 1 <= self.batch_size <= 65536,
+            "optimizer": self.optimizer in OPTIMIZERS,
+            "lr": self.lr is None or self.lr > 0,
+            "momentum": 0 <= self.momentum < 1,
+            "weight_decay": self.weight_decay is None or self.weight_decay >= 0,
+            "schedule": self.schedule in SCHEDULES,
+            "loss": self.loss in LOSSES,
+            "validation": self.validation is None or self.validation >= 0,
+            "seed": 0 <= self.seed < 2**63,
+        }
+        for name, fits in limits.items():
+            if not fits:
+                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}.")

@@ -1,0 +1,38 @@
+"""Networks that convolve."""
+
+from fastdigits.models.activations import activation_layer
+from fastdigits.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D
+
+
+def lenet(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """LeNet-5 (LeCun et al. 1998) with every map joined to every map; its own activation was sigmoid-shaped."""
+    return [
+        Conv2D(6, 5, padding=2, initializer=init),
+        activation_layer(activation),
+        AvgPool2D(2),
+        Conv2D(16, 5, initializer=init),
+        activation_layer(activation),
+        AvgPool2D(2),
+        Flatten(),
+        Dense(120, init),
+        activation_layer(activation),
+        Dense(84, init),
+        activation_layer(activation),
+        Dense(classes, init),
+    ]
+
+
+def cnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """Two convolutions with max pooling: the default, 99 % and more in seconds."""
+    return [
+        Conv2D(16, 5, initializer=init),
+        activation_layer(activation),
+        MaxPool2D(2),
+        Conv2D(32, 3, initializer=init),
+        activation_layer(activation),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(128, init),
+        activation_layer(activation),
+        Dense(classes, init),
+    ]

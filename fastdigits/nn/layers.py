@@ -1,0 +1,307 @@
+"""The layers. Each knows its parameters and its two operations; none knows a device or a batch size.
+
+A layer's fields are what a user chooses, and what the weights file stores. `connect` learns the
+shape of its input, `allocate` gets the operations and the memory, `forward` and `backward` compute.
+"""
+
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any, ClassVar
+
+from fastdigits.errors import UserError
+from fastdigits.nn.initializers import INITIALIZERS
+from fastdigits.nn.parameter import Parameter
+from fastdigits.ops import conv2d, pool2d
+
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """What all layers share: shapes, buffers, and no parameters unless a layer says otherwise."""
+
+    parameters: ClassVar[list[Parameter]] = []
+
+    def connect(self, input_shape: Shape) -> Shape:
+        """Take the shape of one image's input and return that of its output."""
+        self.input_shape, self.output_shape = input_shape, self.shape_of_output(input_shape)
+        return self.output_shape
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        """The shape of one image's output."""
+        return input_shape
+
+    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+        """Make the buffers for batches of so many blocks of images."""
+        self.ops = ops
+        self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
+        self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
+
+    def forward(self, x: Any) -> Any:
+        """The output for a batch x, in a buffer that the next call fills anew."""
+        raise NotImplementedError
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        """Fill the parameters' gradients; return that of the input where it is wanted."""
+        raise NotImplementedError
+
+    def multiply_adds(self) -> int:
+        """Multiplications with additions that one image costs forwards."""
+        return 0
+
+    def config(self) -> dict:
+        """What makes this layer again: its type and its fields."""
+        return {"type": type(self).__name__, **asdict(self)}
+
+
+@dataclass(eq=False)
+class Conv2D(Layer):
+    """Convolution by `filters` kernels of `kernel` x `kernel` (or rows x columns) pixels.
+
+    `padding` is "valid" (none), "same", "full", or the number of zeros on each side.
+    """
+
+    filters: int
+    kernel: int | tuple[int, int]
+    stride: int = 1
+    padding: str | int = "valid"
+    initializer: str = "he"
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        _need_pixels(self, input_shape)
+        _check_positive(self, "filters", "stride")
+        _check_initializer(self)
+        P, Q = _pair(self, "kernel")
+        if self.padding not in ("valid", "same", "full") and not _is_count(self.padding, 0):
+            raise UserError(f"Conv2D: padding must be valid, same, full or a number from 0 on, not {self.padding!r}.")
+        C, H, W = input_shape
+        I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
+        J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
+        if I < 1 or J < 1:
+            raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
+        fans = {"fan_in": C * P * Q, "fan_out": self.filters * P * Q}
+        self.weight = Parameter("weight", (self.filters, C, P, Q), self.initializer, **fans)
+        self.bias = Parameter("bias", (self.filters,))
+        self.parameters = [self.weight, self.bias]
+        return self.filters, I, J
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        place = self.stride, self.top, self.left
+        self.ops.conv2d_forward(x, self.weight.value, self.bias.value, *place, self.y)
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        place = self.stride, self.top, self.left
+        self.ops.conv2d_backward_weight(self.x, dy, *place, self.weight.gradient, self.bias.gradient)
+        if input_gradient:
+            self.ops.conv2d_backward_input(dy, self.weight.value, *place, self.dx)
+        return self.dx
+
+    def multiply_adds(self) -> int:
+        return prod(self.output_shape) * prod(self.weight.shape[1:])
+
+
+@dataclass(eq=False)
+class Dense(Layer):
+    """Every output is a weighted sum of all inputs."""
+
+    units: int
+    initializer: str = "he"
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise UserError(
+                f"Dense: needs a flat input, not one of shape {_times(input_shape)}; put Flatten before it."
+            )
+        _check_positive(self, "units")
+        _check_initializer(self)
+        fans = {"fan_in": input_shape[0], "fan_out": self.units}
+        self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
+        self.bias = Parameter("bias", (self.units,))
+        self.parameters = [self.weight, self.bias]
+        return (self.units,)
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        self.ops.dense_forward(x, self.weight.value, self.bias.value, self.y)
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        self.ops.dense_backward_weight(self.x, dy, self.weight.gradient, self.bias.gradient)
+        if input_gradient:
+            self.ops.dense_backward_input(dy, self.weight.value, self.dx)
+        return self.dx
+
+    def multiply_adds(self) -> int:
+        return self.weight.size
+
+
+class _Pool2D(Layer):
+    """Windows of `window` x `window` (or rows x columns) pixels, `stride` apart (a window's rows unless given)."""
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        _need_pixels(self, input_shape)
+        P, Q = self.size = _pair(self, "window")
+        if self.stride is None:
+            self.stride = P
+        _check_positive(self, "stride")
+        C, H, W = input_shape
+        if P > H or Q > W:
+            raise UserError(f"{type(self).__name__}: a window of {P} x {Q} does not fit an input of {H} x {W}.")
+        return C, pool2d.output_size(H, P, self.stride), pool2d.output_size(W, Q, self.stride)
+
+
+@dataclass(eq=False)
+class MaxPool2D(_Pool2D):
+    """The largest pixel of each window."""
+
+    window: int | tuple[int, int]
+    stride: int | None = None
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        self.ops.maxpool2d_forward(x, self.size, self.stride, self.y)
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        if input_gradient:
+            self.ops.maxpool2d_backward(self.x, dy, self.size, self.stride, self.dx)
+        return self.dx
+
+
+@dataclass(eq=False)
+class AvgPool2D(_Pool2D):
+    """The mean of each window."""
+
+    window: int | tuple[int, int]
+    stride: int | None = None
+
+    def forward(self, x: Any) -> Any:
+        self.ops.avgpool2d_forward(x, self.size, self.stride, self.y)
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        if input_gradient:
+            self.ops.avgpool2d_backward(dy, self.size, self.stride, self.dx)
+        return self.dx
+
+
+@dataclass(eq=False)
+class Flatten(Layer):
+    """The pixels of all channels as one list; no number moves."""
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        return (prod(input_shape),)
+
+    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+        self.lanes = ops.lanes
+
+    def forward(self, x: Any) -> Any:
+        return x.reshape(len(x), *self.output_shape, self.lanes)
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        return dy.reshape(len(dy), *self.input_shape, self.lanes)
+
+
+class _Activation(Layer):
+    """A function of each element by itself; the operations see the arrays as vectors (V, L)."""
+
+    operation: ClassVar[str]
+
+    def options(self) -> tuple:
+        """What the operation takes besides the arrays."""
+        return ()
+
+    def forward(self, x: Any) -> Any:
+        getattr(self.ops, f"{self.operation}_forward")(_vectors(x), *self.options(), _vectors(self.y))
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        if input_gradient:
+            gradients = _vectors(self.y), _vectors(dy), *self.options(), _vectors(self.dx)
+            getattr(self.ops, f"{self.operation}_backward")(*gradients)
+        return self.dx
+
+
+@dataclass(eq=False)
+class ReLU(_Activation):
+    """max(x, 0)."""
+
+    operation = "relu"
+
+
+@dataclass(eq=False)
+class LeakyReLU(_Activation):
+    """x where it is positive, else slope x."""
+
+    slope: float = 0.01
+    operation = "leaky_relu"
+
+    def shape_of_output(self, input_shape: Shape) -> Shape:
+        if not isinstance(self.slope, int | float) or not 0 < self.slope < 1:
+            raise UserError(f"LeakyReLU: slope must lie between 0 and 1, not {self.slope!r}.")
+        return input_shape
+
+    def options(self) -> tuple:
+        return (float(self.slope),)
+
+
+@dataclass(eq=False)
+class Sigmoid(_Activation):
+    """1 / (1 + exp(-x))."""
+
+    operation = "sigmoid"
+
+
+@dataclass(eq=False)
+class Tanh(_Activation):
+    """The hyperbolic tangent."""
+
+    operation = "tanh"
+
+
+LAYERS = {
+    layer.__name__: layer for layer in (Conv2D, Dense, MaxPool2D, AvgPool2D, Flatten, ReLU, LeakyReLU, Sigmoid, Tanh)
+}
+
+
+def _vectors(array: Any) -> Any:
+    return array.reshape(-1, array.shape[-1])
+
+
+def _times(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _need_pixels(layer: Layer, input_shape: Shape) -> None:
+    if len(input_shape) != 3:
+        raise UserError(f"{type(layer).__name__}: needs channels, rows and columns, not an input of {input_shape[0]}.")
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _check_positive(layer: Layer, *names: str) -> None:
+    for name in names:
+        if not _is_count(getattr(layer, name), 1):
+            raise UserError(
+                f"{type(layer).__name__}: {name} must be a whole number from 1 on, not {getattr(layer, name)!r}."
+            )
+
+
+def _check_initializer(layer: Layer) -> None:
+    if layer.initializer not in INITIALIZERS:
+        raise UserError(
+            f"{type(layer).__name__}: initializer must be one of {', '.join(INITIALIZERS)}, not {layer.initializer!r}."
+        )
+
+
+def _pair(layer: Layer, name: str) -> tuple[int, int]:
+    value = getattr(layer, name)
+    pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
+    if len(pair) != 2 or not all(_is_count(n, 1) for n in pair):
+        raise UserError(
+            f"{type(layer).__name__}: {name} must be a whole number from 1 on or two of them, not {value!r}."
+        )
+    return pair
