@@ -62,7 +62,7 @@ def verify_files(folder: str | None, as_json: bool) -> None:
 def download_files(folder: str) -> None:
     """Download the four MNIST files into DIR.
 
-    Files that are there and right are kept; a file of the same name with other content is replaced.
+    Files that are there and right are kept; where one of these names holds something else, nothing is replaced.
     """
     from fastdigits.dataset.download import MIRRORS, download
 

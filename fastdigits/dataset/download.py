@@ -1,17 +1,15 @@
 """Fetch the four original MNIST files: each is checked before it gets its name."""
 
-import contextlib
 import hashlib
-import os
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastdigits.dataset.idx import StrPath
 from fastdigits.dataset.sources import MIRRORS, SHA256, verify
 from fastdigits.errors import UserError
+from fastdigits.files import StrPath, write_atomically
 
 ATTEMPTS = 3  # times that every mirror is tried
 PAUSE_S = 0.5  # before every mirror is tried again; it grows each time
@@ -24,7 +22,7 @@ def download(
     mirrors: Sequence[str] = MIRRORS,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Download the four MNIST files that are not in a folder yet; a file of other content is replaced.
+    """Download the four MNIST files that are not in a folder yet.
 
     Parameters
     ----------
@@ -35,7 +33,8 @@ def download(
     Raises
     ------
     UserError
-        When no mirror gives a file of the right sha256, or the folder cannot be written to.
+        When no mirror gives a file of the right sha256, the folder cannot be written to, or it holds a file
+        of such a name with other content, which is left alone.
     """
     folder = Path(folder)
     _make(folder)
@@ -43,7 +42,9 @@ def download(
         if state == "ok":
             report(f"{name}: already there")
             continue
-        _write(folder / name, _fetch(name, mirrors, report))
+        if state != "missing":
+            raise UserError(f"{folder / name} holds something else than MNIST; move it away or choose another folder.")
+        write_atomically(folder / name, _fetch(name, mirrors, report))
         report(f"{name}: written")
 
 
@@ -75,16 +76,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Cannot make the folder {folder} ({error.strerror}); choose another one.") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write under a temporary name in the same folder, then rename: no half of a file ever has the real name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"Cannot write {path} ({error.strerror}); choose another folder.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()

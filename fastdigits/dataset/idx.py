@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,14 +11,13 @@ from typing import BinaryIO
 import numpy as np
 
 from fastdigits.errors import UserError
+from fastdigits.files import StrPath
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08
 CLASSES = 10
 LIMIT = 1 << 30  # bytes of values that a file may unpack to
 PIECE = 1 << 20
-
-StrPath = str | os.PathLike[str]
 
 
 def read_images(path: StrPath) -> np.ndarray:

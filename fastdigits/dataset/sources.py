@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastdigits.dataset.idx import StrPath, read_image_sizes, read_images, read_labels
+from fastdigits.dataset.idx import read_image_sizes, read_images, read_labels
 from fastdigits.errors import UserError
+from fastdigits.files import StrPath
 
 SHIPPED = "mnist"
 PREFIXES = {"train": "train", "test": "t10k"}

@@ -207,13 +207,22 @@ def test_download(tmp_path, server):
     assert lines[1] == "train-images-idx3-ubyte.gz: written"
 
 
-def test_download_keeps_what_is_right_and_replaces_what_is_not(tmp_path, server):
+def test_download_fetches_only_what_is_missing(tmp_path, server):
     for name in SHA256:
         shutil.copy(shipped_folder() / name, tmp_path)
-    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"something else")
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     download(tmp_path, [server.address + "good/"])
     assert server.asked == ["/good/t10k-labels-idx1-ubyte.gz"]
     assert verify(tmp_path) == [(name, "ok") for name in SHA256]
+
+
+def test_download_replaces_nothing(tmp_path, server):
+    own = tmp_path / "train-images-idx3-ubyte.gz"
+    own.write_bytes(b"a set of one's own")
+    with pytest.raises(UserError, match="holds something else than MNIST; move it away"):
+        download(tmp_path, [server.address + "good/"])
+    assert own.read_bytes() == b"a set of one's own"
+    assert server.asked == []
 
 
 def test_second_mirror_when_the_first_gives_another_file(tmp_path, server):
@@ -241,11 +250,11 @@ def test_offline_is_one_sentence(tmp_path, refusing_mirror):
 
 @pytest.mark.parametrize(("stop", "seen"), [(KeyboardInterrupt, KeyboardInterrupt), (OSError, UserError)])
 def test_nothing_half_written_is_left(tmp_path, server, monkeypatch, stop, seen):
-    def stopped(self, target):
-        assert hashlib.sha256(self.read_bytes()).hexdigest() == SHA256[target.name]
+    def stopped(source, target):
+        assert hashlib.sha256(Path(source).read_bytes()).hexdigest() == SHA256[Path(target).name]
         raise stop
 
-    monkeypatch.setattr(Path, "replace", stopped)
+    monkeypatch.setattr(os, "replace", stopped)
     with pytest.raises(seen):
         download(tmp_path, [server.address + "good/"])
     assert os.listdir(tmp_path) == []

@@ -1,0 +1,87 @@
+"""What a network gets right."""
+
+from dataclasses import dataclass
+from math import sqrt
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config import LOSSES
+from fastdigits.dataset.batches import Batches
+from fastdigits.nn.network import Network
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome on a set of images; confusion[i, j] counts images of digit i read as j."""
+
+    confusion: np.ndarray
+    loss: float
+    seconds: float
+
+    @property
+    def images(self) -> int:
+        """How many images were read."""
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        """How many were read right."""
+        return int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was read right."""
+        return self.correct / self.images
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """Wilson's interval, which holds the true accuracy with 95 % confidence."""
+        return wilson_interval(self.correct, self.images)
+
+    @property
+    def per_class(self) -> list[float | None]:
+        """The share of each digit's images that was read right; None where there is none."""
+        return [float(row[digit] / row.sum()) if row.sum() else None for digit, row in enumerate(self.confusion)]
+
+
+def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) -> Evaluation:
+    """Read the images of the given rows (int32) with a network that is built on the device of the batches."""
+    ops, start = network.ops, perf_counter()
+    scores, targets = read_scores(network, batches, rows)
+    losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
+    getattr(ops, LOSSES[loss])(scores, targets, len(rows), losses, gradient)
+    ops.accumulate(losses, total)
+    read, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
+    read, true = read[true >= 0], true[true >= 0]
+    confusion = np.bincount(true * network.classes + read, minlength=network.classes**2)
+    mean_loss = float(ops.download(total)[0]) / len(rows)
+    return Evaluation(confusion.reshape(network.classes, -1), mean_loss, perf_counter() - start)
+
+
+def read_scores(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Any, Any]:
+    """The network's scores (B, classes, L) for the images of the given rows, and their targets (B, L), on the device.
+
+    Empty lanes, which the end of each batch may have, have the target -1.
+    """
+    ops = network.ops
+    in_batch = len(batches.targets)
+    count = -(-len(rows) // batches.batch_size) * in_batch
+    scores, targets = ops.empty((count, network.classes, ops.lanes)), ops.empty((count, ops.lanes))
+    for number, (x, t, _) in enumerate(batches.over(ops.upload(rows.astype(np.int32)))):
+        at = slice(number * in_batch, (number + 1) * in_batch)
+        scores[at], targets[at] = network.forward(x), t
+    return scores, targets
+
+
+def wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion.
+
+    Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    """
+    z = 1.959964
+    p, spread = correct / images, z * z / images
+    middle = p + spread / 2
+    reach = z * sqrt((p * (1 - p) + spread / 4) / images)
+    return max(0.0, (middle - reach) / (1 + spread)), min(1.0, (middle + reach) / (1 + spread))

@@ -1,0 +1,149 @@
+"""HDF5 files that are not trusted: all is checked before it is read, and no other file is ever opened."""
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from math import prod
+from typing import Any, NoReturn
+
+import h5py
+import numpy as np
+from h5py import h5d, h5g, h5l, h5s, h5t
+
+from fastdigits.errors import UserError
+from fastdigits.files import StrPath
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+FLOATS = {"f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE), "f8": (h5t.IEEE_F64LE, h5t.IEEE_F64BE)}
+
+
+def open_file(path: StrPath) -> h5py.File:
+    """Open an HDF5 file to read; UserError where there is none."""
+    try:
+        with open(path, "rb") as file:
+            signature = file.read(len(SIGNATURE))
+    except OSError as error:
+        raise UserError(f"it cannot be read ({error.strerror or error}); check the path.") from error
+    if signature != SIGNATURE:
+        raise UserError("it is not an HDF5 file; give one that 'fastdigits train' wrote.")
+    with _guarded("it is cut short or damaged"):
+        return h5py.File(path, "r", locking=False)  # files are replaced, never changed: there is nothing to lock
+
+
+def has_attribute(file: h5py.File, name: str) -> bool:
+    """Whether there is such an attribute; UserError where the file is too damaged to tell."""
+    with _guarded("its attributes are damaged"):
+        return name in file.attrs
+
+
+def write_text(file: h5py.File, name: str, value: str) -> None:
+    """Set an attribute to a text of fixed length: only that is under a checksum, and damage there hangs no reader."""
+    content = value.encode()
+    file.attrs.create(name, content, dtype=h5py.string_dtype(length=max(len(content), 1)))
+
+
+def text(file: h5py.File, name: str) -> str:
+    """A text among the attributes; UserError where it is something else."""
+    value = _scalar(file, name, lambda dtype: dtype.kind == "S")
+    if value is None:
+        refuse(f"its attribute {name} is not one text of fixed length")
+    return value.decode(errors="replace")
+
+
+def integer(file: h5py.File, name: str) -> int:
+    """A whole number among the attributes; UserError where it is something else."""
+    value = _scalar(file, name, lambda dtype: dtype.kind in "iu")
+    if value is None:
+        refuse(f"its attribute {name} is not one whole number")
+    return int(value)
+
+
+def json_object(file: h5py.File, name: str) -> dict:
+    """A JSON object in a text among the attributes; UserError where it is something else."""
+    try:
+        value = json.loads(text(file, name))
+    except (ValueError, RecursionError) as error:
+        refuse(f"its attribute {name} is not JSON ({error})", error)
+    if not isinstance(value, dict):
+        refuse(f"its attribute {name} is not a JSON object")
+    return value
+
+
+def group(parent: h5py.Group, name: str) -> h5py.Group:
+    """A group, all members of which are in it; UserError where it has links, which could lead to any file."""
+    with _guarded(f"its group {name} is missing or damaged"):
+        found = h5py.Group(h5g.open(parent.id, name.encode()))
+        members = [member.decode() for member in found.id]
+        links = [member for member in members if found.id.links.get_info(member.encode()).type != h5l.TYPE_HARD]
+    if links:
+        refuse(f"it has only links in the place of {some(links)}")
+    return found
+
+
+def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """The numbers of a member of a group that came from `group`.
+
+    Parameters
+    ----------
+    parent : h5py.Group
+    name : str
+    dtype : "f4" or "f8"
+        What the file must have, in any byte order, and what is returned, in that of the machine.
+    shape : tuple of int, optional
+        What it must have; any unless given.
+
+    Raises
+    ------
+    UserError
+        Before any number is read: if type or shape differ, or the numbers are not all in this very file.
+    """
+    what = f"{parent.name}/{name}"
+    with _guarded(f"its {what} is damaged"):
+        dataset = h5d.open(parent.id, name.encode())
+        layout = dataset.get_create_plist()
+        plain = layout.get_layout() in (h5d.COMPACT, h5d.CONTIGUOUS) and not layout.get_external_count()
+    if not plain:  # found out first: the mere shape of a virtual dataset opens the files behind it
+        refuse(f"its {what} is chunked, packed, virtual or in another file")
+    with _guarded(f"its {what} is damaged"):
+        right_type, found = dataset.get_type() in FLOATS[dtype], dataset.shape
+        stored, file_bytes = dataset.get_storage_size(), parent.file.id.get_filesize()
+    if not right_type or found is None:
+        refuse(f"its {what} is no array of type float{8 * np.dtype(dtype).itemsize}")
+    expected, size = found if shape is None else shape, np.dtype(dtype).itemsize
+    if max(prod(found), prod(expected)) * size > file_bytes:
+        refuse(f"its {what} must hold more numbers than the whole file")
+    if found != expected:
+        refuse(f"its {what} has the shape {found} instead of {expected}")
+    if stored != prod(found) * size:
+        refuse(f"its {what} was never filled with numbers")
+    values = np.empty(found, dtype)
+    with _guarded(f"its {what} is damaged"):
+        dataset.read(h5s.ALL, h5s.ALL, values)
+    return values
+
+
+def refuse(what: str, cause: Exception | None = None) -> NoReturn:
+    """Raise the UserError that says so."""
+    raise UserError(f"{what}; train the network again or take another copy of the file.") from cause
+
+
+def some(names: Collection[str]) -> str:
+    """A few of the names, for a message; there may be any number and anything in them."""
+    shown = ", ".join(ascii(name[:50]) for name in sorted(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any:
+    """An attribute that is one value of a fitting type, else None; only such a one is read."""
+    with _guarded(f"its attribute {name} is missing or damaged"):
+        attribute = file.attrs.get_id(name)
+        return file.attrs[name] if attribute.shape == () and fits(attribute.dtype) else None
+
+
+@contextmanager
+def _guarded(what: str) -> Iterator[None]:
+    """Around accesses of h5py and nothing else: it raises any of these on damaged files."""
+    try:
+        yield
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError) as error:
+        refuse(what, error)

@@ -1,0 +1,35 @@
+"""Optimisers: which operation steps the parameters, and what it remembers between steps."""
+
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config import OPTIMIZERS, TrainConfig
+from fastdigits.nn.parameter import ParameterBuffer
+
+BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
+
+
+class Optimizer:
+    """Steps all parameters of a network at once."""
+
+    def __init__(self, ops: Any, config: TrainConfig, buffer: ParameterBuffer):
+        usual = OPTIMIZERS[config.optimizer]
+        self.lr = usual.lr if config.lr is None else config.lr
+        decay = float(usual.weight_decay if config.weight_decay is None else config.weight_decay)
+        momentum = float(config.momentum)
+        self.buffer = buffer
+        self.memories = [ops.zeros(buffer.values.shape) for _ in range(usual.memories)]
+        self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
+        self.operation = getattr(ops, f"{config.optimizer}_step")
+        self.options = {
+            "sgd": (self.rate, decay),
+            "momentum": (self.rate, momentum, decay),
+            "nesterov": (self.rate, momentum, decay),
+        }.get(config.optimizer, (self.rate, self.count, BETA1, BETA2, EPSILON, decay))
+
+    def step(self, share: float) -> None:
+        """Change the parameters by their gradients, at a share of the learning rate."""
+        self.rate[0] = self.lr * share
+        self.count[0] += 1
+        self.operation(self.buffer.values, self.buffer.gradients, *self.memories, *self.options)

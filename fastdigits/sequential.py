@@ -1,0 +1,122 @@
+"""Networks for Python programs: build, fit, evaluate, predict, save, load."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from fastdigits import ops as devices
+from fastdigits import weights
+from fastdigits.config import EVALUATION_BATCH, TrainConfig
+from fastdigits.dataset.batches import Batches, Normalisation
+from fastdigits.errors import UserError
+from fastdigits.evaluate import Evaluation, evaluate, read_scores
+from fastdigits.history import Epoch
+from fastdigits.nn import Network
+from fastdigits.nn.layers import Layer, Shape
+from fastdigits.train import Watcher, check_images, train
+
+
+class Sequential:
+    """Layers one after the other, as a network that can be trained and used.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        Such as [Conv2D(16, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)].
+    input_shape : (1, rows, columns)
+        Of one image.
+    device : str
+        "auto", "cpu", "cuda" or "reference".
+
+    Raises
+    ------
+    UserError
+        If a layer does not fit the one before it.
+    """
+
+    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
+        self.network = Network(layers, input_shape)
+        self.device = devices.choose_device()[0] if device == "auto" else device
+        self.config = TrainConfig()
+        self.history: list[Epoch] = []
+        self.normalisation: Normalisation | None = None
+
+    def fit(self, images: np.ndarray, labels: np.ndarray, watcher: Watcher | None = None, **settings) -> list[Epoch]:
+        """Train anew from a random start; return what happened, epoch by epoch.
+
+        Parameters
+        ----------
+        images : uint8 (N, rows, columns)
+        labels : uint8 (N,)
+        watcher : Watcher, optional
+            Is told of every step and epoch.
+        **settings
+            The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed ...
+        """
+        self.config = TrainConfig(**settings)
+        images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
+        training = train(self.network, images, labels, devices.load(self.device), self.config, watcher or Watcher())
+        self.normalisation, self.history = training.normalisation, training.epochs
+        return self.history
+
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
+        """Loss, accuracy and confusion on images with known labels, both uint8."""
+        images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
+        return evaluate(self.network, self._batches(images, labels), np.arange(len(labels)), self.config.loss)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The probability of each class, float32 (N, classes), for uint8 images (N, rows, columns)."""
+        images = _as_bytes(images, "images")
+        batches = self._batches(images, np.zeros(len(images), np.uint8))
+        scores, targets = read_scores(self.network, batches, np.arange(len(images)))
+        ops = self.network.ops
+        probabilities = ops.empty(scores.shape)
+        ops.softmax(scores, probabilities)
+        by_image = np.moveaxis(ops.download(probabilities), -1, 1).reshape(-1, self.network.classes)
+        return by_image[ops.download(targets).reshape(-1) >= 0]
+
+    def save(self, path: str | Path) -> None:
+        """Write the network and all that is needed to use it to an HDF5 file."""
+        self._need_training()
+        saved = weights.SavedNetwork(
+            network=self.network.config(),
+            values=self.network.values(),
+            normalisation=self.normalisation,
+            model="sequential",
+            dataset="arrays",
+            config=asdict(self.config),
+            history=[asdict(epoch) for epoch in self.history],
+            metrics={},
+        )
+        weights.write(path, saved)
+
+    def _batches(self, images: np.ndarray, labels: np.ndarray) -> Batches:
+        self._need_training()
+        check_images(self.network, images, labels)
+        return Batches(self.network.ops, images, labels, self.network.batch_size, self.normalisation)
+
+    def _need_training(self) -> None:
+        if self.normalisation is None:
+            raise UserError("This network has not learned anything yet; call fit first.")
+
+
+def load(path: str | Path, device: str = "auto") -> Sequential:
+    """The network of a weights file, ready to evaluate and predict; UserError if the file is damaged."""
+    saved = weights.read(path)
+    network = Network.from_config(saved.network)
+    model = Sequential(network.layers, network.input_shape, device)
+    model.config = TrainConfig(**saved.config)
+    model.history = [Epoch(**epoch) for epoch in saved.history]
+    model.normalisation = saved.normalisation
+    model.network.build(devices.load(model.device), EVALUATION_BATCH, training=False)
+    model.network.set_values(saved.values)
+    return model
+
+
+def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
+    array = np.asarray(array)
+    if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):
+        expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 of shape (N,)"
+        raise UserError(f"The {what} must be {expected} with at least one entry, not {array.dtype} {array.shape}.")
+    return array
