@@ -16,7 +16,11 @@ FAMILIES = ("activation", "array", "batch", "conv2d", "dense", "loss", "optimize
 
 
 class Ops:
-    """All operations of one device; `lanes` is how many images lie side by side in its arrays."""
+    """All operations of one device; `lanes` is how many images lie side by side in its arrays.
+
+    The operations trust their callers: arrays are C-contiguous, of the types that the references
+    name, with `lanes` as the last axis where that is L.
+    """
 
     def __init__(self, device: str, lanes: int, functions: dict[str, Callable]):
         self.__dict__.update(functions, device=device, lanes=lanes)

@@ -75,9 +75,9 @@ def one_at_a_time(function: Callable) -> Callable:
     """The same function, entered by one Python thread at a time: the workqueue layer aborts the process otherwise."""
 
     @wraps(function)
-    def locked(*arguments):
+    def locked(*arguments, **named):
         with _LOCK:
-            return function(*arguments)
+            return function(*arguments, **named)
 
     return locked
 

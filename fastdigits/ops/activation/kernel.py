@@ -5,7 +5,7 @@ from fastdigits.ops.lanes.elementary import exp, tanh
 
 
 def relu_forward(x, y, v):
-    store(y, (v,), maximum(load(x, (v,)), splat(0.0)))
+    store(y, (v,), maximum(splat(0.0), load(x, (v,))))
 
 
 def relu_backward(y, dy, dx, v):

@@ -11,6 +11,11 @@ def empty(shape, dtype=np.float32):
     """A new C-contiguous array of undefined content that begins at a cache line.
 
     A vector that lies across two cache lines costs two loads.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : NumPy dtype
     """
     nbytes = prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(nbytes + CACHE_LINE, np.uint8)
@@ -19,21 +24,37 @@ def empty(shape, dtype=np.float32):
 
 
 def zeros(shape, dtype=np.float32):
-    """A new array of zeros that begins at a cache line."""
+    """A new array of zeros, otherwise as `empty` makes it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : NumPy dtype
+    """
     array = empty(shape, dtype)
     array[...] = 0
     return array
 
 
 def upload(host):
-    """A copy on the device of a NumPy array."""
+    """A copy on the device of a NumPy array.
+
+    Parameters
+    ----------
+    host : NumPy array
+    """
     array = empty(host.shape, host.dtype)
     array[...] = host
     return array
 
 
 def download(array):
-    """A NumPy array with the device array's content, which the caller may keep."""
+    """A NumPy array with the device array's content, which the caller may keep.
+
+    Parameters
+    ----------
+    array : device array
+    """
     return array.copy()
 
 

@@ -101,7 +101,7 @@ def nearest(v):
 
 def power_of_two(n):
     """2**n for integral n between -126 and 127."""
-    return np.exp2(n)
+    return np.exp2(n.astype(np.float64)).astype(np.float32)
 
 
 def exponent(v):

@@ -1,4 +1,4 @@
-"""exp, log and tanh of a vector, written once: the same bits on every device.
+"""exp, log and tanh of a vector, written once, so that every device computes the same formula.
 
 Each reduces its argument to a short interval and takes a polynomial there, after Cody and Waite
 (1980), Software Manual for the Elementary Functions; the coefficients are Moshier's of the Cephes
@@ -10,7 +10,7 @@ from fastdigits.ops.lanes import exponent, fma, mantissa, maximum, nearest, powe
 
 def exp(v):
     """e**v; beyond -87 and 88, where float32 ends, as at these."""
-    v = maximum(select(v > splat(88.0), splat(88.0), v), splat(-87.0))
+    v = maximum(splat(-87.0), select(v > splat(88.0), splat(88.0), v))  # in this order NaN stays NaN
     n = nearest(v * splat(1.44269504))
     r = fma(n, splat(-0.693359375), v)  # v - n ln 2, with ln 2 in two parts, the first of few bits
     r = fma(n, splat(2.12194440e-4), r)
@@ -41,7 +41,7 @@ def log(v):
     square = r * r
     tail = fma(e, splat(-2.12194440e-4), p * r * square)
     tail = fma(square, splat(-0.5), tail)
-    return fma(e, splat(0.693359375), r + tail)
+    return select(v == v, fma(e, splat(0.693359375), r + tail), v)  # NaN stays NaN
 
 
 def tanh(v):

@@ -1,0 +1,196 @@
+"""Calls of every operation on sizes that no tile divides, with outputs that are not filled yet.
+
+All numbers lie between -1 and 1, and so do their products: the terms that the tolerance speaks of.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastdigits.ops.array import blocks
+
+
+class Call(NamedTuple):
+    """One call of an operation."""
+
+    op: str
+    case: str
+    arguments: dict[str, Any]  # in order
+    outputs: tuple[str, ...]  # the arguments that it fills or changes
+    terms: int  # rounded terms in an element of an output; 0 if nothing is rounded
+
+    def __str__(self) -> str:
+        return f"{self.op}: {self.case}"
+
+
+def calls(lanes: int, few: bool = False) -> Iterator[Call]:
+    """Calls of every operation on arrays of so many lanes; with `few`, of no more kinds of tile than need be."""
+    for convolution in CONVOLUTIONS[: 2 if few else None]:
+        yield from _conv2d(lanes, *convolution)
+    for dense in DENSE[: 1 if few else None]:
+        yield from _dense(lanes, *dense)
+    for pooling in POOLINGS:
+        yield from _pool2d(lanes, *pooling)
+    for images in (1, 33):
+        yield from _losses(lanes, images)
+    for images in (1, 7, 33, 80):
+        yield from _batches(lanes, images)
+    yield from _activations(lanes)
+    yield from _optimizers(lanes)
+    yield from _random_numbers()
+    yield from _arrays(lanes)
+
+
+# blocks, channels, outputs, (rows, columns), kernel, stride, zeros before and after rows and columns.
+# 13 outputs and 11 channels are covered by tiles of 7 and 6 where a register has 16 lanes, and sizes
+# that share such a tile are compiled once.
+CONVOLUTIONS = (
+    (2, 11, 13, (5, 7), (3, 3), 1, (1, 1), (1, 1)),
+    (2, 11, 13, (6, 15), (3, 3), 2, (1, 0), (0, 1)),
+    (1, 11, 13, (2, 4), (5, 5), 1, (4, 4), (4, 4)),
+    (1, 11, 13, (1, 4), (5, 5), 1, (2, 2), (2, 2)),  # a kernel larger than the image
+    (2, 11, 13, (3, 7), (1, 1), 1, (0, 0), (0, 0)),
+    (1, 11, 13, (5, 8), (3, 2), 1, (2, 0), (0, 1)),
+    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
+    (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
+)
+
+# images, features, outputs; 80 images are more than the weight gradient transposes at a time
+DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
+
+# images, (rows, columns), window, stride
+POOLINGS = (
+    (33, (7, 9), (2, 2), 2),
+    (1, (5, 4), (3, 2), 1),  # windows overlap
+    (1, (8, 9), (2, 3), 4),  # pixels between the windows
+)
+
+
+def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+    B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
+    I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
+    draw = _uniform()
+    x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
+    place = {"stride": stride, "top": top, "left": left}
+    case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
+    arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
+    yield Call("conv2d_forward", case, arguments, ("y",), C * P * Q + 1)
+    arguments = {"dy": dy, "weight": weight, **place, "dx": _unfilled(*x.shape)}
+    yield Call("conv2d_backward_input", case, arguments, ("dx",), O * P * Q)
+    filled = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
+    yield Call("conv2d_backward_weight", case, {"x": x, "dy": dy, **place, **filled}, tuple(filled), B * I * J * lanes)
+
+
+def _dense(lanes, images, features, outputs):
+    B, K, O = blocks(images, lanes), features, outputs
+    draw = _uniform()
+    x, weight, bias, dy = draw(B, K, lanes), draw(O, K), draw(O), draw(B, O, lanes)
+    case = f"batch of {images}, {K} to {O}"
+    arguments = {"x": x, "weight": weight, "bias": bias, "y": _unfilled(*dy.shape)}
+    yield Call("dense_forward", case, arguments, ("y",), K + 1)
+    arguments = {"dy": dy, "weight": weight, "dx": _unfilled(*x.shape)}
+    yield Call("dense_backward_input", case, arguments, ("dx",), O)
+    filled = {"dweight": _unfilled(O, K), "dbias": _unfilled(O)}
+    yield Call("dense_backward_weight", case, {"x": x, "dy": dy, **filled}, tuple(filled), B * lanes)
+
+
+def _pool2d(lanes, images, size, window, stride):
+    B, C, (H, W), (P, Q) = blocks(images, lanes), 3, size, window
+    I, J = (H - P) // stride + 1, (W - Q) // stride + 1
+    draw = _uniform()
+    x, dy = np.round(draw(B, C, H, W, lanes), 1), draw(B, C, I, J, lanes)  # rounded: some maxima are ties
+    place = {"window": window, "stride": stride}
+    case = f"batch of {images}, {H}x{W}, window {P}x{Q}, stride {stride}"
+    yield Call("maxpool2d_forward", case, {"x": x, **place, "y": _unfilled(*dy.shape)}, ("y",), 0)
+    yield Call("maxpool2d_backward", case, {"x": x, "dy": dy, **place, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
+    yield Call("avgpool2d_forward", case, {"x": x, **place, "y": _unfilled(*dy.shape)}, ("y",), P * Q)
+    yield Call("avgpool2d_backward", case, {"dy": dy, **place, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
+
+
+def _losses(lanes, images):
+    B, K = blocks(images, lanes) + 1, 7  # the last block is empty
+    draw = _uniform()
+    scores, targets = draw(B, K, lanes), np.full(B * lanes, -1, np.float32)
+    targets[:images] = np.arange(images) % K
+    targets = targets.reshape(B, lanes)
+    case = f"batch of {images}"
+    yield Call("softmax", case, {"scores": scores, "probabilities": _unfilled(B, K, lanes)}, ("probabilities",), K)
+    for op in ("softmax_cross_entropy", "mean_squared_error"):
+        filled = {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, lanes)}
+        yield Call(op, case, {"scores": scores, "targets": targets, "count": images, **filled}, tuple(filled), K)
+    ties = {"scores": np.round(scores, 1), "targets": targets}
+    yield Call("count_hits", case, {**ties, "hits": _unfilled(B, lanes)}, ("hits",), 0)
+
+
+def _batches(lanes, images):
+    B, N, K = blocks(images, lanes) + 1, 97, 11  # the last block is empty
+    rng = np.random.default_rng(0)
+    arguments = {
+        "images": rng.integers(0, 256, (N, K), np.uint8),
+        "labels": rng.integers(0, 10, (N, 1), np.uint8),
+        "order": rng.permutation(N).astype(np.int32),
+        "start": np.array([5]),
+        "count": images,
+        "scale": np.float32(1 / 255),
+        "shift": np.float32(-0.5),
+    }
+    filled = {"x": _unfilled(B, K, lanes), "targets": _unfilled(B, lanes)}
+    yield Call("gather_batch", f"batch of {images}", arguments | filled, tuple(filled), 2)
+
+
+def _activations(lanes):
+    draw = _uniform()
+    x, dy = 4 * draw(7, lanes), draw(7, lanes)
+    x[3, 0], x[4, 0] = 0.0, -0.0
+    slope = {"slope": 0.25}
+    for op, options, terms in (("relu", {}, 0), ("leaky_relu", slope, 0), ("sigmoid", {}, 4), ("tanh", {}, 4)):
+        yield Call(f"{op}_forward", "7 vectors", {"x": x, **options, "y": _unfilled(7, lanes)}, ("y",), terms)
+        arguments = {"y": x / 4, "dy": dy, **options, "dx": _unfilled(7, lanes)}
+        yield Call(f"{op}_backward", "7 vectors", arguments, ("dx",), terms)
+
+
+def _optimizers(lanes):
+    draw = _uniform()
+    parameter, gradient, velocity, mean = (draw(7, lanes) for _ in range(4))
+    square = 0.5 + draw(7, lanes) / 4
+    rate, step, decay = np.array([0.125], np.float32), np.array([3]), {"weight_decay": 0.01}
+    common = {"parameter": parameter, "gradient": gradient}
+    yield Call("sgd_step", "7 vectors", {**common, "rate": rate, **decay}, ("parameter",), 3)
+    for op in ("momentum_step", "nesterov_step"):
+        arguments = {**common, "velocity": velocity, "rate": rate, "momentum": 0.9, **decay}
+        yield Call(op, "7 vectors", arguments, ("parameter", "velocity"), 6)
+    rates = {"rate": rate, "step": step, "beta1": 0.9, "beta2": 0.999, "epsilon": 0.125}
+    for op in ("adam_step", "adamw_step"):
+        arguments = {**common, "mean": mean, "square": square, **rates, **decay}
+        yield Call(op, "7 vectors", arguments, ("parameter", "mean", "square"), 8)
+
+
+def _random_numbers():
+    seed = 2**63 + 12345
+    for n in (1, 1000):
+        arguments = {"seed": seed, "stream": 2, "step": 3, "values": _unfilled(n)}
+        yield Call("random_uniform", f"{n} numbers", arguments, ("values",), 0)
+        arguments = {"seed": seed, "step": 3, "order": np.full(n, -1, np.int32)}
+        yield Call("random_permutation", f"{n} numbers", arguments, ("order",), 0)
+
+
+def _arrays(lanes):
+    images = 5
+    draw, B = _uniform(), blocks(images, lanes)
+    arguments = {"images": draw(images, 2, 3), "x": _unfilled(B, 2, 3, lanes)}
+    yield Call("pack", f"batch of {images}", arguments, ("x",), 0)
+    arguments = {"x": draw(B, 2, 3, lanes), "images": _unfilled(images, 2, 3)}
+    yield Call("unpack", f"batch of {images}", arguments, ("images",), 0)
+    arguments = {"values": draw(B, 3, lanes), "total": np.array([2.5])}
+    yield Call("accumulate", f"batch of {images}", arguments, ("total",), B * 3 * lanes)
+
+
+def _uniform():
+    """A function that draws float32 arrays between -1 and 1, the same ones each time."""
+    rng = np.random.default_rng(0)
+    return lambda *shape: rng.uniform(-1, 1, shape).astype(np.float32)
+
+
+def _unfilled(*shape):
+    return np.full(shape, np.nan, np.float32)

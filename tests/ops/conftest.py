@@ -1,0 +1,81 @@
+"""Fixtures of the tests of the operations."""
+
+import importlib
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from fastdigits.ops import FAMILIES, lanes
+
+
+def _module(spec) -> ModuleType:
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _beside(name: str) -> ModuleType:
+    """A file of this folder as a module: pytest does not put the folder on the path of imports."""
+    return _module(spec_from_file_location(f"ops_{name}", Path(__file__).with_name(f"{name}.py")))
+
+
+_checks, _cases = _beside("checks"), _beside("cases")
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes a `call` runs for calls of every operation, on as many lanes as its module's LANES."""
+    if "call" in metafunc.fixturenames:
+        metafunc.parametrize("call", list(_cases.calls(metafunc.module.LANES)), ids=str)
+
+
+@pytest.fixture(scope="session")
+def checks():
+    """What checks.py has."""
+    return _checks
+
+
+@pytest.fixture(scope="session")
+def calls():
+    """calls(lanes) of cases.py."""
+    return _cases.calls
+
+
+@pytest.fixture
+def plain_ops(monkeypatch):
+    """plain_ops() has the functions of every cpu.py as plain Python.
+
+    Kernels run as they are written and parallel loops one turn after the other, with three lanes
+    and tiles so small that they divide nothing.
+    """
+
+    def load() -> SimpleNamespace:
+        names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in FAMILIES}
+        modules = {family: _plain_module(family) for family in FAMILIES}
+        return SimpleNamespace(**{name: getattr(modules[f], name) for f in FAMILIES for name in names[f]})
+
+    def _plain_module(family: str) -> ModuleType:
+        for part in ("kernel", "reference"):  # must not be imported for the first time among the substitutes
+            if find_spec(f"fastdigits.ops.{family}.{part}"):
+                importlib.import_module(f"fastdigits.ops.{family}.{part}")
+        with monkeypatch.context() as substituted:
+            for name, substitute in SUBSTITUTES.items():
+                substituted.setitem(sys.modules, name, substitute)
+            substituted.setattr(lanes, "bind", lambda kernel, meanings: kernel)
+            return _module(find_spec(f"fastdigits.ops.{family}.cpu"))
+
+    return load
+
+
+SUBSTITUTES = {
+    "numba": SimpleNamespace(njit=lambda f=None, **options: f or (lambda f: f), prange=range),
+    "fastdigits.ops.lanes.cpu": SimpleNamespace(),
+    "fastdigits.ops.lanes.machine": SimpleNamespace(
+        LANES=3,
+        LOAD_INSIDE=4,
+        tile_shape=lambda rows, columns, column_cost=1: (2, 3),
+        weight_tile_shape=lambda channels, kernel_rows, kernel_columns: (2, 2, 2),
+    ),
+}

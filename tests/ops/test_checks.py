@@ -1,0 +1,150 @@
+"""The checks fail where they must: on kernels, gradients and operations with one fault each."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+
+from fastdigits.ops import load
+from fastdigits.ops.activation.reference import relu_forward
+from fastdigits.ops.loss.reference import mean_squared_error, softmax_cross_entropy
+
+LANES = 3
+REFERENCE = load("reference")
+
+FAULTS = [  # operation, its kernel, what the kernel says, the fault
+    # the stride of the rows is ignored
+    ("conv2d_forward", "conv2d.forward_tile", "i * stride - top", "i - top"),
+    # zeros on the left are forgotten
+    ("conv2d_forward", "conv2d.forward_tile", "j0 * stride - left", "j0 * stride"),
+    # the last column is not written
+    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "j0 + m < J - 1"),
+    # each tile writes its first column only
+    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "m < 1"),
+    # the last kernel column is not summed
+    ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
+    # the last channel is not written
+    ("conv2d_backward_input", "conv2d.backward_input_tile", "c0 + n < C", "c0 + n < C - 1"),
+    # rows above the image are read from its end
+    ("conv2d_backward_weight", "conv2d.backward_weight_tile", "rows_inside = 0 <= h", "rows_inside = -1 <= h"),
+    # the bias gradient leaves out the last block
+    ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
+    # the last feature is not summed
+    ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    # the second slab of images forgets the first
+    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
+    # the first slab adds to what was there
+    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
+    # the last of equal maxima gets the gradient
+    ("maxpool2d_backward", "pool2d.max_backward_plane", "v > best", "v >= best"),
+    # pixels that no window covers are not cleared
+    ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
+    # an empty lane has a loss
+    ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
+    # the last of equal scores counts
+    ("count_hits", "loss.count_hits_block", "score > best", "score >= best"),
+    # the empty lanes of a batch repeat an image that is not in it
+    ("gather_batch", "batch.gather_block", "start + count - 1", "start + count"),
+    # Nesterov's look ahead is left out
+    ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), speed, g)", "speed"),
+    # epsilon is left out
+    ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
+    # one round less
+    ("random_uniform", "random.philox_word", "range(10)", "range(9)"),
+]
+
+
+@pytest.mark.parametrize(("op", "kernel", "right", "wrong"), FAULTS)
+def test_fault_in_a_kernel_is_noticed(checks, calls, plain_ops, monkeypatch, op, kernel, right, wrong):
+    family, name = kernel.split(".")
+    module = importlib.import_module(f"fastdigits.ops.{family}.kernel")
+    monkeypatch.setattr(module, name, _altered(getattr(module, name), right, wrong))
+    faulty = getattr(plain_ops(), op)
+
+    def check_all():
+        for call in calls(LANES):
+            if call.op == op:
+                checks.check(faulty, getattr(REFERENCE, op), call)
+
+    with pytest.raises(AssertionError):
+        check_all()
+
+
+@pytest.mark.parametrize(
+    ("definition", "right", "wrong"),
+    [
+        (mean_squared_error, "2 * difference /", "difference /"),
+        (mean_squared_error, "2 * difference /", "-2 * difference /"),
+        (mean_squared_error, "/ (count * K)", "/ count"),
+        (softmax_cross_entropy, "- right, 0) / count", "+ right, 0) / count"),
+        (softmax_cross_entropy, "- right, 0) / count", "- right, 0) / (count + 1)"),
+        (softmax_cross_entropy, "np.where(filled[:, None],", "np.where(True,"),
+    ],
+)
+def test_fault_in_a_gradient_is_noticed(checks, definition, right, wrong):
+    def check_gradient(function):
+        rng = np.random.default_rng(0)
+        scores, targets = rng.normal(size=(1, 3, 4)), np.array([[2.0, 0, 1, -1]])
+        losses, dscores = np.empty((1, 4)), np.empty_like(scores)
+        function(scores, targets, 3, losses, dscores)
+
+        def loss():
+            function(scores, targets, 3, losses, np.empty_like(scores))
+            return losses.sum() / 3
+
+        checks.assert_gradient(loss, scores, dscores)
+
+    check_gradient(definition)
+    with pytest.raises(AssertionError):
+        check_gradient(_altered(definition, right, wrong))
+
+
+def _leaves_one_unfilled(x, y):
+    relu_forward(x[:-1], y[:-1])
+    relu_forward(x[-1, :-1], y[-1, :-1])
+
+
+def _changes_its_input(x, y):
+    relu_forward(x, y)
+    x[0, 0] += 1
+
+
+def _writes_beyond(x, y):
+    relu_forward(x, y)
+    np.lib.stride_tricks.as_strided(y, (y.size + 1,), (y.itemsize,))[-1] = 0
+
+
+def _errs_by_one_unit(x, y):
+    relu_forward(x, y)
+    y[...] = np.nextafter(y, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (_leaves_one_unfilled, "nan"),
+        (_changes_its_input, "changed its input x"),
+        (_writes_beyond, "changed its input y or memory beside it"),
+        (_errs_by_one_unit, "Not equal to tolerance"),  # nothing is rounded, so that every bit counts
+    ],
+)
+def test_fault_in_what_is_filled_is_noticed(checks, calls, broken, message):
+    call = next(call for call in calls(LANES) if call.op == "relu_forward")
+    checks.check(relu_forward, relu_forward, call)
+    with pytest.raises(AssertionError, match=message):
+        checks.check(broken, relu_forward, call)
+
+
+def test_unfilled_is_not_excused_by_an_unfilled_definition(checks):
+    with pytest.raises(AssertionError):
+        checks.assert_close(np.full(2, np.nan), np.full(2, np.nan), terms=1)
+
+
+def _altered(function, right, wrong):
+    """The function with a fault in its source."""
+    source = inspect.getsource(function)
+    assert right in source, f"{function.__name__} no longer says {right}"
+    namespace = dict(function.__globals__)
+    exec(source.replace(right, wrong), namespace)
+    return namespace[function.__name__]

@@ -1,0 +1,150 @@
+"""Every operation on the CPU: its results, its determinism, and how exact its functions are far out."""
+
+import inspect
+from functools import cache
+
+import numba
+import numpy as np
+import pytest
+
+from fastdigits.ops import load
+from fastdigits.ops.lanes import bind, cpu, elementary
+
+CPU, REFERENCE = load("cpu"), load("reference")
+LANES = CPU.lanes
+LARGEST = np.finfo(np.float32).max
+DENORMAL = np.finfo(np.float32).smallest_subnormal
+FAR = np.float32([0.0, -0.0, DENORMAL, -DENORMAL, 87.5, -87.5, 104, -104, 1e4, -1e4, LARGEST, -LARGEST])
+
+
+def test_agrees_with_definition(checks, call):
+    checks.check(getattr(CPU, call.op), getattr(REFERENCE, call.op), call)
+
+
+@pytest.fixture
+def thread_counts():
+    """All threads twice, then one; all again after the test."""
+    most = numba.get_num_threads()
+    if most == 1:
+        pytest.skip("one core has one thread")
+    yield most, most, 1
+    numba.set_num_threads(most)
+
+
+def test_same_bits_again_and_at_any_thread_count(checks, thread_counts, call):
+    results = []
+    for threads in thread_counts:
+        numba.set_num_threads(threads)
+        results.append(checks.run(getattr(CPU, call.op), call))
+    for name in call.outputs:
+        first, again, alone = (result[name].tobytes() for result in results)
+        assert first == again
+        assert first == alone
+
+
+def test_every_operation_is_called(calls):
+    called = {call.op for call in calls(LANES)}
+    not_called = {name for name in vars(REFERENCE) if callable(getattr(REFERENCE, name))} - called
+    assert not_called == {"empty", "zeros", "upload", "download"}
+
+
+def test_calls_give_arguments_in_order(calls):
+    for call in calls(LANES):
+        assert list(call.arguments) == list(inspect.signature(getattr(REFERENCE, call.op)).parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "first", "last"),
+    [("exp", np.exp, -87, 88), ("log", np.log, np.finfo(np.float32).tiny, LARGEST), ("tanh", np.tanh, -10, 10)],
+)
+def test_elementary_functions(checks, name, function, first, last):
+    """Relative errors are below the 2e-7 that lanes/elementary.py promises, from the first to the last number."""
+    x = _spread(first, last)
+    y = np.full_like(x, np.nan)
+    _compiled(name)(x, y)
+    exact = function(x.astype(np.float64))
+    x, y, exact = (a[exact != 0] for a in (x, y, exact))
+    assert np.isfinite(y).all()
+    assert np.abs(y / exact - 1).max() < 2e-7
+
+
+def test_exp_stays_finite_and_normal_far_out():
+    x = np.resize(FAR, (len(FAR), LANES))
+    y = np.full_like(x, np.nan)
+    _compiled("exp")(x, y)
+    assert np.isfinite(y).all()
+    assert y.min() >= np.finfo(np.float32).tiny
+
+
+def test_sigmoid_and_tanh_far_out(checks):
+    x = np.resize(FAR, (len(FAR), LANES))
+    for op in ("sigmoid_forward", "tanh_forward"):
+        y, exact = np.full_like(x, np.nan), np.empty(x.shape)
+        getattr(CPU, op)(x, y)
+        getattr(REFERENCE, op)(x.astype(np.float64), exact)
+        checks.assert_close(y, exact, terms=1)
+
+
+def test_tanh_is_odd_and_keeps_small_numbers():
+    x = np.resize(np.float32([DENORMAL, 1e-30, 1e-4, 0.6, 0.63, 3, 20]), (7, LANES))
+    y, mirrored = np.empty_like(x), np.empty_like(x)
+    CPU.tanh_forward(x, y)
+    CPU.tanh_forward(-x, mirrored)
+    assert np.array_equal(mirrored, -y)
+    assert np.array_equal(y[x <= 1e-4], x[x <= 1e-4])
+
+
+@pytest.mark.parametrize("size", [0, DENORMAL, 1, 88, 1e4, LARGEST / 4])
+def test_losses_far_out(checks, size):
+    """Scores so far apart that all but one probability, or all but none, vanish."""
+    scores = np.float32(size) * np.resize(np.float32([[1], [-1], [0.5]]), (1, 3, LANES))
+    targets = (np.arange(LANES, dtype=np.float32) % 3)[None]
+    shapes = {"probabilities": (1, 3, LANES), "loss": (1, LANES), "dscores": (1, 3, LANES)}
+    filled, exact = ({name: np.full(shape, np.nan, t) for name, shape in shapes.items()} for t in (np.float32, float))
+    for ops, result, x in ((CPU, filled, scores), (REFERENCE, exact, scores.astype(float))):
+        ops.softmax(x, result["probabilities"])
+        ops.softmax_cross_entropy(x, targets, LANES, result["loss"], result["dscores"])
+    checks.assert_close(filled["probabilities"], exact["probabilities"], terms=3)
+    checks.assert_close(filled["loss"], exact["loss"], terms=3, scale=max(1, 2 * float(size)))
+    checks.assert_close(filled["dscores"], exact["dscores"], terms=3)
+
+
+@pytest.mark.parametrize(("name", "options"), [("relu", ()), ("leaky_relu", (0.1,)), ("sigmoid", ()), ("tanh", ())])
+def test_activation_shows_nan(name, options):
+    """As in the definition: a network whose training has diverged must not look healthy again after a layer."""
+    x, y = np.full((1, LANES), np.nan, np.float32), np.zeros((1, LANES), np.float32)
+    getattr(CPU, f"{name}_forward")(x, *options, y)
+    assert np.isnan(y).all()
+
+
+@pytest.mark.parametrize("nan_at", [0, 1, 2])
+def test_cross_entropy_shows_nan(nan_at):
+    """As in the definition, whichever score is NaN."""
+    scores, targets = np.zeros((1, 3, LANES), np.float32), np.zeros((1, LANES), np.float32)
+    scores[:, nan_at] = np.nan
+    loss, dscores = np.zeros_like(targets), np.zeros_like(scores)
+    CPU.softmax_cross_entropy(scores, targets, LANES, loss, dscores)
+    assert np.isnan(loss).all()
+    assert np.isnan(dscores).all()
+
+
+def _spread(first, last):
+    """Numbers between two, in vectors of LANES: evenly spread, and also so by their exponents, and near 0 and 1."""
+    even = np.linspace(first, last, 20000)
+    exponents = np.geomspace(1e-37, LARGEST, 20000)
+    x = np.concatenate([even, exponents, -exponents, 1 + np.linspace(-1e-3, 1e-3, 2000), [first, last]])
+    x = np.clip(x, first, last).astype(np.float32)
+    return np.resize(x, (len(x) // LANES, LANES))
+
+
+@cache
+def _compiled(name):
+    """y = function(x) for x of shape (V, LANES), by a function of lanes/elementary.py on the CPU's vectors."""
+    function = bind(getattr(elementary, name), cpu)
+
+    @numba.njit
+    def apply(x, y):
+        for v in range(len(x)):
+            cpu.store(y, (v,), function(cpu.load(x, (v,))))
+
+    return apply

@@ -1,0 +1,115 @@
+"""What all devices promise: the same operations, with the same parameters, fixed once loaded."""
+
+import importlib
+import inspect
+import re
+from types import FunctionType
+
+import numba
+import pytest
+
+from fastdigits.errors import UserError
+from fastdigits.ops import DEVICES, FAMILIES, load
+
+load("cpu")  # sets numba up before the modules below are imported
+
+MODULES = {
+    (family, part): importlib.import_module(f"fastdigits.ops.{family}.{part}")
+    for family in FAMILIES
+    for part in ("reference", "cpu")
+}
+NAMES = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in FAMILIES}
+OPERATIONS = [(family, name) for family in FAMILIES for name in NAMES[family]]
+NOT_OPERATIONS = {"random": {"philox"}}  # what dropout and augmentation will draw from
+
+each_operation = pytest.mark.parametrize(("family", "name"), OPERATIONS)
+
+
+def _parameters(function) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def _function(family, part, name) -> FunctionType:
+    function = getattr(MODULES[family, part], name)
+    return getattr(function, "py_func", function)  # what a compiled function was compiled from
+
+
+@each_operation
+def test_same_parameters_in_the_same_order(family, name):
+    assert _parameters(_function(family, "cpu", name)) == _parameters(_function(family, "reference", name))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_definitions_are_the_operations(family):
+    module = MODULES[family, "reference"]
+    public = {n for n, f in vars(module).items() if isinstance(f, FunctionType) and f.__module__ == module.__name__}
+    public = {name for name in public if not name.startswith("_")} - NOT_OPERATIONS.get(family, set())
+    assert public == set(NAMES[family])
+
+
+def test_no_two_operations_share_a_name():
+    names = [name for _, name in OPERATIONS]
+    assert sorted(names) == sorted(set(names))
+
+
+@each_operation
+def test_definition_describes_every_parameter(family, name):
+    definition = _function(family, "reference", name)
+    assert [p for p in _parameters(definition) if not re.search(rf"\b{p}\b", definition.__doc__ or "")] == []
+
+
+@each_operation
+def test_cpu_refers_to_the_definition(family, name):
+    definition, function = _function(family, "reference", name), _function(family, "cpu", name)
+    if function is not definition:  # the CPU's arrays are NumPy's
+        assert function.__doc__.startswith(f"See reference.{name}.")
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+def test_loaded_operations(device):
+    ops = load(device)
+    assert ops.device == device
+    assert all(callable(getattr(ops, name)) for _, name in OPERATIONS)
+
+
+def test_two_devices_at_once():
+    cpu, reference = load("cpu"), load("reference")
+    assert cpu.dense_forward is not reference.dense_forward
+    assert (cpu.device, reference.device) == ("cpu", "reference")
+    assert reference.lanes == 1
+    assert cpu.lanes in (4, 8, 16)
+
+
+def test_operations_cannot_be_changed():
+    ops = load("reference")
+    before = ops.relu_forward
+    for name in ("relu_forward", "lanes", "something_new"):
+        with pytest.raises(AttributeError, match=name):
+            setattr(ops, name, None)
+    assert ops.relu_forward is before
+    assert not hasattr(ops, "something_new")
+
+
+def test_unknown_device():
+    with pytest.raises(UserError, match=f"no device 'abacus'; choose one of {', '.join(DEVICES)}"):
+        load("abacus")
+
+
+def test_missing_function_fails_at_load(monkeypatch):
+    monkeypatch.delattr(MODULES["dense", "reference"], "dense_forward")
+    with pytest.raises(NotImplementedError, match=r"ops/dense/reference\.py does not define dense_forward"):
+        load("reference")
+
+
+def test_threads():
+    most = numba.config.NUMBA_NUM_THREADS
+    load("cpu", threads=1)
+    assert numba.get_num_threads() == 1
+    load("cpu")
+    assert numba.get_num_threads() == most
+
+
+@pytest.mark.parametrize("threads", [-1, 0, numba.config.NUMBA_NUM_THREADS + 1])
+def test_impossible_threads(threads):
+    with pytest.raises(UserError, match=f"between 1 and {numba.config.NUMBA_NUM_THREADS}.* not {threads}"):
+        load("cpu", threads=threads)

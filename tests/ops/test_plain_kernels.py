@@ -1,0 +1,10 @@
+"""Every kernel in plain Python, as it is imported, driven tile by tile as cpu.py does."""
+
+from fastdigits.ops import load
+
+LANES = 3
+REFERENCE = load("reference")
+
+
+def test_agrees_with_definition(checks, plain_ops, call):
+    checks.check(getattr(plain_ops(), call.op), getattr(REFERENCE, call.op), call)

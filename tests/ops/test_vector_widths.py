@@ -1,0 +1,117 @@
+"""The CPU's operations for other vector units than this machine's, which numba can pretend to have."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastdigits
+from fastdigits.ops.lanes import machine
+
+AVX2 = "+avx2,+avx,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2,+f16c,+lzcnt,-avx512f"
+UNITS = {
+    8: {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2},
+    4: {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+}
+
+x86_64 = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="other vector units of x86-64 need an x86-64 CPU"
+)
+
+
+@pytest.fixture(scope="module")
+def parity_checks():
+    """The parity check at every width that this CPU can run, all at once."""
+    script = str(Path(__file__).with_name("parity_check.py"))
+    started = {lanes: _start([script], lanes) for lanes in UNITS if _has(lanes)}
+    yield started
+    for process in started.values():
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+@x86_64
+@pytest.mark.parametrize("lanes", UNITS)
+def test_agrees_with_definition(parity_checks, lanes):
+    if not _has(lanes):
+        pytest.skip("this CPU has no AVX2 and FMA")
+    output, _ = parity_checks[lanes].communicate()
+    assert parity_checks[lanes].returncode == 0, output
+    first, *results = output.splitlines()
+    assert first == f"{lanes} lanes"
+    assert len(results) > 30
+    assert all(line.endswith(" agrees") for line in results)
+
+
+@x86_64
+def test_each_unit_has_its_own_entries_in_one_cache(tmp_path):
+    """Code compiled for one unit is not taken for another, and is found again."""
+    program = """
+from fastdigits.ops import load
+ops = load("cpu")
+x, y = ops.zeros((1, ops.lanes)), ops.empty((1, ops.lanes))
+ops.relu_forward(x, y)
+assert not y.any()
+"""
+    compiled = []
+    for unit in (None, 4, 4, None):
+        process = _start(["-c", program], unit, XDG_CACHE_HOME=str(tmp_path))
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        compiled.append(len(list(tmp_path.rglob("*.nbc"))))
+    assert compiled == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("features", "processor", "expected"),
+    [
+        ({"sse2", "avx", "avx2", "avx512f"}, "x86_64", (16, 32)),
+        ({"sse2", "avx", "avx2"}, "AMD64", (8, 16)),
+        ({"sse2"}, "x86_64", (4, 16)),
+        ({"neon"}, "aarch64", (4, 32)),
+        ({"neon"}, "arm64", (4, 32)),
+        (set(), "riscv64", (4, 16)),
+    ],
+)
+def test_vector_unit(features, processor, expected):
+    assert machine.vector_unit(features, processor) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 13, 100, 784])
+@pytest.mark.parametrize("columns", [1, 3, 5, 7, 28])
+def test_tile_fits_the_registers(rows, columns):
+    """All sums, a row of vectors and the number that they are multiplied by are in registers at once."""
+    N, M = machine.tile_shape(rows, columns)
+    assert N * M + M + 1 <= machine.REGISTERS
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7)])
+@pytest.mark.parametrize("channels", [1, 3, 6, 64])
+def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
+    N, R, M = machine.weight_tile_shape(channels, *kernel)
+    assert N * R * M + R * M + N <= machine.REGISTERS
+    P, Q = kernel
+    assert 1 <= R <= P
+    assert 1 <= M <= Q
+
+
+def _has(lanes: int) -> bool:
+    """Whether this CPU can run code for the unit of so many lanes."""
+    return lanes == 4 or {"avx2", "fma"} <= machine.cpu_features()
+
+
+def _start(arguments: list[str], lanes: int | None, **environment: str) -> subprocess.Popen:
+    """Python with this package and the vector unit of so many lanes, or with this machine's own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    package = str(Path(fastdigits.__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *arguments],
+        env={**inherited, "PYTHONPATH": package, **UNITS.get(lanes, {}), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
