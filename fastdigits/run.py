@@ -36,7 +36,7 @@ class Run:
             model=self.model,
             dataset=self.dataset,
             config=asdict(self.config),
-            history=self._history(),
+            history=[epoch.figures() for epoch in self.training.epochs],
             metrics={"test_images": self.test.images, "test_accuracy": self.test.accuracy, "test_loss": self.test.loss},
         )
 
@@ -49,7 +49,7 @@ class Run:
             "seed": self.config.seed,
             "parameters": self.network.parameter_count,
             "batch_size": self.config.batch_size,
-            "epochs": self._history(),
+            "epochs": [asdict(epoch) for epoch in self.training.epochs],
             "test": {
                 "images": self.test.images,
                 "correct": self.test.correct,
@@ -61,9 +61,6 @@ class Run:
             "images_per_second": self.training.images_per_second,
             "output": output,
         }
-
-    def _history(self) -> list[dict]:
-        return [asdict(epoch) for epoch in self.training.epochs]
 
 
 def run(model: str, network: Network, digits: DigitSet, ops: Any, config: TrainConfig, watcher: Watcher) -> Run:

@@ -86,7 +86,7 @@ class Sequential:
             model="sequential",
             dataset="arrays",
             config=asdict(self.config),
-            history=[asdict(epoch) for epoch in self.history],
+            history=[epoch.figures() for epoch in self.history],
             metrics={},
         )
         weights.write(path, saved)
@@ -115,7 +115,10 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
 
 
 def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
-    array = np.asarray(array)
+    try:
+        array = np.asarray(array)
+    except ValueError:
+        raise UserError(f"The {what} must be one array, not lists of different lengths.") from None
     if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):
         expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 of shape (N,)"
         raise UserError(f"The {what} must be {expected} with at least one entry, not {array.dtype} {array.shape}.")

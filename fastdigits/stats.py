@@ -32,7 +32,7 @@ def _runs(path: Path) -> list[dict[str, Any]]:
     try:
         runs = json.loads(path.read_text())["runs"]
         _times(runs), _accuracies(runs)
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError):
         raise UserError(f"{path} is not a file of statistics; choose another file for --stats.") from None
     return runs
 

@@ -107,6 +107,8 @@ def train(
         start = perf_counter()
         loss, accuracy = train_epoch(trainer, batches, rows, number, config, watcher)
         epoch_s = perf_counter() - start
+        if not (np.isfinite(loss) and np.isfinite(ops.download(network.buffer.values)).all()):
+            raise UserError(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
         validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
         held_out = (validation.loss, validation.accuracy) if validation else (None, None)
         seconds["train"] += epoch_s
@@ -131,10 +133,7 @@ def train_epoch(
         trainer.step(x, targets, count, schedule((epoch - 1) * steps + number, config.epochs * steps))
         done += count
         watcher.step(epoch, done, len(rows), lambda done=done: trainer.figures(done))
-    loss, accuracy = trainer.figures(done)
-    if not np.isfinite(loss):
-        raise UserError(f"The loss is no longer a finite number after epoch {epoch}; lower --lr.")
-    return loss, accuracy
+    return trainer.figures(done)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -145,6 +144,8 @@ def split(labels: np.ndarray, config: TrainConfig) -> tuple[np.ndarray, np.ndarr
 
 def check_images(network: Network, images: np.ndarray, labels: np.ndarray) -> None:
     """UserError unless the network can read the images and has a score for every label."""
+    if len(images) != len(labels):
+        raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
     if (1, *images.shape[1:]) != network.input_shape:
         size, expected = " x ".join(map(str, images.shape[1:])), " x ".join(map(str, network.input_shape[1:]))
         raise UserError(f"The network reads images of {expected} pixels, but these have {size}.")

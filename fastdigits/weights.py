@@ -21,7 +21,7 @@ from fastdigits.config import TrainConfig
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable, write_atomically
-from fastdigits.history import Epoch
+from fastdigits.history import TIMES, Epoch
 from fastdigits.nn.network import Network
 
 __all__ = ["SavedNetwork", "check_writable", "read", "write"]
@@ -42,7 +42,7 @@ class SavedNetwork:
     model: str
     dataset: str
     config: dict  # asdict(TrainConfig)
-    history: list[dict]  # asdict(Epoch), epoch by epoch
+    history: list[dict]  # Epoch.figures(), epoch by epoch
     metrics: dict
 
 
@@ -100,7 +100,7 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
         layer, parameter = name.split("/")
         weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
     history = file.create_group("history", track_order=True)
-    for field in fields(Epoch) if saved.history else ():
+    for field in _columns() if saved.history else ():
         column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # NumPy makes None NaN
         history.create_dataset(field.name, data=column)
 
@@ -175,8 +175,13 @@ def _has_type(value: object, kind: type | UnionType) -> bool:
     return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
 
 
+def _columns() -> list[Field]:
+    """What Epoch.figures() holds."""
+    return [field for field in fields(Epoch) if field.name not in TIMES]
+
+
 def _history(group: h5py.Group) -> list[dict]:
-    names = [field.name for field in fields(Epoch)]
+    names = [field.name for field in _columns()]
     if not len(group):
         return []
     if set(group) != set(names):
@@ -184,7 +189,7 @@ def _history(group: h5py.Group) -> list[dict]:
     columns = [hdf5.array(group, name, "f8") for name in names]
     if columns[0].ndim != 1 or len({column.shape for column in columns}) > 1:
         hdf5.refuse("its history is not columns of one length")
-    figures = map(_figures, fields(Epoch), columns)
+    figures = map(_figures, _columns(), columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*figures, strict=True)]
 
 

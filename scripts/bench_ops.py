@@ -14,6 +14,7 @@ import numpy as np
 from fastdigits import ops
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
+from fastdigits.ops.array import blocks
 
 
 def seconds(runs: int, work, *arguments) -> float:
@@ -36,8 +37,8 @@ def peak_flops(cpu) -> float:
 
 def layer_rows(network: Network, batch: int, runs: int):
     """(layer, pass, seconds, floating-point operations, bytes of its arrays) for each layer and pass."""
-    x = network.ops.empty((len(network.layers[0].x), *network.input_shape, network.ops.lanes))
-    x[...] = np.random.default_rng(0).standard_normal(x.shape)
+    shape = blocks(batch, network.ops.lanes), *network.input_shape, network.ops.lanes
+    x = network.ops.upload(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
     for number, (name, layer) in enumerate(zip(network.names, network.layers, strict=True)):
         y = layer.forward(x)
         dy = network.ops.upload(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32))
@@ -61,7 +62,6 @@ def main(model: str, batch_size: int, runs: int) -> None:
     network = Network(layers_of(model))
     network.build(cpu, batch_size)
     network.initialise(0)
-    network.forward(cpu.zeros((-(-batch_size // cpu.lanes), *network.input_shape, cpu.lanes)))
     peak = peak_flops(cpu)
     click.echo(f"{model}, batch {batch_size}, {cpu.lanes} lanes; peak {peak / 1e9:.0f} GFLOP/s")
     click.echo(f"{'layer':14}{'pass':10}{'us':>8}{'GFLOP/s':>10}{'of peak':>9}{'GB/s':>7}")

@@ -36,7 +36,7 @@ def saved():
         model="cnn",
         dataset="mnist",
         config=asdict(TrainConfig(lr=0.01, seed=3)),
-        history=[asdict(epoch) for epoch in EPOCHS],
+        history=[epoch.figures() for epoch in EPOCHS],
         metrics={"test_accuracy": 0.99, "test_loss": 0.03, "seconds": {"train": 1.5}},
     )
 
@@ -74,7 +74,7 @@ def test_round_trip(path, saved):
 
 def test_history_is_made_of_epochs(path):
     history = weights.read(path).history
-    assert [Epoch(**epoch) for epoch in history] == EPOCHS
+    assert [Epoch(**epoch).figures() for epoch in history] == [epoch.figures() for epoch in EPOCHS]
     assert type(history[0]["epoch"]) is int
 
 
@@ -103,7 +103,7 @@ def test_layers_and_columns_keep_their_order(path, saved):
     weights.write(path, replace(saved, network=network.config(), values=values))
     with h5py.File(path) as file:
         assert list(file["weights"]) == [f"dense_{number}" for number in range(1, 12)]
-        assert list(file["history"]) == list(asdict(EPOCHS[0]))
+        assert list(file["history"]) == list(EPOCHS[0].figures())
 
 
 def test_same_network_same_bytes(path, saved, tmp_path):

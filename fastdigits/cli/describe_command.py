@@ -1,6 +1,7 @@
 """`fastdigits describe`."""
 
 import json
+import os
 from typing import Any
 
 import click
@@ -38,14 +39,12 @@ def command(network: str, as_json: bool) -> None:
 
 def _find(network: str) -> tuple[str, Any, dict]:
     """(name of the model, its network, what a weights file adds)."""
-    from pathlib import Path
-
     from fastdigits.models import MODELS, layers_of
     from fastdigits.nn import Network
 
     if network in MODELS:
         return network, Network(layers_of(network)), {}
-    if not Path(network).exists():
+    if not os.path.exists(network):
         models = ", ".join(MODELS)
         raise click.UsageError(f"'{network}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
     from fastdigits.weights import read

@@ -1,0 +1,100 @@
+"""Fixtures of the tests of the command: a tiny data set, and two ways to run the command in an empty folder."""
+
+import os
+import struct
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import fastdigits
+from fastdigits.cli import cli
+from fastdigits.dataset import load
+
+
+@pytest.fixture(scope="session")
+def write_digits():
+    """write_digits(folder, train_images, train_labels, test_images, test_labels) writes four IDX files."""
+
+    def write_digits(folder, *arrays):
+        folder.mkdir(exist_ok=True)
+        names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+        for name, array in zip(names, arrays, strict=True):
+            header = struct.pack(f">{array.ndim + 1}I", 0x800 + array.ndim, *array.shape)
+            (folder / name).write_bytes(header + array.tobytes())
+        return folder
+
+    return write_digits
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, write_digits):
+    """A folder with 300 training and 100 test images of MNIST."""
+    mnist = load()
+    arrays = mnist.train_images[:300], mnist.train_labels[:300], mnist.test_images[:100], mnist.test_labels[:100]
+    return write_digits(tmp_path_factory.mktemp("tiny"), *arrays)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny):
+    """The weights of a linear network that saw the tiny set for three epochs."""
+    path = tmp_path_factory.mktemp("trained") / "linear.h5"
+    arguments = ["train", "--model", "linear", "--epochs", "3", "--data", tiny, "--output", path]
+    result = CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0
+    return path
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """invoke(*arguments) runs the command inside this process; a UserError is in `exception` of the result."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(cli, list(map(str, arguments)))
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """The variables with which another process finds the package that is tested here."""
+    try:
+        distribution("fastdigits")
+    except PackageNotFoundError:
+        return os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
+    return dict(os.environ)
+
+
+@pytest.fixture
+def process(tmp_path, environment):
+    """process(*arguments) runs the command as a process of its own."""
+
+    def process(*arguments):
+        command = [sys.executable, "-m", "fastdigits", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+
+    return process
+
+
+@pytest.fixture
+def fails(tmp_path, process):
+    """fails(exit_code, says, *arguments): the command ends with one sentence on stderr and changes no file."""
+
+    def content():
+        return {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+
+    def fails(exit_code, says, *arguments):
+        before = content()
+        result = process(*arguments)
+        assert result.returncode == exit_code, result.stderr
+        usage, error, sentence = result.stderr.rpartition("Error: ")
+        assert error
+        assert says in sentence
+        assert sentence.endswith(".\n")
+        assert sentence.count("\n") == 1
+        assert usage == "" if exit_code == 1 else usage.startswith("Usage: ")
+        assert "Traceback" not in result.stderr
+        assert content() == before
+        return result
+
+    return fails

@@ -1,0 +1,120 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from fastdigits.config import TrainConfig
+from fastdigits.errors import UserError
+from fastdigits.models import MODELS
+from fastdigits.weights import read, write
+
+SIZES = {
+    "linear": (7_850, 7_840),
+    "mlp": (118_282, 118_016),
+    "lenet": (61_706, 416_520),
+    "cnn": (108_874, 794_880),
+}
+
+
+def test_a_model_as_json(process):
+    result = process("describe", "lenet", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    summary = json.loads(result.stdout)
+    assert list(summary) == ["model", "input_shape", "layers", "parameters", "multiply_adds"]
+    assert (summary["model"], summary["input_shape"]) == ("lenet", [1, 28, 28])
+    assert (summary["parameters"], summary["multiply_adds"]) == (61_706, 416_520)
+    assert summary["layers"][3] == {
+        "layer": "conv2d_2",
+        "type": "Conv2D",
+        "output_shape": [16, 10, 10],
+        "kernel": "5 x 5",
+        "parameters": 2_416,
+        "multiply_adds": 240_000,
+    }
+    assert summary["layers"][5]["kernel"] == "2 x 2, stride 2"
+    assert summary["layers"][7] | {"kernel": ""} == {
+        "layer": "dense_1",
+        "type": "Dense",
+        "output_shape": [120],
+        "kernel": "",
+        "parameters": 48_120,
+        "multiply_adds": 48_000,
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_sums_of_a_model(model, invoke):
+    summary = json.loads(invoke("describe", model, "--json").stdout)
+    assert (summary["parameters"], summary["multiply_adds"]) == SIZES[model]
+    for key in ("parameters", "multiply_adds"):
+        assert summary[key] == sum(layer[key] for layer in summary["layers"])
+
+
+def test_a_model_as_text(process):
+    result = process("describe", "cnn")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\x1b" not in result.stdout
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["cnn", "output", "shape", "kernel", "parameters", "multiply-adds"]
+    assert lines[1].split() == ["input", "1", "x", "28", "x", "28"]
+    assert lines[2].split() == ["conv2d_1", "16", "x", "24", "x", "24", "5", "x", "5", "416", "230,400"]
+    assert lines[-1].split() == ["total", "108,874", "794,880"]
+    assert all(line == line.rstrip() for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_weights_file(invoke, trained, tiny):
+    summary = json.loads(invoke("describe", trained, "--json").stdout)
+    assert list(summary)[-3:] == ["dataset", "config", "metrics"]
+    assert summary["model"] == "linear"
+    assert summary["parameters"] == 7_850
+    assert summary["dataset"] == str(tiny)
+    assert summary["config"]["epochs"] == 3
+    assert summary["config"].keys() == vars(TrainConfig()).keys()
+    accuracy = summary["metrics"]["test_accuracy"]
+    last = invoke("describe", trained).stdout.splitlines()[-1]
+    assert last == f"trained on {tiny}, test accuracy {accuracy:.2%}"
+
+
+def test_what_is_neither_model_nor_file(invoke, fails):
+    assert "linear, mlp, lenet, cnn" in invoke("describe", "nothing").stderr
+    fails(2, "neither a model", "describe", "nothing")
+    fails(2, "MODEL|WEIGHTS", "describe")
+
+
+def test_a_name_that_no_file_can_have(fails):
+    fails(2, "neither a model", "describe", "a" * 300)
+
+
+def test_a_file_that_is_no_network(invoke, fails, tmp_path):
+    (tmp_path / "text.h5").write_text("no weights")
+    assert isinstance(invoke("describe", "text.h5").exception, UserError)
+    fails(1, "is not an HDF5 file", "describe", "text.h5")
+    fails(1, "Is a directory", "describe", ".")
+
+
+@pytest.mark.parametrize("metrics", [{}, {"test_accuracy": None}, {"test_accuracy": "good"}], ids=str)
+def test_metrics_may_be_anything(metrics, invoke, trained, tmp_path):
+    write(tmp_path / "odd.h5", replace(read(trained), metrics=metrics))
+    result = invoke("describe", "odd.h5")
+    assert result.exit_code == 0, result.exception
+    assert "trained on" in result.stdout
+
+
+def test_models(process):
+    result = process("models")
+    assert (result.returncode, result.stderr) == (0, "")
+    header, *lines = result.stdout.splitlines()
+    assert header.split() == ["model", "parameters", "multiply-adds"]
+    assert [line.split()[0] for line in lines] == list(SIZES)
+    assert lines[2].split()[:3] == ["lenet", "61,706", "416,520"]
+    assert all(len(line.split()) > 5 for line in lines)  # and says what it is
+
+
+def test_models_as_json(invoke):
+    result = invoke("models", "--json")
+    [(key, rows)] = json.loads(result.stdout).items()
+    assert key == "models"
+    assert {row["model"]: (row["parameters"], row["multiply_adds"]) for row in rows} == SIZES
+    assert all(row.keys() == {"model", "parameters", "multiply_adds", "description"} for row in rows)
+    assert all(row["description"] for row in rows)

@@ -1,0 +1,149 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from fastdigits import dataset
+from fastdigits.errors import UserError
+from fastdigits.evaluate import wilson_interval
+
+KEYS = [
+    "images",
+    "correct",
+    "accuracy",
+    "interval_95",
+    "loss",
+    "per_class",
+    "confusion",
+    "seconds",
+    "images_per_second",
+    "model",
+    "device",
+    "dataset",
+]
+LINEAR = ("train", "--model", "linear", "--epochs", "3")
+
+
+@pytest.fixture
+def evaluate(invoke):
+    """evaluate(*arguments) is what `eval --json` prints."""
+
+    def evaluate(*arguments):
+        result = invoke("eval", *arguments, "--json")
+        assert result.exit_code == 0, result.exception or result.stderr
+        return json.loads(result.stdout)
+
+    return evaluate
+
+
+def test_json_as_a_process(process, trained, tiny):
+    result = process("eval", trained, "--data", tiny, "--json")
+    assert result.returncode == 0
+    assert result.stderr.startswith("device: ")
+    assert result.stdout.count("\n") == 1
+    summary = json.loads(result.stdout)
+    assert list(summary) == KEYS
+    assert (summary["model"], summary["dataset"]) == ("linear", str(tiny))
+    confusion, labels = np.array(summary["confusion"]), dataset.load(tiny).test_labels
+    assert confusion.shape == (10, 10)
+    assert confusion.sum(1).tolist() == np.bincount(labels, minlength=10).tolist()  # rows are true digits
+    assert summary["images"] == 100
+    assert summary["correct"] == np.trace(confusion)
+    assert summary["accuracy"] == pytest.approx(summary["correct"] / 100)
+    assert summary["interval_95"] == list(wilson_interval(summary["correct"], 100))
+    assert summary["per_class"] == pytest.approx(np.diag(confusion) / confusion.sum(1))
+    assert summary["images_per_second"] == pytest.approx(100 / summary["seconds"])
+    assert 0 < summary["loss"] < 5
+
+
+def test_text_as_a_process(process, trained, tiny):
+    result = process("eval", trained, "--data", tiny, "--device", "cpu")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\x1b" not in result.stdout
+    first, *_, header, zero = result.stdout.splitlines()[:6]
+    assert first.startswith(f"linear on {tiny}: ")
+    assert "of 100 images right" in first
+    assert header.split() == [*map(str, range(10)), "right"]
+    assert zero.split()[0] == "0"
+    assert len(result.stdout.splitlines()) == 5 + 10
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "mse"])
+def test_figures_are_those_of_the_end_of_training(loss, invoke, evaluate, tiny):
+    trained = json.loads(invoke(*LINEAR, "--data", tiny, "--batch-size", 70, "--loss", loss, "--json").stdout)["test"]
+    summary = evaluate("weights.h5", "--data", tiny)
+    assert summary["loss"] == pytest.approx(trained.pop("loss"), rel=1e-5)
+    assert {key: summary[key] for key in trained} == trained
+
+
+def test_every_device_and_number_of_threads_reads_the_same(evaluate, trained, tiny):
+    options = [["--device", "cpu"], ["--threads", "1"], ["--device", "reference"]]
+    auto, *others = (evaluate(trained, "--data", tiny, *option) for option in ([], *options))
+    assert [other["device"] for other in others] == ["cpu", "cpu", "reference"]
+    for other in others:
+        assert other["confusion"] == auto["confusion"]
+        assert other["loss"] == pytest.approx(auto["loss"], rel=1e-5)
+
+
+def test_mnist_is_the_data_unless_told_otherwise(evaluate, trained):
+    summary = evaluate(trained)
+    assert (summary["dataset"], summary["images"]) == ("mnist", 10000)
+    assert 0.5 < summary["accuracy"] < 1
+
+
+def test_a_digit_without_images(evaluate, invoke, trained, tiny, write_digits, tmp_path):
+    digits = dataset.load(tiny)
+    kept = digits.test_labels != 4
+    arrays = digits.train_images, digits.train_labels, digits.test_images[kept], digits.test_labels[kept]
+    summary = evaluate(trained, "--data", write_digits(tmp_path / "no4", *arrays))
+    assert summary["per_class"][4] is None
+    assert sum(summary["confusion"][4]) == 0
+    assert all(0 <= share <= 1 for digit, share in enumerate(summary["per_class"]) if digit != 4)
+    assert invoke("eval", trained, "--data", tmp_path / "no4").exit_code == 0
+
+
+@pytest.fixture
+def files(tmp_path, trained, tiny, write_digits):
+    """Files that are no weights, or none for the images at hand, in the current folder."""
+    (tmp_path / "text.h5").write_text("no weights")
+    (tmp_path / "empty.h5").write_bytes(b"")
+    (tmp_path / "cut.h5").write_bytes(trained.read_bytes()[:4000])
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["data"] = np.arange(5)
+    digits = dataset.load(tiny)
+    small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
+    write_digits(tmp_path / "small", *small)
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("is not an HDF5 file", ["text.h5"]),
+        ("is not an HDF5 file", ["empty.h5"]),
+        ("is cut short or damaged", ["cut.h5"]),
+        ("holds no network of fastdigits", ["foreign.h5"]),
+        ("No such file", ["missing.h5"]),
+        ("Is a directory", ["small"]),
+        ("28 x 28 pixels, but these have 14 x 14", ["trained", "--data", "small"]),
+        ("no data folder", ["trained", "--data", "missing"]),
+        ("--threads", ["trained", "--threads", "1000"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("way", ["invoke", "process"])
+@pytest.mark.usefixtures("files")
+def test_what_a_user_can_mend(way, says, arguments, invoke, fails, trained, tiny):
+    name, *options = arguments
+    whole = ["eval", trained if name == "trained" else name, "--data", tiny, *options]
+    if way == "process":
+        fails(1, says, *whole)
+    else:
+        result = invoke(*whole)
+        assert isinstance(result.exception, UserError), result.exception
+        assert says in str(result.exception)
+
+
+def test_usage_errors(invoke, fails):
+    assert invoke("eval").exit_code == 2
+    fails(2, "WEIGHTS", "eval")

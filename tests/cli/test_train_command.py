@@ -1,0 +1,437 @@
+import gzip
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from fastdigits import dataset
+from fastdigits.cli import COMMANDS
+from fastdigits.config import MODEL, OPTIMIZERS, TrainConfig
+from fastdigits.errors import UserError
+from fastdigits.history import Epoch
+from fastdigits.ops import why_unusable
+from fastdigits.weights import read
+
+KEYS = [
+    "model",
+    "device",
+    "dataset",
+    "seed",
+    "parameters",
+    "batch_size",
+    "epochs",
+    "test",
+    "seconds",
+    "images_per_second",
+    "output",
+]
+EPOCH = [
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+    "images_per_second",
+]
+TEST = ["images", "correct", "accuracy", "interval_95", "loss"]
+SECONDS = ["load", "compile", "train", "validation", "test", "total"]
+LINEAR = ("train", "--model", "linear", "--epochs", "1")
+
+
+@pytest.fixture
+def train(invoke, tiny, tmp_path):
+    """train(*arguments) trains on the tiny set; it returns what `--json` prints and what the weights file holds."""
+
+    def train(*arguments):
+        result = invoke("train", "--data", tiny, "--json", *arguments)
+        assert result.exit_code == 0, result.exception or result.stderr
+        summary = json.loads(result.stdout)
+        return SimpleNamespace(summary=summary, saved=read(tmp_path / summary["output"]), stderr=result.stderr)
+
+    return train
+
+
+def values(run):
+    """All weights as bytes."""
+    return {name: value.tobytes() for name, value in run.saved.values.items()}
+
+
+# The whole of MNIST, in a process of its own
+
+
+@pytest.fixture(scope="module")
+def full_run(tmp_path_factory, environment):
+    """`train --model linear --epochs 1 --json` on MNIST: the finished process and the weights."""
+    folder = tmp_path_factory.mktemp("full")
+    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return result, folder / "weights.h5"
+
+
+def test_mnist_is_learned_and_json_is_all_that_stdout_gets(full_run):
+    result, weights = full_run
+    assert result.stdout.count("\n") == 1
+    summary = json.loads(result.stdout)
+    assert list(summary) == KEYS
+    assert [list(epoch) for epoch in summary["epochs"]] == [EPOCH]
+    assert list(summary["test"]) == TEST
+    assert list(summary["seconds"]) == SECONDS
+    [epoch], test, seconds = summary["epochs"], summary["test"], summary["seconds"]
+    assert test["accuracy"] > 0.9
+    assert test["images"] == 10000
+    assert test["correct"] == round(test["accuracy"] * 10000)
+    assert test["interval_95"][0] < test["accuracy"] < test["interval_95"][1]
+    assert epoch["epoch"] == 1
+    assert 0.7 < epoch["train_accuracy"] < epoch["validation_accuracy"]
+    assert epoch["validation_loss"] < epoch["train_loss"] < 1
+    assert epoch["images_per_second"] == pytest.approx(55000 / epoch["seconds"])
+    assert seconds["total"] > sum(seconds[part] for part in SECONDS if part != "total")
+    assert summary["images_per_second"] == pytest.approx(55000 / seconds["train"])
+    defaults = TrainConfig()
+    assert {key: summary[key] for key in ("model", "device", "dataset", "parameters", "output")} == {
+        "model": "linear",
+        "device": "cpu",
+        "dataset": "mnist",
+        "parameters": 7850,
+        "output": "weights.h5",
+    }
+    assert (summary["seed"], summary["batch_size"]) == (defaults.seed, defaults.batch_size)
+    saved = read(weights)
+    assert (saved.model, saved.dataset) == ("linear", "mnist")
+    assert saved.history == [Epoch(**epoch).figures() for epoch in summary["epochs"]]
+    assert saved.metrics["test_accuracy"] == test["accuracy"]
+
+
+def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_run, process, tmp_path):
+    result = process(*LINEAR, "--device", "cpu", "--threads", "1")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert not set("\x1b\r\b") & set(result.stdout)
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("compiling kernels")]
+    starts = ["linear: 7,850 parameters, mnist: 60,000 images", "kernels ready", "epoch 1/1 ", "test accuracy 9"]
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=False)] == starts
+    assert lines[4:] == ["weights: weights.h5"]
+    summary, saved = json.loads(full_run[0].stdout), read(full_run[1])
+    [epoch] = summary["epochs"]
+    assert f"train loss {epoch['train_loss']:.4f} accuracy  {epoch['train_accuracy']:.2%}" in lines[2]
+    assert f"validation loss {epoch['validation_loss']:.4f}" in lines[2]
+    assert f"({summary['test']['correct']:,} of 10,000, 95 % interval " in lines[3]
+    again = read(tmp_path / "weights.h5")
+    assert values(SimpleNamespace(saved=again)) == values(SimpleNamespace(saved=saved))
+
+
+# What the options do
+
+
+def test_without_options(invoke, tiny, tmp_path, monkeypatch):
+    digits, asked = dataset.load(tiny), []
+    monkeypatch.setattr(dataset, "load", lambda data: asked.append(data) or replace(digits, name=data))
+    result = invoke("train")
+    assert result.exit_code == 0
+    assert asked == ["mnist"]
+    saved = read(tmp_path / "weights.h5")
+    assert saved.model == MODEL
+    assert TrainConfig(**saved.config) == TrainConfig()
+    epochs = [line for line in result.stdout.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == len(saved.history) == TrainConfig().epochs
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
+
+
+def test_the_same_seed_gives_the_same_file(invoke, process, tiny, tmp_path):
+    arguments = [*LINEAR, "--data", tiny, "--seed", "3", "--output"]
+    assert process(*arguments, "first.h5").returncode == 0
+    assert process(*arguments, "second.h5", "--threads", "1").returncode == 0
+    assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "second.h5").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "value"),
+    [
+        (["--optimizer", "sgd"], "optimizer", "sgd"),
+        (["--lr", "0.001"], "lr", 0.001),
+        (["--momentum", "0.5"], "momentum", 0.5),
+        (["--weight-decay", "0.2"], "weight_decay", 0.2),
+        (["--schedule", "constant"], "schedule", "constant"),
+        (["--loss", "mse"], "loss", "mse"),
+        (["--batch-size", "50"], "batch_size", 50),
+        (["--epochs", "3"], "epochs", 3),
+        (["--validation", "100"], "validation", 100),
+        (["--seed", "9"], "seed", 9),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_option_changes_the_weights_and_is_stored(arguments, field, value, train):
+    base = "--model", "mlp", "--hidden", "20", "--epochs", "2", "--optimizer", "nesterov"
+    plain, changed = train(*base), train(*base, *arguments)
+    assert changed.saved.config == plain.saved.config | {field: value}
+    assert plain.saved.config[field] != value
+    assert values(changed) != values(plain)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer(optimizer, train):
+    run = train(*LINEAR[1:], "--optimizer", optimizer)
+    others = [train(*LINEAR[1:], "--optimizer", other) for other in OPTIMIZERS if other != optimizer]
+    assert all(values(run) != values(other) for other in others)
+
+
+def test_the_loss_is_that_of_training_validation_and_test(train):
+    losses = []
+    for loss in ("cross-entropy", "mse"):
+        summary = train(*LINEAR[1:], "--lr", "1e-9", "--loss", loss).summary  # hardly moves: the same network twice
+        [epoch] = summary["epochs"]
+        losses.append([epoch["train_loss"], epoch["validation_loss"], summary["test"]["loss"]])
+        assert max(losses[-1]) < 1.5 * min(losses[-1])
+    assert all(squares < cross_entropy / 1.2 for cross_entropy, squares in zip(*losses, strict=True))
+
+
+def test_hidden_activation_and_init(train):
+    run = train("--model", "mlp", "--hidden", "30x20", "--activation", "tanh", "--init", "glorot", "--epochs", "1")
+    layers = run.saved.network["layers"]
+    assert [layer["type"] for layer in layers] == ["Flatten", "Dense", "Tanh", "Dense", "Tanh", "Dense"]
+    assert [layer["units"] for layer in layers[1::2]] == [30, 20, 10]
+    assert {layer["initializer"] for layer in layers[1::2]} == {"glorot"}
+    assert run.summary["parameters"] == 784 * 30 + 30 + 30 * 20 + 20 + 20 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--activation", "sigmoid"], ["--activation", "leaky-relu"], ["--init", "glorot"]]
+)
+def test_activation_and_init_change_what_is_learned(arguments, train):
+    base = "--model", "mlp", "--hidden", "20", "--epochs", "1"
+    assert values(train(*base)) != values(train(*base, *arguments))
+
+
+def test_validation_0(invoke, train, tiny):
+    [epoch] = train(*LINEAR[1:], "--validation", "0").summary["epochs"]
+    assert (epoch["validation_loss"], epoch["validation_accuracy"]) == (None, None)
+    assert "validation" not in invoke(*LINEAR, "--data", tiny, "--validation", "0").stdout
+
+
+def test_validation_takes_images_from_training(invoke, tiny):
+    arguments = [*LINEAR, "--data", tiny, "--batch-size", "10", "--log-every", "1", "--validation"]
+    assert "epoch 1: 290 of 300 images" in invoke(*arguments, "0").stdout
+    assert "epoch 1: 90 of 100 images" in invoke(*arguments, "200").stdout
+
+
+def test_log_every(invoke, tiny):
+    arguments = [*LINEAR[:3], "--epochs", "2", "--data", tiny, "--batch-size", "50", "--validation", "0"]
+    quiet = invoke(*arguments).stdout.splitlines()
+    loud = invoke(*arguments, "--log-every", "2").stdout.splitlines()
+    more = [line.split(",")[0] for line in loud if "images, loss" in line]
+    assert more == [f"epoch {epoch}: {images} of 300 images" for epoch in (1, 2) for images in (100, 200)]
+    assert len(loud) == len(quiet) + 4
+
+
+def test_stats(train, tmp_path):
+    runs = [train(*LINEAR[1:], "--seed", seed, "--stats", "stats.json").summary for seed in (1, 2)]
+    content = json.loads((tmp_path / "stats.json").read_text())
+    assert content["times_run"] == 2
+    assert content["runs"] == runs
+    assert content["test_accuracies"] == [run["test"]["accuracy"] for run in runs]
+    assert content["times"]["total"] == pytest.approx((runs[0]["seconds"]["total"] + runs[1]["seconds"]["total"]) / 2)
+    assert content["times"].keys() == {"step", "epoch", "training", "validation", "total"}
+
+
+def test_output(train, tmp_path):
+    (tmp_path / "kept.h5").write_bytes(b"old")
+    assert train(*LINEAR[1:], "--output", "kept.h5").summary["output"] == "kept.h5"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.h5"]
+
+
+def test_the_reference_learns_the_same(train):
+    cpu, reference = (train("--model", "mlp", "--epochs", "2", "--device", device) for device in ("cpu", "reference"))
+    assert (cpu.summary["device"], reference.summary["device"]) == ("cpu", "reference")
+    for one, other in zip(cpu.summary["epochs"], reference.summary["epochs"], strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-3)
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-3)
+
+
+def test_auto_says_what_it_chose(train):
+    run = train(*LINEAR[1:])
+    assert run.stderr.startswith(f"device: {run.summary['device']}, because ")
+
+
+def test_images_of_another_size(invoke, write_digits, tiny, tmp_path):
+    digits = dataset.load(tiny)
+    arrays = digits.train_images[:, ::2, ::4], digits.train_labels, digits.test_images[:, ::2, ::4], digits.test_labels
+    write_digits(tmp_path / "small", *arrays)
+    result = invoke("train", "--model", "mlp", "--epochs", "1", "--data", "small", "--json")
+    assert json.loads(result.stdout)["dataset"] == "small"
+    assert read(tmp_path / "weights.h5").network["input_shape"] == [1, 14, 7]
+
+
+# What it shows
+
+
+def test_progress_does_without_a_terminal(invoke, tiny):
+    result = invoke(*LINEAR, "--data", tiny, "--progress", "--json")
+    assert json.loads(result.stdout)["model"] == "linear"
+
+
+def test_a_terminal_gets_a_bar_and_all_lines(environment, tiny, tmp_path):
+    terminal, its_end = pty.openpty()
+    arguments = [*LINEAR, "--data", str(tiny), "--batch-size", "10", "--validation", "0"]
+    command = [sys.executable, "-m", "fastdigits", *arguments]
+    variables = environment | {"TERM": "xterm", "COLUMNS": "200"}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": its_end, "stderr": its_end}
+    with subprocess.Popen(command, cwd=tmp_path, env=variables, **streams) as running:
+        os.close(its_end)
+        shown = b""
+        try:
+            while piece := os.read(terminal, 1 << 16):
+                shown += piece
+        except OSError:  # how Linux says that the other end is closed
+            pass
+    os.close(terminal)
+    assert running.returncode == 0
+    assert b"\x1b[" in shown
+    for line in (b"kernels ready", b"epoch 1/1   train loss", b"test accuracy", b"weights: weights.h5"):
+        assert line in shown
+
+
+def test_ctrl_c(environment, tiny, tmp_path):
+    (tmp_path / "weights.h5").write_bytes(b"old")
+    command = [sys.executable, "-m", "fastdigits", *LINEAR[:3], "--epochs", "1000000", "--data", str(tiny)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
+        for line in running.stdout:
+            if line.startswith("epoch"):
+                break
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors.strip() == "Interrupted."
+    assert (tmp_path / "weights.h5").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=str)
+def test_help_has_an_example(arguments, invoke):
+    result = invoke(*arguments, "--help")
+    assert result.exit_code == 0
+    assert f"Example: fastdigits {' '.join(arguments)}" in result.stdout
+
+
+def test_help_as_a_process(process):
+    result = process("train", "-h")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Example: fastdigits train" in result.stdout
+
+
+def test_help_names_every_command(invoke):
+    assert all(name in invoke("--help").stdout for name in COMMANDS)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("linear, mlp, lenet, cnn", ["--model", "nothing"]),
+        ("--batch-size", ["--batch-size", "0"]),
+        ("--epochs", ["--epochs", "0"]),
+        ("--epochs", ["--epochs", "many"]),
+        ("--lr", ["--lr", "-0.1"]),
+        ("--lr", ["--lr", "0"]),
+        ("--momentum", ["--momentum", "1"]),
+        ("--weight-decay", ["--weight-decay", "-1"]),
+        ("--validation", ["--validation", "-1"]),
+        ("--seed", ["--seed", "-1"]),
+        ("--seed", ["--seed", str(2**63)]),
+        ("--threads", ["--threads", "0"]),
+        ("--optimizer", ["--optimizer", "luck"]),
+        ("--loss", ["--loss", "luck"]),
+        ("--activation", ["--activation", "luck"]),
+        ("--init", ["--init", "luck"]),
+        ("--schedule", ["--schedule", "luck"]),
+        ("--device", ["--device", "luck"]),
+        ("'3x'", ["--model", "mlp", "--hidden", "3x"]),
+        ("--hidden", ["--model", "mlp", "--hidden", "0"]),
+        ("--hidden", ["--model", "mlp", "--hidden", "9" * 5000]),
+        ("'lenet' has no option --hidden", ["--model", "lenet", "--hidden", "30"]),
+        ("'linear' has no option --activation", ["--model", "linear", "--activation", "tanh"]),
+        ("--nonsense", ["--nonsense"]),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_usage_errors(says, arguments, invoke):
+    result = invoke("train", *arguments)
+    assert result.exit_code == 2, result.exception
+    assert says in result.stderr.splitlines()[-1]
+
+
+def test_usage_errors_as_a_process(fails, tmp_path):
+    (tmp_path / "weights.h5").write_bytes(b"old")
+    fails(2, "linear, mlp, lenet, cnn", "train", "--model", "nothing")
+    fails(2, "--batch-size", "train", "--batch-size", "0", "--json")
+    fails(2, "--lr", "train", "--lr", "-1")
+    fails(2, "'3x'", "train", "--model", "mlp", "--hidden", "3x")
+    fails(2, "'cnn' has no option --hidden", "train", "--hidden", "30")
+    fails(2, "No such command", "learn")
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("--threads must lie between 1 and", ["--threads", "1000"]),
+        ("choose 0 to 299", ["--validation", "300"]),
+        ("no data folder missing", ["--data", "missing"]),
+        ("is empty", ["--data", "empty"]),
+        ("301 images", ["--data", "unequal"]),
+        ("damaged gzip", ["--data", "truncated"]),
+        ("belong together", ["--data", "sizes"]),
+        ("does not exist", ["--output", "missing/weights.h5"]),
+        ("is a folder", ["--output", "empty"]),
+        ("too long", ["--output", "a" * 300]),
+        ("does not exist", ["--stats", "missing/stats.json"]),
+        ("is not a file of statistics", ["--stats", "weights.h5"]),
+        ("too long", ["--stats", "a" * 300]),
+        ("--lr", ["--lr", "1e30", "--optimizer", "sgd", "--model", "mlp", "--epochs", "2"]),
+        ("lr", ["--lr", "nan", "--epochs", "2"]),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("way", ["invoke", "process"])
+def test_what_a_user_can_mend(way, says, arguments, invoke, fails, tiny, write_digits, tmp_path):
+    digits = dataset.load(tiny)
+    images, labels, test = digits.train_images, digits.train_labels, (digits.test_images, digits.test_labels)
+    (tmp_path / "empty").mkdir()
+    write_digits(tmp_path / "unequal", images[[0, *range(300)]], labels, *test)
+    write_digits(tmp_path / "sizes", images, labels, digits.test_images[:, 1:], digits.test_labels)
+    write_digits(tmp_path / "truncated", images, labels, *test)
+    images_file = tmp_path / "truncated" / "train-images-idx3-ubyte"
+    images_file.write_bytes(gzip.compress(images_file.read_bytes(), 1)[:-1000])
+    (tmp_path / "weights.h5").write_bytes(b"old")
+    whole = [*LINEAR, "--data", tiny, *arguments]
+    if way == "process":
+        fails(1, says, *whole)
+    else:
+        result = invoke(*whole)
+        assert isinstance(result.exception, UserError), result.exception
+        assert says in str(result.exception)
+        assert "epoch" not in result.stdout  # found out before any work was done
+    assert (tmp_path / "weights.h5").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(why_unusable("cuda") is None, reason="this machine has CUDA")
+@pytest.mark.parametrize("command", [LINEAR, ("eval",)], ids=" ".join)
+def test_a_device_that_is_not_there(command, fails, trained, tiny):
+    weights = [trained] if command == ("eval",) else []
+    fails(1, "use --device cpu", *command, *weights, "--data", tiny, "--device", "cuda")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission(fails, tiny, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    fails(1, "Permission denied", *LINEAR, "--data", tiny, "--output", "locked/weights.h5")
+    (tmp_path / "locked").chmod(0o700)

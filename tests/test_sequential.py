@@ -1,0 +1,227 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastdigits
+from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, UserError, load, load_digits
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """MNIST with the first 1,000 training and 300 test images alone."""
+    mnist = load_digits("mnist")
+    return replace(
+        mnist,
+        train_images=mnist.train_images[:1000],
+        train_labels=mnist.train_labels[:1000],
+        test_images=mnist.test_images[:300],
+        test_labels=mnist.test_labels[:300],
+    )
+
+
+def new_model(device="cpu"):
+    return Sequential([Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)], device=device)
+
+
+@pytest.fixture(scope="module")
+def model(digits):
+    """A network that has learned a little, in batches that are no multiple of any vector's lanes."""
+    model = new_model()
+    model.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, loss="cross-entropy", seed=4)
+    return model
+
+
+def test_fit_returns_the_history(model):
+    assert [epoch.epoch for epoch in model.history] == [1, 2, 3]
+    assert model.history[2].train_loss < model.history[0].train_loss
+    assert (model.config.batch_size, model.config.seed) == (100, 4)
+
+
+def test_evaluate(model, digits):
+    result = model.evaluate(digits.test_images, digits.test_labels)
+    assert result.images == 300
+    assert result.accuracy > 0.7
+
+
+def test_predictions_are_probabilities_that_fit_the_evaluation(model, digits):
+    probabilities = model.predict(digits.test_images)
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == (300, 10)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    evaluation = model.evaluate(digits.test_images, digits.test_labels)
+    assert (probabilities.argmax(1) == digits.test_labels).sum() == evaluation.correct
+    loss = -np.log(probabilities[np.arange(300), digits.test_labels].astype(float)).mean()
+    assert loss == pytest.approx(evaluation.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101])
+def test_predictions_do_not_depend_on_the_other_images(count, model, digits):
+    expected = model.predict(digits.test_images)[:count]
+    assert model.predict(digits.test_images[:count]).tobytes() == expected.tobytes()
+
+
+def test_a_saved_network_comes_back(model, digits, tmp_path):
+    path = tmp_path / "model.h5"
+    model.save(path)
+    again = load(path, device="cpu")
+    assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
+    assert [epoch.figures() for epoch in again.history] == [epoch.figures() for epoch in model.history]
+    assert again.config == model.config
+    assert again.normalisation == model.normalisation
+    assert again.network.config() == model.network.config()
+    again.save(tmp_path / "again.h5")
+    assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
+
+
+def test_a_saved_network_comes_back_on_another_device(model, digits, tmp_path):
+    model.save(tmp_path / "model.h5")
+    again = load(str(tmp_path / "model.h5"), device="reference")
+    np.testing.assert_allclose(
+        again.predict(digits.test_images[:50]), model.predict(digits.test_images[:50]), rtol=0, atol=1e-5
+    )
+
+
+def test_a_loaded_network_learns_anew_from_its_start(model, digits, tmp_path):
+    model.save(tmp_path / "model.h5")
+    again = load(tmp_path / "model.h5", device="cpu")
+    again.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, seed=4)
+    assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
+
+
+def test_fit_again_begins_at_the_start(digits):
+    model, images, labels = new_model(), digits.train_images[:200], digits.train_labels[:200]
+    first = [model.fit(images, labels, epochs=1, batch_size=size)[0].train_loss for size in (20, 128, 20)]
+    assert first[0] == first[2] != first[1]
+
+
+def test_images_of_another_size():
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (64, 12, 9), np.uint8), random.integers(0, 3, 64).astype(np.uint8)
+    model = Sequential([Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)], input_shape=(1, 12, 9), device="cpu")
+    model.fit(images, labels, epochs=60, batch_size=16, optimizer="adam", lr=0.03, validation=0)
+    assert model.evaluate(images, labels).accuracy > 0.9  # learned by heart
+    assert model.predict(images).shape == (64, 3)
+
+
+IMAGES, LABELS = np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (IMAGES / 255, LABELS),
+        (IMAGES.astype(int), LABELS),
+        (IMAGES[0], LABELS),
+        (IMAGES[:, None], LABELS),
+        (IMAGES.reshape(20, -1), LABELS),
+        (IMAGES[:0], LABELS[:0]),
+        (IMAGES[:, 1:], LABELS),
+        ([[1]], LABELS),
+        ([[1], [2, 3]], LABELS),
+        (None, LABELS),
+        (IMAGES, LABELS.astype(int)),
+        (IMAGES, LABELS[:, None]),
+        (IMAGES, LABELS + np.uint8(10)),
+        (IMAGES, LABELS[:19]),
+        (IMAGES[:19], LABELS),
+        (IMAGES, None),
+    ],
+    ids=lambda value: f"{value.dtype}{value.shape}" if isinstance(value, np.ndarray) else str(value),
+)
+def test_wrong_arrays_are_user_errors(images, labels, model):
+    with pytest.raises(UserError):
+        new_model().fit(images, labels, epochs=1)
+    with pytest.raises(UserError):
+        model.evaluate(images, labels)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [IMAGES / 255, IMAGES[0], IMAGES[:0], IMAGES[:, 1:], [[1], [2, 3]], None],
+    ids=lambda value: str(value)[:9],
+)
+def test_wrong_images_to_predict_are_user_errors(images, model):
+    with pytest.raises(UserError):
+        model.predict(images)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"optimizer": "nothing"},
+        {"loss": "nothing"},
+        {"schedule": "nothing"},
+        {"lr": -0.1},
+        {"seed": -1},
+        {"validation": 20},
+    ],
+    ids=str,
+)
+def test_wrong_settings_are_user_errors(settings):
+    with pytest.raises(UserError):
+        new_model().fit(IMAGES, LABELS, **{"epochs": 1, **settings})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, path: model.evaluate(IMAGES, LABELS),
+        lambda model, path: model.predict(IMAGES),
+        lambda model, path: model.save(path),
+    ],
+    ids=["evaluate", "predict", "save"],
+)
+def test_use_before_fit_is_a_user_error(use, tmp_path):
+    with pytest.raises(UserError, match="call fit first"):
+        use(new_model(), tmp_path / "model.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layers_that_do_not_fit_are_a_user_error():
+    with pytest.raises(UserError, match="dense_1"):
+        Sequential([Dense(10)])
+
+
+def test_a_device_that_does_not_exist_is_a_user_error():
+    with pytest.raises(UserError, match="nothing"):
+        new_model(device="nothing").fit(IMAGES, LABELS)
+
+
+def test_a_file_that_is_missing_or_no_network_is_a_user_error(tmp_path):
+    (tmp_path / "text.h5").write_text("no network")
+    for name in ("text.h5", "missing.h5"):
+        with pytest.raises(UserError, match=name):
+            load(tmp_path / name)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, fastdigits; print([name for name in ('numpy', 'numba', 'h5py') if name in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert result.stdout == "[]\n", result.stderr
+
+
+def test_public_names():
+    assert fastdigits.__all__ == sorted(fastdigits.__all__)
+    for name in fastdigits.__all__:
+        assert callable(getattr(fastdigits, name))
+        assert name in dir(fastdigits)
+    assert fastdigits.Dense is Dense
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = fastdigits.nonsense
+
+
+def test_the_example_of_the_package(digits, monkeypatch, capsys):
+    monkeypatch.setattr(fastdigits, "load_digits", {"mnist": digits}.get)
+    example = fastdigits.__doc__.partition("\n\n")[2]
+    assert "Sequential([" in example
+    exec(example, {})
+    assert float(capsys.readouterr().out) > 0.5
