@@ -35,6 +35,7 @@ class TrainConfig:
     """How a network is trained; stored in the weights file.
 
     `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
+    `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
 
     Raises
     ------
@@ -52,6 +53,7 @@ class TrainConfig:
     loss: str = "cross-entropy"
     validation: int | None = None
     seed: int = 0
+    fused: bool = True
 
     def __post_init__(self) -> None:
         limits = {

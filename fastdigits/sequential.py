@@ -54,6 +54,7 @@ class Sequential:
         **settings
             The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed ...
         """
+        self.normalisation, self.history = None, []  # what a failure leaves is of no use
         self.config = TrainConfig(**settings)
         images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
         training = train(self.network, images, labels, devices.load(self.device), self.config, watcher or Watcher())

@@ -93,7 +93,7 @@ def train(
     check_images(network, images, labels)
     rows, validation_rows = split(labels, config)
     normalisation = Normalisation.of(images, rows)
-    network.build(ops, config.batch_size)
+    network.build(ops, config.batch_size, fused=config.fused)
     batches = Batches(ops, images, labels, config.batch_size, normalisation)
 
     start = perf_counter()
@@ -148,7 +148,8 @@ def check_images(network: Network, images: np.ndarray, labels: np.ndarray) -> No
         raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
     if (1, *images.shape[1:]) != network.input_shape:
         size, expected = " x ".join(map(str, images.shape[1:])), " x ".join(map(str, network.input_shape[1:]))
-        raise UserError(f"The network reads images of {expected} pixels, but these have {size}.")
+        channels = f" in {network.input_shape[0]} channels" if network.input_shape[0] > 1 else ""
+        raise UserError(f"The network reads images of {expected} pixels{channels}, but these have {size}.")
     if labels.max() >= network.classes:
         raise UserError(f"The network has {network.classes} outputs, but there is a label {labels.max()}.")
 

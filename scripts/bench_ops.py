@@ -39,7 +39,8 @@ def layer_rows(network: Network, batch: int, runs: int):
     """(layer, pass, seconds, floating-point operations, bytes of its arrays) for each layer and pass."""
     shape = blocks(batch, network.ops.lanes), *network.input_shape, network.ops.lanes
     x = network.ops.upload(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
-    for number, (name, layer) in enumerate(zip(network.names, network.layers, strict=True)):
+    for number, layer in enumerate(network.steps):
+        name = "+".join(type(part).__name__.lower() for part in getattr(layer, "parts", [layer]))
         y = layer.forward(x)
         dy = network.ops.upload(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32))
         flops, moved = 2 * batch * layer.multiply_adds(), x.nbytes + y.nbytes
@@ -56,22 +57,23 @@ def layer_rows(network: Network, batch: int, runs: int):
 @click.option("--model", default="cnn", show_default=True)
 @click.option("--batch-size", default=128, show_default=True)
 @click.option("--runs", default=50, show_default=True)
-def main(model: str, batch_size: int, runs: int) -> None:
+@click.option("--fuse/--no-fuse", default=True)
+def main(model: str, batch_size: int, runs: int, fuse: bool) -> None:
     """Print a table of the operations of a network."""
     cpu = ops.load("cpu")
     network = Network(layers_of(model))
-    network.build(cpu, batch_size)
+    network.build(cpu, batch_size, fused=fuse)
     network.initialise(0)
     peak = peak_flops(cpu)
     click.echo(f"{model}, batch {batch_size}, {cpu.lanes} lanes; peak {peak / 1e9:.0f} GFLOP/s")
-    click.echo(f"{'layer':14}{'pass':10}{'us':>8}{'GFLOP/s':>10}{'of peak':>9}{'GB/s':>7}")
+    click.echo(f"{'layer':24}{'pass':10}{'us':>8}{'GFLOP/s':>10}{'of peak':>9}{'GB/s':>7}")
     total_s = total_flops = 0.0
     for name, part, time_s, flops, moved in layer_rows(network, batch_size, runs):
         total_s, total_flops = total_s + time_s, total_flops + flops
         rate = f"{flops / time_s / 1e9:10.0f}{flops / time_s / peak:9.0%}" if flops else f"{'':19}"
-        click.echo(f"{name:14}{part:10}{time_s * 1e6:8.0f}{rate}{moved / time_s / 1e9:7.0f}")
+        click.echo(f"{name:24}{part:10}{time_s * 1e6:8.0f}{rate}{moved / time_s / 1e9:7.0f}")
     share = total_flops / total_s / peak
-    click.echo(f"{'all':24}{total_s * 1e6:8.0f}{total_flops / total_s / 1e9:10.0f}{share:9.0%}")
+    click.echo(f"{'all':34}{total_s * 1e6:8.0f}{total_flops / total_s / 1e9:10.0f}{share:9.0%}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastdigits
-from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, UserError, load, load_digits
+from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, Tanh, UserError, load, load_digits
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,33 @@ def test_fit_again_begins_at_the_start(digits):
     model, images, labels = new_model(), digits.train_images[:200], digits.train_labels[:200]
     first = [model.fit(images, labels, epochs=1, batch_size=size)[0].train_loss for size in (20, 128, 20)]
     assert first[0] == first[2] != first[1]
+
+
+def test_one_layer_object_in_two_places_learns_as_two_layers_do(digits):
+    shared, predictions = Tanh(), []
+    for first, second in ((Tanh(), Tanh()), (shared, shared)):
+        model = Sequential([Flatten(), Dense(32), first, Dense(32), second, Dense(10)], device="cpu")
+        model.fit(digits.train_images, digits.train_labels, epochs=1)
+        predictions.append(model.predict(digits.test_images))
+    assert predictions[0].tobytes() == predictions[1].tobytes()
+
+
+def test_two_networks_of_the_same_layers_learn_apart(digits):
+    layers = [Flatten(), Dense(10)]
+    one, other = Sequential(layers, device="cpu"), Sequential(layers, device="cpu")
+    one.fit(digits.train_images, digits.train_labels, epochs=1)
+    before = one.predict(digits.test_images)
+    other.fit(digits.train_images, digits.train_labels, epochs=1, seed=1)
+    assert one.predict(digits.test_images).tobytes() == before.tobytes()
+
+
+def test_a_network_whose_training_failed_cannot_be_used(digits):
+    model, images, labels = new_model(), digits.train_images[:200], digits.train_labels[:200]
+    model.fit(images, labels, epochs=1)
+    with pytest.raises(UserError, match="lr"):
+        model.fit(images, labels, epochs=2, optimizer="sgd", lr=1e30)
+    with pytest.raises(UserError, match="fit"):
+        model.predict(images)
 
 
 def test_images_of_another_size():

@@ -1,6 +1,7 @@
 """`fastdigits train`."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -58,6 +59,7 @@ SHARE = click.FloatRange(min=0, max=1, max_open=True)
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=DEFAULT.seed, show_default=True)
+@click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
 @click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
@@ -95,6 +97,8 @@ def command(
 
     weights.check_writable(output)
     if stats_file:
+        if os.path.realpath(stats_file) == os.path.realpath(output):
+            raise click.UsageError("--output and --stats name the same file; give each its own.")
         stats.check(stats_file)
     config = TrainConfig(**settings)
     try:
@@ -108,12 +112,12 @@ def command(
     ops = load_ops(device, threads, say)
     say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
-    watcher = _watcher(progress, say, config.epochs, log_every)
+    watcher = _watcher(progress, as_json, say, config.epochs, log_every)
     with _announcing(ops, say), watcher.display():
         done = run(model, network, digits, ops, config, watcher)
     say(_test_line(done))
     weights.write(output, done.saved())
-    say(f"weights: {output}")
+    say(f"weights: {click.format_filename(output)}")
     summary = done.summary(load_s, perf_counter() - start, output)
     if stats_file:
         stats.add(stats_file, summary)
@@ -121,10 +125,12 @@ def command(
         click.echo(json.dumps(summary))
 
 
-def _watcher(progress: bool | None, say: Callable[[str], None], epochs: int, log_every: int) -> Any:
+def _watcher(progress: bool | None, as_json: bool, say: Callable[[str], None], epochs: int, log_every: int) -> Any:
     from fastdigits.cli.progress import Bar, Lines
 
-    if sys.stderr.isatty() if progress is None else progress:
+    if progress is None:  # a bar beside lines that go elsewhere would hide them
+        progress = sys.stderr.isatty() and (as_json or sys.stdout.isatty())
+    if progress:
         return Bar(epochs, log_every)
     return Lines(say, epochs, log_every)
 

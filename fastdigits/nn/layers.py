@@ -20,6 +20,8 @@ class Layer:
     """What all layers share: shapes, buffers, and no parameters unless a layer says otherwise."""
 
     parameters: ClassVar[list[Parameter]] = []
+    rectifies = False  # its output goes through the ReLU that follows it, in the same operation
+    rectified_input = False  # its input comes from such a layer, and its gradient is that before the ReLU
 
     def connect(self, input_shape: Shape) -> Shape:
         """Take the shape of one image's input and return that of its output."""
@@ -86,14 +88,16 @@ class Conv2D(Layer):
 
     def forward(self, x: Any) -> Any:
         self.x = x
-        place = self.stride, self.top, self.left
-        self.ops.conv2d_forward(x, self.weight.value, self.bias.value, *place, self.y)
+        forward = self.ops.conv2d_relu_forward if self.rectifies else self.ops.conv2d_forward
+        forward(x, self.weight.value, self.bias.value, self.stride, self.top, self.left, self.y)
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         place = self.stride, self.top, self.left
         self.ops.conv2d_backward_weight(self.x, dy, *place, self.weight.gradient, self.bias.gradient)
-        if input_gradient:
+        if input_gradient and self.rectified_input:
+            self.ops.conv2d_backward_input_relu(dy, self.weight.value, *place, self.x, self.dx)
+        elif input_gradient:
             self.ops.conv2d_backward_input(dy, self.weight.value, *place, self.dx)
         return self.dx
 
@@ -123,12 +127,15 @@ class Dense(Layer):
 
     def forward(self, x: Any) -> Any:
         self.x = x
-        self.ops.dense_forward(x, self.weight.value, self.bias.value, self.y)
+        forward = self.ops.dense_relu_forward if self.rectifies else self.ops.dense_forward
+        forward(x, self.weight.value, self.bias.value, self.y)
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         self.ops.dense_backward_weight(self.x, dy, self.weight.gradient, self.bias.gradient)
-        if input_gradient:
+        if input_gradient and self.rectified_input:
+            self.ops.dense_backward_input_relu(dy, self.weight.value, self.x, self.dx)
+        elif input_gradient:
             self.ops.dense_backward_input(dy, self.weight.value, self.dx)
         return self.dx
 

@@ -1,12 +1,14 @@
 """A chain of layers with its parameters, built for one device."""
 
 from collections import Counter
+from copy import copy
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from fastdigits.errors import UserError
+from fastdigits.nn.fuse import fuse, plain
 from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import LAYERS, Layer, Shape
 from fastdigits.nn.parameter import ParameterBuffer
@@ -36,7 +38,7 @@ class Network:
             raise UserError("A network needs at least one layer.")
         if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MOST_PIXELS for size in input_shape):
             raise UserError(f"An input has channels, rows and columns from 1 to {MOST_PIXELS}, not {input_shape}.")
-        self.layers, self.input_shape = list(layers), tuple(input_shape)
+        self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)  # each has its buffers
         self.names = _unique_names(self.layers)
         shape = self.input_shape
         for name, layer in zip(self.names, self.layers, strict=True):
@@ -49,7 +51,6 @@ class Network:
         if len(shape) != 1:
             raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
         self.classes = shape[0]
-        self.first_learning = next((i for i, layer in enumerate(self.layers) if layer.parameters), len(self.layers))
 
     @classmethod
     def from_config(cls, config: dict) -> "Network":
@@ -77,12 +78,17 @@ class Network:
         """How many numbers are learned."""
         return sum(parameter.size for parameter in self.parameters().values())
 
-    def build(self, ops: Any, batch_size: int, training: bool = True) -> None:
-        """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images."""
+    def build(self, ops: Any, batch_size: int, training: bool = True, fused: bool = True) -> None:
+        """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images.
+
+        With `fused`, chains of layers that have an operation of their own become one step.
+        """
         self.ops, self.batch_size = ops, batch_size
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
-        for layer in self.layers:
-            layer.allocate(ops, blocks(batch_size, ops.lanes), training)
+        self.steps = fuse(self.layers) if fused else plain(self.layers)
+        self.first_learning = next((i for i, step in enumerate(self.steps) if step.parameters), len(self.steps))
+        for step in self.steps:
+            step.allocate(ops, blocks(batch_size, ops.lanes), training)
 
     def initialise(self, seed: int) -> None:
         """Give all parameters their random start."""
@@ -100,15 +106,15 @@ class Network:
 
     def forward(self, x: Any) -> Any:
         """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew."""
-        for layer in self.layers:
-            x = layer.forward(x)
+        for step in self.steps:
+            x = step.forward(x)
         return x
 
     def backward(self, dscores: Any) -> None:
         """Fill the gradients of all parameters from that of the scores of the last `forward`."""
         gradient = dscores
-        for number in range(len(self.layers) - 1, self.first_learning - 1, -1):
-            gradient = self.layers[number].backward(gradient, input_gradient=number > self.first_learning)
+        for number in range(len(self.steps) - 1, self.first_learning - 1, -1):
+            gradient = self.steps[number].backward(gradient, input_gradient=number > self.first_learning)
 
 
 def _unique_names(layers: list[Layer]) -> list[str]:

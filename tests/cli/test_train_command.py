@@ -1,7 +1,6 @@
 import gzip
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -68,9 +67,9 @@ def values(run):
 
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory, environment):
-    """`train --model linear --epochs 1 --json` on MNIST: the finished process and the weights."""
+    """`train --model linear --epochs 1 --device cpu --json` on MNIST: the finished process and the weights."""
     folder = tmp_path_factory.mktemp("full")
-    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--json"]
+    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--device", "cpu", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
     assert result.returncode == 0, result.stderr
     return result, folder / "weights.h5"
@@ -119,13 +118,12 @@ def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_ru
     starts = ["linear: 7,850 parameters, mnist: 60,000 images", "kernels ready", "epoch 1/1 ", "test accuracy 9"]
     assert [line[: len(start)] for line, start in zip(lines, starts, strict=False)] == starts
     assert lines[4:] == ["weights: weights.h5"]
-    summary, saved = json.loads(full_run[0].stdout), read(full_run[1])
+    summary = json.loads(full_run[0].stdout)
     [epoch] = summary["epochs"]
     assert f"train loss {epoch['train_loss']:.4f} accuracy  {epoch['train_accuracy']:.2%}" in lines[2]
     assert f"validation loss {epoch['validation_loss']:.4f}" in lines[2]
     assert f"({summary['test']['correct']:,} of 10,000, 95 % interval " in lines[3]
-    again = read(tmp_path / "weights.h5")
-    assert values(SimpleNamespace(saved=again)) == values(SimpleNamespace(saved=saved))
+    assert (tmp_path / "weights.h5").read_bytes() == full_run[1].read_bytes()
 
 
 # What the options do
@@ -278,7 +276,7 @@ def test_progress_does_without_a_terminal(invoke, tiny):
 
 
 def test_a_terminal_gets_a_bar_and_all_lines(environment, tiny, tmp_path):
-    terminal, its_end = pty.openpty()
+    terminal, its_end = pytest.importorskip("pty").openpty()
     arguments = [*LINEAR, "--data", str(tiny), "--batch-size", "10", "--validation", "0"]
     command = [sys.executable, "-m", "fastdigits", *arguments]
     variables = environment | {"TERM": "xterm", "COLUMNS": "200"}
@@ -421,6 +419,22 @@ def test_what_a_user_can_mend(way, says, arguments, invoke, fails, tiny, write_d
         assert says in str(result.exception)
         assert "epoch" not in result.stdout  # found out before any work was done
     assert (tmp_path / "weights.h5").read_bytes() == b"old"
+
+
+def test_weights_and_statistics_cannot_share_a_file(invoke, tiny, tmp_path):
+    result = invoke(*LINEAR, "--data", tiny, "--output", "both", "--stats", "both")
+    assert result.exit_code in (1, 2)
+    assert "epoch" not in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text(environment, tiny, tmp_path):
+    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--data", str(tiny), "--output", b"\xff.h5"]
+    variables = environment | {"PYTHONIOENCODING": "utf-8:strict"}
+    result = subprocess.run(command, capture_output=True, cwd=tmp_path, env=variables, timeout=300)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert os.listdir(os.fsencode(tmp_path)) == [b"\xff.h5"]
 
 
 @pytest.mark.skipif(why_unusable("cuda") is None, reason="this machine has CUDA")

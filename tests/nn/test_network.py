@@ -155,7 +155,7 @@ def test_a_network_that_does_not_learn_needs_no_gradients(ops):
     network = Network(layers_of("mlp"))
     network.build(ops, 8, training=False)
     assert network.buffer.gradients is None
-    assert all(layer.dx is None for layer in network.layers[1:])
+    assert all(parameter.gradient is None for parameter in network.parameters().values())
 
 
 def test_values_are_copies_that_set_values_takes(ops, build, batch):

@@ -30,6 +30,12 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _conv2d(lanes, *convolution)
     for dense in DENSE[: 1 if few else None]:
         yield from _dense(lanes, *dense)
+    for convolution in CONVOLUTIONS[: 2 if few else None]:
+        yield from _fused_conv2d(lanes, *convolution)
+    for convolution in POOLED_CONVOLUTIONS[: 1 if few else None]:
+        yield from _pooled_conv2d(lanes, *convolution)
+    for dense in DENSE[: 1 if few else None]:
+        yield from _fused_dense(lanes, *dense)
     for pooling in POOLINGS:
         yield from _pool2d(lanes, *pooling)
     for images in (1, 33):
@@ -56,6 +62,16 @@ CONVOLUTIONS = (
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
 )
 
+# blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
+POOLED_CONVOLUTIONS = (
+    (2, 3, 5, (7, 9), (3, 3), (1, 1), (1, 1)),
+    (1, 1, 6, (14, 13), (5, 5), (2, 2), (2, 2)),
+    (1, 2, 5, (4, 5), (5, 5), (4, 4), (4, 4)),
+    (1, 1, 5, (9, 12), (5, 5), (0, 0), (0, 0)),
+    (1, 3, 2, (6, 6), (3, 2), (0, 1), (1, 0)),
+    (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
+)
+
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
 DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
@@ -80,6 +96,51 @@ def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, afte
     yield Call("conv2d_backward_input", case, arguments, ("dx",), O * P * Q)
     filled = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
     yield Call("conv2d_backward_weight", case, {"x": x, "dy": dy, **place, **filled}, tuple(filled), B * I * J * lanes)
+
+
+def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+    B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
+    I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
+    draw = _uniform()
+    x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
+    x = np.maximum(x, 0)  # as a ReLU leaves it
+    place = {"stride": stride, "top": top, "left": left}
+    case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
+    arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
+    yield Call("conv2d_relu_forward", case, arguments, ("y",), C * P * Q + 1)
+    arguments = {"dy": dy, "weight": weight, **place, "x": x, "dx": _unfilled(*x.shape)}
+    yield Call("conv2d_backward_input_relu", case, arguments, ("dx",), O * P * Q)
+
+
+def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after):
+    B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
+    rows, columns = H + top + after[0] - P + 1, W + left + after[1] - Q + 1
+    I, J = rows // 2, columns // 2
+    draw = _uniform()
+    x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
+    place = {"top": top, "left": left}
+    case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}"
+    numbers = np.random.default_rng(1).integers(0, 16, dy.shape).astype(np.uint8)
+    for pool, routes in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
+        arguments = {"x": x, "weight": weight, "bias": bias, **place}
+        outputs = {"y": _unfilled(*dy.shape), "routes": np.full(dy.shape, 99, np.uint8)}
+        yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), C * P * Q + 5)
+        outputs = {"dz": _unfilled(B, O, rows, columns, lanes)}
+        yield Call(f"relu_{pool}pool_backward", case, {"dy": dy, "routes": routes, **outputs}, ("dz",), 1)
+        outputs = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
+        arguments = {"x": x, "dy": dy, "routes": routes, **place, **outputs}
+        yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
+
+
+def _fused_dense(lanes, images, features, outputs):
+    B, K, O = blocks(images, lanes), features, outputs
+    draw = _uniform()
+    x, weight, bias, dy = np.maximum(draw(B, K, lanes), 0), draw(O, K), draw(O), draw(B, O, lanes)
+    case = f"batch of {images}, {K} to {O}"
+    arguments = {"x": x, "weight": weight, "bias": bias, "y": _unfilled(*dy.shape)}
+    yield Call("dense_relu_forward", case, arguments, ("y",), K + 1)
+    arguments = {"dy": dy, "weight": weight, "x": x, "dx": _unfilled(*x.shape)}
+    yield Call("dense_backward_input_relu", case, arguments, ("dx",), O)
 
 
 def _dense(lanes, images, features, outputs):

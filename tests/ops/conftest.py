@@ -53,15 +53,18 @@ def plain_ops(monkeypatch):
 
     def load() -> SimpleNamespace:
         names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in FAMILIES}
-        modules = {family: _plain_module(family) for family in FAMILIES}
+        modules = {}
+        for family in FAMILIES:  # a later family may use an earlier one's
+            plain = {f"fastdigits.ops.{earlier}.cpu": module for earlier, module in modules.items()}
+            modules[family] = _plain_module(family, SUBSTITUTES | plain)
         return SimpleNamespace(**{name: getattr(modules[f], name) for f in FAMILIES for name in names[f]})
 
-    def _plain_module(family: str) -> ModuleType:
+    def _plain_module(family: str, substitutes: dict) -> ModuleType:
         for part in ("kernel", "reference"):  # must not be imported for the first time among the substitutes
             if find_spec(f"fastdigits.ops.{family}.{part}"):
                 importlib.import_module(f"fastdigits.ops.{family}.{part}")
         with monkeypatch.context() as substituted:
-            for name, substitute in SUBSTITUTES.items():
+            for name, substitute in substitutes.items():
                 substituted.setitem(sys.modules, name, substitute)
             substituted.setattr(lanes, "bind", lambda kernel, meanings: kernel)
             return _module(find_spec(f"fastdigits.ops.{family}.cpu"))
@@ -77,5 +80,7 @@ SUBSTITUTES = {
         LOAD_INSIDE=4,
         tile_shape=lambda rows, columns, column_cost=1: (2, 3),
         weight_tile_shape=lambda channels, kernel_rows, kernel_columns: (2, 2, 2),
+        pool_tile_rows=lambda channels: 2,
+        square_tile=lambda kernel_rows, kernel_columns: (2, 2),
     ),
 }

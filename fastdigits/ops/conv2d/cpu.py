@@ -17,13 +17,13 @@ _backward_bias = bind(kernel.backward_bias, cpu)
 def conv2d_forward(x, weight, bias, stride, top, left, y):
     """See reference.conv2d_forward. A core owns whole rows of y."""
     N, M = tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE)
-    _forward(stride, N, M)(x, weight, bias, top, left, y)
+    forward_rows(stride, N, M, 0)(x, weight, bias, top, left, y)
 
 
 def conv2d_backward_input(dy, weight, stride, top, left, dx):
     """See reference.conv2d_backward_input. A core owns whole rows of dx."""
     N, M = tile_shape(dx.shape[1], -(-dx.shape[3] // stride), LOAD_INSIDE)
-    _backward_input(stride, N, M)(dy, weight, top, left, dx)
+    backward_input_rows(stride, N, M, 0)(dy, weight, top, left, dx, dx)
 
 
 def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
@@ -33,28 +33,34 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
 
 
 @cache
-def _forward(stride, N, M):
+def forward_rows(stride, N, M, RELU):
+    """conv2d_forward, or conv2d_relu_forward where RELU is 1, by tiles of N channels and M columns."""
+
     @njit(parallel=True, nogil=True, cache=True)
     def conv2d_forward(x, weight, bias, top, left, y):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
             for o0 in range(0, O, N):
                 for j0 in range(0, J, M):
-                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M)
+                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M, RELU)
 
     return conv2d_forward
 
 
 @cache
-def _backward_input(stride, N, M):
+def backward_input_rows(stride, N, M, RELU):
+    """conv2d_backward_input, or conv2d_backward_input_relu where RELU is 1, by tiles of N channels and M columns."""
+
     @njit(parallel=True, nogil=True, cache=True)
-    def conv2d_backward_input(dy, weight, top, left, dx):
+    def conv2d_backward_input(dy, weight, top, left, x, dx):
         B, C, H, W, L = dx.shape
         for row in prange(B * H):
             for c0 in range(0, C, N):
                 for w in range(min(stride, W)):
                     for w0 in range(w, W, M * stride):
-                        _backward_input_tile(dy, weight, stride, top, left, dx, row // H, c0, row % H, w0, N, M)
+                        _backward_input_tile(
+                            dy, weight, stride, top, left, x, dx, row // H, c0, row % H, w0, N, M, RELU
+                        )
 
     return conv2d_backward_input
 

@@ -5,11 +5,23 @@ runs over everything that is summed. Zero padding is read, not stored: `load_ins
 for columns outside, and rows outside are left out of the loop.
 """
 
-from fastdigits.ops.lanes import broadcast, fma, load, load_inside, put, splat, store, sum_lanes, tile
+from fastdigits.ops.lanes import (
+    broadcast,
+    fma,
+    load,
+    load_inside,
+    maximum,
+    put,
+    select,
+    splat,
+    store,
+    sum_lanes,
+    tile,
+)
 
 
-def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M):
-    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i."""
+def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, RELU):
+    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i; RELU: 1 rectifies, 0 does not."""
     B, C, H, W, L = x.shape
     B, O, I, J, L = y.shape
     O, C, P, Q = weight.shape
@@ -32,12 +44,13 @@ def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M):
     for n in range(N):
         for m in range(M):
             if o0 + n < O and j0 + m < J:
-                store(y, (b, o0 + n, i, j0 + m), acc[n, m])
+                store(y, (b, o0 + n, i, j0 + m), maximum(splat(0.0), acc[n, m]) if RELU else acc[n, m])
 
 
-def backward_input_tile(dy, weight, stride, top, left, dx, b, c0, h, w0, N, M):
+def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, RELU):
     """conv2d_backward_input for input channels c0 .. c0+N and M columns w0, w0+stride, .. of row h.
 
+    RELU: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
     Columns one stride apart meet the same kernel columns, and consecutive columns of dy.
     """
     B, O, I, J, L = dy.shape
@@ -62,7 +75,8 @@ def backward_input_tile(dy, weight, stride, top, left, dx, b, c0, h, w0, N, M):
     for n in range(N):
         for m in range(M):
             if c0 + n < C and w0 + m * stride < W:
-                store(dx, (b, c0 + n, h, w0 + m * stride), acc[n, m])
+                at = (b, c0 + n, h, w0 + m * stride)
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if RELU else acc[n, m])
 
 
 def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):

@@ -19,13 +19,13 @@ SLAB = 64 // LANES  # blocks whose images are transposed at a time: 16 KiB, half
 def dense_forward(x, weight, bias, y):
     """See reference.dense_forward. A core owns whole groups of N outputs."""
     N, M = tile_shape(y.shape[1], y.shape[0])
-    _forward(N, M)(x, weight, bias, y)
+    forward_groups(N, M, 0)(x, weight, bias, y)
 
 
 def dense_backward_input(dy, weight, dx):
     """See reference.dense_backward_input. A core owns whole groups of N inputs."""
     N, M = tile_shape(dx.shape[1], dx.shape[0])
-    _backward_input(N, M)(dy, weight, dx)
+    backward_input_groups(N, M, 0)(dy, weight, dx, dx)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
@@ -35,25 +35,29 @@ def dense_backward_weight(x, dy, dweight, dbias):
 
 
 @cache
-def _forward(N, M):
+def forward_groups(N, M, RELU):
+    """dense_forward, or dense_relu_forward where RELU is 1, by tiles of N outputs and M blocks."""
+
     @njit(parallel=True, nogil=True, cache=True)
     def dense_forward(x, weight, bias, y):
         B, O, L = y.shape
         for t in prange((O + N - 1) // N):
             for b0 in range(0, B, M):
-                _forward_tile(x, weight, bias, y, t * N, b0, N, M)
+                _forward_tile(x, weight, bias, y, t * N, b0, N, M, RELU)
 
     return dense_forward
 
 
 @cache
-def _backward_input(N, M):
+def backward_input_groups(N, M, RELU):
+    """dense_backward_input, or dense_backward_input_relu where RELU is 1, by tiles of N inputs and M blocks."""
+
     @njit(parallel=True, nogil=True, cache=True)
-    def dense_backward_input(dy, weight, dx):
+    def dense_backward_input(dy, weight, x, dx):
         B, K, L = dx.shape
         for t in prange((K + N - 1) // N):
             for b0 in range(0, B, M):
-                _backward_input_tile(dy, weight, dx, t * N, b0, N, M)
+                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, RELU)
 
     return dense_backward_input
 

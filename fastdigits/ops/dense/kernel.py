@@ -11,7 +11,9 @@ from fastdigits.ops.lanes import (
     fma,
     load,
     load_row,
+    maximum,
     put,
+    select,
     splat,
     store,
     store_row,
@@ -21,8 +23,8 @@ from fastdigits.ops.lanes import (
 )
 
 
-def forward_tile(x, weight, bias, y, o0, b0, N, M):
-    """dense_forward for outputs o0 .. o0+N and blocks b0 .. b0+M."""
+def forward_tile(x, weight, bias, y, o0, b0, N, M, RELU):
+    """dense_forward for outputs o0 .. o0+N and blocks b0 .. b0+M; RELU: 1 rectifies, 0 does not."""
     B, K, L = x.shape
     O, K = weight.shape
     acc = tile(N, M)
@@ -40,11 +42,14 @@ def forward_tile(x, weight, bias, y, o0, b0, N, M):
     for n in range(N):
         for m in range(M):
             if o0 + n < O and b0 + m < B:
-                store(y, (b0 + m, o0 + n), acc[n, m])
+                store(y, (b0 + m, o0 + n), maximum(splat(0.0), acc[n, m]) if RELU else acc[n, m])
 
 
-def backward_input_tile(dy, weight, dx, k0, b0, N, M):
-    """dense_backward_input for inputs k0 .. k0+N and blocks b0 .. b0+M."""
+def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, RELU):
+    """dense_backward_input for inputs k0 .. k0+N and blocks b0 .. b0+M.
+
+    RELU: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
+    """
     B, O, L = dy.shape
     O, K = weight.shape
     acc = tile(N, M)
@@ -62,7 +67,8 @@ def backward_input_tile(dy, weight, dx, k0, b0, N, M):
     for n in range(N):
         for m in range(M):
             if k0 + n < K and b0 + m < B:
-                store(dx, (b0 + m, k0 + n), acc[n, m])
+                at = (b0 + m, k0 + n)
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if RELU else acc[n, m])
 
 
 def backward_weight_columns(x, dy, dweight, k0, N, M, S, L):

@@ -58,7 +58,7 @@ def lane_numbers(lanes):
 
 
 def store(y, at, v):
-    """y[at, :] = v."""
+    """y[at, :] = v; y may hold float32, or uint8 for whole numbers 0 .. 255."""
     y[at] = v
 
 

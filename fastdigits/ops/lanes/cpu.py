@@ -51,7 +51,8 @@ class _TileModel(models.PrimitiveModel):
 
 def compile_kernel(kernel):
     """A bound kernel as a function that other compiled code can call."""
-    return njit(nogil=True, error_model="numpy")(kernel)
+    # Inlined, or a tile that one kernel hands to another would have to lie in memory.
+    return njit(nogil=True, error_model="numpy", forceinline=True)(kernel)
 
 
 def _position(at):
@@ -171,8 +172,10 @@ def load_inside(typing, x, at, size):
 @intrinsic
 def store(typing, y, at, v):
     def code(ctx, b, sig, args):
-        pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), V.as_pointer())
-        b.store(args[2], pointer).align = 4
+        element = ctx.get_data_type(y.dtype)
+        v = args[2] if y.dtype == types.float32 else b.fptoui(args[2], ir.VectorType(element, L))
+        pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), v.type.as_pointer())
+        b.store(v, pointer).align = y.dtype.bitwidth // 8
         return ctx.get_dummy_value()
 
     return types.void(y, _position(at), vector), code

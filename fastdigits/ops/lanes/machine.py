@@ -72,3 +72,19 @@ def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> t
 
     shapes = product(range(1, 9), range(1, min(kernel_rows, 5) + 1), range(1, min(kernel_columns, 5) + 1))
     return min((s for s in shapes if s[0] * s[1] * s[2] + s[1] * s[2] + s[0] <= REGISTERS), key=time)
+
+
+@cache
+def pool_tile_rows(channels: int) -> int:
+    """The channels N of a tile with the four pixels of one pooled one: 4 N sums that cover all in the least time."""
+
+    def time(n: int) -> tuple[int, int]:
+        return ceil(channels / n) * max(4 * n, n * LOAD + 4 * LOAD_INSIDE, LATENCY), -n
+
+    return min((n for n in range(1, 9) if 4 * (n + 1) < REGISTERS), key=time)
+
+
+def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:
+    """The tile (R, M) of the kernel's elements that one channel's weight gradient is summed in."""
+    columns = min(kernel_columns, 5)
+    return min(kernel_rows, max(1, (REGISTERS - 6) // columns)), columns

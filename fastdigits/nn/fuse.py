@@ -1,0 +1,95 @@
+"""Which chains of layers run as one operation.
+
+| layers | step |
+|---|---|
+| Dense or Conv2D, ReLU, and then (after Flatten) Dense or Conv2D | the first rectifies, the last takes the gradient |
+| Conv2D of stride 1, ReLU, MaxPool2D or AvgPool2D of 2 x 2, 2 apart | ConvReLUPool |
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fastdigits.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+
+
+class ConvReLUPool(Layer):
+    """A convolution, its ReLU and its pooling as one step."""
+
+    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D | AvgPool2D):
+        self.parts, self.conv = (conv, relu, pool), conv
+        self.input_shape, self.output_shape = conv.input_shape, pool.output_shape
+        self.parameters, self.pool = conv.parameters, "maxpool" if isinstance(pool, MaxPool2D) else "avgpool"
+
+    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+        super().allocate(ops, blocks, training)
+        self.conv.ops = ops
+        self.routes = ops.empty(self.y.shape, np.uint8)
+        self.dz = ops.empty((blocks, *self.conv.output_shape, ops.lanes)) if training else None
+
+    def forward(self, x: Any) -> Any:
+        self.x, conv = x, self.conv
+        place = conv.top, conv.left
+        self.operation("conv2d_relu_{}_forward")(x, conv.weight.value, conv.bias.value, *place, self.y, self.routes)
+        return self.y
+
+    def backward(self, dy: Any, input_gradient: bool) -> Any:
+        conv, gradients = self.conv, (self.conv.weight.gradient, self.conv.bias.gradient)
+        if not input_gradient:
+            place = conv.top, conv.left
+            self.operation("conv2d_relu_{}_backward_weight")(self.x, dy, self.routes, *place, *gradients)
+            return None
+        self.operation("relu_{}_backward")(dy, self.routes, self.dz)
+        conv.x, conv.dx, conv.rectified_input = self.x, self.dx, self.rectified_input
+        return conv.backward(self.dz, input_gradient)
+
+    def operation(self, name: str) -> Any:
+        """The operation for this kind of pooling."""
+        return getattr(self.ops, name.format(self.pool))
+
+    def multiply_adds(self) -> int:
+        return self.conv.multiply_adds()
+
+
+def plain(layers: list[Layer]) -> list[Layer]:
+    """Every layer as a step of its own."""
+    for layer in layers:
+        layer.rectifies = layer.rectified_input = False
+    return list(layers)
+
+
+def fuse(layers: list[Layer]) -> list[Layer]:
+    """The steps that do what the layers do, with the chains of the table as one step each."""
+    steps, rest = [], plain(layers)
+    while rest:
+        if _is_pooled_convolution(rest[:3]):
+            steps.append(ConvReLUPool(*rest[:3]))
+            del rest[:3]
+        elif _is_rectified(rest[:2]) and _next_learning(rest[2:]):
+            rest[0].rectifies = True
+            steps.append(rest[0])
+            del rest[:2]
+        else:
+            steps.append(rest.pop(0))
+    rectified = False
+    for step in steps:
+        if not isinstance(step, Flatten):  # which hands the gradient through
+            step.rectified_input, rectified = rectified, step.rectifies
+    return steps
+
+
+def _is_rectified(layers: list[Layer]) -> bool:
+    return len(layers) == 2 and isinstance(layers[0], Dense | Conv2D) and isinstance(layers[1], ReLU)
+
+
+def _is_pooled_convolution(layers: list[Layer]) -> bool:
+    if len(layers) < 3 or not _is_rectified(layers[:2]) or not isinstance(layers[0], Conv2D):
+        return False
+    pool = layers[2]
+    return layers[0].stride == 1 and isinstance(pool, MaxPool2D | AvgPool2D) and (pool.size, pool.stride) == ((2, 2), 2)
+
+
+def _next_learning(layers: list[Layer]) -> bool:
+    """Whether the next layer that is not merely Flatten can take the ReLU's gradient upon itself."""
+    layers = layers[1:] if layers and isinstance(layers[0], Flatten) else layers
+    return bool(layers) and isinstance(layers[0], Dense | Conv2D)

@@ -1,0 +1,104 @@
+"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+
+from functools import cache
+
+from numba import njit, prange
+
+from fastdigits.ops.conv2d.cpu import backward_input_rows, forward_rows
+from fastdigits.ops.dense.cpu import backward_input_groups, forward_groups
+from fastdigits.ops.fused import kernel
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.lanes.machine import LOAD_INSIDE, pool_tile_rows, square_tile, tile_shape
+
+_forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
+_pool_backward_row = bind(kernel.pool_backward_row, cpu)
+_backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
+
+
+def dense_relu_forward(x, weight, bias, y):
+    """See reference.dense_relu_forward. A core owns whole groups of N outputs."""
+    N, M = tile_shape(y.shape[1], y.shape[0])
+    forward_groups(N, M, 1)(x, weight, bias, y)
+
+
+def dense_backward_input_relu(dy, weight, x, dx):
+    """See reference.dense_backward_input_relu. A core owns whole groups of N inputs."""
+    N, M = tile_shape(dx.shape[1], dx.shape[0])
+    backward_input_groups(N, M, 1)(dy, weight, x, dx)
+
+
+def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
+    """See reference.conv2d_relu_forward. A core owns whole rows of y."""
+    N, M = tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE)
+    forward_rows(stride, N, M, 1)(x, weight, bias, top, left, y)
+
+
+def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
+    """See reference.conv2d_backward_input_relu. A core owns whole rows of dx."""
+    N, M = tile_shape(dx.shape[1], -(-dx.shape[3] // stride), LOAD_INSIDE)
+    backward_input_rows(stride, N, M, 1)(dy, weight, top, left, x, dx)
+
+
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+    """See reference.conv2d_relu_maxpool_forward. A core owns whole pooled rows."""
+    _conv2d_pool(pool_tile_rows(y.shape[1]), 1)(x, weight, bias, top, left, y, routes)
+
+
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+    """See reference.conv2d_relu_avgpool_forward. A core owns whole pooled rows."""
+    _conv2d_pool(pool_tile_rows(y.shape[1]), 0)(x, weight, bias, top, left, y, routes)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def relu_maxpool_backward(dy, routes, dz):
+    """See reference.relu_maxpool_backward. A core owns whole pooled rows."""
+    B, O, I, J, L = dy.shape
+    for t in prange(B * O * I):
+        _pool_backward_row(dy, routes, dz, t // I // O, t // I % O, t % I, 1)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def relu_avgpool_backward(dy, routes, dz):
+    """See reference.relu_avgpool_backward. A core owns whole pooled rows."""
+    B, O, I, J, L = dy.shape
+    for t in prange(B * O * I):
+        _pool_backward_row(dy, routes, dz, t // I // O, t // I % O, t % I, 0)
+
+
+def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """See reference.conv2d_relu_maxpool_backward_weight. A core owns a tile of dweight, over all images."""
+    R, M = square_tile(*dweight.shape[2:])
+    _backward_weight(R, M, 1)(x, dy, routes, top, left, dweight, dbias)
+
+
+def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """See reference.conv2d_relu_avgpool_backward_weight. A core owns a tile of dweight, over all images."""
+    R, M = square_tile(*dweight.shape[2:])
+    _backward_weight(R, M, 0)(x, dy, routes, top, left, dweight, dbias)
+
+
+@cache
+def _conv2d_pool(N, MAXIMUM):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_relu_pool_forward(x, weight, bias, top, left, y, routes):
+        B, O, I, J, L = y.shape
+        for row in prange(B * I):
+            for o0 in range(0, O, N):
+                for j in range(J):
+                    _forward_pool_tile(x, weight, bias, top, left, y, routes, row // I, o0, row % I, j, N, MAXIMUM)
+
+    return conv2d_relu_pool_forward
+
+
+@cache
+def _backward_weight(R, M, MAXIMUM):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_relu_pool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+        O, C, P, Q = dweight.shape
+        tiles_p = (P + R - 1) // R
+        for t in prange(O * C * tiles_p):
+            o, c, p0 = t // tiles_p // C, t // tiles_p % C, t % tiles_p * R
+            for q0 in range(0, Q, M):
+                _backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM)
+
+    return conv2d_relu_pool_backward_weight

@@ -1,0 +1,168 @@
+"""Convolution, ReLU and pooling of one tile, written once for every device. Windows are 2 x 2 pixels, 2 apart."""
+
+from fastdigits.ops.lanes import (
+    broadcast,
+    fma,
+    load,
+    load_inside,
+    maximum,
+    put,
+    select,
+    splat,
+    store,
+    sum_lanes,
+    tile,
+)
+
+
+def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, MAXIMUM):
+    """The pooled pixel i, j of output channels o0 .. o0+N.
+
+    MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for conv2d_relu_avgpool_forward.
+    """
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = y.shape
+    O, C, P, Q = weight.shape
+    h0, w0 = 2 * i - top, 2 * j - left
+    acc = tile(N, 2, 2)
+    for n in range(N):
+        for r in range(2):
+            for s in range(2):
+                acc[n, r, s] = broadcast(bias, (min(o0 + n, O - 1),))
+    for c in range(C):
+        for p in range(max(0, -1 - h0), min(P, H - h0)):
+            upper = W if h0 + p >= 0 else 0  # a row outside is read as zeros
+            lower = W if h0 + p + 1 < H else 0
+            for q in range(Q):
+                xs = tile(2, 2)
+                for s in range(2):
+                    xs[0, s] = load_inside(x, (b, c, h0 + p, w0 + q + s), upper)
+                    xs[1, s] = load_inside(x, (b, c, h0 + p + 1, w0 + q + s), lower)
+                for n in range(N):
+                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+                    for r in range(2):
+                        for s in range(2):
+                            acc[n, r, s] = fma(xs[r, s], v, acc[n, r, s])
+    for n in range(N):
+        if o0 + n < O:
+            at = (b, o0 + n, i, j)
+            if MAXIMUM:
+                best, route = acc[n, 0, 0], splat(1.0)
+                for k in range(1, 4):
+                    higher = acc[n, k // 2, k % 2] > best
+                    best = select(higher, acc[n, k // 2, k % 2], best)
+                    route = select(higher, splat(1 << k), route)
+                store(y, at, maximum(splat(0.0), best))
+                store(routes, at, select(best > splat(0.0), route, splat(0.0)))
+            else:
+                total, route = splat(0.0), splat(0.0)
+                for k in range(4):
+                    v = acc[n, k // 2, k % 2]
+                    total = total + maximum(splat(0.0), v)
+                    route = route + select(v > splat(0.0), splat(1 << k), splat(0.0))
+                store(y, at, total * splat(0.25))
+                store(routes, at, route)
+
+
+def pool_backward_row(dy, routes, dz, b, o, i, MAXIMUM):
+    """The two rows of dz under pooled row i of one channel, and a last odd one.
+
+    MAXIMUM: 1 for relu_maxpool_backward, 0 for relu_avgpool_backward.
+    """
+    B, O, I, J, L = dy.shape
+    B, O, H, W, L = dz.shape
+    for j in range(J):
+        d, route = load(dy, (b, o, i, j)), load(routes, (b, o, i, j))
+        if not MAXIMUM:
+            d = d * splat(0.25)
+        for k in range(3, -1, -1):
+            chosen = route >= splat(1 << k)
+            route = route - select(chosen, splat(1 << k), splat(0.0))
+            store(dz, (b, o, 2 * i + k // 2, 2 * j + k % 2), select(chosen, d, splat(0.0)))
+    for h in range(2 * i, 2 * i + 2):
+        for w in range(2 * J, W):
+            store(dz, (b, o, h, w), splat(0.0))
+    if i == I - 1:
+        for h in range(2 * I, H):
+            for w in range(W):
+                store(dz, (b, o, h, w), splat(0.0))
+
+
+def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
+    """The gradient by the kernel rows p0 .. p0+R and columns q0 .. q0+M of one output and one input channel.
+
+    MAXIMUM: 1 for conv2d_relu_maxpool_backward_weight, 0 for conv2d_relu_avgpool_backward_weight.
+    """
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = dy.shape
+    O, C, P, Q = dweight.shape
+    acc, bias = tile(R, M), splat(0.0)
+    for r in range(R):
+        for m in range(M):
+            acc[r, m] = splat(0.0)
+    first = min(J, max(0, (left - q0 + 1) // 2))  # the pooled columns first .. last read x only inside
+    last = max(first, min(J, (W - 1 - M - q0 + left) // 2 + 1))
+    for b in range(B):
+        for i in range(I):
+            h0 = 2 * i + p0 - top
+            inside = 0 <= h0 < H - R
+            for j in range(J):
+                d, route = load(dy, (b, o, i, j)), load(routes, (b, o, i, j))
+                w0 = 2 * j + q0 - left
+                if MAXIMUM:
+                    d = select(route > splat(0.0), d, splat(0.0))
+                    bias = bias + d
+                    if inside and first <= j < last:
+                        _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, 1)
+                    else:
+                        _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, 0)
+                else:
+                    if inside and first <= j < last:
+                        bias = bias + _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, 1)
+                    else:
+                        bias = bias + _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, 0)
+    for r in range(R):
+        for m in range(M):
+            if p0 + r < P and q0 + m < Q:
+                put(dweight, (o, c, p0 + r, q0 + m), sum_lanes(acc[r, m]))
+    if c == 0 and p0 == 0 and q0 == 0:
+        put(dbias, (o,), sum_lanes(bias))
+
+
+def _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, INSIDE):
+    """Add one pooled pixel's share to acc: choose the x that won in each lane, then multiply once."""
+    B, C, H, W, L = x.shape
+    lower = route > splat(2.0)
+    right = route - select(lower, splat(6.0), splat(0.0)) >= splat(2.0)  # bits 2 and 8
+    above = tile(M)
+    for r in range(R + 1):
+        for m in range(M):
+            v = select(right, _pixel(x, b, c, h0 + r, w0 + m + 1, INSIDE), _pixel(x, b, c, h0 + r, w0 + m, INSIDE))
+            if r > 0:
+                acc[r - 1, m] = fma(select(lower, v, above[m]), d, acc[r - 1, m])
+            above[m] = v
+
+
+def _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, INSIDE):
+    """Add one pooled pixel's share to acc, and return its share of the bias."""
+    ds, total = tile(4), splat(0.0)
+    for k in range(3, -1, -1):
+        chosen = route >= splat(1 << k)
+        route = route - select(chosen, splat(1 << k), splat(0.0))
+        ds[k] = select(chosen, d * splat(0.25), splat(0.0))
+        total = total + ds[k]
+    for r in range(R + 1):
+        for m in range(M + 1):
+            v = _pixel(x, b, c, h0 + r, w0 + m, INSIDE)
+            for k in range(4):
+                if 0 <= r - k // 2 < R and 0 <= m - k % 2 < M:
+                    acc[r - k // 2, m - k % 2] = fma(v, ds[k], acc[r - k // 2, m - k % 2])
+    return total
+
+
+def _pixel(x, b, c, h, w, INSIDE):
+    """x[b, c, h, w]; unless INSIDE is 1, zeros outside."""
+    B, C, H, W, L = x.shape
+    if INSIDE:
+        return load(x, (b, c, h, w))
+    return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)

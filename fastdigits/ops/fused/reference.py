@@ -1,0 +1,162 @@
+"""The fused operations as the plain ones that they stand for."""
+
+import numpy as np
+
+from fastdigits.ops.activation.reference import relu_forward
+from fastdigits.ops.conv2d.reference import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
+from fastdigits.ops.dense.reference import dense_backward_input, dense_forward
+
+
+def dense_relu_forward(x, weight, bias, y):
+    """Fill y = relu(dense(x)).
+
+    Parameters
+    ----------
+    x, weight, bias, y
+        As in dense_forward.
+    """
+    dense_forward(x, weight, bias, y)
+    relu_forward(y, y)
+
+
+def dense_backward_input_relu(dy, weight, x, dx):
+    """Fill dx with the gradient by the input of the ReLU that made x, the input of a dense layer.
+
+    Parameters
+    ----------
+    dy, weight, dx
+        As in dense_backward_input.
+    x : float32 (B, K, L)
+        Not negative; where it is 0, dx is.
+    """
+    dense_backward_input(dy, weight, dx)
+    dx *= x > 0
+
+
+def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
+    """Fill y = relu(conv2d(x)).
+
+    Parameters
+    ----------
+    x, weight, bias, stride, top, left, y
+        As in conv2d_forward.
+    """
+    conv2d_forward(x, weight, bias, stride, top, left, y)
+    relu_forward(y, y)
+
+
+def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
+    """Fill dx with the gradient by the input of the ReLU that made x, the input of a convolution.
+
+    Parameters
+    ----------
+    dy, weight, stride, top, left, dx
+        As in conv2d_backward_input.
+    x : float32 (B, C, H, W, L)
+        Not negative; where it is 0, dx is.
+    """
+    conv2d_backward_input(dy, weight, stride, top, left, dx)
+    dx *= x > 0
+
+
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+    """Fill y = maxpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
+
+    routes is the bit of the first largest pixel of the window, or 0 where that is not positive.
+
+    Parameters
+    ----------
+    x, weight, bias, top, left
+        As in conv2d_forward.
+    y : float32 (B, O, I, J, L), filled
+        I and J are half of the convolution's rows and columns; an odd last one is left out.
+    routes : uint8 (B, O, I, J, L), filled
+    """
+    pixels = _convolved_windows(x, weight, bias, top, left, y)
+    first = pixels.argmax(0)
+    y[...] = np.maximum(pixels.max(0), 0)
+    routes[...] = np.where(y > 0, 1 << first, 0)
+
+
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+    """Fill y = avgpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
+
+    routes is the sum of the bits of the positive pixels of the window.
+
+    Parameters
+    ----------
+    x, weight, bias, top, left, y, routes
+        As in conv2d_relu_maxpool_forward.
+    """
+    pixels = _convolved_windows(x, weight, bias, top, left, y)
+    y[...] = np.maximum(pixels, 0).sum(0) / 4
+    routes[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
+
+
+def relu_maxpool_backward(dy, routes, dz):
+    """Fill dz, the gradient by the convolution before ReLU and max pooling: dy where the route goes, else 0.
+
+    Parameters
+    ----------
+    dy : float32 (B, O, I, J, L)
+    routes : uint8 (B, O, I, J, L)
+    dz : float32 (B, O, 2 I or 2 I + 1, 2 J or 2 J + 1, L), filled
+    """
+    I, J = dy.shape[2:4]
+    dz[...] = 0
+    for k in range(4):
+        dz[:, :, k // 2 : 2 * I : 2, k % 2 : 2 * J : 2] = np.where(routes & (1 << k), dy, 0)
+
+
+def relu_avgpool_backward(dy, routes, dz):
+    """Fill dz, the gradient by the convolution before ReLU and mean pooling: dy / 4 where a route goes, else 0.
+
+    Parameters
+    ----------
+    dy, routes, dz
+        As in relu_maxpool_backward.
+    """
+    relu_maxpool_backward(dy / 4, routes, dz)
+
+
+def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """Fill dweight and dbias of the convolution from the gradient by the pooled output.
+
+    Parameters
+    ----------
+    x : float32 (B, C, H, W, L)
+    dy : float32 (B, O, I, J, L)
+    routes : uint8 (B, O, I, J, L)
+        At most one bit each.
+    top, left, dweight, dbias
+        As in conv2d_backward_weight.
+    """
+    dz = _full_size(dy)
+    relu_maxpool_backward(dy, routes, dz)
+    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+
+
+def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """Fill dweight and dbias of the convolution from the gradient by the pooled output.
+
+    Parameters
+    ----------
+    x, dy, top, left, dweight, dbias
+        As in conv2d_relu_maxpool_backward_weight.
+    routes : uint8 (B, O, I, J, L)
+    """
+    dz = _full_size(dy)
+    relu_avgpool_backward(dy, routes, dz)
+    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+
+
+def _convolved_windows(x, weight, bias, top, left, y):
+    """The four pixels of each window of the convolution: (4, *y.shape)."""
+    z = _full_size(y)
+    conv2d_forward(x, weight, bias, 1, top, left, z)
+    return np.stack([z[:, :, k // 2 :: 2, k % 2 :: 2] for k in range(4)])
+
+
+def _full_size(pooled):
+    B, O, I, J, L = pooled.shape
+    return np.empty((B, O, 2 * I, 2 * J, L), pooled.dtype)
