@@ -35,7 +35,7 @@ def prepare_numba(threads: int | None = None) -> None:
     os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
     # A core that has finished its share waits awake for the next loop, but not for long: on a busy
     # machine it would hold up the very core it waits for, and training would take fifty times as long.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() or _passing_folder())
     import numba

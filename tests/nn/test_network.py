@@ -46,9 +46,9 @@ def start_values(network):
     }
 
 
-def loss_and_gradients(network, ops, images, targets):
+def loss_and_gradients(network, ops, images, targets, fused=True):
     """The mean cross-entropy of one batch and its gradient by each parameter."""
-    network.build(ops, BATCH)
+    network.build(ops, BATCH, fused=fused)
     network.set_values(start_values(network))
     blocks = BATCH // ops.lanes
     x, t = ops.empty((blocks, 1, 28, 28, ops.lanes)), ops.empty((blocks, ops.lanes))
@@ -70,12 +70,13 @@ def assert_close(actual, expected):
         assert error < 1e-5, f"{name} is {error:.1e} off"
 
 
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
-def test_gradients_are_those_of_pytorch(name, ops, batch):
+def test_gradients_are_those_of_pytorch(name, fused, ops, batch):
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     network = networks()[name]
-    loss, gradients = loss_and_gradients(network, ops, *batch)
+    loss, gradients = loss_and_gradients(network, ops, *batch, fused=fused)
 
     parameters = {name: torch.tensor(v, dtype=torch.float64) for name, v in start_values(network).items()}
     for parameter in parameters.values():
@@ -116,6 +117,40 @@ def test_gradients_are_the_same_on_both_devices(name, load_ops, batch):
     expected_loss, expected = loss_and_gradients(networks()[name], load_ops("reference"), *batch)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert_close(gradients, expected)
+
+
+@pytest.mark.parametrize("name", networks())
+def test_fused_steps_give_the_plain_layers_gradients(name, ops, batch):
+    loss, gradients = loss_and_gradients(networks()[name], ops, *batch, fused=True)
+    expected_loss, expected = loss_and_gradients(networks()[name], ops, *batch, fused=False)
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    assert_close(gradients, expected)
+
+
+def test_what_is_fused(ops):
+    network = Network(layers_of("lenet"))
+    network.build(ops, 1)
+    steps = [type(step).__name__ for step in network.steps]
+    assert steps == ["ConvReLUPool", "ConvReLUPool", "Flatten", "Dense", "Dense", "Dense"]
+    assert [step.rectifies for step in network.steps[3:]] == [True, True, False]
+    assert [step.rectified_input for step in network.steps[3:]] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Flatten(), Dense(5), Sigmoid(), Dense(10)],
+        [Flatten(), Dense(10), ReLU()],
+        [Conv2D(2, 3), ReLU(), AvgPool2D(3), Flatten(), Dense(10)],
+        [Conv2D(2, 3), LeakyReLU(), MaxPool2D(2), Flatten(), Dense(10)],
+    ],
+    ids=lambda layers: type(layers[2]).__name__,
+)
+def test_what_is_not_fused(layers, ops):
+    network = Network(layers)
+    network.build(ops, 1)
+    assert network.steps == network.layers
+    assert not any(step.rectifies for step in network.steps)
 
 
 def test_parameters_are_views_of_one_array(ops, build):

@@ -75,7 +75,8 @@ def _backward_weight(stride, N, R, M):
             o0, c, p0 = t // tiles_p // C * N, t // tiles_p % C, t % tiles_p * R
             for q0 in range(0, Q, M):
                 _backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M)
-        for o in prange(O):
-            _backward_bias(dy, dbias, o)
+            if c == 0 and p0 == 0:
+                for o in range(o0, min(o0 + N, O)):
+                    _backward_bias(dy, dbias, o)
 
     return conv2d_backward_weight

@@ -120,9 +120,12 @@ def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R,
 def backward_bias(dy, dbias, o):
     """dbias[o]."""
     B, O, I, J, L = dy.shape
-    total = splat(0.0)
+    acc = tile(4)  # a single sum would wait for each of its additions
+    for k in range(4):
+        acc[k] = splat(0.0)
     for b in range(B):
         for i in range(I):
-            for j in range(J):
-                total = total + load(dy, (b, o, i, j))
-    put(dbias, (o,), sum_lanes(total))
+            for j0 in range(0, J, 4):
+                for k in range(4):
+                    acc[k] = acc[k] + load_inside(dy, (b, o, i, j0 + k), J)
+    put(dbias, (o,), sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3])))

@@ -30,7 +30,7 @@ def dense_backward_input(dy, weight, dx):
 
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A core owns whole columns of dweight."""
-    N, M = tile_shape(dweight.shape[0], -(-dweight.shape[1] // LANES))
+    N, M = tile_shape(dweight.shape[0], 2)  # few columns a tile, so that there are enough for all cores
     _backward_weight(N, M)(x, dy, dweight, dbias)
 
 
@@ -68,10 +68,9 @@ def _backward_weight(N, M):
     def dense_backward_weight(x, dy, dweight, dbias):
         O, K = dweight.shape
         groups = (K + M * LANES - 1) // (M * LANES)
-        for t in prange(groups + O):
-            if t < groups:
-                _backward_weight_columns(x, dy, dweight, t * M * LANES, N, M, SLAB, LANES)
-            else:
-                _backward_bias(dy, dbias, t - groups)
+        for t in prange(groups):
+            _backward_weight_columns(x, dy, dweight, t * M * LANES, N, M, SLAB, LANES)
+            for o in range(t * O // groups, (t + 1) * O // groups):
+                _backward_bias(dy, dbias, o)
 
     return dense_backward_weight
