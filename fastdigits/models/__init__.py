@@ -22,6 +22,8 @@ MODELS: dict[str, Callable[..., list[Layer]]] = {
     "mlp": dense.mlp,
     "lenet": convolutional.lenet,
     "cnn": convolutional.cnn,
+    "record": convolutional.record,
+    "torch-example": convolutional.torch_example,
 }
 
 

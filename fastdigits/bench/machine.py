@@ -1,0 +1,89 @@
+"""The machine: its name and versions, and the most that its cores and its memory can do, measured."""
+
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from fastdigits.bench.timing import timed
+from fastdigits.ops import environment
+
+REPEATS = 50_000  # of each chain: about a millisecond, long beside the start of a parallel loop
+BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches of one program's cores hold
+PEAK_RUNS, BANDWIDTH_RUNS = 40, 6
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured on; `peak_flops` and `bytes_per_second` are measured rates of the cores in use."""
+
+    cpu: str
+    system: str
+    cores: int
+    lanes: int
+    threading_layer: str
+    python: str
+    numba: str
+    numpy: str
+    peak_flops: float
+    bytes_per_second: float
+
+
+def examine() -> Machine:
+    """The facts of this machine, for the cores that the CPU's operations were loaded for; takes under a second."""
+    from fastdigits.ops import peak
+
+    return Machine(
+        cpu=cpu_name(),
+        system=f"{platform.system()} {platform.machine()}",
+        cores=peak.cores(),
+        lanes=peak.LANES,
+        threading_layer=environment.parallel_layer(),
+        python=platform.python_version(),
+        numba=version("numba"),
+        numpy=version("numpy"),
+        peak_flops=peak_flops(),
+        bytes_per_second=bytes_per_second(),
+    )
+
+
+def cpu_name() -> str:
+    """The processor's name as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if names:
+            return names[0]
+    if platform.system() == "Darwin":
+        found = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True)
+        return found.stdout.strip() or platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def peak_flops() -> float:
+    """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
+    from fastdigits.ops import peak
+
+    x = np.ones((peak.CHAINS, peak.LANES), np.float32)
+    y = np.empty((peak.cores(), *x.shape), np.float32)
+    best = _shortest(partial(peak.multiply_adds, x, y, REPEATS), PEAK_RUNS)
+    return 2 * y.size * REPEATS / best
+
+
+def bytes_per_second() -> float:
+    """Bytes read and written per second by a = b + 3 c on arrays in memory: the best run."""
+    from fastdigits.ops import peak
+
+    a, b, c = (np.ones(BANDWIDTH_FLOATS, np.float32) for _ in range(3))
+    return 3 * a.nbytes / _shortest(partial(peak.triad, b, c, a), BANDWIDTH_RUNS)
+
+
+def _shortest(work: partial, runs: int) -> float:
+    """The seconds of the quickest of several calls; the first, which may compile, does not count."""
+    work()
+    return min(timed(lambda _: work(), 1, perf_counter) for _ in range(runs))

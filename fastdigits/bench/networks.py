@@ -1,0 +1,74 @@
+"""The contestants of this package: a training step and an inference pass on one of its devices."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from fastdigits.bench.task import Contestant, Task
+from fastdigits.config import TrainConfig
+from fastdigits.nn import Network
+from fastdigits.ops.array import blocks
+from fastdigits.train import Trainer
+
+
+def training(task: Task, ops: Any) -> Contestant:
+    """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
+    network, x = _built(task, ops, training=True), _packed(ops, task.images)
+    targets = _packed_labels(ops, task.labels)
+    trainer = Trainer(network, _Shape(targets), TrainConfig(batch_size=len(task.labels)))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            # With a rate of 0 the work is the same, but no gradient fades into numbers so small that they are slow.
+            trainer.step(x, targets, len(task.labels), 0.0)
+        trainer.figures(1)  # waits for a device that works by itself
+
+    def outputs() -> dict[str, np.ndarray]:
+        run(1)
+        return {name: ops.download(parameter.gradient) for name, parameter in network.parameters().items()}
+
+    return Contestant(f"fastdigits {ops.device}", "", run, outputs)
+
+
+def inference(task: Task, ops: Any) -> Contestant:
+    """The scores of a batch, without anything that only training needs."""
+    network, x = _built(task, ops, training=False), _packed(ops, task.images)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            scores = network.forward(x)
+        ops.download(scores[:1])  # waits for a device that works by itself
+
+    def outputs() -> dict[str, np.ndarray]:
+        scores = np.empty((len(task.images), network.classes), np.float32)
+        ops.unpack(network.forward(x), scores)
+        return {"scores": scores}
+
+    return Contestant(f"fastdigits {ops.device}", "", run, outputs)
+
+
+class _Shape:
+    """What a trainer wants to know of its batches."""
+
+    def __init__(self, targets: Any):
+        self.targets = targets
+
+
+def _built(task: Task, ops: Any, training: bool) -> Network:
+    network = deepcopy(task.network)
+    network.build(ops, len(task.images), training)
+    network.set_values(task.values)
+    return network
+
+
+def _packed(ops: Any, images: np.ndarray) -> Any:
+    x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
+    ops.pack(images, x)
+    return x
+
+
+def _packed_labels(ops: Any, labels: np.ndarray) -> Any:
+    targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
+    targets.reshape(-1)[: len(labels)] = labels
+    return ops.upload(targets)

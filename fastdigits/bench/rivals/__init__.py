@@ -1,0 +1,33 @@
+"""Other frameworks: one file each, with NAME, version(), and training and inference where it does them.
+
+training(task, compiled, say) and inference(task, compiled, say) give the ways that this framework has to
+do the task, as contestants; the best of them races.
+"""
+
+import importlib
+from types import ModuleType
+
+from fastdigits.errors import UserError
+
+RIVALS = {"torch": "torch", "onnxruntime": "onnxruntime onnx", "numpy": "numpy"}  # name -> what pip must install
+
+
+def load(name: str) -> ModuleType:
+    """The rival of that name, with its framework imported.
+
+    To be called before `ops.load`: the settings for OpenMP that suit our kernels are in the environment
+    from then on, and a framework that starts its threads later would take them over, to its disadvantage.
+
+    Raises
+    ------
+    UserError
+        If there is no such rival, or its framework is not installed.
+    """
+    if name not in RIVALS:
+        raise UserError(f"There is no rival '{name}'; choose one of {', '.join(RIVALS)}.")
+    try:
+        return importlib.import_module(f"fastdigits.bench.rivals.{name}")
+    except ImportError as error:
+        raise UserError(
+            f"To measure against {name} its packages must be installed ({error}); run 'pip install {RIVALS[name]}'."
+        ) from None

@@ -1,0 +1,147 @@
+"""PyTorch: the same layers and weights; the best of eager, channels_last and torch.compile."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fastdigits.bench.rivals.limit import time_limit
+from fastdigits.bench.task import Contestant, Task
+from fastdigits.config import OPTIMIZERS
+from fastdigits.errors import UserError
+from fastdigits.nn import Network
+from fastdigits.nn.layers import Layer
+from fastdigits.optim import BETA1, BETA2, EPSILON
+
+NAME = "torch"
+COMPILE_LIMIT_S = 60.0
+
+
+def version() -> str:
+    """The framework's version."""
+    return torch.__version__
+
+
+def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+    """Training steps with AdamW: PyTorch's two implementations of it, and its ways to run a network."""
+    ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
+    found = [_training(task, *way) for way in ways if _convolves(task) or not way[1]]
+    if compiled:
+        found += _try_compiled(lambda: _training(task, "compile", False, True, _compile), say)
+    return found
+
+
+def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+    """Scores of the batch under torch.inference_mode."""
+    found = [_inference(task, "eager", False)]
+    if _convolves(task):
+        found.append(_inference(task, "channels_last", True))
+    if compiled:
+        found += _try_compiled(lambda: _inference(task, "compile", False, _compile), say)
+    return found
+
+
+def module_of(network: Network, values: dict[str, np.ndarray]) -> nn.Sequential:
+    """The same network with the same weights; UserError if it has a layer that this file does not know."""
+    parts = OrderedDict()
+    for name, layer in zip(network.names, network.layers, strict=True):
+        kind = type(layer).__name__
+        if kind not in LAYERS:
+            raise UserError(f"There is no layer {kind} in the comparison with PyTorch; leave --against torch out.")
+        parts[name] = LAYERS[kind](layer)
+    module = nn.Sequential(parts)
+    with torch.no_grad():
+        for name, parameter in _by_our_names(module).items():
+            parameter.copy_(torch.from_numpy(values[name]).reshape(parameter.shape))
+    return module
+
+
+def _training(
+    task: Task, variant: str, channels_last: bool, fused: bool, compile_: Callable | None = None
+) -> Contestant:
+    module, x = _prepared(task, channels_last)
+    labels = torch.from_numpy(task.labels)
+    forward = compile_(module) if compile_ else module
+    settings = {"lr": 0.0, "betas": (BETA1, BETA2), "eps": EPSILON, "weight_decay": OPTIMIZERS["adamw"].weight_decay}
+    optimizer = torch.optim.AdamW(module.parameters(), fused=fused, **settings)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            nn.functional.cross_entropy(forward(x), labels).backward()
+            optimizer.step()
+
+    def outputs() -> dict[str, np.ndarray]:
+        run(1)
+        gradients = {name: parameter.grad for name, parameter in _by_our_names(module).items()}
+        return {name: gradient.numpy().reshape(task.values[name].shape) for name, gradient in gradients.items()}
+
+    return Contestant(NAME, variant, run, outputs)
+
+
+def _inference(task: Task, variant: str, channels_last: bool, compile_: Callable | None = None) -> Contestant:
+    module, x = _prepared(task, channels_last)
+    module.eval()
+    forward = compile_(module) if compile_ else module
+
+    def run(steps: int) -> None:
+        with torch.inference_mode():
+            for _ in range(steps):
+                forward(x)
+
+    def outputs() -> dict[str, np.ndarray]:
+        with torch.inference_mode():
+            return {"scores": forward(x).numpy().copy()}
+
+    return Contestant(NAME, variant, run, outputs)
+
+
+def _prepared(task: Task, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+    torch.set_num_threads(task.threads)
+    module, x = module_of(task.network, task.values), torch.from_numpy(task.images)
+    if not channels_last:
+        return module, x
+    return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+
+
+def _compile(module: nn.Module) -> Callable:
+    from torch._inductor import config
+
+    config.compile_threads = 1  # else processes that compile stay and take part in nothing but the noise
+    torch._dynamo.reset()  # what was compiled for the network before
+    return torch.compile(module, dynamic=False)
+
+
+def _try_compiled(make: Callable[[], Contestant], say: Callable[[str], Any]) -> list[Contestant]:
+    """The compiled contestant, ready to run; none where compiling fails or takes too long."""
+    try:
+        with time_limit(COMPILE_LIMIT_S):
+            contestant = make()
+            contestant.run(2)
+            return [contestant]
+    except Exception as error:  # whatever a compiler may raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        say(f"  torch.compile is left out: {reason[:150]}")
+        return []
+
+
+def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name.replace(".", "/"): parameter for name, parameter in module.named_parameters()}
+
+
+def _convolves(task: Task) -> bool:
+    return any(type(layer).__name__ == "Conv2D" for layer in task.network.layers)
+
+
+def _convolution(layer: Layer) -> nn.Module:
+    (C, H, W), (O, I, J) = layer.input_shape, layer.output_shape
+    P, Q = layer.weight.shape[2:]
+    bottom = max((I - 1) * layer.stride + P - H - layer.top, 0)
+    right = max((J - 1) * layer.stride + Q - W - layer.left, 0)
+    if (layer.top, layer.left) == (bottom, right):
+        return nn.Conv2d(C, O, (P, Q), layer.stride, padding=(layer.top, layer.left))
+    zeros = nn.ZeroPad2d((layer.left, right, layer.top, bottom))
+    return _Padded(zeros, nn.Conv2d(C, O, (P, Q), layer.stride))

@@ -1,0 +1,96 @@
+"""What all contestants do: one network with the same weights, on the same random batch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastdigits import ops
+from fastdigits.errors import UserError
+from fastdigits.models import layers_of
+from fastdigits.nn import Network
+
+TRAINING, INFERENCE = "training", "inference"
+TOLERANCE = 1e-4  # of the largest number of an array
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network that is not built, its parameters by name, and a batch.
+
+    Parameters
+    ----------
+    model : str
+    network : Network
+    values : dict of float32 arrays
+    images : float32 (N, C, H, W)
+    labels : int64 (N,)
+    threads : int
+        Cores that every contestant may use.
+    """
+
+    model: str
+    network: Network
+    values: dict[str, np.ndarray]
+    images: np.ndarray
+    labels: np.ndarray
+    threads: int
+
+    @property
+    def forward_flops(self) -> int:
+        """Floating-point operations of the scores of the batch, convolutions counted as the formula reads."""
+        return 2 * len(self.images) * sum(layer.multiply_adds() for layer in self.network.layers)
+
+    @property
+    def training_flops(self) -> int:
+        """Those of a training step: scores, weight gradients, and input gradients but for the first layer's."""
+        first = next(layer for layer in self.network.layers if layer.parameters)
+        return 3 * self.forward_flops - 2 * len(self.images) * first.multiply_adds()
+
+    def flops(self, mode: str) -> int:
+        """Floating-point operations of one step of training or inference."""
+        return self.training_flops if mode == TRAINING else self.forward_flops
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way to do a task.
+
+    `run` does so many steps and returns when they are done. `outputs` gives what one step computes,
+    in our names and shapes: "scores" (N, classes) for inference, the gradients of all parameters for training.
+    """
+
+    name: str
+    variant: str
+    run: Callable[[int], None]
+    outputs: Callable[[], dict[str, np.ndarray]]
+
+    @property
+    def title(self) -> str:
+        """The name with the variant."""
+        return f"{self.name} ({self.variant})" if self.variant else self.name
+
+
+def make_task(model: str, batch_size: int, threads: int) -> Task:
+    """A network with its random start and a random batch, the same every time."""
+    network = Network(layers_of(model))
+    network.build(ops.load("reference"), 1, training=False)
+    network.initialise(0)
+    random = np.random.default_rng(0)
+    images = random.standard_normal((batch_size, *network.input_shape), np.float32)
+    labels = random.integers(0, network.classes, batch_size)
+    return Task(model, Network(layers_of(model)), network.values(), images, labels, threads)
+
+
+def check_agreement(ours: Contestant, rival: Contestant) -> None:
+    """UserError unless a rival computes what we compute: a race between different networks means nothing."""
+    expected, found = ours.outputs(), rival.outputs()
+    if expected.keys() != found.keys():
+        raise UserError(f"{rival.title} computes {', '.join(found)} and not {', '.join(expected)}; report this.")
+    for name, array in expected.items():
+        error, size = np.abs(array - found[name]).max(), np.abs(array).max()
+        if not error <= TOLERANCE * size:
+            raise UserError(
+                f"{rival.title} does not compute what {ours.title} does: {name} differs by {error:.2g} where the "
+                f"largest is {size:.2g}, so their times cannot be compared; report this."
+            )

@@ -1,0 +1,94 @@
+"""Times of several contestants who take turns, so that whatever disturbs the machine hits all alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median, quantiles
+from time import perf_counter, sleep
+
+STRETCH_S = 0.04  # one timed stretch: many steps, so that neither the clock nor a rare hiccup counts
+MOST_STEPS = 1000
+WARM_UP = 0.25  # steps before each timed stretch, as a share of it: caches and sleeping threads
+REST_S = 0.01  # between contestants: threads of OpenMP stay awake for milliseconds and take the next one's cores
+
+Steps = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds per step of one contestant, one figure for each round; a stretch has so many steps."""
+
+    steps: int
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """Seconds per step, in the middle of all rounds."""
+        return median(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The spread: half of all rounds lie between these seconds per step."""
+        return quartiles(self.seconds)
+
+
+def race(
+    contestants: list[Steps],
+    rounds: int,
+    budget_s: float,
+    clock: Callable[[], float] = perf_counter,
+    rest: Callable[[float], None] = sleep,
+) -> list[Times]:
+    """Time contestants in rounds; in each round all take their turn, the first of one round being the last of the next.
+
+    Parameters
+    ----------
+    contestants : list of functions
+        Each runs as many steps as it is told. The first call, which may compile, is not timed.
+    rounds : int
+    budget_s : float
+        No round begins after so many seconds, but one always does.
+    clock, rest : functions
+        Give the time in seconds, and wait for so many.
+    """
+    begin = clock()
+    lengths = [stretch_steps(run, clock) for run in contestants]
+    seconds: list[list[float]] = [[] for _ in contestants]
+    for number in range(rounds):
+        if number and clock() - begin > budget_s:
+            break
+        for place in range(len(contestants)):
+            at = (number + place) % len(contestants)
+            rest(REST_S)
+            contestants[at](max(1, round(lengths[at] * WARM_UP)))
+            seconds[at].append(timed(contestants[at], lengths[at], clock) / lengths[at])
+    return [Times(length, times) for length, times in zip(lengths, seconds, strict=True)]
+
+
+def stretch_steps(run: Steps, clock: Callable[[], float]) -> int:
+    """How many steps a stretch of STRETCH_S has, found by runs that double; the very first does not count."""
+    run(1)
+    steps, seconds = 1, timed(run, 1, clock)
+    while seconds < STRETCH_S / 4 and steps < MOST_STEPS:
+        steps *= 2
+        seconds = timed(run, steps, clock)
+    return min(max(1, round(steps * STRETCH_S / max(seconds, 1e-9))), MOST_STEPS)
+
+
+def timed(run: Steps, steps: int, clock: Callable[[], float]) -> float:
+    """The seconds that so many steps take."""
+    start = clock()
+    run(steps)
+    return clock() - start
+
+
+def ratios(times: Times, base: Times) -> list[float]:
+    """How many times as long as `base` it took, round by round."""
+    return [ours / theirs for ours, theirs in zip(times.seconds, base.seconds, strict=True)]
+
+
+def quartiles(values: list[float]) -> tuple[float, float]:
+    """The first and the third quartile of at least one value."""
+    if len(values) == 1:
+        return values[0], values[0]
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return low, high
