@@ -73,14 +73,19 @@ def plain_ops(monkeypatch):
 
 
 SUBSTITUTES = {
-    "numba": SimpleNamespace(njit=lambda f=None, **options: f or (lambda f: f), prange=range),
+    "numba": SimpleNamespace(
+        get_num_threads=lambda: 1, njit=lambda f=None, **options: f or (lambda f: f), prange=range
+    ),
     "fastdigits.ops.lanes.cpu": SimpleNamespace(),
     "fastdigits.ops.lanes.machine": SimpleNamespace(
         LANES=3,
         LOAD_INSIDE=4,
         tile_shape=lambda rows, columns, column_cost=1: (2, 3),
         weight_tile_shape=lambda channels, kernel_rows, kernel_columns: (2, 2, 2),
-        pool_tile_rows=lambda channels: 2,
+        NEW_LINE=4,
+        pool_tile_rows=lambda channels, padded: 2,
+        tile_rows=lambda rows, columns: 2,
+        shared_columns=lambda columns, threads: 3,
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
     ),
 }

@@ -2,11 +2,11 @@
 
 from functools import cache
 
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
 from fastdigits.ops.dense import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LANES, tile_shape
+from fastdigits.ops.lanes.machine import LANES, NEW_LINE, shared_columns, tile_rows, tile_shape
 
 _forward_tile = bind(kernel.forward_tile, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)
@@ -18,20 +18,20 @@ SLAB = 64 // LANES  # blocks whose images are transposed at a time: 16 KiB, half
 
 def dense_forward(x, weight, bias, y):
     """See reference.dense_forward. A core owns whole groups of N outputs."""
-    N, M = tile_shape(y.shape[1], y.shape[0])
+    N, M = tile_shape(y.shape[1], y.shape[0], NEW_LINE)
     forward_groups(N, M, 0)(x, weight, bias, y)
 
 
 def dense_backward_input(dy, weight, dx):
     """See reference.dense_backward_input. A core owns whole groups of N inputs."""
-    N, M = tile_shape(dx.shape[1], dx.shape[0])
+    N, M = tile_shape(dx.shape[1], dx.shape[0], NEW_LINE)
     backward_input_groups(N, M, 0)(dy, weight, dx, dx)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A core owns whole columns of dweight."""
-    N, M = tile_shape(dweight.shape[0], 2)  # few columns a tile, so that there are enough for all cores
-    _backward_weight(N, M)(x, dy, dweight, dbias)
+    M = shared_columns(-(-dweight.shape[1] // LANES), get_num_threads())
+    _backward_weight(tile_rows(dweight.shape[0], M), M)(x, dy, dweight, dbias)
 
 
 @cache

@@ -8,7 +8,7 @@ from fastdigits.ops.conv2d.cpu import backward_input_rows, forward_rows
 from fastdigits.ops.dense.cpu import backward_input_groups, forward_groups
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LOAD_INSIDE, pool_tile_rows, square_tile, tile_shape
+from fastdigits.ops.lanes.machine import LOAD_INSIDE, NEW_LINE, pool_tile_rows, square_tile, tile_shape
 
 _forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
 _pool_backward_row = bind(kernel.pool_backward_row, cpu)
@@ -17,13 +17,13 @@ _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
 
 def dense_relu_forward(x, weight, bias, y):
     """See reference.dense_relu_forward. A core owns whole groups of N outputs."""
-    N, M = tile_shape(y.shape[1], y.shape[0])
+    N, M = tile_shape(y.shape[1], y.shape[0], NEW_LINE)
     forward_groups(N, M, 1)(x, weight, bias, y)
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
     """See reference.dense_backward_input_relu. A core owns whole groups of N inputs."""
-    N, M = tile_shape(dx.shape[1], dx.shape[0])
+    N, M = tile_shape(dx.shape[1], dx.shape[0], NEW_LINE)
     backward_input_groups(N, M, 1)(dy, weight, x, dx)
 
 
@@ -41,12 +41,14 @@ def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
     """See reference.conv2d_relu_maxpool_forward. A core owns whole pooled rows."""
-    _conv2d_pool(pool_tile_rows(y.shape[1]), 1)(x, weight, bias, top, left, y, routes)
+    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, y))
+    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, routes)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
     """See reference.conv2d_relu_avgpool_forward. A core owns whole pooled rows."""
-    _conv2d_pool(pool_tile_rows(y.shape[1]), 0)(x, weight, bias, top, left, y, routes)
+    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, y))
+    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, routes)
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -77,15 +79,22 @@ def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias
     _backward_weight(R, M, 0)(x, dy, routes, top, left, dweight, dbias)
 
 
+def _overhangs(x, weight, y):
+    """Whether the last window reads beyond the last row or column of x."""
+    return 2 * y.shape[2] + weight.shape[2] - 1 > x.shape[2] or 2 * y.shape[3] + weight.shape[3] - 1 > x.shape[3]
+
+
 @cache
-def _conv2d_pool(N, MAXIMUM):
+def _conv2d_pool(N, PADDED, MAXIMUM):
     @njit(parallel=True, nogil=True, cache=True)
     def conv2d_relu_pool_forward(x, weight, bias, top, left, y, routes):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
             for o0 in range(0, O, N):
                 for j in range(J):
-                    _forward_pool_tile(x, weight, bias, top, left, y, routes, row // I, o0, row % I, j, N, MAXIMUM)
+                    _forward_pool_tile(
+                        x, weight, bias, top, left, y, routes, row // I, o0, row % I, j, N, PADDED, MAXIMUM
+                    )
 
     return conv2d_relu_pool_forward
 

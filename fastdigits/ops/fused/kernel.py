@@ -15,10 +15,11 @@ from fastdigits.ops.lanes import (
 )
 
 
-def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, MAXIMUM):
+def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, PADDED, MAXIMUM):
     """The pooled pixel i, j of output channels o0 .. o0+N.
 
-    MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for conv2d_relu_avgpool_forward.
+    PADDED: 0 if no pixel that it reads lies outside. MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for
+    conv2d_relu_avgpool_forward.
     """
     B, C, H, W, L = x.shape
     B, O, I, J, L = y.shape
@@ -31,13 +32,11 @@ def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, MAX
                 acc[n, r, s] = broadcast(bias, (min(o0 + n, O - 1),))
     for c in range(C):
         for p in range(max(0, -1 - h0), min(P, H - h0)):
-            upper = W if h0 + p >= 0 else 0  # a row outside is read as zeros
-            lower = W if h0 + p + 1 < H else 0
             for q in range(Q):
                 xs = tile(2, 2)
-                for s in range(2):
-                    xs[0, s] = load_inside(x, (b, c, h0 + p, w0 + q + s), upper)
-                    xs[1, s] = load_inside(x, (b, c, h0 + p + 1, w0 + q + s), lower)
+                for r in range(2):
+                    for s in range(2):
+                        xs[r, s] = _pixel(x, b, c, h0 + p + r, w0 + q + s, not PADDED)
                 for n in range(N):
                     v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
                     for r in range(2):

@@ -75,13 +75,30 @@ def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> t
 
 
 @cache
-def pool_tile_rows(channels: int) -> int:
+def pool_tile_rows(channels: int, padded: int) -> int:
     """The channels N of a tile with the four pixels of one pooled one: 4 N sums that cover all in the least time."""
 
     def time(n: int) -> tuple[int, int]:
-        return ceil(channels / n) * max(4 * n, n * LOAD + 4 * LOAD_INSIDE, LATENCY), -n
+        loads = n * LOAD + 4 * (LOAD_INSIDE if padded else LOAD)
+        return ceil(channels / n) * max(4 * n, loads, LATENCY), -n
 
     return min((n for n in range(1, 9) if 4 * (n + 1) < REGISTERS), key=time)
+
+
+@cache
+def tile_rows(rows: int, columns: int) -> int:
+    """The N of a tile (N, `columns`) of sums that covers `rows` rows in the least time."""
+
+    def time(n: int) -> tuple[int, int]:
+        return ceil(rows / n) * max(n * columns, n + columns, LATENCY), -n
+
+    return min((n for n in range(1, 9) if (n + 1) * columns < REGISTERS), key=time)
+
+
+@cache
+def shared_columns(columns: int, threads: int) -> int:
+    """The columns M of a tile such that the threads have about equally many tiles, and none of them much to lose."""
+    return min(range(1, 6), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
 
 
 def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:
