@@ -48,9 +48,12 @@ class TrainConfig:
     optimizer: str = "adamw"
     lr: float | None = None
     momentum: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.99
     weight_decay: float | None = None
     schedule: str = "one-cycle"
     loss: str = "cross-entropy"
+    label_smoothing: float = 0.0
     validation: int | None = None
     seed: int = 0
     fused: bool = True
@@ -62,9 +65,12 @@ class TrainConfig:
             "optimizer": self.optimizer in OPTIMIZERS,
             "lr": self.lr is None or self.lr > 0,
             "momentum": 0 <= self.momentum < 1,
+            "beta1": 0 <= self.beta1 < 1,
+            "beta2": 0 <= self.beta2 < 1,
             "weight_decay": self.weight_decay is None or self.weight_decay >= 0,
             "schedule": self.schedule in SCHEDULES,
             "loss": self.loss in LOSSES,
+            "label_smoothing": 0 <= self.label_smoothing < 1,
             "validation": self.validation is None or self.validation >= 0,
             "seed": 0 <= self.seed < 2**63,
         }

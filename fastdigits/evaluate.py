@@ -51,7 +51,7 @@ def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) ->
     ops, start = network.ops, perf_counter()
     scores, targets = read_scores(network, batches, rows)
     losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
-    getattr(ops, LOSSES[loss])(scores, targets, len(rows), losses, gradient)
+    getattr(ops, LOSSES[loss])(scores, targets, len(rows), 0.0, losses, gradient)
     ops.accumulate(losses, total)
     read, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
     read, true = read[true >= 0], true[true >= 0]

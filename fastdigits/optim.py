@@ -7,7 +7,7 @@ import numpy as np
 from fastdigits.config import OPTIMIZERS, TrainConfig
 from fastdigits.nn.parameter import ParameterBuffer
 
-BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
+EPSILON = 1e-8
 
 
 class Optimizer:
@@ -26,7 +26,7 @@ class Optimizer:
             "sgd": (self.rate, decay),
             "momentum": (self.rate, momentum, decay),
             "nesterov": (self.rate, momentum, decay),
-        }.get(config.optimizer, (self.rate, self.count, BETA1, BETA2, EPSILON, decay))
+        }.get(config.optimizer, (self.rate, self.count, float(config.beta1), float(config.beta2), EPSILON, decay))
 
     def step(self, share: float) -> None:
         """Change the parameters by their gradients, at a share of the learning rate."""

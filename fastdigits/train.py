@@ -48,6 +48,7 @@ class Trainer:
         ops = self.ops = network.ops
         self.network, self.loss = network, getattr(ops, LOSSES[config.loss])
         self.optimizer = Optimizer(ops, config, network.buffer)
+        self.smoothing = float(config.label_smoothing)
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
@@ -55,7 +56,7 @@ class Trainer:
     def step(self, x: Any, targets: Any, count: int, share: float) -> None:
         """Learn from one batch, at a share of the learning rate."""
         scores = self.network.forward(x)
-        self.loss(scores, targets, count, self.losses, self.dscores)
+        self.loss(scores, targets, count, self.smoothing, self.losses, self.dscores)
         self.network.backward(self.dscores)
         self.optimizer.step(share)
         self.ops.count_hits(scores, targets, self.hits)

@@ -22,6 +22,7 @@ MODELS: dict[str, Callable[..., list[Layer]]] = {
     "mlp": dense.mlp,
     "lenet": convolutional.lenet,
     "cnn": convolutional.cnn,
+    "fast": convolutional.fast,
     "record": convolutional.record,
     "torch-example": convolutional.torch_example,
 }

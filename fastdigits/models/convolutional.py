@@ -67,3 +67,8 @@ def torch_example(classes: int, activation: str = "relu", init: str = "he") -> l
         activation_layer(activation),
         Dense(classes, init),
     ]
+
+
+def fast(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """The least work that reaches 99 % in one epoch: the middle 24 x 24 pixels, 16 and 32 channels, 128 units."""
+    return [Conv2D(16, 5, padding=-2, initializer=init), *cnn(classes, activation, init)[1:]]

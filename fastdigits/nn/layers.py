@@ -14,6 +14,7 @@ from fastdigits.nn.parameter import Parameter
 from fastdigits.ops import conv2d, pool2d
 
 Shape = tuple[int, ...]
+MOST_CROPPED = 4096
 
 
 class Layer:
@@ -59,7 +60,8 @@ class Layer:
 class Conv2D(Layer):
     """Convolution by `filters` kernels of `kernel` x `kernel` (or rows x columns) pixels.
 
-    `padding` is "valid" (none), "same", "full", or the number of zeros on each side.
+    `padding` is "valid" (none), "same", "full", or the number of zeros on each side; below 0 it is that of pixels
+    on each side that are left out.
     """
 
     filters: int
@@ -73,8 +75,8 @@ class Conv2D(Layer):
         _check_positive(self, "filters", "stride")
         _check_initializer(self)
         P, Q = _pair(self, "kernel")
-        if self.padding not in ("valid", "same", "full") and not _is_count(self.padding, 0):
-            raise UserError(f"Conv2D: padding must be valid, same, full or a number from 0 on, not {self.padding!r}.")
+        if self.padding not in ("valid", "same", "full") and not _is_count(self.padding, -MOST_CROPPED):
+            raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {self.padding!r}.")
         C, H, W = input_shape
         I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)

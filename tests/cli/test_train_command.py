@@ -11,10 +11,12 @@ import pytest
 
 from fastdigits import dataset
 from fastdigits.cli import COMMANDS
+from fastdigits.cli.train_command import command as train_command
 from fastdigits.config import MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.history import Epoch
 from fastdigits.ops import why_unusable
+from fastdigits.recipes import RECIPES
 from fastdigits.weights import read
 
 KEYS = [
@@ -392,7 +394,7 @@ def test_usage_errors_as_a_process(fails, tmp_path):
         ("is a folder", ["--output", "empty"]),
         ("too long", ["--output", "a" * 300]),
         ("does not exist", ["--stats", "missing/stats.json"]),
-        ("is not a file of statistics", ["--stats", "weights.h5"]),
+        ("is not a file of statistics", ["--stats", "weights.h5", "--output", "other.h5"]),
         ("too long", ["--stats", "a" * 300]),
         ("--lr", ["--lr", "1e30", "--optimizer", "sgd", "--model", "mlp", "--epochs", "2"]),
         ("lr", ["--lr", "nan", "--epochs", "2"]),
@@ -449,3 +451,29 @@ def test_a_folder_without_permission(fails, tiny, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     fails(1, "Permission denied", *LINEAR, "--data", tiny, "--output", "locked/weights.h5")
     (tmp_path / "locked").chmod(0o700)
+
+
+def test_a_recipe_sets_options_and_the_command_line_overrides_it(train):
+    fast = train("--recipe", "fast")
+    assert fast.summary["model"] == "fast"
+    assert len(fast.summary["epochs"]) == 1
+    assert fast.summary["epochs"][0]["validation_loss"] is None
+    assert fast.saved.config["label_smoothing"] == RECIPES["fast"]["label_smoothing"]
+    changed = train("--recipe", "fast", "--epochs", "2", "--model", "linear")
+    assert changed.summary["model"] == "linear"
+    assert len(changed.summary["epochs"]) == 2
+    assert changed.saved.config["lr"] == RECIPES["fast"]["lr"]
+
+
+def test_recipes_are_made_of_options():
+    options = {parameter.name for parameter in train_command.params}
+    assert all(set(recipe) <= options for recipe in RECIPES.values())
+
+
+def test_label_smoothing_and_betas_change_what_is_learned(train):
+    base = "--model", "linear", "--epochs", "1"
+    plain = values(train(*base))
+    assert values(train(*base, "--label-smoothing", "0.2")) != plain
+    assert values(train(*base, "--beta1", "0.5")) != plain
+    assert values(train(*base, "--beta2", "0.9")) != plain
+    assert values(train(*base, "--no-fuse")).keys() == plain.keys()

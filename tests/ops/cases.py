@@ -60,6 +60,7 @@ CONVOLUTIONS = (
     (1, 11, 13, (5, 8), (3, 2), 1, (2, 0), (0, 1)),
     (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
+    (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
 )
 
 # blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
@@ -70,6 +71,7 @@ POOLED_CONVOLUTIONS = (
     (1, 1, 5, (9, 12), (5, 5), (0, 0), (0, 0)),
     (1, 3, 2, (6, 6), (3, 2), (0, 1), (1, 0)),
     (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
+    (1, 1, 6, (9, 10), (3, 3), (-1, -2), (-1, -1)),
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
@@ -178,8 +180,10 @@ def _losses(lanes, images):
     case = f"batch of {images}"
     yield Call("softmax", case, {"scores": scores, "probabilities": _unfilled(B, K, lanes)}, ("probabilities",), K)
     for op in ("softmax_cross_entropy", "mean_squared_error"):
-        filled = {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, lanes)}
-        yield Call(op, case, {"scores": scores, "targets": targets, "count": images, **filled}, tuple(filled), K)
+        for smoothing in (0.0, 0.1):
+            filled = {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, lanes)}
+            arguments = {"scores": scores, "targets": targets, "count": images, "smoothing": smoothing, **filled}
+            yield Call(op, f"{case}, smoothing {smoothing}", arguments, tuple(filled), K)
     ties = {"scores": np.round(scores, 1), "targets": targets}
     yield Call("count_hits", case, {**ties, "hits": _unfilled(B, lanes)}, ("hits",), 0)
 

@@ -83,6 +83,7 @@ SUBSTITUTES = {
         tile_shape=lambda rows, columns, column_cost=1: (2, 3),
         weight_tile_shape=lambda channels, kernel_rows, kernel_columns: (2, 2, 2),
         NEW_LINE=4,
+        row_tile=lambda channels, columns: 2 if columns < 8 else 0,
         pool_tile_rows=lambda channels, padded: 2,
         tile_rows=lambda rows, columns: 2,
         shared_columns=lambda columns, threads: 3,

@@ -77,8 +77,8 @@ def test_fault_in_a_kernel_is_noticed(checks, calls, plain_ops, monkeypatch, op,
         (mean_squared_error, "2 * difference /", "difference /"),
         (mean_squared_error, "2 * difference /", "-2 * difference /"),
         (mean_squared_error, "/ (count * K)", "/ count"),
-        (softmax_cross_entropy, "- right, 0) / count", "+ right, 0) / count"),
-        (softmax_cross_entropy, "- right, 0) / count", "- right, 0) / (count + 1)"),
+        (softmax_cross_entropy, "- goal, 0) / count", "+ goal, 0) / count"),
+        (softmax_cross_entropy, "- goal, 0) / count", "- goal, 0) / (count + 1)"),
         (softmax_cross_entropy, "np.where(filled[:, None],", "np.where(True,"),
     ],
 )
@@ -87,10 +87,10 @@ def test_fault_in_a_gradient_is_noticed(checks, definition, right, wrong):
         rng = np.random.default_rng(0)
         scores, targets = rng.normal(size=(1, 3, 4)), np.array([[2.0, 0, 1, -1]])
         losses, dscores = np.empty((1, 4)), np.empty_like(scores)
-        function(scores, targets, 3, losses, dscores)
+        function(scores, targets, 3, 0.1, losses, dscores)
 
         def loss():
-            function(scores, targets, 3, losses, np.empty_like(scores))
+            function(scores, targets, 3, 0.1, losses, np.empty_like(scores))
             return losses.sum() / 3
 
         checks.assert_gradient(loss, scores, dscores)

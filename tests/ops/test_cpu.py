@@ -103,7 +103,7 @@ def test_losses_far_out(checks, size):
     filled, exact = ({name: np.full(shape, np.nan, t) for name, shape in shapes.items()} for t in (np.float32, float))
     for ops, result, x in ((CPU, filled, scores), (REFERENCE, exact, scores.astype(float))):
         ops.softmax(x, result["probabilities"])
-        ops.softmax_cross_entropy(x, targets, LANES, result["loss"], result["dscores"])
+        ops.softmax_cross_entropy(x, targets, LANES, 0.0, result["loss"], result["dscores"])
     checks.assert_close(filled["probabilities"], exact["probabilities"], terms=3)
     checks.assert_close(filled["loss"], exact["loss"], terms=3, scale=max(1, 2 * float(size)))
     checks.assert_close(filled["dscores"], exact["dscores"], terms=3)
@@ -123,7 +123,7 @@ def test_cross_entropy_shows_nan(nan_at):
     scores, targets = np.zeros((1, 3, LANES), np.float32), np.zeros((1, LANES), np.float32)
     scores[:, nan_at] = np.nan
     loss, dscores = np.zeros_like(targets), np.zeros_like(scores)
-    CPU.softmax_cross_entropy(scores, targets, LANES, loss, dscores)
+    CPU.softmax_cross_entropy(scores, targets, LANES, 0.0, loss, dscores)
     assert np.isnan(loss).all()
     assert np.isnan(dscores).all()
 

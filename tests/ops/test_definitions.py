@@ -209,7 +209,7 @@ def test_softmax_cross_entropy_counts_only_images(checks):
     """Of four lanes two are images, so that `count` is 2."""
     scores, targets = _classes([0, LN2, LN5], [0, LN2, LN5], [1, 2, 3], [9, 0, 0]), np.array([[2.0, 0, -1, -1]])
     loss, dscores = _unfilled(1, 4), _unfilled(1, 3, 4)
-    OPS.softmax_cross_entropy(scores, targets, 2, loss, dscores)
+    OPS.softmax_cross_entropy(scores, targets, 2, 0.0, loss, dscores)
     checks.assert_close(loss[0, :2], [math.log(8 / 5), math.log(8)], terms=3)
     checks.assert_close(dscores[0, :, 0], [1 / 16, 2 / 16, -3 / 16], terms=3)
     checks.assert_close(dscores[0, :, 1], [-7 / 16, 2 / 16, 5 / 16], terms=3)
@@ -220,9 +220,21 @@ def test_softmax_cross_entropy_counts_only_images(checks):
 def test_mean_squared_error_counts_only_images(checks):
     scores, targets = _classes([1, 0.5, -0.5], [0, 0, 2], [5, 5, 5]), np.array([[0.0, 2, -1]])
     loss, dscores = _unfilled(1, 3), _unfilled(1, 3, 3)
-    OPS.mean_squared_error(scores, targets, 2, loss, dscores)
+    OPS.mean_squared_error(scores, targets, 2, 0.0, loss, dscores)
     checks.assert_close(loss, [[0.5 / 3, 1 / 3, 0]], terms=3)
     checks.assert_close(dscores[0].T, [[0, 1 / 6, -1 / 6], [0, 0, 1 / 3], [0, 0, 0]], terms=3)
+
+
+def test_smoothing_spreads_a_share_of_the_target(checks):
+    """A target of 1 at the first of four classes becomes 0.85 there and 0.05 elsewhere."""
+    scores, targets = _classes([0, 0, 0, 0]), np.array([[0.0]])
+    loss, dscores = _unfilled(1, 1), _unfilled(1, 4, 1)
+    OPS.softmax_cross_entropy(scores, targets, 1, 0.2, loss, dscores)
+    checks.assert_close(loss, [[math.log(4)]], terms=4)
+    checks.assert_close(dscores.ravel(), [-0.6, 0.2, 0.2, 0.2], terms=4)
+    OPS.mean_squared_error(scores, targets, 1, 0.2, loss, dscores)
+    checks.assert_close(loss, [[(0.85**2 + 3 * 0.05**2) / 4]], terms=4)
+    checks.assert_close(dscores.ravel(), [-0.425, -0.025, -0.025, -0.025], terms=4)
 
 
 def test_count_hits():

@@ -119,17 +119,18 @@ def test_activation(checks, rng, name, options):
     checks.assert_gradient(loss, x, dx)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error"])
-def test_loss(checks, rng, name):
+def test_loss(checks, rng, name, smoothing):
     """The gradient is that of the mean over the five images that there are; three lanes are empty."""
     scores, targets = rng.normal(size=(2, 4, 4)), np.array([[2.0, 0, 3, 1], [2, -1, -1, -1]])
     losses, dscores = np.full((2, 4), np.nan), np.full_like(scores, np.nan)
 
     def loss():
-        getattr(OPS, name)(scores, targets, 5, losses, np.empty_like(scores))
+        getattr(OPS, name)(scores, targets, 5, smoothing, losses, np.empty_like(scores))
         return losses.sum() / 5
 
-    getattr(OPS, name)(scores, targets, 5, losses, dscores)
+    getattr(OPS, name)(scores, targets, 5, smoothing, losses, dscores)
     checks.assert_gradient(loss, scores, dscores)
     assert not losses[targets < 0].any()
     assert not dscores.swapaxes(1, 2)[targets < 0].any()

@@ -6,10 +6,11 @@ from numba import njit, prange
 
 from fastdigits.ops.conv2d import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LOAD_INSIDE, tile_shape, weight_tile_shape
+from fastdigits.ops.lanes.machine import LOAD_INSIDE, row_tile, tile_shape, weight_tile_shape
 
 _forward_tile = bind(kernel.forward_tile, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)
+_backward_input_row = bind(kernel.backward_input_row, cpu)
 _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
 _backward_bias = bind(kernel.backward_bias, cpu)
 
@@ -22,8 +23,7 @@ def conv2d_forward(x, weight, bias, stride, top, left, y):
 
 def conv2d_backward_input(dy, weight, stride, top, left, dx):
     """See reference.conv2d_backward_input. A core owns whole rows of dx."""
-    N, M = tile_shape(dx.shape[1], -(-dx.shape[3] // stride), LOAD_INSIDE)
-    backward_input_rows(stride, N, M, 0)(dy, weight, top, left, dx, dx)
+    backward_input(dy, weight, stride, top, left, dx, dx, 0)
 
 
 def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
@@ -47,10 +47,31 @@ def forward_rows(stride, N, M, RELU):
     return conv2d_forward
 
 
-@cache
-def backward_input_rows(stride, N, M, RELU):
-    """conv2d_backward_input, or conv2d_backward_input_relu where RELU is 1, by tiles of N channels and M columns."""
+def backward_input(dy, weight, stride, top, left, x, dx, RELU):
+    """conv2d_backward_input, or conv2d_backward_input_relu where RELU is 1."""
+    C, W, J, Q = dx.shape[1], dx.shape[3], dy.shape[3], weight.shape[3]
+    N = row_tile(C, W) if stride == 1 else 0
+    if N:
+        _backward_input_rows(N, W, J, Q, left, RELU)(dy, weight, top, x, dx)
+    else:
+        N, M = tile_shape(C, -(-W // stride), LOAD_INSIDE)
+        _backward_input_tiles(stride, N, M, RELU)(dy, weight, top, left, x, dx)
 
+
+@cache
+def _backward_input_rows(N, W, J, Q, LEFT, RELU):
+    @njit(parallel=True, nogil=True, cache=True)
+    def conv2d_backward_input(dy, weight, top, x, dx):
+        B, C, H, _, L = dx.shape
+        for row in prange(B * H):
+            for c0 in range(0, C, N):
+                _backward_input_row(dy, weight, top, x, dx, row // H, c0, row % H, N, W, J, Q, LEFT, RELU)
+
+    return conv2d_backward_input
+
+
+@cache
+def _backward_input_tiles(stride, N, M, RELU):
     @njit(parallel=True, nogil=True, cache=True)
     def conv2d_backward_input(dy, weight, top, left, x, dx):
         B, C, H, W, L = dx.shape

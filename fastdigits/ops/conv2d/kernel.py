@@ -79,6 +79,37 @@ def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M
                 store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if RELU else acc[n, m])
 
 
+def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, RELU):
+    """conv2d_backward_input of stride 1 for input channels c0 .. c0+N and the whole row h of W columns.
+
+    Each of the J columns of dy adds to the Q columns of dx that it came from: no multiplication by a
+    zero outside. LEFT: the zeros before the first column. RELU: as in backward_input_tile.
+    """
+    B, O, I, _, L = dy.shape
+    O, C, P, _ = weight.shape
+    acc = tile(N, W)
+    for n in range(N):
+        for w in range(W):
+            acc[n, w] = splat(0.0)
+    for o in range(O):
+        for p in range(max(0, h + top - I + 1), min(P, h + top + 1)):
+            ws = tile(N, Q)
+            for n in range(N):
+                for q in range(Q):
+                    ws[n, q] = broadcast(weight, (o, min(c0 + n, C - 1), p, q))
+            for j in range(J):
+                d = load(dy, (b, o, h + top - p, j))
+                for q in range(Q):
+                    if 0 <= j + q - LEFT < W:
+                        for n in range(N):
+                            acc[n, j + q - LEFT] = fma(d, ws[n, q], acc[n, j + q - LEFT])
+    for n in range(N):
+        for w in range(W):
+            if c0 + n < C:
+                at = (b, c0 + n, h, w)
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, w], splat(0.0)) if RELU else acc[n, w])
+
+
 def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):
     """conv2d_backward_weight for output channels o0 .. o0+N, kernel rows p0 .. p0+R, columns q0 .. q0+M."""
     B, C, H, W, L = x.shape

@@ -4,7 +4,7 @@ from functools import cache
 
 from numba import njit, prange
 
-from fastdigits.ops.conv2d.cpu import backward_input_rows, forward_rows
+from fastdigits.ops.conv2d.cpu import backward_input, forward_rows
 from fastdigits.ops.dense.cpu import backward_input_groups, forward_groups
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -35,19 +35,18 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
     """See reference.conv2d_backward_input_relu. A core owns whole rows of dx."""
-    N, M = tile_shape(dx.shape[1], -(-dx.shape[3] // stride), LOAD_INSIDE)
-    backward_input_rows(stride, N, M, 1)(dy, weight, top, left, x, dx)
+    backward_input(dy, weight, stride, top, left, x, dx, 1)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
     """See reference.conv2d_relu_maxpool_forward. A core owns whole pooled rows."""
-    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, y))
+    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, routes)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
     """See reference.conv2d_relu_avgpool_forward. A core owns whole pooled rows."""
-    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, y))
+    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, routes)
 
 
@@ -79,9 +78,10 @@ def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias
     _backward_weight(R, M, 0)(x, dy, routes, top, left, dweight, dbias)
 
 
-def _overhangs(x, weight, y):
+def _overhangs(x, weight, top, left, y):
     """Whether the last window reads beyond the last row or column of x."""
-    return 2 * y.shape[2] + weight.shape[2] - 1 > x.shape[2] or 2 * y.shape[3] + weight.shape[3] - 1 > x.shape[3]
+    rows, columns = (2 * y.shape[axis] + weight.shape[axis] - 1 for axis in (2, 3))
+    return rows - top > x.shape[2] or columns - left > x.shape[3]
 
 
 @cache

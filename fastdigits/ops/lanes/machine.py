@@ -59,6 +59,13 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
 
 
 @cache
+def row_tile(channels: int, columns: int) -> int:
+    """The channels N of a tile of whole rows, N x `columns` sums; 0 where not even one row fits the registers."""
+    most = (REGISTERS - 3) // columns
+    return min(range(1, most + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
+
+
+@cache
 def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> tuple[int, int, int]:
     """The tile (N, R, M) of sums for a weight gradient: N output channels times R x M kernel elements.
 

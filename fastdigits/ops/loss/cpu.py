@@ -19,17 +19,17 @@ def softmax(scores, probabilities):
 
 
 @njit(nogil=True, cache=True)
-def softmax_cross_entropy(scores, targets, count, loss, dscores):
+def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """See reference.softmax_cross_entropy."""
     for b in range(len(scores)):
-        _softmax_cross_entropy_block(scores, targets, count, loss, dscores, b)
+        _softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores, b)
 
 
 @njit(nogil=True, cache=True)
-def mean_squared_error(scores, targets, count, loss, dscores):
+def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     """See reference.mean_squared_error."""
     for b in range(len(scores)):
-        _mean_squared_error_block(scores, targets, count, loss, dscores, b)
+        _mean_squared_error_block(scores, targets, count, smoothing, loss, dscores, b)
 
 
 @njit(nogil=True, cache=True)

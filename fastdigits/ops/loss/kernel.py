@@ -1,6 +1,6 @@
 """The losses of one block of images, written once for every device."""
 
-from fastdigits.ops.lanes import load, maximum, select, splat, store
+from fastdigits.ops.lanes import fma, load, maximum, select, splat, store
 from fastdigits.ops.lanes.elementary import exp, log
 
 
@@ -17,36 +17,41 @@ def softmax_block(scores, probabilities, b):
         store(probabilities, (b, k), load(probabilities, (b, k)) / total)
 
 
-def softmax_cross_entropy_block(scores, targets, count, loss, dscores, b):
+def softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores, b):
     """softmax_cross_entropy for block b."""
     B, K, L = scores.shape
     target, top = load(targets, (b,)), _highest(scores, b)
-    total, own = splat(0.0), splat(0.0)
+    total, wanted = splat(0.0), splat(0.0)
     for k in range(K):
         score = load(scores, (b, k)) - top
         power = exp(score)
         total = total + power
-        own = own + select(target == splat(k), score, splat(0.0))
+        wanted = fma(_goal(target, k, smoothing, K), score, wanted)
         store(dscores, (b, k), power)
     filled = target >= splat(0.0)
-    store(loss, (b,), select(filled, log(total) - own, splat(0.0)))
+    store(loss, (b,), select(filled, log(total) - wanted, splat(0.0)))
     share = select(filled, splat(1 / count), splat(0.0))
     for k in range(K):
-        right = select(target == splat(k), splat(1.0), splat(0.0))
-        store(dscores, (b, k), share * (load(dscores, (b, k)) / total - right))
+        goal = _goal(target, k, smoothing, K)
+        store(dscores, (b, k), share * (load(dscores, (b, k)) / total - goal))
 
 
-def mean_squared_error_block(scores, targets, count, loss, dscores, b):
+def mean_squared_error_block(scores, targets, count, smoothing, loss, dscores, b):
     """mean_squared_error for block b."""
     B, K, L = scores.shape
     target = load(targets, (b,))
     filled, total = target >= splat(0.0), splat(0.0)
     for k in range(K):
-        difference = load(scores, (b, k)) - select(target == splat(k), splat(1.0), splat(0.0))
+        difference = load(scores, (b, k)) - _goal(target, k, smoothing, K)
         difference = select(filled, difference, splat(0.0))
         total = total + difference * difference
         store(dscores, (b, k), splat(2 / (count * K)) * difference)
     store(loss, (b,), splat(1 / K) * total)
+
+
+def _goal(target, k, smoothing, K):
+    """What the network is to say for class k."""
+    return select(target == splat(k), splat(1 - smoothing + smoothing / K), splat(smoothing / K))
 
 
 def count_hits_block(scores, targets, hits, b):

@@ -15,12 +15,12 @@ def softmax(scores, probabilities):
     probabilities[...] = powers / powers.sum(1, keepdims=True)
 
 
-def softmax_cross_entropy(scores, targets, count, loss, dscores):
+def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """Fill each image's cross-entropy of softmax(scores) with its target, and the gradient of their mean.
 
-    loss[b, l] = -log softmax(scores)[b, t, l] with t = targets[b, l]
-    dscores[b, k, l] = 1/count (softmax(scores)[b, k, l] - [k = t])
-    Both are 0 where t is -1.
+    loss[b, l] = -sum_k goal[k] log softmax(scores)[b, k, l]
+    dscores[b, k, l] = 1/count (softmax(scores)[b, k, l] - goal[k])
+    with goal[k] = (1 - smoothing) [k = t] + smoothing / K and t = targets[b, l]; both are 0 where t is -1.
 
     Parameters
     ----------
@@ -29,36 +29,38 @@ def softmax_cross_entropy(scores, targets, count, loss, dscores):
         Class numbers 0 .. K - 1, or -1 in empty lanes.
     count : int
         Images in the batch.
+    smoothing : float
+        The share of each target that is spread over all classes; 0 for none.
     loss : float32 (B, L), filled
     dscores : float32 (B, K, L), filled
 
     References
     ----------
-    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs;
+    Szegedy et al. (2016), Rethinking the inception architecture for computer vision, section 7 (smoothing).
     """
-    right = np.arange(scores.shape[1])[:, None] == targets[:, None]
+    goal = _goal(scores, targets, smoothing)
     filled = targets >= 0
     shifted = scores - scores.max(1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(1))
-    loss[...] = np.where(filled, log_total - (shifted * right).sum(1), 0)
-    dscores[...] = np.where(filled[:, None], np.exp(shifted - log_total[:, None]) - right, 0) / count
+    loss[...] = np.where(filled, log_total - (shifted * goal).sum(1), 0)
+    dscores[...] = np.where(filled[:, None], np.exp(shifted - log_total[:, None]) - goal, 0) / count
 
 
-def mean_squared_error(scores, targets, count, loss, dscores):
-    """Fill each image's mean squared difference of scores and one-hot target, and the gradient of their mean.
+def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
+    """Fill each image's mean squared difference of scores and target, and the gradient of their mean.
 
-    loss[b, l] = 1/K sum_k (scores[b, k, l] - [k = t])^2 with t = targets[b, l]
-    dscores[b, k, l] = 2/(count K) (scores[b, k, l] - [k = t])
-    Both are 0 where t is -1.
+    loss[b, l] = 1/K sum_k (scores[b, k, l] - goal[k])^2
+    dscores[b, k, l] = 2/(count K) (scores[b, k, l] - goal[k])
+    with goal as in softmax_cross_entropy; both are 0 where the target is -1.
 
     Parameters
     ----------
-    scores, targets, count, loss, dscores
+    scores, targets, count, smoothing, loss, dscores
         As in softmax_cross_entropy.
     """
     K = scores.shape[1]
-    right = np.arange(K)[:, None] == targets[:, None]
-    difference = np.where(targets[:, None] >= 0, scores - right, 0)
+    difference = np.where(targets[:, None] >= 0, scores - _goal(scores, targets, smoothing), 0)
     loss[...] = (difference * difference).mean(1)
     dscores[...] = 2 * difference / (count * K)
 
@@ -73,3 +75,9 @@ def count_hits(scores, targets, hits):
     hits : float32 (B, L), filled
     """
     hits[...] = scores.argmax(1) == targets
+
+
+def _goal(scores, targets, smoothing):
+    """What the network is to say: (B, K, L)."""
+    K = scores.shape[1]
+    return (1 - smoothing) * (np.arange(K)[:, None] == targets[:, None]) + smoothing / K
