@@ -1,12 +1,12 @@
 """The contestants of this package: a training step and an inference pass on one of its devices."""
 
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from fastdigits.bench.task import Contestant, Task
-from fastdigits.config import TrainConfig
 from fastdigits.nn import Network
 from fastdigits.ops.array import blocks
 from fastdigits.train import Trainer
@@ -14,9 +14,9 @@ from fastdigits.train import Trainer
 
 def training(task: Task, ops: Any) -> Contestant:
     """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
-    network, x = _built(task, ops, training=True), _packed(ops, task.images)
-    targets = _packed_labels(ops, task.labels)
-    trainer = Trainer(network, _Shape(targets), TrainConfig(batch_size=len(task.labels)))
+    network, x = built(task, ops, training=True), packed(ops, task.images)
+    targets = packed_labels(ops, task.labels)
+    trainer = Trainer(network, SimpleNamespace(targets=targets), task.recipe)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -33,7 +33,7 @@ def training(task: Task, ops: Any) -> Contestant:
 
 def inference(task: Task, ops: Any) -> Contestant:
     """The scores of a batch, without anything that only training needs."""
-    network, x = _built(task, ops, training=False), _packed(ops, task.images)
+    network, x = built(task, ops, training=False), packed(ops, task.images)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -48,27 +48,23 @@ def inference(task: Task, ops: Any) -> Contestant:
     return Contestant(f"fastdigits {ops.device}", "", run, outputs)
 
 
-class _Shape:
-    """What a trainer wants to know of its batches."""
-
-    def __init__(self, targets: Any):
-        self.targets = targets
-
-
-def _built(task: Task, ops: Any, training: bool) -> Network:
+def built(task: Task, ops: Any, training: bool) -> Network:
+    """The task's network on a device."""
     network = deepcopy(task.network)
     network.build(ops, len(task.images), training)
     network.set_values(task.values)
     return network
 
 
-def _packed(ops: Any, images: np.ndarray) -> Any:
+def packed(ops: Any, images: np.ndarray) -> Any:
+    """Images as a batch (B, C, H, W, L) on a device."""
     x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
     ops.pack(images, x)
     return x
 
 
-def _packed_labels(ops: Any, labels: np.ndarray) -> Any:
+def packed_labels(ops: Any, labels: np.ndarray) -> Any:
+    """Labels as targets (B, L) on a device, -1 in empty lanes."""
     targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
     targets.reshape(-1)[: len(labels)] = labels
     return ops.upload(targets)

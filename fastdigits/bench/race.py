@@ -7,18 +7,23 @@ from types import ModuleType
 from typing import Any
 
 from fastdigits.bench import networks
+from fastdigits.bench.noise import MOST_CORES, watch_others
 from fastdigits.bench.task import TRAINING, Contestant, Task, check_agreement
 from fastdigits.bench.timing import Times, quartiles, race, ratios
 
 BUDGET_S = 15.0  # for one network, trained or used
-TRIAL_ROUNDS, TRIAL_BUDGET_S = 3, 3.0  # to find a framework's best way
+TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find a framework's best way
 
 Say = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant in one race; `ratio` is how many times as long as the first contestant it took."""
+    """One contestant in one race.
+
+    `ratio` is how many times as long as the first contestant it took, `other_cores` how many cores other
+    programs used during the race, None where the system does not tell.
+    """
 
     mode: str
     model: str
@@ -27,16 +32,23 @@ class Row:
     variant: str
     steps: int
     seconds: list[float]
+    best_s: float
     median_s: float
     quartiles_s: tuple[float, float]
     images_per_second: float
     gflops: float
     ratio: float
     ratio_quartiles: tuple[float, float]
+    other_cores: float | None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs took so much of the machine that the figures say little."""
+        return self.other_cores is not None and self.other_cores > MOST_CORES
 
     def figures(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
-        return asdict(self)
+        return asdict(self) | {"disturbed": self.disturbed}
 
 
 def measure(
@@ -76,19 +88,20 @@ def measure(
         for variant in variants:
             check_agreement(contestants[0], variant)
         contestants.append(fastest(variants))
-    times = race([contestant.run for contestant in contestants], rounds, BUDGET_S)
-    return [row(task, mode, *pair, times[0]) for pair in zip(contestants, times, strict=True)]
+    with watch_others() as others:
+        times = race([contestant.run for contestant in contestants], rounds, BUDGET_S)
+    return [row(task, mode, *pair, times[0], others.cores) for pair in zip(contestants, times, strict=True)]
 
 
 def fastest(variants: list[Contestant]) -> Contestant:
-    """The one that takes the least time in a short trial."""
+    """The one with the best round of a short trial."""
     if len(variants) == 1:
         return variants[0]
     times = race([variant.run for variant in variants], TRIAL_ROUNDS, TRIAL_BUDGET_S)
-    return min(zip(times, variants, strict=True), key=lambda pair: pair[0].median)[1]
+    return min(zip(times, variants, strict=True), key=lambda pair: min(pair[0].seconds))[1]
 
 
-def row(task: Task, mode: str, contestant: Contestant, times: Times, first: Times) -> Row:
+def row(task: Task, mode: str, contestant: Contestant, times: Times, first: Times, other_cores: float | None) -> Row:
     """All figures of one contestant."""
     images, slower = len(task.images), ratios(times, first)
     return Row(
@@ -99,10 +112,12 @@ def row(task: Task, mode: str, contestant: Contestant, times: Times, first: Time
         variant=contestant.variant,
         steps=times.steps,
         seconds=times.seconds,
+        best_s=min(times.seconds),
         median_s=times.median,
         quartiles_s=times.quartiles,
         images_per_second=images / times.median,
         gflops=task.flops(mode) / times.median / 1e9,
         ratio=median(slower),
         ratio_quartiles=quartiles(slower),
+        other_cores=other_cores,
     )

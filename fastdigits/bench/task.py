@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits import ops
+from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
@@ -35,6 +36,12 @@ class Task:
     images: np.ndarray
     labels: np.ndarray
     threads: int
+
+    @property
+    def recipe(self) -> TrainConfig:
+        """How all contestants train, whatever the defaults are."""
+        adamw = {"optimizer": "adamw", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
+        return TrainConfig(batch_size=len(self.labels), loss="cross-entropy", label_smoothing=0.0, **adamw)
 
     @property
     def forward_flops(self) -> int:

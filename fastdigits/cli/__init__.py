@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "Measure trained weights on a test set.",
     "models": "List the networks that can be trained.",
     "describe": "Show the layers of a network or of a weights file.",
+    "bench": "Measure training and inference on this machine, beside other frameworks.",
     "data": "List, verify or download the data sets.",
 }
 

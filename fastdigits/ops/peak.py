@@ -6,7 +6,7 @@ The share of an operation in these rates says how much of the machine it uses.
 from numba import float32, get_num_threads, njit, prange
 
 from fastdigits.ops.lanes import bind, cpu, fma, load, splat, store, tile
-from fastdigits.ops.lanes.machine import LANES, REGISTERS
+from fastdigits.ops.lanes.machine import REGISTERS
 
 CHAINS = REGISTERS * 3 // 4  # independent sums: more than any CPU's pipes times latency, and none is spilled
 
@@ -33,8 +33,8 @@ def multiply_adds(x, y, repeats):
 
     Parameters
     ----------
-    x : float32 (CHAINS, LANES)
-    y : float32 (cores, CHAINS, LANES), filled
+    x : float32 (CHAINS, L)
+    y : float32 (cores, CHAINS, L), filled
     repeats : int
     """
     for t in prange(len(y)):

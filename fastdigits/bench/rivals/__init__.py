@@ -8,6 +8,7 @@ import importlib
 from types import ModuleType
 
 from fastdigits.errors import UserError
+from fastdigits.nn import Conv2D
 
 RIVALS = {"torch": "torch", "onnxruntime": "onnxruntime onnx", "numpy": "numpy"}  # name -> what pip must install
 
@@ -28,6 +29,19 @@ def load(name: str) -> ModuleType:
     try:
         return importlib.import_module(f"fastdigits.bench.rivals.{name}")
     except ImportError as error:
+        if (error.name or "").startswith("fastdigits"):
+            raise  # our own mistake
         raise UserError(
             f"To measure against {name} its packages must be installed ({error}); run 'pip install {RIVALS[name]}'."
         ) from None
+
+
+def zeros_after(layer: Conv2D) -> tuple[int, int]:
+    """(rows, columns) of zeros after the last pixels of a convolution's input; those before are its top and left.
+
+    Numbers below 0 are of pixels that are left out.
+    """
+    (_, H, W), (_, I, J) = layer.input_shape, layer.output_shape
+    P, Q = layer.weight.shape[2:]
+    bottom, right = (I - 1) * layer.stride + P - H - layer.top, (J - 1) * layer.stride + Q - W - layer.left
+    return max(bottom, min(layer.top, 0)), max(right, min(layer.left, 0))  # a stride may never reach the last pixels

@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.rivals.limit import time_limit
 from fastdigits.bench.task import Contestant, Task
-from fastdigits.config import OPTIMIZERS
 from fastdigits.errors import UserError
-from fastdigits.nn import Network
-from fastdigits.nn.layers import Layer
-from fastdigits.optim import BETA1, BETA2, EPSILON
+from fastdigits.nn import Conv2D, Network
+from fastdigits.optim import EPSILON
 
 NAME = "torch"
 COMPILE_LIMIT_S = 60.0
@@ -65,8 +64,9 @@ def _training(
     module, x = _prepared(task, channels_last)
     labels = torch.from_numpy(task.labels)
     forward = compile_(module) if compile_ else module
-    settings = {"lr": 0.0, "betas": (BETA1, BETA2), "eps": EPSILON, "weight_decay": OPTIMIZERS["adamw"].weight_decay}
-    optimizer = torch.optim.AdamW(module.parameters(), fused=fused, **settings)
+    recipe = task.recipe
+    settings = {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=fused, **settings)  # why 0, networks.py says
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -133,15 +133,36 @@ def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _convolves(task: Task) -> bool:
-    return any(type(layer).__name__ == "Conv2D" for layer in task.network.layers)
+    return any(isinstance(layer, Conv2D) for layer in task.network.layers)
 
 
-def _convolution(layer: Layer) -> nn.Module:
-    (C, H, W), (O, I, J) = layer.input_shape, layer.output_shape
-    P, Q = layer.weight.shape[2:]
-    bottom = max((I - 1) * layer.stride + P - H - layer.top, 0)
-    right = max((J - 1) * layer.stride + Q - W - layer.left, 0)
-    if (layer.top, layer.left) == (bottom, right):
-        return nn.Conv2d(C, O, (P, Q), layer.stride, padding=(layer.top, layer.left))
-    zeros = nn.ZeroPad2d((layer.left, right, layer.top, bottom))
-    return _Padded(zeros, nn.Conv2d(C, O, (P, Q), layer.stride))
+def _convolution(layer: Conv2D) -> nn.Module:
+    sizes, (bottom, right) = layer.weight.shape, zeros_after(layer)
+    if (layer.top, layer.left) == (bottom, right) and min(bottom, right) >= 0:
+        return nn.Conv2d(sizes[1], sizes[0], sizes[2:], layer.stride, padding=(layer.top, layer.left))
+    convolution = _PaddedBefore(sizes[1], sizes[0], sizes[2:], layer.stride)
+    convolution.zeros = (layer.left, right, layer.top, bottom)
+    return convolution
+
+
+class _PaddedBefore(nn.Conv2d):
+    """A convolution with other zeros before than after, or with pixels left out, which PyTorch's own has not."""
+
+    zeros: tuple[int, int, int, int]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.pad(x, self.zeros))
+
+
+# Each of our layers in PyTorch
+LAYERS: dict[str, Callable[[Any], nn.Module]] = {
+    "Conv2D": _convolution,
+    "Dense": lambda layer: nn.Linear(*reversed(layer.weight.shape)),
+    "MaxPool2D": lambda layer: nn.MaxPool2d(layer.size, layer.stride),
+    "AvgPool2D": lambda layer: nn.AvgPool2d(layer.size, layer.stride),
+    "Flatten": lambda layer: nn.Flatten(),
+    "ReLU": lambda layer: nn.ReLU(),
+    "LeakyReLU": lambda layer: nn.LeakyReLU(layer.slope),
+    "Sigmoid": lambda layer: nn.Sigmoid(),
+    "Tanh": lambda layer: nn.Tanh(),
+}

@@ -1,0 +1,88 @@
+"""ONNX Runtime: the same layers and weights as an ONNX graph, for inference only."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from fastdigits.bench.rivals import zeros_after
+from fastdigits.bench.task import Contestant, Task
+from fastdigits.errors import UserError
+from fastdigits.nn import Conv2D
+
+NAME = "onnxruntime"
+OPSET, IR_VERSION = 17, 8  # old enough for every release of the last years
+
+
+def version() -> str:
+    """The framework's version."""
+    return onnxruntime.__version__
+
+
+def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+    """Scores of the batch, with all optimisations of the graph that ONNX Runtime has."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = task.threads, 1
+    session = onnxruntime.InferenceSession(graph_of(task), options, providers=["CPUExecutionProvider"])
+    feed = {"x": task.images}
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            session.run(None, feed)
+
+    return [Contestant(NAME, "", run, lambda: {"scores": session.run(None, feed)[0]})]
+
+
+def graph_of(task: Task) -> bytes:
+    """The network with its weights as an ONNX model; UserError if it has a layer that this file does not know."""
+    nodes, tensors, before = [], [], "x"
+    for name, layer in zip(task.network.names, task.network.layers, strict=True):
+        kind = type(layer).__name__
+        if kind not in LAYERS:
+            raise UserError(f"There is no layer {kind} in the comparison with ONNX Runtime; leave it out of --against.")
+        if isinstance(layer, Conv2D) and min(_pads(layer)) < 0:  # which Conv has not: leave pixels out before it
+            top, left, bottom, right = (min(pad, 0) for pad in _pads(layer))
+            tensors.append(numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{name}/crop"))
+            nodes.append(helper.make_node("Pad", [before, f"{name}/crop"], [f"{name}/cropped"]))
+            before = f"{name}/cropped"
+        operation, attributes = LAYERS[kind](layer)
+        parameters = [f"{name}/{parameter.name}" for parameter in layer.parameters]
+        tensors += [numpy_helper.from_array(task.values[parameter], parameter) for parameter in parameters]
+        nodes.append(helper.make_node(operation, [before, *parameters], [name], **attributes))
+        before = name
+    batch = len(task.images)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *task.network.input_shape])
+    scores = helper.make_tensor_value_info(before, TensorProto.FLOAT, [batch, task.network.classes])
+    graph = helper.make_graph(nodes, task.model, [x], [scores], tensors)
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString()
+
+
+def _pads(layer: Conv2D) -> list[int]:
+    """Zeros at the top, left, bottom and right."""
+    return [layer.top, layer.left, *zeros_after(layer)]
+
+
+def _convolution(layer: Conv2D) -> tuple[str, dict[str, Any]]:
+    pads, strides = [max(pad, 0) for pad in _pads(layer)], [layer.stride, layer.stride]
+    return "Conv", {"kernel_shape": list(layer.weight.shape[2:]), "strides": strides, "pads": pads}
+
+
+def _pooling(operation: str) -> Callable[[Any], tuple[str, dict[str, Any]]]:
+    return lambda layer: (operation, {"kernel_shape": list(layer.size), "strides": [layer.stride, layer.stride]})
+
+
+# Each of our layers as an ONNX operation with its attributes
+LAYERS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
+    "Conv2D": _convolution,
+    "Dense": lambda layer: ("Gemm", {"transB": 1}),
+    "MaxPool2D": _pooling("MaxPool"),
+    "AvgPool2D": _pooling("AveragePool"),
+    "Flatten": lambda layer: ("Flatten", {}),
+    "ReLU": lambda layer: ("Relu", {}),
+    "LeakyReLU": lambda layer: ("LeakyRelu", {"alpha": layer.slope}),
+    "Sigmoid": lambda layer: ("Sigmoid", {}),
+    "Tanh": lambda layer: ("Tanh", {}),
+}

@@ -1,0 +1,85 @@
+"""How long training takes to reach a test accuracy: whole runs of the default recipe, seed by seed."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from time import perf_counter
+from typing import Any
+
+from fastdigits.config import TrainConfig
+from fastdigits.dataset import DigitSet
+from fastdigits.models import layers_of
+from fastdigits.nn import Network
+from fastdigits.run import run
+from fastdigits.train import Watcher
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One run: its test accuracy at the end and the seconds of each part."""
+
+    seed: int
+    accuracy: float
+    compile_s: float
+    load_s: float
+    train_s: float
+    test_s: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """All runs of one network on one device, and the mean test accuracy that they were to reach."""
+
+    model: str
+    device: str
+    batch_size: int
+    epochs: int
+    target: float
+    seeds: list[Seed]
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """Mean, lowest, highest and standard deviation of the test accuracies; the last is 0 for a single run."""
+        values = [seed.accuracy for seed in self.seeds]
+        spread = stdev(values) if len(values) > 1 else 0.0
+        return {"mean": fmean(values), "min": min(values), "max": max(values), "std": spread}
+
+    @property
+    def reached(self) -> bool:
+        """Whether the mean test accuracy is the target or better."""
+        return self.accuracies["mean"] >= self.target
+
+    def figures(self) -> dict[str, Any]:
+        """All of it as plain JSON types."""
+        return asdict(self) | {"accuracies": self.accuracies, "reached": self.reached}
+
+
+def measure(
+    model: str, ops: Any, load: Callable[[], DigitSet], target: float, configs: list[TrainConfig], say: Callable
+) -> Target:
+    """Train a network as each configuration says, and test it once.
+
+    Parameters
+    ----------
+    model : str
+    ops : Ops
+    load : function
+        Reads the data set; its time is measured for each seed.
+    target : float
+        A share of 1.
+    configs : list of TrainConfig
+        Alike but for their seeds.
+    say : function
+        Is told of each run.
+    """
+    runs = []
+    for config in configs:
+        start = perf_counter()
+        digits = load()
+        load_s = perf_counter() - start
+        network = Network(layers_of(model), (1, *digits.train_images.shape[1:]))
+        done = run(model, network, digits, ops, config, Watcher())
+        seconds = done.training.seconds
+        runs.append(Seed(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s))
+        say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")
+    return Target(model, ops.device, configs[0].batch_size, configs[0].epochs, target, runs)

@@ -1,0 +1,111 @@
+"""The tables that `fastdigits bench` prints."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+
+def as_text(report: Any) -> str:
+    """The machine and a table for each part that was measured."""
+    parts = [_machine(report.machine)]
+    for mode, rows in groupby(sorted(report.rows, key=lambda row: row.mode != "training"), key=lambda row: row.mode):
+        parts.append(_race(report, mode, list(rows)))
+    if report.operations:
+        parts.append(_operations(report))
+    parts += [_target(target) for target in report.targets]
+    return "\n\n".join(parts)
+
+
+def machine_line(machine: Any) -> str:
+    """The machine in one short line."""
+    return f"{machine.cpu}, {machine.cores} cores, {machine.peak_flops / 1e9:.0f} GFLOP/s at most"
+
+
+def changes(old: dict[str, Any], new: dict[str, Any], found: Iterable[Any]) -> str:
+    """New times by old ones; those that noise does not explain are marked."""
+    lines = [f"{'compared with the earlier run':58}{'old us':>12}{'new us':>12}{'new/old':>9}"]
+    lines += [
+        f"{change.name:58}{change.old_s * 1e6:12,.1f}{change.new_s * 1e6:12,.1f}{change.ratio:9.2f}  {change.verdict}"
+        for change in found
+    ]
+    if len(lines) == 1:
+        lines.append("no row is in both")
+    for fact in ("cpu", "cores"):
+        before, now = old["machine"][fact], new["machine"][fact]
+        if before != now:
+            lines.append(f"The machines differ, {fact}: {before} then and {now} now.")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _machine(machine: Any) -> str:
+    return (
+        f"{machine.cpu}, {machine.system}, {machine.cores} cores ({machine.threading_layer}), "
+        f"{machine.lanes} lanes of float32\n"
+        f"at most {machine.peak_flops / 1e9:.0f} GFLOP/s of multiply-adds, "
+        f"memory {machine.bytes_per_second / 1e9:.0f} GB/s (both measured)\n"
+        f"Python {machine.python}, numba {machine.numba}, numpy {machine.numpy}"
+    )
+
+
+def _race(report: Any, mode: str, rows: list[Any]) -> str:
+    width = max(len(_title(row)) for row in rows) + 2
+    head = f"{'us a step':>12}{'quartiles':>24}{'best':>11}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
+    lines = [f"{mode}, batch {rows[0].batch_size}", f"{'':16}{'':{width}}{head}"]
+    for model, group in groupby(rows, key=lambda row: row.model):
+        for number, row in enumerate(group):
+            lines.append(f"{'' if number else model:16}{_title(row):{width}}{_figures(report, row)}")
+    most = max((row.other_cores for row in rows if row.disturbed), default=None)
+    if most:
+        lines.append(f"disturbed: other programs took up to {most:.1f} cores; measure again when the machine is quiet")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _figures(report: Any, row: Any) -> str:
+    low, high = (f"{seconds * 1e6:,.1f}" for seconds in row.quartiles_s)
+    return (
+        f"{row.median_s * 1e6:12,.1f}{f'{low} .. {high}':>24}{row.best_s * 1e6:11,.1f}{row.images_per_second:13,.0f}"
+        f"{row.gflops:9.1f}{report.share_of_peak(row.gflops):9.1%}{f'{row.ratio:.2f} x':>9}"
+        f"{'  disturbed' if row.disturbed else ''}"
+    )
+
+
+def _operations(report: Any) -> str:
+    head = f"{'us':>10}{'GFLOP/s':>9}{'of peak':>9}{'GB/s':>7}"
+    products = any(operation.rival_gflops for operation in report.operations)
+    lines = ["single steps" + f"{head:>70}" + ("   numpy's product, GFLOP/s" if products else "")]
+    for model, group in groupby(report.operations, key=lambda operation: operation.model):
+        rows = list(group)
+        lines += [f"{model}, batch {rows[0].batch_size}", *(_operation(report, row) for row in rows)]
+        total_s, flops = sum(row.median_s for row in rows), sum(row.flops for row in rows)
+        rate = flops / total_s / 1e9
+        lines.append(f"  {'all':45}{total_s * 1e6:10,.1f}{rate:9.1f}{report.share_of_peak(rate):9.1%}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _operation(report: Any, row: Any) -> str:
+    rates = f"{row.gflops:9.1f}{report.share_of_peak(row.gflops):9.1%}" if row.flops else f"{'':18}"
+    product = f"{row.rival_gflops:12.1f}" if row.rival_gflops else ""
+    return (
+        f"  {row.step:35}{row.direction:10}{row.median_s * 1e6:10,.1f}{rates}{row.gigabytes_per_second:7.1f}{product}"
+    )
+
+
+def _target(target: Any) -> str:
+    head = f"{'seed':>6}{'compile s':>11}{'load s':>8}{'train s':>9}{'test s':>8}{'test accuracy':>15}"
+    lines = [f"{target.model} on {target.device}, {target.epochs} epochs, batch {target.batch_size}", head]
+    for seed in target.seeds:
+        lines.append(
+            f"{seed.seed:6}{seed.compile_s:11.2f}{seed.load_s:8.2f}{seed.train_s:9.2f}{seed.test_s:8.2f}"
+            f"{seed.accuracy:15.2%}"
+        )
+    found = target.accuracies
+    reached = "reaches" if target.reached else "does not reach"
+    lines.append(
+        f"mean {found['mean']:.2%} (lowest {found['min']:.2%}, highest {found['max']:.2%}, std {found['std']:.2%}) "
+        f"{reached} {target.target:.2%}"
+    )
+    return "\n".join(lines)
+
+
+def _title(row: Any) -> str:
+    return f"{row.contestant} ({row.variant})" if row.variant else row.contestant

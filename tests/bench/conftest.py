@@ -1,0 +1,44 @@
+"""Rows and reports with known figures."""
+
+import pytest
+
+from fastdigits.bench.machine import Machine
+from fastdigits.bench.operations import Operation
+from fastdigits.bench.race import Row
+from fastdigits.bench.report import Report
+from fastdigits.bench.target import Seed, Target
+
+
+@pytest.fixture
+def row():
+    """row(mode, model, contestant, median) has a tenth around its median as its spread."""
+
+    def row(mode="training", model="lenet", contestant="fastdigits cpu", median=1.0, variant="", other_cores=0.0):
+        return Row(
+            mode=mode,
+            model=model,
+            batch_size=128,
+            contestant=contestant,
+            variant=variant,
+            steps=10,
+            seconds=[0.9 * median, median, 1.1 * median],
+            best_s=0.9 * median,
+            median_s=median,
+            quartiles_s=(0.9 * median, 1.1 * median),
+            images_per_second=128 / median,
+            gflops=50.0,
+            ratio=1.0,
+            ratio_quartiles=(1.0, 1.0),
+            other_cores=other_cores,
+        )
+
+    return row
+
+
+@pytest.fixture
+def report(row):
+    """report(rows) of a machine of 500 GFLOP/s, with one operation and one target."""
+    machine = Machine("a CPU", "an OS", 2, 16, "omp", "3", "0", "2", 5e11, 5e10)
+    operation = Operation("lenet", 128, "dense_1", "forward", 1e-6, (0.9e-6, 1.1e-6), 250_000, 40_000)
+    target = Target("lenet", "cpu", 128, 10, 0.99, [Seed(0, 0.991, 1, 1, 1, 1), Seed(1, 0.993, 1, 1, 1, 1)])
+    return lambda *rows: Report(machine, {"runs": 3}, list(rows) or [row()], [operation], [target])

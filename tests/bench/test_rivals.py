@@ -1,0 +1,117 @@
+"""Every rival computes what we compute, layer by layer and gradient by gradient."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fastdigits import ops
+from fastdigits.bench import networks, rivals
+from fastdigits.bench.rivals.limit import time_limit
+from fastdigits.bench.task import Task, check_agreement, make_task
+from fastdigits.errors import UserError
+from fastdigits.nn import AvgPool2D, Conv2D, Dense, Flatten, LeakyReLU, MaxPool2D, Network, ReLU, Sigmoid, Tanh
+
+EVERY_LAYER = [
+    Conv2D(3, 5, padding=2),
+    LeakyReLU(0.1),
+    Conv2D(2, 3, padding=-2),  # leaves pixels out
+    MaxPool2D(2),
+    Conv2D(4, (2, 3), stride=2, padding="same"),  # more zeros after than before
+    Tanh(),
+    AvgPool2D(3, 2),
+    Conv2D(5, 2, padding="full"),
+    Flatten(),
+    Dense(12),
+    Sigmoid(),
+    Dense(11),
+    ReLU(),
+    Dense(10),
+]
+
+
+def _task(layers, batch=6):
+    random = np.random.default_rng(3)
+    network = Network(layers)
+    values = {
+        name: random.standard_normal(parameter.shape, np.float32) / 3
+        for name, parameter in network.parameters().items()
+    }
+    images = random.standard_normal((batch, *network.input_shape), np.float32)
+    return Task("all", network, values, images, random.integers(0, 10, batch), 2)
+
+
+@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
+def test_every_layer_of_a_rival_is_tried(name):
+    pytest.importorskip(name)
+    pytest.importorskip("onnx" if name == "onnxruntime" else name)
+    assert {type(layer).__name__ for layer in EVERY_LAYER} == set(rivals.load(name).LAYERS)
+
+
+@pytest.fixture(params=["every layer", "lenet"])
+def task(request):
+    return _task(EVERY_LAYER) if request.param == "every layer" else make_task("lenet", 6, 2)
+
+
+def test_torch_trains_the_same_network(task):
+    pytest.importorskip("torch")
+    ours = networks.training(task, ops.load("reference"))
+    variants = rivals.load("torch").training(task, compiled=False, say=pytest.fail)
+    assert [variant.variant for variant in variants] == ["eager", "eager, unfused AdamW", "channels_last"]
+    for variant in variants:
+        check_agreement(ours, variant)
+
+
+def test_torch_reads_the_same(task):
+    pytest.importorskip("torch")
+    ours = networks.inference(task, ops.load("reference"))
+    variants = rivals.load("torch").inference(task, compiled=False, say=pytest.fail)
+    assert [variant.variant for variant in variants] == ["eager", "channels_last"]
+    for variant in variants:
+        check_agreement(ours, variant)
+
+
+def test_torch_says_why_it_does_not_compile(monkeypatch):
+    pytest.importorskip("torch")
+    rival, said = rivals.load("torch"), []
+
+    def fail(module):
+        raise RuntimeError("no compiler\nand more lines")
+
+    monkeypatch.setattr(rival, "_compile", fail)
+    variants = rival.inference(make_task("linear", 2, 1), compiled=True, say=said.append)
+    assert [variant.variant for variant in variants] == ["eager"]
+    assert said == ["  torch.compile is left out: no compiler"]
+
+
+def test_onnxruntime_reads_the_same(task):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    (rival,) = rivals.load("onnxruntime").inference(task, compiled=False, say=pytest.fail)
+    check_agreement(networks.inference(task, ops.load("reference")), rival)
+
+
+def test_numpy_multiplies():
+    assert rivals.load("numpy").product_seconds(3, 4, 5, runs=2) > 0
+
+
+@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
+def test_missing_framework(monkeypatch, name):
+    monkeypatch.delitem(sys.modules, f"fastdigits.bench.rivals.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=f"run 'pip install {rivals.RIVALS[name]}'"):
+        rivals.load(name)
+
+
+def test_unknown_rival():
+    with pytest.raises(UserError, match="no rival 'abacus'"):
+        rivals.load("abacus")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such alarm")
+def test_time_limit():
+    with pytest.raises(TimeoutError, match=r"more than 0\.01 s"), time_limit(0.01):
+        time.sleep(5)
+    with time_limit(5):
+        pass

@@ -1,0 +1,58 @@
+"""What is computed: operations counted as on paper, and gradients that a device and its definition share."""
+
+import numpy as np
+import pytest
+
+from fastdigits import ops
+from fastdigits.bench import networks, operations
+from fastdigits.bench.task import Contestant, check_agreement, make_task
+from fastdigits.errors import UserError
+
+LENET = (28 * 28 * 6 * 25, 10 * 10 * 16 * 150, 400 * 120, 120 * 84, 84 * 10)  # multiply-adds layer by layer
+
+
+def test_operations_of_lenet():
+    task = make_task("lenet", 3, 1)
+    assert task.forward_flops == 2 * 3 * sum(LENET)
+    assert task.training_flops == 2 * 3 * (3 * sum(LENET) - LENET[0])
+    assert task.flops("inference") == task.forward_flops
+    assert task.flops("training") == task.training_flops
+
+
+def test_task_is_the_same_every_time():
+    one, two = make_task("mlp", 5, 1), make_task("mlp", 5, 1)
+    assert (one.images == two.images).all()
+    assert (one.labels == two.labels).all()
+    assert all((one.values[name] == two.values[name]).all() for name in one.values)
+
+
+@pytest.mark.parametrize("batch", [1, 20])
+def test_devices_agree(batch):
+    task = make_task("linear", batch, 1)
+    for mode in (networks.training, networks.inference):
+        check_agreement(mode(task, ops.load("reference")), mode(task, ops.load("cpu")))
+
+
+def test_steps_leave_the_network_as_it_is():
+    contestant = networks.training(make_task("linear", 8, 1), ops.load("reference"))
+    before = contestant.outputs()
+    contestant.run(5)
+    after = contestant.outputs()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+@pytest.mark.parametrize("wrong", [{"scores": np.array([1.0, 2.001])}, {"scores": np.array([1.0, np.nan])}, {}])
+def test_disagreement_is_an_error(wrong):
+    right = {"scores": np.array([1.0, 2.0])}
+    ours, rival = (Contestant(*names) for names in (("a", "", None, lambda: right), ("b", "c", None, lambda: wrong)))
+    with pytest.raises(UserError, match=r"b \(c\)"):
+        check_agreement(ours, rival)
+    check_agreement(ours, ours)
+
+
+def test_every_step_is_timed():
+    rows = operations.measure(make_task("linear", 8, 1), ops.load("cpu"), None, runs=2)
+    steps = [(row.step, row.direction) for row in rows]
+    assert steps == [("dense_1", "forward"), ("dense_1", "backward"), ("cross-entropy", ""), ("adamw", "")]
+    assert [row.flops for row in rows] == [2 * 8 * 7840, 2 * 8 * 7840, 0, 0]  # the first layer has no input gradient
+    assert all(row.median_s > 0 for row in rows)

@@ -1,0 +1,93 @@
+"""Who is timed when, and what becomes of the seconds, with a clock that the contestants move themselves."""
+
+import pytest
+
+from fastdigits.bench.timing import MOST_STEPS, STRETCH_S, Times, quartiles, race, ratios, stretch_steps
+
+
+class Clock:
+    """A clock that stands still unless a contestant works."""
+
+    def __init__(self):
+        self.now, self.log = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def contestant(self, name, seconds):
+        """One that takes so many seconds a step; a list gives those of its calls one after the other."""
+        calls = iter(seconds) if isinstance(seconds, list) else None
+
+        def run(steps):
+            self.log.append((name, steps))
+            self.now += steps * (next(calls) if calls else seconds)
+
+        return run
+
+    def rest(self):
+        self.log.append("rest")
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def _turns(clock):
+    """Whose turn it was, without the calls that find the lengths of the stretches."""
+    start = clock.log.index("rest")
+    return [clock.log[i + 2][0] for i in range(start, len(clock.log), 3)]
+
+
+def test_contestants_take_turns_and_rotate(clock):
+    run = [clock.contestant(name, 0.05) for name in "abc"]
+    race(run, 3, 1e9, clock, clock.rest)
+    assert _turns(clock) == list("abcbcacab")
+
+
+def test_every_turn_is_a_rest_a_warm_up_and_a_timed_stretch(clock):
+    race([clock.contestant("a", 0.001)], 2, 1e9, clock, clock.rest)
+    assert clock.log[clock.log.index("rest") :] == ["rest", ("a", 10), ("a", 40)] * 2
+
+
+def test_seconds_are_those_of_a_step(clock):
+    slow, fast = race([clock.contestant("a", 0.004), clock.contestant("b", 0.001)], 5, 1e9, clock, clock.rest)
+    assert slow.seconds == pytest.approx([0.004] * 5)
+    assert fast.seconds == pytest.approx([0.001] * 5)
+    assert (slow.steps, fast.steps) == (10, 40)
+    assert ratios(slow, fast) == pytest.approx([4.0] * 5)
+
+
+def test_first_call_and_warm_up_do_not_count(clock):
+    compiling = [9.0] + [0.1] * 3  # then a warm-up and a timed stretch in each round
+    (times,) = race([clock.contestant("a", [*compiling, 5.0, 0.1, 5.0, 0.2])], 2, 1e9, clock, clock.rest)
+    assert times.seconds == pytest.approx([0.1, 0.2])
+
+
+def test_budget_ends_a_race_after_a_whole_round(clock):
+    both = race([clock.contestant("a", 1.0), clock.contestant("b", 1.0)], 100, 10.0, clock, clock.rest)
+    assert [len(times.seconds) for times in both] == [1, 1]
+
+
+def test_ratio_is_taken_round_by_round():
+    """Noise that slows whole rounds cancels; medians of each alone would tell 3 / 2."""
+    a, b = Times(1, [2.0, 20.0, 6.0]), Times(1, [1.0, 10.0, 2.0])
+    assert ratios(a, b) == [2.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(("step_s", "steps"), [(1.0, 1), (0.001, 40), (1e-9, MOST_STEPS), (0.0, MOST_STEPS)])
+def test_length_of_a_stretch(clock, step_s, steps):
+    assert stretch_steps(clock.contestant("a", step_s), clock) == steps
+    assert steps in (1, MOST_STEPS) or steps * step_s == pytest.approx(STRETCH_S)
+
+
+def test_hiccup_does_not_shorten_stretches(clock):
+    hiccup = [0.0, 0.5, 0.01, 0.01]
+    assert stretch_steps(clock.contestant("a", hiccup), clock) == 4
+
+
+def test_median_and_quartiles():
+    times = Times(3, [5.0, 1.0, 4.0, 2.0, 3.0])
+    assert times.median == 3
+    assert times.quartiles == (2, 4)
+    assert quartiles([7.0]) == (7.0, 7.0)

@@ -1,0 +1,102 @@
+"""`fastdigits bench`, on the smallest network and in one round."""
+
+import json
+
+import pytest
+
+from fastdigits.errors import UserError
+
+SHORT = ("bench", "linear", "--batch-size", 16, "--runs", 1)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """Stretches of a moment, and rates of the machine that need not be measured each time."""
+    from fastdigits.bench import machine, timing
+
+    monkeypatch.setattr(timing, "STRETCH_S", 0.001)
+    monkeypatch.setattr(machine, "peak_flops", lambda: 1e11)
+    monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
+
+
+def test_all_parts(invoke, tmp_path, tiny):
+    files = "--json", "new.json", "--plot", "bars.png"
+    parts = "--ops", "--target", 20, "--seeds", 2, "--data", tiny, "--against", "numpy"
+    result = invoke(*SHORT, "--devices", "cpu,reference", *parts, *files)
+    assert result.exit_code == 0, result.output
+    for words in ("training, batch 16", "inference, batch 16", "fastdigits reference", "dense_1", "numpy's product"):
+        assert words in result.stdout
+    assert "reaches 20.00%" in result.stdout
+    assert "linear training: fastdigits cpu\n" in result.stderr
+    assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
+    figures = json.loads((tmp_path / "new.json").read_text())
+    assert [(row["mode"], row["contestant"]) for row in figures["rows"]] == [
+        ("training", "fastdigits cpu"),
+        ("training", "fastdigits reference"),
+        ("inference", "fastdigits cpu"),
+        ("inference", "fastdigits reference"),
+    ]
+    assert len(figures["operations"]) == 4
+    assert [[seed["seed"] for seed in target["seeds"]] for target in figures["targets"]] == [[0, 1], [0, 1]]
+
+
+def test_comparison(invoke):
+    assert invoke(*SHORT, "--no-train", "--json", "old.json").exit_code == 0
+    result = invoke(*SHORT, "--compare", "old.json")
+    assert result.exit_code == 0, result.output
+    compared = result.stdout.partition("compared with the earlier run")[2]
+    assert "inference linear 16 fastdigits cpu" in compared
+    assert "training" not in compared
+
+
+def test_torch_takes_part(invoke):
+    pytest.importorskip("torch")
+    result = invoke(*SHORT, "--no-train", "--against", "torch", "--no-compile")
+    assert result.exit_code == 0, result.output
+    assert "torch (eager)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["resnet"], "no model 'resnet'"),
+        (["--devices", "abacus"], "'abacus' is none of"),
+        (["--against", "torch,abacus"], "'abacus' is none of torch, onnxruntime, numpy"),
+        (["--no-train", "--no-inference"], "nothing to measure"),
+        (["--seeds", "2"], "give --target too"),
+        (["--target", "101"], "101"),
+        (["--runs", "0"], "0"),
+        (["--against", "numpy"], "add --ops"),
+        (["--plot", "bars.svg"], "does not end with .png"),
+        (["--plot", "bars.png", "--no-train", "--no-inference", "--ops"], "--plot draws"),
+        (["--json", "a.png", "--plot", "a.png"], "name the same file"),
+    ],
+)
+def test_wrong_command_line(invoke, arguments, says):
+    result = invoke("bench", *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--json", "missing/new.json"], "does not exist"),
+        (["--compare", "none.json"], "Cannot read none.json"),
+        (["--threads", "100000"], "--threads must lie between"),
+    ],
+)
+def test_bad_input(invoke, arguments, says):
+    result = invoke("bench", "linear", *arguments)
+    assert isinstance(result.exception, UserError)
+    assert says in str(result.exception)
+
+
+def test_failure_is_one_sentence(fails):
+    fails(1, "does not exist", "bench", "linear", "--json", "missing/new.json")
+
+
+def test_help_has_an_example(invoke):
+    result = invoke("bench", "--help")
+    assert result.exit_code == 0
+    assert "Example: fastdigits bench" in result.stdout
