@@ -70,5 +70,16 @@ def torch_example(classes: int, activation: str = "relu", init: str = "he") -> l
 
 
 def fast(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """The least work that reaches 99 % in one epoch: the middle 24 x 24 pixels, 16 and 32 channels, 128 units."""
-    return [Conv2D(16, 5, padding=-2, initializer=init), *cnn(classes, activation, init)[1:]]
+    """The least work that reaches 99 % in one epoch: the middle 24 x 24 pixels, 12 and 32 channels, 128 units."""
+    return [
+        Conv2D(12, 5, padding=-2, initializer=init),
+        activation_layer(activation),
+        MaxPool2D(2),
+        Conv2D(32, 3, initializer=init),
+        activation_layer(activation),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(128, init),
+        activation_layer(activation),
+        Dense(classes, init),
+    ]

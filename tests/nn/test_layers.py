@@ -89,7 +89,7 @@ NO_PAIR = (0, -1, 1.5, "3", None, True, (3,), (3, 0), (3, 1.5), (1, 2, 3))
         *((Conv2D(filters, 3), IMAGE, "filters") for filters in NO_COUNT),
         *((Conv2D(6, kernel), IMAGE, "kernel") for kernel in NO_PAIR),
         *((Conv2D(6, 3, stride=stride), IMAGE, "stride") for stride in NO_COUNT),
-        *((Conv2D(6, 3, padding=padding), IMAGE, "padding") for padding in ("none", -10**9, 1.5, None, True, [1, 1])),
+        *((Conv2D(6, 3, padding=padding), IMAGE, "padding") for padding in ("none", -(10**9), 1.5, None, True, [1, 1])),
         *((Conv2D(6, 3, initializer=name), IMAGE, "initializer") for name in ("zeros", None, ["he"])),
         (Conv2D(6, 29), IMAGE, "29 x 29 does not fit an input of 28 x 28"),
         (Conv2D(6, (1, 29)), IMAGE, "1 x 29 does not fit"),
