@@ -14,7 +14,7 @@ from fastdigits.evaluate import Evaluation, evaluate, read_scores
 from fastdigits.history import Epoch
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
-from fastdigits.train import Watcher, check_images, train
+from fastdigits.train import Watcher, train
 
 
 class Sequential:
@@ -94,7 +94,7 @@ class Sequential:
 
     def _batches(self, images: np.ndarray, labels: np.ndarray) -> Batches:
         self._need_training()
-        check_images(self.network, images, labels)
+        self.network.check_images(images, labels)
         return Batches(self.network.ops, images, labels, self.network.batch_size, self.normalisation)
 
     def _need_training(self) -> None:

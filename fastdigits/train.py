@@ -91,7 +91,7 @@ def train(
     UserError
         If the configuration does not fit the images, or the loss stops being finite.
     """
-    check_images(network, images, labels)
+    network.check_images(images, labels)
     rows, validation_rows = split(labels, config)
     normalisation = Normalisation.of(images, rows)
     network.build(ops, config.batch_size, fused=config.fused)
@@ -141,18 +141,6 @@ def split(labels: np.ndarray, config: TrainConfig) -> tuple[np.ndarray, np.ndarr
     """(rows to train on, rows to validate on) of the training images."""
     count = len(labels) // 12 if config.validation is None else config.validation
     return stratified_split(labels, count, config.seed)
-
-
-def check_images(network: Network, images: np.ndarray, labels: np.ndarray) -> None:
-    """UserError unless the network can read the images and has a score for every label."""
-    if len(images) != len(labels):
-        raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
-    if (1, *images.shape[1:]) != network.input_shape:
-        size, expected = " x ".join(map(str, images.shape[1:])), " x ".join(map(str, network.input_shape[1:]))
-        channels = f" in {network.input_shape[0]} channels" if network.input_shape[0] > 1 else ""
-        raise UserError(f"The network reads images of {expected} pixels{channels}, but these have {size}.")
-    if labels.max() >= network.classes:
-        raise UserError(f"The network has {network.classes} outputs, but there is a label {labels.max()}.")
 
 
 def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:

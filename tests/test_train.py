@@ -13,7 +13,7 @@ from fastdigits.evaluate import Evaluation, evaluate, wilson_interval
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Dense, Flatten, Network
 from fastdigits.schedule import SCHEDULES
-from fastdigits.train import Trainer, Watcher, check_images, compile_kernels, split, train
+from fastdigits.train import Trainer, Watcher, compile_kernels, split, train
 
 # All that decides the golden losses, whatever the defaults become
 GOLDEN_CONFIG = TrainConfig(
@@ -242,7 +242,7 @@ def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, l
 )
 def test_images_that_do_not_fit(images, labels, says):
     with pytest.raises(UserError, match=says):
-        check_images(Network(layers_of("linear")), np.zeros(images, np.uint8), np.full(5, labels, np.uint8))
+        Network(layers_of("linear")).check_images(np.zeros(images, np.uint8), np.full(5, labels, np.uint8))
 
 
 @pytest.mark.parametrize("validation", [-1, 300, 1000])

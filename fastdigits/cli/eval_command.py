@@ -23,13 +23,12 @@ def command(weights: str, data: str, device: str, threads: int | None, as_json: 
     from fastdigits.dataset.batches import Batches
     from fastdigits.evaluate import evaluate
     from fastdigits.nn import Network
-    from fastdigits.train import check_images
     from fastdigits.weights import read
 
     saved = read(weights)
     network = Network.from_config(saved.network)
     images, labels = dataset.load_part(data, "test")
-    check_images(network, images, labels)
+    network.check_images(images, labels)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)
