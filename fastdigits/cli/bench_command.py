@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options import DEVICES, ModelName, data_option, load_ops, threads_option
+from fastdigits.recipes import RECIPES
 
 AGAINST = ("torch", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
@@ -43,6 +44,7 @@ class Plan:
     ops: bool
     target: float | None
     seeds: int | None
+    recipe: str | None
     threads: int | None
     runs: int
     compiled: bool
@@ -79,8 +81,9 @@ class Plan:
     "--target",
     type=click.FloatRange(0, 100, min_open=True),
     metavar="PERCENT",
-    help="Also train with the default recipe and tell whether the mean test accuracy reaches this.",
+    help="Also train and tell whether the mean test accuracy reaches this.",
 )
+@click.option("--recipe", type=click.Choice(list(RECIPES)), help="How --target trains; as default if not given.")
 @click.option("--seeds", type=click.IntRange(min=1), help=f"How many trainings --target makes; {SEEDS} if not given.")
 @data_option
 @threads_option
@@ -144,8 +147,9 @@ def _check(plan: Plan, json_file: str | None, plot_file: str | None) -> None:
     """UsageError where options do not go together."""
     if not (plan.modes or plan.ops or plan.target):
         raise click.UsageError("There is nothing to measure; leave --no-train or --no-inference out, or add --ops.")
-    if plan.seeds and not plan.target:
-        raise click.UsageError("--seeds says how often --target trains; give --target too, such as --target 99.")
+    for name, value in (("--seeds", plan.seeds), ("--recipe", plan.recipe)):
+        if value and not plan.target:
+            raise click.UsageError(f"{name} says how --target trains; give --target too, such as --target 99.")
     if "numpy" in plan.against and not plan.ops:
         raise click.UsageError("numpy only shows its matrix products beside the single steps; add --ops.")
     if plot_file and not plan.modes:
@@ -190,7 +194,9 @@ def _target(plan: Plan, model: str, ops: Any) -> Any:
     from fastdigits.bench import target
     from fastdigits.config import TrainConfig
 
-    configs = [TrainConfig(batch_size=plan.batch_size, seed=seed) for seed in range(plan.seeds or SEEDS)]
+    recipe = {"batch_size": plan.batch_size} | RECIPES[plan.recipe or "default"]
+    settings = {name: value for name, value in recipe.items() if name != "model"}
+    configs = [TrainConfig(**settings, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
 
 
