@@ -1,6 +1,7 @@
 """Every default, once."""
 
 from dataclasses import dataclass
+from math import inf
 
 from fastdigits.errors import UserError
 from fastdigits.schedule import SCHEDULES
@@ -63,11 +64,11 @@ class TrainConfig:
             "epochs": self.epochs >= 1,
             "batch_size": 1 <= self.batch_size <= 65536,
             "optimizer": self.optimizer in OPTIMIZERS,
-            "lr": self.lr is None or self.lr > 0,
+            "lr": self.lr is None or 0 < self.lr < inf,
             "momentum": 0 <= self.momentum < 1,
             "beta1": 0 <= self.beta1 < 1,
             "beta2": 0 <= self.beta2 < 1,
-            "weight_decay": self.weight_decay is None or self.weight_decay >= 0,
+            "weight_decay": self.weight_decay is None or 0 <= self.weight_decay < inf,
             "schedule": self.schedule in SCHEDULES,
             "loss": self.loss in LOSSES,
             "label_smoothing": 0 <= self.label_smoothing < 1,
@@ -76,4 +77,4 @@ class TrainConfig:
         }
         for name, fits in limits.items():
             if not fits:
-                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}.")
+                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")

@@ -227,7 +227,7 @@ def test_a_loss_that_explodes_names_the_option_to_change(model, device, few, lea
 
 def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, learn):
     with pytest.raises(UserError, match="--lr"):
-        learn(few, optimizer="sgd", lr=float("inf"), epochs=1, batch_size=300)
+        learn(few, optimizer="sgd", lr=1e38, weight_decay=1e30, epochs=1, batch_size=300)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import importlib
 import os
 import sys
+from pickle import UnpicklingError
 
 import click
 
 from fastdigits import __version__
+from fastdigits.cli import interrupt
 from fastdigits.errors import UserError
 
 COMMANDS = {
@@ -48,6 +50,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; every failure that a user can mend is one sentence on stderr."""
+    interrupt.listen()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -63,4 +66,12 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe went away: nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # such as a full disk behind stdout
+        click.echo(f"Error: {error}.", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except UnpicklingError:
+        folder = os.environ.get("NUMBA_CACHE_DIR", "of numba")
+        click.echo(f"Error: The cache of compiled kernels is damaged; delete the folder {folder}.", err=True)
         sys.exit(1)

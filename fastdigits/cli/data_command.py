@@ -53,7 +53,7 @@ def verify_files(folder: str | None, as_json: bool) -> None:
     if wrong:
         raise UserError(
             f"{folder} does not hold the original MNIST files: {', '.join(wrong)}; "
-            f"fetch them with 'fastdigits data download --to {folder}'."
+            f"move what is wrong away, then fetch it with 'fastdigits data download --to {folder}'."
         )
 
 

@@ -10,7 +10,7 @@ from fastdigits.config import EVALUATION_BATCH
 
 
 @click.command("eval", epilog="Example: fastdigits eval weights.h5")
-@click.argument("weights", type=click.Path())
+@click.argument("weights")
 @data_option
 @device_option
 @threads_option

@@ -28,6 +28,7 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"models": rows}))
         return
-    click.echo(f"{'model':10}{'parameters':>12}{'multiply-adds':>16}")
+    width = max(len(row["model"]) for row in rows)
+    click.echo(f"{'model':{width}}{'parameters':>12}{'multiply-adds':>16}")
     for row in rows:
-        click.echo(f"{row['model']:10}{row['parameters']:12,}{row['multiply_adds']:16,}   {row['description']}")
+        click.echo(f"{row['model']:{width}}{row['parameters']:12,}{row['multiply_adds']:16,}   {row['description']}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from fastdigits.cli import interrupt
 from fastdigits.history import Epoch
 from fastdigits.train import Watcher
 
@@ -21,9 +22,11 @@ class Lines(Watcher):
         return nullcontext()
 
     def compiled(self, seconds: float) -> None:
+        interrupt.check()
         self.say(f"kernels ready in {seconds:.1f} s")
 
     def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
+        interrupt.check()
         self.batches = self.batches + 1 if images < total else 0
         if self.log_every and self.batches and self.batches % self.log_every == 0:
             loss, accuracy = figures()
@@ -60,7 +63,7 @@ class Bar(Lines):
 
     def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
         super().step(epoch, images, total, figures)
-        if self.batches % 32 == 1:  # looking at the figures costs time
+        if self.batches % 32 == 1 or images == total:  # looking at the figures costs time
             loss, accuracy = figures()
             self.progress.update(
                 self.task,

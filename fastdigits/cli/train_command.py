@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from fastdigits.cli import interrupt
 from fastdigits.cli.options import (
     LayerSizes,
     ModelName,
@@ -119,8 +120,8 @@ def command(
         if os.path.realpath(stats_file) == os.path.realpath(output):
             raise click.UsageError("--output and --stats name the same file; give each its own.")
         stats.check(stats_file)
-    config = TrainConfig(**settings)
     try:
+        config = TrainConfig(**settings)
         layers = models.layers_of(model, models.ModelOptions(hidden, activation, init))
     except UserError as error:
         raise as_usage(error) from None
@@ -134,8 +135,9 @@ def command(
     watcher = _watcher(progress, as_json, say, config.epochs, log_every)
     with _announcing(ops, say), watcher.display():
         done = run(model, network, digits, ops, config, watcher)
-    say(_test_line(done))
+    interrupt.check()
     weights.write(output, done.saved())
+    say(_test_line(done))
     say(f"weights: {click.format_filename(output)}")
     summary = done.summary(load_s, perf_counter() - start, output)
     if stats_file:

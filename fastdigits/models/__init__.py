@@ -42,5 +42,5 @@ def layers_of(name: str, options: ModelOptions | None = None, classes: int = 10)
     build = MODELS[name]
     for option in chosen:
         if option not in build.__annotations__:
-            raise UserError(f"The model '{name}' has no option --{option}.")
+            raise UserError(f"The model '{name}' has no option --{option}; leave it out.")
     return build(classes, **chosen)

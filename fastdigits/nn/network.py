@@ -85,9 +85,11 @@ class Network:
         if (1, *images.shape[1:]) != self.input_shape:
             size, expected = " x ".join(map(str, images.shape[1:])), " x ".join(map(str, self.input_shape[1:]))
             channels = f" in {self.input_shape[0]} channels" if self.input_shape[0] > 1 else ""
-            raise UserError(f"The network reads images of {expected} pixels{channels}, but these have {size}.")
+            raise UserError(
+                f"The network reads images of {expected} pixels{channels}, but these have {size}; use others."
+            )
         if labels.max() >= self.classes:
-            raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}.")
+            raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}; use more.")
 
     def build(self, ops: Any, batch_size: int, training: bool = True, fused: bool = True) -> None:
         """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images.

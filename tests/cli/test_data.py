@@ -76,7 +76,8 @@ def test_verify_of_a_damaged_folder(copy):
     assert json.loads(result.stdout)["ok"] is False
     assert result.stderr == (
         f"Error: {copy} does not hold the original MNIST files: train-labels-idx1-ubyte.gz (wrong checksum), "
-        f"t10k-images-idx3-ubyte.gz (missing); fetch them with 'fastdigits data download --to {copy}'.\n"
+        "t10k-images-idx3-ubyte.gz (missing); move what is wrong away, then fetch it with "
+        f"'fastdigits data download --to {copy}'.\n"
     )
 
 

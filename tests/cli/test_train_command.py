@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from fastdigits import dataset
-from fastdigits.cli import COMMANDS
+from fastdigits.cli import COMMANDS, interrupt
+from fastdigits.cli.progress import Lines
 from fastdigits.cli.train_command import command as train_command
 from fastdigits.config import MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
@@ -355,6 +357,8 @@ def test_help_names_every_command(invoke):
         ("--init", ["--init", "luck"]),
         ("--schedule", ["--schedule", "luck"]),
         ("--device", ["--device", "luck"]),
+        ("setting lr cannot be nan", ["--lr", "nan"]),
+        ("setting lr cannot be inf", ["--lr", "inf"]),
         ("'3x'", ["--model", "mlp", "--hidden", "3x"]),
         ("--hidden", ["--model", "mlp", "--hidden", "0"]),
         ("--hidden", ["--model", "mlp", "--hidden", "9" * 5000]),
@@ -397,7 +401,6 @@ def test_usage_errors_as_a_process(fails, tmp_path):
         ("is not a file of statistics", ["--stats", "weights.h5", "--output", "other.h5"]),
         ("too long", ["--stats", "a" * 300]),
         ("--lr", ["--lr", "1e30", "--optimizer", "sgd", "--model", "mlp", "--epochs", "2"]),
-        ("lr", ["--lr", "nan", "--epochs", "2"]),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -477,3 +480,37 @@ def test_label_smoothing_and_betas_change_what_is_learned(train):
     assert values(train(*base, "--beta1", "0.5")) != plain
     assert values(train(*base, "--beta2", "0.9")) != plain
     assert values(train(*base, "--no-fuse")).keys() == plain.keys()
+
+
+def test_a_dropped_interrupt_is_raised_again(monkeypatch):
+    """Python drops what is raised inside the compiler's callbacks; the next step must stop all the same."""
+    monkeypatch.setattr(interrupt, "_seen", threading.Event())
+    interrupt.check()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt._remember(signal.SIGINT, None)
+    lines = Lines(list, 1, 0)
+    for reach in (lambda: lines.compiled(1.0), lambda: lines.step(1, 1, 2, lambda: (0.0, 0.0)), interrupt.check):
+        with pytest.raises(KeyboardInterrupt):
+            reach()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
+def test_a_full_disk_behind_stdout(environment):
+    command = [sys.executable, "-m", "fastdigits", "models"]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_damaged_kernel_cache_is_named(environment, tmp_path):
+    cache = environment | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--output", str(tmp_path / "w.h5")]
+    subprocess.run(command, env=cache, check=True, capture_output=True, timeout=300)
+    for kernel in (tmp_path / "kernels").rglob("*.nbc"):
+        kernel.write_bytes(kernel.read_bytes()[:100])
+    result = subprocess.run(command, env=cache, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 1
+    assert f"delete the folder {tmp_path / 'kernels'}" in result.stderr
+    assert "Traceback" not in result.stderr
