@@ -24,34 +24,17 @@ def lenet(classes: int, activation: str = "relu", init: str = "he") -> list[Laye
 
 def cnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
     """Two convolutions with max pooling: the default, 99 % and more in seconds."""
-    return [
-        Conv2D(16, 5, initializer=init),
-        activation_layer(activation),
-        MaxPool2D(2),
-        Conv2D(32, 3, initializer=init),
-        activation_layer(activation),
-        MaxPool2D(2),
-        Flatten(),
-        Dense(128, init),
-        activation_layer(activation),
-        Dense(classes, init),
-    ]
+    return _pooled_twice(Conv2D(16, 5, initializer=init), 32, 128, classes, activation, init)
 
 
 def record(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
     """The network of the fastest published training to 99 %: 24 and 32 channels, 256 units."""
-    return [
-        Conv2D(24, 5, initializer=init),
-        activation_layer(activation),
-        MaxPool2D(2),
-        Conv2D(32, 3, initializer=init),
-        activation_layer(activation),
-        MaxPool2D(2),
-        Flatten(),
-        Dense(256, init),
-        activation_layer(activation),
-        Dense(classes, init),
-    ]
+    return _pooled_twice(Conv2D(24, 5, initializer=init), 32, 256, classes, activation, init)
+
+
+def fast(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """The least work that reaches 99 % in one epoch: no two outermost pixels, 12 and 32 channels, 128 units."""
+    return _pooled_twice(Conv2D(12, 5, padding=-2, initializer=init), 32, 128, classes, activation, init)
 
 
 def torch_example(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
@@ -69,17 +52,17 @@ def torch_example(classes: int, activation: str = "relu", init: str = "he") -> l
     ]
 
 
-def fast(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """The least work that reaches 99 % in one epoch: no two outermost pixels, 12 and 32 channels, 128 units."""
+def _pooled_twice(first: Conv2D, channels: int, units: int, classes: int, activation: str, init: str) -> list[Layer]:
+    """A convolution and one of 3 x 3 pixels, each pooled, and one hidden layer."""
     return [
-        Conv2D(12, 5, padding=-2, initializer=init),
+        first,
         activation_layer(activation),
         MaxPool2D(2),
-        Conv2D(32, 3, initializer=init),
+        Conv2D(channels, 3, initializer=init),
         activation_layer(activation),
         MaxPool2D(2),
         Flatten(),
-        Dense(128, init),
+        Dense(units, init),
         activation_layer(activation),
         Dense(classes, init),
     ]
