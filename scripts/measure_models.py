@@ -5,25 +5,17 @@ compilation, loading and validation; and the machine.
 """
 
 import platform
-from pathlib import Path
 from statistics import fmean, stdev
 
 import click
 
 from fastdigits import dataset, ops
+from fastdigits.bench.machine import cpu_name
 from fastdigits.config import TrainConfig
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Network
 from fastdigits.run import Run, run
 from fastdigits.train import Watcher
-
-
-def machine() -> str:
-    """The processor's name as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name}, {platform.system()}, Python {platform.python_version()}"
 
 
 def row(model: str, runs: list[Run]) -> str:
@@ -46,7 +38,8 @@ def row(model: str, runs: list[Run]) -> str:
 def main(models: tuple[str, ...], seeds: int, epochs: int, threads: int | None) -> None:
     """Measure MODELS (all of them if none is named)."""
     digits, cpu = dataset.load("mnist"), ops.load("cpu", threads)
-    click.echo(f"{machine()}, {threads or 'all'} cores, {seeds} seeds\n")
+    machine = f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}"
+    click.echo(f"{machine}, {threads or 'all'} cores, {seeds} seeds\n")
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds | images/s |")
     click.echo("|---|---|---|---|---|---|---|---|")
     for model in models or MODELS:

@@ -33,7 +33,7 @@ def command(weights: str, data: str, device: str, threads: int | None, as_json: 
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
-    loss = saved.config.get("loss", "cross-entropy")
+    loss = saved.config["loss"]
     evaluate(network, batches, np.arange(1), loss)  # compiles, so that the seconds are those of the work
     result = evaluate(network, batches, np.arange(len(labels)), loss)
     summary = {

@@ -5,8 +5,9 @@ from typing import Any
 import click
 
 from fastdigits.errors import UserError
+from fastdigits.ops import DEVICES as COMPUTING_DEVICES
 
-DEVICES = ("auto", "cpu", "cuda", "reference")
+DEVICES = ("auto", *COMPUTING_DEVICES)
 
 data_option = click.option(
     "--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files."

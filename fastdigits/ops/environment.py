@@ -34,8 +34,8 @@ def prepare_numba(threads: int | None = None) -> None:
     # OpenMP starts a parallel loop in microseconds; numba's own layer takes ten times as long.
     os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
     # A core that has finished its share waits awake for the next loop, but not for long: on a busy
-    # machine it would hold up the very core it waits for: beside one other busy program training took twice as
-    # long with 2000 turns as with 500, and fifty times with the usual 300,000. On an idle machine 500 cost nothing.
+    # machine it would hold up the very core it waits for. Beside one other busy program training took twice
+    # as long with 2000 turns as with 500, and fifty times with the usual 300,000; on an idle one 500 cost nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() or _passing_folder())
