@@ -25,7 +25,6 @@ class ConvReLUPool(Layer):
         super().allocate(ops, blocks, training)
         self.conv.ops = ops
         self.routes = ops.empty(self.y.shape, np.uint8)
-        self.dz = ops.empty((blocks, *self.conv.output_shape, ops.lanes)) if training else None
 
     def forward(self, x: Any) -> Any:
         self.x, conv = x, self.conv
@@ -34,14 +33,14 @@ class ConvReLUPool(Layer):
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
-        conv, gradients = self.conv, (self.conv.weight.gradient, self.conv.bias.gradient)
+        conv = self.conv
+        place, gradients = (conv.top, conv.left), (conv.weight.gradient, conv.bias.gradient)
         if not input_gradient:
-            place = conv.top, conv.left
             self.operation("conv2d_relu_{}_backward_weight")(self.x, dy, self.routes, *place, *gradients)
             return None
-        self.operation("relu_{}_backward")(dy, self.routes, self.dz)
-        conv.x, conv.dx, conv.rectified_input = self.x, self.dx, self.rectified_input
-        return conv.backward(self.dz, input_gradient)
+        backward = self.operation("conv2d_relu_{}_backward")
+        backward(self.x, dy, self.routes, conv.weight.value, *place, self.rectified_input, self.dx, *gradients)
+        return self.dx
 
     def operation(self, name: str) -> Any:
         """The operation for this kind of pooling."""

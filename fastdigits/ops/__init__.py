@@ -32,7 +32,7 @@ class Ops:
         return f"<Ops of {self.device}, {self.lanes} lanes>"
 
 
-def load(device: str, threads: int | None = None) -> Ops:
+def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     """The operations of a device.
 
     Parameters
@@ -41,6 +41,9 @@ def load(device: str, threads: int | None = None) -> Ops:
         "cpu", "cuda" or "reference" (plain NumPy, the definition of every operation).
     threads : int, optional
         Processor cores that the CPU kernels use; all of them unless given.
+    exact : bool
+        Whether convolutions add up the very products of their definition; otherwise Winograd's method may
+        save most of them, at the cost of some 1e-6 of the result.
 
     Raises
     ------
@@ -54,7 +57,8 @@ def load(device: str, threads: int | None = None) -> Ops:
         raise UserError(f"The device '{device}' cannot be used: {reason}; use --device cpu.")
     if device == "cpu":
         environment.prepare_numba(threads)
-    functions = {name: _find(family, device, name) for family in FAMILIES for name in _names(family)}
+    families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "winograd")
+    functions = {name: _find(family, device, name) for family in families for name in _names(family)}
     if device == "cpu" and environment.parallel_layer() == "workqueue":
         functions = {name: environment.one_at_a_time(function) for name, function in functions.items()}
     return Ops(device, _lanes(device), functions)

@@ -26,13 +26,13 @@ class Call(NamedTuple):
 
 def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     """Calls of every operation on arrays of so many lanes; with `few`, of no more kinds of tile than need be."""
-    for convolution in CONVOLUTIONS[: 2 if few else None]:
+    for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _conv2d(lanes, *convolution)
     for dense in DENSE[: 1 if few else None]:
         yield from _dense(lanes, *dense)
-    for convolution in CONVOLUTIONS[: 2 if few else None]:
+    for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _fused_conv2d(lanes, *convolution)
-    for convolution in POOLED_CONVOLUTIONS[: 1 if few else None]:
+    for convolution in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
         yield from _pooled_conv2d(lanes, *convolution)
     for dense in DENSE[: 1 if few else None]:
         yield from _fused_dense(lanes, *dense)
@@ -61,6 +61,9 @@ CONVOLUTIONS = (
     (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
+    (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
+    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
+    (1, 17, 20, (10, 11), (3, 3), 1, (-1, -2), (-1, 0)),
 )
 
 # blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
@@ -72,6 +75,8 @@ POOLED_CONVOLUTIONS = (
     (1, 3, 2, (6, 6), (3, 2), (0, 1), (1, 0)),
     (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
     (1, 1, 6, (9, 10), (3, 3), (-1, -2), (-1, -1)),
+    (2, 11, 13, (7, 8), (3, 3), (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
+    (1, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),  # but for the gradient by the input
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
@@ -93,11 +98,13 @@ def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, afte
     place = {"stride": stride, "top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
     arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
-    yield Call("conv2d_forward", case, arguments, ("y",), C * P * Q + 1)
+    more = _rounding(C, O, kernel, stride)
+    yield Call("conv2d_forward", case, arguments, ("y",), more * (C * P * Q + 1))
     arguments = {"dy": dy, "weight": weight, **place, "dx": _unfilled(*x.shape)}
-    yield Call("conv2d_backward_input", case, arguments, ("dx",), O * P * Q)
+    yield Call("conv2d_backward_input", case, arguments, ("dx",), more * O * P * Q)
     filled = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
-    yield Call("conv2d_backward_weight", case, {"x": x, "dy": dy, **place, **filled}, tuple(filled), B * I * J * lanes)
+    arguments = {"x": x, "dy": dy, **place, **filled}
+    yield Call("conv2d_backward_weight", case, arguments, tuple(filled), more * B * I * J * lanes)
 
 
 def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
@@ -109,9 +116,10 @@ def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before
     place = {"stride": stride, "top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
     arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
-    yield Call("conv2d_relu_forward", case, arguments, ("y",), C * P * Q + 1)
+    more = _rounding(C, O, kernel, stride)
+    yield Call("conv2d_relu_forward", case, arguments, ("y",), more * (C * P * Q + 1))
     arguments = {"dy": dy, "weight": weight, **place, "x": x, "dx": _unfilled(*x.shape)}
-    yield Call("conv2d_backward_input_relu", case, arguments, ("dx",), O * P * Q)
+    yield Call("conv2d_backward_input_relu", case, arguments, ("dx",), more * O * P * Q)
 
 
 def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after):
@@ -122,16 +130,27 @@ def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after
     x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
     place = {"top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}"
-    numbers = np.random.default_rng(1).integers(0, 16, dy.shape).astype(np.uint8)
+    numbers, more = np.random.default_rng(1).integers(0, 16, dy.shape).astype(np.uint8), _rounding(C, O, kernel, 1)
     for pool, routes in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
         arguments = {"x": x, "weight": weight, "bias": bias, **place}
         outputs = {"y": _unfilled(*dy.shape), "routes": np.full(dy.shape, 99, np.uint8)}
-        yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), C * P * Q + 5)
-        outputs = {"dz": _unfilled(B, O, rows, columns, lanes)}
-        yield Call(f"relu_{pool}pool_backward", case, {"dy": dy, "routes": routes, **outputs}, ("dz",), 1)
-        outputs = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
+        terms = more * (C * P * Q + 5)
+        yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
+        gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
+        terms = more * max(5 * B * I * J * lanes, O * P * Q)
+        for rectified in (False, True):
+            outputs = {"dx": _unfilled(*x.shape), **gradients}
+            arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "routes": routes, "weight": weight}
+            arguments |= {**place, "rectified": rectified, **outputs}
+            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {rectified}", arguments, tuple(outputs), terms)
+        outputs = gradients
         arguments = {"x": x, "dy": dy, "routes": routes, **place, **outputs}
         yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
+
+
+def _rounding(channels, outputs, kernel, stride):
+    """How much larger rounding errors may be where Winograd's method, whose steps go up to 8, may do the work."""
+    return 8 if (kernel, stride) == ((3, 3), 1) and min(channels, outputs) > 10 else 1
 
 
 def _fused_dense(lanes, images, features, outputs):

@@ -52,12 +52,13 @@ def plain_ops(monkeypatch):
     """
 
     def load() -> SimpleNamespace:
-        names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in FAMILIES}
+        families = (*FAMILIES, "winograd")
+        names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in families}
         modules = {}
-        for family in FAMILIES:  # a later family may use an earlier one's
+        for family in families:  # a later family may use an earlier one's
             plain = {f"fastdigits.ops.{earlier}.cpu": module for earlier, module in modules.items()}
             modules[family] = _plain_module(family, SUBSTITUTES | plain)
-        return SimpleNamespace(**{name: getattr(modules[f], name) for f in FAMILIES for name in names[f]})
+        return SimpleNamespace(**{name: getattr(modules[f], name) for f in families for name in names[f]})
 
     def _plain_module(family: str, substitutes: dict) -> ModuleType:
         for part in ("kernel", "reference"):  # must not be imported for the first time among the substitutes
@@ -66,6 +67,9 @@ def plain_ops(monkeypatch):
         with monkeypatch.context() as substituted:
             for name, substitute in substitutes.items():
                 substituted.setitem(sys.modules, name, substitute)
+                package, _, module = name.rpartition(".")
+                if package:  # `from package import module` looks there first
+                    substituted.setattr(importlib.import_module(package), module, substitute, raising=False)
             substituted.setattr(lanes, "bind", lambda kernel, meanings: kernel)
             return _module(find_spec(f"fastdigits.ops.{family}.cpu"))
 
@@ -88,5 +92,8 @@ SUBSTITUTES = {
         tile_rows=lambda rows, columns: 2,
         shared_columns=lambda columns, threads: 3,
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
+        turned_inputs=lambda inputs, outputs: inputs > outputs,
+        winograd_pays=lambda channels, others, tiles, pixels: min(channels, others) > 10 and pixels >= 48,
+        winograd_tile=lambda channels, tiles: (2, 3),
     ),
 }

@@ -12,8 +12,8 @@ OPS = (
     "conv2d_backward_input_relu",
     "conv2d_relu_maxpool_forward",
     "conv2d_relu_avgpool_forward",
-    "relu_maxpool_backward",
-    "relu_avgpool_backward",
+    "conv2d_relu_maxpool_backward",
+    "conv2d_relu_avgpool_backward",
     "conv2d_relu_maxpool_backward_weight",
     "conv2d_relu_avgpool_backward_weight",
 )

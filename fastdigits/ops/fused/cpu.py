@@ -2,16 +2,17 @@
 
 from functools import cache
 
+import numpy as np
 from numba import njit, prange
 
-from fastdigits.ops.conv2d.cpu import backward_input, forward_rows
+from fastdigits.ops.conv2d.cpu import backward_input, conv2d_backward_weight, forward_rows
 from fastdigits.ops.dense.cpu import backward_input_groups, forward_groups
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.machine import LOAD_INSIDE, NEW_LINE, pool_tile_rows, square_tile, tile_shape
 
 _forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
-_pool_backward_row = bind(kernel.pool_backward_row, cpu)
+_unpool_row = bind(kernel.unpool_row, cpu)
 _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
 
 
@@ -50,20 +51,14 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, routes)
 
 
-@njit(parallel=True, nogil=True, cache=True)
-def relu_maxpool_backward(dy, routes, dz):
-    """See reference.relu_maxpool_backward. A core owns whole pooled rows."""
-    B, O, I, J, L = dy.shape
-    for t in prange(B * O * I):
-        _pool_backward_row(dy, routes, dz, t // I // O, t // I % O, t % I, 1)
+def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_relu_maxpool_backward."""
+    _backward(x, unpooled(dy, routes, 1), weight, top, left, rectified, dx, dweight, dbias)
 
 
-@njit(parallel=True, nogil=True, cache=True)
-def relu_avgpool_backward(dy, routes, dz):
-    """See reference.relu_avgpool_backward. A core owns whole pooled rows."""
-    B, O, I, J, L = dy.shape
-    for t in prange(B * O * I):
-        _pool_backward_row(dy, routes, dz, t // I // O, t // I % O, t % I, 0)
+def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_relu_avgpool_backward."""
+    _backward(x, unpooled(dy, routes, 0), weight, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
@@ -82,6 +77,30 @@ def _overhangs(x, weight, top, left, y):
     """Whether the last window reads beyond the last row or column of x."""
     rows, columns = (2 * y.shape[axis] + weight.shape[axis] - 1 for axis in (2, 3))
     return rows - top > x.shape[2] or columns - left > x.shape[3]
+
+
+def _backward(x, dz, weight, top, left, rectified, dx, dweight, dbias):
+    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+    backward_input(dz, weight, 1, top, left, x, dx, int(rectified))
+
+
+def unpooled(dy, routes, MAXIMUM):
+    """The gradient by the convolution's output, of max pooling where MAXIMUM is 1. A core owns whole pooled rows."""
+    B, O, I, J, L = dy.shape
+    dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)
+    _unpool(MAXIMUM)(dy, routes, dz)
+    return dz
+
+
+@cache
+def _unpool(MAXIMUM):
+    @njit(parallel=True, nogil=True, cache=True)
+    def unpool(dy, routes, dz):
+        B, O, I, J, L = dy.shape
+        for t in prange(B * O * I):
+            _unpool_row(dy, routes, dz, t // I // O, t // I % O, t % I, MAXIMUM)
+
+    return unpool
 
 
 @cache

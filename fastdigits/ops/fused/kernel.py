@@ -1,6 +1,7 @@
 """Convolution, ReLU and pooling of one tile, written once for every device. Windows are 2 x 2 pixels, 2 apart."""
 
 from fastdigits.ops.lanes import (
+    any_bit,
     broadcast,
     fma,
     load,
@@ -44,47 +45,39 @@ def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, PAD
                             acc[n, r, s] = fma(xs[r, s], v, acc[n, r, s])
     for n in range(N):
         if o0 + n < O:
-            at = (b, o0 + n, i, j)
-            if MAXIMUM:
-                best, route = acc[n, 0, 0], splat(1.0)
-                for k in range(1, 4):
-                    higher = acc[n, k // 2, k % 2] > best
-                    best = select(higher, acc[n, k // 2, k % 2], best)
-                    route = select(higher, splat(1 << k), route)
-                store(y, at, maximum(splat(0.0), best))
-                store(routes, at, select(best > splat(0.0), route, splat(0.0)))
-            else:
-                total, route = splat(0.0), splat(0.0)
-                for k in range(4):
-                    v = acc[n, k // 2, k % 2]
-                    total = total + maximum(splat(0.0), v)
-                    route = route + select(v > splat(0.0), splat(1 << k), splat(0.0))
-                store(y, at, total * splat(0.25))
-                store(routes, at, route)
+            window = tile(4)
+            for k in range(4):
+                window[k] = acc[n, k // 2, k % 2]
+            store_pooled(window, y, routes, (b, o0 + n, i, j), MAXIMUM)
 
 
-def pool_backward_row(dy, routes, dz, b, o, i, MAXIMUM):
-    """The two rows of dz under pooled row i of one channel, and a last odd one.
+def store_pooled(window, y, routes, at, MAXIMUM):
+    """Rectify and pool four pixels into y[at]; bit k of routes[at] says that pixel k gets its gradient."""
+    if MAXIMUM:
+        best, route = window[0], splat(1.0)
+        for k in range(1, 4):
+            higher = window[k] > best
+            best = select(higher, window[k], best)
+            route = select(higher, splat(1 << k), route)
+        store(y, at, maximum(splat(0.0), best))
+        store(routes, at, select(best > splat(0.0), route, splat(0.0)))
+    else:
+        total, route = splat(0.0), splat(0.0)
+        for k in range(4):
+            total = total + maximum(splat(0.0), window[k])
+            route = route + select(window[k] > splat(0.0), splat(1 << k), splat(0.0))
+        store(y, at, total * splat(0.25))
+        store(routes, at, route)
 
-    MAXIMUM: 1 for relu_maxpool_backward, 0 for relu_avgpool_backward.
-    """
+
+def unpool_row(dy, routes, dz, b, o, i, MAXIMUM):
+    """The two rows of dz, the gradient by the convolution's output, under row i of one channel of the pooled dy."""
     B, O, I, J, L = dy.shape
-    B, O, H, W, L = dz.shape
     for j in range(J):
-        d, route = load(dy, (b, o, i, j)), load(routes, (b, o, i, j))
-        if not MAXIMUM:
-            d = d * splat(0.25)
-        for k in range(3, -1, -1):
-            chosen = route >= splat(1 << k)
-            route = route - select(chosen, splat(1 << k), splat(0.0))
+        d = load(dy, (b, o, i, j)) * splat(1.0 if MAXIMUM else 0.25)
+        for k in range(4):
+            chosen = any_bit(routes, (b, o, i, j), 1 << k)
             store(dz, (b, o, 2 * i + k // 2, 2 * j + k % 2), select(chosen, d, splat(0.0)))
-    for h in range(2 * i, 2 * i + 2):
-        for w in range(2 * J, W):
-            store(dz, (b, o, h, w), splat(0.0))
-    if i == I - 1:
-        for h in range(2 * I, H):
-            for w in range(W):
-                store(dz, (b, o, h, w), splat(0.0))
 
 
 def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
@@ -106,20 +99,17 @@ def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0,
             h0 = 2 * i + p0 - top
             inside = 0 <= h0 < H - R
             for j in range(J):
-                d, route = load(dy, (b, o, i, j)), load(routes, (b, o, i, j))
-                w0 = 2 * j + q0 - left
+                at, w0 = (b, o, i, j), 2 * j + q0 - left
                 if MAXIMUM:
-                    d = select(route > splat(0.0), d, splat(0.0))
-                    bias = bias + d
                     if inside and first <= j < last:
-                        _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, 1)
+                        bias = bias + _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 1)
                     else:
-                        _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, 0)
+                        bias = bias + _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 0)
                 else:
                     if inside and first <= j < last:
-                        bias = bias + _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, 1)
+                        bias = bias + _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 1)
                     else:
-                        bias = bias + _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, 0)
+                        bias = bias + _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 0)
     for r in range(R):
         for m in range(M):
             if p0 + r < P and q0 + m < Q:
@@ -128,11 +118,11 @@ def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0,
         put(dbias, (o,), sum_lanes(bias))
 
 
-def _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, INSIDE):
-    """Add one pooled pixel's share to acc: choose the x that won in each lane, then multiply once."""
-    B, C, H, W, L = x.shape
-    lower = route > splat(2.0)
-    right = route - select(lower, splat(6.0), splat(0.0)) >= splat(2.0)  # bits 2 and 8
+def _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, INSIDE):
+    """Add a pooled pixel's share to acc, choosing the x that won in each lane before multiplying; return its bias's."""
+    b, _, _, _ = at
+    d = select(any_bit(routes, at, 15), load(dy, at), splat(0.0))
+    lower, right = any_bit(routes, at, 4 + 8), any_bit(routes, at, 2 + 8)
     above = tile(M)
     for r in range(R + 1):
         for m in range(M):
@@ -140,15 +130,15 @@ def _add_max_pixel(x, d, route, acc, b, c, h0, w0, R, M, INSIDE):
             if r > 0:
                 acc[r - 1, m] = fma(select(lower, v, above[m]), d, acc[r - 1, m])
             above[m] = v
+    return d
 
 
-def _add_avg_pixel(x, d, route, acc, b, c, h0, w0, R, M, INSIDE):
-    """Add one pooled pixel's share to acc, and return its share of the bias."""
+def _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, INSIDE):
+    """Add a pooled pixel's share to acc, and return that of the bias."""
+    b, _, _, _ = at
     ds, total = tile(4), splat(0.0)
-    for k in range(3, -1, -1):
-        chosen = route >= splat(1 << k)
-        route = route - select(chosen, splat(1 << k), splat(0.0))
-        ds[k] = select(chosen, d * splat(0.25), splat(0.0))
+    for k in range(4):
+        ds[k] = select(any_bit(routes, at, 1 << k), load(dy, at) * splat(0.25), splat(0.0))
         total = total + ds[k]
     for r in range(R + 1):
         for m in range(M + 1):

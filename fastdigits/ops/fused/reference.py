@@ -93,30 +93,35 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
     routes[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
 
 
-def relu_maxpool_backward(dy, routes, dz):
-    """Fill dz, the gradient by the convolution before ReLU and max pooling: dy where the route goes, else 0.
+def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
+    x : float32 (B, C, H, W, L)
     dy : float32 (B, O, I, J, L)
     routes : uint8 (B, O, I, J, L)
-    dz : float32 (B, O, 2 I or 2 I + 1, 2 J or 2 J + 1, L), filled
+        At most one bit each.
+    weight, top, left
+        As in conv2d_forward.
+    rectified : bool
+        Whether x is the output of a ReLU, and dx the gradient by its input, as in conv2d_backward_input_relu.
+    dx, dweight, dbias
+        As in conv2d_backward_input and conv2d_backward_weight.
     """
-    I, J = dy.shape[2:4]
-    dz[...] = 0
-    for k in range(4):
-        dz[:, :, k // 2 : 2 * I : 2, k % 2 : 2 * J : 2] = np.where(routes & (1 << k), dy, 0)
+    _backward(x, _unpooled(dy, routes), weight, top, left, rectified, dx, dweight, dbias)
 
 
-def relu_avgpool_backward(dy, routes, dz):
-    """Fill dz, the gradient by the convolution before ReLU and mean pooling: dy / 4 where a route goes, else 0.
+def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
-    dy, routes, dz
-        As in relu_maxpool_backward.
+    x, dy, weight, top, left, rectified, dx, dweight, dbias
+        As in conv2d_relu_maxpool_backward.
+    routes : uint8 (B, O, I, J, L)
     """
-    relu_maxpool_backward(dy / 4, routes, dz)
+    _backward(x, _unpooled(dy / 4, routes), weight, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
@@ -131,9 +136,7 @@ def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias
     top, left, dweight, dbias
         As in conv2d_backward_weight.
     """
-    dz = _full_size(dy)
-    relu_maxpool_backward(dy, routes, dz)
-    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+    conv2d_backward_weight(x, _unpooled(dy, routes), 1, top, left, dweight, dbias)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
@@ -145,9 +148,7 @@ def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias
         As in conv2d_relu_maxpool_backward_weight.
     routes : uint8 (B, O, I, J, L)
     """
-    dz = _full_size(dy)
-    relu_avgpool_backward(dy, routes, dz)
-    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+    conv2d_backward_weight(x, _unpooled(dy / 4, routes), 1, top, left, dweight, dbias)
 
 
 def _convolved_windows(x, weight, bias, top, left, y):
@@ -155,6 +156,21 @@ def _convolved_windows(x, weight, bias, top, left, y):
     z = _full_size(y)
     conv2d_forward(x, weight, bias, 1, top, left, z)
     return np.stack([z[:, :, k // 2 :: 2, k % 2 :: 2] for k in range(4)])
+
+
+def _unpooled(dy, routes):
+    """The gradient by the convolution's output: dy where a route goes, else 0."""
+    dz = np.zeros_like(_full_size(dy))
+    for k in range(4):
+        dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(routes & (1 << k), dy, 0)
+    return dz
+
+
+def _backward(x, dz, weight, top, left, rectified, dx, dweight, dbias):
+    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
+    conv2d_backward_input(dz, weight, 1, top, left, dx)
+    if rectified:
+        dx *= x > 0
 
 
 def _full_size(pooled):

@@ -52,6 +52,11 @@ def gather(x, rows, first, last, column, lanes):
     return x[rows[np.minimum(first + np.arange(lanes), last)], column].astype(np.float32)
 
 
+def any_bit(x, at, bits):
+    """A mask: which of the whole numbers x[at, :] have any of the bits."""
+    return (x[at] & bits) != 0
+
+
 def lane_numbers(lanes):
     """0, 1, .. lanes - 1."""
     return np.arange(lanes, dtype=np.float32)

@@ -39,6 +39,8 @@ LATENCY = 8  # of one multiply-add: a tile with fewer sums waits for itself
 LOAD = 1
 LOAD_INSIDE = 4  # the check of the column and the mask come on top
 NEW_LINE = 4  # a cache line from the second level
+TRANSFORM = 300  # one tile of 4 x 4 outputs to or from the 36 points of Winograd's method
+TURN = 8  # one vector's share of a transpose
 
 
 @cache
@@ -90,6 +92,40 @@ def pool_tile_rows(channels: int, padded: int) -> int:
         return ceil(channels / n) * max(4 * n, loads, LATENCY), -n
 
     return min((n for n in range(1, 9) if 4 * (n + 1) < REGISTERS), key=time)
+
+
+@cache
+def winograd_pays(channels: int, others: int, tiles: int, pixels: int) -> bool:
+    """Whether Winograd's method does `tiles` tiles clearly sooner than direct sums do `pixels` outputs.
+
+    `channels` go into the sums or out of them, and `others` the other way; there is a product for each pair.
+    """
+    products, transforms = tiles * 36 * channels * others, tiles * TRANSFORM * (channels + others)
+    return 1.1 * (products + transforms) < pixels * 9 * channels * others
+
+
+@cache
+def winograd_tile(channels: int, tiles: int) -> tuple[int, int]:
+    """The channels N and tiles T, at most 3, of the products of Winograd's method that cover all in the least time.
+
+    More tiles at a time would not stay in the cache.
+    """
+
+    def time(shape: tuple[int, int]) -> tuple[int, int]:
+        n, t = shape
+        return ceil(channels / n) * ceil(tiles / t) * max(n * t, (n + t) * LOAD, LATENCY), -n * t
+
+    return min((s for s in product(range(1, 13), range(1, 4)) if (s[0] + 1) * s[1] < REGISTERS), key=time)
+
+
+@cache
+def turned_inputs(inputs: int, outputs: int) -> bool:
+    """Whether a weight gradient takes less time with the lanes of the input channels turned than of the output's."""
+
+    def time(turned: int, others: int) -> int:
+        return ceil(turned / LANES) * LANES * others + turned * TURN
+
+    return time(inputs, outputs) < time(outputs, inputs)
 
 
 @cache

@@ -1,0 +1,280 @@
+"""The steps of Winograd's convolution, written once for every device.
+
+Tiles of 4 x 4 outputs are counted along the rows of an image; `across` is how many stand in a row.
+The 36 points k = 6 * row + column come first in every array of transformed tiles, so that the
+sum over channels is one matrix product for each k. The scratch arrays:
+
+u (36, C, O)       transformed kernels
+v (36, C * T, L)   transformed inputs of T tiles, of channel c from c * T on
+m (36, N * T, L)   their products, or transformed gradients of outputs, likewise
+"""
+
+from fastdigits.ops.fused.kernel import store_pooled
+from fastdigits.ops.lanes import (
+    any_bit,
+    broadcast,
+    fma,
+    load,
+    load_inside,
+    load_row,
+    maximum,
+    put,
+    select,
+    splat,
+    store,
+    store_row,
+    sum_lanes,
+    tile,
+    transpose,
+)
+from fastdigits.ops.winograd.transforms import (
+    input_points,
+    kernel_of_points,
+    kernel_points,
+    output_of_points,
+    output_points,
+)
+
+# What becomes of a tile of outputs, and, of the pooled ones, where a gradient comes from
+WHOLE, RECTIFIED, MASKED, MAXPOOLED, AVGPOOLED = range(5)
+
+
+def transform_kernels(weight, u, r, s0, L, FLIP):
+    """u[:, r, s0 : s0 + L] of the weights (O * C, 9).
+
+    FLIP: 0 for the convolution itself, where r is an input channel and s an output channel; 1 for the gradient by
+    its input, which convolves with turned kernels from output channel r to input channel s.
+    """
+    K, R, S = u.shape
+    rows, _ = weight.shape
+    channels = rows // R  # those that s counts, of which u may have more
+    g, square = tile(9), tile(L)
+    for q0 in range(0, 9, L):
+        for l in range(L):
+            s = min(s0 + l, channels - 1)
+            square[l] = load_row(weight, (r * channels + s if FLIP else s * R + r, q0), 9, L)
+        transpose(square)
+        for l in range(L):
+            if q0 + l < 9:
+                g[8 - q0 - l if FLIP else q0 + l] = square[l]
+    half, points = tile(6, 3), tile(6)
+    for q in range(3):
+        half[0, q], half[1, q], half[2, q], half[3, q], half[4, q], half[5, q] = kernel_points(g[q], g[3 + q], g[6 + q])
+    for p in range(6):
+        points[0], points[1], points[2], points[3], points[4], points[5] = kernel_points(
+            half[p, 0], half[p, 1], half[p, 2]
+        )
+        for q in range(6):
+            store_row(u, (p * 6 + q, r, s0), S, points[q])
+
+
+def transform_input(x, routes, v, top, left, across, b, c, t0, T, SOURCE):
+    """v[:, c*T : c*T + T] of the tiles t0 .. t0+T of channel c of block b.
+
+    SOURCE: WHOLE where x is what is convolved; else that is the gradient by the output of a convolution, and x the
+    one by its pooled output, which `routes` gives to the pixels of each window.
+    """
+    B, C, H, W, L = x.shape
+    SCALE = 1 if SOURCE == WHOLE else 2
+    for t in range(T):
+        h0, w0 = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
+        d = tile(6, 6)
+        if 0 <= h0 <= H * SCALE - 6 and 0 <= w0 <= W * SCALE - 6:
+            for p in range(6):
+                for q in range(6):
+                    d[p, q] = _pixel(x, routes, b, c, h0 + p, w0 + q, 1, SOURCE)
+        else:
+            for p in range(6):
+                for q in range(6):
+                    d[p, q] = _pixel(x, routes, b, c, h0 + p, w0 + q, 0, SOURCE)
+        for q in range(6):
+            d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q] = input_points(
+                d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q]
+            )
+        for p in range(6):
+            d[p, 0], d[p, 1], d[p, 2], d[p, 3], d[p, 4], d[p, 5] = input_points(
+                d[p, 0], d[p, 1], d[p, 2], d[p, 3], d[p, 4], d[p, 5]
+            )
+            for q in range(6):
+                store(v, (p * 6 + q, c * T + t), d[p, q])
+
+
+def _pixel(x, routes, b, c, h, w, INSIDE, SOURCE):
+    """What is convolved at row h and column w; unless INSIDE is 1, zeros outside."""
+    B, C, H, W, L = x.shape
+    if SOURCE == WHOLE:
+        return load(x, (b, c, h, w)) if INSIDE else load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)
+    if not INSIDE and not (0 <= h < 2 * H and 0 <= w < 2 * W):
+        return splat(0.0)
+    at = (b, c, h // 2, w // 2)
+    d = load(x, at) * splat(1.0 if SOURCE == MAXPOOLED else 0.25)
+    return select(any_bit(routes, at, 1 << (h % 2 * 2 + w % 2)), d, splat(0.0))
+
+
+def multiply(u, v, m, o0, k, N, T):
+    """m[k], the sums over all input channels at point k for output channels o0 .. o0+N."""
+    K, C, O = u.shape
+    acc = tile(N, T)
+    for n in range(N):
+        for t in range(T):
+            acc[n, t] = splat(0.0)
+    for c in range(C):
+        vs = tile(T)
+        for t in range(T):
+            vs[t] = load(v, (k, c * T + t))
+        for n in range(N):
+            g = broadcast(u, (k, c, min(o0 + n, O - 1)))
+            for t in range(T):
+                acc[n, t] = fma(vs[t], g, acc[n, t])
+    for n in range(N):
+        for t in range(T):
+            store(m, (k, n * T + t), acc[n, t])
+
+
+def finish(m, at, bias, routes, x, y, b, o, i0, j0, ENDING):
+    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says, and store it in y.
+
+    `routes` is written by the pooling endings only, x read by MASKED only.
+    """
+    B, O, I, J, L = y.shape
+    sums, half = tile(4, 4), tile(4, 6)
+    for q in range(6):
+        # point 1, 1 counts once in each output: the bias is added there
+        m1 = load(m, (6 + q, at)) + broadcast(bias, (o,)) if q == 1 else load(m, (6 + q, at))
+        half[0, q], half[1, q], half[2, q], half[3, q] = output_of_points(
+            load(m, (q, at)),
+            m1,
+            load(m, (12 + q, at)),
+            load(m, (18 + q, at)),
+            load(m, (24 + q, at)),
+            load(m, (30 + q, at)),
+        )
+    for p in range(4):
+        sums[p, 0], sums[p, 1], sums[p, 2], sums[p, 3] = output_of_points(
+            half[p, 0], half[p, 1], half[p, 2], half[p, 3], half[p, 4], half[p, 5]
+        )
+    if ENDING in (MAXPOOLED, AVGPOOLED):
+        for p in range(2):
+            for q in range(2):
+                if i0 // 2 + p < I and j0 // 2 + q < J:
+                    window = tile(4)
+                    for k in range(4):
+                        window[k] = sums[2 * p + k // 2, 2 * q + k % 2]
+                    store_pooled(window, y, routes, (b, o, i0 // 2 + p, j0 // 2 + q), ENDING == MAXPOOLED)
+    else:
+        for p in range(4):
+            for q in range(4):
+                if i0 + p < I and j0 + q < J:
+                    at_y, v = (b, o, i0 + p, j0 + q), sums[p, q]
+                    if ENDING == RECTIFIED:
+                        v = maximum(splat(0.0), v)
+                    if ENDING == MASKED:
+                        v = select(load(x, at_y) > splat(0.0), v, splat(0.0))
+                    store(y, at_y, v)
+
+
+def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, SOURCE):
+    """m[:, o*T : o*T + T] = A dY A^T of the tiles t0 .. t0+T of channel o of block b, their sums into biases.
+
+    SOURCE: as in transform_input.
+    """
+    B, O, I, J, L = dy.shape
+    SCALE = 1 if SOURCE == WHOLE else 2
+    for t in range(T):
+        i0, j0 = (t0 + t) // across * 4, (t0 + t) % across * 4
+        d, half = tile(4, 4), tile(6, 4)
+        if i0 + 4 <= I * SCALE and j0 + 4 <= J * SCALE:
+            for p in range(4):
+                for q in range(4):
+                    d[p, q] = _pixel(dy, routes, b, o, i0 + p, j0 + q, 1, SOURCE)
+        else:
+            for p in range(4):
+                for q in range(4):
+                    d[p, q] = _pixel(dy, routes, b, o, i0 + p, j0 + q, 0, SOURCE)
+        for q in range(4):
+            half[0, q], half[1, q], half[2, q], half[3, q], half[4, q], half[5, q] = output_points(
+                d[0, q], d[1, q], d[2, q], d[3, q]
+            )
+        points = tile(6)
+        for p in range(6):
+            points[0], points[1], points[2], points[3], points[4], points[5] = output_points(
+                half[p, 0], half[p, 1], half[p, 2], half[p, 3]
+            )
+            for q in range(6):
+                store(m, (p * 6 + q, o * T + t), points[q])
+        # at point 1, 1 stands the sum of the tile
+        store(biases, (part, o), load(biases, (part, o)) + load(m, (7, o * T + t)))
+
+
+def add_products(r, s, sums, part, k, s0, N, T, M, L):
+    """sums[part, k, :, s0 : s0 + M*L] += the products of all channels of r (36, R*T, L) with those of s, at point k.
+
+    The lanes of s are turned: not L images of one channel but L channels of one image, so that every sum
+    is one lane's own, as in the weight gradient of a dense layer.
+    """
+    parts, K, R, S = sums.shape
+    channels = len(s[0]) // T
+    square, rows = tile(L), tile(T, L, M)
+    for t in range(T):
+        for m in range(M):
+            for l in range(L):
+                square[l] = load(s, (k, min(s0 + m * L + l, channels - 1) * T + t))
+            transpose(square)
+            for l in range(L):
+                rows[t, l, m] = square[l]
+    for r0 in range(0, R, N):
+        acc = tile(N, M)
+        for n in range(N):
+            for m in range(M):
+                acc[n, m] = load_row(sums, (part, k, min(r0 + n, R - 1), s0 + m * L), S, L)
+        for t in range(T):
+            for l in range(L):
+                for n in range(N):
+                    v = broadcast(r, (k, min(r0 + n, R - 1) * T + t, l))
+                    for m in range(M):
+                        acc[n, m] = fma(rows[t, l, m], v, acc[n, m])
+        for n in range(N):
+            for m in range(M):
+                if r0 + n < R:
+                    store_row(sums, (part, k, r0 + n, s0 + m * L), S, acc[n, m])
+
+
+def kernel_gradient(sums, dweight, r, s0, L, TURNED):
+    """dweight (O * C, 9) for the channels r and s0 .. s0+L of the sums of all parts.
+
+    TURNED: 0 where r is an input channel and s an output channel; 1 the other way round.
+    """
+    parts, K, R, S = sums.shape
+    rows, _ = dweight.shape
+    channels = rows // R
+    half, square = tile(3, 6), tile(L)
+    g = tile(9)
+    for q in range(6):
+        column = tile(6)
+        for p in range(6):
+            column[p] = load_row(sums, (0, p * 6 + q, r, s0), S, L)
+            for part in range(1, parts):
+                column[p] = column[p] + load_row(sums, (part, p * 6 + q, r, s0), S, L)
+        half[0, q], half[1, q], half[2, q] = kernel_of_points(
+            column[0], column[1], column[2], column[3], column[4], column[5]
+        )
+    for p in range(3):
+        g[3 * p], g[3 * p + 1], g[3 * p + 2] = kernel_of_points(
+            half[p, 0], half[p, 1], half[p, 2], half[p, 3], half[p, 4], half[p, 5]
+        )
+    for q0 in range(0, 9, L):
+        for l in range(L):
+            square[l] = g[q0 + l] if q0 + l < 9 else splat(0.0)
+        transpose(square)
+        for l in range(L):
+            if s0 + l < channels:
+                store_row(dweight, (r * channels + s0 + l if TURNED else (s0 + l) * R + r, q0), 9, square[l])
+
+
+def bias_gradient(biases, dbias, o):
+    """dbias[o], the sum over all parts and lanes."""
+    parts, O, L = biases.shape
+    total = splat(0.0)
+    for part in range(parts):
+        total = total + load(biases, (part, o))
+    put(dbias, (o,), sum_lanes(total))

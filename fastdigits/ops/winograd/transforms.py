@@ -1,0 +1,61 @@
+"""The three matrices of F(4x4, 3x3), each as the fewest steps on one row or column.
+
+They evaluate polynomials at the points 0, 1, -1, 2, -2 and infinity: A those with four
+coefficients, G those with three; B^T takes an input to the same points.
+"""
+
+from fastdigits.ops.lanes import fma, splat
+
+
+def input_points(d0, d1, d2, d3, d4, d5):
+    """B^T d."""
+    even1, odd1 = fma(splat(-4.0), d2, d4), fma(splat(-4.0), d1, d3)
+    even2, odd2 = d4 - d2, d3 - d1
+    return (
+        fma(splat(4.0), d0, fma(splat(-5.0), d2, d4)),
+        even1 + odd1,
+        even1 - odd1,
+        fma(splat(2.0), odd2, even2),
+        fma(splat(-2.0), odd2, even2),
+        fma(splat(4.0), d1, fma(splat(-5.0), d3, d5)),
+    )
+
+
+def output_of_points(m0, m1, m2, m3, m4, m5):
+    """A^T m."""
+    even1, odd1 = m1 + m2, m1 - m2
+    even2, odd2 = m3 + m4, m3 - m4
+    return (
+        m0 + even1 + even2,
+        fma(splat(2.0), odd2, odd1),
+        fma(splat(4.0), even2, even1),
+        fma(splat(8.0), odd2, odd1) + m5,
+    )
+
+
+def output_points(y0, y1, y2, y3):
+    """A y."""
+    even1, odd1 = y0 + y2, y1 + y3
+    even2, odd2 = fma(splat(4.0), y2, y0), fma(splat(4.0), y3, y1)
+    return (
+        y0,
+        even1 + odd1,
+        even1 - odd1,
+        fma(splat(2.0), odd2, even2),
+        fma(splat(-2.0), odd2, even2),
+        y3,
+    )
+
+
+def kernel_points(g0, g1, g2):
+    """G g."""
+    even1, odd1 = splat(-1 / 6) * (g0 + g2), splat(-1 / 6) * g1
+    even2, odd2 = splat(1 / 24) * fma(splat(4.0), g2, g0), splat(1 / 12) * g1
+    return splat(1 / 4) * g0, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, g2
+
+
+def kernel_of_points(u0, u1, u2, u3, u4, u5):
+    """G^T u."""
+    even1, odd1 = splat(-1 / 6) * (u1 + u2), splat(-1 / 6) * (u1 - u2)
+    even2, odd2 = splat(1 / 24) * (u3 + u4), splat(1 / 12) * (u3 - u4)
+    return fma(splat(1 / 4), u0, even1 + even2), odd1 + odd2, fma(splat(4.0), even2, even1) + u5
