@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.nn import Network
+from fastdigits.ops import to_infer
 from fastdigits.ops.array import blocks
 from fastdigits.train import Trainer
 
@@ -33,6 +34,7 @@ def training(task: Task, ops: Any) -> Contestant:
 
 def inference(task: Task, ops: Any) -> Contestant:
     """The scores of a batch, without anything that only training needs."""
+    ops = to_infer(ops, len(task.images))
     network, x = built(task, ops, training=False), packed(ops, task.images)
 
     def run(steps: int) -> None:

@@ -12,6 +12,7 @@ from fastdigits.errors import UserError
 from fastdigits.ops import environment
 
 DEVICES = ("cpu", "cuda", "reference")
+FEW = 3  # images that a CPU reads sooner one after the other than side by side
 FAMILIES = ("activation", "array", "batch", "conv2d", "dense", "fused", "loss", "optimizer", "pool2d", "random")
 
 
@@ -62,6 +63,18 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     if device == "cpu" and environment.parallel_layer() == "workqueue":
         functions = {name: environment.one_at_a_time(function) for name, function in functions.items()}
     return Ops(device, _lanes(device), functions)
+
+
+def to_infer(ops: Ops, images: int) -> Ops:
+    """The operations of the same device that read so many images in the least time; they may only infer.
+
+    On the CPU a few images are read one by one, with L = 1.
+    """
+    if ops.device != "cpu" or images > FEW:
+        return ops
+    functions = {name: _find(family, "reference", name) for family in FAMILIES for name in _names(family)}
+    functions |= {name: _find("single", "cpu", name) for name in _names("single")}
+    return Ops("cpu", 1, functions)
 
 
 def why_unusable(device: str) -> str | None:

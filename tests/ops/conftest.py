@@ -26,9 +26,10 @@ _checks, _cases = _beside("checks"), _beside("cases")
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes a `call` runs for calls of every operation, on as many lanes as its module's LANES."""
+    """A test that takes a `call` runs for calls of every operation, or of its module's OPS, on its module's LANES."""
     if "call" in metafunc.fixturenames:
-        metafunc.parametrize("call", list(_cases.calls(metafunc.module.LANES)), ids=str)
+        calls, wanted = _cases.calls(metafunc.module.LANES), getattr(metafunc.module, "OPS", None)
+        metafunc.parametrize("call", [call for call in calls if not wanted or call.op in wanted], ids=str)
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +46,14 @@ def calls():
 
 @pytest.fixture
 def plain_ops(monkeypatch):
-    """plain_ops() has the functions of every cpu.py as plain Python.
+    """plain_ops() has the functions of every cpu.py as plain Python, plain_ops("single") those for single images.
 
     Kernels run as they are written and parallel loops one turn after the other, with three lanes
     and tiles so small that they divide nothing.
     """
 
-    def load() -> SimpleNamespace:
-        families = (*FAMILIES, "winograd")
+    def load(last_family: str = "winograd") -> SimpleNamespace:
+        families = (*FAMILIES, last_family)
         names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in families}
         modules = {}
         for family in families:  # a later family may use an earlier one's
@@ -91,6 +92,11 @@ SUBSTITUTES = {
         pool_tile_rows=lambda channels, padded: 2,
         tile_rows=lambda rows, columns: 2,
         shared_columns=lambda columns, threads: 3,
+        single_tile=lambda channels, rows, columns, taps: SimpleNamespace(
+            lanes="columns" if taps > 40 else "channels",
+            N=2,
+            M=2,  # an even number of columns
+        ),
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
         turned_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda channels, others, tiles, pixels: min(channels, others) > 10 and pixels >= 48,

@@ -5,9 +5,11 @@ import pytest
 
 from fastdigits.ops import load as load_ops
 from fastdigits.ops.lanes import (
+    any_bit,
     bind,
     broadcast,
     cpu,
+    evens,
     exponent,
     fma,
     gather,
@@ -15,9 +17,11 @@ from fastdigits.ops.lanes import (
     load,
     load_inside,
     load_row,
+    load_span,
     mantissa,
     maximum,
     nearest,
+    odds,
     power_of_two,
     put,
     select,
@@ -25,6 +29,7 @@ from fastdigits.ops.lanes import (
     sqrt,
     store,
     store_row,
+    store_span,
     sum_lanes,
     tile,
     transpose,
@@ -79,6 +84,40 @@ def test_rows_end_at_their_size():
         assert np.array_equal(y[b, b : min(b + L, L + 2)], x[b, b : min(b + L, L + 2)] + 1)
         assert np.isnan(y[b, :b]).all()
         assert np.isnan(y[b, min(b + L, L + 2) :]).all()
+
+
+def test_spans_are_any_part_of_a_row():
+    def kernel(x, lanes, y):
+        for b in range(8):
+            store_span(y, (b, b), load_span(x, (b, b + 1), lanes))
+
+    x = np.arange(8 * (L + 20), dtype=np.float32).reshape(8, L + 20)
+    y = _same(kernel, x, L, shape=(8, L + 20))
+    for b in range(8):
+        assert np.array_equal(y[b, b : b + L], x[b, b + 1 : b + 1 + L])
+        assert np.isnan(y[b, :b]).all()
+        assert np.isnan(y[b, b + L :]).all()
+
+
+def test_evens_and_odds():
+    def kernel(x, y):
+        a, b = load(x, (0,)), load(x, (1,))
+        store(y, (0,), evens(a, b))
+        store(y, (1,), odds(a, b))
+
+    y = _same(kernel, WHOLE[:2], rows=2)
+    assert np.array_equal(y[0], WHOLE[:2].ravel()[::2])
+    assert np.array_equal(y[1], WHOLE[:2].ravel()[1::2])
+
+
+def test_any_bit():
+    def kernel(x, y):
+        for bits in range(8):
+            store(y, (bits,), select(any_bit(x, (0,), bits), splat(1.0), splat(0.0)))
+
+    x = np.resize(np.arange(8, dtype=np.uint8), (1, L))
+    y = _same(kernel, x)
+    assert np.array_equal(y == 1, (x & np.arange(8)[:, None]) != 0)
 
 
 def test_gather_repeats_the_last_row():

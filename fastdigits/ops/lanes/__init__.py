@@ -44,6 +44,12 @@ def load_row(x, at, size, lanes):
     return v
 
 
+def load_span(x, at, lanes):
+    """The vector x[..., k : k + lanes] from at = (..., k) on, along the last axis, which goes on so far."""
+    *row, k = at
+    return x[tuple(row)][k : k + lanes].copy()
+
+
 def gather(x, rows, first, last, column, lanes):
     """Lane l holds x[rows[min(first + l, last)], column] as float32.
 
@@ -72,6 +78,12 @@ def store_row(y, at, size, v):
     *row, k = at
     part = y[tuple(row)][k : max(k, min(k + len(v), size))]
     part[...] = v[: len(part)]
+
+
+def store_span(y, at, v):
+    """y[..., k : k + lanes] = v from at = (..., k) on, along the last axis, which goes on so far."""
+    *row, k = at
+    y[tuple(row)][k : k + len(v)] = v
 
 
 def put(y, at, s):
@@ -117,6 +129,16 @@ def exponent(v):
 def mantissa(v):
     """The m in [0.5, 1) with v = m * 2**exponent(v), for positive normal v."""
     return np.frexp(v)[0]
+
+
+def evens(a, b):
+    """The lanes 0, 2, 4, .. of a, then those of b."""
+    return np.concatenate([a, b])[::2]
+
+
+def odds(a, b):
+    """The lanes 1, 3, 5, .. of a, then those of b."""
+    return np.concatenate([a, b])[1::2]
 
 
 def sum_lanes(v):

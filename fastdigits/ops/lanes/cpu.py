@@ -155,6 +155,14 @@ def load(typing, x, at):
 
 
 @intrinsic
+def load_span(typing, x, at, lanes):
+    def code(ctx, b, sig, args):
+        return _load_vector(b, _pointer(ctx, b, x, *args[:2]), x.dtype)
+
+    return vector(x, _position(at), types.intp), code
+
+
+@intrinsic
 def load_inside(typing, x, at, size):
     def code(ctx, b, sig, args):
         inside = b.icmp_unsigned("<", cgutils.unpack_tuple(b, args[1])[-1], args[2])
@@ -176,6 +184,16 @@ def store(typing, y, at, v):
         v = args[2] if y.dtype == types.float32 else b.fptoui(args[2], ir.VectorType(element, L))
         pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), v.type.as_pointer())
         b.store(v, pointer).align = y.dtype.bitwidth // 8
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), vector), code
+
+
+@intrinsic
+def store_span(typing, y, at, v):
+    def code(ctx, b, sig, args):
+        pointer = b.bitcast(_pointer(ctx, b, y, *args[:2]), V.as_pointer())
+        b.store(args[2], pointer).align = 4
         return ctx.get_dummy_value()
 
     return types.void(y, _position(at), vector), code
@@ -304,6 +322,18 @@ def maximum(typing, x, y):
 @intrinsic
 def select(typing, chosen, x, y):
     return vector(mask, vector, vector), lambda ctx, b, sig, args: b.select(*args)
+
+
+def _every_second(first):
+    @intrinsic
+    def take(typing, x, y):
+        lanes = INTEGERS(list(range(first, 2 * L, 2)))
+        return vector(vector, vector), lambda ctx, b, sig, args: b.shuffle_vector(*args, lanes)
+
+    return take
+
+
+evens, odds = _every_second(0), _every_second(1)
 
 
 @intrinsic

@@ -4,6 +4,7 @@ import platform
 from functools import cache
 from itertools import product
 from math import ceil
+from typing import NamedTuple
 
 from llvmlite import binding
 from numba import config
@@ -40,6 +41,7 @@ LOAD = 1
 LOAD_INSIDE = 4  # the check of the column and the mask come on top
 NEW_LINE = 4  # a cache line from the second level
 TRANSFORM = 300  # one tile of 4 x 4 outputs to or from the 36 points of Winograd's method
+STEP = 4  # the next turn of a loop over channels
 TURN = 8  # one vector's share of a transpose
 
 
@@ -142,6 +144,35 @@ def tile_rows(rows: int, columns: int) -> int:
 def shared_columns(columns: int, threads: int) -> int:
     """The columns M of a tile such that the threads have about equally many tiles, and none of them much to lose."""
     return min(range(1, 6), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
+
+
+class SingleTile(NamedTuple):
+    """A tile of two rows of one image's convolution: N of what is not in the lanes, and M vectors of what is."""
+
+    lanes: str
+    N: int
+    M: int
+
+
+@cache
+def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile:
+    """The tile for a convolution of one image with the `taps` weights of each output: lanes of "columns" or "channels".
+
+    Lanes of channels need the weights and the outputs turned. N columns are an even number, for pooling.
+    """
+
+    def time(tile: SingleTile) -> tuple[int, int]:
+        lanes, n, m = tile
+        in_lanes, others = (columns, channels) if lanes == "columns" else (channels, columns)
+        loads = 2 * m + n if lanes == "columns" else m + 2 * n
+        vectors = ceil(in_lanes / (m * LANES))
+        turns = TURN * vectors * m * (taps + rows * columns) if lanes == "channels" else 0
+        step = max(2 * n * m, loads * LOAD, LATENCY) + STEP
+        return ceil(rows / 2) * ceil(others / n) * vectors * taps * step + turns, -n * m
+
+    tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 13), (1, 2))]
+    fitting = [t for t in tiles if 2 * t.M * (t.N + 1) < REGISTERS and (t.lanes == "columns" or t.N % 2 == 0)]
+    return min(fitting, key=time)
 
 
 def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:

@@ -1,0 +1,51 @@
+"""The operations on one image at a time, in plain Python and compiled, against their definitions."""
+
+import numpy as np
+import pytest
+
+from fastdigits.ops import FEW, load, single, to_infer
+
+LANES, OPS = 1, single.OPS
+CPU, REFERENCE = load("cpu"), load("reference")
+SINGLE = to_infer(CPU, 1)
+
+
+def test_agrees_with_definition(checks, call):
+    checks.check(getattr(SINGLE, call.op), _definition(call.op), call._replace(outputs=("y",)))
+
+
+def test_agrees_with_definition_in_plain_python(checks, plain_ops, call):
+    checks.check(getattr(plain_ops("single"), call.op), _definition(call.op), call._replace(outputs=("y",)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(3, 3), (28, 28), (9, 40)])
+@pytest.mark.parametrize("op", ["conv2d_relu_forward", "conv2d_relu_maxpool_forward"])
+def test_any_number_of_channels_in_the_lanes(checks, op, size, channels):
+    """From one lane that is filled to more columns or channels than two vectors hold."""
+    rng = np.random.default_rng(0)
+    for outputs in (1, 6, 16, 33):
+        x, weight, bias = (
+            rng.normal(size=(2, channels, *size, 1)),
+            rng.normal(size=(outputs, channels, 3, 3)),
+            rng.normal(size=outputs),
+        )
+        shape = (2, outputs, *(n if op == "conv2d_relu_forward" else n // 2 for n in size), 1)
+        y, exact, routes = np.full(shape, np.nan, np.float32), np.empty(shape), np.zeros(shape, np.uint8)
+        place, more = ((1, 1, 1), ()) if op == "conv2d_relu_forward" else ((1, 1), (routes,))
+        getattr(SINGLE, op)(*(a.astype(np.float32) for a in (x, weight, bias)), *place, y, *more)
+        getattr(REFERENCE, op)(x, weight, bias, *place, exact, *more)
+        checks.assert_close(y, exact, 9 * channels + 1, scale=8)
+
+
+def test_only_few_images_on_the_cpu_are_read_one_by_one():
+    assert to_infer(CPU, FEW).lanes == 1
+    assert to_infer(CPU, FEW + 1) is CPU
+    assert to_infer(REFERENCE, 1) is REFERENCE
+
+
+def _definition(op):
+    """What fills y; routes, which only training needs, stay as they are."""
+    if "pool" not in op:
+        return getattr(REFERENCE, op)
+    return lambda *arguments: getattr(REFERENCE, op)(*arguments[:-1], arguments[-1].copy())
