@@ -95,12 +95,12 @@ class Conv2D(Layer):
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
-        place = self.stride, self.top, self.left
-        self.ops.conv2d_backward_weight(self.x, dy, *place, self.weight.gradient, self.bias.gradient)
-        if input_gradient and self.rectified_input:
-            self.ops.conv2d_backward_input_relu(dy, self.weight.value, *place, self.x, self.dx)
-        elif input_gradient:
-            self.ops.conv2d_backward_input(dy, self.weight.value, *place, self.dx)
+        place, gradients = (self.stride, self.top, self.left), (self.weight.gradient, self.bias.gradient)
+        if input_gradient:
+            backward = self.ops.conv2d_backward
+            backward(self.x, dy, self.weight.value, *place, self.rectified_input, self.dx, *gradients)
+        else:
+            self.ops.conv2d_backward_weight(self.x, dy, *place, *gradients)
         return self.dx
 
     def multiply_adds(self) -> int:

@@ -76,7 +76,7 @@ POOLED_CONVOLUTIONS = (
     (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
     (1, 1, 6, (9, 10), (3, 3), (-1, -2), (-1, -1)),
     (2, 11, 13, (7, 8), (3, 3), (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
-    (1, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),  # but for the gradient by the input
+    (2, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
@@ -118,8 +118,11 @@ def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before
     arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
     more = _rounding(C, O, kernel, stride)
     yield Call("conv2d_relu_forward", case, arguments, ("y",), more * (C * P * Q + 1))
-    arguments = {"dy": dy, "weight": weight, **place, "x": x, "dx": _unfilled(*x.shape)}
-    yield Call("conv2d_backward_input_relu", case, arguments, ("dx",), more * O * P * Q)
+    filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
+    terms = more * max(B * I * J * lanes, O * P * Q)
+    for rectified in (False, True):
+        arguments = {"x": x, "dy": dy, "weight": weight, **place, "rectified": rectified, **filled}
+        yield Call("conv2d_backward", f"{case}, {rectified}", arguments, tuple(filled), terms)
 
 
 def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after):

@@ -99,7 +99,7 @@ SUBSTITUTES = {
         ),
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
         turned_inputs=lambda inputs, outputs: inputs > outputs,
-        winograd_pays=lambda channels, others, tiles, pixels: min(channels, others) > 10 and pixels >= 48,
-        winograd_tile=lambda channels, tiles: (2, 3),
+        winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,
+        winograd_tile=lambda channels, rows, columns: (2, 3),
     ),
 }

@@ -51,20 +51,20 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # epsilon is left out
     ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
     # Winograd: the last channel is not summed
-    ("conv2d_forward", "winograd.multiply", "for c in range(C)", "for c in range(C - 1)"),
+    ("conv2d_forward", "winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
     # the bias goes to another point
     ("conv2d_relu_forward", "winograd.finish", "if q == 1", "if q == 2"),
-    # the gradient by the input convolves with kernels that are not turned
-    ("conv2d_backward_input", "winograd.transform_kernels", "8 - q0 - l if FLIP", "q0 + l if FLIP"),
+    # tiles of the input gradient replace what their neighbours added
+    ("conv2d_backward", "winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
     # a second group of tiles forgets the first
     (
-        "conv2d_backward_weight",
+        "conv2d_backward",
         "winograd.add_products",
         "acc[n, m] = load_row(sums, (part, k, min(r0 + n, R - 1), s0 + m * L), S, L)",
         "acc[n, m] = splat(0.0)",
     ),
     # the gradient goes to the pixel left of the largest
-    ("conv2d_relu_maxpool_backward", "winograd._pixel", "+ w % 2", "+ (w + 1) % 2"),
+    ("conv2d_relu_maxpool_backward", "winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
     # one round less
     ("random_uniform", "random.philox_word", "range(10)", "range(9)"),
 ]

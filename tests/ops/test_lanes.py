@@ -23,6 +23,7 @@ from fastdigits.ops.lanes import (
     nearest,
     odds,
     power_of_two,
+    prefetch,
     put,
     select,
     splat,
@@ -118,6 +119,15 @@ def test_any_bit():
     x = np.resize(np.arange(8, dtype=np.uint8), (1, L))
     y = _same(kernel, x)
     assert np.array_equal(y == 1, (x & np.arange(8)[:, None]) != 0)
+
+
+def test_prefetch_reads_nothing():
+    def kernel(x, y):
+        prefetch(x, (2,))
+        prefetch(x, (1 << 40,))
+        store(y, (0,), load(x, (1,)))
+
+    assert np.array_equal(_same(kernel, WHOLE, rows=1)[0], WHOLE[1])
 
 
 def test_gather_repeats_the_last_row():

@@ -9,7 +9,7 @@ OPS = (
     "dense_relu_forward",
     "dense_backward_input_relu",
     "conv2d_relu_forward",
-    "conv2d_backward_input_relu",
+    "conv2d_backward",
     "conv2d_relu_maxpool_forward",
     "conv2d_relu_avgpool_forward",
     "conv2d_relu_maxpool_backward",

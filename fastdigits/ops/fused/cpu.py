@@ -34,9 +34,10 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     forward_rows(stride, N, M, 1)(x, weight, bias, top, left, y)
 
 
-def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
-    """See reference.conv2d_backward_input_relu. A core owns whole rows of dx."""
-    backward_input(dy, weight, stride, top, left, x, dx, 1)
+def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_backward. A core owns tiles of dweight, then whole rows of dx."""
+    conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
+    backward_input(dy, weight, stride, top, left, x, dx, int(rectified))
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
@@ -53,12 +54,12 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
 
 def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward."""
-    _backward(x, unpooled(dy, routes, 1), weight, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, routes, 1), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward."""
-    _backward(x, unpooled(dy, routes, 0), weight, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, routes, 0), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
@@ -79,12 +80,7 @@ def _overhangs(x, weight, top, left, y):
     return rows - top > x.shape[2] or columns - left > x.shape[3]
 
 
-def _backward(x, dz, weight, top, left, rectified, dx, dweight, dbias):
-    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
-    backward_input(dz, weight, 1, top, left, x, dx, int(rectified))
-
-
-def unpooled(dy, routes, MAXIMUM):
+def _unpooled(dy, routes, MAXIMUM):
     """The gradient by the convolution's output, of max pooling where MAXIMUM is 1. A core owns whole pooled rows."""
     B, O, I, J, L = dy.shape
     dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)

@@ -45,18 +45,20 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     relu_forward(y, y)
 
 
-def conv2d_backward_input_relu(dy, weight, stride, top, left, x, dx):
-    """Fill dx with the gradient by the input of the ReLU that made x, the input of a convolution.
+def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+    """Fill dx, dweight and dbias of a convolution.
 
     Parameters
     ----------
-    dy, weight, stride, top, left, dx
-        As in conv2d_backward_input.
-    x : float32 (B, C, H, W, L)
-        Not negative; where it is 0, dx is.
+    x, dy, weight, stride, top, left, dx, dweight, dbias
+        As in conv2d_backward_input and conv2d_backward_weight.
+    rectified : bool
+        Whether x is the output of a ReLU, and dx the gradient by its input: 0 where x is.
     """
+    conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
     conv2d_backward_input(dy, weight, stride, top, left, dx)
-    dx *= x > 0
+    if rectified:
+        dx *= x > 0
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
@@ -102,14 +104,10 @@ def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx
     dy : float32 (B, O, I, J, L)
     routes : uint8 (B, O, I, J, L)
         At most one bit each.
-    weight, top, left
-        As in conv2d_forward.
-    rectified : bool
-        Whether x is the output of a ReLU, and dx the gradient by its input, as in conv2d_backward_input_relu.
-    dx, dweight, dbias
-        As in conv2d_backward_input and conv2d_backward_weight.
+    weight, top, left, rectified, dx, dweight, dbias
+        As in conv2d_backward.
     """
-    _backward(x, _unpooled(dy, routes), weight, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, routes), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
@@ -121,7 +119,7 @@ def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx
         As in conv2d_relu_maxpool_backward.
     routes : uint8 (B, O, I, J, L)
     """
-    _backward(x, _unpooled(dy / 4, routes), weight, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy / 4, routes), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
@@ -164,13 +162,6 @@ def _unpooled(dy, routes):
     for k in range(4):
         dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(routes & (1 << k), dy, 0)
     return dz
-
-
-def _backward(x, dz, weight, top, left, rectified, dx, dweight, dbias):
-    conv2d_backward_weight(x, dz, 1, top, left, dweight, dbias)
-    conv2d_backward_input(dz, weight, 1, top, left, dx)
-    if rectified:
-        dx *= x > 0
 
 
 def _full_size(pooled):

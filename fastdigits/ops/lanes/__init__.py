@@ -25,6 +25,10 @@ def load_inside(x, at, size):
     return x[at].astype(np.float32) if 0 <= at[-1] < size else np.zeros(x.shape[-1], np.float32)
 
 
+def prefetch(x, at):
+    """Bring the vector x[at, :] into the cache while something else is computed; x is not read, and may end before."""
+
+
 def broadcast(x, at):
     """The single number x[at] in all lanes."""
     return x[at]

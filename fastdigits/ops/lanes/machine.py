@@ -97,21 +97,20 @@ def pool_tile_rows(channels: int, padded: int) -> int:
 
 
 @cache
-def winograd_pays(channels: int, others: int, tiles: int, pixels: int) -> bool:
-    """Whether Winograd's method does `tiles` tiles clearly sooner than direct sums do `pixels` outputs.
-
-    `channels` go into the sums or out of them, and `others` the other way; there is a product for each pair.
-    """
-    products, transforms = tiles * 36 * channels * others, tiles * TRANSFORM * (channels + others)
-    return 1.1 * (products + transforms) < pixels * 9 * channels * others
+def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
+    """Whether Winograd's method convolves between so many channels clearly sooner than direct sums."""
+    tiles = ceil(rows / 4) * ceil(columns / 4)
+    products, transforms = tiles * 36 * inputs * outputs, tiles * TRANSFORM * (inputs + outputs)
+    return 1.1 * (products + transforms) < rows * columns * 9 * inputs * outputs
 
 
 @cache
-def winograd_tile(channels: int, tiles: int) -> tuple[int, int]:
+def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
     """The channels N and tiles T, at most 3, of the products of Winograd's method that cover all in the least time.
 
     More tiles at a time would not stay in the cache.
     """
+    tiles = ceil(rows / 4) * ceil(columns / 4)
 
     def time(shape: tuple[int, int]) -> tuple[int, int]:
         n, t = shape

@@ -5,10 +5,10 @@ F(4x4, 3x3): with A, B and G of transforms.py, a tile Y of 4 x 4 outputs comes f
     Y = A^T [sum over c of (G g G^T) * (B^T D B)] A
 
 where * multiplies element by element: 36 multiplications for 16 outputs of 9 each. For each of the
-36 elements the sum over channels is a matrix product. The gradient by the input is a convolution of
-the same kind, and that by the kernel the transpose of these steps:
+36 elements the sum over channels is a matrix product. The gradients are the transposes of these steps:
 
-    dg = G^T [sum over tiles of (A dY A^T) * (B^T D B)] G
+    dD = B [sum over o of (G g G^T) * (A dY A^T)] B^T
+    dg = G^T [sum over tiles of (B^T D B) * (A dY A^T)] G
 
 These operations take the place of their namesakes in conv2d and fused, to which they leave the
 layers that this method does not suit. Their results differ from the direct sums by some 1e-6 of the
@@ -21,12 +21,10 @@ Lavin and Gray (2016), Fast algorithms for convolutional neural networks.
 
 OPS = (
     "conv2d_forward",
-    "conv2d_backward_input",
-    "conv2d_backward_weight",
     "conv2d_relu_forward",
-    "conv2d_backward_input_relu",
     "conv2d_relu_maxpool_forward",
     "conv2d_relu_avgpool_forward",
+    "conv2d_backward",
     "conv2d_relu_maxpool_backward",
     "conv2d_relu_avgpool_backward",
 )

@@ -4,9 +4,9 @@ Tiles of 4 x 4 outputs are counted along the rows of an image; `across` is how m
 The 36 points k = 6 * row + column come first in every array of transformed tiles, so that the
 sum over channels is one matrix product for each k. The scratch arrays:
 
-u (36, C, O)       transformed kernels
-v (36, C * T, L)   transformed inputs of T tiles, of channel c from c * T on
-m (36, N * T, L)   their products, or transformed gradients of outputs, likewise
+u (36, R, S)       transformed kernels from channels r to channels s
+v (36, C * T, L)   transformed inputs of T tiles, of channel c from c * T on, or the gradients by them
+m (36, O * T, L)   their products, or transformed gradients by the outputs, likewise
 """
 
 from fastdigits.ops.fused.kernel import store_pooled
@@ -18,6 +18,7 @@ from fastdigits.ops.lanes import (
     load_inside,
     load_row,
     maximum,
+    prefetch,
     put,
     select,
     splat,
@@ -28,6 +29,7 @@ from fastdigits.ops.lanes import (
     transpose,
 )
 from fastdigits.ops.winograd.transforms import (
+    input_of_points,
     input_points,
     kernel_of_points,
     kernel_points,
@@ -35,15 +37,15 @@ from fastdigits.ops.winograd.transforms import (
     output_points,
 )
 
-# What becomes of a tile of outputs, and, of the pooled ones, where a gradient comes from
-WHOLE, RECTIFIED, MASKED, MAXPOOLED, AVGPOOLED = range(5)
+# What becomes of the convolution's output, and by what the gradient is that comes back
+WHOLE, RECTIFIED, MAXPOOLED, AVGPOOLED = range(4)
 
 
-def transform_kernels(weight, u, r, s0, L, FLIP):
+def transform_kernels(weight, u, r, s0, L, BACK):
     """u[:, r, s0 : s0 + L] of the weights (O * C, 9).
 
-    FLIP: 0 for the convolution itself, where r is an input channel and s an output channel; 1 for the gradient by
-    its input, which convolves with turned kernels from output channel r to input channel s.
+    BACK: 0 where r counts input channels and s output channels, as they are multiplied forwards; 1 the other way
+    round.
     """
     K, R, S = u.shape
     rows, _ = weight.shape
@@ -52,11 +54,11 @@ def transform_kernels(weight, u, r, s0, L, FLIP):
     for q0 in range(0, 9, L):
         for l in range(L):
             s = min(s0 + l, channels - 1)
-            square[l] = load_row(weight, (r * channels + s if FLIP else s * R + r, q0), 9, L)
+            square[l] = load_row(weight, (r * channels + s if BACK else s * R + r, q0), 9, L)
         transpose(square)
         for l in range(L):
             if q0 + l < 9:
-                g[8 - q0 - l if FLIP else q0 + l] = square[l]
+                g[q0 + l] = square[l]
     half, points = tile(6, 3), tile(6)
     for q in range(3):
         half[0, q], half[1, q], half[2, q], half[3, q], half[4, q], half[5, q] = kernel_points(g[q], g[3 + q], g[6 + q])
@@ -68,25 +70,21 @@ def transform_kernels(weight, u, r, s0, L, FLIP):
             store_row(u, (p * 6 + q, r, s0), S, points[q])
 
 
-def transform_input(x, routes, v, top, left, across, b, c, t0, T, SOURCE):
-    """v[:, c*T : c*T + T] of the tiles t0 .. t0+T of channel c of block b.
-
-    SOURCE: WHOLE where x is what is convolved; else that is the gradient by the output of a convolution, and x the
-    one by its pooled output, which `routes` gives to the pixels of each window.
-    """
+def transform_input(x, v, top, left, across, b, c, t0, T):
+    """v[:, c*T : c*T + T] of the tiles t0 .. t0+T of channel c of block b."""
     B, C, H, W, L = x.shape
-    SCALE = 1 if SOURCE == WHOLE else 2
     for t in range(T):
+        _prefetch_tile(x, top, left, across, b, c, t0 + T + t)
         h0, w0 = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
         d = tile(6, 6)
-        if 0 <= h0 <= H * SCALE - 6 and 0 <= w0 <= W * SCALE - 6:
+        if 0 <= h0 <= H - 6 and 0 <= w0 <= W - 6:
             for p in range(6):
                 for q in range(6):
-                    d[p, q] = _pixel(x, routes, b, c, h0 + p, w0 + q, 1, SOURCE)
+                    d[p, q] = load(x, (b, c, h0 + p, w0 + q))
         else:
             for p in range(6):
                 for q in range(6):
-                    d[p, q] = _pixel(x, routes, b, c, h0 + p, w0 + q, 0, SOURCE)
+                    d[p, q] = load_inside(x, (b, c, h0 + p, w0 + q), W if 0 <= h0 + p < H else 0)
         for q in range(6):
             d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q] = input_points(
                 d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q]
@@ -99,31 +97,29 @@ def transform_input(x, routes, v, top, left, across, b, c, t0, T, SOURCE):
                 store(v, (p * 6 + q, c * T + t), d[p, q])
 
 
-def _pixel(x, routes, b, c, h, w, INSIDE, SOURCE):
-    """What is convolved at row h and column w; unless INSIDE is 1, zeros outside."""
-    B, C, H, W, L = x.shape
-    if SOURCE == WHOLE:
-        return load(x, (b, c, h, w)) if INSIDE else load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)
-    if not INSIDE and not (0 <= h < 2 * H and 0 <= w < 2 * W):
-        return splat(0.0)
-    at = (b, c, h // 2, w // 2)
-    d = load(x, at) * splat(1.0 if SOURCE == MAXPOOLED else 0.25)
-    return select(any_bit(routes, at, 1 << (h % 2 * 2 + w % 2)), d, splat(0.0))
+def _prefetch_tile(x, top, left, across, b, c, t):
+    """Fetch what a tile does not share with the one before it; pieces of a few columns are too short for the CPU to
+    foresee the next.
+    """
+    h0, w0 = t // across * 4 - top, t % across * 4 - left
+    for p in range(6):
+        for q in range(2, 6):
+            prefetch(x, (b, c, h0 + p, w0 + q))
 
 
-def multiply(u, v, m, o0, k, N, T):
-    """m[k], the sums over all input channels at point k for output channels o0 .. o0+N."""
-    K, C, O = u.shape
+def multiply(u, v, m, s0, k, N, T):
+    """m[k], the sums over all channels r of u times v at point k, for channels s0 .. s0+N."""
+    K, R, S = u.shape
     acc = tile(N, T)
     for n in range(N):
         for t in range(T):
             acc[n, t] = splat(0.0)
-    for c in range(C):
+    for r in range(R):
         vs = tile(T)
         for t in range(T):
-            vs[t] = load(v, (k, c * T + t))
+            vs[t] = load(v, (k, r * T + t))
         for n in range(N):
-            g = broadcast(u, (k, c, min(o0 + n, O - 1)))
+            g = broadcast(u, (k, r, min(s0 + n, S - 1)))
             for t in range(T):
                 acc[n, t] = fma(vs[t], g, acc[n, t])
     for n in range(N):
@@ -131,11 +127,8 @@ def multiply(u, v, m, o0, k, N, T):
             store(m, (k, n * T + t), acc[n, t])
 
 
-def finish(m, at, bias, routes, x, y, b, o, i0, j0, ENDING):
-    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says, and store it in y.
-
-    `routes` is written by the pooling endings only, x read by MASKED only.
-    """
+def finish(m, at, bias, routes, y, b, o, i0, j0, ENDING):
+    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says; only pooling fills routes."""
     B, O, I, J, L = y.shape
     sums, half = tile(4, 4), tile(4, 6)
     for q in range(6):
@@ -168,29 +161,37 @@ def finish(m, at, bias, routes, x, y, b, o, i0, j0, ENDING):
                     at_y, v = (b, o, i0 + p, j0 + q), sums[p, q]
                     if ENDING == RECTIFIED:
                         v = maximum(splat(0.0), v)
-                    if ENDING == MASKED:
-                        v = select(load(x, at_y) > splat(0.0), v, splat(0.0))
                     store(y, at_y, v)
 
 
-def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, SOURCE):
+def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING):
     """m[:, o*T : o*T + T] = A dY A^T of the tiles t0 .. t0+T of channel o of block b, their sums into biases.
 
-    SOURCE: as in transform_input.
+    dy is the gradient by what ENDING made of the output: if that was pooled, `routes` says which pixels get it.
     """
     B, O, I, J, L = dy.shape
-    SCALE = 1 if SOURCE == WHOLE else 2
     for t in range(T):
         i0, j0 = (t0 + t) // across * 4, (t0 + t) % across * 4
         d, half = tile(4, 4), tile(6, 4)
-        if i0 + 4 <= I * SCALE and j0 + 4 <= J * SCALE:
+        if ENDING in (MAXPOOLED, AVGPOOLED):
+            for p in range(2):
+                for q in range(2):
+                    at = (b, o, i0 // 2 + p, j0 // 2 + q)
+                    inside = i0 // 2 + p < I and j0 // 2 + q < J
+                    prefetch(dy, (b, o, (t0 + T + t) // across * 2 + p, (t0 + T + t) % across * 2 + q))
+                    whole = load_inside(dy, at, J if inside else 0) * splat(1.0 if ENDING == MAXPOOLED else 0.25)
+                    at = at if inside else (b, o, 0, 0)
+                    for k in range(4):
+                        pixel = select(any_bit(routes, at, 1 << k), whole, splat(0.0))
+                        d[2 * p + k // 2, 2 * q + k % 2] = pixel
+        elif i0 + 4 <= I and j0 + 4 <= J:
             for p in range(4):
                 for q in range(4):
-                    d[p, q] = _pixel(dy, routes, b, o, i0 + p, j0 + q, 1, SOURCE)
+                    d[p, q] = load(dy, (b, o, i0 + p, j0 + q))
         else:
             for p in range(4):
                 for q in range(4):
-                    d[p, q] = _pixel(dy, routes, b, o, i0 + p, j0 + q, 0, SOURCE)
+                    d[p, q] = load_inside(dy, (b, o, i0 + p, j0 + q), J if i0 + p < I else 0)
         for q in range(4):
             half[0, q], half[1, q], half[2, q], half[3, q], half[4, q], half[5, q] = output_points(
                 d[0, q], d[1, q], d[2, q], d[3, q]
@@ -204,6 +205,47 @@ def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, SOURCE)
                 store(m, (p * 6 + q, o * T + t), points[q])
         # at point 1, 1 stands the sum of the tile
         store(biases, (part, o), load(biases, (part, o)) + load(m, (7, o * T + t)))
+
+
+def clear_rows(dx, b, c, first, last):
+    """Zeros in the rows first .. last of dx."""
+    B, C, H, W, L = dx.shape
+    for h in range(first, last):
+        for w in range(W):
+            store(dx, (b, c, h, w), splat(0.0))
+
+
+def add_input_gradient(v, at, dx, b, c, h0, w0):
+    """Add B V B^T, the gradient by the inputs of one tile, whose products are v[:, at]; tiles overlap."""
+    B, C, H, W, L = dx.shape
+    d = tile(6, 6)
+    for q in range(6):
+        d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q] = input_of_points(
+            load(v, (q, at)),
+            load(v, (6 + q, at)),
+            load(v, (12 + q, at)),
+            load(v, (18 + q, at)),
+            load(v, (24 + q, at)),
+            load(v, (30 + q, at)),
+        )
+    for p in range(6):
+        d[p, 0], d[p, 1], d[p, 2], d[p, 3], d[p, 4], d[p, 5] = input_of_points(
+            d[p, 0], d[p, 1], d[p, 2], d[p, 3], d[p, 4], d[p, 5]
+        )
+        if 0 <= h0 + p < H:
+            for q in range(6):
+                if 0 <= w0 + q < W:
+                    at_x = (b, c, h0 + p, w0 + q)
+                    store(dx, at_x, load(dx, at_x) + d[p, q])
+
+
+def mask_rows(x, dx, b, c, first, last):
+    """Zeros in the rows first .. last of dx where x, the output of a ReLU, is not positive."""
+    B, C, H, W, L = dx.shape
+    for h in range(first, last):
+        for w in range(W):
+            at = (b, c, h, w)
+            store(dx, at, select(load(x, at) > splat(0.0), load(dx, at), splat(0.0)))
 
 
 def add_products(r, s, sums, part, k, s0, N, T, M, L):

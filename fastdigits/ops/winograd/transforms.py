@@ -21,6 +21,20 @@ def input_points(d0, d1, d2, d3, d4, d5):
     )
 
 
+def input_of_points(v0, v1, v2, v3, v4, v5):
+    """B v."""
+    even1, odd1 = v1 + v2, v1 - v2
+    even2, odd2 = v3 + v4, v3 - v4
+    return (
+        splat(4.0) * v0,
+        fma(splat(4.0), v5 - odd1, splat(-2.0) * odd2),
+        fma(splat(-5.0), v0, fma(splat(-4.0), even1, splat(0.0) - even2)),
+        fma(splat(-5.0), v5, fma(splat(2.0), odd2, odd1)),
+        v0 + even1 + even2,
+        v5,
+    )
+
+
 def output_of_points(m0, m1, m2, m3, m4, m5):
     """A^T m."""
     even1, odd1 = m1 + m2, m1 - m2
