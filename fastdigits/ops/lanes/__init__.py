@@ -52,6 +52,11 @@ def gather(x, rows, first, last, column, lanes):
     return x[rows[np.minimum(first + np.arange(lanes), last)], column].astype(np.float32)
 
 
+def lookup(x, places, first):
+    """Lane l holds x[first + places[l]] of a float32 (n,); the places are whole numbers and lie inside."""
+    return x[first + places.astype(int)]
+
+
 def lane_numbers(lanes):
     """0, 1, .. lanes - 1."""
     return np.arange(lanes, dtype=np.float32)
@@ -97,6 +102,11 @@ def sqrt(v):
 def nearest(v):
     """Each lane rounded to the nearest integer, halves to even."""
     return np.rint(v)
+
+
+def floor(v):
+    """The largest integer of each lane that is not above it."""
+    return np.floor(v)
 
 
 def power_of_two(n):
