@@ -27,7 +27,7 @@ from fastdigits.recipes import RECIPES
 from fastdigits.schedule import SCHEDULES
 
 DEFAULT = TrainConfig()
-RATE = click.FloatRange(min=0, min_open=True)
+RATE = FACTOR = click.FloatRange(min=0, min_open=True)
 SHARE = click.FloatRange(min=0, max=1, max_open=True)
 
 
@@ -78,6 +78,17 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
+@click.option("--pad", type=click.IntRange(0, 64), default=DEFAULT.pad, help="Zeros added on each side of an image.")
+@click.option("--contrast", type=FACTOR, default=DEFAULT.contrast, help="Times which grey levels are apart, such as 4.")
+@click.option("--gamma", type=FACTOR, default=DEFAULT.gamma, help="The power of the brightness, 0 to 1, such as 0.7.")
+@click.option("--binarize", type=SHARE, help="Pixels above this share become white, others black, such as 0.5.")
+@click.option(
+    "--augment",
+    metavar="EFFECT=SIZE,...",
+    default=DEFAULT.augment,
+    help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
+    "also shear, contrast, gamma, noise, erase.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=DEFAULT.seed, show_default=True)
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
 @threads_option
@@ -127,7 +138,7 @@ def command(
         raise as_usage(error) from None
     load_start = perf_counter()
     digits = dataset.load(data)
-    network = Network(layers, (1, *digits.train_images.shape[1:]))
+    network = Network(layers, config.preparation.input_shape(digits.train_images))
     load_s = perf_counter() - load_start
     ops = load_ops(device, threads, say)
     say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")

@@ -32,3 +32,6 @@ class Effects(NamedTuple):
     gamma: float = 0.0
     noise: float = 0.0
     erase_px: int = 0
+
+
+NO_EFFECTS = Effects()
