@@ -38,7 +38,8 @@ class TrainConfig:
     """How a network is trained; stored in the weights file.
 
     `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
-    `pad`, `contrast`, `gamma` and `binarize` are those of Preparation, `augment` is what parse_effects reads.
+    `pad`, `contrast`, `gamma` and `binarize` are those of Preparation; without `normalise` pixels stay at
+    0 to 1, with it they get mean 0 and standard deviation 1. `augment` is what parse_effects reads.
     `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
 
     Raises
@@ -63,6 +64,7 @@ class TrainConfig:
     contrast: float = 1.0
     gamma: float = 1.0
     binarize: float | None = None
+    normalise: bool = True
     augment: str = ""
     seed: int = 0
     fused: bool = True

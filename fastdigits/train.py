@@ -93,7 +93,9 @@ def train(
     """
     network.check_images(images, labels, config.pad)
     rows, validation_rows = split(labels, config)
-    normalisation = Normalisation.of(images, rows, config.preparation)
+    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    if config.normalise:
+        normalisation = Normalisation.of(images, rows, config.preparation)
     network.build(ops, config.batch_size, fused=config.fused)
     batches = Batches(ops, images, labels, config.batch_size, normalisation, config.effects, config.seed)
 

@@ -214,6 +214,11 @@ def test_prepared_pixels_are_normalised_and_what_is_stored_prepares_others_alike
     np.testing.assert_allclose(np.moveaxis(x[0, 0], -1, 0), expected, atol=1e-5)
 
 
+def test_pixels_may_stay_between_0_and_1(few, learn):
+    _, training = learn(few, normalise=False)
+    assert training.normalisation == Normalisation(0.0, 1.0)
+
+
 def test_augmentation_changes_what_is_learned_but_not_what_is_evaluated(few, learn):
     plain, _ = learn(few)
     changed, training = learn(few, augment="shift=3,noise=0.2")

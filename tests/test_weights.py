@@ -77,7 +77,7 @@ def test_older_files_have_no_preparation(path):
     with h5py.File(path, "r+") as file:
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081}')(file)
         config = json.loads(file.attrs["config"])
-        for name in ("pad", "contrast", "gamma", "binarize", "augment"):
+        for name in ("pad", "contrast", "gamma", "binarize", "normalise", "augment"):
             del config[name]
         attribute("config", json.dumps(config))(file)
     found = weights.read(path)

@@ -23,11 +23,12 @@ from fastdigits.cli.options import (
 )
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
+from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD
 from fastdigits.recipes import RECIPES
 from fastdigits.schedule import SCHEDULES
 
 DEFAULT = TrainConfig()
-RATE = FACTOR = click.FloatRange(min=0, min_open=True)
+RATE = click.FloatRange(min=0, min_open=True)
 SHARE = click.FloatRange(min=0, max=1, max_open=True)
 
 
@@ -78,10 +79,35 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
-@click.option("--pad", type=click.IntRange(0, 64), default=DEFAULT.pad, help="Zeros added on each side of an image.")
-@click.option("--contrast", type=FACTOR, default=DEFAULT.contrast, help="Times which grey levels are apart, such as 4.")
-@click.option("--gamma", type=FACTOR, default=DEFAULT.gamma, help="The power of the brightness, 0 to 1, such as 0.7.")
-@click.option("--binarize", type=SHARE, help="Pixels above this share become white, others black, such as 0.5.")
+@click.option(
+    "--pad",
+    type=click.IntRange(0, MOST_PAD),
+    default=DEFAULT.pad,
+    show_default=True,
+    help="Rows and columns of zeros added on every side of an image.",
+)
+@click.option(
+    "--contrast",
+    type=click.FloatRange(0, MOST_CONTRAST, min_open=True),
+    default=DEFAULT.contrast,
+    show_default=True,
+    help="Stretch the grey levels so many times about the middle one, such as 4.",
+)
+@click.option(
+    "--gamma",
+    type=click.FloatRange(0, MOST_GAMMA, min_open=True),
+    default=DEFAULT.gamma,
+    show_default=True,
+    help="Raise brightness, 0 to 1, to this power, such as 0.7.",
+)
+@click.option(
+    "--binarize", type=SHARE, help="Then make pixels above this brightness, such as 0.5, white, others black."
+)
+@click.option(
+    "--normalise/--no-normalise",
+    default=DEFAULT.normalise,
+    help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
+)
 @click.option(
     "--augment",
     metavar="EFFECT=SIZE,...",
