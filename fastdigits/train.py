@@ -132,7 +132,7 @@ def train_epoch(
     steps = -(-len(rows) // config.batch_size)
     trainer.forget()
     done = 0
-    for number, (x, targets, count) in enumerate(batches.over(order, epoch)):
+    for number, (x, targets, count) in enumerate(batches.over(order, epoch=epoch)):
         trainer.step(x, targets, count, schedule((epoch - 1) * steps + number, config.epochs * steps))
         done += count
         watcher.step(epoch, done, len(rows), lambda done=done: trainer.figures(done))

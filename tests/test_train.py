@@ -230,6 +230,15 @@ def test_augmentation_changes_what_is_learned_but_not_what_is_evaluated(few, lea
     assert evaluate(changed, batches, rows, "cross-entropy").loss == training.epochs[-1].validation_loss
 
 
+def test_augmentation_is_the_same_on_every_device(few, learn):
+    effects = "shift=2,rotate=15,scale=0.1,shear=5,elastic=0.5,contrast=0.2,gamma=0.2,noise=0.1,erase=5"
+    losses = [
+        [epoch.train_loss for epoch in learn(few, device=device, augment=effects)[1].epochs]
+        for device in ("cpu", "reference")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
     seen = []
 

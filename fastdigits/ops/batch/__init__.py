@@ -10,7 +10,7 @@ from typing import NamedTuple
 OPS = ("gather_batch", "augment_batch")
 
 # What random numbers are for: the streams of the generator from which on they come
-PARAMETERS, DISPLACEMENTS, NOISE = 2**31, 2**31 + 2**8, 2**31 + 2**16
+PARAMETERS, DISPLACEMENTS, NOISE = 2**30, 2**30 + 2**8, 2**30 + 2**16
 
 NUMBERS = 12  # of an image's parameters
 KNOTS = 7  # of the displacement's splines along each side of an image
