@@ -58,15 +58,9 @@ def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures,
     N, H, W = images.shape
     numbers, levels, source, coefficients, bend, noise = scratch
     row_splines, column_splines = splines
-    S = W + 3  # one pixel before a row, and two after it: that at W has a right neighbour
     draw(numbers, row, epoch, PARAMETERS, seed)
-    contrast = math.exp(effects.contrast * (2 * numbers[6] - 1))
-    gamma = math.exp(effects.gamma * (2 * numbers[7] - 1))
-    _tone(levels, contrast, gamma, effects.contrast != 0 or effects.gamma != 0, L)
-    source[:] = levels[0]
-    for i in range(H):
-        for j in range(W):
-            source[(i + 1) * S + j + 1] = levels[images[row, i, j]]
+    _fill_levels(levels, numbers, effects, L)
+    _fill_source(source, images, row, levels)
     if effects.elastic_px:
         _fill_normal(coefficients, row, epoch, DISPLACEMENTS, seed, L)
     if effects.noise:
@@ -87,7 +81,7 @@ def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures,
                     spline = load_row(column_splines, (k, j0), W, L)
                     u = fma(broadcast(bend, (k,)), spline, u)
                     v = fma(broadcast(bend, (KNOTS + k,)), spline, v)
-            pixels = _bilinear(source, u, v, H, W, S)
+            pixels = _bilinear(source, u, v, H, W)
             if effects.noise:
                 pixels = fma(load_row(noise, (i * W + j0,), H * W, L), splat(255 * effects.noise), pixels)
             if top <= i < top + side:
@@ -96,11 +90,13 @@ def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures,
             store_row(pictures, (l, i * W + j0), (i + 1) * W, pixels)
 
 
-def _tone(levels, contrast, gamma, CHANGED, L):
+def _fill_levels(levels, numbers, effects, L):
     """Fill levels (256,) with the brightness, 0 .. 255, that each pixel gets."""
+    contrast = math.exp(effects.contrast * (2 * numbers[6] - 1))
+    gamma = math.exp(effects.gamma * (2 * numbers[7] - 1))
     for p in range(0, 256, L):
         level = lane_numbers(L) + splat(p)
-        if CHANGED:
+        if effects.contrast or effects.gamma:
             level = fma(level, splat(contrast / 255), splat(0.5 - 0.5 * contrast))
             level = select(level > splat(1.0), splat(1.0), level)
             power = exp(log(maximum(level, splat(1e-30))) * splat(gamma))
@@ -108,8 +104,18 @@ def _tone(levels, contrast, gamma, CHANGED, L):
         store_row(levels, (p,), 256, level)
 
 
-def _bilinear(source, u, v, H, W, S):
-    """The pixels at rows u and columns v of an image with a frame around it, which has S pixels in a row."""
+def _fill_source(source, images, row, levels):
+    """Fill source ((H+3) * (W+3),) with an image and a frame: one pixel before it, and two after it."""
+    N, H, W = images.shape
+    source[:] = levels[0]
+    for i in range(H):
+        for j in range(W):
+            source[(i + 1) * (W + 3) + j + 1] = levels[images[row, i, j]]
+
+
+def _bilinear(source, u, v, H, W):
+    """The pixels of _fill_source's image at rows u and columns v; those at H and W have neighbours in the frame."""
+    S = W + 3
     u, v = maximum(splat(-1.0), u), maximum(splat(-1.0), v)
     u, v = select(u > splat(H), splat(H), u), select(v > splat(W), splat(W), v)
     i, j = floor(u), floor(v)
