@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from math import inf
 
+from fastdigits.augment import Effects, parse_effects
 from fastdigits.errors import UserError
+from fastdigits.preparation import Preparation
 from fastdigits.schedule import SCHEDULES
 
 MODEL = "cnn"
@@ -36,6 +38,8 @@ class TrainConfig:
     """How a network is trained; stored in the weights file.
 
     `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
+    `pad`, `contrast`, `gamma` and `binarize` are those of Preparation; without `normalise` pixels stay at
+    0 to 1, with it they get mean 0 and standard deviation 1. `augment` is what parse_effects reads.
     `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
 
     Raises
@@ -56,6 +60,12 @@ class TrainConfig:
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
     validation: int | None = None
+    pad: int = 0
+    contrast: float = 1.0
+    gamma: float = 1.0
+    binarize: float | None = None
+    normalise: bool = True
+    augment: str = ""
     seed: int = 0
     fused: bool = True
 
@@ -78,3 +88,14 @@ class TrainConfig:
         for name, fits in limits.items():
             if not fits:
                 raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
+        _ = self.preparation, self.effects  # which check their values
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to every image."""
+        return Preparation(self.pad, self.contrast, self.gamma, self.binarize)
+
+    @property
+    def effects(self) -> Effects:
+        """What is done to the training images, anew in every epoch."""
+        return parse_effects(self.augment)

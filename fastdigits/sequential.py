@@ -52,7 +52,8 @@ class Sequential:
         watcher : Watcher, optional
             Is told of every step and epoch.
         **settings
-            The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed ...
+            The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed, augment="shift=2,rotate=10"
+            ... With pad=2 the network's input_shape is 4 larger than the images.
         """
         self.normalisation, self.history = None, []  # what a failure leaves is of no use
         self.config = TrainConfig(**settings)
@@ -94,7 +95,7 @@ class Sequential:
 
     def _batches(self, images: np.ndarray, labels: np.ndarray) -> Batches:
         self._need_training()
-        self.network.check_images(images, labels)
+        self.network.check_images(images, labels, self.normalisation.preparation.pad)
         return Batches(self.network.ops, images, labels, self.network.batch_size, self.normalisation)
 
     def _need_training(self) -> None:

@@ -91,11 +91,13 @@ def train(
     UserError
         If the configuration does not fit the images, or the loss stops being finite.
     """
-    network.check_images(images, labels)
+    network.check_images(images, labels, config.pad)
     rows, validation_rows = split(labels, config)
-    normalisation = Normalisation.of(images, rows)
+    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    if config.normalise:
+        normalisation = Normalisation.of(images, rows, config.preparation)
     network.build(ops, config.batch_size, fused=config.fused)
-    batches = Batches(ops, images, labels, config.batch_size, normalisation)
+    batches = Batches(ops, images, labels, config.batch_size, normalisation, config.effects, config.seed)
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -130,7 +132,7 @@ def train_epoch(
     steps = -(-len(rows) // config.batch_size)
     trainer.forget()
     done = 0
-    for number, (x, targets, count) in enumerate(batches.over(order)):
+    for number, (x, targets, count) in enumerate(batches.over(order, epoch=epoch)):
         trainer.step(x, targets, count, schedule((epoch - 1) * steps + number, config.epochs * steps))
         done += count
         watcher.step(epoch, done, len(rows), lambda done=done: trainer.figures(done))
@@ -148,5 +150,5 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
     order = network.ops.zeros((1,), np.int32)
     network.ops.random_permutation(config.seed, 0, order)
     trainer = Trainer(network, batches, config)
-    for x, targets, count in batches.over(order):
+    for x, targets, count in batches.over(order, epoch=0):
         trainer.step(x, targets, count, 0.0)

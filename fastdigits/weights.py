@@ -23,6 +23,7 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable, write_atomically
 from fastdigits.history import TIMES, Epoch
 from fastdigits.nn.network import Network
+from fastdigits.preparation import Preparation
 
 __all__ = ["SavedNetwork", "check_writable", "read", "write"]
 
@@ -159,7 +160,11 @@ def _normalisation(preprocessing: dict) -> Normalisation:
     numbers = type(mean) in (int, float) and type(std) in (int, float)
     if not numbers or not abs(mean) <= STD_MOST or not STD_LEAST <= std <= STD_MOST:
         hdf5.refuse("its preprocessing needs a finite mean and a finite std above 0")
-    return Normalisation(float(mean), float(std))
+    try:
+        preparation = Preparation(**preprocessing.get("preparation", {}))  # which older files lack
+    except (TypeError, UserError) as error:
+        hdf5.refuse("its preprocessing has a preparation that is unknown or out of range", error)
+    return Normalisation(float(mean), float(std), preparation)
 
 
 def _config(config: dict) -> dict:

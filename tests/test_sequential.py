@@ -136,6 +136,19 @@ def test_images_of_another_size():
     assert model.predict(images).shape == (64, 3)
 
 
+def test_padded_and_augmented(digits, tmp_path):
+    """A network that learned from padded images pads those that it reads, also when it comes from a file."""
+    layers = [Conv2D(8, 5), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
+    model = Sequential(layers, input_shape=(1, 32, 32), device="cpu")
+    model.fit(digits.train_images, digits.train_labels, epochs=3, pad=2, contrast=4.0, augment="shift=1,rotate=10")
+    model.save(tmp_path / "model.h5")
+    again = load(tmp_path / "model.h5", device="cpu")
+    assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
+    assert again.evaluate(digits.test_images, digits.test_labels).accuracy > 0.7
+    with pytest.raises(UserError, match=r"reads images of 32 x 32 .* have 36 x 36 with 2 zeros added on each side"):
+        again.predict(np.zeros((3, 32, 32), np.uint8))
+
+
 IMAGES, LABELS = np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.uint8)
 
 

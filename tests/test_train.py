@@ -12,6 +12,7 @@ from fastdigits.errors import UserError
 from fastdigits.evaluate import Evaluation, evaluate, wilson_interval
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Dense, Flatten, Network
+from fastdigits.preparation import Preparation
 from fastdigits.schedule import SCHEDULES
 from fastdigits.train import Trainer, Watcher, compile_kernels, split, train
 
@@ -153,18 +154,20 @@ def test_any_batch_size_gives_the_losses_of_the_reference(batch_size, few, learn
 
 
 def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, monkeypatch):
-    orders = []
+    orders, epochs = [], []
 
     class Recording(Batches):
-        def over(self, order):
+        def over(self, order, epoch=None):
             orders.append(np.array(order))
-            return super().over(order)
+            epochs.append(epoch)
+            return super().over(order, epoch)
 
     monkeypatch.setattr(train_module, "Batches", Recording)
     learn(few, validation=60, epochs=3, seed=5)
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
     assert sorted([*rows, *validation_rows]) == list(range(300))
+    assert epochs == [0, 1, None, 2, None, 3, None]  # validation has none, and so sees no changed image
     compilation, *orders = orders
     assert len(compilation) == 1  # nothing is learned from it, see below
     assert [order.tolist() for order in orders[1::2]] == [validation_rows.tolist()] * 3  # only evaluated
@@ -193,6 +196,64 @@ def test_pixels_are_normalised_by_the_training_rows_alone(few, learn):
     pixels = images[rows] / 255
     assert training.normalisation.mean == pytest.approx(pixels.mean())
     assert training.normalisation.std == pytest.approx(pixels.std())
+
+
+def test_prepared_pixels_are_normalised_and_what_is_stored_prepares_others_alike(few, learn):
+    images, labels = few
+    preparation = Preparation(pad=2, contrast=4.0, gamma=0.7)
+    network = Network(layers_of("linear"), (1, 32, 32))
+    config, ops = TrainConfig(epochs=1, validation=100, pad=2, contrast=4.0, gamma=0.7), devices.load("cpu")
+    normalisation = train(network, images, labels, ops, config, Watcher()).normalisation
+    assert normalisation.preparation == preparation
+    pixels = preparation.apply(images[split(labels, config)[0]]) / 255
+    assert (normalisation.mean, normalisation.std) == pytest.approx((pixels.mean(), pixels.std()))
+    [(x, _, _)] = Batches(ops, images[: ops.lanes], labels[: ops.lanes], ops.lanes, normalisation).over(
+        np.arange(ops.lanes, dtype=np.int32)
+    )
+    expected = (preparation.apply(images[: ops.lanes]) / 255 - normalisation.mean) / normalisation.std
+    np.testing.assert_allclose(np.moveaxis(x[0, 0], -1, 0), expected, atol=1e-5)
+
+
+def test_pixels_may_stay_between_0_and_1(few, learn):
+    _, training = learn(few, normalise=False)
+    assert training.normalisation == Normalisation(0.0, 1.0)
+
+
+def test_augmentation_changes_what_is_learned_but_not_what_is_evaluated(few, learn):
+    plain, _ = learn(few)
+    changed, training = learn(few, augment="shift=3,noise=0.2")
+    again, _ = learn(few, augment="noise=0.2,shift=3")
+    assert content(changed) == content(again) != content(plain)
+    images, labels = few
+    rows = split(labels, TrainConfig())[1]
+    batches = Batches(changed.ops, images, labels, 128, training.normalisation)
+    assert evaluate(changed, batches, rows, "cross-entropy").loss == training.epochs[-1].validation_loss
+
+
+def test_augmentation_is_the_same_on_every_device(few, learn):
+    effects = "shift=2,rotate=15,scale=0.1,shear=5,elastic=0.5,contrast=0.2,gamma=0.2,noise=0.1,erase=5"
+    losses = [
+        [epoch.train_loss for epoch in learn(few, device=device, augment=effects)[1].epochs]
+        for device in ("cpu", "reference")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
+    seen = []
+
+    class Recording(Batches):
+        def over(self, order, epoch=None):
+            for x, targets, count in super().over(order, epoch):
+                if epoch:
+                    rows = np.argsort(np.array(order))
+                    seen.append(np.moveaxis(x, -1, 1).reshape(-1, 784)[:count][rows])
+                yield x, targets, count
+
+    monkeypatch.setattr(train_module, "Batches", Recording)
+    learn(few, augment="rotate=20,shift=2", validation=0, batch_size=300)
+    assert len(seen) == 2
+    assert (np.abs(seen[0] - seen[1]).max(1) > 0.1).all()
 
 
 def test_normalisation_of_equal_pixels():

@@ -17,6 +17,7 @@ from fastdigits.errors import UserError
 from fastdigits.history import Epoch
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from fastdigits.nn.network import Network
+from fastdigits.preparation import UNPREPARED, Preparation
 
 NAMES = ["conv2d_1/weight", "conv2d_1/bias", "dense_1/weight", "dense_1/bias"]
 EPOCHS = [Epoch(1, 0.5, 0.8, 0.25, 0.9, 2.0, 3e4), Epoch(2, 0.1, 0.95, None, None, 1.5, 4e4)]
@@ -32,7 +33,7 @@ def saved():
             name: numbers.standard_normal(parameter.shape, np.float32)
             for name, parameter in network.parameters().items()
         },
-        normalisation=Normalisation(0.1307, 0.3081),
+        normalisation=Normalisation(0.1307, 0.3081, Preparation(pad=2, contrast=4.0, gamma=0.7)),
         model="cnn",
         dataset="mnist",
         config=asdict(TrainConfig(lr=0.01, seed=3)),
@@ -72,6 +73,19 @@ def test_round_trip(path, saved):
         assert getattr(found, field) == getattr(saved, field)
 
 
+def test_older_files_have_no_preparation(path):
+    with h5py.File(path, "r+") as file:
+        attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081}')(file)
+        config = json.loads(file.attrs["config"])
+        for name in ("pad", "contrast", "gamma", "binarize", "normalise", "augment"):
+            del config[name]
+        attribute("config", json.dumps(config))(file)
+    found = weights.read(path)
+    assert found.normalisation == Normalisation(0.1307, 0.3081, UNPREPARED)
+    assert TrainConfig(**found.config).preparation == UNPREPARED
+    assert not any(TrainConfig(**found.config).effects)
+
+
 def test_history_is_made_of_epochs(path):
     history = weights.read(path).history
     assert [Epoch(**epoch).figures() for epoch in history] == [epoch.figures() for epoch in EPOCHS]
@@ -89,7 +103,9 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
         assert file.attrs["format_version"] == 1
         assert file.attrs["model"] == b"cnn"
         assert json.loads(file.attrs["architecture"]) == saved.network
-        assert json.loads(file.attrs["preprocessing"]) == {"mean": 0.1307, "std": 0.3081}
+        preprocessing = json.loads(file.attrs["preprocessing"])
+        assert (preprocessing["mean"], preprocessing["std"]) == (0.1307, 0.3081)
+        assert preprocessing["preparation"] == {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None}
         assert json.loads(file.attrs["config"])["seed"] == 3
         assert file["weights/conv2d_1/weight"].dtype == np.float32
         assert file["weights/dense_1/bias"][()].tolist() == saved.values["dense_1/bias"].tolist()
@@ -286,6 +302,12 @@ DAMAGES = {
     "std 0": (description("preprocessing", std=0), "finite mean"),
     "std below 0": (description("preprocessing", std=-0.3), "finite mean"),
     "std infinite": (attribute("preprocessing", '{"mean": 0, "std": 1e999}'), "finite mean"),
+    "preparation is a list": (description("preprocessing", preparation=[1]), "preparation that is unknown"),
+    "preparation of text": (description("preprocessing", preparation={"gamma": "1"}), "preparation that is unknown"),
+    "preparation has more": (description("preprocessing", preparation={"eval": 1}), "preparation that is unknown"),
+    "pad too large": (description("preprocessing", preparation={"pad": 10**6}), "preparation that is .* out of range"),
+    "pad a fraction": (description("preprocessing", preparation={"pad": 0.5}), "preparation that is .* out of range"),
+    "unknown augmentation": (description("config", augment="\x1b[2J=3"), "no effect"),
     "config is a number": (attribute("config", "1"), "config is not a JSON object"),
     "config has more": (description("config", eval="1"), "config has 'eval'"),
     "config has another type": (description("config", loss=["mse"]), "config has 'loss'"),

@@ -77,7 +77,7 @@ def measure(
         start = perf_counter()
         digits = load()
         load_s = perf_counter() - start
-        network = Network(layers_of(model), (1, *digits.train_images.shape[1:]))
+        network = Network(layers_of(model), config.preparation.input_shape(digits.train_images))
         done = run(model, network, digits, ops, config, Watcher())
         seconds = done.training.seconds
         runs.append(Seed(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s))

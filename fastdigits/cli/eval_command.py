@@ -28,7 +28,7 @@ def command(weights: str, data: str, device: str, threads: int | None, as_json: 
     saved = read(weights)
     network = Network.from_config(saved.network)
     images, labels = dataset.load_part(data, "test")
-    network.check_images(images, labels)
+    network.check_images(images, labels, saved.normalisation.preparation.pad)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)

@@ -23,6 +23,7 @@ from fastdigits.cli.options import (
 )
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
+from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD
 from fastdigits.recipes import RECIPES
 from fastdigits.schedule import SCHEDULES
 
@@ -78,6 +79,42 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
+@click.option(
+    "--pad",
+    type=click.IntRange(0, MOST_PAD),
+    default=DEFAULT.pad,
+    show_default=True,
+    help="Rows and columns of zeros added on every side of an image.",
+)
+@click.option(
+    "--contrast",
+    type=click.FloatRange(0, MOST_CONTRAST, min_open=True),
+    default=DEFAULT.contrast,
+    show_default=True,
+    help="Stretch the grey levels so many times about the middle one, such as 4.",
+)
+@click.option(
+    "--gamma",
+    type=click.FloatRange(0, MOST_GAMMA, min_open=True),
+    default=DEFAULT.gamma,
+    show_default=True,
+    help="Raise brightness, 0 to 1, to this power, such as 0.7.",
+)
+@click.option(
+    "--binarize", type=SHARE, help="Then make pixels above this brightness, such as 0.5, white, others black."
+)
+@click.option(
+    "--normalise/--no-normalise",
+    default=DEFAULT.normalise,
+    help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
+)
+@click.option(
+    "--augment",
+    metavar="EFFECT=SIZE,...",
+    default=DEFAULT.augment,
+    help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
+    "also shear, contrast, gamma, noise, erase.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=DEFAULT.seed, show_default=True)
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
 @threads_option
@@ -127,7 +164,7 @@ def command(
         raise as_usage(error) from None
     load_start = perf_counter()
     digits = dataset.load(data)
-    network = Network(layers, (1, *digits.train_images.shape[1:]))
+    network = Network(layers, config.preparation.input_shape(digits.train_images))
     load_s = perf_counter() - load_start
     ops = load_ops(device, threads, say)
     say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")

@@ -6,25 +6,29 @@ from typing import Any
 import numpy as np
 
 from fastdigits.ops.array import blocks
+from fastdigits.ops.batch import NO_EFFECTS, Effects
+from fastdigits.preparation import UNPREPARED, Preparation
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Pixels 0 .. 255 become (pixel / 255 - mean) / std."""
+    """Prepared pixels 0 .. 255 become (pixel / 255 - mean) / std."""
 
     mean: float
     std: float
+    preparation: Preparation = UNPREPARED
 
     @classmethod
-    def of(cls, images: np.ndarray, rows: np.ndarray) -> "Normalisation":
-        """The mean and standard deviation of all pixels of some rows of uint8 images; std 1 if all are equal."""
+    def of(cls, images: np.ndarray, rows: np.ndarray, preparation: Preparation = UNPREPARED) -> "Normalisation":
+        """Mean and standard deviation of the prepared pixels of some rows of uint8 images; std 1 if all are equal."""
         counts = np.zeros(256, np.int64)
         for start in range(0, len(rows), 256):  # few at a time: counting makes eight bytes of each pixel
-            counts += np.bincount(images[rows[start : start + 256]].reshape(-1), minlength=256)
+            prepared = preparation.apply(images[rows[start : start + 256]])
+            counts += np.bincount(prepared.reshape(-1), minlength=256)
         values, pixels = np.arange(256) / 255, counts.sum()
         mean = float(counts @ values / pixels)
         std = float(np.sqrt(counts @ (values - mean) ** 2 / pixels))
-        return cls(mean, std or 1.0)
+        return cls(mean, std or 1.0, preparation)
 
 
 class Batches:
@@ -38,29 +42,52 @@ class Batches:
     batch_size : int
         The most images of a batch; its last lanes stay empty where that is no multiple of ops.lanes.
     normalisation : Normalisation
+        With the preparation, which comes first.
+    effects : Effects
+        How much training images are changed at random.
+    seed : int
+        Of these changes.
     """
 
-    def __init__(self, ops: Any, images: np.ndarray, labels: np.ndarray, batch_size: int, normalisation: Normalisation):
-        self.ops, self.batch_size = ops, batch_size
-        self.images = ops.upload(images.reshape(len(images), -1))
+    def __init__(
+        self,
+        ops: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        normalisation: Normalisation,
+        effects: Effects = NO_EFFECTS,
+        seed: int = 0,
+    ):
+        self.ops, self.batch_size, self.effects, self.seed = ops, batch_size, effects, seed
+        images = normalisation.preparation.apply(images)
+        self.images = ops.upload(images)
+        self.rows = self.images.reshape(len(images), -1)
         self.labels = ops.upload(labels.reshape(-1, 1))
         count = blocks(batch_size, ops.lanes)
         self.x = ops.zeros((count, 1, *images.shape[1:], ops.lanes))
         self.targets = ops.zeros((count, ops.lanes))
         self.pixels = self.x.reshape(count, -1, ops.lanes)
-        self.start = ops.zeros((1,), np.int64)
+        self.start, self.epoch = ops.zeros((1,), np.int64), ops.zeros((1,), np.int64)
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Any):
+    def over(self, order: Any, epoch: int | None = None):
         """Yield (x, targets, number of images) for the rows of `order` (int32, on the device), one after the other.
 
-        The arrays are the same every time, filled anew.
+        The arrays are the same every time, filled anew. With an epoch the images are changed as in that epoch of
+        training, without one they stay as they are.
         """
+        augmented = epoch is not None and any(self.effects)
+        if augmented:
+            self.epoch[0] = epoch
         for start in range(0, len(order), self.batch_size):
             count = min(self.batch_size, len(order) - start)
             self.start[0] = start
-            self.ops.gather_batch(
-                self.images, self.labels, order, self.start, count, self.scale, self.shift, self.pixels, self.targets
-            )
+            chosen = self.labels, order, self.start, count, self.scale, self.shift
+            if augmented:
+                changes = self.seed, self.epoch, self.effects
+                self.ops.augment_batch(self.images, *chosen, *changes, self.pixels, self.targets)
+            else:
+                self.ops.gather_batch(self.rows, *chosen, self.pixels, self.targets)
             yield self.x, self.targets, count

@@ -78,15 +78,19 @@ class Network:
         """How many numbers are learned."""
         return sum(parameter.size for parameter in self.parameters().values())
 
-    def check_images(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """UserError unless the network can read the images (N, H, W) and has a score for every label (N,)."""
+    def check_images(self, images: np.ndarray, labels: np.ndarray, pad: int = 0) -> None:
+        """UserError unless the network can read the images (N, H, W), with so many zeros added on each side, and has
+        a score for every label (N,).
+        """
         if len(images) != len(labels):
             raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
-        if (1, *images.shape[1:]) != self.input_shape:
-            size, expected = " x ".join(map(str, images.shape[1:])), " x ".join(map(str, self.input_shape[1:]))
+        shape = tuple(size + 2 * pad for size in images.shape[1:])
+        if (1, *shape) != self.input_shape:
+            size, expected = " x ".join(map(str, shape)), " x ".join(map(str, self.input_shape[1:]))
             channels = f" in {self.input_shape[0]} channels" if self.input_shape[0] > 1 else ""
+            padded = f" with {pad} zeros added on each side" if pad else ""
             raise UserError(
-                f"The network reads images of {expected} pixels{channels}, but these have {size}; use others."
+                f"The network reads images of {expected} pixels{channels}, but these have {size}{padded}; use others."
             )
         if labels.max() >= self.classes:
             raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}; use more.")

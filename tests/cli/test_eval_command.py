@@ -37,6 +37,14 @@ def evaluate(invoke):
     return evaluate
 
 
+def test_images_are_prepared_as_they_were_while_learning(invoke, evaluate, tiny):
+    preparation = "--pad", "2", "--gamma", "0.7", "--contrast", "4", "--binarize", "0.3"
+    summary = json.loads(invoke(*LINEAR, "--data", tiny, *preparation, "--augment", "shift=1", "--json").stdout)
+    result = evaluate("weights.h5", "--data", tiny)
+    assert result["correct"] == summary["test"]["correct"]
+    assert result["loss"] == pytest.approx(summary["test"]["loss"], rel=1e-6)
+
+
 def test_json_as_a_process(process, trained, tiny):
     result = process("eval", trained, "--data", tiny, "--json")
     assert result.returncode == 0

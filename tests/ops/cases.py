@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastdigits.ops.array import blocks
+from fastdigits.ops.batch import Effects
 
 
 class Call(NamedTuple):
@@ -42,6 +43,9 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _losses(lanes, images)
     for images in (1, 7, 33, 80):
         yield from _batches(lanes, images)
+    for effects in EFFECTS[-1 if few else 0 :]:
+        for images, size in ((1, (9, 13)), (7, (1, 3))):
+            yield from _augmented_batches(lanes, images, size, effects)
     yield from _activations(lanes)
     yield from _optimizers(lanes)
     yield from _random_numbers()
@@ -81,6 +85,21 @@ POOLED_CONVOLUTIONS = (
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
 DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
+
+# Each effect of augmentation alone, and all at once
+EFFECTS = (
+    Effects(),
+    Effects(shift_px=3.0),
+    Effects(rotate_deg=180.0),
+    Effects(scale=0.5),
+    Effects(shear_deg=30.0),
+    Effects(elastic_px=1.0),
+    Effects(contrast=1.0),
+    Effects(gamma=0.5),
+    Effects(noise=0.1),
+    Effects(erase_px=5),
+    Effects(2.0, 30.0, 0.2, 20.0, 0.8, 0.3, 0.3, 0.1, 4),
+)
 
 # images, (rows, columns), window, stride
 POOLINGS = (
@@ -224,6 +243,27 @@ def _batches(lanes, images):
     }
     filled = {"x": _unfilled(B, K, lanes), "targets": _unfilled(B, lanes)}
     yield Call("gather_batch", f"batch of {images}", arguments | filled, tuple(filled), 2)
+
+
+def _augmented_batches(lanes, images, size, effects):
+    B, N, (H, W) = blocks(images, lanes) + 1, 30, size
+    rng = np.random.default_rng(0)
+    arguments = {
+        "images": rng.integers(0, 256, (N, H, W), np.uint8),
+        "labels": rng.integers(0, 10, (N, 1), np.uint8),
+        "order": rng.permutation(N).astype(np.int32),
+        "start": np.array([5]),
+        "count": images,
+        "scale": np.float32(1 / 255),
+        "shift": np.float32(-0.5),
+        "seed": 2**63 + 12345,
+        "epoch": np.array([3]),
+        "effects": effects,
+    }
+    filled = {"x": _unfilled(B, H * W, lanes), "targets": _unfilled(B, lanes)}
+    case = f"batch of {images}, {H}x{W}, {', '.join(name for name, limit in effects._asdict().items() if limit)}"
+    terms = 8 + 2 * (H + W)  # places of up to H and W pixels are rounded, and neighbours differ by up to 1
+    yield Call("augment_batch", case, arguments | filled, tuple(filled), terms)
 
 
 def _activations(lanes):

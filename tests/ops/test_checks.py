@@ -46,6 +46,14 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     ("count_hits", "loss.count_hits_block", "score > best", "score >= best"),
     # the empty lanes of a batch repeat an image that is not in it
     ("gather_batch", "batch.gather_block", "start + count - 1", "start + count"),
+    # an augmented image turns the other way
+    ("augment_batch", "batch._affine", "cos * slant - sin / rows", "cos * slant + sin / rows"),
+    # the displacement lacks the knots beyond the first edge
+    ("augment_batch", "batch._bend_row", "range(KNOTS)", "range(1, KNOTS)"),
+    # the erased square is too narrow by a column
+    ("augment_batch", "batch.augment_image", "splat(left + side) > column", "splat(left + side - 1) > column"),
+    # noise of one sign
+    ("augment_batch", "batch._fill_normal", "radius * sine_of_turns(turns))", "radius)"),
     # Nesterov's look ahead is left out
     ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), speed, g)", "speed"),
     # epsilon is left out
@@ -66,7 +74,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the gradient goes to the pixel left of the largest
     ("conv2d_relu_maxpool_backward", "winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
     # one round less
-    ("random_uniform", "random.philox_word", "range(10)", "range(9)"),
+    ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]
 
 

@@ -68,6 +68,15 @@ def test_elementary_functions(checks, name, function, first, last):
     assert np.abs(y / exact - 1).max() < 2e-7
 
 
+def test_sine_of_turns():
+    x = np.resize(np.float32(np.arange(-4096, 4097) / 1024), (600, LANES))
+    y = np.full_like(x, np.nan)
+    _compiled("sine_of_turns")(x, y)
+    assert np.abs(y - np.sin(2 * np.pi * x.astype(float))).max() < 2e-7
+    assert (y[x % 0.5 == 0] == 0).all()
+    assert (np.abs(y[(x % 0.5 == 0.25)]) > 1 - 2e-7).all()
+
+
 def test_exp_stays_finite_and_normal_far_out():
     x = np.resize(FAR, (len(FAR), LANES))
     y = np.full_like(x, np.nan)

@@ -20,7 +20,7 @@ MODULES = {
 }
 NAMES = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in FAMILIES}
 OPERATIONS = [(family, name) for family in FAMILIES for name in NAMES[family]]
-NOT_OPERATIONS = {"random": {"philox"}}  # what dropout and augmentation will draw from
+NOT_OPERATIONS = {"random": {"philox"}, "batch": {"affine", "bilinear"}}  # parts of definitions that others need
 
 each_operation = pytest.mark.parametrize(("family", "name"), OPERATIONS)
 

@@ -11,6 +11,7 @@ from fastdigits.ops.lanes import (
     cpu,
     evens,
     exponent,
+    floor,
     fma,
     gather,
     lane_numbers,
@@ -18,6 +19,7 @@ from fastdigits.ops.lanes import (
     load_inside,
     load_row,
     load_span,
+    lookup,
     mantissa,
     maximum,
     nearest,
@@ -141,6 +143,17 @@ def test_gather_repeats_the_last_row():
     assert (y[1] == 222).all()
 
 
+def test_lookup_begins_anywhere():
+    def kernel(x, lanes, y):
+        places = splat(lanes) - lane_numbers(lanes)
+        store(y, (0,), lookup(x, places, 0))
+        store(y, (1,), lookup(x, places, 7))
+
+    y = _same(kernel, WHOLE.ravel(), L, rows=2)
+    assert np.array_equal(y[0], WHOLE.ravel()[L:0:-1])
+    assert np.array_equal(y[1], y[0] + 7)
+
+
 def test_single_numbers():
     def kernel(x, lanes, y):
         store(y, (0,), broadcast(x, (1, 2)))
@@ -190,6 +203,14 @@ def test_nearest_rounds_halves_to_even():
             store(y, (v,), nearest(load(x, (v,)) / splat(4.0)))
 
     assert np.array_equal(_same(kernel, WHOLE), np.rint(WHOLE / 4))
+
+
+def test_floor_goes_down():
+    def kernel(x, y):
+        for v in range(8):
+            store(y, (v,), floor(load(x, (v,)) / splat(4.0)))
+
+    assert np.array_equal(_same(kernel, WHOLE), np.floor(WHOLE / 4))
 
 
 def test_bits_of_numbers():

@@ -1,6 +1,11 @@
 """The definition of a batch."""
 
+from math import ceil
+
 import numpy as np
+
+from fastdigits.ops.batch import DISPLACEMENTS, KNOTS, NOISE, NUMBERS, PARAMETERS
+from fastdigits.ops.random.reference import philox
 
 
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
@@ -31,3 +36,120 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     x[...] = np.moveaxis(images[row], -1, 1) * scale + shift
     targets[...] = labels[row, 0]
     targets[lane >= count] = -1
+
+
+def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
+    """Fill x and targets as gather_batch does, but change each image first, at random.
+
+    Pixel i, j of a changed image is that of its source, with brightness f, at u, v, or 0 in the erased square:
+
+    u, v = c + R A ((i, j) - c) - (shifts) + displacement[i, j]     c = ((H-1)/2, (W-1)/2), the centre
+    R = [[cos a, sin a], [-sin a, cos a]]                           anticlockwise by the angle a
+    A = [[1/s, 0], [tan h, 1/t]]                                    rows s, columns t times as large, sheared by h
+    f(p) = 255 clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma     and then 255 * noise * normal is added
+
+    Between pixels f is interpolated bilinearly, around the image it goes down to f(0) within one pixel. The
+    displacement is a cubic B-spline with normal coefficients at 7 x 7 knots, a quarter of the image apart. The square
+    of 0 .. erase_px pixels lies inside the image.
+
+    Random numbers depend on the seed, the epoch, the image's row and what they are for, and on nothing else.
+
+    Parameters
+    ----------
+    images : uint8 (N, H, W)
+    labels, order, start, count, scale, shift : as for gather_batch.
+    seed : int
+        Below 2^64.
+    epoch : int64 (1,)
+        Below 2^32; an array, so that it may change under a recorded CUDA graph.
+    effects : Effects
+    x : float32 (B, H*W, L), filled
+    targets : float32 (B, L), filled
+
+    References
+    ----------
+    Simard, Steinkraus and Platt (2003), Best practices for convolutional neural networks applied to visual document
+    analysis, for elastic displacements; Zhong et al. (2017), Random erasing data augmentation;
+    Box and Muller (1958), A note on the generation of random normal deviates.
+    """
+    (B, L), (N, H, W) = targets.shape, images.shape
+    gather_batch(images.reshape(N, H * W), labels, order, start, count, scale, shift, x, targets)
+    rows = order[start[0] + np.minimum(np.arange(B * L), count - 1)]
+    numbers = _draw(rows, epoch[0], PARAMETERS, NUMBERS, seed)
+    signed = 2 * numbers.T[..., None, None] - 1
+    u, v = affine(H, W, *signed[:6], effects)
+    if effects.elastic_px:
+        down, right = _displacements(_draw_normal(rows, epoch[0], DISPLACEMENTS, 2 * KNOTS**2, seed), H, W)
+        u, v = u + effects.elastic_px * down, v + effects.elastic_px * right
+    f = np.arange(256) / 255
+    if effects.contrast or effects.gamma:
+        f = np.clip((f - 0.5) * np.exp(effects.contrast * signed[6, :, 0]) + 0.5, 0, 1)
+        f **= np.exp(effects.gamma * signed[7, :, 0])
+    f = np.broadcast_to(255 * f, (B * L, 256))
+    source = np.take_along_axis(f, images[rows].reshape(B * L, -1), axis=1).reshape(-1, H, W)
+    changed = bilinear(source, f[:, 0], u, v)
+    if effects.noise:
+        changed += 255 * effects.noise * _draw_normal(rows, epoch[0], NOISE, H * W, seed)[:, : H * W].reshape(-1, H, W)
+    changed[_erased(H, W, *numbers.T[8:11], effects.erase_px)] = 0
+    x[...] = np.moveaxis(changed.reshape(B, L, H * W), 1, -1) * scale + shift
+
+
+def _draw(rows, step, stream, count, seed):
+    """(n, count) numbers in [0, 1): number e of a row is word e % 4 of Philox for (row, step, stream + e // 4)."""
+    words = philox(rows[:, None], step, stream + np.arange(ceil(count / 4)), seed)
+    numbers = (np.stack(words, axis=-1) >> np.uint64(8)).reshape(len(rows), -1) / 2**24
+    return numbers[:, :count]
+
+
+def _draw_normal(rows, step, stream, count, seed):
+    """(n, count) normal numbers, one more if count is odd: sqrt(-2 log(1 - a)) times cos and sin of 2 pi b."""
+    a, b = np.split(_draw(rows, step, stream, 2 * ceil(count / 2), seed), 2, axis=1)
+    radius = np.sqrt(-2 * np.log1p(-a))
+    return np.concatenate([radius * np.cos(2 * np.pi * b), radius * np.sin(2 * np.pi * b)], axis=1)
+
+
+def affine(H, W, down, right, turn, taller, wider, slant, effects):
+    """Where the pixels of images come from, u and v (n, H, W), for numbers from -1 to 1 in arrays (n, 1, 1)."""
+    i, j = np.mgrid[:H, :W]
+    i, j = i - (H - 1) / 2, j - (W - 1) / 2
+    angle = np.radians(effects.rotate_deg * turn)
+    p = i / (1 + effects.scale * taller)
+    q = np.tan(np.radians(effects.shear_deg * slant)) * i + j / (1 + effects.scale * wider)
+    u = (H - 1) / 2 + np.cos(angle) * p + np.sin(angle) * q - effects.shift_px * down
+    v = (W - 1) / 2 - np.sin(angle) * p + np.cos(angle) * q - effects.shift_px * right
+    return u, v
+
+
+def _displacements(normals, H, W):
+    """Smooth random fields down and right (n, H, W), of a standard deviation of about 1, from 7 x 2 x 7 numbers."""
+    coefficients = 2 * normals.reshape(-1, KNOTS, 2, KNOTS)  # a B-spline is 1/2 or less times as large as these
+    return np.einsum("nadb,ai,bj->dnij", coefficients, _splines(H), _splines(W))
+
+
+def _splines(size):
+    """Cubic B-splines (7, size) around knots a quarter of the image apart, the second one at its first pixel."""
+    distance = np.abs(np.arange(size) * 4 / max(size - 1, 1) + 1 - np.arange(KNOTS)[:, None])
+    near, far = 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6
+    return np.where(distance < 1, near, far)
+
+
+def bilinear(source, outside, u, v):
+    """Images (n, H, W) at places u, v (n, H, W), with pixels of value `outside` (n,) around them."""
+    n, H, W = source.shape
+    u, v = np.clip(u, -1, H), np.clip(v, -1, W)
+    i, j = np.floor(u).astype(int), np.floor(v).astype(int)
+    padded = np.broadcast_to(outside[:, None, None], (n, H + 3, W + 3)).copy()
+    padded[:, 1:-2, 1:-2] = source
+    image = np.arange(n)[:, None, None]
+    corner = [[padded[image, i + 1 + p, j + 1 + q] for q in (0, 1)] for p in (0, 1)]
+    upper, lower = (left + (v - j) * (right - left) for left, right in corner)
+    return upper + (u - i) * (lower - upper)
+
+
+def _erased(H, W, size, top, left, most):
+    """Which pixels (n, H, W) lie in a square of 0 .. most pixels, for numbers in [0, 1) in arrays (n,)."""
+    i, j = np.mgrid[:H, :W]
+    side = np.minimum(np.floor(size * (most + 1)), min(H, W))
+    top, left = (np.floor(place * (room - side + 1)) for place, room in ((top, H), (left, W)))
+    side, top, left = (number[:, None, None] for number in (side, top, left))
+    return (top <= i) & (i < top + side) & (left <= j) & (j < left + side)

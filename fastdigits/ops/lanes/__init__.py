@@ -67,6 +67,11 @@ def any_bit(x, at, bits):
     return (x[at] & bits) != 0
 
 
+def lookup(x, places, first):
+    """Lane l holds x[first + places[l]] of a float32 (n,); the places are whole numbers and lie inside."""
+    return x[first + places.astype(int)]
+
+
 def lane_numbers(lanes):
     """0, 1, .. lanes - 1."""
     return np.arange(lanes, dtype=np.float32)
@@ -118,6 +123,11 @@ def sqrt(v):
 def nearest(v):
     """Each lane rounded to the nearest integer, halves to even."""
     return np.rint(v)
+
+
+def floor(v):
+    """The largest integer of each lane that is not above it."""
+    return np.floor(v)
 
 
 def power_of_two(n):

@@ -284,6 +284,19 @@ def any_bit(typing, x, at, bits):
 
 
 @intrinsic
+def lookup(typing, x, places, first):
+    def code(ctx, b, sig, args):
+        start = b.gep(ctx.make_array(x)(ctx, b, args[0]).data, [args[2]])
+        numbers, v = b.fptosi(args[1], INTEGERS), V(ir.Undefined)
+        for lane in range(L):
+            place = b.sext(b.extract_element(numbers, I32(lane)), I64)
+            v = b.insert_element(v, b.load(b.gep(start, [place])), I32(lane))
+        return v
+
+    return vector(x, vector, types.intp), code
+
+
+@intrinsic
 def lane_numbers(typing, lanes):
     return vector(types.intp), lambda ctx, b, sig, args: V([float(lane) for lane in range(L)])
 
@@ -321,6 +334,11 @@ def sqrt(typing, v):
 @intrinsic
 def nearest(typing, v):
     return vector(vector), lambda ctx, b, sig, args: _call(b, "rint", *args)
+
+
+@intrinsic
+def floor(typing, v):
+    return vector(vector), lambda ctx, b, sig, args: _call(b, "floor", *args)
 
 
 @intrinsic

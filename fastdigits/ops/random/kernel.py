@@ -9,20 +9,38 @@ STEP_0, STEP_1 = uint64(0x9E3779B9), uint64(0xBB67AE85)
 MIX_0, MIX_1 = uint64(0x85EBCA6B), uint64(0xC2B2AE35)
 
 
-def philox_word(element, step, stream, seed):
-    """The first word of Philox4x32-10 for the counter (element, step, stream, 0)."""
+def philox(element, step, stream, seed):
+    """The four words of Philox4x32-10 for the counter (element, step, stream, 0)."""
     c0, c1, c2, c3 = uint64(element), uint64(step), uint64(stream), uint64(0)
     k0, k1 = seed & LOW, seed >> SHIFT_32
     for _ in range(10):
         p0, p2 = c0 * MULTIPLY_0, c2 * MULTIPLY_2
         c0, c1, c2, c3 = (p2 >> SHIFT_32) ^ c1 ^ k0, p2 & LOW, (p0 >> SHIFT_32) ^ c3 ^ k1, p0 & LOW
         k0, k1 = (k0 + STEP_0) & LOW, (k1 + STEP_1) & LOW
-    return c0
+    return c0, c1, c2, c3
+
+
+def philox_word(element, step, stream, seed):
+    """The first of them."""
+    return philox(element, step, stream, seed)[0]
 
 
 def uniform(element, step, stream, seed):
     """A number in [0, 1) with 24 random bits."""
-    return float(philox_word(element, step, stream, seed) >> SHIFT_8) / 16777216.0
+    return fraction(philox_word(element, step, stream, seed))
+
+
+def fraction(word):
+    """The top 24 bits of a word as a number in [0, 1)."""
+    return float(word >> SHIFT_8) / 16777216.0
+
+
+def draw(values, element, step, stream, seed):
+    """Fill values (n,) with numbers in [0, 1): values[e] is word e % 4 for (element, step, stream + e // 4)."""
+    for start in range(0, len(values), 4):
+        words = philox(element, step, stream + start // 4, seed)
+        for w in range(min(4, len(values) - start)):
+            values[start + w] = fraction(words[w])
 
 
 def permuted(i, count, bits, keys):

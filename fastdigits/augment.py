@@ -1,0 +1,60 @@
+"""How training images are changed at random, as it is written on the command line: shift=2,rotate=10,elastic=0.6."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from fastdigits.errors import UserError
+from fastdigits.ops.batch import Effects
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A field of Effects, the most that it may be, and what its number means."""
+
+    field: str
+    most: float
+    meaning: str
+
+
+EFFECTS = {
+    "shift": Effect("shift_px", 100, "pixels, in either direction"),
+    "rotate": Effect("rotate_deg", 180, "degrees, to either side"),
+    "scale": Effect("scale", 0.9, "a share: 0.1 is 10 % smaller or larger, rows and columns apart"),
+    "shear": Effect("shear_deg", 80, "degrees, to either side"),
+    "elastic": Effect("elastic_px", 20, "pixels, the standard deviation of smooth displacements"),
+    "contrast": Effect("contrast", 3, "the logarithm of the largest factor"),
+    "gamma": Effect("gamma", 3, "the logarithm of the largest exponent"),
+    "noise": Effect("noise", 3, "a share of the pixels' range, the standard deviation"),
+    "erase": Effect("erase_px", 100, "whole pixels, the largest side of a square"),
+}
+
+
+def parse_effects(text: str) -> Effects:
+    """The effects that a text such as "shift=2,rotate=10" names; none if it is empty.
+
+    Raises
+    ------
+    UserError
+        If an effect is unknown, named twice, or its number is none or out of range.
+    """
+    limits = {}
+    for part in filter(None, text.split(",")):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        if name not in EFFECTS:
+            raise UserError(f"--augment: there is no effect {name!r}; choose among {', '.join(EFFECTS)}.")
+        effect = EFFECTS[name]
+        if effect.field in limits:
+            raise UserError(f"--augment: {name} is there twice; give it once.")
+        limits[effect.field] = _limit(name, effect, number)
+    return Effects(**limits)
+
+
+def _limit(name: str, effect: Effect, number: str) -> float:
+    kind = type(Effects._field_defaults[effect.field])
+    try:
+        limit = kind(number)
+    except ValueError:
+        limit = float("nan")
+    if not (isfinite(limit) and 0 <= limit <= effect.most):
+        raise UserError(f"--augment: {name} takes a number from 0 to {effect.most} ({effect.meaning}), not {number!r}.")
+    return limit
