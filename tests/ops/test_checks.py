@@ -50,6 +50,10 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), speed, g)", "speed"),
     # epsilon is left out
     ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
+    # the last vector of a part is not in the norm
+    ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
+    # the average forgets at once
+    ("average_step", "optimizer.average_step", "splat(step_weight)", "splat(1.0)"),
     # one round less
     ("random_uniform", "random.philox_word", "range(10)", "range(9)"),
 ]
