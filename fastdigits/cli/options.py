@@ -12,7 +12,9 @@ DEVICES = ("auto", *COMPUTING_DEVICES)
 data_option = click.option(
     "--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files."
 )
-device_option = click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What to compute on."
+)
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Processor cores to use; all if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 

@@ -41,7 +41,7 @@ class Batches:
     """
 
     def __init__(self, ops: Any, images: np.ndarray, labels: np.ndarray, batch_size: int, normalisation: Normalisation):
-        self.ops, self.batch_size = ops, batch_size
+        self.ops, self.batch_size, self.normalisation = ops, batch_size, normalisation
         self.images = ops.upload(images.reshape(len(images), -1))
         self.labels = ops.upload(labels.reshape(-1, 1))
         count = blocks(batch_size, ops.lanes)
@@ -52,13 +52,14 @@ class Batches:
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Any):
-        """Yield (x, targets, number of images) for the rows of `order` (int32, on the device), one after the other.
+    def over(self, order: Any, first: int = 0, last: int | None = None):
+        """Yield (x, targets, number of images) for the rows order[first:last] (int32, on the device), in that order.
 
         The arrays are the same every time, filled anew.
         """
-        for start in range(0, len(order), self.batch_size):
-            count = min(self.batch_size, len(order) - start)
+        last = len(order) if last is None else last
+        for start in range(first, last, self.batch_size):
+            count = min(self.batch_size, last - start)
             self.start[0] = start
             self.ops.gather_batch(
                 self.images, self.labels, order, self.start, count, self.scale, self.shift, self.pixels, self.targets
