@@ -55,9 +55,23 @@ def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) ->
     ops.accumulate(losses, total)
     read, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
     read, true = read[true >= 0], true[true >= 0]
-    confusion = np.bincount(true * network.classes + read, minlength=network.classes**2)
     mean_loss = float(ops.download(total)[0]) / len(rows)
-    return Evaluation(confusion.reshape(network.classes, -1), mean_loss, perf_counter() - start)
+    return Evaluation(confusion(true, read, network.classes), mean_loss, perf_counter() - start)
+
+
+def confusion(true: np.ndarray, read: np.ndarray, classes: int) -> np.ndarray:
+    """How many images of each class (row) were read as each (column)."""
+    return np.bincount(true.astype(int) * classes + read, minlength=classes**2).reshape(classes, -1)
+
+
+def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.ndarray:
+    """The probability of each class, float32 (N, classes), for the images of the given rows."""
+    ops = network.ops
+    scores, targets = read_scores(network, batches, rows)
+    shares = ops.empty(scores.shape)
+    ops.softmax(scores, shares)
+    by_image = np.moveaxis(ops.download(shares), -1, 1).reshape(-1, network.classes)
+    return by_image[ops.download(targets).reshape(-1) >= 0]
 
 
 def read_scores(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Any, Any]:

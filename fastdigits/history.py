@@ -1,6 +1,9 @@
-"""What happened, epoch by epoch."""
+"""What happened, epoch by epoch, and what can be told from it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+
+from fastdigits.errors import UserError
 
 # What differs between two runs that are otherwise the same to the bit
 TIMES = ("seconds", "images_per_second")
@@ -21,3 +24,38 @@ class Epoch:
     def figures(self) -> dict[str, float | None]:
         """All but the times: what the weights file keeps, so that the same seed gives the same bytes."""
         return {name: value for name, value in asdict(self).items() if name not in TIMES}
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The better the validation the larger: by its accuracy, and by its loss where that is equal.
+
+        Raises
+        ------
+        UserError
+            If there was none.
+        """
+        if self.validation_accuracy is None:
+            raise UserError("There are no images to validate on; set some aside with --validation.")
+        return self.validation_accuracy, -self.validation_loss
+
+
+def best(history: Sequence[Epoch]) -> Epoch:
+    """The first epoch that no other's validation is better than."""
+    return max(history, key=lambda epoch: epoch.rank)
+
+
+def waited(history: Sequence[Epoch]) -> int:
+    """How many epochs went by since the best one."""
+    return history[-1].epoch - best(history).epoch if history else 0
+
+
+def stalls(history: Sequence[Epoch], every: int) -> int:
+    """How many times `every` epochs in a row had no better validation than all before them."""
+    count, waiting, top = 0, 0, None
+    for epoch in history:
+        waiting += 1
+        if top is None or epoch.rank > top:
+            top, waiting = epoch.rank, 0
+        if waiting == every:
+            count, waiting = count + 1, 0
+    return count

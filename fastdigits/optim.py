@@ -1,5 +1,6 @@
 """Optimisers: which operation steps the parameters, and what it remembers between steps."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ from fastdigits.config import OPTIMIZERS, TrainConfig
 from fastdigits.nn.parameter import ParameterBuffer
 
 EPSILON = 1e-8
+NORM_PARTS = 64  # sums that the norm of the gradients is made of, so that cores can share the work
 
 
 class Optimizer:
-    """Steps all parameters of a network at once."""
+    """Steps all parameters of a network at once, by gradients that `clip_norm` may shrink before."""
 
     def __init__(self, ops: Any, config: TrainConfig, buffer: ParameterBuffer):
         usual = OPTIMIZERS[config.optimizer]
@@ -21,6 +23,8 @@ class Optimizer:
         self.buffer = buffer
         self.memories = [ops.zeros(buffer.values.shape) for _ in range(usual.memories)]
         self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
+        self.clip = partial(ops.clip_norm, buffer.gradients, float(config.clip_norm)) if config.clip_norm else None
+        self.sums, self.factor = ops.empty((NORM_PARTS,)), ops.empty((1,))
         self.operation = getattr(ops, f"{config.optimizer}_step")
         self.options = {
             "sgd": (self.rate, decay),
@@ -32,4 +36,6 @@ class Optimizer:
         """Change the parameters by their gradients, at a share of the learning rate."""
         self.rate[0] = self.lr * share
         self.count[0] += 1
+        if self.clip:
+            self.clip(self.sums, self.factor)
         self.operation(self.buffer.values, self.buffer.gradients, *self.memories, *self.options)

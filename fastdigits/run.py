@@ -10,8 +10,12 @@ from fastdigits.config import TrainConfig
 from fastdigits.dataset import DigitSet
 from fastdigits.dataset.batches import Batches
 from fastdigits.evaluate import Evaluation, evaluate
+from fastdigits.history import Epoch
+from fastdigits.methods.checkpoint import Checkpoints
+from fastdigits.methods.dead import chance, check_alive
 from fastdigits.nn import Network
-from fastdigits.train import Training, Watcher, train
+from fastdigits.train import Rows, Training, train
+from fastdigits.watcher import Watcher
 from fastdigits.weights import SavedNetwork
 
 
@@ -27,6 +31,11 @@ class Run:
     test: Evaluation
     test_s: float
 
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights the network has."""
+        return self.training.epochs[self.training.kept - 1]
+
     def saved(self) -> SavedNetwork:
         """What goes into the weights file."""
         return SavedNetwork(
@@ -37,7 +46,12 @@ class Run:
             dataset=self.dataset,
             config=asdict(self.config),
             history=[epoch.figures() for epoch in self.training.epochs],
-            metrics={"test_images": self.test.images, "test_accuracy": self.test.accuracy, "test_loss": self.test.loss},
+            metrics={
+                "kept_epoch": self.training.kept,
+                "test_images": self.test.images,
+                "test_accuracy": self.test.accuracy,
+                "test_loss": self.test.loss,
+            },
         )
 
     def summary(self, load_s: float, total_s: float, output: str) -> dict[str, Any]:
@@ -48,8 +62,10 @@ class Run:
             "dataset": self.dataset,
             "seed": self.config.seed,
             "parameters": self.network.parameter_count,
-            "batch_size": self.config.batch_size,
+            "batch_size": self.training.batch_size,
             "epochs": [asdict(epoch) for epoch in self.training.epochs],
+            "kept_epoch": self.training.kept,
+            "validation_accuracy": self.kept.validation_accuracy,
             "test": {
                 "images": self.test.images,
                 "correct": self.test.correct,
@@ -63,16 +79,29 @@ class Run:
         }
 
 
-def run(model: str, network: Network, digits: DigitSet, ops: Any, config: TrainConfig, watcher: Watcher) -> Run:
-    """Train a network, then evaluate it once on the test images.
+def run(
+    model: str,
+    network: Network,
+    digits: DigitSet,
+    ops: Any,
+    config: TrainConfig,
+    watcher: Watcher,
+    rows: Rows | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Run:
+    """Train a network, then evaluate it once on the test images; see `train` for the parameters.
 
     Raises
     ------
     UserError
-        If the configuration does not fit the images, or the loss stops being finite.
+        As `train` does.
+    DeadRun
+        If the network is not made of finite numbers, or ends without having learned anything.
     """
-    training = train(network, digits.train_images, digits.train_labels, ops, config, watcher)
+    images = digits.train_images, digits.train_labels
+    training = train(network, *images, ops, config, watcher, rows, checkpoints)
+    check_alive(training.epochs, chance(digits.train_labels))
     start = perf_counter()
-    batches = Batches(ops, digits.test_images, digits.test_labels, config.batch_size, training.normalisation)
+    batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
     return Run(model, digits.name, network, config, training, test, perf_counter() - start)

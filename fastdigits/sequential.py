@@ -10,11 +10,12 @@ from fastdigits import weights
 from fastdigits.config import EVALUATION_BATCH, TrainConfig
 from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.errors import UserError
-from fastdigits.evaluate import Evaluation, evaluate, read_scores
+from fastdigits.evaluate import Evaluation, evaluate, probabilities
 from fastdigits.history import Epoch
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
-from fastdigits.train import Watcher, train
+from fastdigits.train import train
+from fastdigits.watcher import Watcher
 
 
 class Sequential:
@@ -71,12 +72,7 @@ class Sequential:
         """The probability of each class, float32 (N, classes), for uint8 images (N, rows, columns)."""
         images = _as_bytes(images, "images")
         batches = self._batches(images, np.zeros(len(images), np.uint8))
-        scores, targets = read_scores(self.network, batches, np.arange(len(images)))
-        ops = self.network.ops
-        probabilities = ops.empty(scores.shape)
-        ops.softmax(scores, probabilities)
-        by_image = np.moveaxis(ops.download(probabilities), -1, 1).reshape(-1, self.network.classes)
-        return by_image[ops.download(targets).reshape(-1) >= 0]
+        return probabilities(self.network, batches, np.arange(len(images)))
 
     def save(self, path: str | Path) -> None:
         """Write the network and all that is needed to use it to an HDF5 file."""

@@ -1,4 +1,4 @@
-"""Figures of many runs in one file, with their means."""
+"""Figures of many runs in one file, with their means; and the same beside it for people."""
 
 import json
 from pathlib import Path
@@ -7,45 +7,85 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
+from fastdigits.methods.spread import in_words, spread
 
 
 def check(path: str | Path) -> None:
     """UserError unless `add` can add to this file later."""
+    if text_path(path) == Path(path):
+        raise UserError(f"Averages go into a .txt file beside that of --stats {path}; name it .json.")
     check_writable(path)
-    _runs(Path(path))
+    check_writable(text_path(path))
+    _content(Path(path))
 
 
-def add(path: str | Path, run: dict[str, Any]) -> None:
-    """Add one run, as `train --json` prints it, and renew the means over all of them.
+def text_path(path: str | Path) -> Path:
+    """FILE.txt beside FILE.json."""
+    return Path(path).with_suffix(".txt")
 
-    The file holds times_run; times {step, epoch, training, validation, total}, mean seconds; the
-    accuracies of every run: epoch_accuracies, validation_accuracies, test_accuracies; and the runs.
+
+def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
+    """Add runs, as `train --json` prints them, and how many were dead, and renew the means over all of them.
+
+    The file holds times_run; dead_runs, which no mean counts; times {step, epoch, training, validation, total},
+    mean seconds; the accuracies of every run: epoch_accuracies, validation_accuracies, test_accuracies; and the runs.
+    FILE.txt beside it holds the averages for people.
     """
-    runs = [*_runs(Path(path)), run]
-    content = {"times_run": len(runs), "times": _times(runs), **_accuracies(runs), "runs": runs}
-    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+    earlier = _content(Path(path))
+    runs, dead = [*earlier["runs"], *runs], earlier["dead_runs"] + dead
+    averages = {"times_run": len(runs), "dead_runs": dead, "times": _times(runs), **_accuracies(runs)}
+    write_atomically(path, (json.dumps(averages | {"runs": runs}, indent=1) + "\n").encode())
+    write_atomically(text_path(path), as_text(averages).encode())
 
 
-def _runs(path: Path) -> list[dict[str, Any]]:
+def as_text(averages: dict[str, Any]) -> str:
+    """The averages in words."""
+    validation = [next((a for a in reversed(run) if a is not None), None) for run in averages["validation_accuracies"]]
+    lines = [
+        f"{averages['times_run']} runs; {averages['dead_runs']} more were dead and are in no average",
+        in_words("test accuracy", spread(averages["test_accuracies"])),
+        in_words("validation accuracy of the last epoch", spread(validation)),
+    ]
+    for name, seconds in averages["times"].items():
+        lines.append(f"mean seconds of {name}: " + ("none" if seconds is None else f"{seconds:.6g}"))
+    return "\n".join(lines) + "\n"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The runs that the file holds, and how many were dead."""
     if not path.exists():
-        return []
+        return {"runs": [], "dead_runs": 0}
     try:
-        runs = json.loads(path.read_text())["runs"]
+        content = json.loads(path.read_text())
+        runs, dead = content["runs"], content.get("dead_runs", 0)
         _times(runs), _accuracies(runs)
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError):
+        if not (runs or dead) or type(dead) is not int:
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
         raise UserError(f"{path} is not a file of statistics; choose another file for --stats.") from None
-    return runs
+    return {"runs": runs, "dead_runs": dead}
 
 
-def _times(runs: list[dict[str, Any]]) -> dict[str, float]:
+def _times(runs: list[dict[str, Any]]) -> dict[str, float | None]:
     epochs = [epoch for run in runs for epoch in run["epochs"]]
     return {
-        "step": fmean(run["batch_size"] / run["images_per_second"] for run in runs),
-        "epoch": fmean(epoch["seconds"] for epoch in epochs),
-        "training": fmean(run["seconds"]["train"] for run in runs),
-        "validation": fmean(run["seconds"]["validation"] for run in runs),
-        "total": fmean(run["seconds"]["total"] for run in runs),
+        "step": _mean([_step_s(run) for run in runs]),
+        "epoch": _mean([epoch["seconds"] for epoch in epochs]),
+        "training": _mean([run["seconds"]["train"] for run in runs]),
+        "validation": _mean([run["seconds"]["validation"] for run in runs]),
+        "total": _mean([run["seconds"]["total"] for run in runs]),
     }
+
+
+def _step_s(run: dict[str, Any]) -> float | None:
+    rate = run["images_per_second"]
+    return None if rate is None else run["batch_size"] / rate
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Of those that are known: a resumed run does not know how long its first epochs took."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _accuracies(runs: list[dict[str, Any]]) -> dict[str, list]:

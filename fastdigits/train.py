@@ -1,79 +1,51 @@
 """The training loop."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from fastdigits.config import LOSSES, TrainConfig
+from fastdigits import schedule
+from fastdigits.config import MOST_TOGETHER, TrainConfig
 from fastdigits.dataset import stratified_split
 from fastdigits.dataset.batches import Batches, Normalisation
-from fastdigits.errors import UserError
 from fastdigits.evaluate import evaluate
 from fastdigits.history import Epoch
+from fastdigits.methods.checkpoint import Checkpoints
+from fastdigits.methods.dead import DeadRun
 from fastdigits.nn.network import Network
-from fastdigits.optim import Optimizer
-from fastdigits.schedule import SCHEDULES
+from fastdigits.trainer import Trainer
+from fastdigits.watcher import Watcher
 
-
-class Watcher:
-    """What is told while training goes on; a subclass shows what it likes."""
-
-    def compiled(self, seconds: float) -> None:
-        """The kernels are ready."""
-
-    def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
-        """So many images of the epoch are done; `figures` gives (loss, accuracy) so far, at the cost of a look."""
-
-    def epoch(self, record: Epoch) -> None:
-        """An epoch is over."""
+Rows = tuple[np.ndarray, np.ndarray]  # to train on and to validate on, int32
 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training; `seconds` are those of "compile", "train" and "validation"."""
+    """A finished training; `seconds` are those of "compile", "train" and "validation".
+
+    `batch_size` is how many images a step learned from, `kept` the epoch whose weights the network has;
+    `images_per_second` is None where a checkpoint left nothing to learn.
+    """
 
     normalisation: Normalisation
     epochs: list[Epoch]
     seconds: dict[str, float]
-    images_per_second: float
-
-
-class Trainer:
-    """One step of learning, and the figures of an epoch."""
-
-    def __init__(self, network: Network, batches: Batches, config: TrainConfig):
-        ops = self.ops = network.ops
-        self.network, self.loss = network, getattr(ops, LOSSES[config.loss])
-        self.optimizer = Optimizer(ops, config, network.buffer)
-        self.smoothing = float(config.label_smoothing)
-        self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
-        self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
-        self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
-
-    def step(self, x: Any, targets: Any, count: int, share: float) -> None:
-        """Learn from one batch, at a share of the learning rate."""
-        scores = self.network.forward(x)
-        self.loss(scores, targets, count, self.smoothing, self.losses, self.dscores)
-        self.network.backward(self.dscores)
-        self.optimizer.step(share)
-        self.ops.count_hits(scores, targets, self.hits)
-        self.ops.accumulate(self.losses, self.total_loss)
-        self.ops.accumulate(self.hits, self.total_hits)
-
-    def figures(self, images: int) -> tuple[float, float]:
-        """(mean loss, accuracy) over so many images since the last `forget`."""
-        return tuple(float(self.ops.download(total)[0]) / images for total in (self.total_loss, self.total_hits))
-
-    def forget(self) -> None:
-        """Begin the figures anew."""
-        self.total_loss[...] = self.total_hits[...] = 0
+    images_per_second: float | None
+    batch_size: int
+    kept: int
 
 
 def train(
-    network: Network, images: np.ndarray, labels: np.ndarray, ops: Any, config: TrainConfig, watcher: Watcher
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    ops: Any,
+    config: TrainConfig,
+    watcher: Watcher,
+    rows: Rows | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Build the network on a device, give it its random start and train it.
 
@@ -85,19 +57,26 @@ def train(
     ops : Ops
     config : TrainConfig
     watcher : Watcher
+    rows : two int32 arrays, optional
+        Which images to train and to validate on; as `split` chooses unless given.
+    checkpoints : Checkpoints, optional
+        Where to go on from and what to leave behind.
 
     Raises
     ------
     UserError
-        If the configuration does not fit the images, or the loss stops being finite.
+        If the configuration or the checkpoint does not fit the images.
+    DeadRun
+        If the network is no longer made of finite numbers.
     """
     network.check_images(images, labels, config.pad)
-    rows, validation_rows = split(labels, config)
-    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    checkpoints = checkpoints or Checkpoints()
+    rows, validation_rows = rows or split(labels, config)
+    normalisation, size = Normalisation(0.0, 1.0, config.preparation), config.batch_size or len(rows)
     if config.normalise:
         normalisation = Normalisation.of(images, rows, config.preparation)
-    network.build(ops, config.batch_size, fused=config.fused)
-    batches = Batches(ops, images, labels, config.batch_size, normalisation, config.effects, config.seed)
+    network.build(ops, min(size, MOST_TOGETHER), fused=config.fused)
+    batches = Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -105,41 +84,50 @@ def train(
     watcher.compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer, epochs = Trainer(network, batches, config), []
-    for number in range(1, config.epochs + 1):
-        start = perf_counter()
-        loss, accuracy = train_epoch(trainer, batches, rows, number, config, watcher)
+    trainer, learned = Trainer(network, batches, config), 0
+    checkpoints.restore(trainer, len(rows))
+    while not trainer.is_over():
+        start, before = perf_counter(), trainer.images
+        loss, accuracy = train_epoch(trainer, rows, watcher, checkpoints)
         epoch_s = perf_counter() - start
+        number = len(trainer.history) + 1
         if not (np.isfinite(loss) and np.isfinite(ops.download(network.buffer.values)).all()):
-            raise UserError(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
-        validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
+            raise DeadRun(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
+        with trainer.evaluated():
+            validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
         held_out = (validation.loss, validation.accuracy) if validation else (None, None)
+        learned += len(rows) - before
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
-        epochs.append(Epoch(number, loss, accuracy, *held_out, epoch_s, len(rows) / epoch_s))
-        watcher.epoch(epochs[-1])
-    return Training(normalisation, epochs, seconds, len(rows) * config.epochs / seconds["train"])
+        trainer.close(Epoch(number, loss, accuracy, *held_out, epoch_s, (len(rows) - before) / epoch_s))
+        checkpoints.tell(trainer, watcher.epoch, trainer.history[-1])
+        checkpoints.after_epoch(trainer)
+    kept = trainer.finish()
+    rate = learned / seconds["train"] if learned else None
+    return Training(normalisation, trainer.history, seconds, rate, size, kept)
 
 
-def train_epoch(
-    trainer: Trainer, batches: Batches, rows: np.ndarray, epoch: int, config: TrainConfig, watcher: Watcher
-) -> tuple[float, float]:
+def train_epoch(trainer: Trainer, rows: np.ndarray, watcher: Watcher, checkpoints: Checkpoints) -> tuple[float, float]:
     """Learn once from every row, in an order of its own; return (mean loss, accuracy)."""
-    ops, schedule = trainer.ops, SCHEDULES[config.schedule]
-    places = ops.empty((len(rows),), np.int32)
+    ops, config, total, epoch = trainer.ops, trainer.config, len(rows), len(trainer.history) + 1
+    places = ops.empty((total,), np.int32)
     ops.random_permutation(config.seed, epoch, places)
     order = ops.upload(rows)[places]
-    steps = -(-len(rows) // config.batch_size)
-    trainer.forget()
-    done = 0
-    for number, (x, targets, count) in enumerate(batches.over(order, epoch=epoch)):
-        trainer.step(x, targets, count, schedule((epoch - 1) * steps + number, config.epochs * steps))
-        done += count
-        watcher.step(epoch, done, len(rows), lambda done=done: trainer.figures(done))
-    return trainer.figures(done)
+    size = config.batch_size or total
+    steps = -(-total // size)
+    if not trainer.images:  # else a checkpoint goes on in the middle of an epoch
+        trainer.forget()
+    while trainer.images < total:
+        first, last = trainer.images, min(trainer.images + size, total)
+        step = (epoch - 1) * steps + first // size
+        share = schedule.share(config, step, steps, trainer.history)
+        trainer.step(trainer.batches.over(order, first, last, epoch), last - first, share)
+        trainer.images = last
+        checkpoints.tell(trainer, watcher.step, epoch, last, total, lambda done=last: trainer.figures(done))
+    return trainer.figures(total)
 
 
-def split(labels: np.ndarray, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
+def split(labels: np.ndarray, config: TrainConfig) -> Rows:
     """(rows to train on, rows to validate on) of the training images."""
     count = len(labels) // 12 if config.validation is None else config.validation
     return stratified_split(labels, count, config.seed)
@@ -149,6 +137,4 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
     """Run every operation of the training once, with a learning rate of 0, which changes no parameter."""
     order = network.ops.zeros((1,), np.int32)
     network.ops.random_permutation(config.seed, 0, order)
-    trainer = Trainer(network, batches, config)
-    for x, targets, count in batches.over(order, epoch=0):
-        trainer.step(x, targets, count, 0.0)
+    Trainer(network, batches, config).step(batches.over(order, epoch=0), 1, 0.0)

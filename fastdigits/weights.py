@@ -2,12 +2,13 @@
 
 The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
 JSON `architecture`, `preprocessing`, `config` and `metrics`. /weights/<layer>/<name> holds the parameters in
-float32, /history/<column> the figures of the epochs in float64, NaN where there is none.
+float32, /history/<column> the figures of the epochs in float64, NaN where there is none. A checkpoint
+(methods/checkpoint.py) holds more beside these.
 """
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, asdict, dataclass, fields
 from io import BytesIO
@@ -25,7 +26,7 @@ from fastdigits.history import TIMES, Epoch
 from fastdigits.nn.network import Network
 from fastdigits.preparation import Preparation
 
-__all__ = ["SavedNetwork", "check_writable", "read", "write"]
+__all__ = ["SavedNetwork", "check_writable", "naming", "read", "read_values", "write", "write_values"]
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
@@ -47,16 +48,18 @@ class SavedNetwork:
     metrics: dict
 
 
-def write(path: StrPath, saved: SavedNetwork) -> None:
+def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:
     """Write a network as a whole or not at all; the same network gives the same bytes.
+
+    `extend` puts more into the file, which `read` does not look at.
 
     Raises
     ------
     UserError
         If the file cannot be written there, or `read` would refuse it, as with weights that are not finite.
     """
-    with _naming(path):
-        content = _file_image(saved)
+    with naming(path):
+        content = _file_image(saved, extend)
     write_atomically(path, content)
 
 
@@ -68,15 +71,16 @@ def read(path: StrPath) -> SavedNetwork:
     UserError
         If the file cannot be read, or is not as `write` makes it.
     """
-    with _naming(path), hdf5.open_file(path) as file:
+    with naming(path), hdf5.open_file(path) as file:
         return _decode(file)
 
 
-def _file_image(saved: SavedNetwork) -> bytes:
+def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
     """The bytes of the file, made in memory, where nothing can be left half done."""
     image = BytesIO()
     with h5py.File(image, "w", libver=STRUCTURES) as file:
         _encode(saved, file)
+        extend(file)
     with h5py.File(image, "r") as file:
         _decode(file)  # what could not be read again must not replace what can
     return image.getvalue()
@@ -96,10 +100,7 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
-    weights = file.create_group("weights", track_order=True)
-    for name, value in saved.values.items():
-        layer, parameter = name.split("/")
-        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
+    write_values(file, "weights", saved.values)
     history = file.create_group("history", track_order=True)
     for field in _columns() if saved.history else ():
         column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # NumPy makes None NaN
@@ -112,7 +113,7 @@ def _decode(file: h5py.File) -> SavedNetwork:
     network = hdf5.json_object(file, "architecture")
     return SavedNetwork(
         network=network,
-        values=_values(hdf5.group(root, "weights"), _shapes(network)),
+        values=read_values(root, "weights", _shapes(network)),
         normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
         model=_printable(hdf5.text(file, "model")),
         dataset=_printable(hdf5.text(file, "dataset")),
@@ -139,7 +140,17 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
         hdf5.refuse(f"its architecture makes no network ({_printable(str(error))[:200].rstrip('.')})", error)
 
 
-def _values(weights: h5py.Group, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
+    """Write arrays named "dense_1/weight" and so on into a new group."""
+    weights = file.create_group(group, track_order=True)
+    for name, value in values.items():
+        layer, parameter = name.split("/")
+        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
+
+
+def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read what `write_values` wrote: exactly the arrays of these names and shapes, all of finite numbers."""
+    weights = hdf5.group(root, group)
     layers = {name: hdf5.group(weights, name) for name in weights}
     found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
     if missing := shapes.keys() - found:
@@ -209,7 +220,8 @@ def _figures(field: Field, column: np.ndarray) -> list[int | float | None]:
 
 
 @contextmanager
-def _naming(path: StrPath) -> Iterator[None]:
+def naming(path: StrPath) -> Iterator[None]:
+    """Within, a UserError begins with the name of the file."""
     try:
         yield
     except UserError as error:

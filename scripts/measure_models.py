@@ -15,7 +15,7 @@ from fastdigits.config import TrainConfig
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Network
 from fastdigits.run import Run, run
-from fastdigits.train import Watcher
+from fastdigits.watcher import Watcher
 
 
 def row(model: str, runs: list[Run]) -> str:

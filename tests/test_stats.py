@@ -30,9 +30,10 @@ FIRST, SECOND = run(1.0, [0.5, 0.75]), run(3.0, [0.25, 0.5, 0.75], validation=Fa
 
 
 def test_one_run(tmp_path):
-    stats.add(tmp_path / "stats.json", FIRST)
+    stats.add(tmp_path / "stats.json", [FIRST])
     assert json.loads((tmp_path / "stats.json").read_text()) == {
         "times_run": 1,
+        "dead_runs": 0,
         "times": {"step": 0.1, "epoch": 0.5, "training": 1.0, "validation": 0.5, "total": 4.0},
         "epoch_accuracies": [[0.5, 0.75]],
         "validation_accuracies": [[0.25, 0.375]],
@@ -44,7 +45,7 @@ def test_one_run(tmp_path):
 def test_runs_add_up(tmp_path):
     for added in (FIRST, SECOND, SECOND):
         stats.check(str(tmp_path / "stats.json"))
-        stats.add(str(tmp_path / "stats.json"), added)
+        stats.add(str(tmp_path / "stats.json"), [added])
     content = json.loads((tmp_path / "stats.json").read_text())
     assert content["times_run"] == 3
     assert content["runs"] == [FIRST, SECOND, SECOND]
@@ -81,7 +82,7 @@ def test_runs_add_up(tmp_path):
 def test_a_foreign_file_is_refused_and_stays(content, tmp_path):
     path = tmp_path / "stats.json"
     path.write_bytes(content)
-    for use in (stats.check, lambda path: stats.add(path, FIRST)):
+    for use in (stats.check, lambda path: stats.add(path, [FIRST])):
         with pytest.raises(UserError, match=r"stats\.json"):
             use(path)
     assert path.read_bytes() == content
@@ -97,7 +98,7 @@ def test_places_that_cannot_be_written_to(tmp_path):
 def test_check_leaves_nothing_behind(tmp_path):
     stats.check(tmp_path / "stats.json")
     assert list(tmp_path.iterdir()) == []
-    stats.add(tmp_path / "stats.json", FIRST)
+    stats.add(tmp_path / "stats.json", [FIRST])
     before = (tmp_path / "stats.json").read_bytes()
     stats.check(tmp_path / "stats.json")
     assert (tmp_path / "stats.json").read_bytes() == before
@@ -105,7 +106,7 @@ def test_check_leaves_nothing_behind(tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
     path = tmp_path / "stats.json"
-    stats.add(path, FIRST)
+    stats.add(path, [FIRST])
     before = path.read_bytes()
 
     def full(*_):
@@ -113,6 +114,6 @@ def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(UserError, match="No space left on device"):
-        stats.add(path, SECOND)
+        stats.add(path, [SECOND])
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["stats.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["stats.json", "stats.txt"]

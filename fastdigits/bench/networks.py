@@ -10,19 +10,19 @@ from fastdigits.bench.task import Contestant, Task
 from fastdigits.nn import Network
 from fastdigits.ops import to_infer
 from fastdigits.ops.array import blocks
-from fastdigits.train import Trainer
+from fastdigits.trainer import Trainer
 
 
 def training(task: Task, ops: Any) -> Contestant:
     """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
     network, x = built(task, ops, training=True), packed(ops, task.images)
-    targets = packed_labels(ops, task.labels)
-    trainer = Trainer(network, SimpleNamespace(targets=targets), task.recipe)
+    targets, count = packed_labels(ops, task.labels), len(task.labels)
+    trainer = Trainer(network, SimpleNamespace(targets=targets, batch_size=count), task.recipe)
 
     def run(steps: int) -> None:
         for _ in range(steps):
             # With a rate of 0 the work is the same, but no gradient fades into numbers so small that they are slow.
-            trainer.step(x, targets, len(task.labels), 0.0)
+            trainer.step([(x, targets, count)], count, 0.0)
         trainer.figures(1)  # waits for a device that works by itself
 
     def outputs() -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from fastdigits.dataset import DigitSet
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
 from fastdigits.run import run
-from fastdigits.train import Watcher
+from fastdigits.watcher import Watcher
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,57 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options import json_option
+from fastdigits.cli.method_options import given, schedule_options
+from fastdigits.cli.options import as_usage, json_option
+from fastdigits.config import TrainConfig
+from fastdigits.errors import UserError
 
 
-@click.command("describe", epilog="Example: fastdigits describe lenet")
-@click.argument("network", metavar="MODEL|WEIGHTS")
+@click.command(
+    "describe",
+    epilog="Example: fastdigits describe lenet\n\nfastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
+)
+@click.argument("network", metavar="[MODEL|WEIGHTS]", required=False)
+@schedule_options(None, TrainConfig().warmup)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=TrainConfig().epochs, show_default=True, help="Of the training."
+)
+@click.option(
+    "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate at its highest; train's if not given."
+)
+@click.option("-o", "--output", type=click.Path(), metavar="FILE.png", help="Where the curve of the schedule goes.")
 @json_option
-def command(network: str, as_json: bool) -> None:
-    """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image."""
+@click.pass_context
+def command(
+    ctx: click.Context, network: str | None, schedule: str | None, output: str | None, as_json: bool, **settings: Any
+) -> None:
+    """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image.
+
+    Or, with --schedule, the learning rate that it gives, step by step.
+    """
+    if (network is None) == (schedule is None):
+        raise click.UsageError("Give either a MODEL|WEIGHTS or a --schedule to describe.")
+    if schedule is None:
+        for option in ("output", *settings):
+            if given(ctx, option):
+                name = option.replace("_", "-")
+                raise click.UsageError(f"--{name} belongs to a --schedule; give one, or leave it out.")
+        click.echo(_layers(network, as_json))
+        return
+    try:
+        config = TrainConfig(schedule=schedule, **settings)
+    except UserError as error:
+        raise as_usage(error) from None
+    from fastdigits.cli import schedule_curve
+    from fastdigits.files import write_atomically
+
+    curve = schedule_curve.curve(config)
+    if output:
+        write_atomically(output, schedule_curve.png(curve))
+    click.echo(json.dumps(curve) if as_json else schedule_curve.as_text(curve))
+
+
+def _layers(network: str, as_json: bool) -> str:
     name, chain, more = _find(network)
     rows = [
         {
@@ -34,7 +77,7 @@ def command(network: str, as_json: bool) -> None:
         "multiply_adds": sum(row["multiply_adds"] for row in rows),
         **more,
     }
-    click.echo(json.dumps(summary) if as_json else _as_text(summary))
+    return json.dumps(summary) if as_json else _as_text(summary)
 
 
 def _find(network: str) -> tuple[str, Any, dict]:

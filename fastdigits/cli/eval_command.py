@@ -1,64 +1,101 @@
 """`fastdigits eval`."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastdigits.cli.options import data_option, device_option, json_option, load_ops, threads_option
 from fastdigits.config import EVALUATION_BATCH
 
+if TYPE_CHECKING:
+    import numpy as np
 
-@click.command("eval", epilog="Example: fastdigits eval weights.h5")
-@click.argument("weights")
+    from fastdigits.ensemble import Verdict
+    from fastdigits.evaluate import Evaluation
+    from fastdigits.weights import SavedNetwork
+
+
+@click.command("eval", epilog="Example: fastdigits eval weights.h5\n\nfastdigits eval a.h5 b.h5 c.h5 --tta")
+@click.argument("weights", nargs=-1, required=True)
 @data_option
 @device_option
 @threads_option
+@click.option("--tta", is_flag=True, help="Look at each image nine times, moved by up to one pixel each way.")
 @json_option
-def command(weights: str, data: str, device: str, threads: int | None, as_json: bool) -> None:
-    """Measure trained WEIGHTS on the test images of a data set."""
+def command(weights: tuple[str, ...], data: str, device: str, threads: int | None, tta: bool, as_json: bool) -> None:
+    """Measure trained WEIGHTS on the test images of a data set; several files as an ensemble, too.
+
+    An ensemble tells the mean of its networks' probabilities, as --tta does of the looks at an image.
+    """
+    from fastdigits import dataset
+    from fastdigits.ensemble import AS_IT_IS, SHIFTS, Verdict, evaluate_ensemble
+    from fastdigits.weights import read
+
+    networks = [read(path) for path in weights]
+    images, labels = dataset.load_part(data, "test")
+    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
+    if len(networks) == 1 and not tta:
+        alone = _evaluate_alone(networks[0], images, labels, ops)
+        verdict = Verdict([alone], alone)
+    else:
+        verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else AS_IT_IS)
+    result = verdict.together
+    summary = {
+        **_figures(result),
+        "per_class": result.per_class,
+        "confusion": result.confusion.tolist(),
+        "seconds": result.seconds,
+        "images_per_second": result.images / result.seconds,
+        "model": " + ".join(saved.model for saved in networks),
+        "device": ops.device,
+        "dataset": data,
+        "tta": tta,
+        "members": _members(weights, networks, verdict),
+    }
+    click.echo(json.dumps(summary) if as_json else _as_text(summary))
+
+
+def _evaluate_alone(saved: "SavedNetwork", images: "np.ndarray", labels: "np.ndarray", ops: Any) -> "Evaluation":
+    """One network that looks once: by the loss that it was trained with."""
     import numpy as np
 
-    from fastdigits import dataset
     from fastdigits.dataset.batches import Batches
     from fastdigits.evaluate import evaluate
     from fastdigits.nn import Network
-    from fastdigits.weights import read
 
-    saved = read(weights)
-    network = Network.from_config(saved.network)
-    images, labels = dataset.load_part(data, "test")
+    network, loss = Network.from_config(saved.network), saved.config["loss"]
     network.check_images(images, labels, saved.normalisation.preparation.pad)
-    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
-    loss = saved.config["loss"]
     evaluate(network, batches, np.arange(1), loss)  # compiles, so that the seconds are those of the work
-    result = evaluate(network, batches, np.arange(len(labels)), loss)
-    summary = {
+    return evaluate(network, batches, np.arange(len(labels)), loss)
+
+
+def _figures(result: "Evaluation") -> dict[str, Any]:
+    return {
         "images": result.images,
         "correct": result.correct,
         "accuracy": result.accuracy,
         "interval_95": result.interval_95,
         "loss": result.loss,
-        "per_class": result.per_class,
-        "confusion": result.confusion.tolist(),
-        "seconds": result.seconds,
-        "images_per_second": result.images / result.seconds,
-        "model": saved.model,
-        "device": ops.device,
-        "dataset": data,
     }
-    click.echo(json.dumps(summary) if as_json else _as_text(summary))
+
+
+def _members(files: tuple[str, ...], networks: list["SavedNetwork"], verdict: "Verdict") -> list[dict[str, Any]]:
+    return [
+        {"file": file, "model": saved.model, **_figures(member)}
+        for file, saved, member in zip(files, networks, verdict.members, strict=True)
+    ]
 
 
 def _as_text(summary: dict[str, Any]) -> str:
-    low, high = summary["interval_95"]
-    digits = range(len(summary["confusion"]))
+    digits, members, tta = range(len(summary["confusion"])), summary["members"], summary["tta"]
+    looks = ", each image looked at nine times" if tta else ""
     lines = [
-        f"{summary['model']} on {summary['dataset']}: {summary['accuracy']:.2%} of {summary['images']:,} images right "
-        f"({summary['correct']:,}; 95 % interval {low:.2%} to {high:.2%}), loss {summary['loss']:.4f}",
+        f"{summary['model']} on {summary['dataset']}: {_in_words(summary)}{looks}",
+        *(f"  {one['file']} ({one['model']}): {_in_words(one)}" for one in members if len(members) > 1),
         f"{summary['images_per_second']:,.0f} images/s on {summary['device']}",
         "",
         "true digit in rows, digit read in columns:",
@@ -68,3 +105,11 @@ def _as_text(summary: dict[str, Any]) -> str:
         share = "      -" if right is None else f"{right:8.2%}"
         lines.append(f"{digit:6}" + "".join(f"{count or '.':>6}" for count in row) + share)
     return "\n".join(lines)
+
+
+def _in_words(figures: dict[str, Any]) -> str:
+    low, high = figures["interval_95"]
+    return (
+        f"{figures['accuracy']:.2%} of {figures['images']:,} images right ({figures['correct']:,}; "
+        f"95 % interval {low:.2%} to {high:.2%}), loss {figures['loss']:.4f}"
+    )

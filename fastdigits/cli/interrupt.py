@@ -1,14 +1,17 @@
 """Ctrl-C that is not lost.
 
 Python drops the KeyboardInterrupt that is raised inside a callback of the compiler. So the handler
-also remembers it, and `check` raises it again at the next safe place.
+also remembers it, and `check` raises it again at the next safe place. Within `patience` it is raised only there.
 """
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _seen = threading.Event()
+_patient = threading.Event()
 
 
 def listen() -> None:
@@ -23,6 +26,18 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def patience() -> Iterator[None]:
+    """Within, the first Ctrl-C waits for `check`, where a checkpoint can be written; the second does not."""
+    _patient.set()
+    try:
+        yield
+    finally:
+        _patient.clear()
+
+
 def _remember(_number: int, _frame: FrameType | None) -> None:
+    waits = _patient.is_set() and not _seen.is_set()
     _seen.set()
-    raise KeyboardInterrupt
+    if not waits:
+        raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """Options that several commands share, and types that explain themselves when a value is wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ DEVICES = ("auto", *COMPUTING_DEVICES)
 data_option = click.option(
     "--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files."
 )
-device_option = click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What to compute on."
+)
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Processor cores to use; all if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
@@ -40,6 +43,17 @@ class LayerSizes(click.ParamType):
         if not all(part.isascii() and part.isdigit() and len(part) < 6 and int(part) for part in parts):
             self.fail(f"'{value}' is not a list of layer sizes such as 256x256.", param, ctx)
         return tuple(map(int, parts))
+
+
+def together(*options: Callable) -> Callable:
+    """Several options as one decorator, in this order."""
+
+    def decorate(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def load_ops(device: str, threads: int | None, say: Any) -> Any:

@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fastdigits.cli import interrupt
+from fastdigits.errors import UserError
 from fastdigits.history import Epoch
-from fastdigits.train import Watcher
+from fastdigits.watcher import Watcher
 
 
 class Lines(Watcher):
@@ -20,6 +21,12 @@ class Lines(Watcher):
     def display(self) -> AbstractContextManager:
         """What must be open while training goes on."""
         return nullcontext()
+
+    def run(self, title: str) -> None:
+        self.say(title)
+
+    def dead(self, reason: UserError) -> None:
+        self.say(f"dead: {reason}")
 
     def compiled(self, seconds: float) -> None:
         interrupt.check()
@@ -43,6 +50,7 @@ class Lines(Watcher):
             f"train loss {record.train_loss:.4f} accuracy {record.train_accuracy:7.2%}   {held_out}"
             f"{record.images_per_second:,.0f} images/s   {record.seconds:.2f} s"
         )
+        interrupt.check()
 
 
 class Bar(Lines):

@@ -1,31 +1,33 @@
 """`fastdigits train`."""
 
 import json
-import os
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any
 
 import click
 
 from fastdigits.cli import interrupt
+from fastdigits.cli.image_options import image_options
+from fastdigits.cli.method_options import (
+    BatchSize,
+    check_together,
+    learning_options,
+    repeat_options,
+    schedule_options,
+)
+from fastdigits.cli.method_options import show as listing
 from fastdigits.cli.options import (
     LayerSizes,
     ModelName,
-    as_usage,
     data_option,
     device_option,
     json_option,
     load_ops,
     threads_option,
 )
+from fastdigits.cli.train_report import announcing, averages_lines, patience, test_line, watching
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
-from fastdigits.errors import UserError
-from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD
 from fastdigits.recipes import RECIPES
-from fastdigits.schedule import SCHEDULES
 
 DEFAULT = TrainConfig()
 RATE = click.FloatRange(min=0, min_open=True)
@@ -51,81 +53,82 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 @click.option("--model", type=ModelName(), default=MODEL, show_default=True, help="See 'fastdigits models'.")
 @device_option
 @data_option
-@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1, 65536), default=DEFAULT.batch_size, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=DEFAULT.epochs,
+    show_default=True,
+    help="How often every image is learned from.",
+)
+@click.option(
+    "--batch-size",
+    type=BatchSize(),
+    metavar="IMAGES|all",
+    default=DEFAULT.batch_size,
+    show_default=True,
+    help="Images that a step learns from; all: one step in every epoch.",
+)
 @click.option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
     default=DEFAULT.optimizer,
     show_default=True,
+    help="How the gradients change the weights.",
 )
 @click.option("--lr", type=RATE, help="Learning rate at its highest; the optimiser's usual one if not given.")
 @click.option("--momentum", type=SHARE, default=DEFAULT.momentum, show_default=True, help="For momentum and nesterov.")
 @click.option("--beta1", type=SHARE, default=DEFAULT.beta1, show_default=True, help="For adam and adamw.")
 @click.option("--beta2", type=SHARE, default=DEFAULT.beta2, show_default=True, help="For adam and adamw.")
-@click.option("--weight-decay", type=click.FloatRange(min=0), help="The optimiser's usual one if not given.")
 @click.option(
-    "--schedule",
-    type=click.Choice(list(SCHEDULES)),
-    default=DEFAULT.schedule,
-    show_default=True,
-    help="How the learning rate changes.",
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    help="Joins the gradient, as L2, but with adamw shrinks the weights apart from it; the optimiser's usual one if "
+    "not given.",
 )
-@click.option("--loss", type=click.Choice(list(LOSSES)), default=DEFAULT.loss, show_default=True)
-@click.option("--label-smoothing", type=SHARE, default=DEFAULT.label_smoothing, show_default=True)
+@schedule_options(DEFAULT.schedule, DEFAULT.warmup)
+@learning_options()
+@click.option(
+    "--loss", type=click.Choice(list(LOSSES)), default=DEFAULT.loss, show_default=True, help="What is made small."
+)
+@click.option(
+    "--label-smoothing",
+    type=SHARE,
+    default=DEFAULT.label_smoothing,
+    show_default=True,
+    help="Share of each target that is spread over all classes.",
+)
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
-@click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]))
+@click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]), help="Of hidden layers.")
 @click.option("--init", type=click.Choice(["he", "glorot"]), help="How the weights start.")
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
+@image_options(DEFAULT)
 @click.option(
-    "--pad",
-    type=click.IntRange(0, MOST_PAD),
-    default=DEFAULT.pad,
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=DEFAULT.seed,
     show_default=True,
-    help="Rows and columns of zeros added on every side of an image.",
+    help="Decides all that is random; the same one gives the same bits.",
 )
-@click.option(
-    "--contrast",
-    type=click.FloatRange(0, MOST_CONTRAST, min_open=True),
-    default=DEFAULT.contrast,
-    show_default=True,
-    help="Stretch the grey levels so many times about the middle one, such as 4.",
-)
-@click.option(
-    "--gamma",
-    type=click.FloatRange(0, MOST_GAMMA, min_open=True),
-    default=DEFAULT.gamma,
-    show_default=True,
-    help="Raise brightness, 0 to 1, to this power, such as 0.7.",
-)
-@click.option(
-    "--binarize", type=SHARE, help="Then make pixels above this brightness, such as 0.5, white, others black."
-)
-@click.option(
-    "--normalise/--no-normalise",
-    default=DEFAULT.normalise,
-    help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
-)
-@click.option(
-    "--augment",
-    metavar="EFFECT=SIZE,...",
-    default=DEFAULT.augment,
-    help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
-    "also shear, contrast, gamma, noise, erase.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=DEFAULT.seed, show_default=True)
+@repeat_options()
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
 @click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
 @click.option(
-    "--stats", "stats_file", type=click.Path(), metavar="FILE.json", help="Add the figures of this run to a file."
+    "--stats",
+    "stats_file",
+    type=click.Path(),
+    metavar="FILE.json",
+    help="Add the figures of this run to a file, and the averages over all runs to FILE.txt.",
 )
 @click.option("--progress/--no-progress", default=None, help="A moving bar; on a terminal unless told otherwise.")
+@click.option("--show", is_flag=True, help="Print all options as the recipe and the command line set them, and stop.")
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     model: str,
     device: str,
     data: str,
@@ -133,77 +136,80 @@ def command(
     hidden: tuple[int, ...] | None,
     activation: str | None,
     init: str | None,
+    folds: int | None,
+    runs: int,
+    restart_dead: int,
+    checkpoint_every: int | None,
+    resume: str | None,
     log_every: int,
     output: str,
     stats_file: str | None,
     progress: bool | None,
+    show: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Train a network, measure it once on the test images, and write its weights.
 
-    Without options: the default network on MNIST, which is on board, into weights.h5.
+    Without options: the default network on MNIST, which is on board, into weights.h5. With --folds or --runs:
+    the best network by validation.
     """
     start = perf_counter()
-    from fastdigits import dataset, models, stats, weights
-    from fastdigits.nn import Network
+    check_together(ctx)
+    if show:
+        click.echo(listing(ctx))
+        return
+    from fastdigits import dataset, stats, weights
+    from fastdigits.cli.train_plan import check_files, plan
+    from fastdigits.methods.dead import DeadRun
+    from fastdigits.methods.repeats import Outcome, Task, repeat
     from fastdigits.run import run
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
 
-    weights.check_writable(output)
-    if stats_file:
-        if os.path.realpath(stats_file) == os.path.realpath(output):
-            raise click.UsageError("--output and --stats name the same file; give each its own.")
-        stats.check(stats_file)
-    try:
-        config = TrainConfig(**settings)
-        layers = models.layers_of(model, models.ModelOptions(hidden, activation, init))
-    except UserError as error:
-        raise as_usage(error) from None
+    def attempt(task: Task) -> Outcome:
+        begin = perf_counter() if several else start
+        done = run(job.model, network, digits, ops, task.config, watcher, task.rows, job.checkpoints)
+        summary = done.summary(load_s, perf_counter() - begin, job.output)
+        if several:
+            watcher.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {test_line(summary)}")
+        return Outcome(done.saved(), task.names | summary, done.kept.rank if several else None)
+
+    job = plan(ctx, settings)
+    check_files(job.output, stats_file, job.checkpoints.path)
     load_start = perf_counter()
-    digits = dataset.load(data)
-    network = Network(layers, config.preparation.input_shape(digits.train_images))
+    digits = dataset.load(job.data)
+    network, job.checkpoints.dataset = job.network(digits), digits.name
     load_s = perf_counter() - load_start
     ops = load_ops(device, threads, say)
-    say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
+    say(f"{job.model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
-    watcher = _watcher(progress, as_json, say, config.epochs, log_every)
-    with _announcing(ops, say), watcher.display():
-        done = run(model, network, digits, ops, config, watcher)
+    tasks = job.tasks(folds, runs, digits)
+    several = len(tasks) > 1
+    watcher = watching(progress, as_json, say, job.config.epochs, log_every)
+    try:
+        with announcing(ops, say), watcher.display(), patience(job.checkpoints):
+            done = repeat(tasks, attempt, restart_dead, watcher)
+    except KeyboardInterrupt:
+        if job.checkpoints.written:
+            say(f"to go on: fastdigits train --resume {click.format_filename(job.checkpoints.path)}")
+        raise
+    except DeadRun as error:
+        if stats_file:
+            stats.add(stats_file, [], error.trainings)
+        raise
     interrupt.check()
-    weights.write(output, done.saved())
-    say(_test_line(done))
-    say(f"weights: {click.format_filename(output)}")
-    summary = done.summary(load_s, perf_counter() - start, output)
+    weights.write(job.output, done.best.saved)
+    summary = done.best.summary | {"dead_runs": done.dead}
+    if several:
+        for line in averages_lines(done.averages()):
+            say(line)
+        say(f"the best by validation is {done.title}")
+        summary |= {"trainings": done.summaries, "averages": done.averages()}
+    say(test_line(summary))
+    say(f"weights: {click.format_filename(job.output)}")
     if stats_file:
-        stats.add(stats_file, summary)
+        stats.add(stats_file, done.summaries, done.dead)
     if as_json:
         click.echo(json.dumps(summary))
-
-
-def _watcher(progress: bool | None, as_json: bool, say: Callable[[str], None], epochs: int, log_every: int) -> Any:
-    from fastdigits.cli.progress import Bar, Lines
-
-    if progress is None:  # a bar beside lines that go elsewhere would hide them
-        progress = sys.stderr.isatty() and (as_json or sys.stdout.isatty())
-    if progress:
-        return Bar(epochs, log_every)
-    return Lines(say, epochs, log_every)
-
-
-def _announcing(ops: Any, say: Callable[[str], None]) -> AbstractContextManager:
-    if ops.device == "reference":
-        return nullcontext()
-    from fastdigits.ops.environment import on_first_compilation
-
-    return on_first_compilation(lambda: say("compiling kernels, once ..."))
-
-
-def _test_line(done: Any) -> str:
-    test, (low, high) = done.test, done.test.interval_95
-    return (
-        f"test accuracy {test.accuracy:.2%} ({test.correct:,} of {test.images:,}, 95 % interval {low:.2%} to "
-        f"{high:.2%}), loss {test.loss:.4f}, after {done.training.seconds['train']:.2f} s of training"
-    )

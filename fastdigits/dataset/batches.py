@@ -59,7 +59,8 @@ class Batches:
         effects: Effects = NO_EFFECTS,
         seed: int = 0,
     ):
-        self.ops, self.batch_size, self.effects, self.seed = ops, batch_size, effects, seed
+        self.ops, self.batch_size, self.normalisation = ops, batch_size, normalisation
+        self.effects, self.seed = effects, seed
         images = normalisation.preparation.apply(images)
         self.images = ops.upload(images)
         self.rows = self.images.reshape(len(images), -1)
@@ -72,8 +73,8 @@ class Batches:
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Any, epoch: int | None = None):
-        """Yield (x, targets, number of images) for the rows of `order` (int32, on the device), one after the other.
+    def over(self, order: Any, first: int = 0, last: int | None = None, epoch: int | None = None):
+        """Yield (x, targets, number of images) for the rows order[first:last] (int32, on the device), in that order.
 
         The arrays are the same every time, filled anew. With an epoch the images are changed as in that epoch of
         training, without one they stay as they are.
@@ -81,8 +82,9 @@ class Batches:
         augmented = epoch is not None and any(self.effects)
         if augmented:
             self.epoch[0] = epoch
-        for start in range(0, len(order), self.batch_size):
-            count = min(self.batch_size, len(order) - start)
+        last = len(order) if last is None else last
+        for start in range(first, last, self.batch_size):
+            count = min(self.batch_size, last - start)
             self.start[0] = start
             chosen = self.labels, order, self.start, count, self.scale, self.shift
             if augmented:

@@ -6,6 +6,8 @@ import pytest
 from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS
+from fastdigits.plots.schedule import draw
+from fastdigits.schedule import SCHEDULES
 from fastdigits.weights import read, write
 
 SIZES = {
@@ -102,6 +104,49 @@ def test_metrics_may_be_anything(metrics, invoke, trained, tmp_path):
     result = invoke("describe", "odd.h5")
     assert result.exit_code == 0, result.exception
     assert "trained on" in result.stdout
+
+
+SCHEDULE = ("describe", "--schedule", "step", "--lr-decay", "0.1", "--decay-every", "2", "--epochs", "4", "--lr", "0.5")
+
+
+def test_a_schedule_as_json(invoke):
+    curve = json.loads(invoke(*SCHEDULE, "--json").stdout)
+    assert curve["rates"] == pytest.approx([0.5] * 2 * curve["epoch_steps"] + [0.05] * 2 * curve["epoch_steps"])
+
+
+def test_a_schedule_as_text_and_curve(process, tmp_path):
+    result = process(*SCHEDULE, "-o", "curve.png")
+    assert (result.returncode, result.stderr) == (0, "")
+    title, header, *lines = result.stdout.splitlines()
+    assert (title, header.split()) == ("schedule step over 4 epochs", ["epochs", "learning", "rate"])
+    assert [line.split() for line in (lines[0], lines[-1])] == [["0.00", "0.5"], ["3.99", "0.05"]]
+    assert len(lines) == 11
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_curve_has_labelled_axes():
+    figure = draw([0.5, 0.25, 0.125, 0.0625], 2, "a title")
+    [axes] = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("epochs", "learning rate", "a title")
+    [line] = axes.lines
+    assert line.get_xdata() == pytest.approx([0, 0.5, 1, 1.5])
+    assert line.get_ydata() == pytest.approx([0.5, 0.25, 0.125, 0.0625])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_with_warm_up(schedule, invoke):
+    curve = json.loads(invoke("describe", "--schedule", schedule, "--warmup", "0.2", "--json").stdout)
+    assert len(curve["rates"]) == 10 * curve["epoch_steps"]
+    assert 0 < curve["rates"][0] < max(curve["rates"]) <= 0.006
+    assert ("validation never" in invoke("describe", "--schedule", schedule).stdout) == (schedule == "plateau")
+
+
+def test_a_schedule_or_a_network(fails):
+    fails(2, "either a MODEL|WEIGHTS or a --schedule", "describe", "lenet", "--schedule", "cosine")
+    fails(2, "--warmup belongs to a --schedule", "describe", "lenet", "--warmup", "0.1")
+    fails(2, "--output belongs to a --schedule", "describe", "lenet", "-o", "curve.png")
+    fails(2, "takes no --lr-decay", "describe", "--schedule", "cosine", "--lr-decay", "0.1")
+    fails(1, "does not exist", "describe", "--schedule", "cosine", "-o", "missing/curve.png")
 
 
 def test_models(process):

@@ -21,6 +21,8 @@ KEYS = [
     "model",
     "device",
     "dataset",
+    "tta",
+    "members",
 ]
 LINEAR = ("train", "--model", "linear", "--epochs", "3")
 
@@ -150,6 +152,66 @@ def test_what_a_user_can_mend(way, says, arguments, invoke, fails, trained, tiny
         result = invoke(*whole)
         assert isinstance(result.exception, UserError), result.exception
         assert says in str(result.exception)
+
+
+@pytest.fixture
+def three(invoke, tiny):
+    """Three weights files in the current folder, of different kinds."""
+    for number, model in enumerate(("linear", "mlp", "linear")):
+        arguments = "--model", model, "--epochs", "2", "--seed", number, "--output", f"{number}.h5"
+        assert invoke("train", "--data", tiny, *arguments).exit_code == 0
+    return "0.h5", "1.h5", "2.h5"
+
+
+def test_an_ensemble_shows_each_member_and_the_vote(three, evaluate, invoke, tiny):
+    summary = evaluate(*three, "--data", tiny)
+    assert list(summary) == KEYS
+    assert summary["model"] == "linear + mlp + linear"
+    for file, member in zip(three, summary["members"], strict=True):
+        alone = evaluate(file, "--data", tiny)
+        assert member["file"] == file
+        assert (member["correct"], member["interval_95"]) == (alone["correct"], alone["interval_95"])
+        assert member["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+        assert alone["members"] == [{"file": file, "model": alone["model"]} | {key: alone[key] for key in KEYS[:5]}]
+    assert summary["interval_95"] == list(wilson_interval(summary["correct"], 100))
+    assert summary["loss"] < np.mean([member["loss"] for member in summary["members"]])  # as the logarithm is concave
+    first, *members = invoke("eval", *three, "--data", tiny, "--device", "cpu").stdout.splitlines()[:4]
+    assert first.startswith("linear + mlp + linear on ")
+    for line, member in zip(members, summary["members"], strict=True):
+        low, high = member["interval_95"]
+        assert line.startswith(f"  {member['file']} ({member['model']}): {member['accuracy']:.2%} of 100 images right")
+        assert f"95 % interval {low:.2%} to {high:.2%}" in line
+
+
+def test_an_ensemble_of_copies_is_the_network(trained, evaluate, tiny):
+    alone, twice = evaluate(trained, "--data", tiny), evaluate(trained, trained, "--data", tiny)
+    assert twice["confusion"] == alone["confusion"]
+    assert twice["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+
+
+def test_several_looks(trained, evaluate, invoke, tiny):
+    once, moved = evaluate(trained, "--data", tiny), evaluate(trained, "--data", tiny, "--tta")
+    assert (once["tta"], moved["tta"]) == (False, True)
+    assert moved["loss"] != once["loss"]
+    assert moved["images"] == 100
+    assert "each image looked at nine times" in invoke("eval", trained, "--data", tiny, "--tta").stdout
+    assert "looked at" not in invoke("eval", trained, "--data", tiny).stdout
+
+
+def test_networks_that_prepare_images_each_in_its_own_way_can_vote(trained, invoke, evaluate, tiny):
+    preparation = "--pad", "2", "--contrast", "0.5", "--no-normalise"
+    summary = json.loads(invoke(*LINEAR, "--data", tiny, *preparation, "--json").stdout)
+    together = evaluate(trained, "weights.h5", "--data", tiny)
+    assert together["members"][1]["correct"] == summary["test"]["correct"]
+    assert together["members"][1]["loss"] == pytest.approx(summary["test"]["loss"], rel=1e-5)
+    assert evaluate(trained, "weights.h5", "--data", tiny, "--tta")["images"] == 100
+
+
+def test_networks_that_read_unlike_are_refused(trained, invoke, fails, tiny, write_digits, tmp_path):
+    digits = dataset.load(tiny)
+    small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
+    invoke(*LINEAR, "--data", write_digits(tmp_path / "small", *small))
+    fails(1, "An ensemble must read alike", "eval", trained, "weights.h5", "--data", tiny)
 
 
 def test_usage_errors(invoke, fails):

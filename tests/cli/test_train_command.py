@@ -29,10 +29,13 @@ KEYS = [
     "parameters",
     "batch_size",
     "epochs",
+    "kept_epoch",
+    "validation_accuracy",
     "test",
     "seconds",
     "images_per_second",
     "output",
+    "dead_runs",
 ]
 EPOCH = [
     "epoch",
@@ -243,7 +246,7 @@ def test_stats(train, tmp_path):
     runs = [train(*LINEAR[1:], "--seed", seed, "--stats", "stats.json").summary for seed in (1, 2)]
     content = json.loads((tmp_path / "stats.json").read_text())
     assert content["times_run"] == 2
-    assert content["runs"] == runs
+    assert content["runs"] == [{key: value for key, value in run.items() if key != "dead_runs"} for run in runs]
     assert content["test_accuracies"] == [run["test"]["accuracy"] for run in runs]
     assert content["times"]["total"] == pytest.approx((runs[0]["seconds"]["total"] + runs[1]["seconds"]["total"]) / 2)
     assert content["times"].keys() == {"step", "epoch", "training", "validation", "total"}

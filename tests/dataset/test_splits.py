@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fastdigits.dataset import load_part, stratified_split
+from fastdigits.dataset.splits import stratified_folds
 from fastdigits.errors import UserError
 
 
@@ -73,3 +74,30 @@ def test_no_validation_images(mnist_labels):
 def test_impossible_count(count):
     with pytest.raises(UserError, match=f"Cannot set {count} of 4 images aside for validation; choose 0 to 3"):
         stratified_split(np.zeros(4, np.uint8), count, seed=1)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 10])
+def test_every_image_is_held_out_by_one_fold(mnist_labels, folds):
+    parts = stratified_folds(mnist_labels, folds, seed=2)
+    assert len(parts) == folds
+    assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(10000))
+    for train, validation in parts:
+        assert train.dtype == validation.dtype == np.int32
+        assert sorted([*train, *validation]) == list(range(10000))
+        assert (np.diff(train) > 0).all()
+        assert (np.diff(validation) > 0).all()
+        assert abs(len(validation) - 10000 / folds) < 1
+        shares = np.bincount(mnist_labels[validation], minlength=10)
+        assert np.abs(shares - np.bincount(mnist_labels) / folds).max() < 1
+
+
+def test_folds_follow_from_the_seed(mnist_labels):
+    first, again, other = (stratified_folds(mnist_labels, 5, seed)[0][1] for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("folds", [1, 5])
+def test_too_many_or_too_few_folds(folds):
+    with pytest.raises(UserError, match="choose 2 to 4"):
+        stratified_folds(np.array([0, 1, 0, 1], np.uint8), folds, seed=0)

@@ -291,6 +291,12 @@ def _optimizers(lanes):
     for op in ("adam_step", "adamw_step"):
         arguments = {**common, "mean": mean, "square": square, **rates, **decay}
         yield Call(op, "7 vectors", arguments, ("parameter", "mean", "square"), 8)
+    for limit in (0.5, 1e9):
+        filled = {"sums": _unfilled(3), "factor": _unfilled(1)}
+        arguments = {"gradient": gradient, "limit": limit, **filled}
+        yield Call("clip_norm", f"7 vectors to {limit}", arguments, ("gradient", "sums", "factor"), 3 * lanes)
+    arguments = {"parameter": parameter, "step": step, "decay": 0.75, "average": mean}
+    yield Call("average_step", "7 vectors", arguments, ("average",), 3)
 
 
 def _random_numbers():

@@ -73,6 +73,10 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     ),
     # the gradient goes to the pixel left of the largest
     ("conv2d_relu_maxpool_backward", "winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
+    # the last vector of a part is not in the norm
+    ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
+    # the average forgets at once
+    ("average_step", "optimizer.average_step", "splat(step_weight)", "splat(1.0)"),
     # one round less
     ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]

@@ -300,6 +300,30 @@ def test_adamw_shrinks_the_parameter_and_adam_the_gradient(checks):
     assert (mean.item(), square.item()) == (0, 0)
 
 
+def test_clip_norm_keeps_the_direction(checks):
+    """(3, 0, 4) has the norm 5: a limit of 1 divides it by 5, one of 6 leaves it as it is."""
+    for limit, shrunk in ((1.0, 0.2), (6.0, 1.0)):
+        gradient, sums, factor = np.array([[3.0], [0], [4]]), _unfilled(2), _unfilled(1)
+        OPS.clip_norm(gradient, limit, sums, factor)
+        assert sums.tolist() == [9, 16]  # of one vector and of two
+        checks.assert_close(factor, [shrunk], terms=2)
+        checks.assert_close(gradient, np.array([[3.0], [0], [4]]) * shrunk, terms=4)
+
+
+def test_clip_norm_of_no_gradient():
+    gradient, sums, factor = np.zeros((2, 1)), _unfilled(3), _unfilled(1)
+    OPS.clip_norm(gradient, 1.0, sums, factor)
+    assert (gradient.tolist(), factor.tolist()) == ([[0], [0]], [1])
+
+
+def test_average_step_weighs_by_age(checks):
+    """With decay 1/2 the weights after three steps are 1, 2 and 4 sevenths, whatever was there before."""
+    average = _one(99)
+    for step, (parameter, so_far) in enumerate([(7, 7), (10, 9), (3, (7 + 2 * 10 + 4 * 3) / 7)], 1):
+        OPS.average_step(_one(parameter), np.array([step]), 0.5, average)
+        checks.assert_close(average, _one(so_far), terms=8, scale=10)
+
+
 # batch and array
 
 

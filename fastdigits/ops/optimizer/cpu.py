@@ -10,6 +10,9 @@ _momentum_step = bind(kernel.momentum_step, cpu)
 _nesterov_step = bind(kernel.nesterov_step, cpu)
 _adam_step = bind(kernel.adam_step, cpu)
 _adamw_step = bind(kernel.adamw_step, cpu)
+_squares_of_part = bind(kernel.squares_of_part, cpu)
+_shrink = bind(kernel.shrink, cpu)
+_average_step = bind(kernel.average_step, cpu)
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -47,3 +50,25 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
     bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
     for v in prange(len(parameter)):
         _adamw_step(parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def clip_norm(gradient, limit, sums, factor):
+    """See reference.clip_norm. The parts of the sum, and so its bits, are the same for any number of cores."""
+    for s in prange(len(sums)):
+        _squares_of_part(gradient, sums, s)
+    total = 0.0
+    for s in range(len(sums)):
+        total += sums[s]
+    factor[0] = limit / max(limit, total**0.5)
+    if factor[0] < 1:
+        for v in prange(len(gradient)):
+            _shrink(gradient, factor[0], v)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def average_step(parameter, step, decay, average):
+    """See reference.average_step."""
+    step_weight = (1 - decay) / (1 - decay ** step[0])
+    for v in prange(len(parameter)):
+        _average_step(parameter, step_weight, average, v)

@@ -1,6 +1,6 @@
 """The optimisers' step for one vector of parameters, written once for every device."""
 
-from fastdigits.ops.lanes import fma, load, splat, sqrt, store
+from fastdigits.ops.lanes import fma, load, put, splat, sqrt, store, sum_lanes
 
 
 def sgd_step(parameter, gradient, rate, weight_decay, v):
@@ -45,3 +45,25 @@ def _adam(parameter, p, g, mean, square, rate, bias1, bias2, beta1, beta2, epsil
     store(square, (v,), second)
     root = fma(sqrt(second), splat(bias2**-0.5), splat(epsilon))
     store(parameter, (v,), fma(splat(-rate / bias1), first / root, p))
+
+
+def squares_of_part(gradient, sums, s):
+    """What clip_norm puts into sums[s]."""
+    V, L = gradient.shape
+    S = len(sums)
+    acc = splat(0.0)
+    for v in range(s * V // S, (s + 1) * V // S):
+        g = load(gradient, (v,))
+        acc = fma(g, g, acc)
+    put(sums, (s,), sum_lanes(acc))
+
+
+def shrink(gradient, factor, v):
+    """What clip_norm does to vector v, once the factor is known."""
+    store(gradient, (v,), load(gradient, (v,)) * splat(factor))
+
+
+def average_step(parameter, step_weight, average, v):
+    """average_step with step_weight = (1 - decay) / (1 - decay**step)."""
+    a = load(average, (v,))
+    store(average, (v,), fma(splat(step_weight), load(parameter, (v,)) - a, a))

@@ -96,6 +96,58 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
     _adam(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon)
 
 
+def clip_norm(gradient, limit, sums, factor):
+    """Shrink all gradients by one factor so that their norm is `limit` at most.
+
+    sums[s] = sum of gradient[v, l]^2 over the vectors v from floor(s V / S) to floor((s + 1) V / S)
+    factor[0] = min(1, limit / sqrt(sum_s sums[s])), by which gradient is multiplied
+
+    Parameters
+    ----------
+    gradient : float32 (V, L), changed
+    limit : float
+        Above 0.
+    sums : float32 (S,), filled
+        Parts of the square of the norm; their number decides the order of summation.
+    factor : float32 (1,), filled
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks, algorithm 1.
+    """
+    V, S = len(gradient), len(sums)
+    for s in range(S):
+        part = gradient[s * V // S : (s + 1) * V // S]
+        sums[s] = (part * part).sum()
+    factor[0] = limit / max(limit, np.sqrt(sums.sum()))
+    gradient *= factor[0]
+
+
+def average_step(parameter, step, decay, average):
+    """Take the parameters of this step into their exponential moving average.
+
+    average += (parameter - average) (1 - decay) / (1 - decay^step), so that after every step
+    average = sum_{i <= step} decay^(step - i) parameter_i / sum_{i <= step} decay^(step - i)
+
+    The first step's parameters replace whatever was in `average`: the bias of an empty start never comes in.
+
+    Parameters
+    ----------
+    parameter : float32 (V, L)
+    step : int64 (1,)
+        Number of this step, from 1 on.
+    decay : float
+        From 0 to below 1.
+    average : float32 (V, L), changed
+
+    References
+    ----------
+    Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging;
+    Kingma and Ba (2015), Adam: a method for stochastic optimization, section 7.2 (the correction of the bias).
+    """
+    average += (parameter - average) * ((1 - decay) / (1 - decay ** step[0]))
+
+
 def _adam(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon):
     mean *= beta1
     mean += (1 - beta1) * gradient

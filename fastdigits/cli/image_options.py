@@ -1,0 +1,56 @@
+"""Options of `fastdigits train` on what happens to images before the network sees them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from fastdigits.cli.options import together
+from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD
+
+if TYPE_CHECKING:
+    from fastdigits.config import TrainConfig
+
+
+def image_options(default: "TrainConfig") -> Callable:
+    """What is done to every image, and to training images anew in every epoch."""
+    return together(
+        click.option(
+            "--pad",
+            type=click.IntRange(0, MOST_PAD),
+            default=default.pad,
+            show_default=True,
+            help="Rows and columns of zeros added on every side of an image.",
+        ),
+        click.option(
+            "--contrast",
+            type=click.FloatRange(0, MOST_CONTRAST, min_open=True),
+            default=default.contrast,
+            show_default=True,
+            help="Stretch the grey levels so many times about the middle one, such as 4.",
+        ),
+        click.option(
+            "--gamma",
+            type=click.FloatRange(0, MOST_GAMMA, min_open=True),
+            default=default.gamma,
+            show_default=True,
+            help="Raise brightness, 0 to 1, to this power, such as 0.7.",
+        ),
+        click.option(
+            "--binarize",
+            type=click.FloatRange(min=0, max=1, max_open=True),
+            help="Then make pixels above this brightness, such as 0.5, white, others black.",
+        ),
+        click.option(
+            "--normalise/--no-normalise",
+            default=default.normalise,
+            help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
+        ),
+        click.option(
+            "--augment",
+            metavar="EFFECT=SIZE,...",
+            default=default.augment,
+            help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
+            "also shear, contrast, gamma, noise, erase.",
+        ),
+    )

@@ -1,0 +1,106 @@
+"""What a command line of `fastdigits train` asks for: which network, on which data, how, and how often."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastdigits.cli.method_options import checkpoint_path, given
+from fastdigits.cli.options import as_usage
+from fastdigits.config import TrainConfig
+from fastdigits.errors import UserError
+
+if TYPE_CHECKING:
+    from fastdigits.dataset import DigitSet
+    from fastdigits.methods.checkpoint import Checkpoints
+    from fastdigits.methods.repeats import Task
+    from fastdigits.nn import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that is known before the data are read."""
+
+    model: str
+    data: str
+    output: str
+    config: TrainConfig
+    network: Callable[["DigitSet"], "Network"]
+    checkpoints: "Checkpoints"
+
+    def tasks(self, folds: int | None, runs: int, digits: "DigitSet") -> list["Task"]:
+        """The trainings to do."""
+        from fastdigits.methods.repeats import over_folds, over_seeds
+
+        return over_folds(self.config, folds, digits.train_labels) if folds else over_seeds(self.config, runs)
+
+
+def plan(ctx: click.Context, settings: dict[str, Any]) -> Plan:
+    """What the options say; `settings` are those of TrainConfig.
+
+    Raises
+    ------
+    UsageError
+        If they do not fit together.
+    UserError
+        If the checkpoint that is to be resumed cannot be read.
+    """
+    from fastdigits.methods.checkpoint import Checkpoints
+
+    values = ctx.params
+    if values["resume"]:
+        return _resumed(ctx)
+    try:
+        # Each fold is the validation of the others, whatever a recipe says of it.
+        config = TrainConfig(**settings | ({"validation": None} if values["folds"] else {}))
+        network = _network(values, config)
+    except UserError as error:
+        raise as_usage(error) from None
+    return Plan(values["model"], values["data"], values["output"], config, network, Checkpoints(**_kept(values)))
+
+
+def _network(values: dict[str, Any], config: TrainConfig) -> Callable[["DigitSet"], "Network"]:
+    from fastdigits.models import ModelOptions, layers_of
+    from fastdigits.nn import Network
+
+    layers = layers_of(values["model"], ModelOptions(values["hidden"], values["activation"], values["init"]))
+    return lambda digits: Network(layers, config.preparation.input_shape(digits.train_images))
+
+
+def _resumed(ctx: click.Context) -> Plan:
+    """As the checkpoint says, on the same data unless told otherwise, into NAME.h5 for NAME.checkpoint.h5."""
+    from fastdigits.methods import checkpoint
+    from fastdigits.nn import Network
+
+    values, file = ctx.params, checkpoint.read(ctx.params["resume"])
+    saved, settings = file.saved, file.saved.config
+    if given(ctx, "epochs"):
+        settings = settings | {"epochs": values["epochs"]}
+    data = values["data"] if given(ctx, "data") else saved.dataset
+    output = values["output"]
+    if not given(ctx, "output") and values["resume"].endswith(".checkpoint.h5"):
+        output = values["resume"].removesuffix(".checkpoint.h5") + ".h5"
+    checkpoints = checkpoint.Checkpoints(**_kept(values | {"output": output, "model": saved.model}), resumed=file)
+    config = TrainConfig(**settings)
+    return Plan(saved.model, data, output, config, lambda _: Network.from_config(saved.network), checkpoints)
+
+
+def _kept(values: dict[str, Any]) -> dict[str, Any]:
+    every = values["checkpoint_every"]
+    return {"path": checkpoint_path(values["output"]), "every": every, "model": values["model"]} if every else {}
+
+
+def check_files(output: str, stats_file: str | None, checkpoint: str | None) -> None:
+    """Find out before any work is done whether all files can be written."""
+    from fastdigits import stats
+    from fastdigits.files import check_writable
+
+    for path in filter(None, (output, checkpoint)):
+        check_writable(path)
+        beside = (stats_file, str(stats.text_path(stats_file))) if stats_file else ()
+        if os.path.realpath(path) in map(os.path.realpath, beside):
+            raise click.UsageError("--output and --stats name the same file; give each its own.")
+    if stats_file:
+        stats.check(stats_file)

@@ -1,0 +1,86 @@
+"""What learns, and all that its next step depends on."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config import LOSSES, TrainConfig
+from fastdigits.dataset.batches import Batches
+from fastdigits.history import Epoch, best, waited
+from fastdigits.methods.average import Average
+from fastdigits.nn.network import Network
+from fastdigits.optim import Optimizer
+
+
+class Trainer:
+    """One step of learning, the figures of an epoch, and all that the next step depends on."""
+
+    def __init__(self, network: Network, batches: Batches, config: TrainConfig):
+        ops = self.ops = network.ops
+        self.network, self.batches, self.config = network, batches, config
+        self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
+        self.optimizer = Optimizer(ops, config, network.buffer)
+        self.average = None if config.ema is None else Average(ops, config.ema, network.buffer)
+        self.history: list[Epoch] = []
+        self.best_values: dict[str, np.ndarray] | None = None
+        self.images = 0  # that are done, of the epoch that goes on
+        self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
+        self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
+        self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
+        self.sum = ops.zeros(network.buffer.gradients.shape)
+
+    def step(self, parts: Iterable[tuple[Any, Any, int]], images: int, share: float) -> None:
+        """Learn from so many images, which come in one part or several, at a share of the learning rate."""
+        gradients, several = self.network.buffer.gradients, images > self.batches.batch_size
+        if several:
+            self.sum[...] = 0
+        for x, targets, _ in parts:
+            scores = self.network.forward(x)
+            self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
+            self.network.backward(self.dscores)
+            self.ops.count_hits(scores, targets, self.hits)
+            self.ops.accumulate(self.losses, self.total_loss)
+            self.ops.accumulate(self.hits, self.total_hits)
+            if several:
+                self.sum += gradients
+        if several:
+            gradients[...] = self.sum
+        self.optimizer.step(share)
+        if self.average:
+            self.average.step(self.optimizer.count)
+
+    def figures(self, images: int) -> tuple[float, float]:
+        """(mean loss, accuracy) over so many images since the last `forget`."""
+        return tuple(float(self.ops.download(total)[0]) / images for total in (self.total_loss, self.total_hits))
+
+    def forget(self) -> None:
+        """Begin the figures anew."""
+        self.total_loss[...] = self.total_hits[...] = 0
+
+    def evaluated(self) -> AbstractContextManager:
+        """Within, the network has the weights that are evaluated and saved."""
+        return self.average.in_place() if self.average else nullcontext()
+
+    def is_over(self) -> bool:
+        """Whether all epochs are done, or validation has not got better for too long."""
+        patience = self.config.early_stop
+        return len(self.history) >= self.config.epochs or bool(patience and waited(self.history) >= patience)
+
+    def close(self, record: Epoch) -> None:
+        """An epoch is over: take down its figures, and its weights where they are the best so far."""
+        self.history.append(record)
+        self.images = 0
+        if self.config.keeps_best and best(self.history) is record:
+            with self.evaluated():
+                self.best_values = self.network.values()
+
+    def finish(self) -> int:
+        """Give the network the weights that are kept, for good; return the number of the epoch that they are from."""
+        if self.config.keeps_best:
+            self.network.set_values(self.best_values)
+            return best(self.history).epoch
+        if self.average:
+            self.network.buffer.values[...] = self.average.values
+        return len(self.history)
