@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import h5py
 import numpy as np
@@ -23,7 +24,7 @@ from fastdigits.weights import SavedNetwork
 if TYPE_CHECKING:
     from fastdigits.trainer import Trainer
 
-NUMBERS = {"images": int, "steps": int, "total_loss": float, "total_hits": float}
+NUMBERS = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ def _progress(trainer: "Trainer") -> dict[str, Any]:
         return trainer.ops.download(array)[0].item()
 
     totals = {"total_loss": number(trainer.total_loss), "total_hits": number(trainer.total_hits)}
-    return {"images": trainer.images, "steps": number(trainer.optimizer.count), **totals}
+    return {"labels": _checksum(trainer), "images": trainer.images, "steps": number(trainer.optimizer.count), **totals}
 
 
 def _arrays(trainer: "Trainer") -> dict[str, Any]:
@@ -135,6 +136,11 @@ def _arrays(trainer: "Trainer") -> dict[str, Any]:
     memories = {f"memory_{number}": memory for number, memory in enumerate(trainer.optimizer.memories, 1)}
     average = {"average": trainer.average.values} if trainer.average else {}
     return {"parameters": trainer.network.buffer.values, **memories, **average}
+
+
+def _checksum(trainer: "Trainer") -> int:
+    """Of the labels: pixels that are not normalised leave no other trace of the images."""
+    return crc32(trainer.ops.download(trainer.batches.labels))
 
 
 def _numbers(progress: dict) -> dict[str, Any]:
@@ -147,7 +153,7 @@ def _numbers(progress: dict) -> dict[str, Any]:
 
 def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
     ops, saved, numbers = trainer.ops, checkpoint.saved, checkpoint.numbers
-    if saved.normalisation != trainer.batches.normalisation:
+    if saved.normalisation != trainer.batches.normalisation or numbers["labels"] != _checksum(trainer):
         raise UserError("it learned from other images; give --data as then.")
     trainer.history = [Epoch(**figures) for figures in saved.history]
     if len(trainer.history) > trainer.config.epochs:

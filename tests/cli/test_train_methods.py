@@ -274,7 +274,8 @@ def test_show_prints_what_a_recipe_stands_for(invoke, tmp_path):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_command_line_that_show_prints_stands_for_the_same(recipe, invoke):
-    shown = invoke("train", "--recipe", recipe, "--no-fuse", "--batch-size", "all", "--show").stdout
+    options = "--no-fuse", "--batch-size", "all", *PREPARED, *AUGMENTED
+    shown = invoke("train", "--recipe", recipe, *options, "--show").stdout
     program, *words = shown.splitlines()[-1].split()
     assert program == "fastdigits"
     assert invoke(*words, "--show").stdout == shown
@@ -329,6 +330,8 @@ def test_what_a_user_can_mend(invoke, fails, trained, tiny, tmp_path):
     fails(1, "choose 2 to 300", "train", "--data", tiny, "--folds", "301")
     fails(1, "is a folder", "train", "--data", tiny, "--output", ".", "--checkpoint-every", "1")
     fails(1, "name it .json", "train", "--data", tiny, "--stats", "stats.txt")
+    invoke("train", "--data", tiny, *LINEAR, "--checkpoint-every", "1", "--no-normalise", "--output", "raw.h5")
+    fails(1, "it learned from other images", "train", "--resume", "raw.checkpoint.h5", "--data", "mnist")
     invoke("train", "--data", tiny, *LINEAR, "--checkpoint-every", "1")
     fails(1, "it learned from other images", "train", "--resume", "weights.checkpoint.h5", "--data", "mnist")
     fails(1, "for 3 epochs already", "train", "--resume", "weights.checkpoint.h5", "--epochs", "2")

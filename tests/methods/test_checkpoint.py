@@ -192,6 +192,7 @@ def _doubles(file):
         _progress(images=0.5),
         _progress(images=None),
         _progress(total_loss="much"),
+        _progress(labels=0),
         _cut,
         _doubles,
     ],
