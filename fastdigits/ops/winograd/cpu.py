@@ -180,9 +180,11 @@ def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
         tiles = across * ((I * POOLED + 3) // 4)
         parts = min(B, PARTS)
         lane_groups = (S + LANES - 1) // LANES
-        sums = np.zeros((parts, 36, R, lane_groups * LANES), np.float32)
-        biases = np.zeros((parts, O, LANES), np.float32)
+        sums = np.empty((parts, 36, R, lane_groups * LANES), np.float32)
+        biases = np.empty((parts, O, LANES), np.float32)
         for part in prange(parts):
+            sums[part] = 0
+            biases[part] = 0
             v = np.empty((36, C * T + 1, LANES), np.float32)  # one vector more: no strides of whole pages
             m = np.empty((36, O * T + 1, LANES), np.float32)
             dv = np.empty((36, NX * T + 1, LANES), np.float32)
