@@ -1,5 +1,6 @@
 """Which core gathers which block."""
 
+import numpy as np
 from numba import njit, prange
 
 from fastdigits.ops.batch import kernel
@@ -12,4 +13,4 @@ _gather_block = bind(kernel.gather_block, cpu)
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See reference.gather_batch. A core owns whole blocks."""
     for b in prange(x.shape[0]):
-        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, b)
+        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, np.int64(b))
