@@ -1,5 +1,6 @@
 """Which core computes which vectors: each a contiguous part of the array."""
 
+import numpy as np
 from numba import njit, prange
 
 from fastdigits.ops.activation import kernel
@@ -19,53 +20,53 @@ _tanh_backward = bind(kernel.tanh_backward, cpu)
 def relu_forward(x, y):
     """See reference.relu_forward."""
     for v in prange(len(y)):
-        _relu_forward(x, y, v)
+        _relu_forward(x, y, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def relu_backward(y, dy, dx):
     """See reference.relu_backward."""
     for v in prange(len(dx)):
-        _relu_backward(y, dy, dx, v)
+        _relu_backward(y, dy, dx, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def leaky_relu_forward(x, slope, y):
     """See reference.leaky_relu_forward."""
     for v in prange(len(y)):
-        _leaky_relu_forward(x, slope, y, v)
+        _leaky_relu_forward(x, slope, y, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def leaky_relu_backward(y, dy, slope, dx):
     """See reference.leaky_relu_backward."""
     for v in prange(len(dx)):
-        _leaky_relu_backward(y, dy, slope, dx, v)
+        _leaky_relu_backward(y, dy, slope, dx, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def sigmoid_forward(x, y):
     """See reference.sigmoid_forward."""
     for v in prange(len(y)):
-        _sigmoid_forward(x, y, v)
+        _sigmoid_forward(x, y, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def sigmoid_backward(y, dy, dx):
     """See reference.sigmoid_backward."""
     for v in prange(len(dx)):
-        _sigmoid_backward(y, dy, dx, v)
+        _sigmoid_backward(y, dy, dx, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def tanh_forward(x, y):
     """See reference.tanh_forward."""
     for v in prange(len(y)):
-        _tanh_forward(x, y, v)
+        _tanh_forward(x, y, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def tanh_backward(y, dy, dx):
     """See reference.tanh_backward."""
     for v in prange(len(dx)):
-        _tanh_backward(y, dy, dx, v)
+        _tanh_backward(y, dy, dx, np.int64(v))

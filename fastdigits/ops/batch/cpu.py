@@ -18,7 +18,7 @@ _fill_splines = bind(kernel.fill_splines, cpu)
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See reference.gather_batch. A core owns whole blocks."""
     for b in prange(x.shape[0]):
-        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, b)
+        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, np.int64(b))
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
@@ -46,5 +46,5 @@ def _augment_batch(images, labels, order, start, count, scale, shift, seed, epoc
         for l in range(LANES):
             row = order[start[0] + min(b * LANES + l, count - 1)]
             _augment_image(images, row, seed, epoch[0], effects, splines, scratch, pictures, l, LANES)
-        _pack_images(pictures, scale, shift, x, b, LANES)
-        _gather_labels(labels, order, start[0], count, targets, b)
+        _pack_images(pictures, scale, shift, x, np.int64(b), LANES)
+        _gather_labels(labels, order, start[0], count, targets, np.int64(b))

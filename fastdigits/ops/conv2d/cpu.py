@@ -17,8 +17,7 @@ _backward_bias = bind(kernel.backward_bias, cpu)
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
     """See reference.conv2d_forward. A core owns whole rows of y."""
-    N, M = tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE)
-    forward_rows(stride, N, M, 0)(x, weight, bias, top, left, y)
+    forward(x, weight, bias, stride, top, left, y, 0)
 
 
 def conv2d_backward_input(dy, weight, stride, top, left, dx):
@@ -32,55 +31,60 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
     _backward_weight(stride, N, R, M)(x, dy, top, left, dweight, dbias)
 
 
+def forward(x, weight, bias, stride, top, left, y, relu):
+    """conv2d_forward, or conv2d_relu_forward where relu is 1."""
+    _forward(stride, *tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE))(x, weight, bias, top, left, y, relu)
+
+
 @cache
-def forward_rows(stride, N, M, RELU):
-    """conv2d_forward, or conv2d_relu_forward where RELU is 1, by tiles of N channels and M columns."""
+def _forward(stride, N, M):
+    """By tiles of N channels and M columns."""
 
     @njit(parallel=True, nogil=True, cache=True)
-    def conv2d_forward(x, weight, bias, top, left, y):
+    def conv2d_forward(x, weight, bias, top, left, y, relu):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
             for o0 in range(0, O, N):
                 for j0 in range(0, J, M):
-                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M, RELU)
+                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M, relu)
 
     return conv2d_forward
 
 
-def backward_input(dy, weight, stride, top, left, x, dx, RELU):
-    """conv2d_backward_input, or conv2d_backward_input_relu where RELU is 1."""
+def backward_input(dy, weight, stride, top, left, x, dx, relu):
+    """conv2d_backward_input; where relu is 1, x is the output of a ReLU and dx the gradient by its input."""
     C, W, J, Q = dx.shape[1], dx.shape[3], dy.shape[3], weight.shape[3]
     N = row_tile(C, W) if stride == 1 else 0
     if N:
-        _backward_input_rows(N, W, J, Q, left, RELU)(dy, weight, top, x, dx)
+        _backward_input_rows(N, W, J, Q, left)(dy, weight, top, x, dx, relu)
     else:
         N, M = tile_shape(C, -(-W // stride), LOAD_INSIDE)
-        _backward_input_tiles(stride, N, M, RELU)(dy, weight, top, left, x, dx)
+        _backward_input_tiles(stride, N, M)(dy, weight, top, left, x, dx, relu)
 
 
 @cache
-def _backward_input_rows(N, W, J, Q, LEFT, RELU):
+def _backward_input_rows(N, W, J, Q, LEFT):
     @njit(parallel=True, nogil=True, cache=True)
-    def conv2d_backward_input(dy, weight, top, x, dx):
+    def conv2d_backward_input(dy, weight, top, x, dx, relu):
         B, C, H, _, L = dx.shape
         for row in prange(B * H):
             for c0 in range(0, C, N):
-                _backward_input_row(dy, weight, top, x, dx, row // H, c0, row % H, N, W, J, Q, LEFT, RELU)
+                _backward_input_row(dy, weight, top, x, dx, row // H, c0, row % H, N, W, J, Q, LEFT, relu)
 
     return conv2d_backward_input
 
 
 @cache
-def _backward_input_tiles(stride, N, M, RELU):
+def _backward_input_tiles(stride, N, M):
     @njit(parallel=True, nogil=True, cache=True)
-    def conv2d_backward_input(dy, weight, top, left, x, dx):
+    def conv2d_backward_input(dy, weight, top, left, x, dx, relu):
         B, C, H, W, L = dx.shape
         for row in prange(B * H):
             for c0 in range(0, C, N):
                 for w in range(min(stride, W)):
                     for w0 in range(w, W, M * stride):
                         _backward_input_tile(
-                            dy, weight, stride, top, left, x, dx, row // H, c0, row % H, w0, N, M, RELU
+                            dy, weight, stride, top, left, x, dx, row // H, c0, row % H, w0, N, M, relu
                         )
 
     return conv2d_backward_input

@@ -20,8 +20,8 @@ from fastdigits.ops.lanes import (
 )
 
 
-def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, RELU):
-    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i; RELU: 1 rectifies, 0 does not."""
+def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu):
+    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i; relu: 1 rectifies, 0 does not."""
     B, C, H, W, L = x.shape
     B, O, I, J, L = y.shape
     O, C, P, Q = weight.shape
@@ -44,13 +44,13 @@ def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, RELU
     for n in range(N):
         for m in range(M):
             if o0 + n < O and j0 + m < J:
-                store(y, (b, o0 + n, i, j0 + m), maximum(splat(0.0), acc[n, m]) if RELU else acc[n, m])
+                store(y, (b, o0 + n, i, j0 + m), maximum(splat(0.0), acc[n, m]) if relu else acc[n, m])
 
 
-def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, RELU):
+def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, relu):
     """conv2d_backward_input for input channels c0 .. c0+N and M columns w0, w0+stride, .. of row h.
 
-    RELU: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
+    relu: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
     Columns one stride apart meet the same kernel columns, and consecutive columns of dy.
     """
     B, O, I, J, L = dy.shape
@@ -76,14 +76,14 @@ def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M
         for m in range(M):
             if c0 + n < C and w0 + m * stride < W:
                 at = (b, c0 + n, h, w0 + m * stride)
-                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if RELU else acc[n, m])
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if relu else acc[n, m])
 
 
-def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, RELU):
+def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu):
     """conv2d_backward_input of stride 1 for input channels c0 .. c0+N and the whole row h of W columns.
 
     Each of the J columns of dy adds to the Q columns of dx that it came from: no multiplication by a
-    zero outside. LEFT: the zeros before the first column. RELU: as in backward_input_tile.
+    zero outside. LEFT: the zeros before the first column. relu: as in backward_input_tile.
     """
     B, O, I, _, L = dy.shape
     O, C, P, _ = weight.shape
@@ -107,7 +107,7 @@ def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, RELU)
         for w in range(W):
             if c0 + n < C:
                 at = (b, c0 + n, h, w)
-                store(dx, at, select(load(x, at) > splat(0.0), acc[n, w], splat(0.0)) if RELU else acc[n, w])
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, w], splat(0.0)) if relu else acc[n, w])
 
 
 def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):

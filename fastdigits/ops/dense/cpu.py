@@ -13,51 +13,60 @@ _backward_input_tile = bind(kernel.backward_input_tile, cpu)
 _backward_weight_columns = bind(kernel.backward_weight_columns, cpu)
 _backward_bias = bind(kernel.backward_bias, cpu)
 
+FEW = 64  # fewer outputs are tiled as so many: a last layer then needs no kernels of its own
 SLAB = 64 // LANES  # blocks whose images are transposed at a time: 16 KiB, half of the first-level cache
 
 
 def dense_forward(x, weight, bias, y):
     """See reference.dense_forward. A core owns whole groups of N outputs."""
-    N, M = tile_shape(y.shape[1], y.shape[0], NEW_LINE)
-    forward_groups(N, M, 0)(x, weight, bias, y)
+    forward(x, weight, bias, y, 0)
 
 
 def dense_backward_input(dy, weight, dx):
     """See reference.dense_backward_input. A core owns whole groups of N inputs."""
-    N, M = tile_shape(dx.shape[1], dx.shape[0], NEW_LINE)
-    backward_input_groups(N, M, 0)(dy, weight, dx, dx)
+    backward_input(dy, weight, dx, dx, 0)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A core owns whole columns of dweight."""
     M = shared_columns(-(-dweight.shape[1] // LANES), get_num_threads())
-    _backward_weight(tile_rows(dweight.shape[0], M), M)(x, dy, dweight, dbias)
+    _backward_weight(tile_rows(max(FEW, dweight.shape[0]), M), M)(x, dy, dweight, dbias)
+
+
+def forward(x, weight, bias, y, relu):
+    """dense_forward, or dense_relu_forward where relu is 1."""
+    _forward(*tile_shape(max(FEW, y.shape[1]), y.shape[0], NEW_LINE))(x, weight, bias, y, relu)
+
+
+def backward_input(dy, weight, x, dx, relu):
+    """dense_backward_input, or dense_backward_input_relu where relu is 1."""
+    _backward_input(*tile_shape(max(FEW, dx.shape[1]), dx.shape[0], NEW_LINE))(dy, weight, x, dx, relu)
 
 
 @cache
-def forward_groups(N, M, RELU):
-    """dense_forward, or dense_relu_forward where RELU is 1, by tiles of N outputs and M blocks."""
+def _forward(N, M):
+    """By tiles of N outputs and M blocks."""
 
     @njit(parallel=True, nogil=True, cache=True)
-    def dense_forward(x, weight, bias, y):
+    def dense_forward(x, weight, bias, y, relu):
         B, O, L = y.shape
         for t in prange((O + N - 1) // N):
             for b0 in range(0, B, M):
-                _forward_tile(x, weight, bias, y, t * N, b0, N, M, RELU)
+                _forward_tile(x, weight, bias, y, t * N, b0, N, M, relu)
 
     return dense_forward
 
 
 @cache
-def backward_input_groups(N, M, RELU):
-    """dense_backward_input, or dense_backward_input_relu where RELU is 1, by tiles of N inputs and M blocks."""
+def _backward_input(N, M):
+    """By tiles of N inputs and M blocks."""
 
     @njit(parallel=True, nogil=True, cache=True)
-    def dense_backward_input(dy, weight, x, dx):
+    def dense_backward_input(dy, weight, x, dx, relu):
         B, K, L = dx.shape
         for t in prange((K + N - 1) // N):
             for b0 in range(0, B, M):
-                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, RELU)
+                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, relu)
 
     return dense_backward_input
 

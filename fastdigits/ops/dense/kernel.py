@@ -23,8 +23,8 @@ from fastdigits.ops.lanes import (
 )
 
 
-def forward_tile(x, weight, bias, y, o0, b0, N, M, RELU):
-    """dense_forward for outputs o0 .. o0+N and blocks b0 .. b0+M; RELU: 1 rectifies, 0 does not."""
+def forward_tile(x, weight, bias, y, o0, b0, N, M, relu):
+    """dense_forward for outputs o0 .. o0+N and blocks b0 .. b0+M; relu: 1 rectifies, 0 does not."""
     B, K, L = x.shape
     O, K = weight.shape
     acc = tile(N, M)
@@ -42,13 +42,13 @@ def forward_tile(x, weight, bias, y, o0, b0, N, M, RELU):
     for n in range(N):
         for m in range(M):
             if o0 + n < O and b0 + m < B:
-                store(y, (b0 + m, o0 + n), maximum(splat(0.0), acc[n, m]) if RELU else acc[n, m])
+                store(y, (b0 + m, o0 + n), maximum(splat(0.0), acc[n, m]) if relu else acc[n, m])
 
 
-def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, RELU):
+def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu):
     """dense_backward_input for inputs k0 .. k0+N and blocks b0 .. b0+M.
 
-    RELU: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
+    relu: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
     """
     B, O, L = dy.shape
     O, K = weight.shape
@@ -68,7 +68,7 @@ def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, RELU):
         for m in range(M):
             if k0 + n < K and b0 + m < B:
                 at = (b0 + m, k0 + n)
-                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if RELU else acc[n, m])
+                store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if relu else acc[n, m])
 
 
 def backward_weight_columns(x, dy, dweight, k0, N, M, S, L):

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 from numba import njit, prange
 
-from fastdigits.ops.conv2d.cpu import backward_input, conv2d_backward_weight, forward_rows
-from fastdigits.ops.dense.cpu import backward_input_groups, forward_groups
+from fastdigits.ops.conv2d import cpu as conv2d
+from fastdigits.ops.dense import cpu as dense
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LOAD_INSIDE, NEW_LINE, pool_tile_rows, square_tile, tile_shape
+from fastdigits.ops.lanes.machine import pool_tile_rows, square_tile
 
 _forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
 _unpool_row = bind(kernel.unpool_row, cpu)
@@ -18,26 +18,23 @@ _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
 
 def dense_relu_forward(x, weight, bias, y):
     """See reference.dense_relu_forward. A core owns whole groups of N outputs."""
-    N, M = tile_shape(y.shape[1], y.shape[0], NEW_LINE)
-    forward_groups(N, M, 1)(x, weight, bias, y)
+    dense.forward(x, weight, bias, y, 1)
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
     """See reference.dense_backward_input_relu. A core owns whole groups of N inputs."""
-    N, M = tile_shape(dx.shape[1], dx.shape[0], NEW_LINE)
-    backward_input_groups(N, M, 1)(dy, weight, x, dx)
+    dense.backward_input(dy, weight, x, dx, 1)
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     """See reference.conv2d_relu_forward. A core owns whole rows of y."""
-    N, M = tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE)
-    forward_rows(stride, N, M, 1)(x, weight, bias, top, left, y)
+    conv2d.forward(x, weight, bias, stride, top, left, y, 1)
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_backward. A core owns tiles of dweight, then whole rows of dx."""
-    conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
-    backward_input(dy, weight, stride, top, left, x, dx, int(rectified))
+    conv2d.conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
+    conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(rectified))
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):

@@ -170,14 +170,15 @@ def transpose(t):
 NAMES = tuple(name for name, value in globals().items() if isinstance(value, FunctionType))
 
 
-def bind(kernel: FunctionType, lanes: ModuleType):
+def bind(kernel: FunctionType, lanes: ModuleType, inline: bool = False):
     """The same kernel with the lane functions of another module, compiled by that module's `compile_kernel`.
 
-    Functions of the kernel's own file that it calls are bound along with it.
+    The functions that it calls are bound along with it, and inlined: they may be handed tiles.
     """
     meanings = {name: getattr(lanes, name) for name in NAMES}
     for name in kernel.__code__.co_names:
         value = kernel.__globals__.get(name)
         if isinstance(value, FunctionType) and name not in meanings:
-            meanings[name] = bind(value, lanes)
-    return lanes.compile_kernel(FunctionType(kernel.__code__, {**kernel.__globals__, **meanings}, kernel.__name__))
+            meanings[name] = bind(value, lanes, inline=True)
+    bound = FunctionType(kernel.__code__, {**kernel.__globals__, **meanings}, kernel.__name__)
+    return lanes.compile_kernel(bound, inline)

@@ -49,10 +49,14 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
-def compile_kernel(kernel):
-    """A bound kernel as a function that other compiled code can call."""
-    # Inlined, or a tile that one kernel hands to another would have to lie in memory.
-    return njit(nogil=True, error_model="numpy", forceinline=True)(kernel)
+def compile_kernel(kernel, inline):
+    """A bound kernel as a function that other compiled code can call.
+
+    It is compiled for each type of its arguments: hand it the count of a prange as np.int64, for that is uint64 in the
+    loop itself and int64 where numba looks at it first.
+    """
+    # Inlined where it may be handed a tile, which would have to lie in memory otherwise.
+    return njit(nogil=True, error_model="numpy", forceinline=inline)(kernel)
 
 
 def _position(at):

@@ -1,5 +1,6 @@
 """Which core steps which parameters: each a contiguous part of the buffer."""
 
+import numpy as np
 from numba import njit, prange
 
 from fastdigits.ops.lanes import bind, cpu
@@ -19,21 +20,21 @@ _average_step = bind(kernel.average_step, cpu)
 def sgd_step(parameter, gradient, rate, weight_decay):
     """See reference.sgd_step."""
     for v in prange(len(parameter)):
-        _sgd_step(parameter, gradient, rate[0], weight_decay, v)
+        _sgd_step(parameter, gradient, rate[0], weight_decay, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
     """See reference.momentum_step."""
     for v in prange(len(parameter)):
-        _momentum_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, v)
+        _momentum_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
     """See reference.nesterov_step."""
     for v in prange(len(parameter)):
-        _nesterov_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, v)
+        _nesterov_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, np.int64(v))
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -41,7 +42,9 @@ def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsil
     """See reference.adam_step."""
     bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
     for v in prange(len(parameter)):
-        _adam_step(parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, v)
+        _adam_step(
+            parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, np.int64(v)
+        )
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -49,7 +52,9 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
     """See reference.adamw_step."""
     bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
     for v in prange(len(parameter)):
-        _adamw_step(parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, v)
+        _adamw_step(
+            parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, np.int64(v)
+        )
 
 
 @njit(parallel=True, nogil=True, cache=True)

@@ -21,6 +21,8 @@ _transform_gradient = bind(kernel.transform_gradient, cpu)
 _multiply = bind(kernel.multiply, cpu)
 _finish = bind(kernel.finish, cpu)
 _add_products = bind(kernel.add_products, cpu)
+_rows_reached = bind(kernel.rows_reached, cpu)
+_rows_done = bind(kernel.rows_done, cpu)
 _clear_rows = bind(kernel.clear_rows, cpu)
 _add_input_gradient = bind(kernel.add_input_gradient, cpu)
 _mask_rows = bind(kernel.mask_rows, cpu)
@@ -111,28 +113,25 @@ def _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, E
     INPUTS = int(turned_inputs(C, O))
     R, S = (O, C) if INPUTS else (C, O)
     M = min(2, -(-S // LANES))
-    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, int(rectified), _pooled(ENDING), ENDING)
-    gradients(x, dy, routes, _transformed(weight, 1), top, left, dx, dweight.reshape(O * C, 9), dbias)
+    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, _pooled(ENDING), ENDING)
+    u = _transformed(weight, 1)
+    gradients(x, dy, routes, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
 
 
-def _transformed(weight, BACK):
+def _transformed(weight, back):
     O, C, _, _ = weight.shape
-    R, S = (O, C) if BACK else (C, O)
+    R, S = (O, C) if back else (C, O)
     u = np.empty((36, R, -(-S // LANES) * LANES), np.float32)
-    _kernels(BACK)(weight.reshape(O * C, 9), u)
+    _transform_all(weight.reshape(O * C, 9), u, back)
     return u
 
 
-@cache
-def _kernels(BACK):
-    @njit(parallel=True, nogil=True, cache=True)
-    def winograd_kernels(weight, u):
-        K, R, S = u.shape
-        groups = S // LANES
-        for t in prange(R * groups):
-            _transform_kernels(weight, u, t // groups, t % groups * LANES, LANES, BACK)
-
-    return winograd_kernels
+@njit(parallel=True, nogil=True, cache=True)
+def _transform_all(weight, u, back):
+    K, R, S = u.shape
+    groups = S // LANES
+    for t in prange(R * groups):
+        _transform_kernels(weight, u, t // groups, t % groups * LANES, LANES, back)
 
 
 @cache
@@ -164,7 +163,7 @@ def _convolution(N, M, POOLED, ENDING):
 
 
 @cache
-def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
+def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
     """All gradients of a convolution.
 
     That by the weights by tiles of N x M * LANES sums, with the lanes of x turned where INPUTS is 1, else those of
@@ -172,7 +171,7 @@ def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
     """
 
     @njit(parallel=True, nogil=True, cache=True)
-    def winograd_gradients(x, dy, routes, u, top, left, dx, dweight, dbias):
+    def winograd_gradients(x, dy, routes, u, top, left, rectified, dx, dweight, dbias):
         B, C, H, W, L = x.shape
         B, O, I, J, L = dy.shape
         R, S = (O, C) if INPUTS else (C, O)
@@ -180,14 +179,16 @@ def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
         tiles = across * ((I * POOLED + 3) // 4)
         parts = min(B, PARTS)
         lane_groups = (S + LANES - 1) // LANES
-        sums = np.zeros((parts, 36, R, lane_groups * LANES), np.float32)
-        biases = np.zeros((parts, O, LANES), np.float32)
-        for part in prange(parts):
+        sums = np.empty((parts, 36, R, lane_groups * LANES), np.float32)
+        biases = np.empty((parts, O, LANES), np.float32)
+        for turn in prange(parts):
+            part = np.int64(turn)
+            sums[part] = 0
+            biases[part] = 0
             v = np.empty((36, C * T + 1, LANES), np.float32)  # one vector more: no strides of whole pages
             m = np.empty((36, O * T + 1, LANES), np.float32)
             dv = np.empty((36, NX * T + 1, LANES), np.float32)
             for b in range(part * B // parts, (part + 1) * B // parts):
-                begun, done = 0, 0  # rows of dx
                 for t0 in range(0, tiles, T):
                     for c in range(C):
                         _transform_input(x, v, top, left, across, b, c, t0, T)
@@ -200,10 +201,9 @@ def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
                             else:
                                 _add_products(v, m, sums, part, k, s0, N, T, M, LANES)
                     last = min(t0 + T, tiles)
-                    reached = H if last == tiles else min(H, (last - 1) // across * 4 - top + 6)
-                    finished = H if last == tiles else min(H, last // across * 4 - top)
+                    first, end = _rows_reached(t0, across, top, H, tiles), _rows_reached(last, across, top, H, tiles)
                     for c in range(C):
-                        _clear_rows(dx, b, c, begun, reached)
+                        _clear_rows(dx, b, c, first, end)
                     for c0 in range(0, C, NX):
                         for k in range(36):
                             _multiply(u, m, dv, c0, k, NX, T)
@@ -211,10 +211,10 @@ def _gradients(N, M, NX, INPUTS, RECTIFIED, POOLED, ENDING):
                             for t in range(last - t0):
                                 h, w = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
                                 _add_input_gradient(dv, n * T + t, dx, b, c0 + n, h, w)
-                    if RECTIFIED:
+                    if rectified:
+                        first, end = _rows_done(t0, across, top, H, tiles), _rows_done(last, across, top, H, tiles)
                         for c in range(C):
-                            _mask_rows(x, dx, b, c, done, finished)
-                    begun, done = max(begun, reached), max(done, finished)
+                            _mask_rows(x, dx, b, c, first, end)
         for t in prange(R * lane_groups):
             _kernel_gradient(sums, dweight, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
         for o in range(O):

@@ -41,10 +41,10 @@ from fastdigits.ops.winograd.transforms import (
 WHOLE, RECTIFIED, MAXPOOLED, AVGPOOLED = range(4)
 
 
-def transform_kernels(weight, u, r, s0, L, BACK):
+def transform_kernels(weight, u, r, s0, L, back):
     """u[:, r, s0 : s0 + L] of the weights (O * C, 9).
 
-    BACK: 0 where r counts input channels and s output channels, as they are multiplied forwards; 1 the other way
+    back: 0 where r counts input channels and s output channels, as they are multiplied forwards; 1 the other way
     round.
     """
     K, R, S = u.shape
@@ -54,7 +54,7 @@ def transform_kernels(weight, u, r, s0, L, BACK):
     for q0 in range(0, 9, L):
         for l in range(L):
             s = min(s0 + l, channels - 1)
-            square[l] = load_row(weight, (r * channels + s if BACK else s * R + r, q0), 9, L)
+            square[l] = load_row(weight, (r * channels + s if back else s * R + r, q0), 9, L)
         transpose(square)
         for l in range(L):
             if q0 + l < 9:
@@ -205,6 +205,16 @@ def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING)
                 store(m, (p * 6 + q, o * T + t), points[q])
         # at point 1, 1 stands the sum of the tile
         store(biases, (part, o), load(biases, (part, o)) + load(m, (7, o * T + t)))
+
+
+def rows_reached(t, across, top, H, tiles):
+    """How many of the H rows of dx the first t tiles add to."""
+    return 0 if t == 0 else H if t == tiles else min(H, (t - 1) // across * 4 - top + 6)
+
+
+def rows_done(t, across, top, H, tiles):
+    """How many of the H rows of dx only the first t tiles add to."""
+    return H if t == tiles else max(0, min(H, t // across * 4 - top))
 
 
 def clear_rows(dx, b, c, first, last):
