@@ -37,6 +37,7 @@ class TrainConfig:
 
     `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
     `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
+    `exact` keeps convolutions to the very products of their definition; Winograd's method computes others.
 
     Raises
     ------
@@ -58,6 +59,7 @@ class TrainConfig:
     validation: int | None = None
     seed: int = 0
     fused: bool = True
+    exact: bool = False
 
     def __post_init__(self) -> None:
         limits = {

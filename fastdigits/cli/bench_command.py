@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options import DEVICES, ModelName, data_option, load_ops, threads_option
+from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
 from fastdigits.recipes import RECIPES
 
 AGAINST = ("torch", "onnxruntime", "numpy")
@@ -45,6 +45,7 @@ class Plan:
     target: float | None
     seeds: int | None
     recipe: str | None
+    exact: bool
     threads: int | None
     runs: int
     compiled: bool
@@ -86,6 +87,7 @@ class Plan:
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="How --target trains; as default if not given.")
 @click.option("--seeds", type=click.IntRange(min=1), help=f"How many trainings --target makes; {SEEDS} if not given.")
 @data_option
+@exact_option
 @threads_option
 @click.option("--runs", type=click.IntRange(min=1), default=ROUNDS, show_default=True, help="Rounds of each race.")
 @click.option(
@@ -169,11 +171,17 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     from fastdigits.models import MODELS
 
     devices.load("cpu", plan.threads)  # the machine's own rates are measured with it, whatever the devices are
-    loaded = [load_ops(device, plan.threads, _say) for device in plan.devices]
+    loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in plan.devices]
     _say("machine: peak of multiply-adds and memory")
     facts = machine.examine()
     versions = {framework.NAME: framework.version() for framework in frameworks}
-    settings = {"batch_size": plan.batch_size, "runs": plan.runs, "compile": plan.compiled, "versions": versions}
+    settings = {
+        "batch_size": plan.batch_size,
+        "runs": plan.runs,
+        "compile": plan.compiled,
+        "exact": plan.exact,
+        "versions": versions,
+    }
     report = Report(facts, settings)
     product = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
@@ -196,7 +204,7 @@ def _target(plan: Plan, model: str, ops: Any) -> Any:
 
     recipe = {"batch_size": plan.batch_size} | RECIPES[plan.recipe or "default"]
     settings = {name: value for name, value in recipe.items() if name != "model"}
-    configs = [TrainConfig(**settings, seed=seed) for seed in range(plan.seeds or SEEDS)]
+    configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options import data_option, device_option, json_option, load_ops, threads_option
+from fastdigits.cli.options import data_option, device_option, exact_option, json_option, load_ops, threads_option
 from fastdigits.config import EVALUATION_BATCH
 
 
@@ -13,9 +13,10 @@ from fastdigits.config import EVALUATION_BATCH
 @click.argument("weights")
 @data_option
 @device_option
+@exact_option
 @threads_option
 @json_option
-def command(weights: str, data: str, device: str, threads: int | None, as_json: bool) -> None:
+def command(weights: str, data: str, device: str, exact: bool, threads: int | None, as_json: bool) -> None:
     """Measure trained WEIGHTS on the test images of a data set."""
     import numpy as np
 
@@ -29,7 +30,8 @@ def command(weights: str, data: str, device: str, threads: int | None, as_json: 
     network = Network.from_config(saved.network)
     images, labels = dataset.load_part(data, "test")
     network.check_images(images, labels)
-    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
+    exact = exact or saved.config["exact"]  # a network is measured as it was trained
+    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)

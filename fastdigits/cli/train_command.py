@@ -17,6 +17,7 @@ from fastdigits.cli.options import (
     as_usage,
     data_option,
     device_option,
+    exact_option,
     json_option,
     load_ops,
     threads_option,
@@ -80,6 +81,7 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=DEFAULT.seed, show_default=True)
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
+@exact_option
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
 @click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
@@ -129,7 +131,7 @@ def command(
     digits = dataset.load(data)
     network = Network(layers, (1, *digits.train_images.shape[1:]))
     load_s = perf_counter() - load_start
-    ops = load_ops(device, threads, say)
+    ops = load_ops(device, threads, say, config.exact)
     say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
     watcher = _watcher(progress, as_json, say, config.epochs, log_every)
