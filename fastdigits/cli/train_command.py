@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -111,6 +110,7 @@ def command(
     """
     start = perf_counter()
     from fastdigits import dataset, models, stats, weights
+    from fastdigits.cli.progress import announcing_compilation
     from fastdigits.nn import Network
     from fastdigits.run import run
 
@@ -135,7 +135,7 @@ def command(
     say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
     watcher = _watcher(progress, as_json, say, config.epochs, log_every)
-    with _announcing(ops, say), watcher.display():
+    with announcing_compilation(ops, say), watcher.display():
         done = run(model, network, digits, ops, config, watcher)
     interrupt.check()
     weights.write(output, done.saved())
@@ -156,14 +156,6 @@ def _watcher(progress: bool | None, as_json: bool, say: Callable[[str], None], e
     if progress:
         return Bar(epochs, log_every)
     return Lines(say, epochs, log_every)
-
-
-def _announcing(ops: Any, say: Callable[[str], None]) -> AbstractContextManager:
-    if ops.device == "reference":
-        return nullcontext()
-    from fastdigits.ops.environment import on_first_compilation
-
-    return on_first_compilation(lambda: say("compiling kernels, once ..."))
 
 
 def _test_line(done: Any) -> str:
