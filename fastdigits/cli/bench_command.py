@@ -9,7 +9,7 @@ import click
 from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
 from fastdigits.recipes import RECIPES
 
-AGAINST = ("torch", "onnxruntime", "numpy")
+AGAINST = ("torch", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
 
 
@@ -73,7 +73,8 @@ class Plan:
     type=Names(AGAINST),
     default=(),
     metavar="NAMES",
-    help="torch and onnxruntime (inference only) run the same networks; numpy shows its matrix products in --ops.",
+    help="torch, tensorflow and onnxruntime (inference only) run the same networks; numpy shows its matrix products "
+    "in --ops.",
 )
 @click.option("--train/--no-train", default=True, show_default=True, help="Race training steps.")
 @click.option("--inference/--no-inference", default=True, show_default=True, help="Race inference.")
@@ -95,7 +96,7 @@ class Plan:
     "compiled",
     default=True,
     show_default=True,
-    help="Let torch.compile take part; it may take a minute for each network.",
+    help="Let torch.compile and XLA take part; it may take a minute for each network.",
 )
 @click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write all figures to a file.")
 @click.option("--plot", "plot_file", type=click.Path(), metavar="FILE.png", help="Draw images per second as bars.")

@@ -68,7 +68,7 @@ def test_torch_takes_part(invoke):
     [
         (["resnet"], "no model 'resnet'"),
         (["--devices", "abacus"], "'abacus' is none of"),
-        (["--against", "torch,abacus"], "'abacus' is none of torch, onnxruntime, numpy"),
+        (["--against", "torch,abacus"], "'abacus' is none of torch, tensorflow, onnxruntime, numpy"),
         (["--no-train", "--no-inference"], "nothing to measure"),
         (["--seeds", "2"], "give --target too"),
         (["--target", "101"], "101"),
