@@ -22,7 +22,8 @@ def tolerance(dtype: np.dtype | type, terms: int, scale: float = 1.0) -> float:
 
 def error_share(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
     """The largest error as a share of the allowed one; infinite where a number is NaN, or none is allowed."""
-    error = np.abs(np.subtract(actual, exact, dtype=float)).max()
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        error = np.abs(np.subtract(actual, exact, dtype=float)).max()
     if error == 0:
         return 0.0
     return float(error / allowed) if allowed and np.isfinite(error) else inf

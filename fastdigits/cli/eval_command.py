@@ -17,7 +17,10 @@ from fastdigits.config import EVALUATION_BATCH
 @threads_option
 @json_option
 def command(weights: str, data: str, device: str, exact: bool, threads: int | None, as_json: bool) -> None:
-    """Measure trained WEIGHTS on the test images of a data set."""
+    """Measure trained WEIGHTS on the test images of a data set.
+
+    A network that was trained with --exact is measured so, too.
+    """
     import numpy as np
 
     from fastdigits import dataset
@@ -30,7 +33,7 @@ def command(weights: str, data: str, device: str, exact: bool, threads: int | No
     network = Network.from_config(saved.network)
     images, labels = dataset.load_part(data, "test")
     network.check_images(images, labels)
-    exact = exact or saved.config["exact"]  # a network is measured as it was trained
+    exact = exact or saved.config["exact"]
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     network.build(ops, EVALUATION_BATCH, training=False)
     network.set_values(saved.values)

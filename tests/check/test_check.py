@@ -150,7 +150,7 @@ def test_no_unit_is_near_a_kink(name):
         ([0.0, 2.0], 0.5, 2.0),
         ([1.0, 2.25], 0.0, inf),
         ([1.0, np.nan], 1.0, inf),
-        ([np.inf, 2.0], 1.0, inf),
+        ([-np.inf, np.inf], 1.0, inf),
     ],
 )
 def test_share_of_an_error(actual, allowed, share):
