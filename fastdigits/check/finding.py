@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isinf
 from typing import NamedTuple
 
 
@@ -32,4 +33,6 @@ class Step(NamedTuple):
 
 def excess(share: float) -> str:
     """In words, by how much an error is too large."""
+    if isinf(share):
+        return "a number is NaN, or differs where nothing is rounded"
     return f"its error is {share:.3g} times what rounding explains"

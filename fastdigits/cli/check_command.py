@@ -11,7 +11,6 @@ import click
 
 from fastdigits.cli import interrupt
 from fastdigits.cli.options import device_option, json_option, load_ops, threads_option
-from fastdigits.cli.progress import announcing_compilation
 from fastdigits.errors import UserError
 
 
@@ -28,6 +27,7 @@ def command(device: str, threads: int | None, as_json: bool) -> None:
     """
     start = perf_counter()
     from fastdigits import check, ops
+    from fastdigits.cli.progress import announcing_compilation
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
