@@ -79,6 +79,21 @@ def test_a_saved_network_comes_back(model, digits, tmp_path):
     assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
 
 
+def test_exact_convolutions_come_back_exact(digits, tmp_path):
+    layers = [Conv2D(16, 3), ReLU(), Conv2D(16, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
+    predictions = []
+    for exact in (False, True):
+        model = Sequential(layers, device="cpu")
+        model.fit(digits.train_images[:200], digits.train_labels[:200], epochs=1, exact=exact)
+        model.save(tmp_path / "model.h5")
+        again = load(tmp_path / "model.h5", device="cpu")
+        predictions.append(model.predict(digits.test_images))
+        assert again.predict(digits.test_images).tobytes() == predictions[-1].tobytes()
+    quick, exact = predictions
+    assert quick.tobytes() != exact.tobytes()
+    np.testing.assert_allclose(quick, exact, rtol=0, atol=1e-3)
+
+
 def test_a_saved_network_comes_back_on_another_device(model, digits, tmp_path):
     model.save(tmp_path / "model.h5")
     again = load(str(tmp_path / "model.h5"), device="reference")
@@ -228,6 +243,26 @@ def test_use_before_fit_is_a_user_error(use, tmp_path):
 def test_layers_that_do_not_fit_are_a_user_error():
     with pytest.raises(UserError, match="dense_1"):
         Sequential([Dense(10)])
+
+
+@pytest.mark.parametrize("layers", [[1, 2], [Dense], [Flatten(), "Dense"], Dense(10), None, "cnn"], ids=str)
+def test_what_is_no_layer_is_a_user_error(layers):
+    with pytest.raises(UserError, match=r"Sequential takes .*such as .*Flatten\(\)"):
+        Sequential(layers)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epoch": 1}, "no setting 'epoch'; there are epochs, batch_size, "),
+        ({"epochs": "1"}, "value of the wrong kind"),
+        ({"loss": ["mse"]}, "value of the wrong kind"),
+    ],
+    ids=str,
+)
+def test_settings_that_are_none_are_user_errors(settings, message):
+    with pytest.raises(UserError, match=message):
+        new_model().fit(IMAGES, LABELS, **settings)
 
 
 def test_a_device_that_does_not_exist_is_a_user_error():

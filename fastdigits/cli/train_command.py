@@ -21,11 +21,12 @@ from fastdigits.cli.options import (
     ModelName,
     data_option,
     device_option,
+    exact_option,
     json_option,
     load_ops,
     threads_option,
 )
-from fastdigits.cli.train_report import announcing, averages_lines, patience, test_line, watching
+from fastdigits.cli.train_report import averages_lines, patience, test_line, watching
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.recipes import RECIPES
 
@@ -113,6 +114,7 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 )
 @repeat_options()
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
+@exact_option
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
 @click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
@@ -160,6 +162,7 @@ def command(
         click.echo(listing(ctx))
         return
     from fastdigits import dataset, stats, weights
+    from fastdigits.cli.progress import announcing_compilation
     from fastdigits.cli.train_plan import check_files, plan
     from fastdigits.methods.dead import DeadRun
     from fastdigits.methods.repeats import Outcome, Task, repeat
@@ -182,14 +185,14 @@ def command(
     digits = dataset.load(job.data)
     network, job.checkpoints.dataset = job.network(digits), digits.name
     load_s = perf_counter() - load_start
-    ops = load_ops(device, threads, say)
+    ops = load_ops(device, threads, say, job.config.exact)
     say(f"{job.model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
     tasks = job.tasks(folds, runs, digits)
     several = len(tasks) > 1
     watcher = watching(progress, as_json, say, job.config.epochs, log_every)
     try:
-        with announcing(ops, say), watcher.display(), patience(job.checkpoints):
+        with announcing_compilation(ops, say), watcher.display(), patience(job.checkpoints):
             done = repeat(tasks, attempt, restart_dead, watcher)
     except KeyboardInterrupt:
         if job.checkpoints.written:

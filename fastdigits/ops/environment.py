@@ -49,6 +49,14 @@ def prepare_numba(threads: int | None = None) -> None:
     numba.set_num_threads(threads or most)
 
 
+def cores() -> int:
+    """How many cores numba will take, without waiting for its import."""
+    told = os.environ.get("NUMBA_NUM_THREADS", "")
+    if told.isdecimal():
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cache_folder() -> Path | None:
     """The folder for compiled kernels of exactly these sources, or None where none can be written."""
     try:

@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from fastdigits.bench.rivals import zeros_after
-from fastdigits.bench.rivals.limit import time_limit
+from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, Network
 from fastdigits.optim import EPSILON
 
 NAME = "torch"
-COMPILE_LIMIT_S = 60.0
 
 
 def version() -> str:
@@ -29,7 +28,7 @@ def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Cont
     ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
     found = [_training(task, *way) for way in ways if _convolves(task) or not way[1]]
     if compiled:
-        found += _try_compiled(lambda: _training(task, "compile", False, True, _compile), say)
+        found += try_compiled("torch.compile", lambda: _training(task, "compile", False, True, _compile), say)
     return found
 
 
@@ -39,7 +38,7 @@ def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Con
     if _convolves(task):
         found.append(_inference(task, "channels_last", True))
     if compiled:
-        found += _try_compiled(lambda: _inference(task, "compile", False, _compile), say)
+        found += try_compiled("torch.compile", lambda: _inference(task, "compile", False, _compile), say)
     return found
 
 
@@ -113,19 +112,6 @@ def _compile(module: nn.Module) -> Callable:
     config.compile_threads = 1  # else processes that compile stay and take part in nothing but the noise
     torch._dynamo.reset()  # what was compiled for the network before
     return torch.compile(module, dynamic=False)
-
-
-def _try_compiled(make: Callable[[], Contestant], say: Callable[[str], Any]) -> list[Contestant]:
-    """The compiled contestant, ready to run; none where compiling fails or takes too long."""
-    try:
-        with time_limit(COMPILE_LIMIT_S):
-            contestant = make()
-            contestant.run(2)
-            return [contestant]
-    except Exception as error:  # whatever a compiler may raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"  torch.compile is left out: {reason[:150]}")
-        return []
 
 
 def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -66,8 +66,8 @@ CONVOLUTIONS = (
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
     (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
-    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
     (1, 17, 20, (10, 11), (3, 3), 1, (-1, -2), (-1, 0)),
+    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
 )
 
 # blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
