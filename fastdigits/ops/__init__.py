@@ -12,7 +12,21 @@ from fastdigits.errors import UserError
 from fastdigits.ops import environment
 
 DEVICES = ("cpu", "cuda", "reference")
-FAMILIES = ("activation", "array", "batch", "conv2d", "dense", "fused", "loss", "optimizer", "pool2d", "random")
+FAMILIES = (
+    "activation",
+    "array",
+    "batch",
+    "batchnorm",
+    "conv2d",
+    "dense",
+    "elementwise",
+    "fused",
+    "loss",
+    "lrn",
+    "optimizer",
+    "pool2d",
+    "random",
+)
 
 
 class Ops:
