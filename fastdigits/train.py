@@ -13,6 +13,7 @@ from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.errors import UserError
 from fastdigits.evaluate import evaluate
 from fastdigits.history import Epoch
+from fastdigits.nn.layers import Learning
 from fastdigits.nn.network import Network
 from fastdigits.optim import Optimizer
 from fastdigits.schedule import SCHEDULES
@@ -48,14 +49,14 @@ class Trainer:
         ops = self.ops = network.ops
         self.network, self.loss = network, getattr(ops, LOSSES[config.loss])
         self.optimizer = Optimizer(ops, config, network.buffer)
-        self.smoothing = float(config.label_smoothing)
+        self.seed, self.smoothing = config.seed, float(config.label_smoothing)
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
 
     def step(self, x: Any, targets: Any, count: int, share: float) -> None:
         """Learn from one batch, at a share of the learning rate."""
-        scores = self.network.forward(x)
+        scores = self.network.forward(x, Learning(count, self.optimizer.count, self.seed))
         self.loss(scores, targets, count, self.smoothing, self.losses, self.dscores)
         self.network.backward(self.dscores)
         self.optimizer.step(share)
@@ -108,7 +109,7 @@ def train(
         start = perf_counter()
         loss, accuracy = train_epoch(trainer, batches, rows, number, config, watcher)
         epoch_s = perf_counter() - start
-        if not (np.isfinite(loss) and np.isfinite(ops.download(network.buffer.values)).all()):
+        if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
             raise UserError(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
         validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
         held_out = (validation.loss, validation.accuracy) if validation else (None, None)
@@ -144,9 +145,13 @@ def split(labels: np.ndarray, config: TrainConfig) -> tuple[np.ndarray, np.ndarr
 
 
 def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Run every operation of the training once, with a learning rate of 0, which changes no parameter."""
+    """Run every operation of the training once, with a learning rate of 0, which changes no parameter.
+
+    It changes running statistics, so that it must come before `network.initialise`.
+    """
     order = network.ops.zeros((1,), np.int32)
     network.ops.random_permutation(config.seed, 0, order)
     trainer = Trainer(network, batches, config)
     for x, targets, count in batches.over(order):
         trainer.step(x, targets, count, 0.0)
+        network.forward(x)  # as evaluation does

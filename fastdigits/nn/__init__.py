@@ -1,11 +1,12 @@
 """Networks: layers, their parameters, and the chain that joins them. Nothing here knows a device."""
 
+from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import (
-    LAYERS,
     AvgPool2D,
     Conv2D,
     Dense,
     Flatten,
+    GlobalAvgPool2D,
     LeakyReLU,
     MaxPool2D,
     ReLU,
@@ -13,17 +14,25 @@ from fastdigits.nn.layers import (
     Tanh,
 )
 from fastdigits.nn.network import Network
+from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
+from fastdigits.nn.registry import LAYERS
+from fastdigits.nn.residual import Residual
 
 __all__ = [
     "LAYERS",
     "AvgPool2D",
+    "BatchNorm",
     "Conv2D",
     "Dense",
+    "Dropout",
     "Flatten",
+    "GlobalAvgPool2D",
     "LeakyReLU",
+    "LocalResponseNorm",
     "MaxPool2D",
     "Network",
     "ReLU",
+    "Residual",
     "Sigmoid",
     "Tanh",
 ]
