@@ -10,25 +10,31 @@ from fastdigits.cli.options import json_option
 
 
 @click.command("describe", epilog="Example: fastdigits describe lenet")
-@click.argument("network", metavar="MODEL|WEIGHTS")
+@click.argument("subject", metavar="MODEL|WEIGHTS")
 @json_option
-def command(network: str, as_json: bool) -> None:
-    """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image."""
-    name, chain, more = _find(network)
+def command(subject: str, as_json: bool) -> None:
+    """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image.
+
+    MODEL may be a file of layers that ends with .toml.
+    """
+    from fastdigits.nn.chain import with_inner
+
+    name, network, more = _find(subject)
     rows = [
         {
             "layer": layer_name,
             "type": type(layer).__name__,
             "output_shape": list(layer.output_shape),
             "kernel": _kernel(layer),
-            "parameters": sum(parameter.size for parameter in layer.parameters),
-            "multiply_adds": layer.multiply_adds(),
+            # those of a layer that is made of others are listed with these
+            "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
+            "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
         }
-        for layer_name, layer in zip(chain.names, chain.layers, strict=True)
+        for layer_name, layer in with_inner(network.names, network.layers)
     ]
     summary = {
         "model": name,
-        "input_shape": list(chain.input_shape),
+        "input_shape": list(network.input_shape),
         "layers": rows,
         "parameters": sum(row["parameters"] for row in rows),
         "multiply_adds": sum(row["multiply_adds"] for row in rows),
@@ -37,19 +43,19 @@ def command(network: str, as_json: bool) -> None:
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
 
 
-def _find(network: str) -> tuple[str, Any, dict]:
+def _find(subject: str) -> tuple[str, Any, dict]:
     """(name of the model, its network, what a weights file adds)."""
-    from fastdigits.models import MODELS, layers_of
-    from fastdigits.nn import Network
+    from fastdigits.models import MODELS, description, name_of, network_of
 
-    if network in MODELS:
-        return network, Network(layers_of(network)), {}
-    if not os.path.exists(network):
+    if subject in MODELS or description.is_file(subject):
+        return name_of(subject), network_of(subject), {}
+    if not os.path.exists(subject):
         models = ", ".join(MODELS)
-        raise click.UsageError(f"'{network}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
+        raise click.UsageError(f"'{subject}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
+    from fastdigits.nn import Network
     from fastdigits.weights import read
 
-    saved = read(network)
+    saved = read(subject)
     trained = {"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics}
     return saved.model, Network.from_config(saved.network), trained
 
@@ -65,7 +71,8 @@ def _as_text(summary: dict[str, Any]) -> str:
     def shape(sizes: list[int]) -> str:
         return " x ".join(map(str, sizes))
 
-    line = "{:14}{:>16}   {:18}{:>12}{:>16}".format
+    width = max(14, *(len(row["layer"]) + 2 for row in summary["layers"]))
+    line = f"{{:{width}}}{{:>16}}   {{:18}}{{:>12}}{{:>16}}".format
     lines = [
         line(summary["model"], "output shape", "kernel", "parameters", "multiply-adds"),
         line("input", shape(summary["input_shape"]), "", "", ""),

@@ -23,7 +23,7 @@ from fastdigits.cli.options import (
 )
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
-from fastdigits.recipes import RECIPES
+from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.schedule import SCHEDULES
 
 DEFAULT = TrainConfig()
@@ -34,6 +34,12 @@ SHARE = click.FloatRange(min=0, max=1, max_open=True)
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
     """Make the recipe's options the defaults; those on the command line come before defaults."""
     ctx.default_map = {**(ctx.default_map or {}), **RECIPES[name]}
+
+
+def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
+    """Let the network's own settings come before the defaults, but after a recipe."""
+    ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
+    return model
 
 
 @click.command("train", epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5")
@@ -47,7 +53,15 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
     callback=_follow_recipe,
     help="A set of options; fast reaches 99 % in the least time.",
 )
-@click.option("--model", type=ModelName(), default=MODEL, show_default=True, help="See 'fastdigits models'.")
+@click.option(
+    "--model",
+    type=ModelName(),
+    default=MODEL,
+    show_default=True,
+    is_eager=True,
+    callback=_follow_model,
+    help="See 'fastdigits models'; or a file of layers that ends with .toml.",
+)
 @device_option
 @data_option
 @click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
@@ -74,7 +88,9 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 @click.option("--label-smoothing", type=SHARE, default=DEFAULT.label_smoothing, show_default=True)
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
 @click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]))
-@click.option("--init", type=click.Choice(["he", "glorot"]), help="How the weights start.")
+@click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="How the weights start.")
+@click.option("--pool", type=click.Choice(["max", "average"]), help="How lenet pools; average if not given.")
+@click.option("--width", type=click.FloatRange(0, 8, min_open=True), help="Scales the channels of alexnet and resnet.")
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
@@ -96,6 +112,8 @@ def command(
     hidden: tuple[int, ...] | None,
     activation: str | None,
     init: str | None,
+    pool: str | None,
+    width: float | None,
     log_every: int,
     output: str,
     stats_file: str | None,
@@ -109,7 +127,6 @@ def command(
     """
     start = perf_counter()
     from fastdigits import dataset, models, stats, weights
-    from fastdigits.nn import Network
     from fastdigits.run import run
 
     def say(line: str) -> None:
@@ -121,20 +138,21 @@ def command(
             raise click.UsageError("--output and --stats name the same file; give each its own.")
         stats.check(stats_file)
     try:
-        config = TrainConfig(**settings)
-        layers = models.layers_of(model, models.ModelOptions(hidden, activation, init))
+        config, options = TrainConfig(**settings), models.ModelOptions(hidden, activation, init, pool, width)
+        models.check_options(model, options)
     except UserError as error:
         raise as_usage(error) from None
     load_start = perf_counter()
     digits = dataset.load(data)
-    network = Network(layers, (1, *digits.train_images.shape[1:]))
+    network = models.network_of(model, options, (1, *digits.train_images.shape[1:]))
     load_s = perf_counter() - load_start
     ops = load_ops(device, threads, say)
-    say(f"{model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
+    name = models.name_of(model)
+    say(f"{name}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
     watcher = _watcher(progress, as_json, say, config.epochs, log_every)
     with _announcing(ops, say), watcher.display():
-        done = run(model, network, digits, ops, config, watcher)
+        done = run(name, network, digits, ops, config, watcher)
     interrupt.check()
     weights.write(output, done.saved())
     say(_test_line(done))

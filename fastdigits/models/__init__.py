@@ -83,7 +83,7 @@ def network_of(model: str, options: ModelOptions | None = None, input_shape: Sha
     try:
         return Network(layers, input_shape)
     except UserError as error:
-        raise UserError(f"{model}: {error}") from None
+        raise UserError(f"{model}: {error}" if description.is_file(model) else str(error)) from None
 
 
 def name_of(model: str) -> str:
