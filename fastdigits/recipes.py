@@ -2,7 +2,7 @@
 
 # What a network trains with unless a recipe or an option says otherwise, where that is not the default
 MODEL_SETTINGS: dict[str, dict[str, object]] = {
-    "neuron": {"loss": "mse"},
+    "alexnet": {"lr": 0.001},  # without normalised batches, larger steps lose it
 }
 
 RECIPES: dict[str, dict[str, object]] = {

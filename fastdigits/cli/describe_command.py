@@ -64,7 +64,7 @@ def _kernel(layer: Any) -> str:
     if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
         kernel = "{} x {}".format(*layer.weight.shape[2:])
         return kernel + (f", stride {layer.stride}" if layer.stride > 1 else "")
-    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "size") else ""
+    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "window") else ""
 
 
 def _as_text(summary: dict[str, Any]) -> str:

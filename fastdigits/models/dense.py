@@ -9,9 +9,9 @@ def linear(classes: int, init: str = "glorot") -> list[Layer]:
     return [Flatten(), Dense(classes, init)]
 
 
-def neuron(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """A single hidden neuron: all that the digits have in common with one pattern of ink."""
-    return mlp(classes, (1,), activation, init)
+def neuron(classes: int, activation: str = "relu", init: str = "glorot") -> list[Layer]:
+    """A single hidden neuron, through which all that is known of a digit goes as one number."""
+    return mlp(classes, (1,), activation, init)  # from the larger start of He the neuron may never fire again
 
 
 def dnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:

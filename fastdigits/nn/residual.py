@@ -33,7 +33,7 @@ class Residual(Layer):
         if not self.skip and shape != input_shape:
             raise UserError(
                 f"Residual: its layers make {times(shape)} of {times(input_shape)}, which cannot be added; "
-                "use projection=True or other layers."
+                "let it project its input, or use other layers."
             )
         for name, layer in zip(*self.inner(), strict=True):
             for parameter in [*layer.parameters, *layer.running]:

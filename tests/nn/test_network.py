@@ -255,6 +255,36 @@ def test_what_is_fused(ops):
     assert [step.rectified_input for step in network.steps[3:]] == [False, True, True]
 
 
+def test_what_is_fused_while_a_normalised_network_learns(ops):
+    network = Network(CHAINS["normalised and pooled"])
+    network.build(ops, 1)
+    assert [type(step).__name__ for step in network.steps] == [
+        *("Conv2D", "BatchNorm", "MaxPool2D", "GlobalAvgPool2D", "Dense")
+    ]
+    assert [step.rectifies for step in network.steps] == [False, True, False, False, False]
+    assert not any(step.rectified_input for step in network.steps)  # the normalisation knows its own sign
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_what_is_fused_in_use(ops, training):
+    network = Network(CHAINS["normalised and pooled"])
+    network.build(ops, 1, training)
+    assert [type(step).__name__ for step in network.steps_in_use] == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
+    network = Network(layers_of("resnet"))
+    network.build(ops, 1, training)
+    first, block, *_ = network.steps_in_use[1:]
+    assert (type(first).__name__, type(block).__name__) == ("ReLU", "Residual")
+    assert block.rectifies
+    assert [type(step).__name__ for step in block.steps] == ["FoldedConv2D", "FoldedConv2D"]
+    assert [step.rectifies for step in block.steps] == [True, False]
+
+
+def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
+    network = Network(layers_of("lenet"))
+    network.build(ops, 1)
+    assert network.steps_in_use is network.steps
+
+
 @pytest.mark.parametrize(
     "layers",
     [
@@ -303,6 +333,42 @@ def test_gaps_between_parameters_stay_zero(optimizer, ops, build):
         stepper.step(1)
     assert not values[gaps].any()
     assert not np.isin(values[~gaps], (0, 1)).any()
+
+
+def test_no_optimiser_touches_running_statistics(ops, build, batch):
+    network = build("tiny-8k", ops)
+    loss_and_gradients(network, ops, *batch)
+    before = {name: network.values()[name] for name in network.running()}
+    Optimizer(ops, TrainConfig(lr=0.1, weight_decay=0.5), network.buffer).step(1)
+    assert {name: value.tobytes() for name, value in before.items()} == {
+        name: network.values()[name].tobytes() for name in before
+    }
+
+
+def test_initialise_forgets_running_statistics(ops, build, batch):
+    network = build("tiny-8k", ops)
+    start = network.values()
+    assert not start["batchnorm_1/running_mean"].any()
+    assert (start["batchnorm_1/running_var"] == 1).all()
+    assert (start["batchnorm_1/gamma"] == 1).all()
+    loss_and_gradients(network, ops, *batch)
+    network.initialise(0)
+    assert {name: value.tobytes() for name, value in network.values().items()} == {
+        name: value.tobytes() for name, value in start.items()
+    }
+
+
+def test_each_step_and_each_layer_drops_other_pixels(ops):
+    network = Network([Dropout(), Residual([Dropout()]), Flatten(), Dense(10)])
+    network.build(ops, BATCH)
+    x, step = ops.zeros((BATCH // ops.lanes, 1, 28, 28, ops.lanes)), ops.zeros((1,), np.int64)
+    masks = []
+    for seed, number in ((0, 0), (0, 1), (1, 0), (0, 0)):
+        step[0] = number
+        network.forward(x, Learning(BATCH, step, seed))
+        masks += [ops.download(layer.mask).tobytes() for layer in (network.layers[0], network.layers[1].layers[0])]
+    assert len(set(masks[:6])) == 6
+    assert masks[6:] == masks[:2]
 
 
 def test_a_network_that_does_not_learn_needs_no_gradients(ops):
@@ -354,6 +420,16 @@ def test_glorot_initialisation_is_uniform(load_ops):
         assert 0.99 < np.abs(u).max() <= 1
         assert abs(u.mean()) < 5 / np.sqrt(3 * u.size)
         assert u.std() == pytest.approx(np.sqrt(1 / 3), rel=0.03)
+
+
+@pytest.mark.parametrize(("init", "within"), [("normal", 0.6827), ("uniform", 1 / np.sqrt(3))])
+def test_normal_and_uniform_initialisation_have_the_spread_of_lecun(load_ops, init, within):
+    """One standard deviation holds 68 % of normal numbers, and 58 % of uniform ones."""
+    z = initial("mlp", load_ops, init, seed=3)["dense_1/weight"].ravel() * np.sqrt(784)
+    assert abs(z.mean()) < 5 / np.sqrt(z.size)
+    assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
+    assert abs((np.abs(z) < 1).mean() - within) < 0.01
+    assert (np.abs(z).max() <= np.sqrt(3) * (1 + 1e-6)) == (init == "uniform")
 
 
 def test_parameters_and_seeds_start_differently(load_ops):
