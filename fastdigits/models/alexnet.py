@@ -2,8 +2,9 @@
 
 from fastdigits.models.widths import scaled
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import LocalResponseNorm
+from fastdigits.nn.pooling import MaxPool2D
 
 
 def alexnet(classes: int, init: str = "he", width: float = 0.25) -> list[Layer]:

@@ -1,7 +1,8 @@
 """Networks that convolve, pool and do little else: fast ones."""
 
 from fastdigits.models.activations import activation_layer
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer
+from fastdigits.nn.pooling import MaxPool2D
 
 
 def cnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:

@@ -3,7 +3,8 @@
 from fastdigits.errors import UserError
 from fastdigits.models.activations import activation_layer
 from fastdigits.models.dense import feedforward
-from fastdigits.nn.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
+from fastdigits.nn.layers import Conv2D, Layer
+from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 
 POOLS = {"max": MaxPool2D, "average": AvgPool2D}
 

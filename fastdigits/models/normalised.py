@@ -2,8 +2,9 @@
 
 from fastdigits.models.widths import scaled
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer, MaxPool2D, ReLU
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn.pooling import GlobalAvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
 
 

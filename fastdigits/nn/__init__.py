@@ -1,20 +1,10 @@
 """Networks: layers, their parameters, and the chain that joins them. Nothing here knows a device."""
 
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import (
-    AvgPool2D,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdigits.nn.network import Network
 from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
+from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from fastdigits.nn.registry import LAYERS
 from fastdigits.nn.residual import Residual
 

@@ -2,7 +2,7 @@
 
 | layers | in use |
 |---|---|
-| Conv2D, BatchNorm | one convolution: FoldedConv2D |
+| Conv2D or Dense, BatchNorm | one layer of other weights: FoldedConv2D or FoldedDense |
 | Dropout | nothing |
 """
 
@@ -11,19 +11,19 @@ from typing import Any
 
 from fastdigits.nn import chain
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Conv2D, Layer
+from fastdigits.nn.layers import Conv2D, Dense, Layer
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.residual import Residual
 
 
-class FoldedConv2D(Conv2D):
-    """A convolution and the batch normalisation of its output by the running statistics, as one convolution."""
+class Folded:
+    """A linear layer and the batch normalisation of its output by the running statistics, as one layer."""
 
-    def __init__(self, conv: Conv2D, norm: BatchNorm):
-        self.__dict__.update(vars(conv))
-        self.conv, self.norm = conv, norm
-        self.weight, self.bias = Parameter("weight", conv.weight.shape), Parameter("bias", conv.bias.shape)
+    def __init__(self, layer: Conv2D | Dense, norm: BatchNorm):
+        self.__dict__.update(vars(layer))
+        self.layer, self.norm = layer, norm
+        self.weight, self.bias = Parameter("weight", layer.weight.shape), Parameter("bias", layer.bias.shape)
 
     def prepare(self, ops: Any) -> None:
         """Make room for the weights."""
@@ -33,11 +33,19 @@ class FoldedConv2D(Conv2D):
 
     def fold(self) -> None:
         """Take over what the two layers have learned since."""
-        given, norm = (self.conv.weight, self.conv.bias), self.norm
-        weight, bias, *statistics = (p.value for p in (*given, norm.gamma, norm.beta, *norm.running))
-        rows = self.filters, -1
+        norm, rows = self.norm, (self.weight.shape[0], -1)
+        kept = self.layer.weight, self.layer.bias, norm.gamma, norm.beta, *norm.running
+        weight, *others = (parameter.value for parameter in kept)
         filled = self.weight.value.reshape(rows), self.bias.value
-        self.ops.batchnorm_fold(weight.reshape(rows), bias, *statistics, float(norm.epsilon), *filled)
+        self.ops.batchnorm_fold(weight.reshape(rows), *others, float(norm.epsilon), *filled)
+
+
+class FoldedConv2D(Folded, Conv2D):
+    """A convolution with the normalisation after it."""
+
+
+class FoldedDense(Folded, Dense):
+    """A dense layer with the normalisation after it."""
 
 
 def in_use(layers: list[Layer]) -> list[Layer]:
@@ -54,7 +62,8 @@ def _lightened(layers: list[Layer]) -> list[Layer]:
         layer = rest.pop(0)
         if isinstance(layer, Residual):
             layer.layers, layer.skip = _lightened(layer.layers), copy(layer.skip)
-        elif isinstance(layer, Conv2D) and rest and isinstance(rest[0], BatchNorm):
-            layer = FoldedConv2D(layer, rest.pop(0))
+        elif isinstance(layer, Conv2D | Dense) and rest and isinstance(rest[0], BatchNorm):
+            kind = FoldedConv2D if isinstance(layer, Conv2D) else FoldedDense
+            layer = kind(layer, rest.pop(0))
         used.append(layer)
     return used

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, Learning, MaxPool2D, ReLU
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Learning, ReLU
 from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
 
 
@@ -63,16 +64,19 @@ def plain(layers: list[Layer]) -> list[Layer]:
     return list(layers)
 
 
-def fuse(layers: list[Layer]) -> list[Layer]:
-    """The steps that do what the layers do, with the chains of the table as one step each."""
+def fuse(layers: list[Layer], forward_only: bool = False) -> list[Layer]:
+    """The steps that do what the layers do, with the chains of the table as one step each.
+
+    With `forward_only`, where no step will have to take another's gradient, Dense and Conv2D rectify whatever follows.
+    """
     steps, rest = [], plain(layers)
     while rest:
         if isinstance(rest[0], Residual):
-            rest[0].steps = fuse(rest[0].layers)
+            rest[0].steps = fuse(rest[0].layers, forward_only)
         if _is_pooled_convolution(rest[:3]):
             steps.append(ConvReLUPool(*rest[:3]))
             del rest[:3]
-        elif _rectifies_itself(rest[:2]) or (_is_rectified(rest[:2]) and _next_learning(rest[2:])):
+        elif _rectifies_itself(rest[:2]) or (_is_rectified(rest[:2]) and (forward_only or _next_learning(rest[2:]))):
             rest[0].rectifies = True
             steps.append(rest[0])
             del rest[:2]

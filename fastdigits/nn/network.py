@@ -7,7 +7,7 @@ import numpy as np
 
 from fastdigits.errors import UserError
 from fastdigits.nn import chain
-from fastdigits.nn.folding import FoldedConv2D, in_use
+from fastdigits.nn.folding import Folded, in_use
 from fastdigits.nn.fuse import fuse, plain
 from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Learning, Shape
@@ -106,9 +106,9 @@ class Network:
             parameter.value = ops.zeros(parameter.shape)
         used = in_use(self.layers) if fused else self.layers
         self.steps = fuse(self.layers) if fused else plain(self.layers)
-        self.steps_in_use = self.steps if used is self.layers else fuse(used)
+        self.steps_in_use = self.steps if used is self.layers else fuse(used, forward_only=True)
         self.first_learning = chain.first_learning(self.steps)
-        self.folded = [layer for layer in chain.everything(used) if isinstance(layer, FoldedConv2D)]
+        self.folded = [layer for layer in chain.everything(used) if isinstance(layer, Folded)]
         for layer in self.folded:
             layer.prepare(ops)
         count = blocks(batch_size, ops.lanes)

@@ -2,20 +2,9 @@
 
 from fastdigits.errors import UserError
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import (
-    AvgPool2D,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
+from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
 
 LAYERS: dict[str, type[Layer]] = {

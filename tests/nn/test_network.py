@@ -272,11 +272,19 @@ def test_what_is_fused_in_use(ops, training):
     assert [type(step).__name__ for step in network.steps_in_use] == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
     network = Network(layers_of("resnet"))
     network.build(ops, 1, training)
-    first, block, *_ = network.steps_in_use[1:]
-    assert (type(first).__name__, type(block).__name__) == ("ReLU", "Residual")
+    first, block, *_ = network.steps_in_use
+    assert (type(first).__name__, type(block).__name__) == ("FoldedConv2D", "Residual")
+    assert first.rectifies
     assert block.rectifies
     assert [type(step).__name__ for step in block.steps] == ["FoldedConv2D", "FoldedConv2D"]
     assert [step.rectifies for step in block.steps] == [True, False]
+
+
+def test_a_dense_layer_is_folded_too(ops):
+    network = Network(layers_of("best"))
+    network.build(ops, 1, training=False)
+    steps = [type(step).__name__ for step in network.steps_in_use]
+    assert steps == ["FoldedConv2D", "ConvReLUPool"] * 2 + ["Flatten", "FoldedDense", "Dense"]
 
 
 def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
