@@ -39,15 +39,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 class ModelName(click.ParamType):
-    """The name of a network that exists."""
+    """The name of a network that exists, or a file that describes one."""
 
     name = "model"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from fastdigits.models import MODELS
+        from fastdigits.errors import UserError
+        from fastdigits.models import check_options
 
-        if value not in MODELS:
-            self.fail(f"there is no model '{value}'; choose one of {', '.join(MODELS)}.", param, ctx)
+        try:
+            check_options(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
         return value
 
 

@@ -28,7 +28,7 @@ from fastdigits.cli.options import (
 )
 from fastdigits.cli.train_report import averages_lines, patience, test_line, watching
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
-from fastdigits.recipes import RECIPES
+from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 
 DEFAULT = TrainConfig()
 RATE = click.FloatRange(min=0, min_open=True)
@@ -38,6 +38,12 @@ SHARE = click.FloatRange(min=0, max=1, max_open=True)
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
     """Make the recipe's options the defaults; those on the command line come before defaults."""
     ctx.default_map = {**(ctx.default_map or {}), **RECIPES[name]}
+
+
+def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
+    """Let the network's own settings come before the defaults, but after a recipe."""
+    ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
+    return model
 
 
 @click.command("train", epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5")
@@ -51,7 +57,15 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
     callback=_follow_recipe,
     help="A set of options; fast reaches 99 % in the least time.",
 )
-@click.option("--model", type=ModelName(), default=MODEL, show_default=True, help="See 'fastdigits models'.")
+@click.option(
+    "--model",
+    type=ModelName(),
+    default=MODEL,
+    show_default=True,
+    is_eager=True,
+    callback=_follow_model,
+    help="See 'fastdigits models'; or a file of layers that ends with .toml.",
+)
 @device_option
 @data_option
 @click.option(
@@ -100,7 +114,9 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 )
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
 @click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]), help="Of hidden layers.")
-@click.option("--init", type=click.Choice(["he", "glorot"]), help="How the weights start.")
+@click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="How the weights start.")
+@click.option("--pool", type=click.Choice(["max", "average"]), help="How lenet pools; average if not given.")
+@click.option("--width", type=click.FloatRange(0, 8, min_open=True), help="Scales the channels of alexnet and resnet.")
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
@@ -138,6 +154,8 @@ def command(
     hidden: tuple[int, ...] | None,
     activation: str | None,
     init: str | None,
+    pool: str | None,
+    width: float | None,
     folds: int | None,
     runs: int,
     restart_dead: int,

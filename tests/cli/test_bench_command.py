@@ -66,7 +66,7 @@ def test_torch_takes_part(invoke):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["resnet"], "no model 'resnet'"),
+        (["vgg"], "no model 'vgg'"),
         (["--devices", "abacus"], "'abacus' is none of"),
         (["--against", "torch,abacus"], "'abacus' is none of torch, tensorflow, onnxruntime, numpy"),
         (["--no-train", "--no-inference"], "nothing to measure"),
