@@ -20,12 +20,17 @@ _HOMES = {
         layer: layer
         for layer in (
             "AvgPool2D",
+            "BatchNorm",
             "Conv2D",
             "Dense",
+            "Dropout",
             "Flatten",
+            "GlobalAvgPool2D",
             "LeakyReLU",
+            "LocalResponseNorm",
             "MaxPool2D",
             "ReLU",
+            "Residual",
             "Sigmoid",
             "Tanh",
         )

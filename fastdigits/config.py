@@ -46,6 +46,7 @@ class TrainConfig:
     `pad`, `contrast`, `gamma` and `binarize` are those of Preparation; without `normalise` pixels stay at
     0 to 1, with it they get mean 0 and standard deviation 1. `augment` is what parse_effects reads.
     `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
+    `exact` keeps convolutions to the very products of their definition; Winograd's method computes others.
 
     Raises
     ------
@@ -80,6 +81,7 @@ class TrainConfig:
     augment: str = ""
     seed: int = 0
     fused: bool = True
+    exact: bool = False
 
     def __post_init__(self) -> None:
         limits = {

@@ -1,5 +1,10 @@
 """Named sets of options for `fastdigits train`; any option on the command line overrides them."""
 
+# What a network trains with unless a recipe or an option says otherwise, where that is not the default
+MODEL_SETTINGS: dict[str, dict[str, object]] = {
+    "alexnet": {"lr": 0.001},  # without normalised batches, larger steps lose it
+}
+
 RECIPES: dict[str, dict[str, object]] = {
     "default": {},
     # 99 % in one epoch over all training images, so none is left to validate on. Chosen on 10,000 of them held out.

@@ -1,7 +1,8 @@
 """Networks for Python programs: build, fit, evaluate, predict, save, load."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Sequential:
     """
 
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
-        self.network = Network(layers, input_shape)
+        self.network = Network(_as_layers(layers), input_shape)
         self.device = devices.choose_device()[0] if device == "auto" else device
         self.config = TrainConfig()
         self.history: list[Epoch] = []
@@ -57,9 +58,10 @@ class Sequential:
             ... With pad=2 the network's input_shape is 4 larger than the images.
         """
         self.normalisation, self.history = None, []  # what a failure leaves is of no use
-        self.config = TrainConfig(**settings)
+        self.config = _as_config(settings)
         images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
-        training = train(self.network, images, labels, devices.load(self.device), self.config, watcher or Watcher())
+        ops = devices.load(self.device, exact=self.config.exact)
+        training = train(self.network, images, labels, ops, self.config, watcher or Watcher())
         self.normalisation, self.history = training.normalisation, training.epochs
         return self.history
 
@@ -107,9 +109,30 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     model.config = TrainConfig(**saved.config)
     model.history = [Epoch(**epoch) for epoch in saved.history]
     model.normalisation = saved.normalisation
-    model.network.build(devices.load(model.device), EVALUATION_BATCH, training=False)
+    ops = devices.load(model.device, exact=model.config.exact)
+    model.network.build(ops, EVALUATION_BATCH, training=False)
     model.network.set_values(saved.values)
     return model
+
+
+def _as_layers(layers: list[Layer]) -> list[Layer]:
+    if not isinstance(layers, list | tuple):
+        raise UserError(f"Sequential takes a list of layers, such as [Flatten(), Dense(10)], not {layers!r}.")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise UserError(f"Sequential takes layers, such as Flatten() and Dense(10), but {layer!r} is none.")
+    return list(layers)
+
+
+def _as_config(settings: dict[str, Any]) -> TrainConfig:
+    names = [field.name for field in fields(TrainConfig)]
+    for name in settings:
+        if name not in names:
+            raise UserError(f"There is no setting '{name}'; there are {', '.join(names)}.")
+    try:
+        return TrainConfig(**settings)
+    except TypeError as error:
+        raise UserError(f"A setting has a value of the wrong kind ({error}); compare with TrainConfig.") from None
 
 
 def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:

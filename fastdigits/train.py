@@ -91,7 +91,7 @@ def train(
         loss, accuracy = train_epoch(trainer, rows, watcher, checkpoints)
         epoch_s = perf_counter() - start
         number = len(trainer.history) + 1
-        if not (np.isfinite(loss) and np.isfinite(ops.download(network.buffer.values)).all()):
+        if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
             raise DeadRun(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
         with trainer.evaluated():
             validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
@@ -134,7 +134,12 @@ def split(labels: np.ndarray, config: TrainConfig) -> Rows:
 
 
 def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Run every operation of the training once, with a learning rate of 0, which changes no parameter."""
+    """Run every operation of the training once, with a learning rate of 0, which changes no parameter.
+
+    It changes running statistics, so that it must come before `network.initialise`.
+    """
     order = network.ops.zeros((1,), np.int32)
     network.ops.random_permutation(config.seed, 0, order)
-    Trainer(network, batches, config).step(batches.over(order, epoch=0), 1, 0.0)
+    batch = list(batches.over(order, epoch=0))
+    Trainer(network, batches, config).step(batch, 1, 0.0)
+    network.forward(batch[0][0])  # as evaluation does

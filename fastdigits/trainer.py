@@ -10,6 +10,7 @@ from fastdigits.config import LOSSES, TrainConfig
 from fastdigits.dataset.batches import Batches
 from fastdigits.history import Epoch, best, waited
 from fastdigits.methods.average import Average
+from fastdigits.nn.layers import Learning
 from fastdigits.nn.network import Network
 from fastdigits.optim import Optimizer
 
@@ -36,8 +37,8 @@ class Trainer:
         gradients, several = self.network.buffer.gradients, images > self.batches.batch_size
         if several:
             self.sum[...] = 0
-        for x, targets, _ in parts:
-            scores = self.network.forward(x)
+        for part, (x, targets, count) in enumerate(parts):
+            scores = self.network.forward(x, Learning(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
             self.ops.count_hits(scores, targets, self.hits)

@@ -1,9 +1,9 @@
 """Trained networks as HDF5 files, which any HDF5 viewer shows too.
 
 The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
-JSON `architecture`, `preprocessing`, `config` and `metrics`. /weights/<layer>/<name> holds the parameters in
-float32, /history/<column> the figures of the epochs in float64, NaN where there is none. A checkpoint
-(methods/checkpoint.py) holds more beside these.
+JSON `architecture`, `preprocessing`, `config` and `metrics`. /weights/<layer>/<name> holds the parameters and
+running statistics in float32, /history/<column> the figures of the epochs in float64, NaN where there is none. A
+checkpoint (methods/checkpoint.py) holds more beside these.
 """
 
 import json
@@ -135,7 +135,7 @@ def _check_format(file: h5py.File) -> None:
 
 def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
     try:
-        return {name: parameter.shape for name, parameter in Network.from_config(network).parameters().items()}
+        return {name: array.shape for name, array in Network.from_config(network).kept().items()}
     except UserError as error:
         hdf5.refuse(f"its architecture makes no network ({_printable(str(error))[:200].rstrip('.')})", error)
 
@@ -163,6 +163,8 @@ def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]
         values[name] = hdf5.array(layers[layer], parameter, "f4", shape)
         if not np.isfinite(values[name]).all():
             hdf5.refuse(f"its weights {name} hold NaN or infinity")
+        if name.endswith("running_var") and (values[name] < 0).any():
+            hdf5.refuse(f"its weights {name} hold a variance below 0")
     return values
 
 

@@ -12,8 +12,8 @@ import click
 from fastdigits import dataset, ops
 from fastdigits.bench.machine import cpu_name
 from fastdigits.config import TrainConfig
-from fastdigits.models import MODELS, layers_of
-from fastdigits.nn import Network
+from fastdigits.models import MODELS, network_of
+from fastdigits.recipes import MODEL_SETTINGS
 from fastdigits.run import Run, run
 from fastdigits.watcher import Watcher
 
@@ -43,8 +43,8 @@ def main(models: tuple[str, ...], seeds: int, epochs: int, threads: int | None) 
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds | images/s |")
     click.echo("|---|---|---|---|---|---|---|---|")
     for model in models or MODELS:
-        configs = [TrainConfig(epochs=epochs, seed=seed) for seed in range(seeds)]
-        runs = [run(model, Network(layers_of(model)), digits, cpu, config, Watcher()) for config in configs]
+        configs = [TrainConfig(epochs=epochs, seed=seed, **MODEL_SETTINGS.get(model, {})) for seed in range(seeds)]
+        runs = [run(model, network_of(model), digits, cpu, config, Watcher()) for config in configs]
         click.echo(row(model, runs))
 
 

@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 
 import fastdigits
-from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, Tanh, UserError, load, load_digits
+from fastdigits import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+    UserError,
+    load,
+    load_digits,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +93,21 @@ def test_a_saved_network_comes_back(model, digits, tmp_path):
     assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
 
 
+def test_exact_convolutions_come_back_exact(digits, tmp_path):
+    layers = [Conv2D(16, 3), ReLU(), Conv2D(16, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
+    predictions = []
+    for exact in (False, True):
+        model = Sequential(layers, device="cpu")
+        model.fit(digits.train_images[:200], digits.train_labels[:200], epochs=1, exact=exact)
+        model.save(tmp_path / "model.h5")
+        again = load(tmp_path / "model.h5", device="cpu")
+        predictions.append(model.predict(digits.test_images))
+        assert again.predict(digits.test_images).tobytes() == predictions[-1].tobytes()
+    quick, exact = predictions
+    assert quick.tobytes() != exact.tobytes()
+    np.testing.assert_allclose(quick, exact, rtol=0, atol=1e-3)
+
+
 def test_a_saved_network_comes_back_on_another_device(model, digits, tmp_path):
     model.save(tmp_path / "model.h5")
     again = load(str(tmp_path / "model.h5"), device="reference")
@@ -125,6 +154,58 @@ def test_a_network_whose_training_failed_cannot_be_used(digits):
         model.fit(images, labels, epochs=2, optimizer="sgd", lr=1e30)
     with pytest.raises(UserError, match="fit"):
         model.predict(images)
+
+
+def normalised_model(device="cpu"):
+    block = Residual([Conv2D(8, 3, stride=2, padding=1), BatchNorm(), ReLU(), Dropout(0.1)], projection=True)
+    layers = [Conv2D(6, 3), BatchNorm(), ReLU(), MaxPool2D(2), block, ReLU(), Flatten()]
+    return Sequential([*layers, Dense(16), BatchNorm(), ReLU(), Dropout(0.2), Dense(10)], device=device)
+
+
+@pytest.fixture(scope="module")
+def normalised(digits):
+    """A network with running statistics and dropout that has learned, in batches that are no multiple of the lanes."""
+    model = normalised_model()
+    model.fit(digits.train_images, digits.train_labels, epochs=4, batch_size=50, seed=4)
+    return model
+
+
+def test_a_normalised_network_learns(normalised, digits):
+    assert normalised.evaluate(digits.test_images, digits.test_labels).accuracy > 0.7
+
+
+def test_a_normalised_network_comes_back(normalised, digits, tmp_path):
+    normalised.save(tmp_path / "model.h5")
+    again = load(tmp_path / "model.h5", device="cpu")
+    expected = normalised.predict(digits.test_images)
+    assert again.predict(digits.test_images).tobytes() == expected.tobytes()
+    again.save(tmp_path / "again.h5")
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "model.h5").read_bytes()
+    reference = load(tmp_path / "model.h5", device="reference")
+    np.testing.assert_allclose(reference.predict(digits.test_images[:50]), expected[:50], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 49, 51])
+def test_a_normalised_networks_predictions_do_not_depend_on_the_other_images(count, normalised, digits):
+    expected = normalised.predict(digits.test_images)[:count]
+    assert normalised.predict(digits.test_images[:count]).tobytes() == expected.tobytes()
+
+
+def test_a_normalised_network_does_not_learn_by_being_used(normalised, digits):
+    before = normalised.network.values()
+    normalised.predict(digits.test_images)
+    after = normalised.network.values()
+    assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+
+
+def test_fused_and_plain_normalised_networks_learn_alike(digits):
+    """In an epoch's losses; both draw the same dropout."""
+    losses = []
+    for fused in (True, False):
+        model = normalised_model()
+        losses.append(model.fit(digits.train_images, digits.train_labels, epochs=1, batch_size=50, fused=fused)[0])
+    assert losses[0].train_loss == pytest.approx(losses[1].train_loss, rel=1e-4)
+    assert losses[0].validation_loss == pytest.approx(losses[1].validation_loss, rel=1e-3)
 
 
 def test_images_of_another_size():
@@ -228,6 +309,26 @@ def test_use_before_fit_is_a_user_error(use, tmp_path):
 def test_layers_that_do_not_fit_are_a_user_error():
     with pytest.raises(UserError, match="dense_1"):
         Sequential([Dense(10)])
+
+
+@pytest.mark.parametrize("layers", [[1, 2], [Dense], [Flatten(), "Dense"], Dense(10), None, "cnn"], ids=str)
+def test_what_is_no_layer_is_a_user_error(layers):
+    with pytest.raises(UserError, match=r"Sequential takes .*such as .*Flatten\(\)"):
+        Sequential(layers)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epoch": 1}, "no setting 'epoch'; there are epochs, batch_size, "),
+        ({"epochs": "1"}, "value of the wrong kind"),
+        ({"loss": ["mse"]}, "value of the wrong kind"),
+    ],
+    ids=str,
+)
+def test_settings_that_are_none_are_user_errors(settings, message):
+    with pytest.raises(UserError, match=message):
+        new_model().fit(IMAGES, LABELS, **settings)
 
 
 def test_a_device_that_does_not_exist_is_a_user_error():

@@ -15,8 +15,7 @@ from fastdigits.config import TrainConfig
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.history import Epoch
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
-from fastdigits.nn.network import Network
+from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Residual
 from fastdigits.preparation import UNPREPARED, Preparation
 
 NAMES = ["conv2d_1/weight", "conv2d_1/bias", "dense_1/weight", "dense_1/bias"]
@@ -84,6 +83,33 @@ def test_older_files_have_no_preparation(path):
     assert found.normalisation == Normalisation(0.1307, 0.3081, UNPREPARED)
     assert TrainConfig(**found.config).preparation == UNPREPARED
     assert not any(TrainConfig(**found.config).effects)
+
+
+@pytest.fixture
+def normalised(saved):
+    """A network with running statistics, also within a layer."""
+    block = Residual([Conv2D(2, 1), BatchNorm()])
+    network = Network([Conv2D(2, 3), BatchNorm(), block, Flatten(), Dense(10)])
+    values = {name: np.full(array.shape, 0.5, "f4") for name, array in network.kept().items()}
+    return replace(saved, network=network.config(), values=values)
+
+
+def test_running_statistics_are_kept(tmp_path, normalised):
+    weights.write(tmp_path / "n.h5", normalised)
+    found = weights.read(tmp_path / "n.h5").values
+    assert {name: value.tobytes() for name, value in found.items()} == {
+        name: value.tobytes() for name, value in normalised.values.items()
+    }
+    with h5py.File(tmp_path / "n.h5") as file:
+        assert set(file["weights/batchnorm_1"]) == {"gamma", "beta", "running_mean", "running_var"}
+        assert "batchnorm_1.running_var" in file["weights/residual_1"]
+
+
+@pytest.mark.parametrize("name", ["batchnorm_1/running_var", "residual_1/batchnorm_1.running_var"])
+def test_a_variance_below_0_is_refused(tmp_path, normalised, name):
+    normalised.values[name][1] = -0.5
+    with refused(tmp_path / "n.h5", "hold a variance below 0"):
+        weights.write(tmp_path / "n.h5", normalised)
 
 
 def test_history_is_made_of_epochs(path):

@@ -9,12 +9,14 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from fastdigits.bench.networks import built, packed, packed_labels
 from fastdigits.bench.task import Task
 from fastdigits.bench.timing import quartiles, timed, wait_for_threads
 from fastdigits.config import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.layers import Flatten, Layer
+from fastdigits.nn.layers import Flatten, Layer, Learning
 from fastdigits.optim import Optimizer
 
 RUNS = 50
@@ -99,12 +101,13 @@ class _Work:
 def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     """The layers, forwards and backwards, each with the output of the one before."""
     x, batch = packed(ops, task.images), len(task.images)
+    learning = Learning(batch, ops.zeros((1,), np.int64), seed=0)
     for number, layer in enumerate(network.steps):
-        y = layer.forward(x)
+        y = layer.forward(x, learning)
         if not isinstance(layer, Flatten):  # which computes nothing
             name, deeper = _name(layer, network), number > network.first_learning
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
-            yield _Work(name, "forward", partial(layer.forward, x), flops, x.nbytes + y.nbytes, product)
+            yield _Work(name, "forward", partial(layer.forward, x, learning), flops, x.nbytes + y.nbytes, product)
             if layer.parameters or deeper:
                 backward = partial(layer.backward, ops.upload(y), deeper)
                 yield _Work(name, "backward", backward, flops * (1 + deeper), y.nbytes + x.nbytes * (1 + deeper))
@@ -148,7 +151,7 @@ def _name(layer: Layer, network: Network) -> str:
 
 def _product(layer: Layer, batch: int) -> tuple[int, int, int] | None:
     """(rows, inner size, columns) of the matrix product that this layer's forward pass amounts to, if it is one."""
-    if not layer.parameters or not layer.multiply_adds():
+    if not layer.parameters or not layer.multiply_adds() or layer.inner()[1]:
         return None
     weight = layer.parameters[0]
     rows, inner = weight.shape[0], weight.size // weight.shape[0]

@@ -86,7 +86,7 @@ def measure(
         say(f"{task.model} {mode}: {rival.NAME} {rival.version()}")
         variants = getattr(rival, mode)(task, compiled, say)
         for variant in variants:
-            check_agreement(contestants[0], variant)
+            check_agreement(contestants[0], variant, task.tolerance)
         contestants.append(fastest(variants))
     with watch_others() as others:
         times = race([contestant.run for contestant in contestants], rounds, BUDGET_S)

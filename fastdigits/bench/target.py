@@ -8,8 +8,7 @@ from typing import Any
 
 from fastdigits.config import TrainConfig
 from fastdigits.dataset import DigitSet
-from fastdigits.models import layers_of
-from fastdigits.nn import Network
+from fastdigits.models import name_of, network_of
 from fastdigits.run import run
 from fastdigits.watcher import Watcher
 
@@ -77,9 +76,9 @@ def measure(
         start = perf_counter()
         digits = load()
         load_s = perf_counter() - start
-        network = Network(layers_of(model), config.preparation.input_shape(digits.train_images))
-        done = run(model, network, digits, ops, config, Watcher())
+        network = network_of(model, input_shape=config.preparation.input_shape(digits.train_images))
+        done = run(name_of(model), network, digits, ops, config, Watcher())
         seconds = done.training.seconds
         runs.append(Seed(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s))
         say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")
-    return Target(model, ops.device, configs[0].batch_size, configs[0].epochs, target, runs)
+    return Target(name_of(model), ops.device, configs[0].batch_size, configs[0].epochs, target, runs)

@@ -8,16 +8,18 @@ import numpy as np
 from fastdigits import ops
 from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
-from fastdigits.models import layers_of
-from fastdigits.nn import Network
+from fastdigits.models import layers_of, name_of
+from fastdigits.nn import BatchNorm, Dropout, Network, Residual, chain
+from fastdigits.nn.layers import Layer
 
 TRAINING, INFERENCE = "training", "inference"
 TOLERANCE = 1e-4  # of the largest number of an array
+TOLERANCE_NORMALISED = 5e-2  # gradients before a batch normalisation are small differences of large sums
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network that is not built, its parameters by name, and a batch.
+    """A network that is not built, its parameters and running statistics by name, and a batch.
 
     Parameters
     ----------
@@ -42,6 +44,12 @@ class Task:
         """How all contestants train, whatever the defaults are."""
         adamw = {"optimizer": "adamw", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
         return TrainConfig(batch_size=len(self.labels), loss="cross-entropy", label_smoothing=0.0, **adamw)
+
+    @property
+    def tolerance(self) -> float:
+        """How far apart two contestants' results may be, as shares of the largest."""
+        normalised = any(isinstance(layer, BatchNorm) for layer in chain.everything(self.network.layers))
+        return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
     @property
     def forward_flops(self) -> int:
@@ -79,24 +87,39 @@ class Contestant:
 
 
 def make_task(model: str, batch_size: int, threads: int) -> Task:
-    """A network with its random start and a random batch, the same every time."""
-    network = Network(layers_of(model))
+    """A network with its random start and a random batch, the same every time.
+
+    It has no dropout, for which every framework draws other numbers.
+    """
+    network = Network(_without_dropout(layers_of(model)))
     network.build(ops.load("reference"), 1, training=False)
     network.initialise(0)
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, *network.input_shape), np.float32)
     labels = random.integers(0, network.classes, batch_size)
-    return Task(model, Network(layers_of(model)), network.values(), images, labels, threads)
+    return Task(name_of(model), Network(network.layers), network.values(), images, labels, threads)
 
 
-def check_agreement(ours: Contestant, rival: Contestant) -> None:
-    """UserError unless a rival computes what we compute: a race between different networks means nothing."""
+def _without_dropout(layers: list[Layer]) -> list[Layer]:
+    return [
+        Residual(_without_dropout(layer.layers), layer.projection) if isinstance(layer, Residual) else layer
+        for layer in layers
+        if not isinstance(layer, Dropout)
+    ]
+
+
+def check_agreement(ours: Contestant, rival: Contestant, tolerance: float = TOLERANCE) -> None:
+    """UserError unless a rival computes what we compute: a race between different networks means nothing.
+
+    Arrays may differ by `tolerance` times their largest number, or a thousandth of the largest of all arrays.
+    """
     expected, found = ours.outputs(), rival.outputs()
     if expected.keys() != found.keys():
         raise UserError(f"{rival.title} computes {', '.join(found)} and not {', '.join(expected)}; report this.")
+    least = max((np.abs(array).max() for array in expected.values()), default=0) / 1000
     for name, array in expected.items():
-        error, size = np.abs(array - found[name]).max(), np.abs(array).max()
-        if not error <= TOLERANCE * size:
+        error, size = np.abs(array - found[name]).max(), max(np.abs(array).max(), least)
+        if not error <= tolerance * size:
             raise UserError(
                 f"{rival.title} does not compute what {ours.title} does: {name} differs by {error:.2g} where the "
                 f"largest is {size:.2g}, so their times cannot be compared; report this."

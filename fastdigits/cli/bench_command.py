@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options import DEVICES, ModelName, data_option, load_ops, threads_option
-from fastdigits.recipes import RECIPES
+from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
+from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 
-AGAINST = ("torch", "onnxruntime", "numpy")
+AGAINST = ("torch", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
 
 
@@ -45,6 +45,7 @@ class Plan:
     target: float | None
     seeds: int | None
     recipe: str | None
+    exact: bool
     threads: int | None
     runs: int
     compiled: bool
@@ -72,7 +73,8 @@ class Plan:
     type=Names(AGAINST),
     default=(),
     metavar="NAMES",
-    help="torch and onnxruntime (inference only) run the same networks; numpy shows its matrix products in --ops.",
+    help="torch, tensorflow and onnxruntime (inference only) run the same networks; numpy shows its matrix products "
+    "in --ops.",
 )
 @click.option("--train/--no-train", default=True, show_default=True, help="Race training steps.")
 @click.option("--inference/--no-inference", default=True, show_default=True, help="Race inference.")
@@ -86,6 +88,7 @@ class Plan:
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="How --target trains; as default if not given.")
 @click.option("--seeds", type=click.IntRange(min=1), help=f"How many trainings --target makes; {SEEDS} if not given.")
 @data_option
+@exact_option
 @threads_option
 @click.option("--runs", type=click.IntRange(min=1), default=ROUNDS, show_default=True, help="Rounds of each race.")
 @click.option(
@@ -93,7 +96,7 @@ class Plan:
     "compiled",
     default=True,
     show_default=True,
-    help="Let torch.compile take part; it may take a minute for each network.",
+    help="Let torch.compile and XLA take part; it may take a minute for each network.",
 )
 @click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write all figures to a file.")
 @click.option("--plot", "plot_file", type=click.Path(), metavar="FILE.png", help="Draw images per second as bars.")
@@ -169,11 +172,17 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     from fastdigits.models import MODELS
 
     devices.load("cpu", plan.threads)  # the machine's own rates are measured with it, whatever the devices are
-    loaded = [load_ops(device, plan.threads, _say) for device in plan.devices]
+    loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in plan.devices]
     _say("machine: peak of multiply-adds and memory")
     facts = machine.examine()
     versions = {framework.NAME: framework.version() for framework in frameworks}
-    settings = {"batch_size": plan.batch_size, "runs": plan.runs, "compile": plan.compiled, "versions": versions}
+    settings = {
+        "batch_size": plan.batch_size,
+        "runs": plan.runs,
+        "compile": plan.compiled,
+        "exact": plan.exact,
+        "versions": versions,
+    }
     report = Report(facts, settings)
     product = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
@@ -194,9 +203,10 @@ def _target(plan: Plan, model: str, ops: Any) -> Any:
     from fastdigits.bench import target
     from fastdigits.config import TrainConfig
 
-    recipe = {"batch_size": plan.batch_size} | RECIPES[plan.recipe or "default"]
+    own = MODEL_SETTINGS.get(model, {})
+    recipe = {"batch_size": plan.batch_size} | own | RECIPES[plan.recipe or "default"]
     settings = {name: value for name, value in recipe.items() if name != "model"}
-    configs = [TrainConfig(**settings, seed=seed) for seed in range(plan.seeds or SEEDS)]
+    configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
 
 

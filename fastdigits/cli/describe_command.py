@@ -16,7 +16,7 @@ from fastdigits.errors import UserError
     "describe",
     epilog="Example: fastdigits describe lenet\n\nfastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
 )
-@click.argument("network", metavar="[MODEL|WEIGHTS]", required=False)
+@click.argument("subject", metavar="[MODEL|WEIGHTS]", required=False)
 @schedule_options(None, TrainConfig().warmup)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=TrainConfig().epochs, show_default=True, help="Of the training."
@@ -28,20 +28,22 @@ from fastdigits.errors import UserError
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, network: str | None, schedule: str | None, output: str | None, as_json: bool, **settings: Any
+    ctx: click.Context, subject: str | None, schedule: str | None, output: str | None, as_json: bool, **settings: Any
 ) -> None:
     """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image.
 
+    MODEL may be a file of layers that ends with .toml.
+
     Or, with --schedule, the learning rate that it gives, step by step.
     """
-    if (network is None) == (schedule is None):
+    if (subject is None) == (schedule is None):
         raise click.UsageError("Give either a MODEL|WEIGHTS or a --schedule to describe.")
     if schedule is None:
         for option in ("output", *settings):
             if given(ctx, option):
                 name = option.replace("_", "-")
                 raise click.UsageError(f"--{name} belongs to a --schedule; give one, or leave it out.")
-        click.echo(_layers(network, as_json))
+        click.echo(_layers(subject, as_json))
         return
     try:
         config = TrainConfig(schedule=schedule, **settings)
@@ -56,22 +58,25 @@ def command(
     click.echo(json.dumps(curve) if as_json else schedule_curve.as_text(curve))
 
 
-def _layers(network: str, as_json: bool) -> str:
-    name, chain, more = _find(network)
+def _layers(subject: str, as_json: bool) -> str:
+    from fastdigits.nn.chain import with_inner
+
+    name, network, more = _find(subject)
     rows = [
         {
             "layer": layer_name,
             "type": type(layer).__name__,
             "output_shape": list(layer.output_shape),
             "kernel": _kernel(layer),
-            "parameters": sum(parameter.size for parameter in layer.parameters),
-            "multiply_adds": layer.multiply_adds(),
+            # those of a layer that is made of others are listed with these
+            "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
+            "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
         }
-        for layer_name, layer in zip(chain.names, chain.layers, strict=True)
+        for layer_name, layer in with_inner(network.names, network.layers)
     ]
     summary = {
         "model": name,
-        "input_shape": list(chain.input_shape),
+        "input_shape": list(network.input_shape),
         "layers": rows,
         "parameters": sum(row["parameters"] for row in rows),
         "multiply_adds": sum(row["multiply_adds"] for row in rows),
@@ -80,19 +85,19 @@ def _layers(network: str, as_json: bool) -> str:
     return json.dumps(summary) if as_json else _as_text(summary)
 
 
-def _find(network: str) -> tuple[str, Any, dict]:
+def _find(subject: str) -> tuple[str, Any, dict]:
     """(name of the model, its network, what a weights file adds)."""
-    from fastdigits.models import MODELS, layers_of
-    from fastdigits.nn import Network
+    from fastdigits.models import MODELS, description, name_of, network_of
 
-    if network in MODELS:
-        return network, Network(layers_of(network)), {}
-    if not os.path.exists(network):
+    if subject in MODELS or description.is_file(subject):
+        return name_of(subject), network_of(subject), {}
+    if not os.path.exists(subject):
         models = ", ".join(MODELS)
-        raise click.UsageError(f"'{network}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
+        raise click.UsageError(f"'{subject}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
+    from fastdigits.nn import Network
     from fastdigits.weights import read
 
-    saved = read(network)
+    saved = read(subject)
     trained = {"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics}
     return saved.model, Network.from_config(saved.network), trained
 
@@ -101,14 +106,15 @@ def _kernel(layer: Any) -> str:
     if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
         kernel = "{} x {}".format(*layer.weight.shape[2:])
         return kernel + (f", stride {layer.stride}" if layer.stride > 1 else "")
-    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "size") else ""
+    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "window") else ""
 
 
 def _as_text(summary: dict[str, Any]) -> str:
     def shape(sizes: list[int]) -> str:
         return " x ".join(map(str, sizes))
 
-    line = "{:14}{:>16}   {:18}{:>12}{:>16}".format
+    width = max(14, *(len(row["layer"]) + 2 for row in summary["layers"]))
+    line = f"{{:{width}}}{{:>16}}   {{:18}}{{:>12}}{{:>16}}".format
     lines = [
         line(summary["model"], "output shape", "kernel", "parameters", "multiply-adds"),
         line("input", shape(summary["input_shape"]), "", "", ""),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastdigits.cli.options import data_option, device_option, json_option, load_ops, threads_option
+from fastdigits.cli.options import data_option, device_option, exact_option, json_option, load_ops, threads_option
 from fastdigits.config import EVALUATION_BATCH
 
 if TYPE_CHECKING:
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 @click.argument("weights", nargs=-1, required=True)
 @data_option
 @device_option
+@exact_option
 @threads_option
 @click.option("--tta", is_flag=True, help="Look at each image nine times, moved by up to one pixel each way.")
 @json_option
-def command(weights: tuple[str, ...], data: str, device: str, threads: int | None, tta: bool, as_json: bool) -> None:
+def command(
+    weights: tuple[str, ...], data: str, device: str, exact: bool, threads: int | None, tta: bool, as_json: bool
+) -> None:
     """Measure trained WEIGHTS on the test images of a data set; several files as an ensemble, too.
 
     An ensemble tells the mean of its networks' probabilities, as --tta does of the looks at an image.
+    Networks are measured as if with --exact where one of them was trained so.
     """
     from fastdigits import dataset
     from fastdigits.ensemble import AS_IT_IS, SHIFTS, Verdict, evaluate_ensemble
@@ -34,7 +38,8 @@ def command(weights: tuple[str, ...], data: str, device: str, threads: int | Non
 
     networks = [read(path) for path in weights]
     images, labels = dataset.load_part(data, "test")
-    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json))
+    exact = exact or any(saved.config["exact"] for saved in networks)
+    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:
         alone = _evaluate_alone(networks[0], images, labels, ops)
         verdict = Verdict([alone], alone)

@@ -7,8 +7,23 @@ import click
 
 from fastdigits.errors import UserError
 from fastdigits.ops import DEVICES as COMPUTING_DEVICES
+from fastdigits.ops import environment
 
 DEVICES = ("auto", *COMPUTING_DEVICES)
+
+
+class Cores(click.IntRange):
+    """A number of processor cores that this machine has."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number, most = super().convert(value, param, ctx), environment.cores()
+        if number > most:
+            self.fail(f"{number} is more than the cores that are here; choose 1 to {most}.", param, ctx)
+        return number
+
 
 data_option = click.option(
     "--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files."
@@ -16,20 +31,26 @@ data_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What to compute on."
 )
-threads_option = click.option("--threads", type=click.IntRange(min=1), help="Processor cores to use; all if not given.")
+threads_option = click.option("--threads", type=Cores(), help="Processor cores to use; all if not given.")
+exact_option = click.option(
+    "--exact", is_flag=True, help="Convolutions add up the very products of their definition; slower."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
 
 class ModelName(click.ParamType):
-    """The name of a network that exists."""
+    """The name of a network that exists, or a file that describes one."""
 
     name = "model"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from fastdigits.models import MODELS
+        from fastdigits.errors import UserError
+        from fastdigits.models import check_options
 
-        if value not in MODELS:
-            self.fail(f"there is no model '{value}'; choose one of {', '.join(MODELS)}.", param, ctx)
+        try:
+            check_options(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
         return value
 
 
@@ -56,14 +77,14 @@ def together(*options: Callable) -> Callable:
     return decorate
 
 
-def load_ops(device: str, threads: int | None, say: Any) -> Any:
+def load_ops(device: str, threads: int | None, say: Any, exact: bool = False) -> Any:
     """The operations of the device that the user chose; "auto" says what it chose and why."""
     from fastdigits import ops
 
     if device == "auto":
         device, reason = ops.choose_device()
         say(f"device: {reason}")
-    return ops.load(device, threads)
+    return ops.load(device, threads, exact)
 
 
 def as_usage(error: UserError) -> click.UsageError:

@@ -8,7 +8,15 @@ from typing import Any
 from fastdigits.cli import interrupt
 from fastdigits.errors import UserError
 from fastdigits.history import Epoch
+from fastdigits.ops import environment
 from fastdigits.watcher import Watcher
+
+
+def announcing_compilation(ops: Any, say: Callable[[str], Any]) -> AbstractContextManager:
+    """A block in which the first compilation is told of; the definitions compile nothing."""
+    if ops.device == "reference":
+        return nullcontext()
+    return environment.on_first_compilation(lambda: say("compiling kernels, once ..."))
 
 
 class Lines(Watcher):

@@ -21,13 +21,14 @@ from fastdigits.cli.options import (
     ModelName,
     data_option,
     device_option,
+    exact_option,
     json_option,
     load_ops,
     threads_option,
 )
-from fastdigits.cli.train_report import announcing, averages_lines, patience, test_line, watching
+from fastdigits.cli.train_report import averages_lines, patience, test_line, watching
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
-from fastdigits.recipes import RECIPES
+from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 
 DEFAULT = TrainConfig()
 RATE = click.FloatRange(min=0, min_open=True)
@@ -37,6 +38,12 @@ SHARE = click.FloatRange(min=0, max=1, max_open=True)
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
     """Make the recipe's options the defaults; those on the command line come before defaults."""
     ctx.default_map = {**(ctx.default_map or {}), **RECIPES[name]}
+
+
+def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
+    """Let the network's own settings come before the defaults, but after a recipe."""
+    ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
+    return model
 
 
 @click.command("train", epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5")
@@ -50,7 +57,15 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
     callback=_follow_recipe,
     help="A set of options; fast reaches 99 % in the least time.",
 )
-@click.option("--model", type=ModelName(), default=MODEL, show_default=True, help="See 'fastdigits models'.")
+@click.option(
+    "--model",
+    type=ModelName(),
+    default=MODEL,
+    show_default=True,
+    is_eager=True,
+    callback=_follow_model,
+    help="See 'fastdigits models'; or a file of layers that ends with .toml.",
+)
 @device_option
 @data_option
 @click.option(
@@ -99,7 +114,9 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 )
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
 @click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]), help="Of hidden layers.")
-@click.option("--init", type=click.Choice(["he", "glorot"]), help="How the weights start.")
+@click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="How the weights start.")
+@click.option("--pool", type=click.Choice(["max", "average"]), help="How lenet pools; average if not given.")
+@click.option("--width", type=click.FloatRange(0, 8, min_open=True), help="Scales the channels of alexnet and resnet.")
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
 )
@@ -113,6 +130,7 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 )
 @repeat_options()
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
+@exact_option
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
 @click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
@@ -136,6 +154,8 @@ def command(
     hidden: tuple[int, ...] | None,
     activation: str | None,
     init: str | None,
+    pool: str | None,
+    width: float | None,
     folds: int | None,
     runs: int,
     restart_dead: int,
@@ -160,6 +180,7 @@ def command(
         click.echo(listing(ctx))
         return
     from fastdigits import dataset, stats, weights
+    from fastdigits.cli.progress import announcing_compilation
     from fastdigits.cli.train_plan import check_files, plan
     from fastdigits.methods.dead import DeadRun
     from fastdigits.methods.repeats import Outcome, Task, repeat
@@ -182,14 +203,14 @@ def command(
     digits = dataset.load(job.data)
     network, job.checkpoints.dataset = job.network(digits), digits.name
     load_s = perf_counter() - load_start
-    ops = load_ops(device, threads, say)
+    ops = load_ops(device, threads, say, job.config.exact)
     say(f"{job.model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
 
     tasks = job.tasks(folds, runs, digits)
     several = len(tasks) > 1
     watcher = watching(progress, as_json, say, job.config.epochs, log_every)
     try:
-        with announcing(ops, say), watcher.display(), patience(job.checkpoints):
+        with announcing_compilation(ops, say), watcher.display(), patience(job.checkpoints):
             done = repeat(tasks, attempt, restart_dead, watcher)
     except KeyboardInterrupt:
         if job.checkpoints.written:

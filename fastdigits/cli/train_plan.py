@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,6 +48,7 @@ def plan(ctx: click.Context, settings: dict[str, Any]) -> Plan:
         If the checkpoint that is to be resumed cannot be read.
     """
     from fastdigits.methods.checkpoint import Checkpoints
+    from fastdigits.models import name_of
 
     values = ctx.params
     if values["resume"]:
@@ -58,15 +59,17 @@ def plan(ctx: click.Context, settings: dict[str, Any]) -> Plan:
         network = _network(values, config)
     except UserError as error:
         raise as_usage(error) from None
-    return Plan(values["model"], values["data"], values["output"], config, network, Checkpoints(**_kept(values)))
+    model = name_of(values["model"])
+    checkpoints = Checkpoints(**_kept(values | {"model": model}))
+    return Plan(model, values["data"], values["output"], config, network, checkpoints)
 
 
 def _network(values: dict[str, Any], config: TrainConfig) -> Callable[["DigitSet"], "Network"]:
-    from fastdigits.models import ModelOptions, layers_of
-    from fastdigits.nn import Network
+    from fastdigits.models import ModelOptions, check_options, network_of
 
-    layers = layers_of(values["model"], ModelOptions(values["hidden"], values["activation"], values["init"]))
-    return lambda digits: Network(layers, config.preparation.input_shape(digits.train_images))
+    model, options = values["model"], ModelOptions(**{field.name: values[field.name] for field in fields(ModelOptions)})
+    check_options(model, options)
+    return lambda digits: network_of(model, options, config.preparation.input_shape(digits.train_images))
 
 
 def _resumed(ctx: click.Context) -> Plan:

@@ -24,15 +24,6 @@ def patience(checkpoints: Any) -> AbstractContextManager:
     return interrupt.patience() if checkpoints.path else nullcontext()
 
 
-def announcing(ops: Any, say: Callable[[str], None]) -> AbstractContextManager:
-    """Within, the user is told if kernels are compiled."""
-    if ops.device == "reference":
-        return nullcontext()
-    from fastdigits.ops.environment import on_first_compilation
-
-    return on_first_compilation(lambda: say("compiling kernels, once ..."))
-
-
 def test_line(summary: dict[str, Any]) -> str:
     """What the network reached on the test images, and with which weights."""
     test, (low, high) = summary["test"], summary["test"]["interval_95"]

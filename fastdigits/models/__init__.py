@@ -1,11 +1,13 @@
-"""The networks by name: each a short function that lists layers."""
+"""The networks by name: each a short function that lists layers, or a file that does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastdigits.errors import UserError
-from fastdigits.models import convolutional, dense
-from fastdigits.nn.layers import Layer
+from fastdigits.models import alexnet, convolutional, dense, description, lenets, normalised
+from fastdigits.nn.layers import Layer, Shape
+from fastdigits.nn.network import Network
 
 
 @dataclass(frozen=True)
@@ -15,32 +17,75 @@ class ModelOptions:
     hidden: tuple[int, ...] | None = None
     activation: str | None = None
     init: str | None = None
+    pool: str | None = None
+    width: float | None = None
 
 
 MODELS: dict[str, Callable[..., list[Layer]]] = {
     "linear": dense.linear,
+    "neuron": dense.neuron,
+    "dnn": dense.dnn,
     "mlp": dense.mlp,
-    "lenet": convolutional.lenet,
+    "feedforward": dense.feedforward,
+    "conv1": lenets.conv1,
+    "conv2": lenets.conv2,
+    "conv1-avgpool": lenets.conv1_avgpool,
+    "lenet": lenets.lenet,
     "cnn": convolutional.cnn,
     "fast": convolutional.fast,
     "record": convolutional.record,
     "torch-example": convolutional.torch_example,
+    "alexnet": alexnet.alexnet,
+    "resnet": normalised.resnet,
+    "tiny-8k": normalised.tiny_8k,
+    "tiny-20k": normalised.tiny_20k,
+    "best": normalised.best,
 }
 
 
-def layers_of(name: str, options: ModelOptions | None = None, classes: int = 10) -> list[Layer]:
+def layers_of(model: str, options: ModelOptions | None = None, classes: int = 10) -> list[Layer]:
     """The layers of a network.
+
+    Parameters
+    ----------
+    model : str
+        A name among MODELS, or a file that ends with .toml; see models/description.py.
+    options : ModelOptions, optional
+    classes : int
+        A file says by itself how many there are.
 
     Raises
     ------
     UserError
         If there is no such network, or it does not have what the options choose.
     """
-    if name not in MODELS:
-        raise UserError(f"There is no model '{name}'; choose one of {', '.join(MODELS)}.")
+    chosen = check_options(model, options)
+    return description.read(model) if description.is_file(model) else MODELS[model](classes, **chosen)
+
+
+def check_options(model: str, options: ModelOptions | None = None) -> dict:
+    """The options that a user has chosen; UserError if there is no such network or it does not have one of them."""
+    if model not in MODELS and not description.is_file(model):
+        raise UserError(
+            f"There is no model '{model}'; choose one of {', '.join(MODELS)}, or a file that ends with .toml."
+        )
     chosen = {key: value for key, value in vars(options or ModelOptions()).items() if value is not None}
-    build = MODELS[name]
+    has = {} if description.is_file(model) else MODELS[model].__annotations__
     for option in chosen:
-        if option not in build.__annotations__:
-            raise UserError(f"The model '{name}' has no option --{option}; leave it out.")
-    return build(classes, **chosen)
+        if option not in has:
+            raise UserError(f"The model '{model}' has no option --{option}; leave it out.")
+    return chosen
+
+
+def network_of(model: str, options: ModelOptions | None = None, input_shape: Shape = (1, 28, 28)) -> Network:
+    """The network for images of a shape; UserError as `layers_of`, or if its layers do not fit such images."""
+    layers = layers_of(model, options)
+    try:
+        return Network(layers, input_shape)
+    except UserError as error:
+        raise UserError(f"{model}: {error}" if description.is_file(model) else str(error)) from None
+
+
+def name_of(model: str) -> str:
+    """What a network is called: that of a file by the file's name without its ending."""
+    return Path(model).stem if description.is_file(model) else model

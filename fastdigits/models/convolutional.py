@@ -1,25 +1,8 @@
-"""Networks that convolve."""
+"""Networks that convolve, pool and do little else: fast ones."""
 
 from fastdigits.models.activations import activation_layer
-from fastdigits.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D
-
-
-def lenet(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """LeNet-5 (LeCun et al. 1998) with every map joined to every map; its own activation was sigmoid-shaped."""
-    return [
-        Conv2D(6, 5, padding=2, initializer=init),
-        activation_layer(activation),
-        AvgPool2D(2),
-        Conv2D(16, 5, initializer=init),
-        activation_layer(activation),
-        AvgPool2D(2),
-        Flatten(),
-        Dense(120, init),
-        activation_layer(activation),
-        Dense(84, init),
-        activation_layer(activation),
-        Dense(classes, init),
-    ]
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer
+from fastdigits.nn.pooling import MaxPool2D
 
 
 def cnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:

@@ -9,6 +9,21 @@ def linear(classes: int, init: str = "glorot") -> list[Layer]:
     return [Flatten(), Dense(classes, init)]
 
 
+def neuron(classes: int, activation: str = "relu", init: str = "glorot") -> list[Layer]:
+    """A single hidden neuron, through which all that is known of a digit goes as one number."""
+    return mlp(classes, (1,), activation, init)  # from the larger start of He the neuron may never fire again
+
+
+def dnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """A small deep network: two hidden layers of 32 units."""
+    return mlp(classes, (32, 32), activation, init)
+
+
+def feedforward(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """The dense layers of LeNet-5 alone: 120 and 84 units."""
+    return mlp(classes, (120, 84), activation, init)
+
+
 def mlp(classes: int, hidden: tuple[int, ...] = (128, 128), activation: str = "relu", init: str = "he") -> list[Layer]:
     """A multilayer perceptron with two hidden layers of 128 units."""
     layers: list[Layer] = [Flatten()]

@@ -4,13 +4,17 @@
 |---|---|
 | Dense or Conv2D, ReLU, and then (after Flatten) Dense or Conv2D | the first rectifies, the last takes the gradient |
 | Conv2D of stride 1, ReLU, MaxPool2D or AvgPool2D of 2 x 2, 2 apart | ConvReLUPool |
+| BatchNorm or Residual, ReLU | the first rectifies, both ways |
 """
 
 from typing import Any
 
 import numpy as np
 
-from fastdigits.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Learning, ReLU
+from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
+from fastdigits.nn.residual import Residual
 
 
 class ConvReLUPool(Layer):
@@ -26,7 +30,7 @@ class ConvReLUPool(Layer):
         self.conv.ops = ops
         self.routes = ops.empty(self.y.shape, np.uint8)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
         self.x, conv = x, self.conv
         place = conv.top, conv.left
         self.operation("conv2d_relu_{}_forward")(x, conv.weight.value, conv.bias.value, *place, self.y, self.routes)
@@ -54,17 +58,24 @@ def plain(layers: list[Layer]) -> list[Layer]:
     """Every layer as a step of its own."""
     for layer in layers:
         layer.rectifies = layer.rectified_input = False
+        if isinstance(layer, Residual):
+            layer.steps = plain(layer.layers)
     return list(layers)
 
 
-def fuse(layers: list[Layer]) -> list[Layer]:
-    """The steps that do what the layers do, with the chains of the table as one step each."""
+def fuse(layers: list[Layer], forward_only: bool = False) -> list[Layer]:
+    """The steps that do what the layers do, with the chains of the table as one step each.
+
+    With `forward_only`, where no step will have to take another's gradient, Dense and Conv2D rectify whatever follows.
+    """
     steps, rest = [], plain(layers)
     while rest:
+        if isinstance(rest[0], Residual):
+            rest[0].steps = fuse(rest[0].layers, forward_only)
         if _is_pooled_convolution(rest[:3]):
             steps.append(ConvReLUPool(*rest[:3]))
             del rest[:3]
-        elif _is_rectified(rest[:2]) and _next_learning(rest[2:]):
+        elif _rectifies_itself(rest[:2]) or (_is_rectified(rest[:2]) and (forward_only or _next_learning(rest[2:]))):
             rest[0].rectifies = True
             steps.append(rest[0])
             del rest[:2]
@@ -73,8 +84,13 @@ def fuse(layers: list[Layer]) -> list[Layer]:
     rectified = False
     for step in steps:
         if not isinstance(step, Flatten):  # which hands the gradient through
-            step.rectified_input, rectified = rectified, step.rectifies
+            step.rectified_input = rectified
+            rectified = step.rectifies and not isinstance(step, BatchNorm | Residual)
     return steps
+
+
+def _rectifies_itself(layers: list[Layer]) -> bool:
+    return len(layers) == 2 and isinstance(layers[0], BatchNorm | Residual) and isinstance(layers[1], ReLU)
 
 
 def _is_rectified(layers: list[Layer]) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 from fastdigits.nn.parameter import Parameter
 from fastdigits.ops.random.reference import random_uniform
 
-INITIALIZERS = ("he", "glorot")
+INITIALIZERS = ("he", "glorot", "normal", "uniform")
 
 
 def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
@@ -14,15 +14,30 @@ def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
     he: normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, Delving deep into rectifiers)
     glorot: uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, Understanding the
     difficulty of training deep feedforward neural networks)
+    normal, uniform: with standard deviation sqrt(1 / fan_in), uniform thus within +-sqrt(3 / fan_in) (LeCun et al.
+    1998, Efficient BackProp, equation 16)
+    one: 1 everywhere
     """
-    if parameter.initializer is None:
-        return np.zeros(parameter.shape, np.float32)
-    if parameter.initializer == "he":
-        values = _normal(parameter.size, seed, number) * np.sqrt(2 / parameter.fan_in)
-    else:
-        limit = np.sqrt(6 / (parameter.fan_in + parameter.fan_out))
-        values = (2 * _uniform(parameter.size, seed, number, 0) - 1) * limit
+    size = parameter.size
+    match parameter.initializer:
+        case None:
+            values = np.zeros(size)
+        case "one":
+            values = np.ones(size)
+        case "he":
+            values = _normal(size, seed, number) * np.sqrt(2 / parameter.fan_in)
+        case "glorot":
+            values = _symmetric(size, seed, number) * np.sqrt(6 / (parameter.fan_in + parameter.fan_out))
+        case "normal":
+            values = _normal(size, seed, number) * np.sqrt(1 / parameter.fan_in)
+        case "uniform":
+            values = _symmetric(size, seed, number) * np.sqrt(3 / parameter.fan_in)
     return values.reshape(parameter.shape).astype(np.float32)
+
+
+def _symmetric(size: int, seed: int, stream: int) -> np.ndarray:
+    """Evenly spread over [-1, 1)."""
+    return 2 * _uniform(size, seed, stream, 0) - 1
 
 
 def _uniform(size: int, seed: int, stream: int, step: int) -> np.ndarray:

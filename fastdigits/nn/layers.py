@@ -11,16 +11,32 @@ from typing import Any, ClassVar
 from fastdigits.errors import UserError
 from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
-from fastdigits.ops import conv2d, pool2d
+from fastdigits.ops import conv2d
 
 Shape = tuple[int, ...]
 MOST_CROPPED = 4096
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a layer must know of a batch that the network learns from, besides the images.
+
+    `count` is the number of images; the lanes beyond them are empty. `step`, int64 (1,) on the device, `seed` and
+    `part`, the number of the batch among those that the step learns from, say which random numbers to draw.
+    """
+
+    count: int
+    step: Any
+    seed: int
+    part: int = 0
 
 
 class Layer:
     """What all layers share: shapes, buffers, and no parameters unless a layer says otherwise."""
 
     parameters: ClassVar[list[Parameter]] = []
+    running: ClassVar[list[Parameter]] = []  # kept like parameters, but changed by `forward` and not by an optimiser
+    number = 0  # among all layers of the network, also those within others
     rectifies = False  # its output goes through the ReLU that follows it, in the same operation
     rectified_input = False  # its input comes from such a layer, and its gradient is that before the ReLU
 
@@ -39,8 +55,11 @@ class Layer:
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
         self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
-    def forward(self, x: Any) -> Any:
-        """The output for a batch x, in a buffer that the next call fills anew."""
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+        """The output for a batch x, in a buffer that the next call fills anew.
+
+        With `learning`, `backward` may follow; without, the network is merely used.
+        """
         raise NotImplementedError
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
@@ -50,6 +69,10 @@ class Layer:
     def multiply_adds(self) -> int:
         """Multiplications with additions that one image costs forwards."""
         return 0
+
+    def inner(self) -> tuple[list[str], list["Layer"]]:
+        """The names of the layers that this one is made of, and these layers."""
+        return [], []
 
     def config(self) -> dict:
         """What makes this layer again: its type and its fields."""
@@ -71,11 +94,11 @@ class Conv2D(Layer):
     initializer: str = "he"
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        _need_pixels(self, input_shape)
-        _check_positive(self, "filters", "stride")
-        _check_initializer(self)
-        P, Q = _pair(self, "kernel")
-        if self.padding not in ("valid", "same", "full") and not _is_count(self.padding, -MOST_CROPPED):
+        need_pixels(self, input_shape)
+        check_positive(self, "filters", "stride")
+        check_initializer(self)
+        P, Q = pair(self, "kernel")
+        if self.padding not in ("valid", "same", "full") and not is_count(self.padding, -MOST_CROPPED):
             raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {self.padding!r}.")
         C, H, W = input_shape
         I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
@@ -88,7 +111,7 @@ class Conv2D(Layer):
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
         self.x = x
         forward = self.ops.conv2d_relu_forward if self.rectifies else self.ops.conv2d_forward
         forward(x, self.weight.value, self.bias.value, self.stride, self.top, self.left, self.y)
@@ -116,18 +139,16 @@ class Dense(Layer):
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
-            raise UserError(
-                f"Dense: needs a flat input, not one of shape {_times(input_shape)}; put Flatten before it."
-            )
-        _check_positive(self, "units")
-        _check_initializer(self)
+            raise UserError(f"Dense: needs a flat input, not one of shape {times(input_shape)}; put Flatten before it.")
+        check_positive(self, "units")
+        check_initializer(self)
         fans = {"fan_in": input_shape[0], "fan_out": self.units}
         self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
         self.bias = Parameter("bias", (self.units,))
         self.parameters = [self.weight, self.bias]
         return (self.units,)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
         self.x = x
         forward = self.ops.dense_relu_forward if self.rectifies else self.ops.dense_forward
         forward(x, self.weight.value, self.bias.value, self.y)
@@ -145,56 +166,6 @@ class Dense(Layer):
         return self.weight.size
 
 
-class _Pool2D(Layer):
-    """Windows of `window` x `window` (or rows x columns) pixels, `stride` apart (a window's rows unless given)."""
-
-    def shape_of_output(self, input_shape: Shape) -> Shape:
-        _need_pixels(self, input_shape)
-        P, Q = self.size = _pair(self, "window")
-        if self.stride is None:
-            self.stride = P
-        _check_positive(self, "stride")
-        C, H, W = input_shape
-        if P > H or Q > W:
-            raise UserError(f"{type(self).__name__}: a window of {P} x {Q} does not fit an input of {H} x {W}.")
-        return C, pool2d.output_size(H, P, self.stride), pool2d.output_size(W, Q, self.stride)
-
-
-@dataclass(eq=False)
-class MaxPool2D(_Pool2D):
-    """The largest pixel of each window."""
-
-    window: int | tuple[int, int]
-    stride: int | None = None
-
-    def forward(self, x: Any) -> Any:
-        self.x = x
-        self.ops.maxpool2d_forward(x, self.size, self.stride, self.y)
-        return self.y
-
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
-        if input_gradient:
-            self.ops.maxpool2d_backward(self.x, dy, self.size, self.stride, self.dx)
-        return self.dx
-
-
-@dataclass(eq=False)
-class AvgPool2D(_Pool2D):
-    """The mean of each window."""
-
-    window: int | tuple[int, int]
-    stride: int | None = None
-
-    def forward(self, x: Any) -> Any:
-        self.ops.avgpool2d_forward(x, self.size, self.stride, self.y)
-        return self.y
-
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
-        if input_gradient:
-            self.ops.avgpool2d_backward(dy, self.size, self.stride, self.dx)
-        return self.dx
-
-
 @dataclass(eq=False)
 class Flatten(Layer):
     """The pixels of all channels as one list; no number moves."""
@@ -205,7 +176,7 @@ class Flatten(Layer):
     def allocate(self, ops: Any, blocks: int, training: bool) -> None:
         self.lanes = ops.lanes
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
         return x.reshape(len(x), *self.output_shape, self.lanes)
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
@@ -221,13 +192,13 @@ class _Activation(Layer):
         """What the operation takes besides the arrays."""
         return ()
 
-    def forward(self, x: Any) -> Any:
-        getattr(self.ops, f"{self.operation}_forward")(_vectors(x), *self.options(), _vectors(self.y))
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+        getattr(self.ops, f"{self.operation}_forward")(vectors(x), *self.options(), vectors(self.y))
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         if input_gradient:
-            gradients = _vectors(self.y), _vectors(dy), *self.options(), _vectors(self.dx)
+            gradients = vectors(self.y), vectors(dy), *self.options(), vectors(self.dx)
             getattr(self.ops, f"{self.operation}_backward")(*gradients)
         return self.dx
 
@@ -269,48 +240,58 @@ class Tanh(_Activation):
     operation = "tanh"
 
 
-LAYERS = {
-    layer.__name__: layer for layer in (Conv2D, Dense, MaxPool2D, AvgPool2D, Flatten, ReLU, LeakyReLU, Sigmoid, Tanh)
-}
-
-
-def _vectors(array: Any) -> Any:
+def vectors(array: Any) -> Any:
+    """Any array of activations as the view (V, L)."""
     return array.reshape(-1, array.shape[-1])
 
 
-def _times(shape: Shape) -> str:
+def times(shape: Shape) -> str:
+    """A shape as it is read aloud."""
     return " x ".join(map(str, shape))
 
 
-def _need_pixels(layer: Layer, input_shape: Shape) -> None:
+def need_pixels(layer: Layer, input_shape: Shape) -> None:
+    """UserError unless the input has channels, rows and columns."""
     if len(input_shape) != 3:
         raise UserError(f"{type(layer).__name__}: needs channels, rows and columns, not an input of {input_shape[0]}.")
 
 
-def _is_count(value: object, least: int) -> bool:
+def is_count(value: object, least: int) -> bool:
+    """Whether it is a whole number from `least` on."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _check_positive(layer: Layer, *names: str) -> None:
+def check_positive(layer: Layer, *names: str) -> None:
+    """UserError unless these fields are whole numbers from 1 on."""
     for name in names:
-        if not _is_count(getattr(layer, name), 1):
+        if not is_count(getattr(layer, name), 1):
             raise UserError(
                 f"{type(layer).__name__}: {name} must be a whole number from 1 on, not {getattr(layer, name)!r}."
             )
 
 
-def _check_initializer(layer: Layer) -> None:
+def check_share(layer: Layer, *names: str) -> None:
+    """UserError unless these fields lie between 0 and 1."""
+    for name in names:
+        value = getattr(layer, name)
+        if type(value) not in (int, float) or not 0 < value < 1:
+            raise UserError(f"{type(layer).__name__}: {name} must lie between 0 and 1, not {value!r}.")
+
+
+def check_initializer(layer: Layer) -> None:
+    """UserError unless there is such an initialiser."""
     if layer.initializer not in INITIALIZERS:
         raise UserError(
             f"{type(layer).__name__}: initializer must be one of {', '.join(INITIALIZERS)}, not {layer.initializer!r}."
         )
 
 
-def _pair(layer: Layer, name: str) -> tuple[int, int]:
+def pair(layer: Layer, name: str) -> tuple[int, int]:
+    """A field that is a whole number from 1 on or two of them, as two; else UserError."""
     value = getattr(layer, name)
-    pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
-    if len(pair) != 2 or not all(_is_count(n, 1) for n in pair):
+    sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
+    if len(sizes) != 2 or not all(is_count(n, 1) for n in sizes):
         raise UserError(
             f"{type(layer).__name__}: {name} must be a whole number from 1 on or two of them, not {value!r}."
         )
-    return pair
+    return sizes

@@ -1,21 +1,21 @@
 """A chain of layers with its parameters, built for one device."""
 
-from collections import Counter
 from copy import copy
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from fastdigits.errors import UserError
+from fastdigits.nn import chain
+from fastdigits.nn.folding import Folded, in_use
 from fastdigits.nn.fuse import fuse, plain
 from fastdigits.nn.initializers import initial_value
-from fastdigits.nn.layers import LAYERS, Layer, Shape
-from fastdigits.nn.parameter import ParameterBuffer
+from fastdigits.nn.layers import Layer, Learning, Shape
+from fastdigits.nn.parameter import Parameter, ParameterBuffer
+from fastdigits.nn.registry import layer_of
 from fastdigits.ops.array import blocks
 
-# Far beyond any network for digits; a damaged weights file must not ask for terabytes.
-MOST_PIXELS, MOST_OUTPUTS, MOST_PARAMETERS = 4096, 2**24, 2**28
+MOST_PIXELS = 4096  # far beyond any digit
 
 
 class Network:
@@ -39,15 +39,10 @@ class Network:
         if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MOST_PIXELS for size in input_shape):
             raise UserError(f"An input has channels, rows and columns from 1 to {MOST_PIXELS}, not {input_shape}.")
         self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)  # each has its buffers
-        self.names = _unique_names(self.layers)
-        shape = self.input_shape
-        for name, layer in zip(self.names, self.layers, strict=True):
-            try:
-                shape = layer.connect(shape)
-            except UserError as error:
-                raise UserError(f"Layer {name}: {error}") from None
-            if prod(shape) > MOST_OUTPUTS or sum(parameter.size for parameter in layer.parameters) > MOST_PARAMETERS:
-                raise UserError(f"Layer {name}: is too large for this program.")
+        self.names = chain.names_of(self.layers)
+        shape = chain.connect(self.layers, self.input_shape)
+        for number, layer in enumerate(chain.everything(self.layers)):
+            layer.number = number
         if len(shape) != 1:
             raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
         self.classes = shape[0]
@@ -56,22 +51,30 @@ class Network:
     def from_config(cls, config: dict) -> "Network":
         """The network that `config()` describes; UserError where the description makes none."""
         try:
-            layers = [_layer_from_config(layer) for layer in config["layers"]]
+            layers = [layer_of(layer) for layer in config["layers"]]
             return cls(layers, tuple(config["input_shape"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"The description of the network is damaged: {error}.") from None
 
     def config(self) -> dict:
         """What makes this network again, without its parameters, as plain JSON types."""
         return {"input_shape": list(self.input_shape), "layers": [layer.config() for layer in self.layers]}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Parameter]:
         """All parameters by name: "dense_1/weight" and so on."""
-        return {
-            f"{name}/{parameter.name}": parameter
-            for name, layer in zip(self.names, self.layers, strict=True)
-            for parameter in layer.parameters
-        }
+        return self._named("parameters")
+
+    def running(self) -> dict[str, Parameter]:
+        """All running statistics by name; they change while the network learns, but by no gradient."""
+        return self._named("running")
+
+    def kept(self) -> dict[str, Parameter]:
+        """All that a weights file keeps: parameters and running statistics."""
+        return self.parameters() | self.running()
+
+    def _named(self, kind: str) -> dict[str, Parameter]:
+        layers = zip(self.names, self.layers, strict=True)
+        return {f"{name}/{parameter.name}": parameter for name, layer in layers for parameter in getattr(layer, kind)}
 
     @property
     def parameter_count(self) -> int:
@@ -98,55 +101,56 @@ class Network:
     def build(self, ops: Any, batch_size: int, training: bool = True, fused: bool = True) -> None:
         """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images.
 
-        With `fused`, chains of layers that have an operation of their own become one step.
+        With `fused`, chains of layers that have an operation of their own become one step, and where layers have
+        less to do in use than while they learn, a chain of steps of its own does that.
         """
         self.ops, self.batch_size = ops, batch_size
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
+        for parameter in self.running().values():
+            parameter.value = ops.zeros(parameter.shape)
+        used = in_use(self.layers) if fused else self.layers
         self.steps = fuse(self.layers) if fused else plain(self.layers)
-        self.first_learning = next((i for i, step in enumerate(self.steps) if step.parameters), len(self.steps))
-        for step in self.steps:
-            step.allocate(ops, blocks(batch_size, ops.lanes), training)
+        self.steps_in_use = self.steps if used is self.layers else fuse(used, forward_only=True)
+        self.first_learning = chain.first_learning(self.steps)
+        self.folded = [layer for layer in chain.everything(used) if isinstance(layer, Folded)]
+        for layer in self.folded:
+            layer.prepare(ops)
+        count = blocks(batch_size, ops.lanes)
+        for step in self.steps if training else []:
+            step.allocate(ops, count, training=True)
+        for step in self.steps_in_use if not training or used is not self.layers else []:
+            step.allocate(ops, count, training=False)
 
     def initialise(self, seed: int) -> None:
-        """Give all parameters their random start."""
-        for number, parameter in enumerate(self.parameters().values()):
+        """Give all parameters their random start, and the running statistics theirs."""
+        for number, parameter in enumerate(self.kept().values()):
             parameter.value[...] = self.ops.upload(initial_value(parameter, seed, number))
 
     def set_values(self, values: dict[str, np.ndarray]) -> None:
-        """Give all parameters the values of float32 arrays of their names and shapes."""
-        for name, parameter in self.parameters().items():
+        """Give all parameters and running statistics the values of float32 arrays of their names and shapes."""
+        for name, parameter in self.kept().items():
             parameter.value[...] = self.ops.upload(values[name])
 
     def values(self) -> dict[str, np.ndarray]:
-        """A copy of all parameters, by name."""
-        return {name: self.ops.download(parameter.value) for name, parameter in self.parameters().items()}
+        """A copy of all parameters and running statistics, by name."""
+        return {name: self.ops.download(parameter.value) for name, parameter in self.kept().items()}
 
-    def forward(self, x: Any) -> Any:
-        """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew."""
-        for step in self.steps:
-            x = step.forward(x)
+    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+        """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew.
+
+        `learning` is for batches that the network learns from, and `backward` may follow; without it the network is
+        merely used: batch normalisation takes its running statistics, and nothing is dropped.
+        """
+        if learning:
+            steps = self.steps
+        else:
+            steps = self.steps_in_use
+            for layer in self.folded:
+                layer.fold()
+        for step in steps:
+            x = step.forward(x, learning)
         return x
 
     def backward(self, dscores: Any) -> None:
-        """Fill the gradients of all parameters from that of the scores of the last `forward`."""
-        gradient = dscores
-        for number in range(len(self.steps) - 1, self.first_learning - 1, -1):
-            gradient = self.steps[number].backward(gradient, input_gradient=number > self.first_learning)
-
-
-def _unique_names(layers: list[Layer]) -> list[str]:
-    seen: Counter[str] = Counter()
-    names = []
-    for layer in layers:
-        kind = type(layer).__name__.lower()
-        seen[kind] += 1
-        names.append(f"{kind}_{seen[kind]}")
-    return names
-
-
-def _layer_from_config(config: dict) -> Layer:
-    fields = dict(config)
-    kind = fields.pop("type")
-    if kind not in LAYERS:
-        raise UserError(f"There is no layer '{kind}'; there are {', '.join(LAYERS)}.")
-    return LAYERS[kind](**fields)
+        """Fill the gradients of all parameters from that of the scores of the last `forward` with `learning`."""
+        chain.backward(self.steps, dscores, input_gradient=False)

@@ -13,7 +13,7 @@ class Parameter:
     """One array that is learned, with the gradient of the loss by it.
 
     `fan_in` and `fan_out` are the numbers of inputs that one output sums and of outputs that one
-    input reaches; None means that the parameter starts at zero.
+    input reaches; without an initializer the parameter starts at zero.
     """
 
     name: str

@@ -13,7 +13,21 @@ from fastdigits.ops import environment
 
 DEVICES = ("cpu", "cuda", "reference")
 FEW = 3  # images that a CPU reads sooner one after the other than side by side
-FAMILIES = ("activation", "array", "batch", "conv2d", "dense", "fused", "loss", "optimizer", "pool2d", "random")
+FAMILIES = (
+    "activation",
+    "array",
+    "batch",
+    "batchnorm",
+    "conv2d",
+    "dense",
+    "elementwise",
+    "fused",
+    "loss",
+    "lrn",
+    "optimizer",
+    "pool2d",
+    "random",
+)
 
 
 class Ops:

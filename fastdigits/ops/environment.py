@@ -1,7 +1,8 @@
 """What numba must be told before it compiles: where its cache lies, how it runs threads, how many.
 
 Numba's disk cache sees a change neither in functions of other files nor in globals. So the cache
-folder's name holds a hash of all sources of the operations: changed sources get a new folder.
+folder's name holds a hash of all sources of the operations: changed sources get a new folder. Another
+does the CPU, since processes that compile for two of them at once would overwrite each other's index.
 """
 
 import atexit
@@ -49,11 +50,19 @@ def prepare_numba(threads: int | None = None) -> None:
     numba.set_num_threads(threads or most)
 
 
+def cores() -> int:
+    """How many cores numba will take, without waiting for its import."""
+    told = os.environ.get("NUMBA_NUM_THREADS", "")
+    if told.isdecimal():
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cache_folder() -> Path | None:
-    """The folder for compiled kernels of exactly these sources, or None where none can be written."""
+    """The folder for compiled kernels of exactly these sources and this CPU, or None where none can be written."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or _user_cache())
-        folder = base / "fastdigits" / f"kernels-{_sources_hash()}"
+        folder = base / "fastdigits" / f"kernels-{_sources_hash()}-{_cpu_hash()}"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
@@ -122,3 +131,14 @@ def _sources_hash() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _cpu_hash() -> str:
+    """Of the CPU that numba compiles for."""
+    from llvmlite import binding
+    from numba import config
+
+    from fastdigits.ops.lanes.machine import cpu_features
+
+    names = [config.CPU_NAME or binding.get_host_cpu_name(), *sorted(cpu_features())]
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]

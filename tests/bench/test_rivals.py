@@ -8,10 +8,27 @@ import pytest
 
 from fastdigits import ops
 from fastdigits.bench import networks, rivals
+from fastdigits.bench.rivals import limit
 from fastdigits.bench.rivals.limit import time_limit
 from fastdigits.bench.task import Task, check_agreement, make_task
 from fastdigits.errors import UserError
-from fastdigits.nn import AvgPool2D, Conv2D, Dense, Flatten, LeakyReLU, MaxPool2D, Network, ReLU, Sigmoid, Tanh
+from fastdigits.nn import (
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    LocalResponseNorm,
+    MaxPool2D,
+    Network,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
+from fastdigits.optim import EPSILON
 
 EVERY_LAYER = [
     Conv2D(3, 5, padding=2),
@@ -22,36 +39,43 @@ EVERY_LAYER = [
     Tanh(),
     AvgPool2D(3, 2),
     Conv2D(5, 2, padding="full"),
+    Residual([BatchNorm(), Conv2D(3, 3, 2, 1), Sigmoid(), Residual([Conv2D(3, 1)])], projection=True),
+    LocalResponseNorm(3, 0.1, 0.5, 1.5),
     Flatten(),
     Dense(12),
+    BatchNorm(),
     Sigmoid(),
     Dense(11),
     ReLU(),
     Dense(10),
 ]
+AVERAGED = [Conv2D(4, 3), BatchNorm(), GlobalAvgPool2D(), Dense(10)]
 
 
 def _task(layers, batch=6):
     random = np.random.default_rng(3)
     network = Network(layers)
     values = {
-        name: random.standard_normal(parameter.shape, np.float32) / 3
-        for name, parameter in network.parameters().items()
+        name: random.standard_normal(parameter.shape, np.float32) / 3 for name, parameter in network.kept().items()
     }
+    values = {name: np.abs(value) if name.endswith("var") else value for name, value in values.items()}
     images = random.standard_normal((batch, *network.input_shape), np.float32)
     return Task("all", network, values, images, random.integers(0, 10, batch), 2)
 
 
-@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
+@pytest.mark.parametrize("name", ["torch", "tensorflow", "onnxruntime"])
 def test_every_layer_of_a_rival_is_tried(name):
     pytest.importorskip(name)
     pytest.importorskip("onnx" if name == "onnxruntime" else name)
-    assert {type(layer).__name__ for layer in EVERY_LAYER} == set(rivals.load(name).LAYERS)
+    kinds = {type(layer).__name__ for layers in (EVERY_LAYER, AVERAGED) for layer in layers}
+    assert kinds == set(rivals.load(name).LAYERS) | {"Residual"}
 
 
-@pytest.fixture(params=["every layer", "lenet"])
+@pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
 def task(request):
-    return _task(EVERY_LAYER) if request.param == "every layer" else make_task("lenet", 6, 2)
+    """The last has dropout, which is left out."""
+    layers = {"every layer": EVERY_LAYER, "averaged": AVERAGED}.get(request.param)
+    return _task(layers) if layers else make_task(request.param, 6, 2)
 
 
 def test_torch_trains_the_same_network(task):
@@ -60,7 +84,7 @@ def test_torch_trains_the_same_network(task):
     variants = rivals.load("torch").training(task, compiled=False, say=pytest.fail)
     assert [variant.variant for variant in variants] == ["eager", "eager, unfused AdamW", "channels_last"]
     for variant in variants:
-        check_agreement(ours, variant)
+        check_agreement(ours, variant, task.tolerance)
 
 
 def test_torch_reads_the_same(task):
@@ -69,7 +93,7 @@ def test_torch_reads_the_same(task):
     variants = rivals.load("torch").inference(task, compiled=False, say=pytest.fail)
     assert [variant.variant for variant in variants] == ["eager", "channels_last"]
     for variant in variants:
-        check_agreement(ours, variant)
+        check_agreement(ours, variant, task.tolerance)
 
 
 def test_torch_says_why_it_does_not_compile(monkeypatch):
@@ -85,18 +109,46 @@ def test_torch_says_why_it_does_not_compile(monkeypatch):
     assert said == ["  torch.compile is left out: no compiler"]
 
 
+@pytest.mark.parametrize("mode", ["training", "inference"])
+def test_tensorflow_computes_the_same(task, mode, monkeypatch):
+    pytest.importorskip("tensorflow")
+    monkeypatch.setattr(limit, "COMPILE_LIMIT_S", 600)
+    ours = getattr(networks, mode)(task, ops.load("reference"))
+    variants = getattr(rivals.load("tensorflow"), mode)(task, compiled=True, say=pytest.fail)
+    assert [variant.title for variant in variants] == ["tensorflow (graph)", "tensorflow (XLA)"]
+    for variant in variants:
+        check_agreement(ours, variant)
+
+
+def test_adamw_in_tensorflow_is_ours():
+    """Three steps; where epsilon enters it differs, which is less than what is compared."""
+    tf = pytest.importorskip("tensorflow")
+    random, recipe, reference = np.random.default_rng(0), make_task("linear", 2, 2).recipe, ops.load("reference")
+    values, mean, square = random.standard_normal((7, 1), np.float32), np.zeros((7, 1)), np.zeros((7, 1))
+    expected = values.astype(float)
+    parameter = tf.Variable(values)
+    optimizer = rivals.load("tensorflow").AdamW([parameter], recipe, rate=0.1)
+    settings = {"beta1": recipe.beta1, "beta2": recipe.beta2, "epsilon": EPSILON, "weight_decay": recipe.weight_decay}
+    for step in range(1, 4):
+        gradient = random.standard_normal((7, 1), np.float32)
+        optimizer.step([tf.constant(gradient)])
+        counted = {"rate": np.array([0.1]), "step": np.array([step])}
+        reference.adamw_step(expected, gradient.astype(float), mean, square, **counted, **settings)
+    np.testing.assert_allclose(parameter.numpy(), expected, rtol=0, atol=1e-5)
+
+
 def test_onnxruntime_reads_the_same(task):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     (rival,) = rivals.load("onnxruntime").inference(task, compiled=False, say=pytest.fail)
-    check_agreement(networks.inference(task, ops.load("reference")), rival)
+    check_agreement(networks.inference(task, ops.load("reference")), rival, task.tolerance)
 
 
 def test_numpy_multiplies():
     assert rivals.load("numpy").product_seconds(3, 4, 5, runs=2) > 0
 
 
-@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
+@pytest.mark.parametrize("name", ["torch", "tensorflow", "onnxruntime"])
 def test_missing_framework(monkeypatch, name):
     monkeypatch.delitem(sys.modules, f"fastdigits.bench.rivals.{name}", raising=False)
     monkeypatch.setitem(sys.modules, name, None)

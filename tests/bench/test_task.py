@@ -56,3 +56,18 @@ def test_every_step_is_timed():
     assert steps == [("dense_1", "forward"), ("dense_1", "backward"), ("cross-entropy", ""), ("adamw", "")]
     assert [row.flops for row in rows] == [2 * 8 * 7840, 2 * 8 * 7840, 0, 0]  # the first layer has no input gradient
     assert all(row.median_s > 0 for row in rows)
+
+
+def test_every_step_of_a_normalised_network_is_timed():
+    """A block with all that is in it is one step."""
+    rows = operations.measure(make_task("resnet", 2, 1), ops.load("reference"), None, runs=2)
+    steps = [row.step for row in rows if row.direction == "backward"]
+    assert steps[:3] == ["conv2d_1", "batchnorm_1+relu", "residual_1+relu"]
+    assert steps[-2:] == ["globalavgpool2d_1", "dense_1"]
+
+
+def test_a_task_has_no_dropout():
+    """Every framework draws other numbers."""
+    names = make_task("best", 2, 1).network.names
+    assert not any(name.startswith("dropout") for name in names)
+    assert names[-2:] == ["relu_5", "dense_2"]

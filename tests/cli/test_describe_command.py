@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from fastdigits.config import TrainConfig
+from fastdigits.dataset.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS
 from fastdigits.plots.schedule import draw
@@ -12,12 +13,23 @@ from fastdigits.weights import read, write
 
 SIZES = {
     "linear": (7_850, 7_840),
+    "neuron": (805, 794),
+    "dnn": (26_506, 26_432),
     "mlp": (118_282, 118_016),
+    "feedforward": (105_214, 105_000),
+    "conv1": (426_010, 512_040),
+    "conv2": (781_706, 1_825_320),
+    "conv1-avgpool": (114_970, 201_000),
     "lenet": (61_706, 416_520),
     "cnn": (108_874, 794_880),
     "fast": (70_754, 408_000),
     "record": (215_194, 1_244_160),
     "torch-example": (1_199_882, 11_992_448),
+    "alexnet": (1_555_898, 15_248_256),
+    "resnet": (77_898, 9_345_920),
+    "tiny-8k": (7_646, 1_637_152),
+    "tiny-20k": (18_666, 3_951_680),
+    "best": (198_122, 9_837_952),
 }
 
 
@@ -81,8 +93,36 @@ def test_a_weights_file(invoke, trained, tiny):
     assert last == f"trained on {tiny}, test accuracy {accuracy:.2%}"
 
 
+def test_layers_within_a_layer(invoke):
+    """They are listed before it, and counted once."""
+    layers = json.loads(invoke("describe", "resnet", "--json").stdout)["layers"]
+    second = [layer for layer in layers if layer["layer"].startswith("residual_2")]
+    assert [layer["layer"] for layer in second] == [
+        *(f"residual_2.{name}" for name in ("conv2d_1", "batchnorm_1", "relu_1", "conv2d_2", "batchnorm_2")),
+        "residual_2.projection",
+        "residual_2",
+    ]
+    assert second[0]["kernel"] == "3 x 3, stride 2"
+    assert second[-2]["kernel"] == "1 x 1, stride 2"
+    assert (second[-1]["parameters"], second[-1]["multiply_adds"]) == (0, 0)
+
+
+@pytest.mark.parametrize("example", ["small", "residual"])
+def test_a_file_of_layers(example, invoke):
+    path = shipped_folder() / "models" / f"{example}.toml"
+    summary = json.loads(invoke("describe", str(path), "--json").stdout)
+    assert summary["model"] == example
+    assert summary["layers"][-1]["output_shape"] == [10]
+
+
+def test_a_file_of_layers_that_is_wrong(fails, tmp_path):
+    (tmp_path / "net.toml").write_text('[[layer]]\ntype = "Dense"\nunits = 10\n')
+    fails(1, "net.toml: Layer dense_1: Dense: needs a flat input", "describe", "net.toml")
+    fails(1, "missing.toml cannot be read", "describe", "missing.toml")
+
+
 def test_what_is_neither_model_nor_file(invoke, fails):
-    assert "linear, mlp, lenet, cnn" in invoke("describe", "nothing").stderr
+    assert "linear, neuron, dnn, mlp, feedforward" in invoke("describe", "nothing").stderr
     fails(2, "neither a model", "describe", "nothing")
     fails(2, "MODEL|WEIGHTS", "describe")
 
@@ -153,10 +193,22 @@ def test_models(process):
     result = process("models")
     assert (result.returncode, result.stderr) == (0, "")
     header, *lines = result.stdout.splitlines()
-    assert header.split() == ["model", "parameters", "multiply-adds"]
+    assert header.split()[:3] == ["model", "parameters", "multiply-adds"]
     assert [line.split()[0] for line in lines] == list(SIZES)
-    assert lines[2].split()[:3] == ["lenet", "61,706", "416,520"]
+    assert lines[8].split()[:3] == ["lenet", "61,706", "416,520"]
     assert all(len(line.split()) > 5 for line in lines)  # and says what it is
+
+
+def test_models_with_what_they_have_reached(invoke, monkeypatch, tmp_path):
+    monkeypatch.setattr("fastdigits.models.measured.shipped_folder", lambda: tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "measured.json").write_text('{"lenet": {"test_accuracy": 0.9929, "seeds": 5}}')
+    header, *lines = invoke("models").stdout.splitlines()
+    assert header.split() == ["model", "parameters", "multiply-adds", "test", "accuracy"]
+    assert lines[8].split()[:4] == ["lenet", "61,706", "416,520", "99.29%"]
+    assert lines[0].split()[:4] == ["linear", "7,850", "7,840", "Multinomial"]
+    rows = json.loads(invoke("models", "--json").stdout)["models"]
+    assert {row["model"]: row["test_accuracy"] for row in rows if "test_accuracy" in row} == {"lenet": 0.9929}
 
 
 def test_models_as_json(invoke):
@@ -164,5 +216,6 @@ def test_models_as_json(invoke):
     [(key, rows)] = json.loads(result.stdout).items()
     assert key == "models"
     assert {row["model"]: (row["parameters"], row["multiply_adds"]) for row in rows} == SIZES
-    assert all(row.keys() == {"model", "parameters", "multiply_adds", "description"} for row in rows)
+    keys = {"model", "parameters", "multiply_adds", "description"}
+    assert all(row.keys() - {"test_accuracy"} == keys for row in rows)
     assert all(row["description"] for row in rows)

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fastdigits import dataset
+from fastdigits import dataset, ops
 from fastdigits.errors import UserError
 from fastdigits.evaluate import wilson_interval
 
@@ -79,6 +79,27 @@ def test_text_as_a_process(process, trained, tiny):
     assert len(result.stdout.splitlines()) == 5 + 10
 
 
+@pytest.fixture
+def asked_for(monkeypatch):
+    """Whether the operations of each command were loaded as exact ones."""
+    asked, load = [], ops.load
+
+    def watched(device, threads=None, exact=False):
+        asked.append(exact)
+        return load(device, threads, exact)
+
+    monkeypatch.setattr(ops, "load", watched)
+    return asked
+
+
+def test_exact_if_told_so_or_trained_so(asked_for, invoke, evaluate, trained, tiny):
+    evaluate(trained, "--data", tiny)
+    evaluate(trained, "--data", tiny, "--exact")
+    invoke(*LINEAR, "--data", tiny, "--exact")
+    evaluate("weights.h5", "--data", tiny)
+    assert asked_for == [False, True, True, True]
+
+
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse"])
 def test_figures_are_those_of_the_end_of_training(loss, invoke, evaluate, tiny):
     trained = json.loads(invoke(*LINEAR, "--data", tiny, "--batch-size", 70, "--loss", loss, "--json").stdout)["test"]
@@ -137,7 +158,6 @@ def files(tmp_path, trained, tiny, write_digits):
         ("Is a directory", ["small"]),
         ("28 x 28 pixels, but these have 14 x 14", ["trained", "--data", "small"]),
         ("no data folder", ["trained", "--data", "missing"]),
-        ("--threads", ["trained", "--threads", "1000"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -217,3 +237,4 @@ def test_networks_that_read_unlike_are_refused(trained, invoke, fails, tiny, wri
 def test_usage_errors(invoke, fails):
     assert invoke("eval").exit_code == 2
     fails(2, "WEIGHTS", "eval")
+    fails(2, "--threads", "eval", "weights.h5", "--threads", "100000")

@@ -5,8 +5,9 @@ import pytest
 from fastdigits import ops as devices
 from fastdigits.config import TrainConfig
 from fastdigits.dataset import load
-from fastdigits.models import layers_of
-from fastdigits.nn import Network
+from fastdigits.models import MODELS, layers_of
+from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, Network, ReLU, Residual
+from fastdigits.nn.layers import Layer
 from fastdigits.train import train
 from fastdigits.watcher import Watcher
 
@@ -16,6 +17,18 @@ def few():
     """The first 300 training images of MNIST with their labels."""
     mnist = load()
     return mnist.train_images[:300], mnist.train_labels[:300]
+
+
+@pytest.fixture
+def noisy(monkeypatch):
+    """The name of a network with running statistics and dropout."""
+
+    def noisy(classes: int) -> list[Layer]:
+        block = Residual([Conv2D(3, 3, padding="same"), BatchNorm()])
+        return [Conv2D(3, 3, 3), BatchNorm(), ReLU(), block, ReLU(), GlobalAvgPool2D(), Dropout(0.25), Dense(classes)]
+
+    monkeypatch.setitem(MODELS, "noisy", noisy)
+    return "noisy"
 
 
 @pytest.fixture

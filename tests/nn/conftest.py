@@ -1,10 +1,11 @@
 """Fixtures of the tests of networks."""
 
+import numpy as np
 import pytest
 
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
-from fastdigits.ops import load
+from fastdigits.ops import Ops, load
 
 DEVICES = ("cpu", "reference")
 
@@ -19,6 +20,21 @@ def load_ops():
 def ops(request):
     """The operations of one device after the other."""
     return load(request.param)
+
+
+@pytest.fixture
+def exact_ops():
+    """The definitions with arrays of float64 in the place of float32, so that nothing is rounded that matters."""
+    reference = load("reference")
+    functions = {name: function for name, function in vars(reference).items() if callable(function)}
+
+    def precise(dtype):
+        return np.float64 if dtype == np.float32 else dtype
+
+    functions["empty"] = lambda shape, dtype=np.float32: reference.empty(shape, precise(dtype))
+    functions["zeros"] = lambda shape, dtype=np.float32: reference.zeros(shape, precise(dtype))
+    functions["upload"] = lambda host: reference.upload(host.astype(precise(host.dtype)))
+    return Ops("reference", reference.lanes, functions)
 
 
 @pytest.fixture

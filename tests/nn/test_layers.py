@@ -6,13 +6,18 @@ from fastdigits.errors import UserError
 from fastdigits.models import MODELS, ModelOptions, layers_of
 from fastdigits.nn import (
     AvgPool2D,
+    BatchNorm,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
+    GlobalAvgPool2D,
     LeakyReLU,
+    LocalResponseNorm,
     MaxPool2D,
     Network,
     ReLU,
+    Residual,
     Sigmoid,
     Tanh,
 )
@@ -36,6 +41,17 @@ IMAGE, FLAT = (1, 28, 28), (784,)
         (MaxPool2D(3, stride=2), (16, 28, 28), (16, 13, 13)),
         (AvgPool2D((2, 4)), (16, 28, 28), (16, 14, 13)),  # as far apart as a window has rows
         (AvgPool2D(2, stride=1), (16, 28, 28), (16, 27, 27)),
+        (GlobalAvgPool2D(), (16, 5, 7), (16,)),
+        (BatchNorm(), (6, 24, 24), (6, 24, 24)),
+        (BatchNorm(), (84,), (84,)),
+        (LocalResponseNorm(), (6, 24, 24), (6, 24, 24)),
+        (Dropout(), (6, 24, 24), (6, 24, 24)),
+        (Dropout(), (84,), (84,)),
+        (Residual([Dense(20), Tanh(), Dense(84)]), (84,), (84,)),
+        (Residual([Conv2D(6, 3, padding=1)]), (6, 24, 24), (6, 24, 24)),
+        (Residual([]), (6, 24, 24), (6, 24, 24)),
+        (Residual([Conv2D(8, 3, 2, 1)], projection=True), (6, 25, 24), (8, 13, 12)),
+        (Residual([Conv2D(8, 3, padding=1)], projection=True), (6, 25, 24), (8, 25, 24)),
         (Flatten(), (16, 5, 5), (400,)),
         (Flatten(), (400,), (400,)),
         (Dense(10), (400,), (10,)),
@@ -57,6 +73,12 @@ def test_output_shape(layer, input_shape, output_shape):
         (Conv2D(16, (3, 5)), (6, 14, 14), [(16, 6, 3, 5), (16,)], 172_800),
         (Dense(120), (400,), [(120, 400), (120,)], 48_000),
         (MaxPool2D(2), (6, 28, 28), [], 0),
+        (BatchNorm(), (6, 28, 28), [(6,), (6,)], 0),
+        (BatchNorm(), (84,), [(84,), (84,)], 0),
+        (Residual([Conv2D(8, 3, 2, 1)], True), (6, 4, 4), [(8, 6, 3, 3), (8,), (8, 6, 1, 1), (8,)], 4 * 8 * 6 * 10),
+        (GlobalAvgPool2D(), (6, 28, 28), [], 0),
+        (LocalResponseNorm(), (6, 28, 28), [], 0),
+        (Dropout(), (84,), [], 0),
         (Flatten(), (6, 28, 28), [], 0),
         (Tanh(), (84,), [], 0),
     ],
@@ -80,6 +102,7 @@ def test_parameters_of_a_model(model, parameters, multiply_adds):
 
 
 NO_COUNT = (0, -1, 1.5, "2", None, True)
+NO_SHARE = (0, 1, -0.1, float("nan"), "0.1", None, True)
 NO_PAIR = (0, -1, 1.5, "3", None, True, (3,), (3, 0), (3, 1.5), (1, 2, 3))
 
 
@@ -103,6 +126,19 @@ NO_PAIR = (0, -1, 1.5, "3", None, True, (3,), (3, 0), (3, 1.5), (1, 2, 3))
         (AvgPool2D((1, 29)), IMAGE, "1 x 29 does not fit"),
         (MaxPool2D(2), FLAT, "needs channels, rows and columns"),
         (AvgPool2D(2), FLAT, "needs channels, rows and columns"),
+        (GlobalAvgPool2D(), FLAT, "needs channels, rows and columns"),
+        *((BatchNorm(momentum=share), IMAGE, "momentum") for share in NO_SHARE),
+        *((BatchNorm(epsilon=share), FLAT, "epsilon") for share in NO_SHARE),
+        *((Dropout(rate), IMAGE, "rate") for rate in NO_SHARE),
+        *((LocalResponseNorm(size), IMAGE, "size") for size in (*NO_COUNT, 2, 4)),
+        *((LocalResponseNorm(alpha=alpha), IMAGE, "alpha") for alpha in (0, -1, 1e9, float("nan"), "1", None)),
+        *((LocalResponseNorm(k=k), IMAGE, "k must") for k in (0, -1, True)),
+        (LocalResponseNorm(), FLAT, "needs channels, rows and columns"),
+        *((Residual(layers), IMAGE, "layers must be a list") for layers in (None, 5, ReLU(), ["ReLU"])),
+        (Residual([ReLU()], projection="yes"), IMAGE, "projection must be true or false"),
+        (Residual([Conv2D(1, 3)]), IMAGE, "make 1 x 26 x 26 of 1 x 28 x 28, which cannot be added"),
+        (Residual([Conv2D(1, 3)], projection=True), IMAGE, "no stride of a projection makes 1 x 26 x 26"),
+        (Residual([Dense(3)], projection=True), FLAT, "no stride of a projection makes 3 of 784"),
         *((LeakyReLU(slope), IMAGE, "slope") for slope in (0, 1, -0.1, float("nan"), "0.1", None, True)),
     ],
     ids=str,
@@ -119,6 +155,11 @@ def test_the_network_says_which_of_its_layers_is_wrong():
         Network([Flatten(), Dense(10), Dense(0)])
 
 
+def test_the_network_says_where_within_a_layer_it_is_wrong():
+    with pytest.raises(UserError, match=r"^Layer residual_1: Layer conv2d_2: Conv2D: filters"):
+        Network([Residual([Conv2D(1, 1), Conv2D(0, 1)])])
+
+
 @pytest.mark.parametrize("layers", [[], [Conv2D(10, 3)], [ReLU()]], ids=str)
 def test_a_network_must_end_with_scores(layers):
     with pytest.raises(UserError):
@@ -133,6 +174,31 @@ def test_names_are_unique_and_count_each_kind_by_itself():
     assert len(network.parameters()) == 10
 
 
+def test_names_within_a_layer():
+    """A layer's parameters have its name, and then theirs in it; the network's lists have each once."""
+    inner = [Conv2D(1, 3, padding=1), BatchNorm(), Residual([BatchNorm(), Conv2D(1, 1)])]
+    network = Network([BatchNorm(), Residual(inner, projection=True), Flatten(), Dense(10)])
+    assert list(network.parameters()) == [
+        "batchnorm_1/gamma",
+        "batchnorm_1/beta",
+        "residual_1/conv2d_1.weight",
+        "residual_1/conv2d_1.bias",
+        "residual_1/batchnorm_1.gamma",
+        "residual_1/batchnorm_1.beta",
+        "residual_1/residual_1.batchnorm_1.gamma",
+        "residual_1/residual_1.batchnorm_1.beta",
+        "residual_1/residual_1.conv2d_1.weight",
+        "residual_1/residual_1.conv2d_1.bias",
+        "residual_1/projection.weight",
+        "residual_1/projection.bias",
+        "dense_1/weight",
+        "dense_1/bias",
+    ]
+    owners = ("batchnorm_1/", "residual_1/batchnorm_1.", "residual_1/residual_1.batchnorm_1.")
+    assert list(network.running()) == [f"{owner}running_{what}" for owner in owners for what in ("mean", "var")]
+    assert list(network.kept()) == [*network.parameters(), *network.running()]
+
+
 EVERY_LAYER = [
     Conv2D(4, (3, 5), stride=2, padding="same", initializer="glorot"),
     ReLU(),
@@ -140,6 +206,11 @@ EVERY_LAYER = [
     Conv2D(4, 3, padding=1),
     LeakyReLU(0.2),
     AvgPool2D((2, 3)),
+    BatchNorm(0.2),
+    LocalResponseNorm(3),
+    Residual([Conv2D(4, 1), Residual([Tanh(), Dropout(0.1)])]),
+    Residual([Conv2D(6, 3, 2, 1)], projection=True),
+    GlobalAvgPool2D(),
     Flatten(),
     Dense(20, "glorot"),
     Sigmoid(),
@@ -181,12 +252,25 @@ def test_a_network_comes_back_from_json(layers):
         [{"type": "Flatten"}, {"type": "Dense", "units": 10, "colour": "red"}],
         [{"type": "Dense", "units": 10}],
         [{"type": "ReLU"}],
+        [{"type": "Residual"}],
+        [{"type": "Residual", "layers": 5}],
+        [{"type": "Residual", "layers": [5]}],
+        [{"type": "Residual", "layers": [{"type": "Nothing"}]}],
+        [{"type": "Flatten"}, {"type": "Residual", "layers": [{"type": "Dense", "units": 10}]}],
     ],
     ids=str,
 )
 def test_damaged_layers_are_a_user_error(layers):
     with pytest.raises(UserError):
         Network.from_config({"input_shape": [1, 28, 28], "layers": layers})
+
+
+def test_layers_within_layers_without_end_are_a_user_error():
+    layer = {"type": "ReLU"}
+    for _ in range(5000):
+        layer = {"type": "Residual", "layers": [layer]}
+    with pytest.raises(UserError, match="damaged"):
+        Network.from_config({"input_shape": [1, 28, 28], "layers": [layer, {"type": "Flatten"}]})
 
 
 @pytest.mark.parametrize("first", [[], [{"type": "Conv2D", "filters": 2, "kernel": 1}]], ids=["dense", "convolution"])
@@ -221,10 +305,15 @@ def test_half_a_description_is_a_user_error(config):
 @pytest.mark.parametrize(
     ("model", "options", "says"),
     [
-        ("nothing", None, "linear, mlp, lenet, cnn"),
+        ("nothing", None, "linear, neuron, dnn, mlp, feedforward"),
         ("lenet", ModelOptions(hidden=(10,)), "--hidden"),
         ("linear", ModelOptions(activation="tanh"), "--activation"),
         ("mlp", ModelOptions(activation="cube"), "relu, leaky-relu, sigmoid, tanh"),
+        ("lenet", ModelOptions(pool="min"), "max, average"),
+        ("cnn", ModelOptions(pool="max"), "--pool"),
+        ("cnn", ModelOptions(width=1.0), "--width"),
+        ("resnet", ModelOptions(width=0.0), "width lies above 0"),
+        ("alexnet", ModelOptions(width=float("nan")), "width lies above 0"),
     ],
 )
 def test_options_that_a_model_does_not_have(model, options, says):
@@ -237,3 +326,15 @@ def test_options_of_a_model():
     assert network.names == ["flatten_1", "dense_1", "tanh_1", "dense_2", "tanh_2", "dense_3"]
     assert [layer.units for layer in network.layers[1::2]] == [30, 20, 7]
     assert {layer.initializer for layer in network.layers[1::2]} == {"glorot"}
+
+
+@pytest.mark.parametrize(("model", "most"), [("tiny-8k", 8_000), ("tiny-20k", 20_000), ("resnet", 200_000)])
+def test_a_network_is_as_small_as_it_says(model, most):
+    assert 0.75 * most / 2 < Network(layers_of(model)).parameter_count < most
+
+
+def test_width_scales_channels():
+    half, whole = (Network(layers_of("resnet", ModelOptions(width=width))) for width in (0.5, 1.0))
+    assert [layer.output_shape[0] * 2 for layer in half.layers[:-1]] == [
+        layer.output_shape[0] for layer in whole.layers[:-1]
+    ]

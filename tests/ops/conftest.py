@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from fastdigits.check import cases
 from fastdigits.ops import FAMILIES, lanes
 
 
@@ -22,13 +23,13 @@ def _beside(name: str) -> ModuleType:
     return _module(spec_from_file_location(f"ops_{name}", Path(__file__).with_name(f"{name}.py")))
 
 
-_checks, _cases = _beside("checks"), _beside("cases")
+_checks = _beside("checks")
 
 
 def pytest_generate_tests(metafunc):
     """A test that takes a `call` runs for calls of every operation, or of its module's OPS, on its module's LANES."""
     if "call" in metafunc.fixturenames:
-        calls, wanted = _cases.calls(metafunc.module.LANES), getattr(metafunc.module, "OPS", None)
+        calls, wanted = cases.calls(metafunc.module.LANES), getattr(metafunc.module, "OPS", None)
         metafunc.parametrize("call", [call for call in calls if not wanted or call.op in wanted], ids=str)
 
 
@@ -40,8 +41,8 @@ def checks():
 
 @pytest.fixture(scope="session")
 def calls():
-    """calls(lanes) of cases.py."""
-    return _cases.calls
+    """calls(lanes) of check/cases.py."""
+    return cases.calls
 
 
 @pytest.fixture

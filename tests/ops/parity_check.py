@@ -6,9 +6,9 @@ NUMBA_CPU_FEATURES say which.
 
 import sys
 
-from cases import calls
 from checks import check
 
+from fastdigits.check.cases import calls
 from fastdigits.ops import load
 
 

@@ -77,6 +77,26 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
     # the average forgets at once
     ("average_step", "optimizer.average_step", "splat(step_weight)", "splat(1.0)"),
+    # empty lanes count in the mean
+    ("batchnorm_forward", "batchnorm._sum_channel", "select(filled, (acc[0]", "select(filled == filled, (acc[0]"),
+    # the last pixels are left out of the variance
+    ("batchnorm_forward", "batchnorm._sum_squares", "range(S - S % 4, S)", "range(S, S)"),
+    # the running variance is the biased one
+    ("batchnorm_forward", "batchnorm.forward_channel", "* n / max(n - 1, 1)", ""),
+    # empty lanes get a gradient
+    ("batchnorm_backward", "batchnorm.backward_channel", "select(filled, scale * d, splat(0.0))", "scale * d"),
+    # the mean does not depend on the input
+    ("batchnorm_backward", "batchnorm.backward_channel", "splat(dbeta[c] / n)", "splat(0.0)"),
+    # the ReLU hands everything through
+    ("batchnorm_relu_backward", "batchnorm._gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
+    # the neighbour above is left out
+    ("lrn_forward", "lrn.forward_pixel", "c + size // 2 + 1", "c + size // 2"),
+    # the neighbours' gradients are left out
+    ("lrn_backward", "lrn.backward_pixel", "min(C, c + size // 2 + 1)", "c"),
+    # what is left is not raised
+    ("dropout", "elementwise.dropout", " * splat(1 / (1 - rate))", ""),
+    # the images of a block share a mask
+    ("random_mask", "random.mask_row", "(b * L + l) * K", "(b * L) * K"),
     # one round less
     ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]

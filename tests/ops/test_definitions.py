@@ -173,6 +173,97 @@ def test_pool2d_output_size(size, window, stride, expected):
     assert pool2d.output_size(size, window, stride) == expected
 
 
+# batchnorm: one channel of two images with two pixels, 1 3 5 7: the mean is 4, the variance 5
+
+
+def _two_images(first, second, third):
+    """One channel of two pixels in two blocks of two lanes; the fourth lane repeats the third, as in a batch."""
+    return np.array([[first, second], [third, third]], float).swapaxes(1, 2)[:, None]
+
+
+def test_batchnorm_forward(checks):
+    """The third and fourth lane are empty, so that `count` is 2."""
+    x = _two_images([1, 3], [5, 7], [100, 200])
+    running_mean, running_var = np.array([2.0]), np.array([1.0])
+    mean, var, y = _unfilled(1), _unfilled(1), _unfilled(*x.shape)
+    OPS.batchnorm_forward(
+        x, np.array([3.0]), np.array([10.0]), 2, 4.0, 0.5, running_mean, running_var, mean, var, y
+    )  # the square root of 5 + 4 is 3
+    assert (mean.item(), var.item()) == (4, 5)
+    assert running_mean.item() == 2 + 0.5 * (4 - 2)
+    checks.assert_close(running_var, [1 + 0.5 * (5 * 4 / 3 - 1)], terms=4)
+    checks.assert_close(y, x + 6, terms=4, scale=200)
+
+
+def test_batchnorm_of_a_single_number():
+    """Its variance is 0, and so is the unbiased one."""
+    running_mean, running_var, y = np.array([0.0]), np.array([1.0]), _unfilled(1, 1, 1, 1)
+    x, one, filled = np.full((1, 1, 1, 1), 8.0), np.ones(1), _unfilled(2, 1)
+    OPS.batchnorm_forward(x, one, one * 7, 1, 0.25, 0.5, running_mean, running_var, *filled, y)
+    assert (y.item(), running_mean.item(), running_var.item()) == (7, 4, 0.5)
+
+
+def test_batchnorm_inference():
+    y = _unfilled(1, 1, 1, 2)
+    given = (np.array([a]) for a in (6.0, 1.0, 2.0, 8.0))
+    OPS.batchnorm_inference(np.array([2.0, 5]).reshape(y.shape), *given, 1.0, y)
+    assert y.ravel().tolist() == [1, 1 + (5 - 2) / 3 * 6]
+
+
+def test_batchnorm_backward_leaves_empty_lanes_out(checks):
+    """z is -1 -1/3 1/3 1, so that a gradient of 1 at the last pixel gives dgamma 1 and dbeta 1."""
+    x, dy = _two_images([1, 3], [5, 7], [100, 200]), _two_images([0, 0], [0, 1], [9, 9])
+    dgamma, dbeta, dx = _unfilled(1), _unfilled(1), _unfilled(*x.shape)
+    OPS.batchnorm_backward(x, dy, *map(np.array, ([6.0], [4.0], [5.0])), 2, 4.0, dgamma, dbeta, dx)
+    assert (dgamma.item(), dbeta.item()) == (1, 1)
+    inner = [[-1 / 4 + 1 / 4, -1 / 4 + 1 / 12], [-1 / 4 - 1 / 12, 1 - 1 / 4 - 1 / 4]]
+    checks.assert_close(dx[0, 0].T, 2 * np.array(inner), terms=4)
+    assert not dx[1].any()
+
+
+def test_batchnorm_folds_into_the_layer_before(checks):
+    rng = np.random.default_rng(0)
+    x, weight, bias = rng.normal(size=(1, 5, 4)), rng.normal(size=(3, 5)), rng.normal(size=3)
+    gamma, beta, mean = rng.normal(size=(3, 3))
+    var = np.array([0.5, 1, 2])
+    y, expected, folded = _unfilled(1, 3, 4), _unfilled(1, 3, 1, 4), _unfilled(1, 3, 4)
+    OPS.dense_forward(x, weight, bias, y)
+    OPS.batchnorm_inference(y[:, :, None], gamma, beta, mean, var, 0.25, expected)
+    folded_weight, folded_bias = _unfilled(3, 5), _unfilled(3)
+    OPS.batchnorm_fold(weight, bias, gamma, beta, mean, var, 0.25, folded_weight, folded_bias)
+    OPS.dense_forward(x, folded_weight, folded_bias, folded)
+    checks.assert_close(folded, expected[:, :, 0], terms=20)
+
+
+# lrn
+
+
+def test_lrn_forward():
+    """Three neighbours, one at the first and last channel less: 8 = 4^(3/2) and 27 = 9^(3/2) divide."""
+    x = np.array([1.0, 1, 2]).reshape(1, 3, 1, 1)
+    base, y = _unfilled(*x.shape), _unfilled(*x.shape)
+    OPS.lrn_forward(x, 3, 1.0, 1.5, 2.0, base, y)
+    assert base.ravel().tolist() == [4, 8, 7]
+    assert y.ravel()[0] == 1 / 8
+    OPS.lrn_forward(x, 1, 1.0, 0.5, 0.0, base, y)  # each channel by itself
+    assert y.ravel().tolist() == [1, 1, 1]
+
+
+# elementwise: sums and dropout
+
+
+def test_add():
+    y = _unfilled(1, 2)
+    OPS.add(np.array([[1.0, 2]]), np.array([[10.0, -5]]), y)
+    assert y.tolist() == [[11, -3]]
+
+
+def test_dropout_raises_what_is_left():
+    y = _unfilled(1, 3)
+    OPS.dropout(np.array([[1.0, 2, -3]]), np.array([[1, 0, 1]], np.uint8), 0.75, y)
+    assert y.tolist() == [[4, 0, -12]]
+
+
 # activation: x, y and the gradient where dy is 16
 
 LN2, LN3, LN5 = math.log(2), math.log(3), math.log(5)
@@ -474,6 +565,32 @@ def test_random_permutation_leaves_no_neighbours_together():
     """By chance two of all pairs of neighbours would be neighbours again, in either order."""
     order = _permutation(60000)
     assert (np.abs(np.diff(order)) == 1).sum() < 12
+
+
+def test_random_mask_drops_its_share():
+    mask = _mask(1000, 8, 2, rate=0.25)
+    assert set(np.unique(mask)) == {0, 1}
+    assert abs(mask.mean() - 0.75) < 5 * math.sqrt(0.25 * 0.75 / mask.size)
+
+
+def test_random_mask_belongs_to_the_images_and_not_to_their_places():
+    """The same images side by side in any number of lanes have the same masks, which are uniform numbers compared."""
+    by_image = [np.moveaxis(_mask(24 // lanes, 5, lanes), -1, 1).reshape(24, 5) for lanes in (1, 3, 8)]
+    assert all(np.array_equal(by_image[0], other) for other in by_image[1:])
+    values = _unfilled(24 * 5)
+    OPS.random_uniform(1, 9, 4, values)
+    assert np.array_equal(by_image[0].ravel(), values >= 0.5)
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"stream": 10}, {"step": 5}])
+def test_random_mask_differs(other):
+    assert 0.4 < (_mask(50, 8, 2) == _mask(50, 8, 2, **other)).mean() < 0.6
+
+
+def _mask(*shape, seed=1, stream=9, step=4, rate=0.5):
+    mask = np.full(shape, 99, np.uint8)
+    OPS.random_mask(seed, stream, np.array([step]), rate, mask)
+    return mask
 
 
 def _permutation(n, seed=1, step=0):

@@ -119,6 +119,56 @@ def test_activation(checks, rng, name, options):
     checks.assert_gradient(loss, x, dx)
 
 
+@pytest.mark.parametrize("relu", ["", "relu_"])
+def test_batchnorm(checks, rng, relu):
+    """Five images of three pixels; three lanes are empty, and what is in them does not matter."""
+    B, C, S, L, count = 2, 2, 3, 4, 5
+    x, dy = rng.normal(size=(2, B, C, S, L))
+    gamma, beta = rng.normal(size=(2, C))
+    mean, var, dgamma, dbeta = np.full((4, C), np.nan)
+    y, dx = np.full((2, B, C, S, L), np.nan)
+    filled = np.arange(B * L).reshape(B, 1, 1, L) < count
+    forward, backward = getattr(OPS, f"batchnorm_{relu}forward"), getattr(OPS, f"batchnorm_{relu}backward")
+
+    def loss():
+        forward(x, gamma, beta, count, 0.01, 0.1, np.zeros(C), np.ones(C), mean, var, y)
+        return (y * dy * filled).sum()
+
+    loss()
+    output = (y.copy(),) if relu else ()
+    backward(x, *output, dy, gamma, mean.copy(), var.copy(), count, 0.01, dgamma, dbeta, dx)
+    checks.assert_gradient(loss, x, dx)
+    checks.assert_gradient(loss, gamma, dgamma)
+    checks.assert_gradient(loss, beta, dbeta)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(7, 5), (4, 3), (2, 5), (3, 1)])
+def test_lrn(checks, rng, channels, size):
+    x, dy = rng.normal(size=(2, 2, channels, 2, 2))
+    y, base, dx = np.full((3, 2, channels, 2, 2), np.nan)
+
+    def loss():
+        OPS.lrn_forward(x, size, 0.5, 0.75, 2.0, base, y)
+        return (y * dy).sum()
+
+    loss()
+    OPS.lrn_backward(x, y.copy(), dy, base.copy(), size, 0.5, 0.75, dx)
+    checks.assert_gradient(loss, x, dx)
+
+
+def test_dropout(checks, rng):
+    """The gradient by x is the same function of that by y."""
+    x, dy = rng.normal(size=(2, 4, 5))
+    mask, y, dx = rng.integers(0, 2, (4, 5)).astype(np.uint8), np.empty((4, 5)), np.empty((4, 5))
+
+    def loss():
+        OPS.dropout(x, mask, 0.3, y)
+        return (y * dy).sum()
+
+    OPS.dropout(dy, mask, 0.3, dx)
+    checks.assert_gradient(loss, x, dx)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error"])
 def test_loss(checks, rng, name, smoothing):

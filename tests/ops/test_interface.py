@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import re
 from types import FunctionType
 
@@ -9,7 +10,7 @@ import numba
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.ops import DEVICES, FAMILIES, load
+from fastdigits.ops import DEVICES, FAMILIES, environment, load
 
 load("cpu")  # sets numba up before the modules below are imported
 
@@ -107,6 +108,17 @@ def test_threads():
     assert numba.get_num_threads() == 1
     load("cpu")
     assert numba.get_num_threads() == most
+
+
+def test_cores_are_those_that_numba_takes():
+    assert environment.cores() == numba.config.NUMBA_NUM_THREADS
+
+
+def test_cores_without_numba(monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    assert environment.cores() == 3
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "many")
+    assert 1 <= environment.cores() <= os.cpu_count()
 
 
 @pytest.mark.parametrize("threads", [-1, 0, numba.config.NUMBA_NUM_THREADS + 1])

@@ -10,7 +10,8 @@ from types import ModuleType
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D
 
-RIVALS = {"torch": "torch", "onnxruntime": "onnxruntime onnx", "numpy": "numpy"}  # name -> what pip must install
+# name -> what pip must install
+RIVALS = {"torch": "torch", "tensorflow": "tensorflow", "onnxruntime": "onnxruntime onnx", "numpy": "numpy"}
 
 
 def load(name: str) -> ModuleType:

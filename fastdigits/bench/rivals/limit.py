@@ -1,10 +1,28 @@
-"""A time limit for work that knows none."""
+"""A time limit for work that knows none, such as that of a compiler."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+from fastdigits.bench.task import Contestant
+
+COMPILE_LIMIT_S = 60.0
+
+
+def try_compiled(way: str, make: Callable[[], Contestant], say: Callable[[str], Any]) -> list[Contestant]:
+    """The compiled contestant, ready to run; none where compiling fails or takes too long."""
+    try:
+        with time_limit(COMPILE_LIMIT_S):
+            contestant = make()
+            contestant.run(2)
+            return [contestant]
+    except Exception as error:  # whatever a compiler may raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        say(f"  {way} is left out: {reason[:150]}")
+        return []
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.errors import UserError
-from fastdigits.nn import Conv2D
+from fastdigits.nn import Conv2D, LocalResponseNorm, Residual
+from fastdigits.nn.layers import Layer
 
 NAME = "onnxruntime"
 OPSET, IR_VERSION = 17, 8  # old enough for every release of the last years
@@ -37,27 +38,43 @@ def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Con
 
 def graph_of(task: Task) -> bytes:
     """The network with its weights as an ONNX model; UserError if it has a layer that this file does not know."""
-    nodes, tensors, before = [], [], "x"
+    tensors = [numpy_helper.from_array(array, name) for name, array in task.values.items()]
+    nodes, before = [], "x"
     for name, layer in zip(task.network.names, task.network.layers, strict=True):
-        kind = type(layer).__name__
-        if kind not in LAYERS:
-            raise UserError(f"There is no layer {kind} in the comparison with ONNX Runtime; leave it out of --against.")
-        if isinstance(layer, Conv2D) and min(_pads(layer)) < 0:  # which Conv has not: leave pixels out before it
-            top, left, bottom, right = (min(pad, 0) for pad in _pads(layer))
-            tensors.append(numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{name}/crop"))
-            nodes.append(helper.make_node("Pad", [before, f"{name}/crop"], [f"{name}/cropped"]))
-            before = f"{name}/cropped"
-        operation, attributes = LAYERS[kind](layer)
-        parameters = [f"{name}/{parameter.name}" for parameter in layer.parameters]
-        tensors += [numpy_helper.from_array(task.values[parameter], parameter) for parameter in parameters]
-        nodes.append(helper.make_node(operation, [before, *parameters], [name], **attributes))
-        before = name
+        before = _add(name, layer, before, f"{name}/", nodes, tensors)
     batch = len(task.images)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *task.network.input_shape])
     scores = helper.make_tensor_value_info(before, TensorProto.FLOAT, [batch, task.network.classes])
     graph = helper.make_graph(nodes, task.model, [x], [scores], tensors)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString()
+
+
+def _add(name: str, layer: Layer, before: str, prefix: str, nodes: list, tensors: list) -> str:
+    """Add the nodes of a layer that reads `before`; return the name of its output.
+
+    `prefix` with the name of a parameter is that of its tensor.
+    """
+    kind = type(layer).__name__
+    if isinstance(layer, Residual):
+        inner = dict(zip(*layer.inner(), strict=True))
+        skip, y = inner.pop("projection", None), before
+        for inner_name, part in inner.items():
+            y = _add(f"{name}.{inner_name}", part, y, prefix, nodes, tensors)
+        skipped = _add(f"{name}.projection", skip, before, prefix, nodes, tensors) if skip else before
+        nodes.append(helper.make_node("Add", [y, skipped], [name]))
+        return name
+    if kind not in LAYERS:
+        raise UserError(f"There is no layer {kind} in the comparison with ONNX Runtime; leave it out of --against.")
+    if isinstance(layer, Conv2D) and min(_pads(layer)) < 0:  # which Conv has not: leave pixels out before it
+        top, left, bottom, right = (min(pad, 0) for pad in _pads(layer))
+        tensors.append(numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{name}/crop"))
+        nodes.append(helper.make_node("Pad", [before, f"{name}/crop"], [f"{name}/cropped"]))
+        before = f"{name}/cropped"
+    operation, attributes = LAYERS[kind](layer)
+    kept = [f"{prefix}{array.name}" for array in (*layer.parameters, *layer.running)]
+    nodes.append(helper.make_node(operation, [before, *kept], [name], **attributes))
+    return name
 
 
 def _pads(layer: Conv2D) -> list[int]:
@@ -74,13 +91,21 @@ def _pooling(operation: str) -> Callable[[Any], tuple[str, dict[str, Any]]]:
     return lambda layer: (operation, {"kernel_shape": list(layer.size), "strides": [layer.stride, layer.stride]})
 
 
-# Each of our layers as an ONNX operation with its attributes
+def _lrn(layer: LocalResponseNorm) -> tuple[str, dict[str, Any]]:
+    strength = {"alpha": float(layer.alpha * layer.size), "beta": float(layer.beta), "bias": float(layer.k)}
+    return "LRN", {"size": layer.size, **strength}
+
+
+# Each of our layers as an ONNX operation with its attributes, but for Dropout, which a Task has not, and Residual
 LAYERS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: ("Gemm", {"transB": 1}),
     "MaxPool2D": _pooling("MaxPool"),
     "AvgPool2D": _pooling("AveragePool"),
+    "GlobalAvgPool2D": lambda layer: ("ReduceMean", {"axes": [2, 3], "keepdims": 0}),
     "Flatten": lambda layer: ("Flatten", {}),
+    "BatchNorm": lambda layer: ("BatchNormalization", {"epsilon": float(layer.epsilon)}),
+    "LocalResponseNorm": _lrn,
     "ReLU": lambda layer: ("Relu", {}),
     "LeakyReLU": lambda layer: ("LeakyRelu", {"alpha": layer.slope}),
     "Sigmoid": lambda layer: ("Sigmoid", {}),

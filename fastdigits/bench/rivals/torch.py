@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from fastdigits.bench.rivals import zeros_after
-from fastdigits.bench.rivals.limit import time_limit
+from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.errors import UserError
-from fastdigits.nn import Conv2D, Network
+from fastdigits.nn import BatchNorm, Conv2D, Network, Residual, chain
+from fastdigits.nn.layers import Layer
 from fastdigits.optim import EPSILON
 
 NAME = "torch"
-COMPILE_LIMIT_S = 60.0
 
 
 def version() -> str:
@@ -29,7 +29,7 @@ def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Cont
     ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
     found = [_training(task, *way) for way in ways if _convolves(task) or not way[1]]
     if compiled:
-        found += _try_compiled(lambda: _training(task, "compile", False, True, _compile), say)
+        found += try_compiled("torch.compile", lambda: _training(task, "compile", False, True, _compile), say)
     return found
 
 
@@ -39,23 +39,28 @@ def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Con
     if _convolves(task):
         found.append(_inference(task, "channels_last", True))
     if compiled:
-        found += _try_compiled(lambda: _inference(task, "compile", False, _compile), say)
+        found += try_compiled("torch.compile", lambda: _inference(task, "compile", False, _compile), say)
     return found
 
 
 def module_of(network: Network, values: dict[str, np.ndarray]) -> nn.Sequential:
     """The same network with the same weights; UserError if it has a layer that this file does not know."""
-    parts = OrderedDict()
-    for name, layer in zip(network.names, network.layers, strict=True):
+    module = nn.Sequential(_modules(network.names, network.layers))
+    tensors = _by_our_names(module)
+    with torch.no_grad():
+        for name, array in values.items():
+            tensors[name].copy_(torch.from_numpy(array).reshape(tensors[name].shape))
+    return module
+
+
+def _modules(names: list[str], layers: list[Layer]) -> OrderedDict[str, nn.Module]:
+    found = OrderedDict()
+    for name, layer in zip(names, layers, strict=True):
         kind = type(layer).__name__
         if kind not in LAYERS:
             raise UserError(f"There is no layer {kind} in the comparison with PyTorch; leave --against torch out.")
-        parts[name] = LAYERS[kind](layer)
-    module = nn.Sequential(parts)
-    with torch.no_grad():
-        for name, parameter in _by_our_names(module).items():
-            parameter.copy_(torch.from_numpy(values[name]).reshape(parameter.shape))
-    return module
+        found[name] = LAYERS[kind](layer)
+    return found
 
 
 def _training(
@@ -76,7 +81,8 @@ def _training(
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
-        gradients = {name: parameter.grad for name, parameter in _by_our_names(module).items()}
+        learned = {name: tensor for name, tensor in _by_our_names(module).items() if tensor.requires_grad}
+        gradients = {name: parameter.grad for name, parameter in learned.items()}
         return {name: gradient.numpy().reshape(task.values[name].shape) for name, gradient in gradients.items()}
 
     return Contestant(NAME, variant, run, outputs)
@@ -115,25 +121,19 @@ def _compile(module: nn.Module) -> Callable:
     return torch.compile(module, dynamic=False)
 
 
-def _try_compiled(make: Callable[[], Contestant], say: Callable[[str], Any]) -> list[Contestant]:
-    """The compiled contestant, ready to run; none where compiling fails or takes too long."""
-    try:
-        with time_limit(COMPILE_LIMIT_S):
-            contestant = make()
-            contestant.run(2)
-            return [contestant]
-    except Exception as error:  # whatever a compiler may raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"  torch.compile is left out: {reason[:150]}")
-        return []
-
-
 def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
-    return {name.replace(".", "/"): parameter for name, parameter in module.named_parameters()}
+    """Parameters and running statistics: "residual_1/conv2d_1.weight" is "residual_1.conv2d_1.weight" in PyTorch."""
+    found = {}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        owner, _, last = name.rpartition(".")
+        if isinstance(module.get_submodule(owner), nn.BatchNorm1d | nn.BatchNorm2d):
+            last = {"weight": "gamma", "bias": "beta"}.get(last, last)
+        found[f"{owner}.{last}".replace(".", "/", 1)] = tensor
+    return found
 
 
 def _convolves(task: Task) -> bool:
-    return any(isinstance(layer, Conv2D) for layer in task.network.layers)
+    return any(isinstance(layer, Conv2D) for layer in chain.everything(task.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:
@@ -154,13 +154,36 @@ class _PaddedBefore(nn.Conv2d):
         return super().forward(nn.functional.pad(x, self.zeros))
 
 
-# Each of our layers in PyTorch
+class _Residual(nn.Module):
+    def __init__(self, layer: Residual):
+        super().__init__()
+        for name, module in _modules(*layer.inner()).items():
+            self.add_module(name, module)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        modules = dict(self.named_children())
+        skip, y = modules.pop("projection", None), x
+        for module in modules.values():
+            y = module(y)
+        return y + (skip(x) if skip else x)
+
+
+def _batch_norm(layer: BatchNorm) -> nn.Module:
+    kind = nn.BatchNorm2d if len(layer.input_shape) == 3 else nn.BatchNorm1d
+    return kind(layer.input_shape[0], layer.epsilon, layer.momentum)
+
+
+# Each of our layers in PyTorch but for Dropout, which a Task has not
 LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: nn.Linear(*reversed(layer.weight.shape)),
     "MaxPool2D": lambda layer: nn.MaxPool2d(layer.size, layer.stride),
     "AvgPool2D": lambda layer: nn.AvgPool2d(layer.size, layer.stride),
+    "GlobalAvgPool2D": lambda layer: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     "Flatten": lambda layer: nn.Flatten(),
+    "BatchNorm": _batch_norm,
+    "LocalResponseNorm": lambda layer: nn.LocalResponseNorm(layer.size, layer.alpha * layer.size, layer.beta, layer.k),
+    "Residual": _Residual,
     "ReLU": lambda layer: nn.ReLU(),
     "LeakyReLU": lambda layer: nn.LeakyReLU(layer.slope),
     "Sigmoid": lambda layer: nn.Sigmoid(),

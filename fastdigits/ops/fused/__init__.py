@@ -6,6 +6,10 @@ a pooled one, as the sum of their bits 1, 2, 4, 8 (upper left, upper right, lowe
 """
 
 OPS = (
+    "add_relu",
+    "batchnorm_relu_forward",
+    "batchnorm_relu_inference",
+    "batchnorm_relu_backward",
     "dense_relu_forward",
     "dense_backward_input_relu",
     "conv2d_relu_forward",

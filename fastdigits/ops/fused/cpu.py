@@ -5,15 +5,51 @@ from functools import cache
 import numpy as np
 from numba import njit, prange
 
+from fastdigits.ops.batchnorm import kernel as batchnorm
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.dense import cpu as dense
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.machine import pool_tile_rows, square_tile
 
+_normalise_channel = bind(batchnorm.forward_channel, cpu)
+_normalise_plane = bind(batchnorm.normalise_plane, cpu)
+_backward_channel = bind(batchnorm.backward_channel, cpu)
+_add_relu = bind(kernel.add_relu, cpu)
 _forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
 _unpool_row = bind(kernel.unpool_row, cpu)
 _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def add_relu(a, b, y):
+    """See reference.add_relu."""
+    for v in prange(len(y)):
+        _add_relu(a, b, y, np.int64(v))
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
+    """See reference.batchnorm_relu_forward. A core owns whole channels of all images."""
+    for c in prange(x.shape[1]):
+        _normalise_channel(
+            x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, np.int64(c), 1
+        )
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See reference.batchnorm_relu_inference. A core owns whole channels of an image block."""
+    B, C, S, L = x.shape
+    for t in prange(B * C):
+        _normalise_plane(x, gamma, beta, mean, var, epsilon, y, t // C, t % C, 1)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
+    """See reference.batchnorm_relu_backward. A core owns whole channels of all images."""
+    for c in prange(x.shape[1]):
+        _backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, np.int64(c), 1)
 
 
 def dense_relu_forward(x, weight, bias, y):

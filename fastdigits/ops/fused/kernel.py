@@ -1,4 +1,4 @@
-"""Convolution, ReLU and pooling of one tile, written once for every device. Windows are 2 x 2 pixels, 2 apart."""
+"""Chains on one vector or tile, written once for every device. Pooling windows are 2 x 2 pixels, 2 apart."""
 
 from fastdigits.ops.lanes import (
     any_bit,
@@ -14,6 +14,10 @@ from fastdigits.ops.lanes import (
     sum_lanes,
     tile,
 )
+
+
+def add_relu(a, b, y, v):
+    store(y, (v,), maximum(splat(0.0), load(a, (v,)) + load(b, (v,))))
 
 
 def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, PADDED, MAXIMUM):

@@ -3,8 +3,59 @@
 import numpy as np
 
 from fastdigits.ops.activation.reference import relu_forward
+from fastdigits.ops.batchnorm.reference import batchnorm_backward, batchnorm_forward, batchnorm_inference
 from fastdigits.ops.conv2d.reference import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from fastdigits.ops.dense.reference import dense_backward_input, dense_forward
+from fastdigits.ops.elementwise.reference import add
+
+
+def add_relu(a, b, y):
+    """Fill y = relu(a + b).
+
+    Parameters
+    ----------
+    a, b, y
+        As in add.
+    """
+    add(a, b, y)
+    relu_forward(y, y)
+
+
+def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
+    """Fill y = relu(batchnorm(x)).
+
+    Parameters
+    ----------
+    x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y
+        As in batchnorm_forward.
+    """
+    batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y)
+    relu_forward(y, y)
+
+
+def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
+    """Fill y = relu(batchnorm(x)) for a given mean and variance.
+
+    Parameters
+    ----------
+    x, gamma, beta, mean, var, epsilon, y
+        As in batchnorm_inference.
+    """
+    batchnorm_inference(x, gamma, beta, mean, var, epsilon, y)
+    relu_forward(y, y)
+
+
+def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
+    """Fill the gradients of the loss by the input and the parameters of batchnorm_relu_forward.
+
+    Parameters
+    ----------
+    x, gamma, mean, var, count, epsilon, dgamma, dbeta, dx
+        As in batchnorm_backward.
+    y, dy : float32 (B, C, S, L)
+        The output of the ReLU and the gradient by it, which counts where y is positive.
+    """
+    batchnorm_backward(x, dy * (y > 0), gamma, mean, var, count, epsilon, dgamma, dbeta, dx)
 
 
 def dense_relu_forward(x, weight, bias, y):

@@ -1,11 +1,12 @@
 """Random numbers that are a function of what they are for: the same on every device, in any order.
 
 random_uniform: element e of a stream at a step under a seed, by Philox    random_permutation: the order of an epoch
+random_mask: which elements of a batch are kept
 """
 
 from math import ceil, log2
 
-OPS = ("random_uniform", "random_permutation")
+OPS = ("random_uniform", "random_permutation", "random_mask")
 
 ROUNDS = 6  # of the permutation's Feistel network
 

@@ -9,6 +9,7 @@ from fastdigits.ops.random import ROUNDS, half_bits, kernel
 _philox_word = bind(kernel.philox_word, cpu)
 _uniform = bind(kernel.uniform, cpu)
 _permuted = bind(kernel.permuted, cpu)
+_mask_row = bind(kernel.mask_row, cpu)
 
 
 def random_uniform(seed, stream, step, values):
@@ -19,6 +20,11 @@ def random_uniform(seed, stream, step, values):
 def random_permutation(seed, step, order):
     """See reference.random_permutation."""
     _random_permutation(np.uint64(seed), step, half_bits(len(order)), order)
+
+
+def random_mask(seed, stream, step, rate, mask):
+    """See reference.random_mask."""
+    _random_mask(np.uint64(seed), stream, step, rate, mask)
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -34,3 +40,10 @@ def _random_permutation(seed, step, bits, order):
         keys[r] = _philox_word(r, step, 0xFFFFFFFF, seed)
     for i in prange(len(order)):
         order[i] = _permuted(i, len(order), bits, keys)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _random_mask(seed, stream, step, rate, mask):
+    B, K, L = mask.shape
+    for t in prange(B * K):
+        _mask_row(seed, stream, step[0], rate, mask, t // K, t % K)

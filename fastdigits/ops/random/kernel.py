@@ -43,6 +43,13 @@ def draw(values, element, step, stream, seed):
             values[start + w] = fraction(words[w])
 
 
+def mask_row(seed, stream, step, rate, mask, b, k):
+    """random_mask for element k of all images of block b."""
+    B, K, L = mask.shape
+    for l in range(L):
+        mask[b, k, l] = uniform((b * L + l) * K + k, step, stream, seed) >= rate
+
+
 def permuted(i, count, bits, keys):
     """Where the permutation of 0 .. count - 1 sends i."""
     bits, number = uint64(bits), uint64(i)

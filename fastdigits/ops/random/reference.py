@@ -57,6 +57,27 @@ def random_permutation(seed, step, order):
     order[...] = number
 
 
+def random_mask(seed, stream, step, rate, mask):
+    """Fill mask[b, k, l] with 0 for a share `rate` of the elements, drawn at random, and 1 for the others.
+
+    The counter of element k of image n = b*L + l is (n K + k, step, stream, 0), whatever the number of lanes.
+
+    Parameters
+    ----------
+    seed, stream
+        As in random_uniform.
+    step : int64 (1,)
+        An array, so that it may change under a recorded CUDA graph.
+    rate : float
+        Between 0 and 1.
+    mask : uint8 (B, K, L), filled
+    """
+    B, K, L = mask.shape
+    image = np.arange(B * L, dtype=np.uint64).reshape(B, 1, L)
+    element = image * np.uint64(K) + np.arange(K, dtype=np.uint64)[:, None]
+    mask[...] = (philox(element, step[0], stream, seed)[0] >> np.uint64(8)) / 2**24 >= rate
+
+
 def philox(element, step, stream, seed):
     """The four 32-bit words of Philox4x32-10 for the counter (element, step, stream, 0), as uint64."""
     c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in (element, step, stream, 0))

@@ -39,6 +39,11 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _fused_dense(lanes, *dense)
     for pooling in POOLINGS:
         yield from _pool2d(lanes, *pooling)
+    for images, pixels in NORMALISED:
+        yield from _batchnorm(lanes, images, pixels)
+    yield from _batchnorm_fold()
+    for channels, size in ((1, 5), (7, 3), (11, 5)):
+        yield from _lrn(lanes, channels, size)
     for images in (1, 33):
         yield from _losses(lanes, images)
     for images in (1, 7, 33, 80):
@@ -47,8 +52,11 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         for images, size in ((1, (9, 13)), (7, (1, 3))):
             yield from _augmented_batches(lanes, images, size, effects)
     yield from _activations(lanes)
+    yield from _elementwise(lanes)
     yield from _optimizers(lanes)
     yield from _random_numbers()
+    for images in (1, 33):
+        yield from _random_masks(lanes, images)
     yield from _arrays(lanes)
 
 
@@ -66,8 +74,8 @@ CONVOLUTIONS = (
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
     (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
-    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
     (1, 17, 20, (10, 11), (3, 3), 1, (-1, -2), (-1, 0)),
+    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
 )
 
 # blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
@@ -107,6 +115,9 @@ POOLINGS = (
     (1, (5, 4), (3, 2), 1),  # windows overlap
     (1, (8, 9), (2, 3), 4),  # pixels between the windows
 )
+
+# images, pixels of a channel; a multiple of four pixels, and others
+NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
 
 def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
@@ -212,6 +223,54 @@ def _pool2d(lanes, images, size, window, stride):
     yield Call("avgpool2d_backward", case, {"dy": dy, **place, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
 
 
+def _batchnorm(lanes, images, pixels):
+    B, C, S = blocks(images, lanes) + 1, 5, pixels  # the last block is empty
+    draw = _uniform()
+    x, dy, y = draw(B, C, S, lanes), draw(B, C, S, lanes), np.maximum(draw(B, C, S, lanes), 0)
+    gamma, beta, mean, var = draw(C), draw(C), draw(C), 1.5 + draw(C)
+    case, terms = f"batch of {images}, {pixels} pixels", images * pixels + 16
+    settings, given = {"count": images, "epsilon": 0.125}, {"x": x, "gamma": gamma, "beta": beta}
+    running = {"momentum": 0.25, "running_mean": draw(C), "running_var": 1.5 + draw(C)}
+    filled = {"mean": _unfilled(C), "var": _unfilled(C), "y": _unfilled(*x.shape)}
+    changed = ("running_mean", "running_var", *filled)
+    for relu in ("", "relu_"):
+        yield Call(f"batchnorm_{relu}forward", case, {**given, **settings, **running, **filled}, changed, terms)
+        arguments = {**given, "mean": mean, "var": var, "epsilon": 0.125, "y": _unfilled(*x.shape)}
+        yield Call(f"batchnorm_{relu}inference", case, arguments, ("y",), 16)
+        outputs = {"dgamma": _unfilled(C), "dbeta": _unfilled(C), "dx": _unfilled(*x.shape)}
+        arguments = {"x": x, **({"y": y} if relu else {}), "dy": dy, "gamma": gamma, "mean": mean, "var": var}
+        yield Call(f"batchnorm_{relu}backward", case, {**arguments, **settings, **outputs}, tuple(outputs), 4 * terms)
+
+
+def _batchnorm_fold():
+    O, K = 5, 27
+    draw = _uniform()
+    arguments = {"weight": draw(O, K), "bias": draw(O), "gamma": draw(O), "beta": draw(O), "mean": draw(O)}
+    arguments |= {"var": 1.5 + draw(O), "epsilon": 0.125}
+    outputs = {"folded_weight": _unfilled(O, K), "folded_bias": _unfilled(O)}
+    yield Call("batchnorm_fold", f"{K} to {O}", arguments | outputs, tuple(outputs), 8)
+
+
+def _lrn(lanes, channels, size):
+    shape = (2, channels, 3, lanes)
+    draw = _uniform()
+    x, y, dy, base = draw(*shape), draw(*shape), draw(*shape), 2 + draw(*shape)
+    case, settings = f"{channels} channels, {size} neighbours", {"size": size, "alpha": 0.25, "beta": 0.75}
+    filled = {"base": _unfilled(*shape), "y": _unfilled(*shape)}
+    yield Call("lrn_forward", case, {"x": x, **settings, "k": 1.5, **filled}, tuple(filled), size + 4)
+    arguments = {"x": x, "y": y, "dy": dy, "base": base, **settings, "dx": _unfilled(*shape)}
+    yield Call("lrn_backward", case, arguments, ("dx",), size + 8)
+
+
+def _elementwise(lanes):
+    draw = _uniform()
+    a, b, mask = draw(7, lanes), draw(7, lanes), (draw(7, lanes) > 0).astype(np.uint8)
+    for op in ("add", "add_relu"):
+        yield Call(op, "7 vectors", {"a": a, "b": b, "y": _unfilled(7, lanes)}, ("y",), 2)
+    arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(7, lanes)}
+    yield Call("dropout", "7 vectors", arguments, ("y",), 2)
+
+
 def _losses(lanes, images):
     B, K = blocks(images, lanes) + 1, 7  # the last block is empty
     draw = _uniform()
@@ -306,6 +365,13 @@ def _random_numbers():
         yield Call("random_uniform", f"{n} numbers", arguments, ("values",), 0)
         arguments = {"seed": seed, "step": 3, "order": np.full(n, -1, np.int32)}
         yield Call("random_permutation", f"{n} numbers", arguments, ("order",), 0)
+
+
+def _random_masks(lanes, images):
+    shape = (blocks(images, lanes), 7, lanes)
+    arguments = {"seed": 2**63 + 12345, "stream": 2**31, "step": np.array([3]), "rate": 0.25}
+    arguments["mask"] = np.full(shape, 99, np.uint8)
+    yield Call("random_mask", f"batch of {images}", arguments, ("mask",), 0)
 
 
 def _arrays(lanes):

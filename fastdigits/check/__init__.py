@@ -1,0 +1,24 @@
+"""Whether a device computes what is defined: each operation by itself, and the gradients of whole networks.
+
+`cases` are the calls, `compare` judges a result; the tests use the same two.
+"""
+
+from typing import Any
+
+from fastdigits.check import gradients, operations
+from fastdigits.check.finding import Finding, Step
+
+__all__ = ["Finding", "Step", "steps"]
+
+
+def steps(ops: Any, exact: Any) -> list[Step]:
+    """All checks of a device.
+
+    Parameters
+    ----------
+    ops : Ops
+        Of the device.
+    exact : Ops
+        Of the same device, with convolutions that add up the very products of their definition.
+    """
+    return [*operations.steps(ops, exact), *gradients.steps(ops)]

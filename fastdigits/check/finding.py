@@ -1,0 +1,38 @@
+"""What a check finds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isinf
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far something lies from what it should be, at most, as a share of what rounding explains.
+
+    `compared` counts the calls or numbers that were compared; `failure` says what is wrong, if anything is.
+    """
+
+    subject: str
+    compared: int
+    largest_share: float
+    failure: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.failure is None
+
+
+class Step(NamedTuple):
+    """A part of the checks that is done at a time."""
+
+    name: str
+    run: Callable[[], list[Finding]]
+
+
+def excess(share: float) -> str:
+    """In words, by how much an error is too large."""
+    if isinf(share):
+        return "a number is NaN, or differs where nothing is rounded"
+    return f"its error is {share:.3g} times what rounding explains"

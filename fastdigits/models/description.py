@@ -1,0 +1,86 @@
+"""Networks in a file: a list of layers in TOML.
+
+Each `[[layer]]` has a `type`, the name of a layer, and the fields that the layer has in Python:
+
+    [[layer]]
+    type = "Conv2D"
+    filters = 16
+    kernel = [3, 3]      # rows and columns, or one number for both
+    padding = "same"
+
+    [[layer]]
+    type = "Residual"
+    projection = true
+    [[layer.layers]]     # the layers within it
+    type = "Conv2D"
+    filters = 32
+    kernel = 3
+    stride = 2
+    padding = 1
+
+    [[layer]]
+    type = "GlobalAvgPool2D"
+
+    [[layer]]
+    type = "Dense"
+    units = 10
+
+`data/models` has examples.
+"""
+
+import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from fastdigits.errors import UserError
+from fastdigits.nn.layers import Layer
+from fastdigits.nn.registry import LAYERS, layer_of
+
+SUFFIX = ".toml"
+
+
+def is_file(model: str) -> bool:
+    """Whether the name of a model is that of a file."""
+    return model.endswith(SUFFIX)
+
+
+def read(path: str) -> list[Layer]:
+    """The layers that a file lists.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, is not TOML, or describes no layers; it names the layer at fault.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text("utf8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from None
+    except (ValueError, RecursionError) as error:  # such as tomllib.TOMLDecodeError
+        raise UserError(f"{path} is not TOML ({error}); mend it there.") from None
+    if set(content) != {"layer"} or not isinstance(content["layer"], list):
+        raise UserError(f"{path} must be a list of [[layer]] and nothing else; see data/models for examples.")
+    for number, layer in enumerate(content["layer"], start=1):
+        _check(layer, f"{path}: layer {number}")
+    return [layer_of(layer) for layer in content["layer"]]
+
+
+def _check(layer: Any, where: str) -> None:
+    """UserError unless a table has the fields of a layer."""
+    if not isinstance(layer, dict) or not isinstance(layer.get("type"), str):
+        raise UserError(f'{where} has no type; give it one such as type = "Dense".')
+    kind, given = layer["type"], layer.keys() - {"type"}
+    if kind not in LAYERS:
+        raise UserError(f"{where} has the type '{kind}', but there are only {', '.join(LAYERS)}.")
+    known = [field for field in fields(LAYERS[kind]) if field.init]
+    names = ", ".join(field.name for field in known) or "no fields"
+    for name in sorted(given - {field.name for field in known}):
+        raise UserError(f"{where} ({kind}) has the field '{name}', but {kind} has {names}; leave it out.")
+    for name in (field.name for field in known if field.default is MISSING and field.name not in given):
+        raise UserError(f"{where} ({kind}) lacks the field '{name}'; add it.")
+    if "layers" in given:
+        if not isinstance(layer["layers"], list):
+            raise UserError(f"{where} ({kind}) has layers that are no list; give each as [[layer.layers]].")
+        for number, inner in enumerate(layer["layers"], start=1):
+            _check(inner, f"{where} ({kind}), layer {number} in it")

@@ -1,0 +1,54 @@
+"""LeNet-5 and the way to it, one idea after the other."""
+
+from fastdigits.errors import UserError
+from fastdigits.models.activations import activation_layer
+from fastdigits.models.dense import feedforward
+from fastdigits.nn.layers import Conv2D, Layer
+from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
+
+POOLS = {"max": MaxPool2D, "average": AvgPool2D}
+
+
+def conv1(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """One convolution of 6 channels before the dense layers of LeNet-5."""
+    return [
+        Conv2D(6, 5, initializer=init),
+        activation_layer(activation),
+        *feedforward(classes, activation, init),
+    ]
+
+
+def conv2(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """Two convolutions of 6 and 16 channels before the dense layers of LeNet-5, without pooling."""
+    return [
+        Conv2D(6, 5, initializer=init),
+        activation_layer(activation),
+        Conv2D(16, 5, initializer=init),
+        activation_layer(activation),
+        *feedforward(classes, activation, init),
+    ]
+
+
+def conv1_avgpool(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
+    """One convolution of 6 channels and average pooling before the dense layers of LeNet-5."""
+    return [
+        Conv2D(6, 5, initializer=init),
+        activation_layer(activation),
+        AvgPool2D(2),
+        *feedforward(classes, activation, init),
+    ]
+
+
+def lenet(classes: int, activation: str = "relu", init: str = "he", pool: str = "average") -> list[Layer]:
+    """LeNet-5 (LeCun et al. 1998) with every map joined to every map; its own activation was sigmoid-shaped."""
+    if pool not in POOLS:
+        raise UserError(f"There is no pooling '{pool}'; choose one of {', '.join(POOLS)}.")
+    return [
+        Conv2D(6, 5, padding=2, initializer=init),
+        activation_layer(activation),
+        POOLS[pool](2),
+        Conv2D(16, 5, initializer=init),
+        activation_layer(activation),
+        POOLS[pool](2),
+        *feedforward(classes, activation, init),
+    ]

@@ -1,0 +1,75 @@
+"""Networks of batch-normalised convolutions of 3 x 3 pixels: the most accurate for their size."""
+
+from fastdigits.models.widths import scaled
+from fastdigits.nn.dropout import Dropout
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
+from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn.pooling import GlobalAvgPool2D, MaxPool2D
+from fastdigits.nn.residual import Residual
+
+
+def tiny_8k(classes: int, init: str = "he") -> list[Layer]:
+    """Under 8,000 parameters: five normalised convolutions and the mean of each channel."""
+    return _tiny((8, 12, 16, 16, 16), classes, init)
+
+
+def tiny_20k(classes: int, init: str = "he") -> list[Layer]:
+    """Under 20,000 parameters: five normalised convolutions and the mean of each channel."""
+    return _tiny((16, 16, 24, 24, 32), classes, init)
+
+
+def best(classes: int, init: str = "he") -> list[Layer]:
+    """The most accurate: four normalised convolutions of 32 and 64 channels, 128 units and dropout."""
+    return [
+        *_convolution(32, init, padding="valid"),
+        *_convolution(32, init, padding="valid"),
+        MaxPool2D(2),
+        *_convolution(64, init, padding="valid"),
+        *_convolution(64, init, padding="valid"),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(128, init),
+        BatchNorm(),
+        ReLU(),
+        Dropout(0.4),
+        Dense(classes, init),
+    ]
+
+
+def resnet(classes: int, init: str = "he", width: float = 1.0) -> list[Layer]:
+    """A small residual network (He et al. 2016): three blocks of 16, 32 and 64 channels, times the width."""
+    first, second, third = (scaled(channels, width) for channels in (16, 32, 64))
+    return [
+        *_convolution(first, init),
+        *_block(first, init),
+        *_block(second, init, stride=2),
+        *_block(third, init, stride=2),
+        GlobalAvgPool2D(),
+        Dense(classes, init),
+    ]
+
+
+def _tiny(channels: tuple[int, int, int, int, int], classes: int, init: str) -> list[Layer]:
+    """Two convolutions of whole images, two of half and one of quarter size."""
+    a, b, c, d, e = channels
+    return [
+        *_convolution(a, init),
+        *_convolution(b, init),
+        MaxPool2D(2),
+        *_convolution(c, init),
+        *_convolution(d, init),
+        MaxPool2D(2),
+        *_convolution(e, init),
+        GlobalAvgPool2D(),
+        Dense(classes, init),
+    ]
+
+
+def _convolution(channels: int, init: str, stride: int = 1, padding: str | int = 1) -> list[Layer]:
+    return [Conv2D(channels, 3, stride, padding, init), BatchNorm(), ReLU()]
+
+
+def _block(channels: int, init: str, stride: int = 1) -> list[Layer]:
+    """Two convolutions that learn what to add to their input."""
+    first, second = Conv2D(channels, 3, stride, 1, init), Conv2D(channels, 3, 1, 1, init)
+    return [Residual([first, BatchNorm(), ReLU(), second, BatchNorm()], projection=stride > 1), ReLU()]

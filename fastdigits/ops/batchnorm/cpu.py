@@ -1,0 +1,43 @@
+"""Which core normalises which channel: what one core has summed is still in its cache when it normalises."""
+
+import numpy as np
+from numba import njit, prange
+
+from fastdigits.ops.batchnorm import kernel
+from fastdigits.ops.lanes import bind, cpu
+
+_forward_channel = bind(kernel.forward_channel, cpu)
+_normalise_plane = bind(kernel.normalise_plane, cpu)
+_backward_channel = bind(kernel.backward_channel, cpu)
+_fold_output = bind(kernel.fold_output, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
+    """See reference.batchnorm_forward. A core owns whole channels of all images."""
+    for c in prange(x.shape[1]):
+        _forward_channel(
+            x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, np.int64(c), 0
+        )
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See reference.batchnorm_inference. A core owns whole channels of an image block."""
+    B, C, S, L = x.shape
+    for t in prange(B * C):
+        _normalise_plane(x, gamma, beta, mean, var, epsilon, y, t // C, t % C, 0)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
+    """See reference.batchnorm_backward. A core owns whole channels of all images."""
+    for c in prange(x.shape[1]):
+        _backward_channel(x, x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, np.int64(c), 0)
+
+
+@njit(nogil=True, cache=True)
+def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
+    """See reference.batchnorm_fold. On one core: there are few weights."""
+    for o in range(len(weight)):
+        _fold_output(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias, o)

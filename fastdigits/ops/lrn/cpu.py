@@ -1,0 +1,25 @@
+"""Which core normalises which pixel."""
+
+from numba import njit, prange
+
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.lrn import kernel
+
+_forward_pixel = bind(kernel.forward_pixel, cpu)
+_backward_pixel = bind(kernel.backward_pixel, cpu)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def lrn_forward(x, size, alpha, beta, k, base, y):
+    """See reference.lrn_forward. A core owns whole pixels of an image block."""
+    B, C, S, L = x.shape
+    for t in prange(B * S):
+        _forward_pixel(x, size, alpha, beta, k, base, y, t // S, t % S)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
+    """See reference.lrn_backward. A core owns whole pixels of an image block."""
+    B, C, S, L = x.shape
+    for t in prange(B * S):
+        _backward_pixel(x, y, dy, base, size, alpha, beta, dx, t // S, t % S)

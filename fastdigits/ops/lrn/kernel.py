@@ -1,0 +1,30 @@
+"""Local response normalisation of one pixel, all its channels, written once for every device."""
+
+from fastdigits.ops.lanes import fma, load, splat, store
+from fastdigits.ops.lanes.elementary import exp, log
+
+
+def forward_pixel(x, size, alpha, beta, k, base, y, b, s):
+    """lrn_forward for pixel s of block b."""
+    B, C, S, L = x.shape
+    for c in range(C):
+        total = splat(0.0)
+        for d in range(max(0, c - size // 2), min(C, c + size // 2 + 1)):
+            v = load(x, (b, d, s))
+            total = fma(v, v, total)
+        strength = fma(splat(alpha), total, splat(k))
+        store(base, (b, c, s), strength)
+        store(y, (b, c, s), load(x, (b, c, s)) * exp(splat(-beta) * log(strength)))
+
+
+def backward_pixel(x, y, dy, base, size, alpha, beta, dx, b, s):
+    """lrn_backward for pixel s of block b."""
+    B, C, S, L = x.shape
+    for c in range(C):
+        total = splat(0.0)
+        for d in range(max(0, c - size // 2), min(C, c + size // 2 + 1)):
+            at = (b, d, s)
+            total = total + load(dy, at) * load(y, at) / load(base, at)
+        at = (b, c, s)
+        direct = load(dy, at) * exp(splat(-beta) * log(load(base, at)))
+        store(dx, at, fma(splat(-2 * alpha * beta) * load(x, at), total, direct))

@@ -1,0 +1,166 @@
+"""The check passes where all is right, and says what is wrong where something is not."""
+
+from inspect import unwrap
+from math import inf
+
+import numpy as np
+import pytest
+
+from fastdigits.check import compare, gradients, operations, steps
+from fastdigits.nn import MaxPool2D, ReLU
+from fastdigits.ops import Ops, fused, load, winograd
+from fastdigits.ops.dense import reference as dense
+
+REFERENCE = load("reference")
+
+
+def with_others(ops, **functions):
+    """The same operations but for some."""
+    named = {name: function for name, function in vars(ops).items() if callable(function)}
+    return Ops(ops.device, ops.lanes, named | functions)
+
+
+def findings(steps):
+    """What the steps find, by subject."""
+    return {finding.subject: finding for step in steps for finding in step.run()}
+
+
+def failures(found):
+    return {subject: finding.failure for subject, finding in found.items() if not finding.passed}
+
+
+def test_definitions_pass_in_float32():
+    found = findings(steps(REFERENCE, REFERENCE))
+    assert failures(found) == {}
+    assert {"conv2d_forward", "adamw_step", "gradients of cnn", "gradients of cnn, by differences"} < set(found)
+    assert all(finding.compared and 0 <= finding.largest_share < 1 for finding in found.values())
+
+
+def test_the_cpu_passes_with_both_methods():
+    ops, exact = load("cpu"), load("cpu", exact=True)
+    found = findings(steps(ops, exact))
+    assert failures(found) == {}
+    others = {name for name in winograd.OPS if unwrap(getattr(ops, name)) is not unwrap(getattr(exact, name))}
+    assert others == set(winograd.OPS)
+    for name in winograd.OPS:
+        ways = [found[f"{name} ({way})"] for way in ("winograd", "direct", "winograd to direct")]
+        assert ways[0].compared == ways[2].compared < ways[1].compared
+        assert ways[2].largest_share > 0
+
+
+def _fills_nan(x, y):
+    y[...] = np.nan
+
+
+def _errs_by_one_unit(x, y):
+    REFERENCE.relu_forward(x, y)
+    y[...] = np.nextafter(y, np.inf)
+
+
+def _changes_its_input(x, y):
+    REFERENCE.relu_forward(x, y)
+    x[0, 0] += 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (_fills_nan, "7 vectors: a number is NaN, or differs"),
+        (_errs_by_one_unit, "7 vectors: a number is NaN, or differs"),
+        (_changes_its_input, "7 vectors: it changes x or memory beside it"),
+    ],
+)
+def test_a_broken_operation_is_found(broken, message):
+    broken_ops = with_others(REFERENCE, relu_forward=broken)
+    found = failures(findings(operations.steps(broken_ops, broken_ops)))
+    assert set(found) == {"relu_forward"}
+    assert found["relu_forward"].startswith(message)
+
+
+@pytest.mark.parametrize("broken", ["winograd", "direct"])
+def test_a_fault_of_one_method_is_told_from_the_other(broken):
+    def faulty(x, weight, bias, stride, top, left, y):
+        REFERENCE.conv2d_forward(x, weight, bias, stride, top, left, y)
+        y += 0.01
+
+    other = with_others(REFERENCE, conv2d_forward=faulty)
+    methods = (other, REFERENCE) if broken == "winograd" else (REFERENCE, other)
+    found = failures(findings(operations.steps(*methods)))
+    assert set(found) == {f"conv2d_forward ({broken})", "conv2d_forward (winograd to direct)"}
+
+
+def _doubles(x, dy, dweight, dbias):
+    dense.dense_backward_weight(x, dy, dweight, dbias)
+    dweight *= 2
+
+
+def test_a_wrong_gradient_of_the_device_is_found():
+    found = findings(gradients.steps(with_others(REFERENCE, dense_backward_weight=_doubles)))
+    assert set(failures(found)) == {f"gradients of {name}" for name in gradients.networks()}
+    assert found["gradients of mlp"].failure.startswith("dense_")
+
+
+def test_a_wrong_gradient_of_the_definition_is_found(monkeypatch):
+    wrong = with_others(REFERENCE, dense_backward_weight=_doubles)
+    monkeypatch.setattr(gradients.devices, "load", lambda device: wrong)
+    found = failures(findings(gradients.steps(wrong)))
+    assert set(found) == {f"gradients of {name}, by differences" for name in gradients.networks()}
+
+
+def test_every_chain_is_in_a_network():
+    called = set()
+
+    def watched(name):
+        def call(*arguments):
+            called.add(name)
+            getattr(REFERENCE, name)(*arguments)
+
+        return call
+
+    findings(gradients.steps(with_others(REFERENCE, **{name: watched(name) for name in fused.OPS})))
+    first_layers = {"conv2d_relu_maxpool_backward_weight", "conv2d_relu_avgpool_backward_weight"}
+    assert first_layers < called
+    assert called == {name for name in fused.OPS if not name.endswith("_inference")}
+
+
+@pytest.mark.parametrize("name", gradients.networks())
+def test_no_unit_is_near_a_kink(name):
+    """Rounding errors, of some 1e-6, and the steps of differences must not move a unit over its kink."""
+    learner = gradients.Learner(gradients.networks()[name], gradients.in_float64(REFERENCE))
+    values = learner.network.values()
+    learner.network.build(learner.ops, gradients.IMAGES, fused=False)
+    learner.network.set_values(values)
+    assert min(distances_from_kinks(learner.network.layers, learner.x, learner.learning)) > 2e-5
+
+
+def distances_from_kinks(layers, x, learning):
+    """The least for each layer that has some, also within others."""
+    for layer in layers:
+        if isinstance(layer, ReLU):
+            yield np.abs(x).min()
+        if isinstance(layer, MaxPool2D):
+            windows = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))[:, :, ::2, ::2]
+            second, largest = np.sort(windows.reshape(-1, 4), axis=1)[:, -2:].T
+            yield (largest - second)[largest > 0].min()
+        yield from distances_from_kinks(layer.inner()[1], x, learning)
+        x = layer.forward(x, learning)
+
+
+@pytest.mark.parametrize(
+    ("actual", "allowed", "share"),
+    [
+        ([1.0, 2.0], 0.0, 0.0),
+        ([1.0, 2.25], 1.0, 0.25),
+        ([0.0, 2.0], 0.5, 2.0),
+        ([1.0, 2.25], 0.0, inf),
+        ([1.0, np.nan], 1.0, inf),
+        ([-np.inf, np.inf], 1.0, inf),
+    ],
+)
+def test_share_of_an_error(actual, allowed, share):
+    assert compare.error_share(np.array(actual), np.array([1.0, 2.0]), allowed) == share
+
+
+def test_share_of_an_error_in_bytes():
+    """0 - 1 is -1 and not 255."""
+    assert compare.error_share(np.array([0], np.uint8), np.array([1], np.uint8), 4.0) == 0.25

@@ -1,0 +1,95 @@
+"""Networks in TOML files."""
+
+import pytest
+
+from fastdigits.errors import UserError
+from fastdigits.models import ModelOptions, layers_of, name_of, network_of
+
+NESTED = """
+[[layer]]
+type = "Conv2D"
+filters = 2
+kernel = [5, 3]
+[[layer]]
+type = "Residual"
+    [[layer.layers]]
+    type = "Residual"
+    layers = [{type = "Tanh"}, {type = "BatchNorm", momentum = 0.5}]
+[[layer]]
+type = "GlobalAvgPool2D"
+[[layer]]
+type = "Dense"
+units = 3
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(text) is the path of a file net.toml with that content."""
+
+    def write(text):
+        (tmp_path / "net.toml").write_text(text, "utf8")
+        return str(tmp_path / "net.toml")
+
+    return write
+
+
+def test_a_network_in_a_file(write):
+    network = network_of(write(NESTED))
+    assert network.names == ["conv2d_1", "residual_1", "globalavgpool2d_1", "dense_1"]
+    assert network.classes == 3
+    assert network.layers[0].weight.shape == (2, 1, 5, 3)
+    assert list(network.running()) == [
+        "residual_1/residual_1.batchnorm_1.running_mean",
+        "residual_1/residual_1.batchnorm_1.running_var",
+    ]
+
+
+def test_its_name_is_that_of_the_file():
+    assert name_of("some/where/my.net.toml") == "my.net"
+    assert name_of("lenet") == "lenet"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("layer = [\n1 2]", "is not TOML .*line 2"),
+        ("\0", "is not TOML"),
+        ("", "must be a list of"),
+        ("layer = 5", "must be a list of"),
+        ("[layer]\ntype = 'ReLU'", "must be a list of"),
+        ("[[layer]]\ntype = 'ReLU'\n[[layers]]\ntype = 'ReLU'", "must be a list of"),
+        ("layer = [5]", "layer 1 has no type"),
+        ("[[layer]]\ntype = 'ReLU'\n[[layer]]\nunits = 5", "layer 2 has no type"),
+        ("[[layer]]\ntype = 3", "layer 1 has no type"),
+        ("[[layer]]\ntype = 'Conv3D'", "layer 1 has the type 'Conv3D', but there are only Conv2D, Dense"),
+        ("[[layer]]\ntype = 'Dense'", r"layer 1 \(Dense\) lacks the field 'units'"),
+        (
+            "[[layer]]\ntype = 'Dense'\nunits = 3\nunit = 3",
+            r"layer 1 \(Dense\) has the field 'unit', but .* units, init",
+        ),
+        ("[[layer]]\ntype = 'ReLU'\nslope = 3", r"layer 1 \(ReLU\) has the field 'slope', but ReLU has no fields"),
+        ("[[layer]]\ntype = 'Dense'\nunits = 3", "Layer dense_1: Dense: needs a flat input"),
+        ("[[layer]]\ntype = 'Flatten'\n[[layer]]\ntype = 'Dense'\nunits = 0.5", "Layer dense_1: Dense: units"),
+        ("[[layer]]\ntype = 'Residual'\nlayers = 5", r"layer 1 \(Residual\) has layers that are no list"),
+        ("[[layer]]\ntype = 'Residual'\nlayers = [{}]", r"layer 1 \(Residual\), layer 1 in it has no type"),
+        ("[[layer]]\ntype = 'Residual'\nlayers = [{type='Flatten'}]", "cannot be added; let it project"),
+        ("[[layer]]\ntype = 'ReLU'", "must give one score for each class"),
+    ],
+)
+def test_what_is_wrong_is_named(text, says, write):
+    path = write(text)
+    with pytest.raises(UserError, match=says) as raised:
+        network_of(path)
+    assert str(raised.value).startswith(path)
+    assert str(raised.value).endswith(".")
+
+
+def test_a_file_that_is_none(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        layers_of(str(tmp_path / "missing.toml"))
+
+
+def test_a_file_takes_no_options(write):
+    with pytest.raises(UserError, match="has no option --activation"):
+        layers_of(write(NESTED), ModelOptions(activation="tanh"))
