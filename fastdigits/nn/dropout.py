@@ -9,7 +9,7 @@ import numpy as np
 from fastdigits.nn.layers import Layer, Learning, Shape, check_share, vectors
 
 STREAMS = 2**31  # of random numbers: those from here on are the dropout layers'
-LAYERS = 2**12  # streams of each part of a step, by the numbers of the layers
+PART = 2**12  # streams of each part of a step, by the numbers of its layers
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class Dropout(Layer):
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
         if not learning:
             return x
-        stream = STREAMS + learning.part * LAYERS + self.number
+        stream = STREAMS + learning.part * PART + self.number
         self.ops.random_mask(learning.seed, stream, learning.step, float(self.rate), self.mask)
         self.ops.dropout(vectors(x), vectors(self.mask), float(self.rate), vectors(self.y))
         return self.y

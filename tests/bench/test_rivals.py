@@ -50,6 +50,8 @@ EVERY_LAYER = [
     Dense(10),
 ]
 AVERAGED = [Conv2D(4, 3), BatchNorm(), GlobalAvgPool2D(), Dense(10)]
+NOT_IN_TENSORFLOW = BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual
+IN_TENSORFLOW = [layer for layer in EVERY_LAYER if not isinstance(layer, NOT_IN_TENSORFLOW)]
 
 
 def _task(layers, batch=6):
@@ -63,12 +65,24 @@ def _task(layers, batch=6):
     return Task("all", network, values, images, random.integers(0, 10, batch), 2)
 
 
-@pytest.mark.parametrize("name", ["torch", "tensorflow", "onnxruntime"])
+@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
 def test_every_layer_of_a_rival_is_tried(name):
     pytest.importorskip(name)
     pytest.importorskip("onnx" if name == "onnxruntime" else name)
     kinds = {type(layer).__name__ for layers in (EVERY_LAYER, AVERAGED) for layer in layers}
     assert kinds == set(rivals.load(name).LAYERS) | {"Residual"}
+
+
+def test_every_layer_of_tensorflow_is_tried():
+    pytest.importorskip("tensorflow")
+    assert {type(layer).__name__ for layer in IN_TENSORFLOW} == set(rivals.load("tensorflow").LAYERS)
+
+
+@pytest.mark.parametrize("mode", ["training", "inference"])
+def test_tensorflow_names_a_layer_that_it_does_not_know(mode):
+    pytest.importorskip("tensorflow")
+    with pytest.raises(UserError, match="There is no layer BatchNorm in the comparison with TensorFlow"):
+        getattr(rivals.load("tensorflow"), mode)(_task(AVERAGED), compiled=False, say=pytest.fail)
 
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
@@ -110,8 +124,10 @@ def test_torch_says_why_it_does_not_compile(monkeypatch):
 
 
 @pytest.mark.parametrize("mode", ["training", "inference"])
-def test_tensorflow_computes_the_same(task, mode, monkeypatch):
+@pytest.mark.parametrize("name", ["every layer", "lenet"])
+def test_tensorflow_computes_the_same(name, mode, monkeypatch):
     pytest.importorskip("tensorflow")
+    task = _task(IN_TENSORFLOW) if name == "every layer" else make_task(name, 6, 2)
     monkeypatch.setattr(limit, "COMPILE_LIMIT_S", 600)
     ours = getattr(networks, mode)(task, ops.load("reference"))
     variants = getattr(rivals.load("tensorflow"), mode)(task, compiled=True, say=pytest.fail)
