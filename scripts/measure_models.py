@@ -33,9 +33,9 @@ def row(model: str, runs: list[Run]) -> str:
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--seeds", default=5, show_default=True)
-@click.option("--epochs", default=TrainConfig().epochs, show_default=True)
+@click.option("--epochs", type=int, help="Those that the network usually takes if not given.")
 @click.option("--threads", type=int)
-def main(models: tuple[str, ...], seeds: int, epochs: int, threads: int | None) -> None:
+def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int | None) -> None:
     """Measure MODELS (all of them if none is named)."""
     digits, cpu = dataset.load("mnist"), ops.load("cpu", threads)
     machine = f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}"
@@ -43,7 +43,8 @@ def main(models: tuple[str, ...], seeds: int, epochs: int, threads: int | None) 
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds | images/s |")
     click.echo("|---|---|---|---|---|---|---|---|")
     for model in models or MODELS:
-        configs = [TrainConfig(epochs=epochs, seed=seed, **MODEL_SETTINGS.get(model, {})) for seed in range(seeds)]
+        settings = MODEL_SETTINGS.get(model, {}) | ({"epochs": epochs} if epochs else {})
+        configs = [TrainConfig(seed=seed, **settings) for seed in range(seeds)]
         runs = [run(model, network_of(model), digits, cpu, config, Watcher()) for config in configs]
         click.echo(row(model, runs))
 
