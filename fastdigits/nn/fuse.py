@@ -29,26 +29,23 @@ class ConvReLUPool(Layer):
         super().allocate(ops, blocks, training)
         self.conv.ops = ops
         self.routes = ops.empty(self.y.shape, np.uint8)
+        names = (f"conv2d_relu_{self.pool}_{part}" for part in ("forward", "backward", "backward_weight"))
+        self.pooled_forward, self.pooled_backward, self.pooled_backward_weight = (getattr(ops, name) for name in names)
 
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
         self.x, conv = x, self.conv
-        place = conv.top, conv.left
-        self.operation("conv2d_relu_{}_forward")(x, conv.weight.value, conv.bias.value, *place, self.y, self.routes)
+        self.pooled_forward(x, conv.weight.value, conv.bias.value, conv.top, conv.left, self.y, self.routes)
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         conv = self.conv
         place, gradients = (conv.top, conv.left), (conv.weight.gradient, conv.bias.gradient)
         if not input_gradient:
-            self.operation("conv2d_relu_{}_backward_weight")(self.x, dy, self.routes, *place, *gradients)
+            self.pooled_backward_weight(self.x, dy, self.routes, *place, *gradients)
             return None
-        backward = self.operation("conv2d_relu_{}_backward")
-        backward(self.x, dy, self.routes, conv.weight.value, *place, self.rectified_input, self.dx, *gradients)
+        given = self.x, dy, self.routes, conv.weight.value, *place, self.rectified_input
+        self.pooled_backward(*given, self.dx, *gradients)
         return self.dx
-
-    def operation(self, name: str) -> Any:
-        """The operation for this kind of pooling."""
-        return getattr(self.ops, name.format(self.pool))
 
     def multiply_adds(self) -> int:
         return self.conv.multiply_adds()

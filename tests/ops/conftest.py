@@ -93,11 +93,7 @@ SUBSTITUTES = {
         pool_tile_rows=lambda channels, padded: 2,
         tile_rows=lambda rows, columns: 2,
         shared_columns=lambda columns, threads: 3,
-        single_tile=lambda channels, rows, columns, taps: SimpleNamespace(
-            lanes="columns" if taps > 40 else "channels",
-            N=2,
-            M=2,  # an even number of columns
-        ),
+        single_tile=lambda channels, rows, columns, taps: ("columns" if taps > 40 else "channels", 2, 2),
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
         turned_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,

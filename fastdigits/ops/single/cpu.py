@@ -18,7 +18,7 @@ _channel_tile = bind(kernel.channel_tile, cpu)
 _turn = bind(kernel.turn, cpu)
 _dense_outputs = bind(kernel.dense_outputs, cpu)
 
-OUTPUTS = 8  # of a dense layer at a time
+OUTPUTS, SUMS = 8, 2  # of a dense layer at a time: rows of weights, and vectors of sums for each
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -65,15 +65,21 @@ def _dense(x, weight, bias, y, RELU):
     rows, outputs = x.reshape(B, x.shape[1]), y.reshape(B, O)
     for b in range(B):
         for o0 in range(0, O, OUTPUTS):
-            _dense_outputs(rows, weight, bias, outputs, b, o0, OUTPUTS, LANES, RELU)
+            _dense_outputs(rows, weight, bias, outputs, b, o0, OUTPUTS, SUMS, LANES, RELU)
 
 
 def _convolve(x, weight, bias, top, left, y, ENDING):
+    _convolution(weight.shape, y.shape, ENDING)(x, weight, bias, top, left, y)
+
+
+@cache
+def _convolution(weight_shape, y_shape, ENDING):
+    """The convolution between these shapes, by whatever lanes take the least time."""
     POOLED = 2 if ENDING in (MAXPOOLED, AVGPOOLED) else 1
-    O, C, P, Q = weight.shape
-    tile = single_tile(O, y.shape[2] * POOLED, y.shape[3] * POOLED, C * P * Q)
-    convolution = _by_channels if tile.lanes == "channels" else _by_rows
-    convolution(tile.N, tile.M, POOLED, ENDING)(x, weight, bias, top, left, y)
+    O, C, P, Q = weight_shape
+    _, _, I, J, _ = y_shape
+    lanes, N, M = single_tile(O, I * POOLED, J * POOLED, C * P * Q)
+    return (_by_channels if lanes == "channels" else _by_rows)(N, M, POOLED, ENDING)
 
 
 @njit(nogil=True, forceinline=True)

@@ -141,22 +141,28 @@ def _shared(v, ENDING):
     return v if ENDING == MAXPOOLED else v * splat(0.25)
 
 
-def dense_outputs(x, weight, bias, y, b, o0, N, L, RELU):
-    """Outputs o0 .. o0+N of block b; RELU: 1 rectifies, 0 does not."""
+def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
+    """Outputs o0 .. o0+N of block b, each as M vectors of sums; RELU: 1 rectifies, 0 does not."""
     B, K = x.shape
     O, K = weight.shape
-    acc = tile(N)
+    acc = tile(N, M)
     for n in range(N):
-        acc[n] = splat(0.0)
-    for k0 in range(0, K - L + 1, L):
-        xs = load_span(x, (b, k0), L)
+        for m in range(M):
+            acc[n, m] = splat(0.0)
+    whole = K - K % (M * L)
+    for k0 in range(0, whole, M * L):
+        for m in range(M):
+            xs = load_span(x, (b, k0 + m * L), L)
+            for n in range(N):
+                acc[n, m] = fma(xs, load_span(weight, (min(o0 + n, O - 1), k0 + m * L), L), acc[n, m])
+    for k0 in range(whole, K, L):
+        xs = load_row(x, (b, k0), K, L)
         for n in range(N):
-            acc[n] = fma(xs, load_span(weight, (min(o0 + n, O - 1), k0), L), acc[n])
-    rest = K - K % L
-    xs = load_row(x, (b, rest), K, L)
-    for n in range(N):
-        acc[n] = fma(xs, load_row(weight, (min(o0 + n, O - 1), rest), K, L), acc[n])
+            acc[n, 0] = fma(xs, load_row(weight, (min(o0 + n, O - 1), k0), K, L), acc[n, 0])
     for n in range(N):
         if o0 + n < O:
-            v = sum_lanes(acc[n]) + bias[o0 + n]
+            total = acc[n, 0]
+            for m in range(1, M):
+                total = total + acc[n, m]
+            v = sum_lanes(total) + bias[o0 + n]
             put(y, (b, o0 + n), max(v, 0 * v) if RELU else v)
