@@ -56,7 +56,7 @@ def learn():
 
     def learn(digits, model="linear", device="cpu", watcher=None, **settings):
         network = Network(layers_of(model))
-        config = TrainConfig(**{"epochs": 2, **MODEL_SETTINGS.get(model, {}), **settings})
+        config = TrainConfig(**{**MODEL_SETTINGS.get(model, {}), "epochs": 2, **settings})
         return network, train(network, *digits, devices.load(device), config, watcher or Watcher())
 
     return learn
@@ -128,7 +128,8 @@ def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, lear
     ops = devices.load("cpu", threads=1)
     alone = Network(layers_of(model))
     try:
-        alone_training = train(alone, *digits, ops, TrainConfig(epochs=2), Watcher())
+        settings = {**MODEL_SETTINGS.get(model, {}), "epochs": 2}
+        alone_training = train(alone, *digits, ops, TrainConfig(**settings), Watcher())
         assert numba.get_num_threads() == 1
     finally:
         devices.load("cpu")

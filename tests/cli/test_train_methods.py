@@ -10,8 +10,9 @@ import pytest
 
 from fastdigits.cli import interrupt
 from fastdigits.cli.train_command import command as train_command
+from fastdigits.config import MODEL
 from fastdigits.errors import UserError
-from fastdigits.recipes import RECIPES
+from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.weights import read
 
 LINEAR = ("--model", "linear", "--epochs", "3")
@@ -269,7 +270,8 @@ def test_show_prints_what_a_recipe_stands_for(invoke, tmp_path):
     assert list(tmp_path.iterdir()) == []
     usual = invoke("train", "--show").stdout
     assert "0.006, the usual of adamw" in usual
-    assert usual.splitlines()[-1] == "fastdigits train"
+    own = (f"--{name} {value}" for name, value in MODEL_SETTINGS[MODEL].items())
+    assert usual.splitlines()[-1] == " ".join(["fastdigits train", *own])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
