@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, Shape
+from fastdigits.nn.layers import Layer, Learning, Shape
 
 # Far beyond any network for digits; a damaged weights file must not ask for terabytes.
 MOST_OUTPUTS, MOST_PARAMETERS = 2**24, 2**28
@@ -38,6 +38,13 @@ def connect(layers: list[Layer], shape: Shape) -> Shape:
 def first_learning(steps: list[Layer]) -> int:
     """The number of the first step that has parameters."""
     return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
+
+
+def forward(steps: list[Layer], x: Any, learning: Learning | None = None) -> Any:
+    """The output of the last step."""
+    for step in steps:
+        x = step.forward(x, learning)
+    return x
 
 
 def backward(steps: list[Layer], gradient: Any, input_gradient: bool) -> Any:

@@ -16,6 +16,7 @@ from fastdigits.nn.registry import layer_of
 from fastdigits.ops.array import blocks
 
 MOST_PIXELS = 4096  # far beyond any digit
+TOGETHER = 64  # images that pass through a network in use at a time: what lies between its layers stays in the cache
 
 
 class Network:
@@ -116,10 +117,12 @@ class Network:
         for layer in self.folded:
             layer.prepare(ops)
         count = blocks(batch_size, ops.lanes)
+        self.together = count if training else min(count, blocks(TOGETHER, ops.lanes))
+        self.scores = ops.empty((count, self.classes, ops.lanes))
         for step in self.steps if training else []:
             step.allocate(ops, count, training=True)
         for step in self.steps_in_use if not training or used is not self.layers else []:
-            step.allocate(ops, count, training=False)
+            step.allocate(ops, self.together, training=False)
 
     def initialise(self, seed: int) -> None:
         """Give all parameters their random start, and the running statistics theirs."""
@@ -142,14 +145,16 @@ class Network:
         merely used: batch normalisation takes its running statistics, and nothing is dropped.
         """
         if learning:
-            steps = self.steps
-        else:
-            steps = self.steps_in_use
-            for layer in self.folded:
-                layer.fold()
-        for step in steps:
-            x = step.forward(x, learning)
-        return x
+            return chain.forward(self.steps, x, learning)
+        for layer in self.folded:
+            layer.fold()
+        if len(x) <= self.together:
+            return chain.forward(self.steps_in_use, x)
+        for first in range(0, len(x), self.together):
+            last = min(first + self.together, len(x))
+            part = slice(last - self.together, last)  # the last one may repeat some images
+            self.scores[part] = chain.forward(self.steps_in_use, x[part])
+        return self.scores
 
     def backward(self, dscores: Any) -> None:
         """Fill the gradients of all parameters from that of the scores of the last `forward` with `learning`."""

@@ -54,8 +54,7 @@ class Residual(Layer):
 
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
         skipped = self.skip.forward(x, learning) if self.skip else x
-        for step in self.steps:
-            x = step.forward(x, learning)
+        x = chain.forward(self.steps, x, learning)
         add = self.ops.add_relu if self.rectifies else self.ops.add
         add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y

@@ -22,8 +22,10 @@ from fastdigits.nn import (
     chain,
 )
 from fastdigits.nn.layers import Learning
+from fastdigits.nn.network import TOGETHER
 from fastdigits.nn.parameter import ALIGNMENT
-from fastdigits.ops import to_infer
+from fastdigits.ops import load, to_infer
+from fastdigits.ops.array import blocks
 from fastdigits.optim import Optimizer
 
 IMAGES, BATCH = 40, 64  # lanes beyond the 40 images stay empty; of 16 lanes one whole block
@@ -472,3 +474,19 @@ def initial(model, load_ops, init, seed, **options):
     network.build(load_ops("reference"), 1, training=False)
     network.initialise(seed)
     return network.values()
+
+
+@pytest.mark.parametrize("images", [1, TOGETHER - 1, TOGETHER, 3 * TOGETHER + 5])
+def test_many_images_are_read_in_parts_without_a_difference(images):
+    ops, layers = load("cpu"), layers_of("lenet")
+    pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)
+    found = []
+    for training in (False, True):  # in parts, and all at once
+        network = Network(layers)
+        network.build(ops, images, training)
+        network.initialise(0)
+        x, scores = ops.empty((blocks(images, ops.lanes), 1, 28, 28, ops.lanes)), np.empty((images, 10), np.float32)
+        ops.pack(pixels, x)
+        ops.unpack(network.forward(x), scores)
+        found.append(scores)
+    assert np.array_equal(*found)
