@@ -95,7 +95,7 @@ def figures(training):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_loss_falls(model, digits, learn):
-    first, *_, last = learn(digits, model, epochs=3, seed=1)[1].epochs
+    first, *_, last = learn(digits, model, epochs=3, seed=1, augment="")[1].epochs  # too few images to change them
     fall, accuracy = SLOW.get(model, (1.5, 0.85))
     assert last.train_loss < first.train_loss / fall
     assert last.train_accuracy > accuracy

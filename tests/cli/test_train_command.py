@@ -146,7 +146,7 @@ def test_without_options(invoke, tiny, tmp_path, monkeypatch):
     assert saved.model == MODEL
     assert TrainConfig(**saved.config) == TrainConfig(**MODEL_SETTINGS[MODEL])
     epochs = [line for line in result.stdout.splitlines() if line.startswith("epoch ")]
-    assert len(epochs) == len(saved.history) == TrainConfig().epochs
+    assert len(epochs) == len(saved.history) == MODEL_SETTINGS[MODEL]["epochs"]
     assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
 
 
