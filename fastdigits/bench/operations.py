@@ -16,6 +16,7 @@ from fastdigits.bench.task import Task
 from fastdigits.bench.timing import quartiles, timed, wait_for_threads
 from fastdigits.config import LOSSES
 from fastdigits.nn import Network
+from fastdigits.nn.chain import first_learning
 from fastdigits.nn.layers import Flatten, Layer, Learning
 from fastdigits.optim import Optimizer
 
@@ -105,7 +106,7 @@ def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     for number, layer in enumerate(network.steps):
         y = layer.forward(x, learning)
         if not isinstance(layer, Flatten):  # which computes nothing
-            name, deeper = _name(layer, network), number > network.first_learning
+            name, deeper = _name(layer, network), number > first_learning(network.steps)
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
             yield _Work(name, "forward", partial(layer.forward, x, learning), flops, x.nbytes + y.nbytes, product)
             if layer.parameters or deeper:

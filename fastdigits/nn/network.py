@@ -112,7 +112,6 @@ class Network:
         used = in_use(self.layers) if fused else self.layers
         self.steps = fuse(self.layers) if fused else plain(self.layers)
         self.steps_in_use = self.steps if used is self.layers else fuse(used, forward_only=True)
-        self.first_learning = chain.first_learning(self.steps)
         self.folded = [layer for layer in chain.everything(used) if isinstance(layer, Folded)]
         for layer in self.folded:
             layer.prepare(ops)

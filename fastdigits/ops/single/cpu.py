@@ -7,10 +7,10 @@ from numba import njit
 
 from fastdigits.ops.conv2d import reference as conv2d
 from fastdigits.ops.fused import reference as fused
+from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE, pooled
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.machine import LANES, single_tile
 from fastdigits.ops.single import kernel
-from fastdigits.ops.single.kernel import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
 
 _pad_row = bind(kernel.pad_row, cpu)
 _row_tile = bind(kernel.row_tile, cpu)
@@ -75,7 +75,7 @@ def _convolve(x, weight, bias, top, left, y, ENDING):
 @cache
 def _convolution(weight_shape, y_shape, ENDING):
     """The convolution between these shapes, by whatever lanes take the least time."""
-    POOLED = 2 if ENDING in (MAXPOOLED, AVGPOOLED) else 1
+    POOLED = pooled(ENDING)
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
     lanes, N, M = single_tile(O, I * POOLED, J * POOLED, C * P * Q)

@@ -4,6 +4,7 @@ The arrays have no axis of lanes: x (B, C, H, W), y (B, O, I, J). ENDING says wh
 convolution's output.
 """
 
+from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, WHOLE
 from fastdigits.ops.lanes import (
     broadcast,
     evens,
@@ -20,8 +21,6 @@ from fastdigits.ops.lanes import (
     tile,
     transpose,
 )
-
-WHOLE, RECTIFIED, MAXPOOLED, AVGPOOLED = range(4)
 
 
 def pad_row(x, padded, top, left, b, c, h, L):

@@ -10,10 +10,10 @@ from numba import njit, prange
 
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.fused import cpu as fused
+from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE, pooled
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.machine import LANES, tile_rows, turned_inputs, winograd_pays, winograd_tile
 from fastdigits.ops.winograd import kernel
-from fastdigits.ops.winograd.kernel import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
 
 _transform_kernels = bind(kernel.transform_kernels, cpu)
 _transform_input = bind(kernel.transform_input, cpu)
@@ -94,18 +94,14 @@ def suits(weight, stride, y, ENDING):
     """Whether a convolution, of whose output y is what ENDING says, has 3 x 3 kernels and enough channels."""
     O, C, P, Q = weight.shape
     _, _, I, J, _ = y.shape
-    return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * _pooled(ENDING), J * _pooled(ENDING))
-
-
-def _pooled(ENDING):
-    return 2 if ENDING in (MAXPOOLED, AVGPOOLED) else 1
+    return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pooled(ENDING), J * pooled(ENDING))
 
 
 def _forward(x, weight, bias, top, left, y, routes, ENDING):
     O, C, _, _ = weight.shape
     _, _, I, J, _ = y.shape
-    N, M = winograd_tile(O, I * _pooled(ENDING), J * _pooled(ENDING))
-    _convolution(N, M, _pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, routes)
+    N, M = winograd_tile(O, I * pooled(ENDING), J * pooled(ENDING))
+    _convolution(N, M, pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, routes)
 
 
 def _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, ENDING):
@@ -113,7 +109,7 @@ def _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, E
     INPUTS = int(turned_inputs(C, O))
     R, S = (O, C) if INPUTS else (C, O)
     M = min(2, -(-S // LANES))
-    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, _pooled(ENDING), ENDING)
+    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, pooled(ENDING), ENDING)
     u = _transformed(weight, 1)
     gradients(x, dy, routes, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
 

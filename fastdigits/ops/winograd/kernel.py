@@ -9,6 +9,7 @@ v (36, C * T, L)   transformed inputs of T tiles, of channel c from c * T on, or
 m (36, O * T, L)   their products, or transformed gradients by the outputs, likewise
 """
 
+from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, RECTIFIED
 from fastdigits.ops.fused.kernel import store_pooled
 from fastdigits.ops.lanes import (
     any_bit,
@@ -36,9 +37,6 @@ from fastdigits.ops.winograd.transforms import (
     output_of_points,
     output_points,
 )
-
-# What becomes of the convolution's output, and by what the gradient is that comes back
-WHOLE, RECTIFIED, MAXPOOLED, AVGPOOLED = range(4)
 
 
 def transform_kernels(weight, u, r, s0, L, back):
