@@ -111,7 +111,8 @@ class TrainConfig:
         _ = self.preparation, self.effects  # which check their values
         self._check_schedule()
         if self.watches_validation and self.validation == 0:
-            raise UserError(f"{self.watches_validation} looks at the validation; leave --validation 0 out.")
+            option = self.watches_validation
+            raise UserError(f"{option} looks at images that are held out, and none are; give --validation 5000.")
 
     def _check_schedule(self) -> None:
         if self.schedule not in DECAYING and (self.lr_decay, self.decay_every) != (None, None):

@@ -132,7 +132,7 @@ def check_together(ctx: click.Context) -> None:
     if folds and "validation" in chosen:
         raise click.UsageError("With --folds each fold is the validation of the others; leave --validation out.")
     if runs and ctx.params["validation"] == 0:
-        raise click.UsageError("--runs chooses the best network by validation; leave --validation 0 out.")
+        raise click.UsageError("--runs looks at images that are held out, and none are; give --validation 5000.")
     if ctx.params["resume"]:
         known = chosen - RESUMABLE
         if given(ctx, "recipe"):

@@ -73,8 +73,11 @@ def networks():
 
 @pytest.fixture
 def batch():
-    """Images (64, 1, 28, 28), of which those from the 40th on have no target and so must not count, and targets."""
-    random = np.random.default_rng(1)
+    """Images (64, 1, 28, 28), of which those from the 40th on have no target and so must not count, and targets.
+
+    With this seed no network has a ReLU or a maximum that rounding decides.
+    """
+    random = np.random.default_rng(2)
     images = random.standard_normal((BATCH, 1, 28, 28), np.float32)
     targets = np.where(np.arange(BATCH) < IMAGES, random.integers(0, 10, BATCH), -1).astype(np.float32)
     return images, targets
@@ -117,7 +120,7 @@ def rounding(network):
     Before a batch normalisation they are small differences of large sums. PyTorch's own in float32 are as far off.
     """
     normalised = any(isinstance(layer, BatchNorm) for layer in chain.everything(network.layers))
-    return 2e-2 if normalised else 1e-5
+    return 1e-3 if normalised else 1e-5
 
 
 def assert_close(actual, expected, tolerance=1e-5):
@@ -300,10 +303,9 @@ def test_what_is_fused_in_use(ops, training):
 
 
 def test_a_dense_layer_is_folded_too(ops):
-    network = Network(layers_of("best"))
+    network = Network([Flatten(), Dense(5), BatchNorm(), ReLU(), Dense(10)])
     network.build(ops, 1, training=False)
-    steps = [type(step).__name__ for step in network.steps_in_use]
-    assert steps == ["FoldedConv2D", "ConvReLUPool"] * 2 + ["Flatten", "FoldedDense", "Dense"]
+    assert [type(step).__name__ for step in network.steps_in_use] == ["Flatten", "FoldedDense", "Dense"]
 
 
 def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
