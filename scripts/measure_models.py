@@ -4,30 +4,52 @@ Test accuracy as mean, standard deviation, lowest and highest; seconds of traini
 compilation, loading and validation; and the machine.
 """
 
+import json
 import platform
 from statistics import fmean, stdev
+from typing import Any
 
 import click
 
 from fastdigits import dataset, ops
 from fastdigits.bench.machine import cpu_name
 from fastdigits.config import TrainConfig
-from fastdigits.models import MODELS, network_of
+from fastdigits.dataset.sources import shipped_folder
+from fastdigits.models import MODELS, measured, network_of
+from fastdigits.ops import environment
 from fastdigits.recipes import MODEL_SETTINGS
 from fastdigits.run import Run, run
 from fastdigits.watcher import Watcher
 
 
-def row(model: str, runs: list[Run]) -> str:
-    """One line of the table."""
+def figures(runs: list[Run], machine: str) -> dict[str, Any]:
+    """What the runs of one network come to, in plain JSON types; accuracies are shares of 1."""
     accuracies = [one.test.accuracy for one in runs]
-    spread = stdev(accuracies) if len(runs) > 1 else 0.0
+    return {
+        "test_accuracy": fmean(accuracies),
+        "deviation": stdev(accuracies) if len(runs) > 1 else 0.0,
+        "lowest": min(accuracies),
+        "highest": max(accuracies),
+        "seeds": len(runs),
+        "epochs": runs[0].config.epochs,
+        "seconds": fmean(one.training.seconds["train"] for one in runs),
+        "machine": machine,
+    }
+
+
+def row(model: str, parameters: int, found: dict[str, Any]) -> str:
+    """One line of the table."""
     return (
-        f"| `{model}` | {runs[0].network.parameter_count:,} | {runs[0].config.epochs} "
-        f"| {fmean(accuracies):.2%} | {spread:.2%} | {min(accuracies):.2%} .. {max(accuracies):.2%} "
-        f"| {fmean(one.training.seconds['train'] for one in runs):.1f} "
-        f"| {fmean(one.training.images_per_second for one in runs):,.0f} |"
+        f"| `{model}` | {parameters:,} | {found['epochs']} | {found['test_accuracy']:.2%} | {found['deviation']:.2%} "
+        f"| {found['lowest']:.2%} .. {found['highest']:.2%} | {found['seconds']:.1f} |"
     )
+
+
+def save(found: dict[str, dict[str, Any]]) -> None:
+    """Put the figures where `fastdigits models` reads them, beside those of other networks."""
+    known = measured.read() | found
+    text = json.dumps({model: known[model] for model in MODELS if model in known}, indent=1)
+    (shipped_folder() / "models" / "measured.json").write_text(text + "\n", "utf8")
 
 
 @click.command()
@@ -35,18 +57,24 @@ def row(model: str, runs: list[Run]) -> str:
 @click.option("--seeds", default=5, show_default=True)
 @click.option("--epochs", type=int, help="Those that the network usually takes if not given.")
 @click.option("--threads", type=int)
-def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int | None) -> None:
+@click.option("--save", "keep", is_flag=True, help="Keep the figures for 'fastdigits models', in data/models.")
+def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int | None, keep: bool) -> None:
     """Measure MODELS (all of them if none is named)."""
     digits, cpu = dataset.load("mnist"), ops.load("cpu", threads)
-    machine = f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}"
-    click.echo(f"{machine}, {threads or 'all'} cores, {seeds} seeds\n")
-    click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds | images/s |")
-    click.echo("|---|---|---|---|---|---|---|---|")
+    python = f"{platform.system()}, Python {platform.python_version()}"
+    machine = f"{threads or environment.cores()} threads of {cpu_name()}, {python}"
+    click.echo(f"{machine}, {seeds} seeds\n")
+    click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds |")
+    click.echo("|---|---|---|---|---|---|---|")
+    found = {}
     for model in models or MODELS:
         settings = MODEL_SETTINGS.get(model, {}) | ({"epochs": epochs} if epochs else {})
         configs = [TrainConfig(seed=seed, **settings) for seed in range(seeds)]
         runs = [run(model, network_of(model), digits, cpu, config, Watcher()) for config in configs]
-        click.echo(row(model, runs))
+        found[model] = figures(runs, machine)
+        click.echo(row(model, runs[0].network.parameter_count, found[model]))
+        if keep:
+            save(found)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ from fastdigits.cli.options import json_option
 @json_option
 def command(as_json: bool) -> None:
     """List the networks that can be trained."""
-    from fastdigits.models import MODELS, network_of
-    from fastdigits.models.measured import read
+    from fastdigits.models import MODELS, measured, network_of
 
-    rows, measured = [], read()
+    rows, found = [], measured.read()
     for name, build in MODELS.items():
         network = network_of(name)
         rows.append(
@@ -23,15 +22,21 @@ def command(as_json: bool) -> None:
                 "parameters": network.parameter_count,
                 "multiply_adds": sum(layer.multiply_adds() for layer in network.layers),
                 "description": (build.__doc__ or "").splitlines()[0],
-                **({"test_accuracy": measured[name]} if name in measured else {}),
+                **found.get(name, {}),
             }
         )
     if as_json:
         click.echo(json.dumps({"models": rows}))
         return
     width = max(len(row["model"]) for row in rows)
-    click.echo(f"{'model':{width}}{'parameters':>12}{'multiply-adds':>16}{'test accuracy' if measured else '':>16}")
+    reached = f"{'test accuracy':>15}{'training':>10}" if found else ""
+    click.echo(f"{'model':{width}}{'parameters':>12}{'multiply-adds':>15}{reached}")
     for row in rows:
-        accuracy = f"{row['test_accuracy']:.2%}" if "test_accuracy" in row else ""
-        numbers = f"{row['parameters']:12,}{row['multiply_adds']:16,}" + (f"{accuracy:>16}" if measured else "")
-        click.echo(f"{row['model']:{width}}{numbers}   {row['description']}")
+        if row["model"] in found:
+            reached = f"{row['test_accuracy']:15.2%}{row['seconds']:8.1f} s"
+        else:
+            reached = " " * len(reached)
+        numbers = f"{row['parameters']:12,}{row['multiply_adds']:15,}"
+        click.echo(f"{row['model']:{width}}{numbers}{reached}   {row['description']}")
+    for machine in sorted({row["machine"] for row in rows if "machine" in row}):
+        click.echo(f"test accuracy and seconds of training: mean of several seeds, {machine}")
