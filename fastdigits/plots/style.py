@@ -56,11 +56,11 @@ def look() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of so many inches, whose parts make room for each other."""
+def new_figure(width: float, height: float, layout: str = "constrained") -> "Figure":
+    """An empty figure of so many inches, whose parts make room for each other unless the layout is "none"."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def plain(text: str) -> str:
