@@ -67,7 +67,9 @@ def test_parts_of_effects():
         ("elastic 0.5", NO_EFFECTS._replace(elastic_px=0.5)),
         ("all together", whole),
     ]
-    assert len(samples.parts_of(parse_effects(",".join(f"{name}={SIZES[name]}" for name in EFFECTS)))) == len(EFFECTS) + 1
+    assert (
+        len(samples.parts_of(parse_effects(",".join(f"{name}={SIZES[name]}" for name in EFFECTS)))) == len(EFFECTS) + 1
+    )
 
 
 @pytest.mark.parametrize("device", ["reference", "cpu"])

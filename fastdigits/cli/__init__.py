@@ -18,6 +18,7 @@ COMMANDS = {
     "describe": "Show the layers of a network or of a weights file.",
     "plot": "Draw loss and accuracy of trainings, epoch by epoch.",
     "show": "Draw images of a data set, also as preparation and augmentation change them.",
+    "compare": "Train or load several networks and set side by side what they reach.",
     "bench": "Measure training and inference on this machine, beside other frameworks.",
     "check": "Check on this machine that all operations compute what they are defined to.",
     "data": "List, verify or download the data sets.",

@@ -105,10 +105,7 @@ def _scale(axes: "Axes") -> None:
     """A logarithmic axis, which shows what happens after the first epochs, where all numbers are above 0."""
     losses = np.concatenate([[], *(line.get_ydata() for line in axes.lines)])
     if (losses > 0).all():
-        near = losses.max() < 10 * losses.min()
-        axes.set_yscale("log", subs=[])
-        axes.yaxis.get_major_locator().set_params(subs=(1, 2, 3, 4, 5, 7) if near else (1, 2, 5))
-        axes.yaxis.set_major_formatter("{x:g}")
+        style.logarithmic(axes, "y", losses)
 
 
 def _legend(figure: "Figure", series: Sequence[Series], title: str) -> None:
@@ -122,7 +119,4 @@ def _legend(figure: "Figure", series: Sequence[Series], title: str) -> None:
         Line2D([], [], color=style.GREY, linestyle=line, label=name)
         for name, line in (("training", TRAINING), ("validation", VALIDATION))
     ]
-    columns, title = 2 if len(series) > 1 else 3, style.plain(title)
-    figure.legend(
-        handles=handles, loc="outside upper center", ncols=columns, title=title or None, title_fontsize=style.TITLE
-    )
+    style.legend_above(figure, handles, 2 if len(series) > 1 else 3, title)

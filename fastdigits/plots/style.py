@@ -1,6 +1,6 @@
 """The look that all figures share, and figures as the content of files; no state of pyplot, no file access."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,22 @@ def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
     axes.grid(visible=True)
 
 
+def steps(values: Sequence[float]) -> tuple[int, ...]:
+    """Within each power of ten, where a logarithmic axis that shows these values is to have ticks."""
+    return (1, 2, 3, 4, 5, 7) if max(values) < 10 * min(values) else (1, 2, 5)
+
+
+def logarithmic(axes: "Axes", axis: str, values: Sequence[float]) -> None:
+    """Make the "x" or "y" axis logarithmic, with ticks such as 0.1, 0.2, 0.5 that suit these values, all above 0."""
+    axes.set(**{f"{axis}scale": "log"})
+    from matplotlib.ticker import NullLocator
+
+    ticked = getattr(axes, f"{axis}axis")
+    ticked.get_major_locator().set_params(subs=steps(values))
+    ticked.set_major_formatter("{x:g}")
+    ticked.set_minor_locator(NullLocator())
+
+
 def line(number: int) -> dict[str, str]:
     """Colour and line style of the series of this number, from 0 on; no two of the first 28 are alike."""
     rounds, place = divmod(number, len(COLOURS))
@@ -86,6 +102,12 @@ def marks(number: int) -> dict[str, str]:
     """Colour and marker of the series of this number, where the line style means something else."""
     rounds, place = divmod(number, len(COLOURS))
     return {"color": COLOURS[place], "marker": MARKERS[rounds % len(MARKERS)]}
+
+
+def legend_above(figure: "Figure", handles: Sequence[Any], columns: int, title: str = "") -> None:
+    """What the looks mean, above all axes, under a title."""
+    words = {"title": plain(title), "title_fontsize": TITLE} if title else {}
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, **words)
 
 
 def show_image(axes: "Axes", image: Any, **options: Any) -> None:
