@@ -32,7 +32,7 @@ class Dashboard(Lines):
     """
 
     def __init__(self, say: Callable[[str], Any], config: TrainConfig, log_every: int, lines_below: bool):
-        console = Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
+        console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
         super().__init__(console.print if lines_below else say, config.epochs, log_every)
         self.lines_below = lines_below
         self.course, self.batch_size, self.next_s = Course(config.epochs), config.batch_size, 0.0

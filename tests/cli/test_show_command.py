@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from fastdigits import samples
+from fastdigits.augment import parse_effects
 from fastdigits.dataset import load
+from fastdigits.ops import load as load_ops
 from fastdigits.plots import sheet
+from fastdigits.preparation import Preparation
 
 
 @pytest.fixture
@@ -100,7 +104,12 @@ def test_several_augmented_images_after_preparation(show, digits):
     assert heads == ["as it is", "prepared", "epoch 1", "epoch 2"]
     assert [row.label for row in rows] == [f"{digits.train_labels[n]} #{n}" for n in (4, 9)]
     assert [image.shape for image in rows[0].images] == [(28, 28), (34, 34), (34, 34), (34, 34)]
-    assert (rows[1].images[2] != rows[1].images[1]).any()
+    preparation, effects = Preparation(pad=3), parse_effects("rotate=20")
+    for epoch in (1, 2):
+        one = samples.augmented(
+            load_ops("reference"), digits.train_images, np.array([4, 9]), preparation, effects, 0, epoch
+        )
+        np.testing.assert_array_equal([row.images[1 + epoch] for row in rows], one)
 
 
 @pytest.mark.parametrize(
