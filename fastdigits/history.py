@@ -11,13 +11,17 @@ TIMES = ("seconds", "images_per_second")
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images; its training figures are means while the network was learning."""
+    """One pass over the training images; its training figures are means while the network was learning.
+
+    The learning rate is that of its last step; histories that are older than this figure have none.
+    """
 
     epoch: int
     train_loss: float
     train_accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None
+    learning_rate: float | None = None
     seconds: float | None = None
     images_per_second: float | None = None
 
@@ -37,6 +41,14 @@ class Epoch:
         if self.validation_accuracy is None:
             raise UserError("There are no images to validate on; set some aside with --validation.")
         return self.validation_accuracy, -self.validation_loss
+
+
+@dataclass(frozen=True)
+class Series:
+    """Trainings that differ in nothing but chance: in their seeds, or in the fold that each is validated on."""
+
+    label: str
+    runs: Sequence[Sequence[Epoch]]
 
 
 def best(history: Sequence[Epoch]) -> Epoch:

@@ -1,4 +1,4 @@
-"""Options of `fastdigits train` on what happens to images before the network sees them."""
+"""Options of `fastdigits train` and `show` on what happens to images before the network sees them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastdigits.cli.options import together
-from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD
+from fastdigits.preparation import MOST_CONTRAST, MOST_GAMMA, MOST_PAD, Preparation
 
 if TYPE_CHECKING:
     from fastdigits.config import TrainConfig
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 def image_options(default: "TrainConfig") -> Callable:
     """What is done to every image, and to training images anew in every epoch."""
+    normalise = click.option(
+        "--normalise/--no-normalise",
+        default=default.normalise,
+        help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
+    )
+    return together(preparation_options(default), normalise, augment_option(default.augment))
+
+
+def preparation_options(default: "TrainConfig | Preparation") -> Callable:
+    """What is done to every image."""
     return together(
         click.option(
             "--pad",
@@ -41,16 +51,15 @@ def image_options(default: "TrainConfig") -> Callable:
             type=click.FloatRange(min=0, max=1, max_open=True),
             help="Then make pixels above this brightness, such as 0.5, white, others black.",
         ),
-        click.option(
-            "--normalise/--no-normalise",
-            default=default.normalise,
-            help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
-        ),
-        click.option(
-            "--augment",
-            metavar="EFFECT=SIZE,...",
-            default=default.augment,
-            help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
-            "also shear, contrast, gamma, noise, erase.",
-        ),
+    )
+
+
+def augment_option(default: str) -> Callable:
+    """What is done to training images, anew in every epoch."""
+    return click.option(
+        "--augment",
+        metavar="EFFECT=SIZE,...",
+        default=default,
+        help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
+        "also shear, contrast, gamma, noise, erase.",
     )

@@ -1,0 +1,77 @@
+"""What the picture of a comparison shows."""
+
+import pytest
+
+from fastdigits.bench.comparison import Entry
+from fastdigits.plots import style
+from fastdigits.plots.comparison import draw
+
+LINEAR = Entry("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 3e-7)
+LENET = Entry("lenet", 61_706, 416_520, 10, [0.99], [5.0], 3e-6)
+LOADED = Entry("cnn (a.h5)", 1_000_000, 10**7, 20, [0.995], [], 5e-6)
+DEAD = Entry("mlp", 118_282, 118_016, 0, [], [], None)
+
+
+def marks(axes):
+    """name -> (x, y, area) of the marks of a panel."""
+    return {
+        mark.get_label(): (*mark.get_offsets()[0].tolist(), mark.get_sizes()[0])
+        for mark in axes.collections
+        if not mark.get_label().startswith("_")
+    }
+
+
+def test_accuracy_against_both_times():
+    training, reading = draw([LINEAR, LENET, LOADED, DEAD], "a title").axes
+    assert (training.get_xlabel(), reading.get_xlabel()) == ("training (s)", "reading one image (µs)")
+    assert training.get_ylabel() == "test accuracy (%)"
+    assert [axes.get_xscale() for axes in (training, reading)] == ["log", "log"]
+    assert {name: mark[:2] for name, mark in marks(training).items()} == {
+        "linear": pytest.approx((0.4, 92.5)),
+        "lenet": pytest.approx((5.0, 99)),
+    }
+    assert {name: mark[:2] for name, mark in marks(reading).items()} == {
+        "linear": pytest.approx((0.3, 92.5)),
+        "lenet": pytest.approx((3.0, 99)),
+        "cnn (a.h5)": pytest.approx((5.0, 99.5)),
+    }
+
+
+def test_areas_go_with_the_root_of_the_parameters():
+    areas = {name: mark[2] for name, mark in marks(draw([LINEAR, LENET, LOADED]).axes[1]).items()}
+    assert areas["cnn (a.h5)"] / areas["lenet"] == pytest.approx((1_000_000 / 61_706) ** 0.5)
+
+
+def test_equal_ratios_of_what_is_wrong_are_equal_distances():
+    figure = draw([LINEAR, LENET, LOADED])
+    transform = figure.axes[0].transData
+    ten, five, two_and_a_half = (transform.transform((1.0, 100 - error))[1] for error in (10, 5, 2.5))
+    assert five - ten == pytest.approx(two_and_a_half - five)
+    low, high = figure.axes[0].get_ylim()
+    assert low < 92
+    assert 99.5 < high < 100
+    figure.draw_without_rendering()
+    ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert {"90", "95", "98", "99", "99.5"} <= set(ticks)
+
+
+def test_the_legend_tells_the_parameters():
+    [legend] = draw([LINEAR, LENET, DEAD], "a title").legends
+    assert legend.get_title().get_text() == "a title"
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "linear: 7,850 parameters",
+        "lenet: 61,706 parameters",
+    ]
+
+
+def test_spread_is_drawn_for_several_runs_only():
+    assert [len(draw([entry]).axes[0].containers) for entry in (LINEAR, LENET)] == [1, 0]
+
+
+def test_weights_alone_have_no_panel_of_training():
+    [axes] = draw([LOADED]).axes
+    assert axes.get_xlabel() == "reading one image (µs)"
+
+
+def test_all_right():
+    style.content(draw([Entry("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")
