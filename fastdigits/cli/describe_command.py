@@ -62,6 +62,7 @@ def command(
 
 def _layers(subject: str, as_json: bool) -> str:
     from fastdigits.nn.chain import with_inner
+    from fastdigits.nn.wording import kernel_of
 
     name, network, more = _find(subject)
     rows = [
@@ -69,7 +70,7 @@ def _layers(subject: str, as_json: bool) -> str:
             "layer": layer_name,
             "type": type(layer).__name__,
             "output_shape": list(layer.output_shape),
-            "kernel": _kernel(layer),
+            "kernel": kernel_of(layer),
             # those of a layer that is made of others are listed with these
             "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
             "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
@@ -102,13 +103,6 @@ def _find(subject: str) -> tuple[str, Any, dict]:
     saved = read(subject)
     trained = {"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics}
     return saved.model, Network.from_config(saved.network), trained
-
-
-def _kernel(layer: Any) -> str:
-    if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
-        kernel = "{} x {}".format(*layer.weight.shape[2:])
-        return kernel + (f", stride {layer.stride}" if layer.stride > 1 else "")
-    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "window") else ""
 
 
 def _as_text(summary: dict[str, Any]) -> str:
