@@ -11,7 +11,7 @@ from fastdigits.nn.stages import stages_of
 from fastdigits.plots import style
 from fastdigits.plots.architecture import draw
 from fastdigits.plots.architecture.bodies import Box, Neurons, Scale
-from fastdigits.plots.architecture.labels import width_of
+from fastdigits.plots.architecture.labels import label_width
 from fastdigits.plots.architecture.layout import WIDTH, Layout
 
 
@@ -45,12 +45,12 @@ def test_nothing_lies_upon_anything_else(model):
         if one.row != other.row:
             assert one.label_top - len(one.label) * 11 > other.top
     for place in layout.places:
-        middle, half = place.x + place.body.width / 2, max(map(width_of, place.label)) / 2
+        middle, half = place.x + place.body.width / 2, label_width(place.label) / 2
         assert middle - half >= -1e-6
         assert middle + half <= layout.width + 1e-6 <= WIDTH + 1e-6
         others = [other for other in layout.places if other.row == place.row and other.x > place.x]
         for other in others[:1]:
-            reach = max(map(width_of, other.label)) / 2
+            reach = label_width(other.label) / 2
             assert middle + half < other.x + other.body.width / 2 - reach
 
 

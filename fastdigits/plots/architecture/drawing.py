@@ -9,8 +9,9 @@ from fastdigits.nn.stages import Stage, stages_of
 from fastdigits.plots import style
 from fastdigits.plots.architecture import joints
 from fastdigits.plots.architecture.bodies import NEURON, Neurons
-from fastdigits.plots.architecture.labels import LINE, width_of
+from fastdigits.plots.architecture.labels import LINE
 from fastdigits.plots.architecture.layout import Layout, Place
+from fastdigits.plots.text import width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def draw(network: Network, title: str) -> "Figure":
     cost = sum(layer.multiply_adds() for layer in network.layers)
     figures = f"{network.parameter_count:,} parameters, {cost:,} multiply-adds for an image"
     notes = [NOTE, *([MANY] if any(isinstance(body, Neurons) and body.hidden for body in layout.bodies) else [])]
-    texts = [width_of(figures, style.TEXT, "normal"), *(width_of(note, weight="normal") for note in notes)]
+    texts = [width_of(figures, style.TEXT), *map(width_of, notes)]
     width, bottom = max(layout.width, *texts), layout.bottom - LINE * (1 + len(notes))
     figure = Figure(figsize=((width + 2 * MARGIN) / 72, (HEADER - bottom + 2 * MARGIN) / 72))
     limits = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}

@@ -1,9 +1,8 @@
 """What is written to stages, and how wide it is."""
 
-from functools import cache
-
 from fastdigits.nn.stages import Skip, Stage
 from fastdigits.plots import style
+from fastdigits.plots.text import times, width_of
 
 LINE = 1.35 * style.SMALL  # the height of a line of text
 
@@ -19,19 +18,9 @@ def skip_label(skip: Skip) -> list[str]:
     return [times(" ".join(skip.lines)), " ".join(_parameters(skip.parameters))] if skip.lines else []
 
 
-@cache
-def width_of(text: str, size: float = style.SMALL, weight: str = "bold") -> float:
-    """How many points wide a text is."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    font = FontProperties(family=style.LOOK["font.family"], weight=weight)
-    return TextPath((0, 0), text, size, prop=font).get_extents().width
-
-
-def times(text: str) -> str:
-    """Sizes as they are printed."""
-    return text.replace(" x ", " \N{MULTIPLICATION SIGN} ")
+def label_width(lines: list[str]) -> float:
+    """How wide they are, with the first in bold."""
+    return max(width_of(line, weight="normal" if number else "bold") for number, line in enumerate(lines))
 
 
 def _parameters(count: int) -> list[str]:

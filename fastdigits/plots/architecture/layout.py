@@ -7,7 +7,7 @@ from math import ceil
 
 from fastdigits.nn.stages import Stage
 from fastdigits.plots.architecture.bodies import Body, Neurons, body_of, scale_of
-from fastdigits.plots.architecture.labels import LINE, label_of, skip_label, width_of
+from fastdigits.plots.architecture.labels import LINE, label_of, label_width, skip_label
 
 WIDTH = 900  # of a row
 GAP, BRANCH, SUM = 30, 14, 20  # between two bodies at least, and more where a way around a block begins or ends
@@ -76,10 +76,8 @@ class Layout:
         parts = list(self._unbroken())
         total = self._row_width([i for part in parts for i in part])
         fewest = len(self._filled(parts, WIDTH))
-        limits = range(ceil(total / fewest), WIDTH, 20)
-        return next((rows for limit in limits if len(rows := self._filled(parts, limit)) == fewest), None) or (
-            self._filled(parts, WIDTH)
-        )
+        limits = [*range(ceil(total / fewest), WIDTH, 20), WIDTH]
+        return next(rows for limit in limits if len(rows := self._filled(parts, limit)) == fewest)
 
     def _filled(self, parts: list[list[int]], limit: float) -> list[list[int]]:
         rows = [parts[0]]
@@ -111,9 +109,8 @@ class Layout:
         for before, i in pairwise(row):
             bodies = (self.bodies[before].width + self.bodies[i].width) / 2 + self._gap(i, branches)
             labels = self._half(before, labels=True) + self._half(i, labels=True) + BETWEEN_LABELS
-            middles.append(
-                max(middles[-1] + max(bodies, labels), self._after_skip(i, dict(zip(row, middles, strict=False))))
-            )
+            after_skip = self._after_skip(i, dict(zip(row, middles, strict=False)))
+            middles.append(max(middles[-1] + bodies, middles[-1] + labels, after_skip))
         return middles
 
     def _after_skip(self, i: int, middles: dict[int, float]) -> float:
@@ -121,7 +118,7 @@ class Layout:
         skip = self.stages[i].skip
         if not skip or not skip.lines:
             return 0.0
-        return middles.get(skip.source, 0.0) + max(map(width_of, skip_label(skip))) + BETWEEN_LABELS
+        return middles.get(skip.source, 0.0) + label_width(skip_label(skip)) + BETWEEN_LABELS
 
     def _gap(self, i: int, branches: set[int]) -> float:
         """Before a body."""
@@ -129,5 +126,5 @@ class Layout:
 
     def _half(self, i: int, labels: bool = False) -> float:
         """Half the width of a label, or of a body where that is wider."""
-        label = max(map(width_of, self.labels[i])) / 2
+        label = label_width(self.labels[i]) / 2
         return label if labels else max(label, self.bodies[i].width / 2)
