@@ -11,6 +11,8 @@ def width_of(text: str, size: float = style.SMALL, weight: str = "normal") -> fl
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
+    if not text.strip():
+        return 0.0
     font = FontProperties(family=style.LOOK["font.family"], weight=weight)
     return TextPath((0, 0), text, size, prop=font).get_extents().width
 
