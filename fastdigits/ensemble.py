@@ -22,10 +22,11 @@ LEAST = 1e-12  # of a probability whose logarithm is taken
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What each network reads by itself, and all of them together."""
+    """What each network reads by itself, and all of them together; their probabilities (N, classes) where wanted."""
 
     members: list[Evaluation]
     together: Evaluation
+    probabilities: np.ndarray | None
 
 
 def evaluate_ensemble(
@@ -70,7 +71,8 @@ def evaluate_ensemble(
         mean, member_s = _mean_probabilities(network, looks, len(labels))
         members.append(_judge(mean, labels, member_s))
         total, seconds = total + mean, seconds + member_s
-    return Verdict(members, _judge(total / len(built), labels, seconds))
+    mean = total / len(built)
+    return Verdict(members, _judge(mean, labels, seconds), mean)
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:

@@ -53,7 +53,11 @@ def command(weights: str, image: str, output: str | None, data: str, as_json: bo
 
 def _sentence(model: str, chosen: "ChosenImage", found: "Explanation") -> str:
     right = (
-        "" if chosen.digit is None else ", rightly" if chosen.digit == found.digit else f", but it is {chosen.digit}"
+        ""
+        if chosen.digit is None
+        else ", which is right"
+        if chosen.digit == found.digit
+        else f", but it is a {chosen.digit}"
     )
     return f"{model} reads {chosen.name} as {found.digit}{right}"
 

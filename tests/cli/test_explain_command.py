@@ -34,7 +34,7 @@ def test_text_and_a_picture_file(process, invoke, trained, tiny, tmp_path):
     known_lines, lines = known.stdout.splitlines(), unknown.splitlines()
     assert lines[0].startswith("linear reads three.png as ")
     digit = int(lines[0][-1])
-    verdict = ", rightly" if digit == labels[3] else f", but it is {labels[3]}"
+    verdict = ", which is right" if digit == labels[3] else f", but it is a {labels[3]}"
     assert known_lines[0] == f"linear reads test image 3 as {digit}{verdict}"
     assert known_lines[1:] == lines[1:]
     assert lines[3].split()[0] == str(digit)
