@@ -11,13 +11,17 @@ TIMES = ("seconds", "images_per_second")
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images; its training figures are means while the network was learning."""
+    """One pass over the training images; its training figures are means while the network was learning.
+
+    The learning rate is that of its last step; histories that are older than this figure have none.
+    """
 
     epoch: int
     train_loss: float
     train_accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None
+    learning_rate: float | None = None
     seconds: float | None = None
     images_per_second: float | None = None
 

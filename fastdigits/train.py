@@ -88,7 +88,7 @@ def train(
     checkpoints.restore(trainer, len(rows))
     while not trainer.is_over():
         start, before = perf_counter(), trainer.images
-        loss, accuracy = train_epoch(trainer, rows, watcher, checkpoints)
+        loss, accuracy, lr = train_epoch(trainer, rows, watcher, checkpoints)
         epoch_s = perf_counter() - start
         number = len(trainer.history) + 1
         if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
@@ -99,7 +99,7 @@ def train(
         learned += len(rows) - before
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
-        trainer.close(Epoch(number, loss, accuracy, *held_out, epoch_s, (len(rows) - before) / epoch_s))
+        trainer.close(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
         checkpoints.tell(trainer, watcher.epoch, trainer.history[-1])
         checkpoints.after_epoch(trainer)
     kept = trainer.finish()
@@ -107,24 +107,29 @@ def train(
     return Training(normalisation, trainer.history, seconds, rate, size, kept)
 
 
-def train_epoch(trainer: Trainer, rows: np.ndarray, watcher: Watcher, checkpoints: Checkpoints) -> tuple[float, float]:
-    """Learn once from every row, in an order of its own; return (mean loss, accuracy)."""
+def train_epoch(
+    trainer: Trainer, rows: np.ndarray, watcher: Watcher, checkpoints: Checkpoints
+) -> tuple[float, float, float]:
+    """Learn once from every row, in an order of its own; return (mean loss, accuracy, last learning rate)."""
     ops, config, total, epoch = trainer.ops, trainer.config, len(rows), len(trainer.history) + 1
     places = ops.empty((total,), np.int32)
     ops.random_permutation(config.seed, epoch, places)
     order = ops.upload(rows)[places]
     size = config.batch_size or total
     steps = -(-total // size)
+
+    def share(step: int) -> float:
+        return schedule.share(config, step, steps, trainer.history)
+
     if not trainer.images:  # else a checkpoint goes on in the middle of an epoch
         trainer.forget()
     while trainer.images < total:
         first, last = trainer.images, min(trainer.images + size, total)
         step = (epoch - 1) * steps + first // size
-        share = schedule.share(config, step, steps, trainer.history)
-        trainer.step(trainer.batches.over(order, first, last, epoch), last - first, share)
+        trainer.step(trainer.batches.over(order, first, last, epoch), last - first, share(step))
         trainer.images = last
         checkpoints.tell(trainer, watcher.step, epoch, last, total, lambda done=last: trainer.figures(done))
-    return trainer.figures(total)
+    return *trainer.figures(total), trainer.optimizer.lr * share(epoch * steps - 1)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:

@@ -31,6 +31,7 @@ __all__ = ["SavedNetwork", "check_writable", "naming", "read", "read_values", "w
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
 STRUCTURES = ("v108", "v108")  # of HDF5 1.8: read everywhere, and with checksums that show damage
+NEWER = {"learning_rate"}  # columns of the history that older files lack
 STD_LEAST, STD_MOST = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
 
 
@@ -202,11 +203,12 @@ def _history(group: h5py.Group) -> list[dict]:
     names = [field.name for field in _columns()]
     if not len(group):
         return []
-    if set(group) != set(names):
+    if not {*names} - NEWER <= set(group) <= {*names}:
         hdf5.refuse(f"its history has not exactly the columns {', '.join(names)}")
-    columns = [hdf5.array(group, name, "f8") for name in names]
-    if columns[0].ndim != 1 or len({column.shape for column in columns}) > 1:
+    found = {name: hdf5.array(group, name, "f8") for name in names if name in group}
+    if found["epoch"].ndim != 1 or len({column.shape for column in found.values()}) > 1:
         hdf5.refuse("its history is not columns of one length")
+    columns = [found.get(name, np.full_like(found["epoch"], math.nan)) for name in names]
     figures = map(_figures, _columns(), columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*figures, strict=True)]
 

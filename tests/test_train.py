@@ -1,3 +1,4 @@
+import math
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -116,6 +117,16 @@ def test_schedules_lead_to_different_networks(schedule, few, learn):
     others = [name for name in SCHEDULES if name != schedule and {name, schedule} != {"constant", "plateau"}]
     network, _ = learn(few, schedule=schedule)
     assert all(content(network) != content(learn(few, schedule=other)[0]) for other in others)
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(100, 3), (None, 1)])
+def test_an_epoch_keeps_the_learning_rate_of_its_last_step(batch_size, steps, few, learn):
+    settings = {"epochs": 4, "batch_size": batch_size, "validation": 50, "lr": 0.02}
+    _, training = learn(few, schedule="cosine", **settings)
+    rates = [0.02 * (1 + math.cos(math.pi * (epoch * steps - 1) / (4 * steps))) / 2 for epoch in (1, 2, 3, 4)]
+    assert [epoch.learning_rate for epoch in training.epochs] == pytest.approx(rates)
+    _, training = learn(few, schedule="constant", **settings)
+    assert [epoch.learning_rate for epoch in training.epochs] == [0.02] * 4
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "cnn", "best"])

@@ -19,7 +19,7 @@ from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network,
 from fastdigits.preparation import UNPREPARED, Preparation
 
 NAMES = ["conv2d_1/weight", "conv2d_1/bias", "dense_1/weight", "dense_1/bias"]
-EPOCHS = [Epoch(1, 0.5, 0.8, 0.25, 0.9, 2.0, 3e4), Epoch(2, 0.1, 0.95, None, None, 1.5, 4e4)]
+EPOCHS = [Epoch(1, 0.5, 0.8, 0.25, 0.9, 0.01, 2.0, 3e4), Epoch(2, 0.1, 0.95, None, None, 0.001, 1.5, 4e4)]
 
 
 @pytest.fixture
@@ -116,6 +116,13 @@ def test_history_is_made_of_epochs(path):
     history = weights.read(path).history
     assert [Epoch(**epoch).figures() for epoch in history] == [epoch.figures() for epoch in EPOCHS]
     assert type(history[0]["epoch"]) is int
+
+
+def test_a_file_from_before_the_learning_rate_was_kept(path):
+    with h5py.File(path, "r+") as file:
+        del file["history/learning_rate"]
+    history = [Epoch(**epoch) for epoch in weights.read(path).history]
+    assert history == [replace(Epoch(**epoch.figures()), learning_rate=None) for epoch in EPOCHS]
 
 
 def test_no_history(path, saved):
