@@ -43,6 +43,14 @@ class Epoch:
         return self.validation_accuracy, -self.validation_loss
 
 
+@dataclass(frozen=True)
+class Series:
+    """Trainings that differ in nothing but chance: in their seeds, or in the fold that each is validated on."""
+
+    label: str
+    runs: Sequence[Sequence[Epoch]]
+
+
 def best(history: Sequence[Epoch]) -> Epoch:
     """The first epoch that no other's validation is better than."""
     return max(history, key=lambda epoch: epoch.rank)

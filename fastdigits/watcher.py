@@ -12,8 +12,8 @@ class Watcher:
     A KeyboardInterrupt that `step` or `epoch` raises comes between two steps: then a checkpoint can be written.
     """
 
-    def run(self, title: str) -> None:
-        """One of several trainings begins."""
+    def run(self, title: str, done: int, total: int) -> None:
+        """A training begins after so many others, of so many; or one of them begins anew."""
 
     def dead(self, reason: UserError) -> None:
         """It came to nothing, and others follow."""

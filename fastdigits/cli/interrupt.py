@@ -1,7 +1,7 @@
 """Ctrl-C that is not lost.
 
 Python drops the KeyboardInterrupt that is raised inside a callback of the compiler. So the handler
-also remembers it, and `check` raises it again at the next safe place. Within `patience` it is raised only there.
+also remembers it, and `check` raises it again at the next safe place. After `hold` it is raised only there.
 """
 
 import signal
@@ -26,10 +26,14 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def patience() -> Iterator[None]:
-    """Within, the first Ctrl-C waits for `check`, where a checkpoint can be written; the second does not."""
+def hold() -> None:
+    """From now on the first Ctrl-C waits for `check`, where a checkpoint can be written; the second does not."""
     _patient.set()
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Afterwards no Ctrl-C waits any more."""
     try:
         yield
     finally:

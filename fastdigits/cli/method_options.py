@@ -25,6 +25,7 @@ RESUMABLE = {
     "log_every",
     "output",
     "stats_file",
+    "plot_file",
     "progress",
     "as_json",
 }
@@ -109,7 +110,7 @@ def repeat_options() -> Callable:
         click.option(
             "--checkpoint-every",
             type=COUNT,
-            help="Write NAME.checkpoint.h5 beside the output after every so many epochs, and on Ctrl-C.",
+            help="Write NAME.checkpoint.h5 beside the output after every so many epochs, not only on Ctrl-C.",
         ),
         click.option(
             "--resume",

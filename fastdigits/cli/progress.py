@@ -1,6 +1,5 @@
-"""What a training shows: a line for each epoch, and on a terminal a bar that moves."""
+"""What a training says: a line for each epoch."""
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -30,7 +29,7 @@ class Lines(Watcher):
         """What must be open while training goes on."""
         return nullcontext()
 
-    def run(self, title: str) -> None:
+    def run(self, title: str, done: int, total: int) -> None:
         self.say(title)
 
     def dead(self, reason: UserError) -> None:
@@ -38,6 +37,7 @@ class Lines(Watcher):
 
     def compiled(self, seconds: float) -> None:
         interrupt.check()
+        interrupt.hold()
         self.say(f"kernels ready in {seconds:.1f} s")
 
     def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
@@ -48,43 +48,24 @@ class Lines(Watcher):
             self.say(f"epoch {epoch}: {images} of {total} images, loss {loss:.4f}, accuracy {accuracy:.2%}")
 
     def epoch(self, record: Epoch) -> None:
-        held_out = (
-            f"validation loss {record.validation_loss:.4f} accuracy {record.validation_accuracy:7.2%}   "
-            if record.validation_loss is not None
-            else ""
-        )
-        self.say(
-            f"epoch {record.epoch:{len(str(self.epochs))}}/{self.epochs}   "
-            f"train loss {record.train_loss:.4f} accuracy {record.train_accuracy:7.2%}   {held_out}"
-            f"{record.images_per_second:,.0f} images/s   {record.seconds:.2f} s"
-        )
+        self.say(self.joined(self.parts(record)))
         interrupt.check()
 
+    def parts(self, record: Epoch) -> list[str]:
+        """What a line says of an epoch."""
+        held_out = (
+            [f"validation loss {record.validation_loss:.4f} accuracy {record.validation_accuracy:7.2%}"]
+            if record.validation_loss is not None
+            else []
+        )
+        return [
+            f"epoch {record.epoch:{len(str(self.epochs))}}/{self.epochs}",
+            f"train loss {record.train_loss:.4f} accuracy {record.train_accuracy:7.2%}",
+            *held_out,
+            f"{record.images_per_second:,.0f} images/s",
+            f"{record.seconds:.2f} s",
+        ]
 
-class Bar(Lines):
-    """The same lines above a bar on the terminal."""
-
-    def __init__(self, epochs: int, log_every: int):
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"))
-        console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-        self.progress = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
-        super().__init__(self.progress.console.print, epochs, log_every)
-        self.task = self.progress.add_task("", total=None, figures="")
-
-    def display(self) -> AbstractContextManager:
-        return self.progress
-
-    def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
-        super().step(epoch, images, total, figures)
-        if self.batches % 32 == 1 or images == total:  # looking at the figures costs time
-            loss, accuracy = figures()
-            self.progress.update(
-                self.task,
-                description=f"epoch {epoch}/{self.epochs}",
-                total=total * self.epochs,
-                completed=(epoch - 1) * total + images,
-                figures=f"loss {loss:.3f} accuracy {accuracy:.1%}",
-            )
+    def joined(self, parts: list[str]) -> str:
+        """The parts in one line."""
+        return "   ".join(parts)

@@ -1,12 +1,10 @@
 """`fastdigits train`."""
 
-import json
 from time import perf_counter
 from typing import Any
 
 import click
 
-from fastdigits.cli import interrupt
 from fastdigits.cli.image_options import image_options
 from fastdigits.cli.method_options import (
     BatchSize,
@@ -23,10 +21,9 @@ from fastdigits.cli.options import (
     device_option,
     exact_option,
     json_option,
-    load_ops,
     threads_option,
 )
-from fastdigits.cli.train_report import averages_lines, patience, test_line, watching
+from fastdigits.cli.pictures import PictureFile
 from fastdigits.config import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 
@@ -141,33 +138,22 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     metavar="FILE.json",
     help="Add the figures of this run to a file, and the averages over all runs to FILE.txt.",
 )
-@click.option("--progress/--no-progress", default=None, help="A moving bar; on a terminal unless told otherwise.")
+@click.option(
+    "--plot",
+    "plot_file",
+    type=PictureFile(),
+    metavar="FILE.png",
+    help="Draw loss, accuracy and learning rate of all epochs, as 'fastdigits plot' does.",
+)
+@click.option(
+    "--progress/--no-progress", default=None, help="Bars and curves that move; on a terminal unless told otherwise."
+)
 @click.option("--show", is_flag=True, help="Print all options as the recipe and the command line set them, and stop.")
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    model: str,
-    device: str,
-    data: str,
-    threads: int | None,
-    hidden: tuple[int, ...] | None,
-    activation: str | None,
-    init: str | None,
-    pool: str | None,
-    width: float | None,
-    folds: int | None,
-    runs: int,
-    restart_dead: int,
-    checkpoint_every: int | None,
-    resume: str | None,
-    log_every: int,
-    output: str,
-    stats_file: str | None,
-    progress: bool | None,
-    show: bool,
-    as_json: bool,
-    **settings: Any,
+    **values: Any,
 ) -> None:
     """Train a network, measure it once on the test images, and write its weights.
 
@@ -176,61 +162,12 @@ def command(
     """
     start = perf_counter()
     check_together(ctx)
-    if show:
+    if values["show"]:
         click.echo(listing(ctx))
         return
-    from fastdigits import dataset, stats, weights
-    from fastdigits.cli.progress import announcing_compilation
     from fastdigits.cli.train_plan import check_files, plan
-    from fastdigits.methods.dead import DeadRun
-    from fastdigits.methods.repeats import Outcome, Task, repeat
-    from fastdigits.run import run
+    from fastdigits.cli.train_session import Session
 
-    def say(line: str) -> None:
-        click.echo(line, err=as_json)
-
-    def attempt(task: Task) -> Outcome:
-        begin = perf_counter() if several else start
-        done = run(job.model, network, digits, ops, task.config, watcher, task.rows, job.checkpoints)
-        summary = done.summary(load_s, perf_counter() - begin, job.output)
-        if several:
-            watcher.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {test_line(summary)}")
-        return Outcome(done.saved(), task.names | summary, done.kept.rank if several else None)
-
-    job = plan(ctx, settings)
-    check_files(job.output, stats_file, job.checkpoints.path)
-    load_start = perf_counter()
-    digits = dataset.load(job.data)
-    network, job.checkpoints.dataset = job.network(digits), digits.name
-    load_s = perf_counter() - load_start
-    ops = load_ops(device, threads, say, job.config.exact)
-    say(f"{job.model}: {network.parameter_count:,} parameters, {digits.name}: {len(digits.train_labels):,} images")
-
-    tasks = job.tasks(folds, runs, digits)
-    several = len(tasks) > 1
-    watcher = watching(progress, as_json, say, job.config.epochs, log_every)
-    try:
-        with announcing_compilation(ops, say), watcher.display(), patience(job.checkpoints):
-            done = repeat(tasks, attempt, restart_dead, watcher)
-    except KeyboardInterrupt:
-        if job.checkpoints.written:
-            say(f"to go on: fastdigits train --resume {click.format_filename(job.checkpoints.path)}")
-        raise
-    except DeadRun as error:
-        if stats_file:
-            stats.add(stats_file, [], error.trainings)
-        raise
-    interrupt.check()
-    weights.write(job.output, done.best.saved)
-    summary = done.best.summary | {"dead_runs": done.dead}
-    if several:
-        for line in averages_lines(done.averages()):
-            say(line)
-        say(f"the best by validation is {done.title}")
-        summary |= {"trainings": done.summaries, "averages": done.averages()}
-    say(test_line(summary))
-    say(f"weights: {click.format_filename(job.output)}")
-    if stats_file:
-        stats.add(stats_file, done.summaries, done.dead)
-    if as_json:
-        click.echo(json.dumps(summary))
+    job = plan(ctx)
+    check_files(job, values["stats_file"], values["plot_file"])
+    Session(job, values, start).run()

@@ -11,6 +11,7 @@ from fastdigits.cli.method_options import checkpoint_path, given
 from fastdigits.cli.options import as_usage
 from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
+from fastdigits.files import StrPath
 
 if TYPE_CHECKING:
     from fastdigits.dataset import DigitSet
@@ -37,8 +38,8 @@ class Plan:
         return over_folds(self.config, folds, digits.train_labels) if folds else over_seeds(self.config, runs)
 
 
-def plan(ctx: click.Context, settings: dict[str, Any]) -> Plan:
-    """What the options say; `settings` are those of TrainConfig.
+def plan(ctx: click.Context) -> Plan:
+    """What the options say.
 
     Raises
     ------
@@ -54,6 +55,7 @@ def plan(ctx: click.Context, settings: dict[str, Any]) -> Plan:
     if values["resume"]:
         return _resumed(ctx)
     try:
+        settings = {field.name: values[field.name] for field in fields(TrainConfig)}
         # Each fold is the validation of the others, whatever a recipe says of it.
         config = TrainConfig(**settings | ({"validation": None} if values["folds"] else {}))
         network = _network(values, config)
@@ -91,19 +93,30 @@ def _resumed(ctx: click.Context) -> Plan:
 
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
-    every = values["checkpoint_every"]
-    return {"path": checkpoint_path(values["output"]), "every": every, "model": values["model"]} if every else {}
+    # A checkpoint holds no rows, so that a fold cannot go on from one.
+    path = None if values["folds"] else checkpoint_path(values["output"])
+    return {"path": path, "every": values["checkpoint_every"], "model": values["model"]}
 
 
-def check_files(output: str, stats_file: str | None, checkpoint: str | None) -> None:
-    """Find out before any work is done whether all files can be written."""
+def check_files(job: Plan, stats_file: str | None, plot_file: str | None) -> None:
+    """Find out before any work is done whether all files can be written, and that none is another."""
     from fastdigits import stats
     from fastdigits.files import check_writable
 
-    for path in filter(None, (output, checkpoint)):
-        check_writable(path)
-        beside = (stats_file, str(stats.text_path(stats_file))) if stats_file else ()
-        if os.path.realpath(path) in map(os.path.realpath, beside):
-            raise click.UsageError("--output and --stats name the same file; give each its own.")
+    files = {"--output": [job.output, job.checkpoints.path], "--plot": [plot_file]}
     if stats_file:
         stats.check(stats_file)
+        files["--stats"] = [stats_file, stats.text_path(stats_file)]
+    for path in filter(None, (job.output, job.checkpoints.path, plot_file)):
+        check_writable(path)
+    check_apart(files)
+
+
+def check_apart(files: dict[str, list[StrPath | None]]) -> None:
+    """UsageError where two options name the same file."""
+    owners: dict[str, str] = {}
+    for option, paths in files.items():
+        for path in filter(None, paths):
+            other = owners.setdefault(os.path.realpath(path), option)
+            if other != option:
+                raise click.UsageError(f"{other} and {option} name the same file; give each its own.")

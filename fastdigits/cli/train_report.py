@@ -2,26 +2,24 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from fastdigits.cli import interrupt
+from fastdigits.cli.progress import Lines
+from fastdigits.config import TrainConfig
 
 
-def watching(progress: bool | None, as_json: bool, say: Callable[[str], None], epochs: int, log_every: int) -> Any:
-    """Lines, or lines and a bar, where a bar can be seen."""
-    from fastdigits.cli.progress import Bar, Lines
+def watching(
+    progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
+) -> Lines:
+    """Lines, or lines and a display that moves, where it can be seen."""
+    lines_below = as_json or sys.stdout.isatty()
+    if progress is None:  # a display beside lines that go elsewhere would hide them
+        progress = sys.stderr.isatty() and lines_below
+    if not progress:
+        return Lines(say, config.epochs, log_every)
+    from fastdigits.cli.dashboard import Dashboard
 
-    if progress is None:  # a bar beside lines that go elsewhere would hide them
-        progress = sys.stderr.isatty() and (as_json or sys.stdout.isatty())
-    if progress:
-        return Bar(epochs, log_every)
-    return Lines(say, epochs, log_every)
-
-
-def patience(checkpoints: Any) -> AbstractContextManager:
-    """With checkpoints Ctrl-C waits for the end of the step, so that one can be written."""
-    return interrupt.patience() if checkpoints.path else nullcontext()
+    return Dashboard(say, config, log_every, lines_below)
 
 
 def test_line(summary: dict[str, Any]) -> str:

@@ -40,13 +40,14 @@ class Checkpoint:
 
 @dataclass(eq=False)
 class Checkpoints:
-    """Where a training goes on from (`resumed`) and what it leaves behind: a file after every `every` epochs.
+    """Where a training goes on from (`resumed`) and what it leaves behind: a file where it is interrupted.
 
-    Without a path it leaves nothing. `model` and `dataset` are names that the file tells.
+    With `every` also after every so many epochs; without a path it leaves nothing. `model` and `dataset` are names
+    that the file tells.
     """
 
     path: StrPath | None = None
-    every: int = 1
+    every: int | None = None
     model: str = ""
     dataset: str = ""
     resumed: Checkpoint | None = None
@@ -62,7 +63,7 @@ class Checkpoints:
 
     def after_epoch(self, trainer: "Trainer") -> None:
         """Write the file if it is time to."""
-        if len(trainer.history) % self.every == 0:
+        if self.every and len(trainer.history) % self.every == 0:
             self.save(trainer)
 
     def save(self, trainer: "Trainer") -> None:

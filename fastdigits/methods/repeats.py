@@ -36,14 +36,20 @@ class Outcome:
     rank: tuple[float, float] | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Repeats:
-    """All tasks that came to something, the best of them by validation, and how many trainings were dead."""
+    """All tasks that have come to something, the best of them by validation, and how many trainings were dead."""
 
-    summaries: list[dict[str, Any]]
-    title: str
-    best: Outcome
-    dead: int
+    summaries: list[dict[str, Any]] = field(default_factory=list)
+    title: str = ""
+    best: Outcome | None = None
+    dead: int = 0
+
+    def add(self, title: str, outcome: Outcome) -> None:
+        """A task came to something."""
+        self.summaries.append(outcome.summary)
+        if self.best is None or outcome.rank > self.best.rank:
+            self.title, self.best = title, outcome
 
     def averages(self) -> dict[str, Any]:
         """Mean, standard deviation, lowest and highest of what all of them reached, as plain JSON types."""
@@ -72,7 +78,13 @@ def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[Task
     return [Task(f"fold {n} of {folds}", config, rows, {"fold": n}) for n, rows in enumerate(parts, 1)]
 
 
-def repeat(tasks: list[Task], attempt: Callable[[Task], Outcome], restarts: int, watcher: Watcher) -> Repeats:
+def repeat(
+    tasks: list[Task],
+    attempt: Callable[[Task], Outcome],
+    restarts: int,
+    watcher: Watcher,
+    done: Repeats | None = None,
+) -> Repeats:
     """Do all tasks and keep the best network by validation, never by test.
 
     Parameters
@@ -84,32 +96,33 @@ def repeat(tasks: list[Task], attempt: Callable[[Task], Outcome], restarts: int,
         How many other seeds a task may try whose training is dead. They are its own seed and n, 2n, ... for n tasks,
         so that no two tasks try the same one.
     watcher : Watcher
+    done : Repeats, optional
+        Holds what came of the tasks that are over, also after an exception.
 
     Raises
     ------
     DeadRun
         If no training came to anything.
     """
-    summaries, title, best, dead = [], "", None, 0
-    for task in tasks:
+    done = done or Repeats()
+    for place, task in enumerate(tasks):
         for number in range(restarts + 1):
             seed = task.config.seed + number * len(tasks)
             if number:
-                watcher.run(f"another try with seed {seed}")
+                watcher.run(f"another try with seed {seed}", place, len(tasks))
             elif len(tasks) > 1:
-                watcher.run(task.title)
+                watcher.run(task.title, place, len(tasks))
             try:
                 outcome = attempt(replace(task, config=replace(task.config, seed=seed)))
             except DeadRun as error:
-                dead += 1
+                done.dead += 1
                 if len(tasks) == 1 and number == restarts:
-                    raise DeadRun(str(error), dead) from None
+                    raise DeadRun(str(error), done.dead) from None
                 watcher.dead(error)
             else:
-                summaries.append(outcome.summary)
-                if best is None or outcome.rank > best.rank:
-                    title, best = task.title, outcome
+                done.add(task.title, outcome)
                 break
-    if best is None:
-        raise DeadRun(f"All {dead} trainings are dead; lower --lr, or choose another --init or --optimizer.", dead)
-    return Repeats(summaries, title, best, dead)
+    if done.best is None:
+        reason = f"All {done.dead} trainings are dead; lower --lr, or choose another --init or --optimizer."
+        raise DeadRun(reason, done.dead)
+    return done

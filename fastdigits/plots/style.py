@@ -20,7 +20,8 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = COLOURS = (
     "#000000",
 )
 GREY = "#737373"  # what is not of the data: hints, frames, what lies behind
-LINES = ("-", "--", ":", "-.")  # one for each round through the colours
+LINES = ("-", "--", ":", "-.")  # one for each round through the colours, as of MARKERS
+MARKERS = "osD^"
 SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # colour maps, of any size, of both signs, and of digits
 
 TITLE, TEXT, SMALL = 15, 13, 11  # points: with DPI dots an inch readable at half the size
@@ -62,6 +63,11 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def plain(text: str) -> str:
+    """A text whose dollar signs are no formula to matplotlib, such as the name of a file."""
+    return text.replace("$", r"\$")
+
+
 def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
     """Say what the axes show, with units, and rule faint lines to read it by."""
     axes.set_xlabel(x)
@@ -74,6 +80,12 @@ def line(number: int) -> dict[str, str]:
     """Colour and line style of the series of this number, from 0 on; no two of the first 28 are alike."""
     rounds, place = divmod(number, len(COLOURS))
     return {"color": COLOURS[place], "linestyle": LINES[rounds % len(LINES)]}
+
+
+def marks(number: int) -> dict[str, str]:
+    """Colour and marker of the series of this number, where the line style means something else."""
+    rounds, place = divmod(number, len(COLOURS))
+    return {"color": COLOURS[place], "marker": MARKERS[rounds % len(MARKERS)]}
 
 
 def show_image(axes: "Axes", image: Any, **options: Any) -> None:

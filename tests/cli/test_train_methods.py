@@ -12,6 +12,7 @@ from fastdigits.cli import interrupt
 from fastdigits.cli.train_command import command as train_command
 from fastdigits.config import MODEL
 from fastdigits.errors import UserError
+from fastdigits.methods import checkpoint
 from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.weights import read
 
@@ -222,7 +223,7 @@ def test_a_resumed_run_has_statistics(train, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_leaves_a_checkpoint(environment, process, tiny, tmp_path):
     base = "train", "--data", str(tiny), "--model", "lenet", "--batch-size", "10", "--schedule", "constant"
-    endless = "--epochs", "100000", "--checkpoint-every", "100000", "--log-every", "1", "--output", "a.h5"
+    endless = "--epochs", "100000", "--log-every", "1", "--output", "a.h5"
     command = [sys.executable, "-m", "fastdigits", *base, *endless]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
@@ -233,7 +234,8 @@ def test_ctrl_c_leaves_a_checkpoint(environment, process, tiny, tmp_path):
         output, errors = running.communicate(timeout=300)
     assert running.returncode == 130
     assert errors.strip() == "Interrupted."
-    assert output.splitlines()[-1] == "to go on: fastdigits train --resume a.checkpoint.h5"
+    says = ["checkpoint: a.checkpoint.h5", "to go on: fastdigits train --resume a.checkpoint.h5"]
+    assert output.splitlines()[-2:] == says
     assert [path.name for path in tmp_path.iterdir()] == ["a.checkpoint.h5"]
     epochs = "--epochs", len(read(tmp_path / "a.checkpoint.h5").history) + 1
     assert process("train", "--resume", "a.checkpoint.h5", *epochs).returncode == 0
@@ -241,11 +243,58 @@ def test_ctrl_c_leaves_a_checkpoint(environment, process, tiny, tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_with_patience_the_second_ctrl_c_is_raised_at_once(monkeypatch):
+@pytest.fixture
+def interrupted(environment, tiny, tmp_path):
+    """interrupted(begin, *arguments): exit code and stderr of a training that gets Ctrl-C after a line begins so."""
+
+    def interrupted(begin, *arguments):
+        if sys.platform == "win32":
+            pytest.skip("Windows sends no SIGINT to one process")
+        quick = "--data", str(tiny), "--model", "linear", "--json"
+        command = [sys.executable, "-m", "fastdigits", "train", *quick, *arguments]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
+            for line in running.stderr:
+                if line.startswith(begin):
+                    break
+            running.send_signal(signal.SIGINT)
+            output, errors = running.communicate(timeout=60)
+        assert output == ""
+        return running.returncode, errors
+
+    return interrupted
+
+
+@pytest.mark.parametrize("several", ["run", "fold"])
+def test_ctrl_c_keeps_the_trainings_that_are_over(several, interrupted, tmp_path):
+    quick = "--epochs", "2", f"--{several}s", "150", "--stats", "stats.json"
+    code, errors = interrupted(f"{several} 3 of 150", *quick)
+    assert code == 130
+    runs = json.loads((tmp_path / "stats.json").read_text())["runs"]
+    assert f"{len(runs)} of 150 trainings are over" in errors
+    names = [run["seed"] + 1 if several == "run" else run["fold"] for run in runs]
+    assert names == [*range(1, len(runs) + 1)]
+    best = max(runs, key=lambda run: (run["validation_accuracy"], -run["epochs"][-1]["validation_loss"]))
+    assert read(tmp_path / "weights.h5").metrics["test_accuracy"] == best["test"]["accuracy"]
+
+
+def test_ctrl_c_leaves_a_checkpoint_of_a_run_but_of_no_fold(interrupted, tmp_path):
+    endless = "--epochs", "1000000"
+    code, errors = interrupted("epoch", *endless, "--folds", "2")
+    assert (code, "to go on" in errors, list(tmp_path.iterdir())) == (130, False, [])
+    code, errors = interrupted("epoch", *endless, "--runs", "2", "--stats", "a.json")
+    words = "fastdigits train --resume weights.checkpoint.h5 --stats a.json --output weights.rest.h5"
+    assert (code, f"to go on with this run: {words}\n" in errors) == (130, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.checkpoint.h5"]
+    assert checkpoint.read(tmp_path / "weights.checkpoint.h5").saved.config["seed"] == 0
+
+
+def test_after_hold_the_first_ctrl_c_waits_for_a_check_and_the_second_does_not(monkeypatch):
     import threading
 
     monkeypatch.setattr(interrupt, "_seen", threading.Event())
-    with interrupt.patience():
+    with interrupt.released():
+        interrupt.hold()
         interrupt._remember(signal.SIGINT, None)
         with pytest.raises(KeyboardInterrupt):
             interrupt.check()

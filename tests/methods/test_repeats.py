@@ -13,10 +13,11 @@ from fastdigits.watcher import Watcher
 
 class Recorder(Watcher):
     def __init__(self):
-        self.titles, self.reasons = [], []
+        self.titles, self.places, self.reasons = [], [], []
 
-    def run(self, title):
+    def run(self, title, done, total):
         self.titles.append(title)
+        self.places.append((done, total))
 
     def dead(self, reason):
         self.reasons.append(str(reason))

@@ -47,6 +47,7 @@ def test_many_series_are_told_apart():
     looks = [tuple(style.line(number).items()) for number in range(28)]
     assert len(set(looks)) == 28
     assert style.line(28) == style.line(0)
+    assert len({tuple(style.marks(number).items()) for number in range(28)}) == 28
 
 
 def test_an_image_is_shown_pixel_by_pixel():

@@ -1,0 +1,128 @@
+"""Loss, accuracy and learning rate over the epochs of one training or of many."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdigits.history import Epoch, Series
+from fastdigits.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Look = dict[str, str]
+Figures = Callable[[Epoch], float | None]
+TRAINING, VALIDATION = "--", "-"
+WIDTH, PANEL, RATE_PANEL, LEGEND_LINE = 8.0, 3.2, 1.8, 0.3  # inches
+MARKS = 20  # on each line
+THIN = {"linewidth": 0.8, "alpha": 0.45}
+
+
+@style.look()
+def draw(series: Sequence[Series], title: str = "") -> "Figure":
+    """A panel for the loss, one for the accuracy, and one for the learning rate where it is known.
+
+    Training is dashed, validation solid. Of several runs the lines are means, the bands one standard deviation
+    (of n - 1) to either side, and each run's validation is a thin line.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        Each gets a colour.
+    title : str
+    """
+    heights = [PANEL, PANEL] + [RATE_PANEL] * any(_known(one, _rate) for one in series)
+    figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(series) // 2 + 2))
+    loss, accuracy, *rate = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
+    for number, one in enumerate(series):
+        look = style.marks(number)
+        _curves(loss, one, look, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
+        _curves(accuracy, one, look, _percent("train_accuracy"), _percent("validation_accuracy"))
+        for axes in rate:
+            _mean(axes, one, _rate, look, VALIDATION, "learning rate")
+    style.label(loss, "", "loss per image")
+    style.label(accuracy, "", "accuracy (%)")
+    for axes in rate:
+        style.label(axes, "", "learning rate")
+        axes.set_ylim(bottom=0)
+    _scale(loss)
+    figure.axes[-1].set_xlabel("epoch")
+    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    _legend(figure, series, title)
+    figure.align_ylabels()
+    return figure
+
+
+def _curves(axes: "Axes", series: Series, look: Look, training: Figures, validation: Figures) -> None:
+    """Training and validation of a series in one panel."""
+    _mean(axes, series, training, look, TRAINING, "training")
+    _mean(axes, series, validation, look, VALIDATION, "validation")
+    if len(series.runs) > 1:
+        for run in series.runs:
+            known = [(epoch.epoch, validation(epoch)) for epoch in run if validation(epoch) is not None]
+            axes.plot(*zip(*known, strict=True) if known else ([], []), color=look["color"], **THIN)
+
+
+def _mean(axes: "Axes", series: Series, figures: Figures, look: Look, line: str, name: str) -> None:
+    """The mean over the runs that have an epoch, for each epoch, and how far they spread."""
+    known = _known(series, figures)
+    if not known:
+        return
+    epochs, means = list(known), [np.mean(values) for values in known.values()]
+    every = -(-len(epochs) // MARKS)
+    axes.plot(epochs, means, line, **look, markersize=5, markevery=every, label=f"{series.label}, {name}")
+    if len(series.runs) > 1:
+        spread = [np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known.values()]
+        low, high = np.subtract(means, spread), np.add(means, spread)
+        axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, linewidth=0)
+
+
+def _known(series: Series, figures: Figures) -> dict[int, list[float]]:
+    """Epoch by epoch the figures of all runs that have one."""
+    known: dict[int, list[float]] = {}
+    for run in series.runs:
+        for epoch in run:
+            if (value := figures(epoch)) is not None:
+                known.setdefault(epoch.epoch, []).append(value)
+    return dict(sorted(known.items()))
+
+
+def _rate(epoch: Epoch) -> float | None:
+    return epoch.learning_rate
+
+
+def _percent(name: str) -> Figures:
+    def percent(epoch: Epoch) -> float | None:
+        share = getattr(epoch, name)
+        return None if share is None else 100 * share
+
+    return percent
+
+
+def _scale(axes: "Axes") -> None:
+    """A logarithmic axis, which shows what happens after the first epochs, where all numbers are above 0."""
+    losses = np.concatenate([[], *(line.get_ydata() for line in axes.lines)])
+    if (losses > 0).all():
+        near = losses.max() < 10 * losses.min()
+        axes.set_yscale("log", subs=[])
+        axes.yaxis.get_major_locator().set_params(subs=(1, 2, 3, 4, 5, 7) if near else (1, 2, 5))
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
+def _legend(figure: "Figure", series: Sequence[Series], title: str) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], **style.marks(number), label=style.plain(one.label), linewidth=4)
+        for number, one in enumerate(series)
+    ]
+    handles += [
+        Line2D([], [], color=style.GREY, linestyle=line, label=name)
+        for name, line in (("training", TRAINING), ("validation", VALIDATION))
+    ]
+    columns, title = 2 if len(series) > 1 else 3, style.plain(title)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=columns, title=title or None, title_fontsize=style.TITLE
+    )

@@ -1,0 +1,96 @@
+"""What the curves of trainings show."""
+
+import numpy as np
+import pytest
+
+from fastdigits.history import Epoch, Series
+from fastdigits.plots import style
+from fastdigits.plots.curves import draw
+
+
+def run(losses, rate=0.01):
+    """A training with these validation losses; all else follows from them."""
+    return [Epoch(n, 2 * loss, 0.5, loss, 1 - loss, rate) for n, loss in enumerate(losses, 1)]
+
+
+ONE = Series("lenet", [run([0.4, 0.2, 0.1])])
+THREE = Series("linear, 3 runs", [run([0.4, 0.3]), run([0.5, 0.3]), run([0.6])])
+
+
+def lines(axes):
+    """The labelled lines of a panel: name -> (x, y)."""
+    return {
+        line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist())
+        for line in (line for line in axes.lines if not line.get_label().startswith("_"))
+    }
+
+
+def test_a_single_training():
+    figure = draw([ONE], "a title")
+    loss, accuracy, rate = figure.axes
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert labels == ["loss per image", "accuracy (%)", "learning rate"]
+    assert rate.get_xlabel() == "epoch"
+    assert loss.get_yscale() == "log"
+    assert lines(loss) == {
+        "lenet, training": ([1, 2, 3], [0.8, 0.4, 0.2]),
+        "lenet, validation": ([1, 2, 3], [0.4, 0.2, 0.1]),
+    }
+    assert lines(accuracy)["lenet, validation"] == ([1, 2, 3], pytest.approx([60, 80, 90]))
+    assert lines(accuracy)["lenet, training"] == ([1, 2, 3], [50, 50, 50])
+    assert lines(rate) == {"lenet, learning rate": ([1, 2, 3], [0.01] * 3)}
+    assert not [collection for axes in figure.axes for collection in axes.collections]  # no bands
+    [legend] = figure.legends
+    assert legend.get_title().get_text() == "a title"
+    assert [text.get_text() for text in legend.get_texts()] == ["lenet", "training", "validation"]
+
+
+def test_several_runs_are_a_mean_with_a_band_and_thin_lines():
+    loss = draw([THREE]).axes[0]
+    assert lines(loss)["linear, 3 runs, validation"] == ([1, 2], pytest.approx([0.5, 0.3]))
+    thin = [line for line in loss.lines if line.get_linewidth() < 1]
+    assert sorted(len(line.get_xdata()) for line in thin) == [1, 2, 2]
+    _, validation = loss.collections
+    points = validation.get_paths()[0].vertices
+    first = points[points[:, 0] == 1][:, 1]
+    assert (first.min(), first.max()) == pytest.approx((0.4, 0.6))  # one standard deviation of 0.4, 0.5, 0.6
+    second = points[points[:, 0] == 2][:, 1]
+    assert (second.min(), second.max()) == pytest.approx((0.3, 0.3))
+
+
+def test_series_have_colours_and_training_another_line():
+    loss = draw([ONE, THREE]).axes[0]
+    look = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in loss.lines}
+    assert look["lenet, training"] == (style.BLUE, "--")
+    assert look["lenet, validation"] == (style.BLUE, "-")
+    assert look["linear, 3 runs, validation"] == (style.ORANGE, "-")
+
+
+def test_without_validation_or_learning_rate():
+    epochs = [Epoch(n, 0.5 / n, 0.9, None, None) for n in (1, 2)]
+    figure = draw([Series("lenet", [epochs]), Series("two, 2 runs", [epochs, epochs])])
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss per image", "accuracy (%)"]
+    assert set(lines(figure.axes[0])) == {"lenet, training", "two, 2 runs, training"}
+    assert figure.axes[1].get_xlabel() == "epoch"
+
+
+def test_losses_of_0_need_a_linear_axis():
+    assert draw([Series("lenet", [run([0.4, 0.0])])]).axes[0].get_yscale() == "linear"
+
+
+def test_many_epochs_and_many_series():
+    long = Series("long", [run(np.linspace(1, 0.1, 200).tolist())])
+    figure = draw([long, *(Series(f"{n}", ONE.runs) for n in range(20))])
+    line = next(line for line in figure.axes[0].lines if line.get_label() == "long, validation")
+    assert len(line.get_xdata()) == 200
+    assert len(range(0, 200, line.get_markevery())) <= 20
+    style.content(figure, "png")
+
+
+def test_epochs_are_whole_numbers():
+    ticks = draw([ONE]).axes[-1].get_xticks()
+    assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_names_with_dollars_are_no_formulas():
+    style.content(draw([Series("a$^b$", ONE.runs)], "$\\frac$"), "png")
