@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "List the networks that can be trained.",
     "describe": "Show the layers of a network or of a weights file.",
     "explain": "Show how a network reads one image.",
+    "report": "Put all that is known of a trained network on one page.",
     "plot": "Draw loss and accuracy of trainings, epoch by epoch.",
     "bench": "Measure training and inference on this machine, beside other frameworks.",
     "check": "Check on this machine that all operations compute what they are defined to.",

@@ -7,11 +7,8 @@ import click
 
 from fastdigits.cli import eval_pictures
 from fastdigits.cli.options import data_option, device_option, exact_option, json_option, load_ops, threads_option
-from fastdigits.config import EVALUATION_BATCH
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fastdigits.ensemble import Verdict
     from fastdigits.evaluate import Evaluation
     from fastdigits.weights import SavedNetwork
@@ -46,7 +43,7 @@ def command(
     Networks are measured as if with --exact where one of them was trained so.
     """
     from fastdigits import dataset
-    from fastdigits.ensemble import AS_IT_IS, SHIFTS, evaluate_ensemble
+    from fastdigits.ensemble import AS_IT_IS, SHIFTS, evaluate_alone, evaluate_ensemble
     from fastdigits.weights import read
 
     eval_pictures.check_files(files)
@@ -55,7 +52,7 @@ def command(
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:
-        verdict = _evaluate_alone(networks[0], images, labels, ops, any(files.values()))
+        verdict = evaluate_alone(networks[0], images, labels, ops, any(files.values()))
     else:
         verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else AS_IT_IS)
     result = verdict.together
@@ -73,28 +70,6 @@ def command(
     }
     eval_pictures.write(files, verdict, images, labels, f"{summary['model']} on {data}")
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
-
-
-def _evaluate_alone(
-    saved: "SavedNetwork", images: "np.ndarray", labels: "np.ndarray", ops: Any, drawn: bool
-) -> "Verdict":
-    """One network that looks once: by the loss that it was trained with, and with probabilities if they are drawn."""
-    import numpy as np
-
-    from fastdigits.dataset.batches import Batches
-    from fastdigits.ensemble import Verdict
-    from fastdigits.evaluate import evaluate, probabilities
-    from fastdigits.nn import Network
-
-    network, loss = Network.from_config(saved.network), saved.config["loss"]
-    network.check_images(images, labels, saved.normalisation.preparation.pad)
-    network.build(ops, EVALUATION_BATCH, training=False)
-    network.set_values(saved.values)
-    batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
-    evaluate(network, batches, np.arange(1), loss)  # compiles, so that the seconds are those of the work
-    rows = np.arange(len(labels))
-    result = evaluate(network, batches, rows, loss)
-    return Verdict([result], result, probabilities(network, batches, rows) if drawn else None)
 
 
 def _figures(result: "Evaluation") -> dict[str, Any]:

@@ -36,7 +36,7 @@ def draw(
     heights = [HEADER + HEIGHT * -(-len(rows) // COLUMNS) for rows in groups.values()]
     figure = style.new_figure(WIDTH * COLUMNS, 2 * HEADER + sum(heights))
     head, *parts = figure.subfigures(1 + len(groups), 1, height_ratios=[2 * HEADER, *heights])
-    head.suptitle(f"{title}: the probability of each digit")
+    head.suptitle(f"{style.plain(title)}: the probability of each digit")
     head.legend(
         handles=[Patch(color=colour, label=label) for label, colour in LEGEND.items()], loc="lower center", ncols=3
     )

@@ -29,7 +29,7 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
     columns = min(max(len(rows), 1), COLUMNS)
     lines = -(-len(rows) // columns)
     figure = style.new_figure(max(WIDTH * columns, 4.5), HEADER + HEIGHT * lines)
-    figure.suptitle(title)
+    figure.suptitle(style.plain(title))
     figure.get_layout_engine().set(h_pad=0.1, hspace=0.05)
     if not len(rows):
         return figure

@@ -88,7 +88,7 @@ def draw(title: str, panels: list[Panel], head: tuple[float, float] = (0.0, 0.0)
     widths = [sum(panel.outer_width for panel in row) for row in rows]
     width = max(*widths, head[0], width_of(title, style.TITLE) / 72 + 2 * NO_LABELS)
     figure = Figure(figsize=(width, HEADER + head[1] + sum(heights)))
-    figure.text(NO_LABELS / width, 1 - 0.15 / figure.get_figheight(), title, size=style.TITLE, va="top")
+    figure.text(NO_LABELS / width, 1 - 0.15 / figure.get_figheight(), style.plain(title), size=style.TITLE, va="top")
     top = HEADER + head[1]
     for row, height in zip(rows, heights, strict=True):
         left = 0.0

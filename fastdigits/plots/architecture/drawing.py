@@ -50,7 +50,7 @@ def draw(network: Network, title: str) -> "Figure":
     limits = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
-    axes.text(0, HEADER, title, fontsize=style.TITLE, va="top")
+    axes.text(0, HEADER, style.plain(title), fontsize=style.TITLE, va="top")
     axes.text(0, HEADER - 22, figures, va="top")
     axes.text(0, bottom, "\n".join(notes), fontsize=style.SMALL, color=style.GREY, va="bottom")
     _draw_places(axes, layout)
