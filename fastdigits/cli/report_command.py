@@ -97,6 +97,6 @@ def _training(stats_file: str, saved: "SavedNetwork") -> dict[str, Any]:
     history = saved.history
     for run in stats.runs(stats_file):
         figures = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []
-        if (run["model"], run["seed"]) == (saved.model, saved.config["seed"]) and figures == history:
+        if (run.get("model"), run.get("seed")) == (saved.model, saved.config["seed"]) and figures == history:
             return run
     raise UserError(f"{stats_file} knows no training that made these weights; give that of their --stats.")

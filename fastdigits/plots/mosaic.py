@@ -83,13 +83,13 @@ def draw(title: str, panels: list[Panel], head: tuple[float, float] = (0.0, 0.0)
     """The panels in rows, with a space of `head`, width and height, left free below the title."""
     from matplotlib.figure import Figure
 
-    rows = _in_rows(panels)
+    title, rows = style.plain(title), _in_rows(panels)
     heights = [max(panel.outer_height for panel in row) for row in rows]
     widths = [sum(panel.outer_width for panel in row) for row in rows]
     width = max(*widths, head[0], width_of(title, style.TITLE) / 72 + 2 * NO_LABELS)
-    figure = Figure(figsize=(width, HEADER + head[1] + sum(heights)))
-    figure.text(NO_LABELS / width, 1 - 0.15 / figure.get_figheight(), style.plain(title), size=style.TITLE, va="top")
-    top = HEADER + head[1]
+    top = (HEADER if title else 0) + head[1]
+    figure = Figure(figsize=(width, top + sum(heights)))
+    figure.text(NO_LABELS / width, 1 - 0.15 / figure.get_figheight(), title, size=style.TITLE, va="top")
     for row, height in zip(rows, heights, strict=True):
         left = 0.0
         for panel in row:

@@ -85,7 +85,7 @@ def _figures(tested: Tested, network: Network, speed: Speed) -> Rows:
 
 def _run(tested: Tested) -> Rows:
     saved, result = tested.saved, tested.verdict.together
-    kept = saved.metrics.get("kept_epoch", len(saved.history))
+    kept = _kept_epoch(saved)
     rows = [
         ("trained on", saved.dataset),
         ("epochs", f"{len(saved.history)}" + (f", weights of epoch {kept}" if kept != len(saved.history) else "")),
@@ -96,6 +96,12 @@ def _run(tested: Tested) -> Rows:
     if saved.history and saved.history[kept - 1]["validation_accuracy"] is not None:
         rows.insert(3, ("validation accuracy", f"{saved.history[kept - 1]['validation_accuracy']:.2%}"))
     return rows
+
+
+def _kept_epoch(saved: SavedNetwork) -> int:
+    """The epoch whose weights these are: the last one unless the file says another one that there is."""
+    told, last = saved.metrics.get("kept_epoch"), len(saved.history)
+    return told if type(told) is int and 1 <= told <= last else last
 
 
 def _mistakes(tested: Tested) -> list[dict[str, Any]]:
@@ -150,7 +156,7 @@ def _training(training: dict[str, Any]) -> Rows:
     seconds = training["seconds"]
     rows = [(name, f"{seconds[key]:.2f} s") for key, name in names.items() if seconds.get(key) is not None]
     if training["images_per_second"]:
-        rows.append(("training speed", f"{training['images_per_second']:,.0f} images a second on {training['device']}"))
+        rows.append(("training speed", f"{training['images_per_second']:,.0f} images a second"))
     return [*rows, ("the whole command", f"{seconds['total']:.2f} s")]
 
 

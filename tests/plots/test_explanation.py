@@ -69,3 +69,9 @@ def test_nothing_lies_upon_anything_else(figure):
     for i, one in enumerate(boxes):
         assert 0 <= one.x0 < one.x1 <= 1
         assert not any(one.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("name", ["a$b.png", "$a$ and $b$.png", "", "\\frac$\\frac$"])
+def test_any_name_may_be_the_title(name):
+    figure = draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, name)
+    assert style.content(figure, "png").startswith(b"\x89PNG")

@@ -21,7 +21,6 @@ HISTORY = [
 TRAINING = {
     "seconds": {"load": 0.25, "compile": 12.5, "train": 3.75, "validation": None, "total": 20.0},
     "images_per_second": 12345.6,
-    "device": "cpu",
 }
 
 

@@ -2,13 +2,16 @@
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fastdigits.plots import style
+from fastdigits.report.contents import Speed, contents
 from fastdigits.report.page import embedded, png
 
 
@@ -29,7 +32,7 @@ def test_what_the_page_says(page, tested):
     assert f"test images misread {40 - result.correct} of 40" in text
     assert "epochs 2 seed 0 validation accuracy 62.50%" in text
     assert "123,457 images a second a single image 12 \N{MICRO SIGN}s" in text
-    assert "training 3.75 s training speed 12,346 images a second on cpu the whole command 20.00 s" in text
+    assert "training 3.75 s training speed 12,346 images a second the whole command 20.00 s" in text
     assert "validation 0" not in text  # whose time is not known
     assert "conv2d_2 3 \N{MULTIPLICATION SIGN} 3 \N{MULTIPLICATION SIGN} 3 3 \N{MULTIPLICATION SIGN} 3 111 972" in text
     assert "fastdigits train '<b>&' with these layers in a.toml : [[layer]]" in text
@@ -99,3 +102,12 @@ def test_png():
     image = np.arange(12, dtype=np.uint8).reshape(3, 4)
     content = b64decode(png(image).removeprefix("data:image/png;base64,"))
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(content))), image)
+
+
+@pytest.mark.parametrize(("told", "epoch"), [(1, 1), (2, 2), (3, 2), (0, 2), ("1", 2), (True, 2)])
+def test_the_epoch_that_is_kept(told, epoch, tested):
+    """A weights file may say anything of it."""
+    saved = replace(tested.saved, metrics={"kept_epoch": told})
+    rows = dict(contents(replace(tested, saved=saved), Speed("", "cpu", 1.0, 1.0), None, "")["run"])
+    assert rows["epochs"] == ("2" if epoch == 2 else "2, weights of epoch 1")
+    assert rows["validation accuracy"] == ("62.50%" if epoch == 2 else "55.00%")

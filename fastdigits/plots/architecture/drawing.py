@@ -40,17 +40,17 @@ def draw(network: Network, title: str) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    layout = Layout(stages_of(network))
+    layout, title = Layout(stages_of(network)), style.plain(title)
     cost = sum(layer.multiply_adds() for layer in network.layers)
     figures = f"{network.parameter_count:,} parameters, {cost:,} multiply-adds for an image"
     notes = [NOTE, *([MANY] if any(isinstance(body, Neurons) and body.hidden for body in layout.bodies) else [])]
-    texts = [width_of(figures, style.TEXT), *map(width_of, notes)]
+    texts = [width_of(title, style.TITLE), width_of(figures, style.TEXT), *map(width_of, notes)]
     width, bottom = max(layout.width, *texts), layout.bottom - LINE * (1 + len(notes))
     figure = Figure(figsize=((width + 2 * MARGIN) / 72, (HEADER - bottom + 2 * MARGIN) / 72))
     limits = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
-    axes.text(0, HEADER, style.plain(title), fontsize=style.TITLE, va="top")
+    axes.text(0, HEADER, title, fontsize=style.TITLE, va="top")
     axes.text(0, HEADER - 22, figures, va="top")
     axes.text(0, bottom, "\n".join(notes), fontsize=style.SMALL, color=style.GREY, va="bottom")
     _draw_places(axes, layout)
