@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastdigits.samples import examples, worst_mistakes
+from fastdigits.samples import both_kinds, worst_mistakes
 
 # images 1, 3 and 4 are misread, and 3 is the one whose true class is least probable
 LABELS = np.array([0, 0, 1, 2, 2, 1], np.uint8)
@@ -17,10 +17,16 @@ def test_the_worst_mistakes_come_first():
     assert worst_mistakes(PROBABILITIES, PROBABILITIES.argmax(1), 10).tolist() == []
 
 
-def test_examples_are_spread_over_all():
-    assert examples(PROBABILITIES, LABELS, True, 10).tolist() == [0, 2, 5]
-    assert examples(PROBABILITIES, LABELS, True, 2).tolist() == [0, 5]
-    assert examples(PROBABILITIES, LABELS, False, 10).tolist() == [1, 3, 4]
-    assert examples(PROBABILITIES, PROBABILITIES.argmax(1), False, 10).tolist() == []
-    labels = np.zeros(100, np.uint8)
-    assert examples(np.tile([1.0, 0.0], (100, 1)), labels, True, 4).tolist() == [0, 33, 66, 99]
+def test_examples_of_both_kinds_are_spread_over_all():
+    def rows(labels, most):
+        return [chosen.tolist() for chosen in both_kinds(PROBABILITIES, labels, most).values()]
+
+    assert rows(LABELS, 10) == [[0, 2, 5], [1, 3, 4]]
+    assert rows(LABELS, 2) == [[0, 5], [1, 4]]
+    assert rows(PROBABILITIES.argmax(1), 10) == [[0, 1, 2, 3, 4, 5], []]
+    assert both_kinds(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Read right"].tolist() == [
+        0,
+        33,
+        66,
+        99,
+    ]

@@ -83,21 +83,9 @@ def command(
 
 
 def _layers(name: str, network: "Network", saved: "SavedNetwork | None", as_json: bool) -> str:
-    from fastdigits.nn.chain import with_inner
-    from fastdigits.nn.wording import kernel_of
+    from fastdigits.nn.summary import layer_rows
 
-    rows = [
-        {
-            "layer": layer_name,
-            "type": type(layer).__name__,
-            "output_shape": list(layer.output_shape),
-            "kernel": kernel_of(layer),
-            # those of a layer that is made of others are listed with these
-            "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
-            "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
-        }
-        for layer_name, layer in with_inner(network.names, network.layers)
-    ]
+    rows = layer_rows(network)
     summary = {
         "model": name,
         "input_shape": list(network.input_shape),

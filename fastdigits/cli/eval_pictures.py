@@ -68,12 +68,9 @@ def draw_mistakes(verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray"
 def draw_examples(verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
     """Images that were read right and images that were not."""
     from fastdigits.plots import examples
-    from fastdigits.samples import examples as some
+    from fastdigits.samples import both_kinds
 
-    groups = {
-        heading: some(verdict.probabilities, labels, right, EXAMPLES)
-        for heading, right in (("Read right", True), ("Misread", False))
-    }
+    groups = both_kinds(verdict.probabilities, labels, EXAMPLES)
     return examples.draw(images, labels, verdict.probabilities, groups, title)
 
 

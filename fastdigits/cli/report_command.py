@@ -1,6 +1,7 @@
 """`fastdigits report`."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,10 @@ from fastdigits.cli.options import device_option, json_option, load_ops, threads
 from fastdigits.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from fastdigits.report.pictures import Tested
+    from fastdigits.report.speed import Speed
     from fastdigits.weights import SavedNetwork
 
 
@@ -52,16 +57,8 @@ def command(
     Its course and its settings, what it reaches on the test images and how fast, its mistakes, its layers and
     kernels, and how to train it again. The page needs no other file and no network.
     """
-    from datetime import date
-
     from fastdigits import dataset
-    from fastdigits.cli.progress import announcing_compilation
-    from fastdigits.cli.reproduction import reproduction_of
-    from fastdigits.ensemble import evaluate_alone
     from fastdigits.files import check_writable, write_atomically
-    from fastdigits.report.contents import Tested, contents
-    from fastdigits.report.page import render
-    from fastdigits.report.speed import measure
     from fastdigits.weights import read
 
     def say(line: str) -> None:
@@ -72,22 +69,45 @@ def command(
     training, data = _training(stats_file, saved) if stats_file else None, data or saved.dataset
     images, labels = dataset.load_part(data, "test")
     ops = load_ops(device, threads, say, saved.config["exact"])
-    with announcing_compilation(ops, say):
-        say(f"{saved.model}: reading {len(labels):,} test images of {data}")
-        verdict = evaluate_alone(saved, images, labels, ops, with_probabilities=True)
-        say("measuring how long one image takes")
-        speed = measure(saved, verdict.together, images[0], ops)
+    tested, speed = _measure(saved, data, images, labels, ops, say)
     say("drawing")
-    page = contents(Tested(saved, verdict, images, labels, data), speed, training, date.today().isoformat())
-    content = render({**page, "reproduction": reproduction_of(saved)}).encode()
+    content = _page(tested, speed, training).encode()
     write_atomically(output, content)
-    result = verdict.together
+    result = tested.verdict.together
     say(f"{saved.model} on {data}: {result.accuracy:.2%} of {result.images:,} images right")
     say(f"report: {click.format_filename(output)}, {len(content) / 1e6:.1f} MB")
     if as_json:
         figures = {"accuracy": result.accuracy, "correct": result.correct, "images": result.images}
         times = {"images_per_second": speed.images_per_second, "single_image_seconds": speed.single_s}
         click.echo(json.dumps({"model": saved.model, "dataset": data, **figures, **times, "output": output}))
+
+
+def _measure(
+    saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Any, say: Callable[[str], None]
+) -> tuple["Tested", "Speed"]:
+    """What the network makes of the test images, and how fast."""
+    from fastdigits.cli.progress import announcing_compilation
+    from fastdigits.ensemble import evaluate_alone
+    from fastdigits.report.pictures import Tested
+    from fastdigits.report.speed import measure
+
+    with announcing_compilation(ops, say):
+        say(f"{saved.model}: reading {len(labels):,} test images of {data}")
+        verdict = evaluate_alone(saved, images, labels, ops, with_probabilities=True)
+        say("measuring how long a single image takes")
+        speed = measure(saved, verdict.together, images[0], ops)
+    return Tested(saved, verdict, images, labels, data), speed
+
+
+def _page(tested: "Tested", speed: "Speed", training: dict[str, Any] | None) -> str:
+    from datetime import date
+
+    from fastdigits.cli.reproduction import reproduction_of
+    from fastdigits.report.contents import contents
+    from fastdigits.report.page import render
+
+    found = contents(tested, speed, training, date.today().isoformat())
+    return render(found | {"reproduction": reproduction_of(tested.saved)})
 
 
 def _training(stats_file: str, saved: "SavedNetwork") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Shape
 from fastdigits.nn.network import Network
 from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
-from fastdigits.nn.wording import kernel_of
+from fastdigits.nn.summary import kernel_of
 
 # Layers that make an array of another shape; all others, such as ReLU, change the numbers of the one before them
 MAKERS = (Conv2D, AvgPool2D, MaxPool2D, GlobalAvgPool2D, Flatten, Dense)

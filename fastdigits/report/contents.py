@@ -1,40 +1,18 @@
 """What the page says of a trained network."""
 
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from fastdigits import __version__
 from fastdigits.config import EVALUATION_BATCH, TrainConfig
-from fastdigits.ensemble import Verdict
-from fastdigits.history import Epoch, Series
-from fastdigits.nn import Network, chain
-from fastdigits.nn.kernels import kernels_of
-from fastdigits.nn.wording import kernel_of
-from fastdigits.plots import architecture, confusion, curves, examples, filters
+from fastdigits.nn import Network
+from fastdigits.nn.summary import layer_rows
 from fastdigits.plots.text import times
 from fastdigits.recipes import MODEL_SETTINGS
-from fastdigits.report.page import embedded, png
+from fastdigits.report.pictures import Tested, draw, worst
 from fastdigits.report.speed import Speed
-from fastdigits.samples import examples as some
-from fastdigits.samples import worst_mistakes
 from fastdigits.weights import SavedNetwork
 
-WORST, EXAMPLES = 24, 4  # mistakes, and images of each kind
-
 Rows = list[tuple[str, str]]  # what, and how much of it
-
-
-@dataclass(frozen=True, eq=False)
-class Tested:
-    """A trained network and what it makes of test images, uint8 (N, H, W), with their labels (N,)."""
-
-    saved: SavedNetwork
-    verdict: Verdict
-    images: np.ndarray
-    labels: np.ndarray
-    dataset: str
 
 
 def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date: str) -> dict[str, Any]:
@@ -57,9 +35,9 @@ def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date
         "date": date,
         "figures": _figures(tested, network, speed),
         "run": _run(tested),
-        "mistakes": _mistakes(tested),
+        "mistakes": worst(tested),
         "mistake_count": tested.verdict.together.images - tested.verdict.together.correct,
-        "pictures": _pictures(tested, network),
+        "pictures": draw(tested, network),
         "layers": _layers(network),
         "speed": _speed(speed),
         "training": _training(training) if training else [],
@@ -104,42 +82,13 @@ def _kept_epoch(saved: SavedNetwork) -> int:
     return told if type(told) is int and 1 <= told <= last else last
 
 
-def _mistakes(tested: Tested) -> list[dict[str, Any]]:
-    """The worst ones: the image, its number, the true digit and the one read with their probabilities."""
-    mistakes = []
-    for row in worst_mistakes(tested.verdict.probabilities, tested.labels, WORST):
-        true, shares = int(tested.labels[row]), tested.verdict.probabilities[row]
-        read = int(shares.argmax())
-        digits = {"true": true, "read": read, "p_true": f"{shares[true]:.1%}", "p_read": f"{shares[read]:.1%}"}
-        mistakes.append({"image": png(tested.images[row]), "number": int(row), **digits})
-    return mistakes
-
-
-def _pictures(tested: Tested, network: Network) -> dict[str, Any]:
-    probabilities, labels = tested.verdict.probabilities, tested.labels
-    chosen = {
-        heading: some(probabilities, labels, right, EXAMPLES)
-        for heading, right in (("Read right", True), ("Misread", False))
-    }
-    saved, history = tested.saved, [Epoch(**figures) for figures in tested.saved.history]
-    kernels = kernels_of(network, saved.values)
-    return {
-        "curves": embedded(curves.draw([Series(saved.model, [history])])) if history else None,
-        "confusion": embedded(confusion.draw(tested.verdict.together.confusion, "")),
-        "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model)),
-        "architecture": embedded(architecture.draw(network, saved.model)),
-        "filters": embedded(filters.draw(kernels, "")) if kernels else None,
-    }
-
-
 def _layers(network: Network) -> list[tuple[str, ...]]:
     """Name, output shape, kernel, parameters and multiply-adds of each, as text."""
     rows = []
-    for name, layer in chain.with_inner(network.names, network.layers):
-        shape = times(" x ".join(map(str, layer.output_shape)))
-        whole = not layer.inner()[1]  # what is made of others has their figures
-        counts = sum(parameter.size for parameter in layer.parameters), layer.multiply_adds()
-        rows.append((name, shape, times(kernel_of(layer)), *(f"{n:,}" if n and whole else "" for n in counts)))
+    for row in layer_rows(network):
+        shape = times(" x ".join(map(str, row["output_shape"])))
+        counts = (f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds"))
+        rows.append((row["layer"], shape, times(row["kernel"]), *counts))
     return rows
 
 

@@ -8,8 +8,9 @@ from fastdigits.config import TrainConfig
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.ensemble import evaluate_alone
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU
-from fastdigits.report.contents import Tested, contents
+from fastdigits.report.contents import contents
 from fastdigits.report.page import render
+from fastdigits.report.pictures import Tested
 from fastdigits.report.speed import Speed
 from fastdigits.weights import SavedNetwork
 
