@@ -10,7 +10,7 @@ import numpy as np
 from fastdigits.config import EVALUATION_BATCH
 from fastdigits.dataset.batches import Batches
 from fastdigits.errors import UserError
-from fastdigits.evaluate import Evaluation, confusion, probabilities
+from fastdigits.evaluate import Evaluation, confusion, evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.weights import SavedNetwork
 
@@ -22,10 +22,11 @@ LEAST = 1e-12  # of a probability whose logarithm is taken
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What each network reads by itself, and all of them together."""
+    """What each network reads by itself, and all of them together; their probabilities (N, classes) where wanted."""
 
     members: list[Evaluation]
     together: Evaluation
+    probabilities: np.ndarray | None
 
 
 def evaluate_ensemble(
@@ -70,7 +71,28 @@ def evaluate_ensemble(
         mean, member_s = _mean_probabilities(network, looks, len(labels))
         members.append(_judge(mean, labels, member_s))
         total, seconds = total + mean, seconds + member_s
-    return Verdict(members, _judge(total / len(built), labels, seconds))
+    mean = total / len(built)
+    return Verdict(members, _judge(mean, labels, seconds), mean)
+
+
+def evaluate_alone(
+    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Any, with_probabilities: bool
+) -> Verdict:
+    """Read images once with one network, and judge it by the loss that it was trained with.
+
+    Raises
+    ------
+    UserError
+        If the network does not fit the images.
+    """
+    network, loss, rows = Network.from_config(saved.network), saved.config["loss"], np.arange(len(labels))
+    network.check_images(images, labels, saved.normalisation.preparation.pad)
+    network.build(ops, EVALUATION_BATCH, training=False)
+    network.set_values(saved.values)
+    batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
+    evaluate(network, batches, rows[:1], loss)  # compiles, so that the seconds are those of the work
+    result = evaluate(network, batches, rows, loss)
+    return Verdict([result], result, probabilities(network, batches, rows) if with_probabilities else None)
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:

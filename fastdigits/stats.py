@@ -38,6 +38,13 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     write_atomically(text_path(path), as_text(averages).encode())
 
 
+def runs(path: str | Path) -> list[dict[str, Any]]:
+    """The runs in a file; UserError if there is no such file or it is none of statistics."""
+    if not Path(path).exists():
+        raise UserError(f"There is no file {path}; give one that 'fastdigits train --stats' wrote.")
+    return _content(Path(path))["runs"]
+
+
 def as_text(averages: dict[str, Any]) -> str:
     """The averages in words."""
     validation = [next((a for a in reversed(run) if a is not None), None) for run in averages["validation_accuracies"]]

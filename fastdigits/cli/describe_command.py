@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +12,22 @@ from fastdigits.cli.options import as_usage, json_option
 from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
 
+if TYPE_CHECKING:
+    from fastdigits.nn import Network
+    from fastdigits.weights import SavedNetwork
+
 
 @click.command(
     "describe",
-    epilog="Example: fastdigits describe lenet\n\nfastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
+    epilog="Example: fastdigits describe lenet --picture lenet.svg\n\n"
+    "fastdigits describe weights.h5 --filters filters.png\n\n"
+    "fastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
 )
 @click.argument("subject", metavar="[MODEL|WEIGHTS]", required=False)
+@click.option("--picture", type=pictures.PictureFile(), metavar="FILE.svg", help="Draw the layers.")
+@click.option(
+    "--filters", type=pictures.PictureFile(), metavar="FILE.png", help="Draw the kernels that WEIGHTS has learned."
+)
 @schedule_options(None, TrainConfig().warmup)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=TrainConfig().epochs, show_default=True, help="Of the training."
@@ -31,7 +41,14 @@ from fastdigits.errors import UserError
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, subject: str | None, schedule: str | None, output: str | None, as_json: bool, **settings: Any
+    ctx: click.Context,
+    subject: str | None,
+    picture: str | None,
+    filters: str | None,
+    schedule: str | None,
+    output: str | None,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Show the layers of a MODEL or of a WEIGHTS file: shapes, kernels, parameters, multiply-adds per image.
 
@@ -41,12 +58,17 @@ def command(
     """
     if (subject is None) == (schedule is None):
         raise click.UsageError("Give either a MODEL|WEIGHTS or a --schedule to describe.")
+    others, where = (("picture", "filters"), "MODEL|WEIGHTS") if schedule else (("output", *settings), "--schedule")
+    for option in others:
+        if given(ctx, option):
+            name = option.replace("_", "-")
+            raise click.UsageError(f"--{name} belongs to a {where}; give one, or leave it out.")
     if schedule is None:
-        for option in ("output", *settings):
-            if given(ctx, option):
-                name = option.replace("_", "-")
-                raise click.UsageError(f"--{name} belongs to a --schedule; give one, or leave it out.")
-        click.echo(_layers(subject, as_json))
+        from fastdigits.cli import describe_pictures
+
+        name, network, saved = _find(subject)
+        describe_pictures.draw(name, network, saved, picture, filters)
+        click.echo(_layers(name, network, saved, as_json))
         return
     try:
         config = TrainConfig(schedule=schedule, **settings)
@@ -60,39 +82,27 @@ def command(
     click.echo(json.dumps(curve) if as_json else schedule_curve.as_text(curve))
 
 
-def _layers(subject: str, as_json: bool) -> str:
-    from fastdigits.nn.chain import with_inner
+def _layers(name: str, network: "Network", saved: "SavedNetwork | None", as_json: bool) -> str:
+    from fastdigits.nn.summary import layer_rows
 
-    name, network, more = _find(subject)
-    rows = [
-        {
-            "layer": layer_name,
-            "type": type(layer).__name__,
-            "output_shape": list(layer.output_shape),
-            "kernel": _kernel(layer),
-            # those of a layer that is made of others are listed with these
-            "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
-            "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
-        }
-        for layer_name, layer in with_inner(network.names, network.layers)
-    ]
+    rows = layer_rows(network)
     summary = {
         "model": name,
         "input_shape": list(network.input_shape),
         "layers": rows,
         "parameters": sum(row["parameters"] for row in rows),
         "multiply_adds": sum(row["multiply_adds"] for row in rows),
-        **more,
+        **({"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics} if saved else {}),
     }
     return json.dumps(summary) if as_json else _as_text(summary)
 
 
-def _find(subject: str) -> tuple[str, Any, dict]:
-    """(name of the model, its network, what a weights file adds)."""
+def _find(subject: str) -> tuple[str, "Network", "SavedNetwork | None"]:
+    """(name of the model, its network, the weights file that it is from, if any)."""
     from fastdigits.models import MODELS, description, name_of, network_of
 
     if subject in MODELS or description.is_file(subject):
-        return name_of(subject), network_of(subject), {}
+        return name_of(subject), network_of(subject), None
     if not os.path.exists(subject):
         models = ", ".join(MODELS)
         raise click.UsageError(f"'{subject}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
@@ -100,15 +110,7 @@ def _find(subject: str) -> tuple[str, Any, dict]:
     from fastdigits.weights import read
 
     saved = read(subject)
-    trained = {"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics}
-    return saved.model, Network.from_config(saved.network), trained
-
-
-def _kernel(layer: Any) -> str:
-    if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
-        kernel = "{} x {}".format(*layer.weight.shape[2:])
-        return kernel + (f", stride {layer.stride}" if layer.stride > 1 else "")
-    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "window") else ""
+    return saved.model, Network.from_config(saved.network), saved
 
 
 def _as_text(summary: dict[str, Any]) -> str:

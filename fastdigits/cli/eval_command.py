@@ -5,27 +5,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastdigits.cli import eval_pictures
 from fastdigits.cli.options import data_option, device_option, exact_option, json_option, load_ops, threads_option
-from fastdigits.config import EVALUATION_BATCH
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fastdigits.ensemble import Verdict
     from fastdigits.evaluate import Evaluation
     from fastdigits.weights import SavedNetwork
 
 
-@click.command("eval", epilog="Example: fastdigits eval weights.h5\n\nfastdigits eval a.h5 b.h5 c.h5 --tta")
+@click.command(
+    "eval",
+    epilog="Example: fastdigits eval weights.h5 --confusion confusion.png --mistakes mistakes.png\n\n"
+    "fastdigits eval a.h5 b.h5 c.h5 --tta",
+)
 @click.argument("weights", nargs=-1, required=True)
 @data_option
 @device_option
 @exact_option
 @threads_option
 @click.option("--tta", is_flag=True, help="Look at each image nine times, moved by up to one pixel each way.")
+@eval_pictures.picture_options()
 @json_option
 def command(
-    weights: tuple[str, ...], data: str, device: str, exact: bool, threads: int | None, tta: bool, as_json: bool
+    weights: tuple[str, ...],
+    data: str,
+    device: str,
+    exact: bool,
+    threads: int | None,
+    tta: bool,
+    as_json: bool,
+    **files: str | None,
 ) -> None:
     """Measure trained WEIGHTS on the test images of a data set; several files as an ensemble, too.
 
@@ -33,16 +43,16 @@ def command(
     Networks are measured as if with --exact where one of them was trained so.
     """
     from fastdigits import dataset
-    from fastdigits.ensemble import AS_IT_IS, SHIFTS, Verdict, evaluate_ensemble
+    from fastdigits.ensemble import AS_IT_IS, SHIFTS, evaluate_alone, evaluate_ensemble
     from fastdigits.weights import read
 
+    eval_pictures.check_files(files)
     networks = [read(path) for path in weights]
     images, labels = dataset.load_part(data, "test")
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:
-        alone = _evaluate_alone(networks[0], images, labels, ops)
-        verdict = Verdict([alone], alone)
+        verdict = evaluate_alone(networks[0], images, labels, ops, any(files.values()))
     else:
         verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else AS_IT_IS)
     result = verdict.together
@@ -58,24 +68,8 @@ def command(
         "tta": tta,
         "members": _members(weights, networks, verdict),
     }
+    eval_pictures.write(files, verdict, images, labels, f"{summary['model']} on {data}")
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
-
-
-def _evaluate_alone(saved: "SavedNetwork", images: "np.ndarray", labels: "np.ndarray", ops: Any) -> "Evaluation":
-    """One network that looks once: by the loss that it was trained with."""
-    import numpy as np
-
-    from fastdigits.dataset.batches import Batches
-    from fastdigits.evaluate import evaluate
-    from fastdigits.nn import Network
-
-    network, loss = Network.from_config(saved.network), saved.config["loss"]
-    network.check_images(images, labels, saved.normalisation.preparation.pad)
-    network.build(ops, EVALUATION_BATCH, training=False)
-    network.set_values(saved.values)
-    batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
-    evaluate(network, batches, np.arange(1), loss)  # compiles, so that the seconds are those of the work
-    return evaluate(network, batches, np.arange(len(labels)), loss)
 
 
 def _figures(result: "Evaluation") -> dict[str, Any]:

@@ -31,6 +31,28 @@ def file_type(path: str) -> str:
     return os.path.splitext(path)[1].removeprefix(".").lower()
 
 
+def check_files(files: dict[str, str | None]) -> None:
+    """Find out before any work is done whether all files, by their options, can be written, each by itself.
+
+    Raises
+    ------
+    UsageError
+        If two of them are the same file.
+    UserError
+        If one cannot be written.
+    """
+    from fastdigits.files import check_writable
+
+    seen: dict[str, str] = {}
+    for option, path in files.items():
+        if path is None:
+            continue
+        other = seen.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise click.UsageError(f"{other} and {option} name the same file; give each its own.")
+        check_writable(path)
+
+
 def write(path: str, figure: "Figure") -> None:
     """Write a figure as its file's extension says; UserError where that fails."""
     from fastdigits.files import write_atomically

@@ -28,6 +28,7 @@ Each `[[layer]]` has a `type`, the name of a layer, and the fields that the laye
 `data/models` has examples.
 """
 
+import json
 import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -64,6 +65,19 @@ def read(path: str) -> list[Layer]:
     for number, layer in enumerate(content["layer"], start=1):
         _check(layer, f"{path}: layer {number}")
     return [layer_of(layer) for layer in content["layer"]]
+
+
+def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
+    """The content of a file that describes layers, given as Layer.config() does."""
+    parts = []
+    for layer in layers:
+        known = [(name, value) for name, value in layer.items() if name != "layers" and value is not None]
+        parts.append("\n".join([f"[[{table}]]", *(f"{name} = {json.dumps(value)}" for name, value in known)]))
+        if layer.get("layers"):
+            parts.append(write(layer["layers"], f"{table}.layers"))
+        elif "layers" in layer:
+            parts[-1] += "\nlayers = []"
+    return "\n\n".join(parts)
 
 
 def _check(layer: Any, where: str) -> None:

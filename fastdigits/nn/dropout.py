@@ -33,7 +33,8 @@ class Dropout(Layer):
         self.mask = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
 
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
-        if not learning:
+        self.in_use = not learning
+        if self.in_use:
             return x
         stream = STREAMS + learning.part * PART + self.number
         self.ops.random_mask(learning.seed, stream, learning.step, float(self.rate), self.mask)
@@ -41,6 +42,8 @@ class Dropout(Layer):
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
+        if self.in_use:
+            return dy
         if input_gradient:
             self.ops.dropout(vectors(dy), vectors(self.mask), float(self.rate), vectors(self.dx))
         return self.dx

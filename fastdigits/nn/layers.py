@@ -58,7 +58,8 @@ class Layer:
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
         """The output for a batch x, in a buffer that the next call fills anew.
 
-        With `learning`, `backward` may follow; without, the network is merely used.
+        With `learning`, `backward` may follow. Without, the network is merely used, and in a chain that is not fused
+        `backward` may follow too, for the gradient of what the layer does in use.
         """
         raise NotImplementedError
 

@@ -158,3 +158,11 @@ class Network:
     def backward(self, dscores: Any) -> None:
         """Fill the gradients of all parameters from that of the scores of the last `forward` with `learning`."""
         chain.backward(self.steps, dscores, input_gradient=False)
+
+    def input_gradient(self, dscores: Any) -> Any:
+        """The gradient of the input of the last `forward`, from that of the scores.
+
+        The network must be built for training and without `fused`; then that `forward` may also be one without
+        `learning`, and the gradient is that of the network in use.
+        """
+        return chain.backward(self.steps, dscores, input_gradient=True)

@@ -46,10 +46,19 @@ class BatchNorm(Layer):
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
+        if not self.count:
+            return self._backward_in_use(dy)
         read = (self.x, self.y, dy) if self.rectifies else (self.x, dy)
         statistics = self.gamma.value, self.mean, self.var, self.count, float(self.epsilon)
         filled = self.gamma.gradient, self.beta.gradient, self._planes(self.dx)
         self._operation("backward")(*map(self._planes, read), *statistics, *filled)
+        return self.dx
+
+    def _backward_in_use(self, dy: Any) -> Any:
+        """With the running statistics it is linear but for an offset, and its gradient is that without the offset."""
+        nothing, running_var = self.ops.zeros(self.gamma.shape), self.running[1].value
+        given = self._planes(dy), self.gamma.value, nothing, nothing, running_var, float(self.epsilon)
+        self.ops.batchnorm_inference(*given, self._planes(self.dx))
         return self.dx
 
     def _operation(self, direction: str) -> Any:

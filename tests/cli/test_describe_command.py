@@ -222,3 +222,31 @@ def test_models_as_json(invoke):
     keys = {"model", "parameters", "multiply_adds", "description"}
     assert all(row.keys() >= keys for row in rows)
     assert all(row["description"] for row in rows)
+
+
+def test_pictures_of_a_network(invoke, trained, tmp_path):
+    result = invoke("describe", trained, "--picture", "layers.svg", "--filters", "kernels.png")
+    assert result.stdout == invoke("describe", trained).stdout
+    drawn = (tmp_path / "layers.svg").read_text("utf8")
+    assert drawn.startswith("<?xml")
+    assert "<!-- 7,850 parameters, 7,840 multiply-adds for an image -->" in drawn
+    assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
+    invoke("describe", "lenet", "--picture", "lenet.pdf")
+    assert (tmp_path / "lenet.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_pictures_that_cannot_be_drawn(fails, trained):
+    fails(2, "does not end with .png, .svg or .pdf", "describe", "lenet", "--picture", "lenet.jpg")
+    fails(2, "what a network has learned", "describe", "lenet", "--picture", "lenet.png", "--filters", "kernels.png")
+    fails(2, "name the same file", "describe", trained, "--picture", "a.png", "--filters", "./a.png")
+    fails(2, "--picture belongs to a MODEL|WEIGHTS", "describe", "--schedule", "cosine", "--picture", "a.png")
+    fails(1, "does not exist", "describe", "lenet", "--picture", "missing/lenet.png")
+
+
+def test_a_network_without_kernels(invoke, tiny, tmp_path):
+    (tmp_path / "bare.toml").write_text('[[layer]]\ntype = "GlobalAvgPool2D"\n[[layer]]\ntype = "Dense"\nunits = 10')
+    invoke("train", "--model", "bare.toml", "--epochs", "1", "--data", tiny, "--batch-size", "16")
+    result = invoke("describe", "weights.h5", "--filters", "kernels.png")
+    assert isinstance(result.exception, UserError)
+    assert "neither kernels nor weights of pixels" in str(result.exception)
+    assert not (tmp_path / "kernels.png").exists()

@@ -238,3 +238,48 @@ def test_usage_errors(invoke, fails):
     assert invoke("eval").exit_code == 2
     fails(2, "WEIGHTS", "eval")
     fails(2, "--threads", "eval", "weights.h5", "--threads", "100000")
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the plots were asked to draw, by their names."""
+    from fastdigits.plots import confusion, examples, mistakes
+
+    drawn = {}
+    for module in (confusion, mistakes, examples):
+        name, draw = module.__name__.rpartition(".")[2], module.draw
+        monkeypatch.setattr(module, "draw", lambda *given, n=name, d=draw: d(*drawn.setdefault(n, given)))
+    return drawn
+
+
+def test_pictures(drawn, evaluate, trained, tiny, tmp_path):
+    files = "--confusion", "c.svg", "--mistakes", "m.png", "--examples", "e.pdf"
+    summary = evaluate(trained, "--data", tiny, *files)
+    beginnings = {"c.svg": b"<?xml", "m.png": b"\x89PNG", "e.pdf": b"%PDF"}
+    assert all((tmp_path / name).read_bytes().startswith(start) for name, start in beginnings.items())
+    counts, title = drawn["confusion"]
+    assert counts.tolist() == summary["confusion"]
+    assert title == f"linear on {tiny}: {summary['correct']} of 100 images right"
+    images, labels, probabilities, rows, title = drawn["mistakes"]
+    wrong, read = 100 - summary["correct"], probabilities.argmax(1)
+    assert (read != labels).sum() == wrong
+    assert title.endswith(f"the worst {len(rows)} of {wrong} mistakes" if wrong > 24 else f"{wrong} mistakes")
+    assert len(rows) == min(24, wrong)
+    assert (read[rows] != labels[rows]).all()
+    *_, groups, title = drawn["examples"]
+    assert [len(chosen) for chosen in groups.values()] == [8, min(8, wrong)]
+    assert (read[groups["Read right"]] == labels[groups["Read right"]]).all()
+    assert (read[groups["Misread"]] != labels[groups["Misread"]]).all()
+
+
+def test_pictures_of_an_ensemble(drawn, evaluate, trained, tiny):
+    summary = evaluate(trained, trained, "--data", tiny, "--tta", "--mistakes", "m.png")
+    *_, probabilities, _, title = drawn["mistakes"]
+    assert (probabilities.argmax(1) == dataset.load(tiny).test_labels).sum() == summary["correct"]
+    assert title.startswith(f"linear + linear on {tiny}: ")
+
+
+def test_pictures_that_cannot_be_drawn(fails, trained, tiny):
+    fails(2, "does not end with .png, .svg or .pdf", "eval", trained, "--confusion", "a.txt")
+    fails(2, "name the same file", "eval", trained, "--data", tiny, "--confusion", "a.png", "--examples", "a.png")
+    fails(1, "does not exist", "eval", trained, "--data", tiny, "--mistakes", "missing/a.png")

@@ -3,7 +3,7 @@
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.models import ModelOptions, layers_of, name_of, network_of
+from fastdigits.models import MODELS, ModelOptions, description, layers_of, name_of, network_of
 
 NESTED = """
 [[layer]]
@@ -43,6 +43,14 @@ def test_a_network_in_a_file(write):
         "residual_1/residual_1.batchnorm_1.running_mean",
         "residual_1/residual_1.batchnorm_1.running_var",
     ]
+
+
+@pytest.mark.parametrize("model", [*MODELS, "NESTED", "EMPTY"])
+def test_what_is_written_describes_the_same_network(model, write):
+    texts = {"NESTED": NESTED, "EMPTY": NESTED.replace('[{type = "Tanh"}, {type = "BatchNorm", momentum = 0.5}]', "[]")}
+    network = network_of(write(texts[model]) if model in texts else model)
+    config = network.config()
+    assert network_of(write(description.write(config["layers"]))).config() == config
 
 
 def test_its_name_is_that_of_the_file():

@@ -1,0 +1,5 @@
+"""The architecture of a network: volumes and neurons, from the image to the scores."""
+
+from fastdigits.plots.architecture.drawing import draw
+
+__all__ = ["draw"]

@@ -1,0 +1,70 @@
+"""Images with the whole output of a network."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdigits.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+COLUMNS = 4
+WIDTH, HEIGHT, HEADER = 3.3, 2.2, 0.5  # inches of an image with its bars, and of a heading
+OTHER, TRUE, WRONG = style.SKY, style.BLUE, style.VERMILION
+LEGEND = {"true digit": TRUE, "digit read instead": WRONG, "other digits": OTHER}
+
+
+@style.look()
+def draw(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, groups: dict[str, np.ndarray], title: str
+) -> "Figure":
+    """Each image with a bar for the probability of every digit, in groups with a heading.
+
+    Parameters
+    ----------
+    images : uint8 (N, H, W)
+    labels : uint8 (N,)
+    probabilities : float32 (N, classes)
+    groups : dict of int arrays
+        The rows to draw, by heading; a group may be empty.
+    title : str
+    """
+    from matplotlib.patches import Patch
+
+    heights = [HEADER + HEIGHT * -(-len(rows) // COLUMNS) for rows in groups.values()]
+    figure = style.new_figure(WIDTH * COLUMNS, 2 * HEADER + sum(heights))
+    head, *parts = figure.subfigures(1 + len(groups), 1, height_ratios=[2 * HEADER, *heights])
+    head.suptitle(f"{style.plain(title)}: the probability of each digit")
+    head.legend(
+        handles=[Patch(color=colour, label=label) for label, colour in LEGEND.items()], loc="lower center", ncols=3
+    )
+    for part, (heading, rows) in zip(parts, groups.items(), strict=True):
+        part.suptitle(heading if len(rows) else f"{heading}: none", fontsize=style.TEXT)
+        if len(rows):
+            _draw_group(part, images[rows], labels[rows], probabilities[rows])
+    return figure
+
+
+def _draw_group(part: "SubFigure", images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:
+    lines = -(-len(images) // COLUMNS)
+    panels = part.subplots(lines, 2 * COLUMNS, squeeze=False, width_ratios=[1, 1] * COLUMNS).reshape(-1, 2)
+    for (picture, bars), image, label, shares in zip(panels, images, labels, probabilities, strict=False):
+        style.show_image(picture, image)
+        _draw_bars(bars, int(label), shares)
+    for picture, bars in panels[len(images) :]:
+        picture.set_axis_off()
+        bars.set_axis_off()
+
+
+def _draw_bars(axes: "Axes", true: int, shares: np.ndarray) -> None:
+    classes, read = range(len(shares)), int(shares.argmax())
+    colours = [TRUE if digit == true else WRONG if digit == read else OTHER for digit in classes]
+    axes.barh(classes, shares, color=colours)
+    axes.set_title(f"{true}" if read == true else f"{true} read as {read}", fontsize=style.SMALL)
+    axes.set_yticks(classes, classes, fontsize=style.SMALL * 0.8)
+    axes.set_xticks([0, 1], ["0%", "100%"], fontsize=style.SMALL)
+    axes.set_xlim(0, 1)
+    axes.invert_yaxis()
+    axes.tick_params(length=0)

@@ -1,0 +1,46 @@
+"""Images that a network misread, and what it took them for."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdigits.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 6
+WIDTH, HEIGHT, HEADER = 1.9, 2.8, 0.6  # inches of an image with its text, and of the title
+
+
+@style.look()
+def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, title: str) -> "Figure":
+    """Each image with its true digit, the digit read, the probabilities of both, and its row.
+
+    Parameters
+    ----------
+    images : uint8 (N, H, W)
+    labels : uint8 (N,)
+    probabilities : float32 (N, classes)
+    rows : int (M,)
+        Those to draw, in this order.
+    title : str
+    """
+    columns = min(max(len(rows), 1), COLUMNS)
+    lines = -(-len(rows) // columns)
+    figure = style.new_figure(max(WIDTH * columns, 4.5), HEADER + HEIGHT * lines)
+    figure.suptitle(style.plain(title))
+    figure.get_layout_engine().set(h_pad=0.1, hspace=0.05)
+    if not len(rows):
+        return figure
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, row in zip(panels, rows, strict=False):
+        true, shares = int(labels[row]), probabilities[row]
+        read = int(shares.argmax())
+        style.show_image(axes, images[row])
+        axes.set_title(f"{true} read as {read}", fontsize=style.TEXT)
+        text = f"p({read}) = {shares[read]:.1%}\np({true}) = {shares[true]:.1%}\nimage {row}"
+        axes.text(0.5, -0.04, text, transform=axes.transAxes, fontsize=style.SMALL, ha="center", va="top")
+    for axes in panels[len(rows) :]:
+        axes.set_axis_off()
+    return figure

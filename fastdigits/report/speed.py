@@ -1,0 +1,51 @@
+"""How fast a network reads, measured on the machine at hand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdigits.bench.machine import cpu_name
+from fastdigits.bench.timing import race
+from fastdigits.dataset.batches import Batches
+from fastdigits.evaluate import Evaluation
+from fastdigits.nn import Network
+from fastdigits.ops import to_infer
+from fastdigits.weights import SavedNetwork
+
+ROUNDS, BUDGET_S = 11, 2.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images a second, many at a time, and the seconds for a single one, on a device of this machine."""
+
+    machine: str
+    device: str
+    images_per_second: float
+    single_s: float
+
+
+def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any) -> Speed:
+    """The speed of reading many images, of which `result` tells, and of one, which is read again and again.
+
+    Parameters
+    ----------
+    saved : SavedNetwork
+    result : Evaluation
+    image : uint8 (H, W)
+    ops : Ops
+    """
+    single, network = to_infer(ops, 1), Network.from_config(saved.network)
+    network.build(single, 1, training=False)
+    network.set_values(saved.values)
+    batches = Batches(single, image[np.newaxis], np.zeros(1, np.uint8), 1, saved.normalisation)
+    [(x, _, _)] = batches.over(single.upload(np.zeros(1, np.int32)))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            scores = network.forward(x)
+        single.download(scores)  # waits for a device that works by itself
+
+    [times] = race([run], ROUNDS, BUDGET_S)
+    return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)

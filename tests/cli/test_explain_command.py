@@ -1,0 +1,76 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastdigits import dataset
+from fastdigits.errors import UserError
+from fastdigits.weights import read
+
+
+def test_a_test_image_as_json(process, trained, tiny, tmp_path):
+    result = process("explain", trained, "test:7", "--data", tiny, "-o", "seven.svg", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.count("\n") == 1
+    found = json.loads(result.stdout)
+    assert list(found) == ["model", "image", "true_digit", "digit", "probabilities", "layers", "saliency"]
+    assert (found["model"], found["image"], found["true_digit"]) == ("linear", "test image 7", 9)
+    assert sum(found["probabilities"]) == pytest.approx(1)
+    assert found["digit"] == np.argmax(found["probabilities"])
+    assert found["layers"] == {"dense_1": [10]}
+    saved = read(trained)
+    expected = saved.values["dense_1/weight"][found["digit"]].reshape(28, 28) / saved.normalisation.std
+    np.testing.assert_allclose(found["saliency"], expected, rtol=1e-4, atol=1e-6)
+    assert f"<!-- linear reads test image 7 as {found['digit']}" in (tmp_path / "seven.svg").read_text("utf8")
+
+
+def test_text_and_a_picture_file(process, invoke, trained, tiny, tmp_path):
+    images, labels = dataset.load_part(tiny, "test")
+    Image.fromarray(images[3]).save(tmp_path / "three.png")
+    known = process("explain", trained, "test:3", "--data", tiny)
+    assert (known.returncode, known.stderr) == (0, "")
+    unknown = invoke("explain", trained, "three.png", "-o", "explained.png").stdout
+    known_lines, lines = known.stdout.splitlines(), unknown.splitlines()
+    assert lines[0].startswith("linear reads three.png as ")
+    digit = int(lines[0][-1])
+    verdict = ", which is right" if digit == labels[3] else f", but it is a {labels[3]}"
+    assert known_lines[0] == f"linear reads test image 3 as {digit}{verdict}"
+    assert known_lines[1:] == lines[1:]
+    assert lines[3].split()[0] == str(digit)
+    shares = [float(line.split()[1].removesuffix("%")) for line in lines[3:13]]
+    assert shares == sorted(shares, reverse=True)
+    assert lines[15].split()[:2] == ["dense_1", "10"]
+    assert (tmp_path / "explained.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def files(tmp_path):
+    Image.fromarray(np.zeros((14, 28), np.uint8)).save(tmp_path / "wide.png")
+    (tmp_path / "text.png").write_text("no picture")
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("image", "options", "says"),
+    [
+        ("test:100", [], "choose test:0 to test:99"),
+        ("test:-1", [], "choose test:0 to test:99"),
+        ("test:", [], "choose test:0 to test:99"),
+        ("wide.png", [], "wide.png: the picture has 28 x 14 pixels"),
+        ("text.png", [], "text.png cannot be read"),
+        ("missing.png", [], "No such file"),
+        ("test:1", ["-o", "missing/a.png"], "does not exist"),
+    ],
+)
+def test_what_a_user_can_mend(image, options, says, invoke, trained, tiny):
+    error = invoke("explain", trained, image, "--data", tiny, *options).exception
+    assert isinstance(error, UserError), error
+    assert says in str(error)
+    assert str(error).endswith(".")
+
+
+def test_usage_errors(fails, trained):
+    fails(2, "IMAGE", "explain", trained)
+    fails(2, "does not end with .png, .svg or .pdf", "explain", trained, "test:1", "-o", "a.gif")
+    fails(1, "No such file", "explain", "missing.h5", "test:1")

@@ -1,0 +1,82 @@
+import json
+import shlex
+from html import unescape
+
+import pytest
+
+from fastdigits.cli.reproduction import reproduction_of
+from fastdigits.errors import UserError
+from fastdigits.weights import read
+
+
+@pytest.fixture
+def linear(invoke, tiny):
+    """The weights and the statistics of a small training, in the current folder."""
+    options = "--epochs", "2", "--seed", "3", "--batch-size", "50", "--validation", "60"
+    invoke("train", "--model", "linear", "--data", tiny, *options, "--stats", "stats.json")
+
+
+@pytest.mark.usefixtures("linear")
+def test_a_report_as_a_process(process, invoke, tiny, tmp_path):
+    result = process("report", "weights.h5", "-o", "page.html", "--stats", "stats.json", "--json")
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stderr
+    summary = json.loads(result.stdout)
+    assert result.stdout.count("\n") == 1
+    page = unescape((tmp_path / "page.html").read_text("utf8"))
+    judged = json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)
+    assert (summary["accuracy"], summary["dataset"]) == (judged["accuracy"], str(tiny))
+    assert summary["images_per_second"] > summary["single_image_seconds"] > 0
+    assert f"<h1>linear on {tiny}</h1>" in page
+    assert f"{judged['accuracy']:.2%}" in page
+    assert f"of {100 - judged['correct']} misread test images" in page
+    [run] = json.loads((tmp_path / "stats.json").read_text())["runs"]
+    assert f"<dd>{run['seconds']['total']:.2f} s</dd>" in page
+    command = f"fastdigits train --model linear --data {tiny} --epochs 2 --batch-size 50 --validation 60 --seed 3"
+    assert f"<code>{command}</code>" in page
+
+
+@pytest.mark.usefixtures("linear")
+def test_the_command_line_in_it_gives_the_same_weights(invoke, tmp_path):
+    again = reproduction_of(read(tmp_path / "weights.h5"))
+    assert (again.file, again.layers) == (None, None)
+    assert invoke(*shlex.split(again.command)[1:], "--output", "again.h5").exit_code == 0
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "weights.h5").read_bytes()
+
+
+def test_a_network_without_a_name_comes_with_its_layers(invoke, tiny, tmp_path):
+    options = "--pad", "1", "--no-normalise", "--augment", "shift=1", "--batch-size", "all", "--epochs", "2"
+    invoke("train", "--model", "mlp", "--hidden", "12x7", "--data", tiny, *options, "--output", "first.h5")
+    first = read(tmp_path / "first.h5")
+    again = reproduction_of(first)
+    assert again.file == "mlp.toml"
+    assert "units = 12" in again.layers
+    (tmp_path / again.file).write_text(again.layers)
+    assert invoke(*shlex.split(again.command)[1:], "--output", "again.h5").exit_code == 0
+    second = read(tmp_path / "again.h5")
+    assert (second.config, second.history) == (first.config, first.history)
+    assert all((second.values[name] == value).all() for name, value in first.values.items())
+
+
+def test_settings_of_a_model_need_not_be_said(invoke, tiny, tmp_path):
+    invoke("train", "--model", "tiny-8k", "--epochs", "1", "--data", tiny, "--device", "reference")
+    saved = read(tmp_path / "weights.h5")
+    assert reproduction_of(saved).command == f"fastdigits train --model tiny-8k --data {tiny} --epochs 1"
+
+
+@pytest.mark.usefixtures("linear")
+def test_what_a_user_can_mend(invoke, fails, trained, tiny, tmp_path):
+    (tmp_path / "text.json").write_text("no statistics")
+    for arguments, says in {
+        ("weights.h5", "-o", "missing/a.html"): "does not exist",
+        ("missing.h5",): "No such file",
+        ("weights.h5", "--data", "missing"): "no data folder",
+        ("weights.h5", "--stats", "missing.json"): "There is no file missing.json",
+        ("weights.h5", "--stats", "text.json"): "is not a file of statistics",
+        (trained, "--stats", "stats.json"): "knows no training that made these weights",
+    }.items():
+        error = invoke("report", *arguments).exception
+        assert isinstance(error, UserError), error
+        assert says in str(error)
+    assert not (tmp_path / "report.html").exists()
+    fails(2, "does not end with .html", "report", "weights.h5", "-o", "report.pdf")

@@ -1,0 +1,77 @@
+"""What the picture of an explanation shows."""
+
+import numpy as np
+import pytest
+
+from fastdigits.plots import style
+from fastdigits.plots.explanation import draw
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+RANDOM = np.random.default_rng(2)
+IMAGE = RANDOM.integers(0, 256, (9, 8), np.uint8)
+SALIENCY = RANDOM.standard_normal((9, 8)).astype(np.float32)
+PROBABILITIES = np.array([0.125, 0.5, 0.375], np.float32)
+MAPS = {
+    "conv2d_1, ReLU": RANDOM.random((20, 4, 5)).astype(np.float32),
+    "dense_1": RANDOM.standard_normal(70).astype(np.float32),
+    "dense_2": RANDOM.standard_normal(3).astype(np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, "a title")
+
+
+@pytest.fixture
+def panel(figure):
+    return {axes.get_title(loc="left"): axes for axes in figure.axes}.__getitem__
+
+
+def test_the_image_and_the_pixels_that_decide(panel):
+    np.testing.assert_array_equal(panel("what the network sees").images[0].get_array(), IMAGE)
+    [image] = panel("which pixels make it a 1").images
+    np.testing.assert_array_equal(image.get_array(), SALIENCY)
+    assert image.get_clim() == pytest.approx((-np.abs(SALIENCY).max(), np.abs(SALIENCY).max()))
+
+
+def test_every_probability_is_a_bar_and_the_highest_stands_out(panel):
+    axes = panel("how sure it is")
+    assert [bar.get_width() for bar in axes.patches] == PROBABILITIES.tolist()
+    assert [text.get_text() for text in axes.texts] == ["12.5%", "50.0%", "37.5%"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability", "digit")
+    colours = [bar.get_facecolor() for bar in axes.patches]
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_every_map_is_shown(panel):
+    axes = panel(f"conv2d_1, ReLU: 20 {TIMES} 4 {TIMES} 5")
+    shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
+    assert shown.shape == (2 * 4 + 1, 16 * 5 + 15)
+    np.testing.assert_allclose(shown[5:9, 6:11], MAPS["conv2d_1, ReLU"][17])
+    assert axes.images[0].get_cmap().name == style.PIXELS  # as nothing is below 0
+    assert axes.images[0].get_clim()[0] == 0
+
+
+def test_every_neuron_is_shown_few_with_their_numbers(panel):
+    axes = panel("dense_1: 70")
+    shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
+    assert np.isfinite(shown).sum() == 70
+    np.testing.assert_allclose(shown[2, 5], MAPS["dense_1"][69])
+    assert axes.images[0].get_cmap().name == style.DIVERGING
+    assert not axes.texts
+    assert [text.get_text() for text in panel("dense_2: 3").texts] == ["0", "1", "2"]
+
+
+def test_nothing_lies_upon_anything_else(figure):
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert len(boxes) == 3 + 1 + 2 * 3
+    for i, one in enumerate(boxes):
+        assert 0 <= one.x0 < one.x1 <= 1
+        assert not any(one.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("name", ["a$b.png", "$a$ and $b$.png", "", "\\frac$\\frac$"])
+def test_any_name_may_be_the_title(name):
+    figure = draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, name)
+    assert style.content(figure, "png").startswith(b"\x89PNG")
