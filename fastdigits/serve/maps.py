@@ -1,0 +1,73 @@
+"""Feature maps: what the layers of a network make of one image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdigits.nn import Network
+from fastdigits.nn.dropout import Dropout
+from fastdigits.nn.layers import Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
+from fastdigits.ops import to_infer
+from fastdigits.sequential import Sequential
+
+MOST_MAPS, MOST_UNITS = 64, 1024  # of a layer; nobody looks at more
+ALTERS = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm, LocalResponseNorm, Dropout, Flatten)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """What one layer gives: float32 (channels, rows, columns) or (units,); `total` counts those left out, too."""
+
+    layer: str
+    values: np.ndarray
+    total: int
+
+
+class Explainer:
+    """A network that is run layer by layer, so that what lies between its layers can be seen.
+
+    A layer is shown together with the activation and the normalisation that follow it; the last one, which gives the
+    scores, is not shown.
+    """
+
+    def __init__(self, model: Sequential):
+        self.normalisation = model.normalisation
+        self.network = Network(model.network.layers, model.network.input_shape)
+        self.network.build(to_infer(model.network.ops, 1), 1, training=False, fused=False)
+        self.network.set_values(model.network.values())
+
+    def maps(self, image: np.ndarray) -> list[FeatureMaps]:
+        """The feature maps of an image uint8 (28, 28), from the first layer to the last."""
+        shown, names = [], []
+        x = self._input(image)
+        layers = self.network.layers
+        for name, layer, after in zip(self.network.names, layers, [*layers[1:], None], strict=True):
+            x = layer.forward(x)
+            names.append(name)
+            if _is_final(layer, after):
+                shown.append(FeatureMaps(", ".join(names), self._values(x), layer.output_shape[0]))
+            names = names if _continues(after) else []
+        return shown
+
+    def _input(self, image: np.ndarray) -> Any:
+        ops, norm = self.network.ops, self.normalisation
+        pixels = norm.preparation.apply(image[None]).astype(np.float32) / 255
+        x = ops.empty((1, *self.network.input_shape, ops.lanes))
+        ops.pack(((pixels - norm.mean) / norm.std).reshape(x.shape[:-1]), x)
+        return x
+
+    def _values(self, x: Any) -> np.ndarray:
+        values = self.network.ops.download(x)[0, ..., 0]
+        return values[: MOST_MAPS if values.ndim == 3 else MOST_UNITS].copy()
+
+
+def _continues(after: Layer | None) -> bool:
+    """Whether the next layer only alters what this one gives."""
+    return isinstance(after, ALTERS) and not isinstance(after, Flatten)
+
+
+def _is_final(layer: Layer, after: Layer | None) -> bool:
+    """Whether a layer gives what should be seen: nothing alters it further, and it is neither input nor scores."""
+    return after is not None and not _continues(after) and not isinstance(layer, Flatten)
