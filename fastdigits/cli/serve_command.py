@@ -13,7 +13,9 @@ MEBI, MILLION = 2**20, 1_000_000
 @click.command("serve", epilog="Example: fastdigits serve\n\nfastdigits serve cnn.h5 lenet.h5 --port 9000")
 @click.argument("weights", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is all of them.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free."
+)
 @click.option(
     "--allow-origin",
     "allow_origins",
@@ -24,9 +26,7 @@ MEBI, MILLION = 2**20, 1_000_000
 @click.option(
     "--max-body", type=click.IntRange(1, 64), default=20, show_default=True, help="MiB that a request may have."
 )
-@click.option(
-    "--max-pixels", type=click.IntRange(1, 50), default=25, show_default=True, help="Millions in a picture."
-)
+@click.option("--max-pixels", type=click.IntRange(1, 50), default=25, show_default=True, help="Millions in a picture.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 3600, min_open=True),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from fastdigits import __version__
 from fastdigits.imaging import Prepared
@@ -21,7 +22,14 @@ PICTURE_KINDS = ("image/", "application/octet-stream")
 router = APIRouter()
 
 
-@router.post("/predict", response_model=schema.Prediction, responses=schema.REFUSALS, openapi_extra=schema.PREDICT_BODY)
+@router.post(
+    "/predict",
+    response_model=schema.Prediction,
+    responses=schema.REFUSALS,
+    openapi_extra=schema.PREDICT_BODY,
+    tags=["Reading"],
+    summary="Read a digit in pixels or in a picture",
+)
 async def predict(
     request: Request,
     model: Annotated[str, Query(description="The name of the model, or its index.")] = "0",
@@ -46,7 +54,9 @@ async def predict(
     return _json(said)
 
 
-NEURAL = {
+NEURAL: dict[str, Any] = {
+    "tags": ["Reading"],
+    "summary": "Read a digit on a grid",
     "responses": schema.REFUSALS
     | {200: {"content": {JSON: {"schema": schema.DIGIT_AND_CONFIDENCE}}, "description": "What the network reads"}},
     "openapi_extra": schema.NEURAL_BODY,
@@ -58,7 +68,7 @@ NEURAL = {
 async def neural(request: Request) -> Response:
     """Read a digit drawn on a grid: 28 rows of 28 numbers from 0 to 255."""
     if bodies.media_type(request) != JSON:
-        raise Refused(415, f"Send {JSON}, such as {{\"gridValues\": [[0, ...], ...], \"method\": 0}}.")
+        raise Refused(415, f'Send {JSON}, such as {{"gridValues": [[0, ...], ...], "method": 0}}.')
     found = bodies.json_object(await bodies.read_body(request, request.app.state.limits))
     image = bodies.image_of(found.get("gridValues"), "gridValues")
     method = found.get("method", 0)
@@ -69,23 +79,28 @@ async def neural(request: Request) -> Response:
     return _json([str(answer.reading.digit), f"{answer.reading.confidence:.4f}"])
 
 
-@router.get("/health", response_model=schema.Health)
+@router.get("/health", response_model=schema.Health, tags=["Server"], summary="Whether the server is up")
 async def health(request: Request) -> Response:
-    """Whether the server is up."""
+    """Its version, how many models it has, and for how long it has been up."""
     uptime = round(monotonic() - request.app.state.started, 1)
     models = len(request.app.state.recogniser.worker.models)
     return _json({"status": "ok", "version": __version__, "models": models, "uptime_s": uptime})
 
 
-@router.get("/models", response_model=schema.Offer)
+@router.get("/models", response_model=schema.Offer, tags=["Server"], summary="The models that can be chosen")
 async def models(request: Request) -> Response:
-    """The models that can be chosen."""
+    """Each has an index and a name, and may be chosen by either."""
     return _json({"models": [vars(facts) for facts in request.app.state.recogniser.worker.models]})
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    tags=["Server"],
+    summary="Figures for Prometheus",
+)
 async def metrics(request: Request) -> Response:
-    """Figures of this server in the text format of Prometheus."""
+    """Requests, times, batches, memory and processor time in the text format of Prometheus."""
     return Response(request.app.state.metrics.as_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -11,9 +11,9 @@ GRACE_S = 1.0  # in which the application may say by itself that a body is late
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it, with limits on connections, on heads, and on the time a request may take to arrive.
+    """HTTP/1.1 as uvicorn speaks it, with limits on connections, on heads, and on the time of a request's arrival.
 
-    A subclass sets `seconds`, the time for a request.
+    A subclass sets that time, `seconds`.
     """
 
     seconds: float

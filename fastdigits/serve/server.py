@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -59,10 +60,8 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # for uvicorn raises again what has stopped it
-    try:
+    with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
 
 
 def _log_lines_of_json() -> None:
