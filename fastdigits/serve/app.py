@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from fastdigits import __version__
 from fastdigits.files import StrPath
 from fastdigits.serve import api
-from fastdigits.serve.limits import Limits, Refused
+from fastdigits.serve.limits import Held, Limits, Refused
 from fastdigits.serve.metrics import Metrics
 from fastdigits.serve.observer import Observer, problem
 from fastdigits.serve.recogniser import Recogniser
@@ -65,10 +65,10 @@ def create_app(
         favicon_url="/static/icon.svg",
         swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0},
     )
-    app.state.limits, app.state.started = limits, monotonic()
+    app.state.limits, app.state.held, app.state.started = limits, Held(), monotonic()
     app.state.recogniser, app.state.metrics = Recogniser(worker, limits), Metrics(lambda: worker.waiting)
     worker.on_batch = app.state.metrics.batches.observe
-    app.include_router(api.router)
+    api.add_routes(app)
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind, answer in ERRORS.items():

@@ -1,6 +1,8 @@
 """The bodies of requests: how they arrive, and what image or picture they hold."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
@@ -12,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from fastdigits.imaging.prepared import SIDE
-from fastdigits.serve.limits import MOST_JSON_BYTES, Limits, Refused
+from fastdigits.serve.limits import MOST_JSON_BYTES, Held, Limits, Refused
 
 PIXELS = SIDE * SIDE
 JSON, FORM = "application/json", "multipart/form-data"
@@ -23,27 +25,37 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """The whole body; Refused if it is too long or takes too long."""
-    most = MOST_JSON_BYTES if media_type(request) == JSON else limits.body_bytes
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > most:
-        raise _too_long(most)
-    body = bytearray()
+@asynccontextmanager
+async def received(request: Request) -> AsyncIterator[bytearray]:
+    """The whole body, which the server holds while the block lasts; Refused if it is too long or takes too long."""
+    limits, held, body = request.app.state.limits, request.app.state.held, bytearray()
     try:
         async with asyncio.timeout(limits.seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise _too_long(most)
+            await _receive(request, limits, held, body)
+        yield body
     except TimeoutError:
         raise Refused(408, f"The request did not arrive within {limits.seconds:g} s; send it faster.") from None
     except ClientDisconnect:
         raise Refused(400, "The request ended before its body did.") from None
-    return bytes(body)
+    finally:
+        held.total -= len(body)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+async def _receive(request: Request, limits: Limits, held: Held, body: bytearray) -> None:
+    most = MOST_JSON_BYTES if media_type(request) == JSON else limits.body_bytes
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_long(most)
+    async for chunk in request.stream():
+        body += chunk
+        held.total += len(chunk)
+        if len(body) > most:
+            raise _too_long(most)
+        if held.total > limits.held_bytes:
+            raise Refused(503, "The server has as many bodies of requests as it can bear; try again in a moment.")
+
+
+def json_object(body: bytearray) -> dict[str, Any]:
     """The JSON object that a body is."""
     try:
         found = orjson.loads(body)
@@ -80,11 +92,11 @@ def _in_a_row(values: Any) -> list | None:
     return values if isinstance(values, list) and len(values) == PIXELS else None
 
 
-async def uploaded_file(request: Request, body: bytes) -> bytes:
+async def uploaded_file(request: Request, body: bytearray) -> bytes:
     """The content of the one file of a form."""
 
     async def replay() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
+        return {"type": "http.request", "body": bytes(body)}
 
     try:
         async with Request(request.scope, replay).form(max_files=1, max_fields=10) as form:

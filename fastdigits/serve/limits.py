@@ -21,6 +21,13 @@ class Limits:
     held_bytes: int = 256 * 2**20  # by the bodies of all requests together
 
 
+@dataclass
+class Held:
+    """How many bytes the bodies of all requests have at the moment."""
+
+    total: int = 0
+
+
 class Refused(Exception):
     """A request that gets no answer: the HTTP status and a sentence that says why."""
 

@@ -1,11 +1,11 @@
 """What surrounds every request: a line in the log, figures, a limit on their number, and an answer come what may."""
 
-import json
 import logging
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
+import orjson
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,4 +74,4 @@ class JSONLines(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return orjson.dumps(line).decode()

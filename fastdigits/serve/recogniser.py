@@ -34,7 +34,7 @@ class Recogniser:
         names = ", ".join(f"{facts.index} ({facts.name})" for facts in models)
         raise Refused(404, f"There is no model {choice!r}; choose one of {names}.")
 
-    async def prepare_picture(self, content: bytes) -> Prepared:
+    async def prepare_picture(self, content: bytes | bytearray) -> Prepared:
         """The content of a picture file as an image that networks read."""
         return await self._in_thread(lambda: prepare(read_picture(content, self.limits.picture_pixels)))
 

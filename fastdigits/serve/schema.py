@@ -116,10 +116,6 @@ def body(content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": shape} for kind, shape in content.items()}}}
 
 
-PREDICT_BODY = body(
-    {JSON: PIXELS_BODY, FORM: FORM_BODY} | {kind: {"type": "string", "format": "binary"} for kind in PICTURE_TYPES}
-)
-NEURAL_BODY = body({JSON: GRID_BODY})
 REFUSALS: dict[int | str, Any] = {
     400: {"model": Problem, "description": "Not JSON, no picture, or a damaged one"},
     404: {"model": Problem, "description": "No such model"},
@@ -128,4 +124,28 @@ REFUSALS: dict[int | str, Any] = {
     415: {"model": Problem, "description": "Neither JSON nor a picture"},
     422: {"model": Problem, "description": "JSON of another shape, or other numbers"},
     503: {"model": Problem, "description": "Busy, or stopping"},
+}
+
+
+def parameter(name: str, shape: dict[str, Any], description: str) -> dict[str, Any]:
+    """A parameter of the query."""
+    return {"name": name, "in": "query", "required": False, "schema": shape, "description": description}
+
+
+PICTURE = {"type": "string", "format": "binary"}
+MODEL = parameter("model", {"type": "string", "default": "0"}, "The name of the model, or its index.")
+EXPLAIN = parameter(
+    "explain", {"type": "boolean", "default": False}, "Also tell what the network sees and what its layers make of it."
+)
+PREDICT: dict[str, Any] = {
+    "summary": "Read a digit in pixels or in a picture",
+    "response_model": Prediction,
+    "responses": REFUSALS,
+    "openapi_extra": body({JSON: PIXELS_BODY, FORM: FORM_BODY} | dict.fromkeys(PICTURE_TYPES, PICTURE))
+    | {"parameters": [MODEL, EXPLAIN]},
+}
+NEURAL: dict[str, Any] = {
+    "summary": "Read a digit on a grid",
+    "responses": REFUSALS | {200: {"content": {JSON: {"schema": DIGIT_AND_CONFIDENCE}}, "description": "The reading"}},
+    "openapi_extra": body({JSON: GRID_BODY}),
 }
