@@ -7,13 +7,13 @@ import numpy as np
 
 from fastdigits.nn import Network
 from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from fastdigits.nn.layers import Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
 from fastdigits.ops import to_infer
 from fastdigits.sequential import Sequential
 
 MOST_MAPS, MOST_UNITS = 64, 1024  # of a layer; nobody looks at more
-ALTERS = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm, LocalResponseNorm, Dropout, Flatten)
+ALTERS = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm, LocalResponseNorm, Dropout)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +40,18 @@ class Explainer:
 
     def maps(self, image: np.ndarray) -> list[FeatureMaps]:
         """The feature maps of an image uint8 (28, 28), from the first layer to the last."""
-        shown, names = [], []
+        shown, group = [], []
         x = self._input(image)
         layers = self.network.layers
         for name, layer, after in zip(self.network.names, layers, [*layers[1:], None], strict=True):
             x = layer.forward(x)
-            names.append(name)
-            if _is_final(layer, after):
-                shown.append(FeatureMaps(", ".join(names), self._values(x), layer.output_shape[0]))
-            names = names if _continues(after) else []
+            group.append((name, layer))
+            if isinstance(after, ALTERS):
+                continue
+            if after is not None and not isinstance(group[0][1], Flatten):
+                names = ", ".join(name for name, _ in group)
+                shown.append(FeatureMaps(names, self._values(x), layer.output_shape[0]))
+            group = []
         return shown
 
     def _input(self, image: np.ndarray) -> Any:
@@ -61,13 +64,3 @@ class Explainer:
     def _values(self, x: Any) -> np.ndarray:
         values = self.network.ops.download(x)[0, ..., 0]
         return values[: MOST_MAPS if values.ndim == 3 else MOST_UNITS].copy()
-
-
-def _continues(after: Layer | None) -> bool:
-    """Whether the next layer only alters what this one gives."""
-    return isinstance(after, ALTERS) and not isinstance(after, Flatten)
-
-
-def _is_final(layer: Layer, after: Layer | None) -> bool:
-    """Whether a layer gives what should be seen: nothing alters it further, and it is neither input nor scores."""
-    return after is not None and not _continues(after) and not isinstance(layer, Flatten)
