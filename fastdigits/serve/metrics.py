@@ -23,7 +23,7 @@ class Metrics:
         self.predictions = Counter("predictions", "Images read.", ["model", "unsure"], **kept)
         self.batches = Histogram("batch_images", "Images that were read together.", buckets=IMAGES, **kept)
         self.running = Gauge("requests_running", "Requests that wait for their answer.", **kept)
-        Gauge("images_waiting", "Images that wait to be read.", **kept).set_function(waiting)
+        Gauge("batches_waiting", "Batches of images that wait to be read.", **kept).set_function(waiting)
         Info("build", "The version that runs.", **kept).info({"version": __version__})
         ProcessCollector(registry=self.registry)
 

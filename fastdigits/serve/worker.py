@@ -1,7 +1,8 @@
 """The one thread that owns the networks.
 
 Kernels that share their work among threads must not be entered by two requests at once, and a network fills buffers
-of its own. So requests queue, and what has queued while the thread was busy is read together, as one batch.
+of its own. So requests queue, and what has queued is read together, as one batch: what came while the thread was busy,
+and what came in one turn of an event loop, before which the thread is not woken up.
 """
 
 import asyncio
@@ -63,7 +64,9 @@ class Worker:
     def __init__(self, files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None):
         self.models: list[ModelFacts] = []
         self.on_batch: Callable[[int], Any] = lambda images: None
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # what each loop will hand over after its turn
+        self._lock = threading.Lock()
         self._closed = False
         self._failure: BaseException | None = None
         ready = threading.Event()
@@ -76,23 +79,33 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """How many images wait to be read."""
+        """How many batches wait to be read."""
         return self._jobs.qsize()
 
     async def read(self, model: int, image: np.ndarray, explain: bool = False) -> Answer:
         """What the network of this number reads in an image uint8 (28, 28) that has been prepared."""
-        if self._closed:
-            raise Refused(503, "The server is stopping; ask again when it is back.")
         loop = asyncio.get_running_loop()
         job = Job(model, image, explain, loop.create_future(), loop)
-        self._jobs.put(job)
+        if loop not in self._turns:
+            self._turns[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        self._turns[loop].append(job)
         return await job.answer
 
     def close(self) -> None:
         """Answer what has queued, then end the thread."""
-        self._closed = True
-        self._jobs.put(None)
+        with self._lock:
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._turns.pop(loop)
+        with self._lock:
+            if not self._closed:
+                self._jobs.put(jobs)
+                return
+        _settle([(job, Refused(503, "The server is stopping; ask again when it is back.")) for job in jobs])
 
     def _run(self, files: Sequence[StrPath | None], device: str, threads: int | None, ready: threading.Event) -> None:
         try:
@@ -110,22 +123,23 @@ class Worker:
         self._serve(models)
 
     def _serve(self, models: list[Model]) -> None:
-        going = True
-        while going:
-            jobs = self._next()
-            going = None not in jobs
+        while jobs := self._next():
             for number, model in enumerate(models):
-                together = [job for job in jobs if job is not None and job.model == number]
+                together = [job for job in jobs if job.model == number]
                 if together:
                     self.on_batch(len(together))
                     _deliver(together, _answers(model, together))
 
-    def _next(self) -> list[Job | None]:
-        """The next job, and those that have queued behind it."""
-        jobs = [self._jobs.get()]
+    def _next(self) -> list[Job]:
+        """The jobs that have queued, at least one; none when the worker is closed and nothing is left."""
+        jobs = self._jobs.get() or []
         with suppress(Empty):
-            while len(jobs) < MOST_TOGETHER:
-                jobs.append(self._jobs.get_nowait())
+            while jobs and len(jobs) < MOST_TOGETHER:
+                more = self._jobs.get_nowait()
+                if more is None:
+                    self._jobs.put(None)  # to be found again when these are done
+                    break
+                jobs.extend(more)
         return jobs
 
 

@@ -38,8 +38,7 @@ def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digit
     expected = [reading for file in weights for reading in Reader(file).read(images)]
     assert [answer.reading for answer in answers] == expected
     assert sum(batches) == len(answers) == 400
-    assert max(batches) > 8
-    assert max(batches) <= 64
+    assert max(batches) > 64  # of one turn
 
 
 def test_many_threads_never_enter_a_network_at_once(worker, digits, monkeypatch):
@@ -101,7 +100,8 @@ def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
 
     async def ask():
         queued = [asyncio.ensure_future(worker.read(0, image)) for image in digits[0][:50]]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # they ask
+        await asyncio.sleep(0)  # the loop hands over what they ask
         await asyncio.to_thread(worker.close)
         with pytest.raises(Refused, match="stopping"):
             await worker.read(0, digits[0][0])
