@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -69,7 +69,7 @@ def create_app(
     app.state.recogniser, app.state.metrics = Recogniser(worker, limits), Metrics(lambda: worker.waiting)
     worker.on_batch = app.state.metrics.batches.observe
     api.add_routes(app)
-    app.add_api_route("/", _page, include_in_schema=False)
+    app.add_api_route("/", _page, response_class=HTMLResponse, tags=["Server"], summary="The page to draw on")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind, answer in ERRORS.items():
         app.add_exception_handler(kind, answer)
@@ -97,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _page() -> FileResponse:
+    """A page that sends what is drawn on it to /predict."""
     headers = {"Content-Security-Policy": ONLY_FROM_HERE, "Cache-Control": "no-cache"}
     return FileResponse(STATIC / "index.html", headers=headers)
 

@@ -80,8 +80,8 @@ def post(ask):
     return lambda path, body, kind="application/json": ask("POST", path, content=body, headers={"content-type": kind})
 
 
-@pytest.fixture
-def start(tmp_path):
+@pytest.fixture(scope="session")
+def start(tmp_path_factory):
     """start(*arguments) is a block with a process of `fastdigits serve`, which has `port`, `log` and `line`."""
     environment = dict(os.environ)
     try:
@@ -92,7 +92,7 @@ def start(tmp_path):
     @contextmanager
     def start(*arguments):
         command = [sys.executable, "-m", "fastdigits", "serve", *arguments, "--port", "0"]
-        log = tmp_path / "log"
+        log = tmp_path_factory.mktemp("server") / "log"
         with log.open("w") as stderr:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
         with process:

@@ -445,6 +445,7 @@ def test_the_description_of_the_interface_needs_nothing_from_elsewhere(ask):
         ("/predict", "post"),
         ("/api/neural", "post"),
         ("/", "post"),
+        ("/", "get"),
         ("/health", "get"),
         ("/models", "get"),
         ("/metrics", "get"),
