@@ -61,8 +61,8 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, reader: Reader) -> Model:
-    network, preparation = reader.model.network, reader.model.normalisation.preparation
-    side = SIDE + 2 * preparation.pad
+    network, normalisation = reader.model.network, reader.model.normalisation
+    side = SIDE + 2 * normalisation.preparation.pad
     if network.input_shape != (1, side, side):
         raise UserError(f"{reader.weights}: the network does not read images of {SIDE} x {SIDE} pixels; serve others.")
     saved = weights.read(reader.weights)
@@ -72,4 +72,4 @@ def _model(index: int, name: str, reader: Reader) -> Model:
         "parameters": network.parameter_count,
         "test_accuracy": accuracy if isinstance(accuracy, float) else None,
     }
-    return Model(ModelFacts(index, name, **facts), reader, Explainer(reader.model))
+    return Model(ModelFacts(index, name, **facts), reader, Explainer(network, normalisation))

@@ -42,13 +42,17 @@ def model():
     return model
 
 
+def explainer(model):
+    return Explainer(model.network, model.normalisation)
+
+
 @pytest.fixture(scope="module")
 def image():
     return load_digits().test_images[0]
 
 
 def test_a_layer_is_shown_with_what_alters_it(model, image):
-    shown = [(maps.layer, maps.values.shape, maps.total) for maps in Explainer(model).maps(image)]
+    shown = [(maps.layer, maps.values.shape, maps.total) for maps in explainer(model).maps(image)]
     assert shown == [
         ("conv2d_1, batchnorm_1, relu_1", (4, 30, 30), 4),
         ("maxpool2d_1", (4, 15, 15), 4),
@@ -60,7 +64,7 @@ def test_a_layer_is_shown_with_what_alters_it(model, image):
 
 def test_the_last_maps_lead_to_the_probabilities(model, image):
     """What the last layer makes of the last maps is what the network says."""
-    *_, last = Explainer(model).maps(image)
+    *_, last = explainer(model).maps(image)
     values = model.network.values()
     scores = values["dense_2/weight"] @ last.values + values["dense_2/bias"]
     shares = np.exp(scores - scores.max())
@@ -71,7 +75,7 @@ def test_the_first_maps_are_the_convolution_of_the_prepared_image(image):
     digits = load_digits()
     model = Sequential([Conv2D(3, 5), ReLU(), Flatten(), Dense(10)], device="cpu")
     model.fit(digits.train_images[:200], digits.train_labels[:200], epochs=1)
-    (maps,) = Explainer(model).maps(image)
+    (maps,) = explainer(model).maps(image)
     x = (image / 255 - model.normalisation.mean) / model.normalisation.std
     windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5))
     values = model.network.values()
@@ -85,12 +89,12 @@ def test_a_network_without_inner_layers_has_no_maps(image):
     digits = load_digits()
     model = Sequential([Flatten(), Dense(10)], device="cpu")
     model.fit(digits.train_images[:100], digits.train_labels[:100], epochs=1)
-    assert Explainer(model).maps(image) == []
+    assert explainer(model).maps(image) == []
 
 
 def test_maps_stay_when_the_next_image_is_explained(model, image):
-    explainer = Explainer(model)
-    first = explainer.maps(image)
+    same = explainer(model)
+    first = same.maps(image)
     kept = [maps.values.copy() for maps in first]
-    explainer.maps(255 - image)
+    same.maps(255 - image)
     assert all((maps.values == copy).all() for maps, copy in zip(first, kept, strict=True))
