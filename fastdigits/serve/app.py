@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match, Route
 
 from fastdigits import __version__
 from fastdigits.files import StrPath
@@ -112,12 +112,17 @@ async def _no_route(request: Request, error: HTTPException) -> Response:
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; see /docs.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for {request.url.path}; see /docs.",
     }
-    return problem(error.status_code, sentences.get(error.status_code, f"{error.detail}."), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return problem(error.status_code, sentences.get(error.status_code, f"{error.detail}."), headers)
 
 
-async def _wrong_query(request: Request, error: RequestValidationError) -> Response:
-    first = error.errors()[0]
-    return problem(422, f"'{first['loc'][-1]}' is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}.")
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes to a path; where there is none, it is that of a file."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    to_path = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    return {method for route in to_path for method in route.methods} or {"GET", "HEAD"}
 
 
-ERRORS = {Refused: _refused, HTTPException: _no_route, RequestValidationError: _wrong_query}
+ERRORS = {Refused: _refused, HTTPException: _no_route}

@@ -267,7 +267,15 @@ def test_every_error_is_json(method, path, status, ask):
     response = ask(method, path)
     assert response.status_code == status
     assert error_of(response)
-    assert status != 405 or response.headers.get("allow", "GET")
+    assert (status == 405) == ("allow" in response.headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/", "GET, POST"), ("/predict", "POST"), ("/health", "GET"), ("/static/page.js", "GET, HEAD")],
+)
+def test_methods_that_are_allowed_are_told(path, methods, ask):
+    assert ask("BREW", path).headers["allow"] == methods
 
 
 def test_long_bodies_are_refused(post, ask, limited, picture):
