@@ -28,7 +28,7 @@ def test_requests_that_are_made_up(start, weights, tmp_path):
     """
     with start(*weights, "--timeout", "60") as server:
         url = f"http://127.0.0.1:{server.port}/openapi.json"
-        options = ["--checks", ",".join(CHECKS), "--max-examples", "40", "--seed", "1", "--no-color"]
+        options = ["--checks", ",".join(CHECKS), "--max-examples", "25", "--seed", "1", "--no-color"]
         program = "import sys; from schemathesis.cli import schemathesis; sys.exit(schemathesis())"
         command = [sys.executable, "-c", program, "run", url, *options]
         result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, timeout=600)
