@@ -81,13 +81,18 @@ def post(ask):
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory):
-    """start(*arguments) is a block with a process of `fastdigits serve`, which has `port`, `log` and `line`."""
-    environment = dict(os.environ)
+def environment():
+    """The variables with which another process finds the package that is tested here."""
     try:
         distribution("fastdigits")
     except PackageNotFoundError:
-        environment["PYTHONPATH"] = str(Path(fastdigits.__file__).parents[1])
+        return os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
+    return dict(os.environ)
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory, environment):
+    """start(*arguments) is a block with a process of `fastdigits serve`, which has `port`, `log` and `line`."""
 
     @contextmanager
     def start(*arguments):

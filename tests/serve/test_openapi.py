@@ -1,6 +1,5 @@
 """The server keeps to its own description, whatever it is asked."""
 
-import os
 import subprocess
 import sys
 
@@ -21,7 +20,7 @@ CHECKS = (
 )
 
 
-def test_requests_that_are_made_up(start, weights, tmp_path):
+def test_requests_that_are_made_up(start, weights, tmp_path, environment):
     """Requests that fit the description and others that do not, all from one seed.
 
     That data which fit are accepted is not asked: no schema says which bytes are a picture.
@@ -31,6 +30,6 @@ def test_requests_that_are_made_up(start, weights, tmp_path):
         options = ["--checks", ",".join(CHECKS), "--max-examples", "25", "--seed", "1", "--no-color"]
         program = "import sys; from schemathesis.cli import schemathesis; sys.exit(schemathesis())"
         command = [sys.executable, "-c", program, "run", url, *options]
-        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, timeout=600)
+        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=600)
         assert result.returncode == 0, result.stdout + result.stderr
         assert '"level":"error"' not in server.log.read_text()

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -188,13 +187,13 @@ def test_threads_that_ask_at_once_are_all_answered_right(start, weights, digits)
 
 
 @pytest.fixture
-def fails(tmp_path):
+def fails(tmp_path, environment):
     """fails(says, *arguments): the command ends with 1 and one sentence on stderr."""
 
     def fails(says, *arguments, prelude="pass"):
         program = f"import sys; {prelude}; from fastdigits.cli import main; main()"
         command = [sys.executable, "-c", program, "serve", *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, timeout=300)
+        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
         assert (result.returncode, result.stdout) == (1, ""), result.stderr
         assert result.stderr.startswith("Error: ")
         assert result.stderr.count("\n") == 1
@@ -216,13 +215,13 @@ def test_a_file_that_holds_no_network(fails, tmp_path):
     fails("photo.h5: ", "photo.h5", "--port", "0")
 
 
-def test_a_network_that_reads_other_images(fails, tmp_path):
+def test_a_network_that_reads_other_images(fails, tmp_path, environment):
     program = (
         "import numpy as np; from fastdigits import Sequential, Flatten, Dense; "
         "model = Sequential([Flatten(), Dense(2)], (1, 8, 8)); images = np.eye(8, dtype=np.uint8)[None].repeat(20, 0); "
         "model.fit(images, np.arange(20, dtype=np.uint8) % 2, epochs=1, batch_size=4, validation=0); model.save('s.h5')"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ, check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, timeout=300)
     fails("s.h5: ", "s.h5", "--port", "0")
 
 
