@@ -54,7 +54,7 @@ function showBars(probabilities) {
   [...at("bars").children].forEach((row, digit) => {
     const share = probabilities[digit];
     row.classList.toggle("first", share === most);
-    row.querySelector(".bar").style.width = `${100 * (share ?? 0)}%`;
+    row.querySelector(".bar").style.width = share > 0.005 ? `${100 * share}%` : 0;
     row.querySelector(".share").textContent = share === undefined ? "" : percent(share);
   });
 }
