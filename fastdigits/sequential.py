@@ -15,6 +15,7 @@ from fastdigits.evaluate import Evaluation, evaluate, probabilities
 from fastdigits.history import Epoch
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
+from fastdigits.nn.network import TOGETHER
 from fastdigits.train import train
 from fastdigits.watcher import Watcher
 
@@ -43,6 +44,7 @@ class Sequential:
         self.config = TrainConfig()
         self.history: list[Epoch] = []
         self.normalisation: Normalisation | None = None
+        self._of_one_block: Network | None = None
 
     def fit(self, images: np.ndarray, labels: np.ndarray, watcher: Watcher | None = None, **settings) -> list[Epoch]:
         """Train anew from a random start; return what happened, epoch by epoch.
@@ -57,7 +59,7 @@ class Sequential:
             The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed, augment="shift=2,rotate=10"
             ... With pad=2 the network's input_shape is 4 larger than the images.
         """
-        self.normalisation, self.history = None, []  # what a failure leaves is of no use
+        self.normalisation, self.history, self._of_one_block = None, [], None  # what a failure leaves is of no use
         self.config = _as_config(settings)
         images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
         ops = devices.load(self.device, exact=self.config.exact)
@@ -68,13 +70,15 @@ class Sequential:
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
         """Loss, accuracy and confusion on images with known labels, both uint8."""
         images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
-        return evaluate(self.network, self._batches(images, labels), np.arange(len(labels)), self.config.loss)
+        batches = self._batches(images, labels, self.network)
+        return evaluate(self.network, batches, np.arange(len(labels)), self.config.loss)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The probability of each class, float32 (N, classes), for uint8 images (N, rows, columns)."""
         images = _as_bytes(images, "images")
-        batches = self._batches(images, np.zeros(len(images), np.uint8))
-        return probabilities(self.network, batches, np.arange(len(images)))
+        network = self._network_for(len(images))
+        batches = self._batches(images, np.zeros(len(images), np.uint8), network)
+        return probabilities(network, batches, np.arange(len(images)))
 
     def save(self, path: str | Path) -> None:
         """Write the network and all that is needed to use it to an HDF5 file."""
@@ -91,10 +95,25 @@ class Sequential:
         )
         weights.write(path, saved)
 
-    def _batches(self, images: np.ndarray, labels: np.ndarray) -> Batches:
+    def _network_for(self, count: int) -> Network:
+        """The network as it reads so many images in little time: a whole batch is read even where it is mostly empty.
+
+        The bits are the same with either.
+        """
         self._need_training()
-        self.network.check_images(images, labels, self.normalisation.preparation.pad)
-        return Batches(self.network.ops, images, labels, self.network.batch_size, self.normalisation)
+        if count > TOGETHER:
+            return self.network
+        if self._of_one_block is None:
+            whole, ops = self.network, self.network.ops
+            self._of_one_block = Network(whole.layers, whole.input_shape)
+            self._of_one_block.build(ops, ops.lanes, training=False, fused=whole.fused)
+            self._of_one_block.set_values(whole.values())
+        return self._of_one_block
+
+    def _batches(self, images: np.ndarray, labels: np.ndarray, network: Network) -> Batches:
+        self._need_training()
+        network.check_images(images, labels, self.normalisation.preparation.pad)
+        return Batches(network.ops, images, labels, network.batch_size, self.normalisation)
 
     def _need_training(self) -> None:
         if self.normalisation is None:

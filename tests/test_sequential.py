@@ -74,7 +74,7 @@ def test_predictions_are_probabilities_that_fit_the_evaluation(model, digits):
     assert loss == pytest.approx(evaluation.loss, rel=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 99, 100, 101])
+@pytest.mark.parametrize("count", [1, 17, 64, 65, 99, 100, 101])
 def test_predictions_do_not_depend_on_the_other_images(count, model, digits):
     expected = model.predict(digits.test_images)[:count]
     assert model.predict(digits.test_images[:count]).tobytes() == expected.tobytes()
@@ -366,3 +366,14 @@ def test_the_example_of_the_package(digits, monkeypatch, capsys):
     assert "Sequential([" in example
     exec(example, {})
     assert float(capsys.readouterr().out) > 0.5
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_few_images_are_read_as_among_many(fused, digits):
+    inner = Residual([Conv2D(4, 3, padding="same"), BatchNorm()])
+    layers = [Conv2D(4, 3), BatchNorm(), ReLU(), inner, ReLU(), MaxPool2D(2), Flatten(), Dropout(0.2), Dense(10)]
+    model = Sequential(layers, device="cpu")
+    for seed in (1, 2):  # a second training must not leave the network of the first in use
+        model.fit(digits.train_images, digits.train_labels, epochs=1, fused=fused, seed=seed)
+        expected = model.predict(digits.test_images)[:5]
+        assert model.predict(digits.test_images[:5]).tobytes() == expected.tobytes()

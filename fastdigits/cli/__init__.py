@@ -14,6 +14,7 @@ from fastdigits.errors import UserError
 COMMANDS = {
     "train": "Train a network on handwritten digits and write its weights.",
     "eval": "Measure trained weights on a test set.",
+    "serve": "Serve a page to draw digits on, and the same for programs by HTTP.",
     "models": "List the networks that can be trained.",
     "describe": "Show the layers of a network or of a weights file.",
     "explain": "Show how a network reads one image.",

@@ -105,7 +105,7 @@ class Network:
         With `fused`, chains of layers that have an operation of their own become one step, and where layers have
         less to do in use than while they learn, a chain of steps of its own does that.
         """
-        self.ops, self.batch_size = ops, batch_size
+        self.ops, self.batch_size, self.fused = ops, batch_size, fused
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)

@@ -1,0 +1,81 @@
+"""Connections that cannot be held open by sending slowly, and whose errors are JSON as all others are."""
+
+import json
+from asyncio import Transport
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MOST_CONNECTIONS = 512
+MOST_HEAD_BYTES = 2**16
+GRACE_S = 1.0  # in which the application may say by itself that a body is late
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it, with limits on connections, on heads, and on the time of a request's arrival.
+
+    A subclass sets that time, `seconds`.
+    """
+
+    seconds: float
+    deadline = None
+    head_bytes: int | None = None  # of the request that arrives; None while its body does
+
+    def connection_made(self, transport: Transport) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self.refuse(503, "The server has as many connections as it can bear; try again in a moment.")
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self.head_bytes is not None:
+            self.head_bytes += len(data)
+        super().data_received(data)
+        if self.head_bytes is not None and self.head_bytes > MOST_HEAD_BYTES:
+            self.refuse(431, f"The head of the request is longer than {MOST_HEAD_BYTES // 2**10} KiB; send less.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self.head_bytes = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+        self.head_bytes = 0
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, "This is not HTTP as it should be; check what sends it.")
+
+    def refuse(self, status: int, sentence: str) -> None:
+        """Answer what no application is asked, and hang up."""
+        content = json.dumps({"error": sentence}).encode()
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(content)
+        self.transport.write(STATUS_LINE[status] + head + content)
+        self.transport.close()
+
+    def _expect_head(self) -> None:
+        self._stop_waiting()
+        self.head_bytes = self.head_bytes or 0
+        self.deadline = self.loop.call_later(self.seconds + GRACE_S, self._too_late)
+
+    def _stop_waiting(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _too_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.head_bytes:
+            self.refuse(408, f"The request did not arrive within {self.seconds:g} s; send it faster.")
+        else:
+            self.transport.abort()

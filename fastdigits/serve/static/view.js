@@ -1,0 +1,112 @@
+// How an answer is shown.
+
+const FEW = 8; // maps, which may be large
+const UNITS_IN_ROW = 32;
+
+let palette; // of feature maps: the page's colours of nothing and of much
+
+const at = (id) => document.getElementById(id);
+const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
+
+export function makeBars() {
+  for (let digit = 0; digit < 10; digit++) {
+    const row = document.createElement("li");
+    row.innerHTML = `<span>${digit}</span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
+    at("bars").append(row);
+  }
+  showBars([]);
+}
+
+export function showAnswer(answer, milliseconds) {
+  const { digit, confidence, second, unsure, probabilities } = answer;
+  palette = ["--map-low", "--map-high"].map(colour);
+  showDigit(unsure ? "?" : String(digit), unsure ? "unsure" : "sure");
+  at("timing").textContent = `read in ${milliseconds.toFixed(0)} ms`;
+  document.body.classList.toggle("doubt", unsure);
+  showBars(probabilities);
+  showPixels(at("seen"), answer.image.flat(), 28, 28);
+  showMaps(answer.features);
+  return unsure ? `Not sure: perhaps ${digit} or ${second}.` : `A ${digit}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
+}
+
+export function showNothing() {
+  showDigit("", "");
+  at("timing").textContent = "";
+  document.body.classList.remove("doubt");
+  showBars([]);
+  const seen = at("seen");
+  seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
+  showMaps([]);
+}
+
+function showDigit(text, kind) {
+  const digit = at("digit");
+  if (digit.textContent === text && digit.classList.contains(kind || "none")) return;
+  digit.textContent = text;
+  digit.className = kind;
+  if (!kind) return;
+  void digit.offsetWidth; // or the animation would not start again
+  digit.classList.add("new");
+}
+
+function showBars(probabilities) {
+  const most = Math.max(...probabilities);
+  [...at("bars").children].forEach((row, digit) => {
+    const share = probabilities[digit];
+    row.classList.toggle("first", share === most);
+    row.querySelector(".bar").style.width = share > 0.005 ? `${100 * share}%` : 0;
+    row.querySelector(".share").textContent = share === undefined ? "" : percent(share);
+  });
+}
+
+function showMaps(features) {
+  const maps = at("maps");
+  at("no-maps").hidden = features.length > 0;
+  while (maps.children.length > features.length) maps.lastChild.remove();
+  features.forEach((feature, number) => {
+    const figure = maps.children[number] ?? maps.appendChild(newFigure());
+    showLayer(figure, feature);
+  });
+}
+
+function newFigure() {
+  const figure = document.createElement("figure");
+  figure.innerHTML = `<figcaption><b></b><span></span></figcaption><div class="tiles" aria-hidden="true"></div>`;
+  return figure;
+}
+
+function showLayer(figure, { layer, shape, total, levels }) {
+  const bytes = Uint8Array.from(atob(levels), (character) => character.charCodeAt(0));
+  const [caption, tiles] = figure.children;
+  const dense = shape.length === 1;
+  const [count, rows, columns] = dense ? [1, Math.ceil(shape[0] / UNITS_IN_ROW), Math.min(shape[0], UNITS_IN_ROW)] : shape;
+  const size = dense ? `${total} units` : `${total} maps of ${rows} × ${columns}`;
+  const some = total > shape[0] ? `, the first ${shape[0]} of them` : "";
+  caption.firstChild.textContent = layer;
+  caption.lastChild.textContent = ` ${size}${some}`;
+  while (tiles.children.length > count) tiles.lastChild.remove();
+  while (tiles.children.length < count) tiles.append(document.createElement("canvas"));
+  tiles.className = `tiles ${dense ? "units" : count > FEW ? "" : "few"}`;
+  [...tiles.children].forEach((tile, number) => {
+    showPixels(tile, bytes.subarray(number * rows * columns, (number + 1) * rows * columns), rows, columns);
+  });
+}
+
+/** Levels 0 .. 255 as a picture. */
+function showPixels(canvas, levels, rows, columns) {
+  if (canvas.width !== columns) canvas.width = columns;
+  if (canvas.height !== rows) canvas.height = rows;
+  const [low, high] = palette;
+  const image = new ImageData(columns, rows);
+  for (let i = 0; i < levels.length; i++) {
+    const share = levels[i] / 255;
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = low[c] + (high[c] - low[c]) * share;
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function colour(name) {
+  const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return [1, 3, 5].map((place) => parseInt(text.slice(place, place + 2), 16));
+}

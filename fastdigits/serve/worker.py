@@ -1,0 +1,172 @@
+"""The one thread that owns the networks.
+
+Kernels that share their work among threads must not be entered by two requests at once, and a network fills buffers
+of its own. So requests queue, and what has queued is read together, as one batch: what came while the thread was busy,
+and what came in one turn of an event loop, before which the thread is not woken up.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from fastdigits.files import StrPath
+from fastdigits.reader import Reading
+from fastdigits.serve.limits import Refused
+from fastdigits.serve.maps import FeatureMaps
+from fastdigits.serve.models import Model, ModelFacts, load_models
+
+MOST_TOGETHER = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network reads in an image, together with how many; its feature maps if they were asked for."""
+
+    reading: Reading
+    together: int
+    maps: list[FeatureMaps] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """An image uint8 (28, 28) that waits for the network of a number, and who waits for the answer."""
+
+    model: int
+    image: np.ndarray
+    explain: bool
+    answer: asyncio.Future
+    loop: asyncio.AbstractEventLoop
+
+
+class Worker:
+    """Networks in a thread of their own, ready when the constructor returns.
+
+    Parameters
+    ----------
+    files : sequence of paths
+        Weights files; None stands for the model that ships.
+    device : str
+    threads : int, optional
+        Processor cores that the kernels use; all of them unless given.
+
+    Raises
+    ------
+    UserError
+        If a network cannot be loaded.
+    """
+
+    def __init__(self, files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None):
+        self.models: list[ModelFacts] = []
+        self.on_batch: Callable[[int], Any] = lambda images: None
+        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # what each loop will hand over after its turn
+        self._lock = threading.Lock()
+        self._closed = False
+        self._failure: BaseException | None = None
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(files, device, threads, ready), daemon=True)
+        self._thread.name = "networks"
+        self._thread.start()
+        ready.wait()
+        if self._failure:
+            raise self._failure
+
+    @property
+    def waiting(self) -> int:
+        """How many batches wait to be read."""
+        return self._jobs.qsize()
+
+    async def read(self, model: int, image: np.ndarray, explain: bool = False) -> Answer:
+        """What the network of this number reads in an image uint8 (28, 28) that has been prepared."""
+        loop = asyncio.get_running_loop()
+        job = Job(model, image, explain, loop.create_future(), loop)
+        if loop not in self._turns:
+            self._turns[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        self._turns[loop].append(job)
+        return await job.answer
+
+    def close(self) -> None:
+        """Answer what has queued, then end the thread."""
+        with self._lock:
+            self._closed = True
+            self._jobs.put(None)
+        self._thread.join()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._turns.pop(loop)
+        with self._lock:
+            if not self._closed:
+                self._jobs.put(jobs)
+                return
+        _settle([(job, Refused(503, "The server is stopping; ask again when it is back.")) for job in jobs])
+
+    def _run(self, files: Sequence[StrPath | None], device: str, threads: int | None, ready: threading.Event) -> None:
+        try:
+            models = load_models(files, device, threads)
+            for model in models:  # compiles what the first requests would wait for
+                blank = np.zeros((28, 28), np.uint8)
+                model.reader.read(blank[None])
+                model.explainer.maps(blank)
+            self.models = [model.facts for model in models]
+        except BaseException as failure:
+            self._failure = failure
+            return
+        finally:
+            ready.set()
+        self._serve(models)
+
+    def _serve(self, models: list[Model]) -> None:
+        while jobs := self._next():
+            for number, model in enumerate(models):
+                together = [job for job in jobs if job.model == number]
+                if together:
+                    self.on_batch(len(together))
+                    _deliver(together, _answers(model, together))
+
+    def _next(self) -> list[Job]:
+        """The jobs that have queued, at least one; none when the worker is closed and nothing is left."""
+        jobs = self._jobs.get() or []
+        with suppress(Empty):
+            while jobs and len(jobs) < MOST_TOGETHER:
+                more = self._jobs.get_nowait()
+                if more is None:
+                    self._jobs.put(None)  # to be found again when these are done
+                    break
+                jobs.extend(more)
+        return jobs
+
+
+def _answers(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
+    try:
+        readings = model.reader.read(np.stack([job.image for job in jobs]))
+        return [
+            Answer(reading, len(jobs), model.explainer.maps(job.image) if job.explain else None)
+            for job, reading in zip(jobs, readings, strict=True)
+        ]
+    except Exception as failure:  # the thread must go on for others
+        return [failure] * len(jobs)
+
+
+def _deliver(jobs: list[Job], answers: list[Answer | Exception]) -> None:
+    """Wake up who waits, each event loop once."""
+    pairs = list(zip(jobs, answers, strict=True))
+    for loop in {job.loop for job in jobs}:
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(_settle, [(job, answer) for job, answer in pairs if job.loop is loop])
+
+
+def _settle(pairs: list[tuple[Job, Answer | Exception]]) -> None:
+    for job, answer in pairs:
+        if job.answer.done():  # who asked has given up
+            continue
+        if isinstance(answer, Exception):
+            job.answer.set_exception(answer)
+        else:
+            job.answer.set_result(answer)

@@ -1,0 +1,114 @@
+"""Fixtures of the tests of the server: trained networks, an application in this process, and servers of their own."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import fastdigits
+from fastdigits.cli import cli
+from fastdigits.dataset import load_part
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """The weights files of two networks, lenet.h5, which reads well, and linear.h5."""
+    folder = tmp_path_factory.mktemp("networks")
+    for model in ("lenet", "linear"):
+        arguments = ["train", "--model", model, "--epochs", "1", "--output", str(folder / f"{model}.h5")]
+        assert CliRunner().invoke(cli, arguments, catch_exceptions=False).exit_code == 0
+    return [str(folder / "lenet.h5"), str(folder / "linear.h5")]
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The first 200 test images of MNIST and their labels."""
+    images, labels = load_part("mnist", "test")
+    return images[:200], labels[:200].tolist()
+
+
+@pytest.fixture(scope="session")
+def picture(digits):
+    """A 3 as a PNG file: dark on pink paper, in a corner, larger than networks read it."""
+    image = np.kron(digits[0][18], np.ones((4, 4), np.uint8)).astype(int)
+    page = np.full((300, 200, 3), (250, 200, 210), np.uint8)
+    page[:112, 88:] -= (image[..., None] * (230, 190, 120) // 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(page).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def app(weights):
+    """An application with both networks."""
+    from fastdigits.serve import create_app
+
+    app = create_app(weights)
+    yield app
+    app.state.recogniser.close()
+
+
+@pytest.fixture(scope="session")
+def ask(app):
+    """ask(method, path, app=app, **what httpx takes) is the application's answer, without a network in between."""
+    import httpx
+
+    def ask(method, path, app=app, **content):
+        async def answer():
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                return await client.request(method, path, **content)
+
+        return asyncio.run(answer())
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def post(ask):
+    """post(path, body, content_type): a body as it is."""
+    return lambda path, body, kind="application/json": ask("POST", path, content=body, headers={"content-type": kind})
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """The variables with which another process finds the package that is tested here."""
+    try:
+        distribution("fastdigits")
+    except PackageNotFoundError:
+        return os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
+    return dict(os.environ)
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory, environment):
+    """start(*arguments) is a block with a process of `fastdigits serve`, which has `port`, `log` and `line`."""
+
+    @contextmanager
+    def start(*arguments):
+        command = [sys.executable, "-m", "fastdigits", "serve", *arguments, "--port", "0"]
+        log = tmp_path_factory.mktemp("server") / "log"
+        with log.open("w") as stderr:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
+        with process:
+            process.log = log
+            process.line = next((line for line in process.stdout if "http" in line), "")
+            found = re.search(r"http://[\w.]+:(\d+)", process.line)
+            assert found, log.read_text()
+            process.port = int(found[1])
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return start

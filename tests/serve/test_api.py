@@ -1,0 +1,460 @@
+"""What programs ask for, and what they are told when it is wrong."""
+
+import base64
+import json
+import logging
+import re
+import struct
+import zlib
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+from fastdigits.imaging import prepare, read_picture
+from fastdigits.reader import Reader
+from fastdigits.serve import Limits, create_app
+from fastdigits.serve.app import STATIC
+
+BLANK = [[0] * 28 for _ in range(28)]
+
+
+@pytest.fixture(scope="module")
+def reader(weights):
+    return Reader(weights[0])
+
+
+@pytest.fixture
+def limited(app):
+    """limited(body_bytes=...) gives the application other limits until the test ends."""
+
+    def limited(**changed):
+        app.state.limits = app.state.recogniser.limits = replace(Limits(), **changed)
+
+    yield limited
+    limited()
+
+
+def as_png(pixels):
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def png_of_size(width, height):
+    """A PNG that says it has so many pixels, all white, in a few bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compressobj(9)
+    row = b"\0" + b"\xff" * -(-width // 8)
+    packed = b"".join(rows.compress(row) for _ in range(height)) + rows.flush()
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def error_of(response):
+    """The sentence of an error, which is all that its answer holds."""
+    assert response.headers["content-type"] == "application/json"
+    assert list(response.json()) == ["error"]
+    assert response.json()["error"].endswith(".")
+    return response.json()["error"]
+
+
+def test_pixels_in_every_form_are_read_alike(ask, reader, digits):
+    images, labels = digits
+    for image, label in zip(images[:20], labels, strict=False):
+        forms = [image.tolist(), image.ravel().tolist(), (image / 255).tolist(), (image.ravel() / 255).tolist()]
+        answers = [ask("POST", "/predict", json={"pixels": pixels}) for pixels in forms]
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.text for answer in answers}) == 1
+        (expected,) = reader.read(image[None])
+        found = answers[0].json()
+        assert found["model"] == "lenet"
+        assert (found["digit"], found["second"], found["unsure"]) == (expected.digit, expected.second, expected.unsure)
+        assert found["probabilities"] == list(expected.probabilities)
+        assert found["confidence"] == found["probabilities"][found["digit"]]
+        assert found["digit"] == label
+
+
+def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, reader, digits):
+    drawn = 255 - np.roll(digits[0][18], (3, -4), (0, 1))
+    (expected,) = reader.read(prepare(drawn).image[None])
+    found = ask("POST", "/predict", json={"pixels": drawn.tolist()}).json()
+    assert found["probabilities"] == list(expected.probabilities)
+    assert found["digit"] == digits[1][18] == 3
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "image/x-unheard-of"])
+def test_a_picture_as_the_body(kind, post, reader, picture):
+    (expected,) = reader.read(prepare(read_picture(picture)).image[None])
+    found = post("/predict", picture, kind)
+    assert found.status_code == 200
+    assert found.json()["probabilities"] == list(expected.probabilities)
+    assert found.json()["digit"] == 3
+
+
+@pytest.mark.parametrize("name", ["picture", "file", "anything"])
+def test_a_picture_of_a_form(name, ask, post, picture):
+    found = ask("POST", "/predict", files={name: ("seven.png", picture, "image/png")}, data={"more": "text"})
+    assert found.status_code == 200
+    assert found.json() == post("/predict", picture, "image/png").json()
+
+
+def test_explanations(post, picture):
+    found = post("/predict?explain=true", picture, "image/png").json()
+    prepared = prepare(read_picture(picture))
+    assert found["image"] == prepared.image.tolist()
+    assert found["box"] == list(prepared.box)
+    shapes = [(maps["layer"], maps["shape"], maps["total"]) for maps in found["features"]]
+    assert shapes == [
+        ("conv2d_1, relu_1", [6, 28, 28], 6),
+        ("avgpool2d_1", [6, 14, 14], 6),
+        ("conv2d_2, relu_2", [16, 10, 10], 16),
+        ("avgpool2d_2", [16, 5, 5], 16),
+        ("dense_1, relu_3", [120], 120),
+        ("dense_2, relu_4", [84], 84),
+    ]
+    for maps in found["features"]:
+        levels = np.frombuffer(base64.b64decode(maps["levels"]), np.uint8)
+        assert len(levels) == np.prod(maps["shape"])
+        assert (levels.min(), levels.max()) == (0, 255)
+        assert maps["low"] == 0 < maps["high"]  # after a ReLU, or the mean of such
+
+
+def test_a_blank_page_has_no_ink(post):
+    blank = as_png(np.full((50, 50), 255, np.uint8))
+    found = post("/predict?explain=1", blank, "image/png")
+    assert found.status_code == 200
+    assert found.json()["image"] == BLANK
+    assert found.json()["box"] is None
+
+
+def test_networks_are_chosen_by_name_or_index(ask, digits):
+    def model(choice):
+        return ask("POST", f"/predict{choice}", json={"pixels": digits[0][0].tolist()})
+
+    assert [model(choice).json()["model"] for choice in ("", "?model=1", "?model=linear")] == [
+        "lenet",
+        "linear",
+        "linear",
+    ]
+    assert model("?model=1").text == model("?model=linear").text != model("").text.replace("lenet", "linear")
+    for unknown in ("?model=2", "?model=-1", "?model=resnet"):
+        assert model(unknown).status_code == 404
+        assert "choose one of 0 (lenet), 1 (linear)" in error_of(model(unknown))
+
+
+@pytest.mark.parametrize("path", ["/api/neural", "/"])
+def test_grids(path, ask, digits):
+    for method in (0, 1):
+        for image in digits[0][:20]:
+            found = ask("POST", path, json={"gridValues": image.tolist(), "method": method})
+            expected = ask("POST", f"/predict?model={method}", json={"pixels": image.tolist()}).json()
+            assert found.json() == [str(expected["digit"]), f"{expected['confidence']:.4f}"]
+
+
+def test_numbers_of_a_grid_are_never_shares(ask):
+    """A grid of 0 and 1 alone is as good as blank; pixels from 0 to 1 are not."""
+    dim = np.zeros((28, 28), int)
+    dim[4:24, 13:15] = 1
+    drawn, blank = ask("POST", "/api/neural", json={"gridValues": dim.tolist()}), {"gridValues": BLANK}
+    assert drawn.json() == ask("POST", "/api/neural", json=blank).json()
+    found = ask("POST", "/predict", json={"pixels": dim.tolist()}).json()
+    assert found["digit"] == 1
+    assert found["confidence"] > 0.9
+
+
+JSON = "application/json"
+ROWS = json.dumps(BLANK)
+REFUSED = {
+    "no JSON": (b"gibberish", JSON, 400, "not JSON"),
+    "cut short": (b'{"pixels": [0, 0', JSON, 400, "not JSON"),
+    "nothing": (b"", JSON, 400, "not JSON"),
+    "no UTF-8": (b'{"pixels": "\xff"}', JSON, 400, "not JSON"),
+    "NaN": (b'{"pixels": [NaN]}', JSON, 400, "not JSON"),
+    "infinity": (b'{"pixels": [Infinity]}', JSON, 400, "not JSON"),
+    "deep": (b"[" * 100_000, JSON, 400, "not JSON"),
+    "a list": (b"[1, 2]", JSON, 422, "must be a JSON object"),
+    "null": (b"null", JSON, 422, "must be a JSON object"),
+    "other names": (b'{"pixel": []}', JSON, 422, "'pixels' must be 28 rows of 28"),
+    "no list": (b'{"pixels": "7"}', JSON, 422, "'pixels' must be 28 rows of 28"),
+    "an object": (b'{"pixels": {"0": 1}}', JSON, 422, "'pixels' must be 28 rows of 28"),
+    "too few": (json.dumps({"pixels": [0] * 783}).encode(), JSON, 422, "784 numbers"),
+    "too many": (json.dumps({"pixels": [0] * 785}).encode(), JSON, 422, "784 numbers"),
+    "a row too few": (json.dumps({"pixels": BLANK[1:]}).encode(), JSON, 422, "28 rows of 28"),
+    "a long row": (json.dumps({"pixels": [[0] * 29, *BLANK[1:]]}).encode(), JSON, 422, "28 rows of 28"),
+    "a row that is none": (json.dumps({"pixels": [7, *BLANK[1:]]}).encode(), JSON, 422, "28 rows of 28"),
+    "too deep": (json.dumps({"pixels": [[[0]] * 28] * 28}).encode(), JSON, 422, "numbers and nothing else"),
+    "text": (json.dumps({"pixels": ["0"] * 784}).encode(), JSON, 422, "numbers and nothing else"),
+    "truth": (json.dumps({"pixels": [True] + [0] * 783}).encode(), JSON, 422, "numbers and nothing else"),
+    "null within": (json.dumps({"pixels": [None] + [0] * 783}).encode(), JSON, 422, "numbers and nothing else"),
+    "below 0": (json.dumps({"pixels": [-1] + [0] * 783}).encode(), JSON, 422, "from 0 to 255 or from 0 to 1"),
+    "above 255": (json.dumps({"pixels": [256] + [0] * 783}).encode(), JSON, 422, "from 0 to 255 or from 0 to 1"),
+    "huge": (json.dumps({"pixels": [10**300] + [0] * 783}).encode(), JSON, 422, "from 0 to 255 or from 0 to 1"),
+    "beyond floats": (b'{"pixels": [1e999' + b", 0" * 783 + b"]}", JSON, (400, 422), ""),
+    "no type": (ROWS.encode(), "", 415, "a body of no type"),
+    "text/plain": (ROWS.encode(), "text/plain", 415, "not text/plain"),
+    "curl's own": (ROWS.encode(), "application/x-www-form-urlencoded", 415, "Send application/json"),
+    "empty picture": (b"", "image/png", 400, "empty"),
+    "no picture": (b"%PDF-1.7 is none", "image/png", 400, "PNG, JPEG"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", 400, "PNG, JPEG"),
+    "half a picture": (
+        as_png(np.random.default_rng(0).integers(256, size=(99, 99), dtype=np.uint8))[:5000],
+        "image/png",
+        400,
+        "damaged",
+    ),
+    "a bomb": (png_of_size(20_000, 20_000), "image/png", 400, "pixels"),
+    "a long bomb": (png_of_size(8, 70_000), "image/png", 400, "8 x 70000 pixels"),
+    "no form": (b"gibberish", "multipart/form-data; boundary=x", 400, "form"),
+    "no boundary": (b"gibberish", "multipart/form-data", 400, "form"),
+    "empty form": (b"--x--\r\n", "multipart/form-data; boundary=x", (400, 422), "form"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused(name, post):
+    body, kind, status, says = REFUSED[name]
+    response = post("/predict", body, kind)
+    assert response.status_code in np.atleast_1d(status)
+    assert says in error_of(response)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "says"),
+    [
+        (b"{}", JSON, 422, "'gridValues' must be 28 rows of 28"),
+        (b'{"gridValues": [NaN]}', JSON, 400, "not JSON"),
+        (json.dumps({"gridValues": [[-0.5] * 28] * 28}).encode(), JSON, 422, "from 0 to 255."),
+        (json.dumps({"gridValues": BLANK, "method": "1"}).encode(), JSON, 422, "'method' must be the index"),
+        (json.dumps({"gridValues": BLANK, "method": True}).encode(), JSON, 422, "'method' must be the index"),
+        (json.dumps({"gridValues": BLANK, "method": None}).encode(), JSON, 422, "'method' must be the index"),
+        (json.dumps({"gridValues": BLANK, "method": 2}).encode(), JSON, 404, "no model 2"),
+        (json.dumps({"gridValues": BLANK, "method": -1}).encode(), JSON, 404, "no model -1"),
+        (b"", "image/png", 415, "Send application/json"),
+    ],
+)
+def test_grids_that_cannot_be_read_are_refused(body, kind, status, says, post):
+    for path in ("/api/neural", "/"):
+        response = post(path, body, kind)
+        assert response.status_code == status
+        assert says in error_of(response)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/nothing", 404),
+        ("GET", "/static/none.js", 404),
+        ("GET", "/static/../app.py", 404),
+        ("GET", "/static/%2e%2e/app.py", 404),
+        ("GET", "/predict", 405),
+        ("PUT", "/predict", 405),
+        ("OPTIONS", "/predict", 405),
+        ("DELETE", "/", 405),
+        ("POST", "/static/page.js", 405),
+        ("POST", "/predict?explain=perhaps", 422),
+    ],
+)
+def test_every_error_is_json(method, path, status, ask):
+    response = ask(method, path)
+    assert response.status_code == status
+    assert error_of(response)
+    assert (status == 405) == ("allow" in response.headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/", "GET, POST"), ("/predict", "POST"), ("/health", "GET"), ("/static/page.js", "GET, HEAD")],
+)
+def test_methods_that_are_allowed_are_told(path, methods, ask):
+    assert ask("BREW", path).headers["allow"] == methods
+
+
+def test_long_bodies_are_refused(post, ask, limited, picture):
+    assert post("/predict", b" " * 300_000).status_code == 413
+    assert "256 KiB" in error_of(post("/predict", b" " * 300_000))
+    limited(body_bytes=2**20)
+
+    async def unannounced():
+        for _ in range(3):
+            yield b"x" * 2**19
+
+    for body in (b"x" * (2**20 + 1), unannounced()):
+        response = post("/predict", body, "image/png")
+        assert response.status_code == 413
+        assert "longer than 1 MiB" in error_of(response)
+    assert post("/predict", picture, "image/png").status_code == 200
+
+
+def test_bodies_of_all_requests_together_are_limited(post, limited, picture):
+    limited(held_bytes=len(picture) - 1)
+    response = post("/predict", picture, "image/png")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    assert "try again" in error_of(response)
+    limited(held_bytes=len(picture))
+    for _ in range(3):  # what is done is held no longer
+        assert post("/predict", picture, "image/png").status_code == 200
+
+
+def test_large_pictures_are_refused_before_they_are_unpacked(post, limited, picture):
+    limited(picture_pixels=59_999)  # it has 60,000
+    response = post("/predict", picture, "image/png")
+    assert response.status_code == 400
+    assert "200 x 300 pixels" in error_of(response)
+
+
+def test_more_requests_than_the_limit_are_refused(weights, picture):
+    import asyncio
+
+    import httpx
+
+    app = create_app(weights[1:], Limits(requests=3))
+
+    async def many():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            send = {"content": picture, "headers": {"content-type": "image/png"}}
+            return await asyncio.gather(*(client.post("/predict", **send) for _ in range(8)))
+
+    responses = asyncio.run(many())
+    app.state.recogniser.close()
+    statuses = [response.status_code for response in responses]
+    assert sorted(statuses) == [200] * 3 + [503] * 5
+    busy = responses[statuses.index(503)]
+    assert "try again" in error_of(busy)
+    assert busy.headers["retry-after"] == "1"
+
+
+def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeypatch):
+    import time
+
+    import fastdigits.serve.recogniser as recogniser
+
+    monkeypatch.setattr(recogniser, "prepare", lambda picture: time.sleep(0.5))
+    limited(seconds=0.05)
+    response = post("/predict", picture, "image/png")
+    assert response.status_code == 503
+    assert "no answer within 0.05 s" in error_of(response)
+
+
+def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, picture, monkeypatch, caplog):
+    import fastdigits.serve.recogniser as recogniser
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recogniser, "prepare", lambda picture: 1 / 0)
+        response = post("/predict", picture, "image/png")
+    assert response.status_code == 500
+    assert "its log says why" in error_of(response)
+    assert "division by zero" in caplog.text
+    assert post("/predict", picture, "image/png").status_code == 200
+
+
+def test_one_line_of_the_log_for_each_request(ask, post, picture, caplog):
+    caplog.set_level(logging.INFO, "fastdigits.serve")
+    ask("GET", "/nothing%0A{forged}")
+    post("/predict?model=linear", picture, "image/png")
+    first, second = [record.fields for record in caplog.records]
+    assert (first["method"], first["path"], first["status"]) == ("GET", "/nothing\n{forged}", 404)
+    assert (second["method"], second["path"], second["status"]) == ("POST", "/predict", 200)
+    assert (second["model"], second["together"]) == ("linear", 1)
+    assert second["ms"] > 0
+
+    from fastdigits.serve.observer import JSONLines
+
+    lines = [JSONLines().format(record) for record in caplog.records]
+    assert [line.count("\n") for line in lines] == [0, 0]
+    assert [json.loads(line)["path"] for line in lines] == ["/nothing\n{forged}", "/predict"]
+
+
+def test_health_and_models(ask, weights):
+    found = ask("GET", "/health").json()
+    assert (found["status"], found["models"]) == ("ok", 2)
+    assert found["uptime_s"] >= 0
+    models = ask("GET", "/models").json()["models"]
+    assert [(model["index"], model["name"], model["architecture"]) for model in models] == [
+        (0, "lenet", "lenet"),
+        (1, "linear", "linear"),
+    ]
+    assert [model["parameters"] for model in models] == [61_706, 7_850]
+    assert all(0.8 < model["test_accuracy"] < 1 for model in models)
+
+
+def test_metrics_can_be_parsed_and_count(ask, post, picture):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    def counted(name, **labels):
+        text = ask("GET", "/metrics").text
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+    def all_counts():
+        return [
+            counted("fastdigits_requests_total", route="/predict", method="POST", status="200"),
+            counted("fastdigits_requests_total", route="other", method="other", status="404"),
+            counted("fastdigits_predictions_total", model="linear"),
+            counted("fastdigits_batch_images_count"),
+            counted("fastdigits_request_seconds_count", route="/predict"),
+        ]
+
+    before = all_counts()
+    post("/predict?model=1", picture, "image/png")
+    ask("BREW", "/coffee")
+    assert np.subtract(all_counts(), before).tolist() == [1, 1, 1, 1, 1]
+    assert counted("process_resident_memory_bytes") > 1e7
+    assert counted("fastdigits_requests_running") == 1  # which asks for this
+
+
+def test_no_other_site_may_ask_unless_told(ask, weights):
+    origin = {"origin": "https://example.org"}
+    preflight = {**origin, "access-control-request-method": "POST"}
+    assert not any(name.startswith("access-control") for name in ask("GET", "/health", headers=origin).headers)
+    assert ask("OPTIONS", "/predict", headers=preflight).status_code == 405
+    app = create_app(weights[1:], allow_origins=["https://example.org"])
+    allowed = ask("GET", "/health", app, headers=origin)
+    assert allowed.headers["access-control-allow-origin"] == "https://example.org"
+    assert ask("OPTIONS", "/predict", app, headers=preflight).status_code == 200
+    other = {"origin": "https://example.com"}
+    assert "access-control-allow-origin" not in ask("GET", "/health", app, headers=other).headers
+    refused = ask("OPTIONS", "/predict", app, headers={**preflight, **other})
+    assert refused.status_code == 400
+    assert "--allow-origin" in error_of(refused)
+    app.state.recogniser.close()
+
+
+def test_the_page_needs_nothing_from_elsewhere(ask):
+    page = ask("GET", "/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    for file in STATIC.iterdir():
+        elsewhere = re.findall(r"(?:https?:)?//[\w.]+\.\w+[^\s\"']*", file.read_text("utf8"))
+        assert [url for url in elsewhere if url != "http://www.w3.org/2000/svg"] == []
+    for path in re.findall(r'(?:src|href)="([^"#]+)"', page.text):
+        assert ask("GET", f"/{path}").status_code == 200
+
+
+def test_the_description_of_the_interface_needs_nothing_from_elsewhere(ask):
+    page = ask("GET", "/docs")
+    assert page.status_code == 200
+    paths = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(paths) >= 3
+    for path in paths:
+        assert path.startswith("/")
+        assert ask("GET", path).status_code == 200
+    described = ask("GET", "/openapi.json").json()["paths"]
+    assert {(path, method) for path, methods in described.items() for method in methods} == {
+        ("/predict", "post"),
+        ("/api/neural", "post"),
+        ("/", "post"),
+        ("/", "get"),
+        ("/health", "get"),
+        ("/models", "get"),
+        ("/metrics", "get"),
+    }

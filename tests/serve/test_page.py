@@ -1,0 +1,271 @@
+"""The page in a real browser: Chromium without a window, driven by mouse, finger, pen and keys."""
+
+import base64
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+pytest.importorskip("selenium", reason="selenium is not installed")
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not BROWSER or not DRIVER, reason="there is no Chromium with its chromedriver")
+
+PATIENCE_S = 60
+WIDE, NARROW = (1280, 900), (390, 844)
+OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+# Strokes in shares of the paper's side
+THREE = [(30, 25), (42, 17), (56, 18), (64, 28), (58, 40), (46, 46), (60, 50), (68, 62), (60, 76), (44, 80), (30, 72)]
+SEVEN = [(28, 20), (48, 20), (70, 20), (60, 40), (50, 60), (42, 82)]
+CORNER = 0.33  # of a digit in the paper's top left corner
+
+
+@pytest.fixture(scope="module")
+def server(start, weights):
+    with start(*weights, "--timeout", "60") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(server, browser):
+    """The page at 1,280 x 900; afterwards nothing must have come from elsewhere, and nothing must have failed."""
+    return_to_window(browser, WIDE)
+    browser.get(f"http://127.0.0.1:{server.port}/")
+    until(browser, lambda: len(find(browser, "model").find_elements(By.TAG_NAME, "option")) == 2)
+    yield browser
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    own = f"http://127.0.0.1:{server.port}/"
+    assert [url for url in asked if not url.startswith((own, "blob:" + own, "data:"))] == []
+    assert own in asked
+
+
+def return_to_window(browser, size, dark=False):
+    width, height = size
+    device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def find(page, name):
+    return page.find_element(By.ID, name)
+
+
+def until(page, condition):
+    """Wait until it holds."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def reads(page, digit):
+    """Wait until the page says that it reads this digit."""
+    until(page, lambda: find(page, "digit").text == str(digit))
+
+
+def on_paper(page, points, scale=1.0, left=0.0, top=0.0):
+    """Points of a stroke as offsets from the middle of the paper in pixels."""
+    side = find(page, "paper").size["width"]
+    return [
+        (round((x / 100 * scale + left - 0.5) * side), round((y / 100 * scale + top - 0.5) * side)) for x, y in points
+    ]
+
+
+def draw(page, points, release=True, **place):
+    """A stroke with the mouse."""
+    (first, *others), paper = on_paper(page, points, **place), find(page, "paper")
+    actions = ActionChains(page, duration=5).move_to_element_with_offset(paper, *first).click_and_hold()
+    for point in others:
+        actions.move_to_element_with_offset(paper, *point)
+    (actions.release() if release else actions).perform()
+
+
+def in_window(page, points):
+    """Points of a stroke in pixels of the window."""
+    script = "const r = arguments[0].getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2];"
+    x, y = page.execute_script(script, find(page, "paper"))
+    return [(x + dx, y + dy) for dx, dy in on_paper(page, points)]
+
+
+def pixels(page, name):
+    """The content of a canvas, uint8 (rows, columns, 4)."""
+    script = (
+        "const c = arguments[0]; const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "let s = ''; for (const v of d) s += String.fromCharCode(v); return [c.height, c.width, btoa(s)];"
+    )
+    rows, columns, content = page.execute_script(script, find(page, name))
+    return np.frombuffer(base64.b64decode(content), np.uint8).reshape(rows, columns, 4)
+
+
+def bold_bar(page):
+    """The digit whose bar stands out."""
+    return page.find_element(By.CSS_SELECTOR, "#bars .first span").text
+
+
+def test_drawing_in_a_corner_clearing_and_switching(page):
+    assert find(page, "verdict").text == "Nothing yet."
+    assert not find(page, "undo").is_enabled()
+    draw(page, THREE, scale=CORNER, left=0.02, top=0.02)
+    reads(page, 3)
+    assert find(page, "verdict").text.startswith("A 3, ")
+    assert bold_bar(page) == "3"
+    seen = pixels(page, "seen")[..., :3].astype(int)
+    ink = abs(seen - seen[0, 0]).sum(2) > 100
+    assert 15 <= np.ptp(np.flatnonzero(ink.any(1))) <= 22  # it fills what the network sees
+    assert len(page.find_elements(By.CSS_SELECTOR, "#maps figure")) == 6
+    assert "lenet: 61,706 parameters" in find(page, "facts").text
+
+    find(page, "clear").click()
+    assert find(page, "verdict").text == "Nothing yet."
+    assert find(page, "digit").text == ""
+    assert not pixels(page, "paper").any()
+    assert page.find_elements(By.CSS_SELECTOR, "#maps figure") == []
+
+    draw(page, SEVEN, scale=CORNER, left=0.6, top=0.6)
+    reads(page, 7)
+    Select(find(page, "model")).select_by_visible_text("linear")
+    until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#maps figure"))  # it has no inner layers
+    assert "linear: 7,850 parameters" in find(page, "facts").text
+    assert find(page, "digit").text
+
+
+def test_it_reads_while_one_draws(page):
+    draw(page, SEVEN[:3], release=False)
+    until(page, lambda: find(page, "digit").text)
+    draw(page, SEVEN[3:], release=False)  # on from there
+    reads(page, 7)
+    assert find(page, "verdict").get_attribute("aria-live") == "off"
+    ActionChains(page).release().perform()
+    until(page, lambda: find(page, "verdict").get_attribute("aria-live") == "polite")
+
+
+def test_undo_takes_back_a_stroke(page):
+    draw(page, SEVEN)
+    reads(page, 7)
+    one_stroke = pixels(page, "paper")
+    draw(page, [(20, 90), (80, 90)])
+    assert (pixels(page, "paper") != one_stroke).any()
+    find(page, "undo").click()
+    assert (pixels(page, "paper") == one_stroke).all()
+    reads(page, 7)
+    ActionChains(page).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    assert not pixels(page, "paper").any()
+    assert not find(page, "undo").is_enabled()
+
+
+def test_fingers(page):
+    points = [{"x": x, "y": y} for x, y in in_window(page, THREE)]
+    for kind, where in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points), ("touchEnd", [])]:
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+    reads(page, 3)
+
+
+def test_pens_draw_thicker_when_pressed(page):
+    def thickness(force):
+        kinds = ["mousePressed", *["mouseMoved"] * 2, "mouseReleased"]
+        for kind, (x, y) in zip(kinds, in_window(page, [(50, 20), (50, 50), (50, 80), (50, 80)]), strict=True):
+            pen = {"pointerType": "pen", "button": "left", "buttons": 1, "force": force, "clickCount": 1}
+            page.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **pen})
+        reads(page, 1)
+        drawn = pixels(page, "paper")
+        find(page, "clear").click()
+        return np.count_nonzero(drawn[len(drawn) // 2, :, 3])
+
+    assert thickness(0.9) > 1.3 * thickness(0.1)
+
+
+def test_keys_alone(page):
+    paper = find(page, "paper")
+    page.execute_script("arguments[0].focus()", paper)
+    ActionChains(page).send_keys(Keys.ARROW_UP * 15, " ", Keys.ARROW_DOWN * 32, " ").perform()
+    reads(page, 1)
+    ActionChains(page).send_keys("n").perform()
+    until(page, lambda: "linear" in find(page, "facts").text)
+    ActionChains(page).send_keys(Keys.ESCAPE).perform()
+    assert find(page, "verdict").text == "Nothing yet."
+
+
+def test_pictures(page, picture, tmp_path):
+    (tmp_path / "three.png").write_bytes(picture)
+    find(page, "file").send_keys(str(tmp_path / "three.png"))
+    reads(page, 3)
+    assert pixels(page, "paper").any()
+    find(page, "undo").click()
+    assert not pixels(page, "paper").any()
+
+
+def test_what_cannot_be_shown_is_told(page, tmp_path):
+    (tmp_path / "none.png").write_bytes(b"none")
+    find(page, "file").send_keys(str(tmp_path / "none.png"))
+    until(page, lambda: "cannot be shown" in find(page, "verdict").text)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, (320, 640)])
+def test_nothing_is_cut_off(size, page):
+    return_to_window(page, size)
+    draw(page, THREE)
+    reads(page, 3)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    for name in ("paper", "undo", "clear", "model", "digit", "verdict", "seen", "bars", "maps"):
+        box = find(page, name).rect
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size[0]
+    assert min(find(page, name).size["height"] for name in ("undo", "clear")) >= 44
+    digit = find(page, "digit").rect
+    if size != (320, 640):  # what is read is in sight while one draws
+        assert digit["y"] + digit["height"] <= size[1]
+
+
+def test_the_dark_page_reads_alike(page):
+    shades = []
+    for dark in (False, True):
+        return_to_window(page, WIDE, dark)
+        draw(page, THREE)
+        reads(page, 3)
+        shades.append(page.execute_script("return getComputedStyle(document.body).backgroundColor"))
+        find(page, "clear").click()
+    light, dark = (sum(map(int, shade[4:-1].split(","))) for shade in shades)
+    assert light > 600
+    assert dark < 150
+
+
+def test_the_interface_is_described_without_help_from_elsewhere(page, server):
+    page.get(f"http://127.0.0.1:{server.port}/docs")
+    until(page, lambda: "/api/neural" in page.find_element(By.TAG_NAME, "body").text)
+    page.get(f"http://127.0.0.1:{server.port}/")
+
+
+def test_a_server_that_is_gone(start, weights, browser):
+    with start(weights[0]) as server:
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        until(browser, lambda: find(browser, "facts").text)
+    draw(browser, THREE)
+    until(browser, lambda: "cannot be reached" in find(browser, "verdict").text)
+    browser.get("about:blank")
+    browser.get_log("browser"), browser.get_log("performance")

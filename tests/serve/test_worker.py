@@ -1,0 +1,127 @@
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+from fastdigits.errors import UserError
+from fastdigits.reader import Reader
+from fastdigits.serve.limits import Refused
+from fastdigits.serve.models import unique
+from fastdigits.serve.worker import Worker
+
+
+@pytest.fixture
+def worker(weights):
+    worker = Worker(weights)
+    yield worker
+    worker.close()
+
+
+def read_all(worker, images, models=(0,)):
+    """The answers to all images at once, for each network."""
+
+    async def ask():
+        return await asyncio.gather(*(worker.read(model, image) for model in models for image in images))
+
+    return asyncio.run(ask())
+
+
+def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digits):
+    images = digits[0]
+    batches = []
+    worker.on_batch = batches.append
+    answers = read_all(worker, images, models=(0, 1))
+    expected = [reading for file in weights for reading in Reader(file).read(images)]
+    assert [answer.reading for answer in answers] == expected
+    assert sum(batches) == len(answers) == 400
+    assert max(batches) > 64  # of one turn
+
+
+def test_many_threads_never_enter_a_network_at_once(worker, digits, monkeypatch):
+    """Threads of their own event loops ask; one thread reads, one batch at a time."""
+    inside, threads = [], set()
+    read = Reader.read
+
+    def watched(reader, images):
+        inside.append(1)
+        threads.add(threading.current_thread().name)
+        assert len(inside) == 1
+        time.sleep(0.001)
+        try:
+            return read(reader, images)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(Reader, "read", watched)
+    images, found = digits[0][:30], {}
+    askers = [
+        threading.Thread(target=lambda number=number: found.update({number: read_all(worker, images, models=(0, 1))}))
+        for number in range(8)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert threads == {"networks"}
+    assert len(found) == 8
+    readings = [[answer.reading for answer in answers] for answers in found.values()]
+    assert all(one == readings[0] for one in readings)
+
+
+def test_a_failure_reaches_who_asked_and_nobody_else(worker, digits, monkeypatch):
+    read = Reader.read
+
+    def unlucky(reader, images):
+        assert images.any()
+        return read(reader, images)
+
+    monkeypatch.setattr(Reader, "read", unlucky)
+
+    async def ask():
+        with pytest.raises(AssertionError):
+            await worker.read(0, np.zeros((28, 28), np.uint8))
+        return await worker.read(0, digits[0][0])
+
+    assert asyncio.run(ask()).reading.digit == digits[1][0]
+
+
+def test_who_gives_up_does_not_disturb(worker, digits):
+    async def ask():
+        given_up = asyncio.ensure_future(worker.read(0, digits[0][0]))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        return await worker.read(0, digits[0][1])
+
+    for _ in range(20):
+        assert asyncio.run(ask()).reading.digit == digits[1][1]
+
+
+def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
+    before = set(threading.enumerate())
+    worker = Worker(weights)
+
+    async def ask():
+        queued = [asyncio.ensure_future(worker.read(0, image)) for image in digits[0][:50]]
+        await asyncio.sleep(0)  # they ask
+        await asyncio.sleep(0)  # the loop hands over what they ask
+        await asyncio.to_thread(worker.close)
+        with pytest.raises(Refused, match="stopping"):
+            await worker.read(0, digits[0][0])
+        return await asyncio.gather(*queued)
+
+    assert len(asyncio.run(ask())) == 50
+    assert [thread for thread in threading.enumerate() if thread.name == "networks" and thread not in before] == []
+
+
+def test_a_network_that_cannot_be_loaded(tmp_path):
+    (tmp_path / "none.h5").write_bytes(b"none")
+    with pytest.raises(UserError, match=r"none\.h5"):
+        Worker([tmp_path / "none.h5"])
+
+
+def test_networks_of_the_same_name_can_be_told_apart():
+    assert unique(["a", "b", "a", "a-2", "a"]) == ["a", "b", "a-2", "a-2-2", "a-3"]
