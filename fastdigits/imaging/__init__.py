@@ -1,0 +1,8 @@
+"""Any picture of digits as images such as MNIST has: 28 x 28 pixels, bright ink on 0, centred, strokes alike."""
+
+from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture
+from fastdigits.imaging.prepared import Box, Prepared, Step
+from fastdigits.imaging.several import find_lines
+from fastdigits.imaging.single import prepare
+
+__all__ = ["MOST_BYTES", "MOST_PIXELS", "Box", "Prepared", "Step", "find_lines", "prepare", "read_picture"]
