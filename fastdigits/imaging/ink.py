@@ -55,4 +55,5 @@ def split_level(ink: np.ndarray) -> float:
     sums = np.cumsum(counts * middle)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(edges[1:][np.nanargmax(between[:-1])])
+    best = np.flatnonzero(between[:-1] >= np.nanmax(between[:-1]) * (1 - 1e-9))
+    return float((edges[1:][best[0]] + edges[1:][best[-1]]) / 2)  # the middle of where nothing lies

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")  # MPO is what some phones call .jpg
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MOST_PIXELS = 50_000_000
 MOST_BYTES = 64 * 2**20
 MOST_SIDE = 32_000
