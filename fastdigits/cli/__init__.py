@@ -13,6 +13,7 @@ from fastdigits.errors import UserError
 
 COMMANDS = {
     "train": "Train a network on handwritten digits and write its weights.",
+    "predict": "Read the digits of any pictures.",
     "eval": "Measure trained weights on a test set.",
     "models": "List the networks that can be trained.",
     "describe": "Show the layers of a network or of a weights file.",
