@@ -1,22 +1,34 @@
-"""A trained network as a reader of digits: what it reads, how sure it is, and when it is not."""
+"""A trained network as a reader of digits: what it reads, how sure it is, and when it had better not answer."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from fastdigits import ops as devices
+from fastdigits import weights as files
+from fastdigits.calibration import Calibration
+from fastdigits.config import EVALUATION_BATCH
+from fastdigits.dataset.batches import Batches
 from fastdigits.dataset.sources import shipped_folder
+from fastdigits.errors import UserError
+from fastdigits.evaluate import probabilities
 from fastdigits.files import StrPath
-from fastdigits.sequential import load
+from fastdigits.imaging import Cell, Prepared, candidates, find_cells
+from fastdigits.imaging.prepared import SIDE
+from fastdigits.nn import Network
 
 SHIPPED = "models/digits.h5"
-UNSURE_BELOW = 0.5
+DIGITS = 10
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a network reads in an image; `second` is the runner-up, `probabilities` are those of the ten digits.
+    """What a network reads in an image.
 
-    `unsure` says that it may be another digit or none at all.
+    `probabilities` are those of the ten digits, `digit` has the greatest, which is the `confidence`, and `second` the
+    next. `unsure` says that it may as well be another digit, or none; `no_digit` is the probability of the latter.
     """
 
     digit: int
@@ -24,32 +36,100 @@ class Reading:
     probabilities: tuple[float, ...]
     second: int
     unsure: bool
+    no_digit: float = 0.0
 
 
 class Reader:
     """A network of a weights file, ready to read images.
+
+    A network of eleven outputs tells by the last one that something is no digit. Its probability q is shared out
+    among the digits, since nothing speaks for one of them: (1 - q) p[digit] + q / 10.
 
     Parameters
     ----------
     weights : path, optional
         The model that ships unless given.
     device : str
+        "auto", "cpu", "cuda" or "reference".
+    threads : int, optional
+        Processor cores to use; all unless given.
 
     Raises
     ------
     UserError
-        If the weights file is damaged or the network does not read images of 28 x 28 pixels.
+        If the weights file is damaged, or its network does not read digits in images of 28 x 28 pixels.
     """
 
-    def __init__(self, weights: StrPath | None = None, device: str = "auto"):
+    def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        self.model = load(self.weights, device)
-        self.temperature, self.unsure_below = 1.0, UNSURE_BELOW
+        saved = self.saved = files.read(self.weights)
+        self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
+        network = Network.from_config(saved.network)
+        side = SIDE + 2 * saved.normalisation.preparation.pad
+        if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
+            raise UserError(f"{self.weights}: its network does not read digits of {SIDE} x {SIDE} pixels; give another.")
+        device = devices.choose_device()[0] if device == "auto" else device
+        self.ops = devices.load(device, threads, saved.config["exact"])
+
+    @cached_property
+    def one(self) -> Network:
+        """The network, built to read one image in the least time."""
+        return self._built(devices.to_infer(self.ops, 1), 1)
+
+    @cached_property
+    def many(self) -> Network:
+        """The network, built to read many images in the least time."""
+        return self._built(self.ops, EVALUATION_BATCH)
+
+    def _built(self, ops: Any, batch_size: int) -> Network:
+        network = Network.from_config(self.saved.network)
+        network.build(ops, batch_size, training=False)
+        network.set_values(self.saved.values)
+        return network
 
     def read(self, images: np.ndarray) -> list[Reading]:
         """Read images uint8 (N, 28, 28), prepared as fastdigits.imaging.prepare does."""
-        return [self._reading(p) for p in self.model.predict(images).astype(float)]
+        p = self.calibration.apply(self.class_probabilities(images))
+        return [self._reading(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
 
-    def _reading(self, p: np.ndarray) -> Reading:
+    def look(self, picture: np.ndarray) -> tuple[Prepared, Reading]:
+        """Read the digit of a picture uint8 (H, W, 3) or (H, W).
+
+        Where it is not plain what is ink and what is ground, the first way to see it that the network is sure of, or
+        else the one that it is least unsure of.
+        """
+        looks = []
+        for prepared in candidates(picture):
+            reading = self.read(prepared.image[None])[0]
+            if not reading.unsure:
+                return prepared, reading
+            looks.append((prepared, reading))
+        return max(looks, key=lambda look: look[1].confidence)
+
+    def look_around(self, picture: np.ndarray) -> list[list[tuple[Prepared, Reading]]]:
+        """Read every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
+
+        What is rather no digit than one is left out.
+        """
+        lines = [[look for cell in line for look in self._look_at(cell)] for line in find_cells(picture)]
+        return [line for line in lines if line]
+
+    def class_probabilities(self, images: np.ndarray) -> np.ndarray:
+        """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
+        network = self.one if len(images) <= devices.FEW else self.many
+        labels = np.zeros(len(images), np.uint8)
+        batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
+        return probabilities(network, batches, np.arange(len(images)))
+
+    def _look_at(self, cell: Cell) -> list[tuple[Prepared, Reading]]:
+        """One digit, or several that touch if the least sure of them is surer than the one."""
+        found = (cell.whole, *cell.parts)
+        whole, *parts = zip(found, self.read(np.stack([one.image for one in found])), strict=True)
+        several = parts and min(reading.confidence for _, reading in parts) > whole[1].confidence
+        return [look for look in (parts if several else [whole]) if look[1].no_digit < 0.5]
+
+    def _reading(self, p: np.ndarray, no_digit: float) -> Reading:
+        p = p + no_digit / DIGITS
         digit, second = (int(place) for place in np.argsort(-p, kind="stable")[:2])
-        return Reading(digit, float(p[digit]), tuple(p.tolist()), second, bool(p[digit] < self.unsure_below))
+        unsure = bool(p[digit] < self.calibration.unsure_below)
+        return Reading(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)

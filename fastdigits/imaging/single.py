@@ -1,31 +1,47 @@
 """A picture of one digit as an image such as MNIST has."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from fastdigits.imaging import frame, ink, strokes
-from fastdigits.imaging.prepared import SIDE, Box, Prepared, Step
+from fastdigits.imaging.finding import find_digit
+from fastdigits.imaging.prepared import SIDE, Prepared
+from fastdigits.imaging.working import drawn, enlarged, first_step, found, shrunk, step
+
+WORKING_SIDE = 512
+ALIKE = 6.0  # mean difference of two images' pixels, 0 .. 255, up to which they show the same
 
 
 def prepare(picture: np.ndarray) -> Prepared:
-    """Prepare a picture of one digit.
+    """Prepare a picture of one digit: the first of its `candidates`.
 
     Parameters
     ----------
     picture : uint8 (H, W, 3) or (H, W)
         In any colours, of any size.
     """
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    missing = ink.without_lighting(ink.as_bright_ground(picture))
-    amount = ink.strongest_mixture(missing)
-    level = ink.split_level(amount)
-    mask = strokes.without_specks(amount > level) if level > ink.LEAST_CONTRAST else np.zeros(amount.shape, bool)
-    steps = [Step("picture", picture), Step("ink", np.round(255 * np.clip(amount, 0, 1)).astype(np.uint8))]
-    if not mask.any():
-        return Prepared(np.zeros((SIDE, SIDE), np.uint8), None, tuple(steps))
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-    soft = np.where(mask, np.clip(amount / (2 * level), 0, 1), 0).astype(np.float32)[part]
-    image = frame.centred(frame.scaled(soft, frame.INK_SIDE * frame.FINE))
-    return Prepared(image, box, (*steps, Step("strokes", (255 * mask).astype(np.uint8)), Step("28 x 28", image)))
+    return next(candidates(picture))
+
+
+def candidates(picture: np.ndarray) -> Iterator[Prepared]:
+    """The ways to see a digit in a picture, the likeliest first, each made when it is asked for; at least one.
+
+    Parameters
+    ----------
+    picture : uint8 (H, W, 3) or (H, W)
+        In any colours, of any size.
+    """
+    small = shrunk(picture, WORKING_SIDE)
+    start, seen = first_step(small), []
+    for finding in find_digit(small):
+        image = drawn(finding.ink, finding.mask, finding.box)
+        if not any(_alike(image, other) for other in seen):
+            seen.append(image)
+            steps = start, step("ink", finding.ink.amount), step("marks", finding.mask)
+            yield found(image, enlarged(finding.box, small, picture), *steps)
+    if not seen:
+        yield Prepared(np.zeros((SIDE, SIDE), np.uint8), None, (start,))
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return float(np.abs(a.astype(np.float32) - b).mean()) < ALIKE

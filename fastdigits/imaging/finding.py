@@ -1,0 +1,91 @@
+"""Where the digit of a picture may be: what is ink and what is ground is not always plain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastdigits.imaging import strokes
+from fastdigits.imaging.ground import FLAT, is_flat, on_bright_ground
+from fastdigits.imaging.ink import Ink, find_ink
+from fastdigits.imaging.marks import around, find_marks, of_one_digit
+from fastdigits.imaging.prepared import Box
+from fastdigits.imaging.sheet import on_sheet
+
+REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
+THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
+THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
+GOOD = 0.3  # flaws below it count as none
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A picture's ink, the mask of the marks that may be a digit, the box around them, and what speaks against it."""
+
+    ink: Ink
+    mask: np.ndarray
+    box: Box
+    flaw: float
+    thickness: float  # of the strokes, as a part of the longer side
+
+    @property
+    def touches(self) -> bool:
+        """Whether it lies at an edge of the picture."""
+        left, top, width, height = self.box
+        H, W = self.mask.shape
+        return left == 0 or top == 0 or left + width == W or top + height == H
+
+    def is_plainer(self, other: "Finding") -> bool:
+        """Whether it is drawn in thinner strokes of ink no weaker."""
+        return self.thickness < THINNER * other.thickness and self.ink.usual > STRONGER * other.ink.usual
+
+
+def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
+    """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
+
+    Looked for are strokes wider than shadows, or narrower; of ink darker than the ground, or brighter, that is, first
+    what the border tells unless the other is plainer.
+    """
+    flawed = []
+    colours = on_bright_ground(picture)
+    for reach in (FLAT, *REACHES) if is_flat(picture) else REACHES:
+        likely, unlikely = (list(_find(bright, reach, within_sheet)) for bright in (colours, 255 - colours))
+        if likely and unlikely and unlikely[0].is_plainer(likely[0]):
+            likely, unlikely = unlikely, likely
+        for finding in (*likely, *unlikely):
+            if finding.flaw < GOOD:
+                yield finding
+            else:
+                flawed.append(finding)
+    yield from sorted(flawed, key=lambda finding: finding.flaw)
+
+
+def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
+    """With strokes up to `reach`: on a sheet, if that is what is found, and where it touches an edge, cut off there."""
+    finding = _marked(bright, reach, beyond=True)
+    if finding is None:
+        return
+    if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
+        yield from find_digit(sheet, within_sheet=False)
+    if finding.touches and reach != FLAT and (cut_off := _marked(bright, reach, beyond=False)) is not None:
+        yield cut_off
+    yield finding
+
+
+def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
+    ink = find_ink(bright, reach, beyond)
+    marks = find_marks(ink)
+    if not len(marks):
+        return None
+    chosen = of_one_digit(marks)
+    mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
+    clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
+    thickness = _thickness(mask, box)
+    flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, thickness - THICKEST)
+    return Finding(ink, mask, box, flaw, thickness)
+
+
+def _thickness(mask: np.ndarray, box: Box) -> float:
+    """The mean thickness of strokes, as a part of the longer side."""
+    part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
+    return strokes.thickness_of(part) / max(box.width, box.height)
