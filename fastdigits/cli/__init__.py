@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from pickle import UnpicklingError
 
 import click
 
@@ -71,8 +70,4 @@ def main() -> None:
     except OSError as error:  # such as a full disk behind stdout
         click.echo(f"Error: {error}.", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except UnpicklingError:
-        folder = os.environ.get("NUMBA_CACHE_DIR", "of numba")
-        click.echo(f"Error: The cache of compiled kernels is damaged; delete the folder {folder}.", err=True)
         sys.exit(1)
