@@ -17,6 +17,8 @@ COMMANDS = {
     "describe": "Show the layers of a network or of a weights file.",
     "bench": "Measure training and inference on this machine, beside other frameworks.",
     "check": "Check on this machine that all operations compute what they are defined to.",
+    "doctor": "Say what this machine has and lacks for fastdigits, and what mends it.",
+    "warmup": "Compile everything ahead of the first training.",
     "data": "List, verify or download the data sets.",
 }
 

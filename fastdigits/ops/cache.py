@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 LOCK_S = 60.0  # the longest wait for another process; saving takes milliseconds
+StrPath = str | os.PathLike[str]
 OURS = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
 
 
@@ -71,6 +72,23 @@ def of_other_versions() -> list[Folder]:
     return [examine(path) for path, name in names.items() if name and name["sources"] != own]
 
 
+def clean() -> list[Folder]:
+    """Remove the folders of other versions; return those that are gone."""
+    folders = of_other_versions()
+    for folder in folders:
+        shutil.rmtree(folder.path, ignore_errors=True)
+    return [folder for folder in folders if not folder.path.exists()]
+
+
+@contextmanager
+def locked(path: StrPath) -> Iterator[None]:
+    """One process at a time may be in this block, for this folder; an OSError where it cannot be locked."""
+    from filelock import FileLock  # heavy beside a start with all kernels in the cache
+
+    with FileLock(os.path.join(path, "lock"), timeout=LOCK_S):  # whose Timeout is an OSError
+        yield
+
+
 def share(caching: ModuleType) -> None:
     """Let processes share the folder safely; `caching` is numba's module of that name, or that of numba-cuda."""
     if issubclass(caching.IndexDataCacheFile, SharedFile):
@@ -97,7 +115,7 @@ class SharedFile:
 
     def save(self, key, data):
         """Keep a kernel, unless the folder cannot be written or locked."""
-        with suppress(OSError, NotImplementedError), _locked(self._cache_path):
+        with suppress(OSError, NotImplementedError), locked(self._cache_path):
             numbers = self._numbers()
             name = numbers.get(key) or self._data_name(len(numbers) + 1)
             self._save_data(name, data)
@@ -107,14 +125,6 @@ class SharedFile:
         with suppress(Exception):
             return self._load_index()
         return {}
-
-
-@contextmanager
-def _locked(path: str) -> Iterator[None]:
-    from filelock import FileLock  # heavy beside a start with all kernels in the cache
-
-    with FileLock(os.path.join(path, "lock"), timeout=LOCK_S):  # whose Timeout is an OSError
-        yield
 
 
 def _base() -> Path:

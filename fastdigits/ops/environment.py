@@ -2,10 +2,12 @@
 
 import importlib
 import os
-from collections.abc import Callable
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from threading import Lock
+from types import ModuleType
 
 from fastdigits.errors import UserError
 from fastdigits.ops import cache
@@ -27,6 +29,26 @@ def prepare_numba(threads: int | None = None) -> None:
     # machine it would hold up the very core it waits for. Beside one other busy program training took twice
     # as long with 2000 turns as with 500, and fifty times with the usual 300,000; on an idle one 500 cost nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
+    _prepare_cache()
+    import numba
+
+    numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
+    most = numba.config.NUMBA_NUM_THREADS
+    if threads is not None and not 1 <= threads <= most:
+        raise UserError(f"--threads must lie between 1 and {most}, the cores that are here, not {threads}.")
+    numba.set_num_threads(threads or most)
+
+
+def prepare_cuda() -> None:
+    """Set numba up for the CUDA kernels; must run before their modules are imported."""
+    _prepare_cache()
+    with suppress(ImportError):  # numba's own CUDA has no cache of its own
+        from numba.cuda.core import caching
+
+        cache.share(caching)
+
+
+def _prepare_cache() -> None:
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(cache.folder() or cache.passing_folder())
     import numba
@@ -34,11 +56,6 @@ def prepare_numba(threads: int | None = None) -> None:
 
     cache.share(caching)
     numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
-    numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
-    most = numba.config.NUMBA_NUM_THREADS
-    if threads is not None and not 1 <= threads <= most:
-        raise UserError(f"--threads must lie between 1 and {most}, the cores that are here, not {threads}.")
-    numba.set_num_threads(threads or most)
 
 
 def cores() -> int:
@@ -74,18 +91,34 @@ def one_at_a_time(function: Callable) -> Callable:
 @contextmanager
 def on_first_compilation(announce: Callable[[], None]):
     """Call `announce` once if anything is compiled, not merely read from the cache, in this block."""
+    announced = False
+
+    def start() -> None:
+        nonlocal announced
+        if not announced:
+            announced = True
+            announce()
+
+    def listener(kind: type) -> object:
+        class Listener(kind):
+            def on_start(self, _event):
+                start()
+
+            def on_end(self, _event):
+                pass
+
+        return Listener()
+
+    with ExitStack() as listening:
+        for events, name in _compilations():
+            listening.enter_context(events.install_listener(name, listener(events.Listener)))
+        yield
+
+
+def _compilations() -> Iterator[tuple[ModuleType, str]]:
+    """The modules that tell of compilations, and what they call them."""
     from numba.core import event
 
-    class Listener(event.Listener):
-        announced = False
-
-        def on_start(self, _event):
-            if not self.announced:
-                self.announced = True
-                announce()
-
-        def on_end(self, _event):
-            pass
-
-    with event.install_listener("numba:compile", Listener()):
-        yield
+    yield event, "numba:compile"
+    if "numba.cuda.core.event" in sys.modules:  # numba-cuda's own, which tells only of the passes
+        yield sys.modules["numba.cuda.core.event"], "numba-cuda:run_pass"

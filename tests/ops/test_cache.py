@@ -79,7 +79,7 @@ def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch
     def fail(path):
         raise error
 
-    monkeypatch.setattr(cache, "_locked", fail)
+    monkeypatch.setattr(cache, "locked", fail)
     assert hits(kernel()) == 0
     assert hits(kernel()) == 0
 
