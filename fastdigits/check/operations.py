@@ -10,7 +10,8 @@ import numpy as np
 from fastdigits import ops as devices
 from fastdigits.check.cases import Call, calls
 from fastdigits.check.compare import error_share, run, tolerance
-from fastdigits.check.finding import Finding, Step, excess
+from fastdigits.check.finding import Finding, excess
+from fastdigits.steps import Step
 
 Outputs = dict[str, np.ndarray]
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
-from fastdigits.recipes import MODEL_SETTINGS, RECIPES
+from fastdigits.recipes import RECIPES, settings_of
 
 AGAINST = ("torch", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
@@ -203,9 +203,7 @@ def _target(plan: Plan, model: str, ops: Any) -> Any:
     from fastdigits.bench import target
     from fastdigits.config import TrainConfig
 
-    own = MODEL_SETTINGS.get(model, {})
-    recipe = {"batch_size": plan.batch_size} | own | RECIPES[plan.recipe or "default"]
-    settings = {name: value for name, value in recipe.items() if name != "model"}
+    settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+PASSING = "fastdigits-kernels-"  # the beginning of the name of a cache that ends with its process
 LOCK_S = 60.0  # the longest wait for another process; saving takes milliseconds
 StrPath = str | os.PathLike[str]
 OURS = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
@@ -50,9 +51,15 @@ def make_folder() -> Path:
 
 def passing_folder() -> str:
     """A cache that ends with the process: numba refuses to compile where it is told to cache and cannot."""
-    path = tempfile.mkdtemp(prefix="fastdigits-kernels-")
+    path = tempfile.mkdtemp(prefix=PASSING)
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
+
+
+def in_use() -> Folder | None:
+    """The folder that kernels were told to lie in, once a device is loaded; None if it ends with the process."""
+    path = Path(os.environ["NUMBA_CACHE_DIR"])
+    return None if path.name.startswith(PASSING) else examine(path)
 
 
 def examine(path: Path) -> Folder:
