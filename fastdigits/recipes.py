@@ -31,3 +31,9 @@ RECIPES: dict[str, dict[str, object]] = {
     },
     "best": {"model": "best"},
 }
+
+
+def settings_of(model: str, recipe: str) -> dict[str, object]:
+    """The settings that a network trains with by a recipe: its own, where the recipe does not say otherwise."""
+    chosen = MODEL_SETTINGS.get(model, {}) | RECIPES[recipe]
+    return {name: value for name, value in chosen.items() if name != "model"}

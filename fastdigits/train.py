@@ -72,11 +72,7 @@ def train(
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
     rows, validation_rows = rows or split(labels, config)
-    normalisation, size = Normalisation(0.0, 1.0, config.preparation), config.batch_size or len(rows)
-    if config.normalise:
-        normalisation = Normalisation.of(images, rows, config.preparation)
-    network.build(ops, min(size, MOST_TOGETHER), fused=config.fused)
-    batches = Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
+    batches = prepare(network, images, labels, rows, ops, config)
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -104,7 +100,19 @@ def train(
         checkpoints.after_epoch(trainer)
     kept = trainer.finish()
     rate = learned / seconds["train"] if learned else None
-    return Training(normalisation, trainer.history, seconds, rate, size, kept)
+    size = config.batch_size or len(rows)
+    return Training(batches.normalisation, trainer.history, seconds, rate, size, kept)
+
+
+def prepare(
+    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Any, config: TrainConfig
+) -> Batches:
+    """Build the network on a device, and the batches of images that it learns from; `rows` are those to learn from."""
+    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    if config.normalise:
+        normalisation = Normalisation.of(images, rows, config.preparation)
+    network.build(ops, min(config.batch_size or len(rows), MOST_TOGETHER), fused=config.fused)
+    return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
 
 def train_epoch(

@@ -2,11 +2,13 @@
 
 import platform
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +82,7 @@ def peak_flops() -> float:
 
     x = np.ones((peak.CHAINS, LANES), np.float32)
     y = np.empty((peak.cores(), *x.shape), np.float32)
-    best = _shortest(partial(peak.multiply_adds, x, y, REPEATS), PEAK_RUNS)
+    best = shortest(partial(peak.multiply_adds, x, y, REPEATS), PEAK_RUNS)
     return 2 * y.size * REPEATS / best
 
 
@@ -89,10 +91,10 @@ def bytes_per_second() -> float:
     from fastdigits.ops import peak
 
     a, b, c = (np.ones(BANDWIDTH_FLOATS, np.float32) for _ in range(3))
-    return 3 * a.nbytes / _shortest(partial(peak.triad, b, c, a), BANDWIDTH_RUNS)
+    return 3 * a.nbytes / shortest(partial(peak.triad, b, c, a), BANDWIDTH_RUNS)
 
 
-def _shortest(work: partial, runs: int) -> float:
+def shortest(work: Callable[[], Any], runs: int) -> float:
     """The seconds of the quickest of several calls; the first, which may compile, does not count."""
     work()
     seconds = []

@@ -29,7 +29,7 @@ def training(task: Task, ops: Any) -> Contestant:
         run(1)
         return {name: ops.download(parameter.gradient) for name, parameter in network.parameters().items()}
 
-    return Contestant(f"fastdigits {ops.device}", "", run, outputs)
+    return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
 def inference(task: Task, ops: Any) -> Contestant:
@@ -47,7 +47,7 @@ def inference(task: Task, ops: Any) -> Contestant:
         ops.unpack(network.forward(x), scores)
         return {"scores": scores}
 
-    return Contestant(f"fastdigits {ops.device}", "", run, outputs)
+    return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
 def built(task: Task, ops: Any, training: bool) -> Network:

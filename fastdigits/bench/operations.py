@@ -32,6 +32,7 @@ class Operation:
 
     model: str
     batch_size: int
+    device: str
     step: str
     direction: str
     median_s: float
@@ -75,6 +76,7 @@ def measure(task: Task, ops: Any, rival: ModuleType | None, runs: int = RUNS) ->
             Operation(
                 model=task.model,
                 batch_size=len(task.images),
+                device=ops.device,
                 step=work.step,
                 direction=work.direction,
                 median_s=median(seconds),

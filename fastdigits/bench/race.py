@@ -30,6 +30,7 @@ class Row:
     batch_size: int
     contestant: str
     variant: str
+    device: str
     steps: int
     seconds: list[float]
     best_s: float
@@ -52,7 +53,14 @@ class Row:
 
 
 def measure(
-    task: Task, mode: str, devices: list[Any], rivals: list[ModuleType], rounds: int, compiled: bool, say: Say
+    task: Task,
+    mode: str,
+    devices: list[Any],
+    rivals: list[ModuleType],
+    rounds: int,
+    compiled: bool,
+    say: Say,
+    every_way: bool = False,
 ) -> list[Row]:
     """Race our devices and the best way of each rival against each other.
 
@@ -70,6 +78,8 @@ def measure(
         Whether rivals may compile the network, which takes them long.
     say : function
         Is told what goes on and what is left out.
+    every_way : bool
+        Whether all ways of each rival take part, not just its best.
 
     Raises
     ------
@@ -87,7 +97,7 @@ def measure(
         variants = getattr(rival, mode)(task, compiled, say)
         for variant in variants:
             check_agreement(contestants[0], variant, task.tolerance)
-        contestants.append(fastest(variants))
+        contestants += variants if every_way else [fastest(variants)]
     with watch_others() as others:
         times = race([contestant.run for contestant in contestants], rounds, BUDGET_S)
     return [row(task, mode, *pair, times[0], others.cores) for pair in zip(contestants, times, strict=True)]
@@ -110,6 +120,7 @@ def row(task: Task, mode: str, contestant: Contestant, times: Times, first: Time
         batch_size=images,
         contestant=contestant.name,
         variant=contestant.variant,
+        device=contestant.device,
         steps=times.steps,
         seconds=times.seconds,
         best_s=min(times.seconds),

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fastdigits.bench.gpu import Gpu
 from fastdigits.bench.machine import Machine
 from fastdigits.bench.operations import Operation
 from fastdigits.bench.race import Row
@@ -17,17 +18,19 @@ KEYS = ("mode", "model", "batch_size", "contestant", "step", "direction")  # wha
 
 @dataclass
 class Report:
-    """The machine, how it was measured, and the rows of each part."""
+    """The machine, its GPU where that took part, how it was measured, and the rows of each part."""
 
     machine: Machine
     settings: dict[str, Any]
     rows: list[Row] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    gpu: Gpu | None = None
 
-    def share_of_peak(self, gflops: float) -> float:
-        """What a rate is of that of multiply-adds on registers."""
-        return gflops * 1e9 / self.machine.peak_flops
+    def share_of_peak(self, gflops: float, device: str) -> float:
+        """What a rate is of that of multiply-adds on the device's registers."""
+        where = self.gpu if device == "cuda" and self.gpu else self.machine
+        return gflops * 1e9 / where.peak_flops
 
     def figures(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
@@ -36,13 +39,14 @@ class Report:
             "version": VERSION,
             "machine": asdict(self.machine),
             "settings": self.settings,
-            "rows": [row.figures() | {"share_of_peak": self.share_of_peak(row.gflops)} for row in self.rows],
-            "operations": [
-                operation.figures() | {"share_of_peak": self.share_of_peak(operation.gflops)}
-                for operation in self.operations
-            ],
+            "gpu": asdict(self.gpu) if self.gpu else None,
+            "rows": list(map(self._figures, self.rows)),
+            "operations": list(map(self._figures, self.operations)),
             "targets": [target.figures() for target in self.targets],
         }
+
+    def _figures(self, row: Row | Operation) -> dict[str, Any]:
+        return row.figures() | {"share_of_peak": self.share_of_peak(row.gflops, row.device)}
 
     def write(self, path: StrPath) -> None:
         """Write all of it as JSON; UserError where that fails."""

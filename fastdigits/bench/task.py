@@ -73,12 +73,14 @@ class Contestant:
 
     `run` does so many steps and returns when they are done. `outputs` gives what one step computes,
     in our names and shapes: "scores" (N, classes) for inference, the gradients of all parameters for training.
+    `device` is "cpu" or "cuda" (or "reference"), whatever the framework calls it.
     """
 
     name: str
     variant: str
     run: Callable[[int], None]
     outputs: Callable[[], dict[str, np.ndarray]]
+    device: str = "cpu"
 
     @property
     def title(self) -> str:

@@ -6,9 +6,10 @@
 from typing import Any
 
 from fastdigits.check import gradients, operations
-from fastdigits.check.finding import Finding, Step
+from fastdigits.check.finding import Finding
+from fastdigits.steps import Step
 
-__all__ = ["Finding", "Step", "steps"]
+__all__ = ["Finding", "steps"]
 
 
 def steps(ops: Any, exact: Any) -> list[Step]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from math import inf
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from fastdigits.check.cases import Call
 
+HOST = SimpleNamespace(upload=np.copy, download=np.copy)  # NumPy's arrays as they are
 MARGIN = 64  # elements before and after each array: four vectors of the widest unit
 
 
@@ -29,19 +32,22 @@ def error_share(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
     return float(error / allowed) if allowed and np.isfinite(error) else inf
 
 
-def run(function: Callable, call: Call, float_type: type = np.float32) -> tuple[dict[str, np.ndarray], list[str]]:
+def run(
+    function: Callable, call: Call, float_type: type = np.float32, ops: Any = HOST
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """(the outputs, the names of arrays that changed though they must not) of a call on copies of its arrays.
 
-    An array also counts as changed where the memory beside it did.
+    An array also counts as changed where the memory beside it did. The arrays lie on the device of `ops`.
     """
-    arrays = {name: _with_margins(a, float_type) for name, a in call.arguments.items() if isinstance(a, np.ndarray)}
-    before = {name: memory.copy() for name, memory in arrays.items()}
-    inner = {name: memory[MARGIN:-MARGIN].reshape(call.arguments[name].shape) for name, memory in arrays.items()}
-    function(*(call.arguments | inner).values())
+    before = {name: _with_margins(a, float_type) for name, a in call.arguments.items() if isinstance(a, np.ndarray)}
+    there = {name: ops.upload(memory) for name, memory in before.items()}
+    shapes = {name: call.arguments[name].shape for name in before}
+    function(*(call.arguments | {name: there[name][MARGIN:-MARGIN].reshape(shapes[name]) for name in there}).values())
+    after = {name: ops.download(memory) for name, memory in there.items()}
     for name in call.outputs:
-        before[name][MARGIN:-MARGIN] = inner[name].ravel()
-    changed = [name for name, memory in arrays.items() if not np.array_equal(memory, before[name], equal_nan=True)]
-    return {name: inner[name] for name in call.outputs}, changed
+        before[name][MARGIN:-MARGIN] = after[name][MARGIN:-MARGIN]
+    changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
+    return {name: after[name][MARGIN:-MARGIN].reshape(shapes[name]) for name in call.outputs}, changed
 
 
 def _with_margins(array: np.ndarray, float_type: type) -> np.ndarray:

@@ -1,9 +1,7 @@
 """What a check finds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isinf
-from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,6 @@ class Finding:
     def passed(self) -> bool:
         """Whether nothing is wrong."""
         return self.failure is None
-
-
-class Step(NamedTuple):
-    """A part of the checks that is done at a time."""
-
-    name: str
-    run: Callable[[], list[Finding]]
 
 
 def excess(share: float) -> str:

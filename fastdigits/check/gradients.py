@@ -7,11 +7,12 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.check.compare import error_share
-from fastdigits.check.finding import Finding, Step, excess
+from fastdigits.check.finding import Finding, excess
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import Learning
 from fastdigits.ops.array import blocks
+from fastdigits.steps import Step
 
 IMAGES = 8
 SEED = 3  # of numbers that leave no unit so near to a kink that rounding could take it to the other side

@@ -10,7 +10,8 @@ import numpy as np
 from fastdigits import ops as devices
 from fastdigits.check.cases import Call, calls
 from fastdigits.check.compare import error_share, run, tolerance
-from fastdigits.check.finding import Finding, Step, excess
+from fastdigits.check.finding import Finding, excess
+from fastdigits.steps import Step
 
 Outputs = dict[str, np.ndarray]
 
@@ -24,25 +25,31 @@ def steps(ops: Any, exact: Any) -> list[Step]:
     for name, group in by_operation.items():
         functions = getattr(ops, name), getattr(exact, name)
         check = _one_method if unwrap(functions[0]) is unwrap(functions[1]) else _two_methods
-        found.append(Step(name, partial(check, group, *functions, getattr(definitions, name))))
+        found.append(Step(name, partial(check, ops, group, *functions, getattr(definitions, name))))
     return found
 
 
-def _one_method(group: list[Call], function: Callable, _same: Callable, definition: Callable) -> list[Finding]:
-    tally = _Tally(group[0].op)
+def _one_method(
+    ops: Any, group: list[Call], function: Callable, _same: Callable, definition: Callable
+) -> list[Finding]:
+    tally = _Tally(group[0].op, ops)
     for call in group:
         tally.add(call, function, run(definition, call, np.float64)[0])
     return [tally.finding()]
 
 
-def _two_methods(group: list[Call], winograd: Callable, direct: Callable, definition: Callable) -> list[Finding]:
+def _two_methods(
+    ops: Any, group: list[Call], winograd: Callable, direct: Callable, definition: Callable
+) -> list[Finding]:
     """Both methods against the definition, and against each other where Winograd's does not leave it to the direct."""
     op = group[0].op
-    of_winograd, of_direct, of_both = (_Tally(f"{op} ({how})") for how in ("winograd", "direct", "winograd to direct"))
+    of_winograd, of_direct, of_both = (
+        _Tally(f"{op} ({how})", ops) for how in ("winograd", "direct", "winograd to direct")
+    )
     for call in group:
         exact = run(definition, call, np.float64)[0]
         sums = of_direct.add(call, direct, exact)
-        if not _same_bits(run(winograd, call)[0], sums):
+        if not _same_bits(run(winograd, call, ops=ops)[0], sums):
             of_winograd.add(call, winograd, exact)
             of_both.add(call, winograd, sums)
     return [tally.finding() for tally in (of_winograd, of_direct, of_both) if tally.compared]
@@ -55,12 +62,12 @@ def _same_bits(one: Outputs, other: Outputs) -> bool:
 class _Tally:
     """The comparisons of one function, and the first that fails."""
 
-    def __init__(self, subject: str):
-        self.subject, self.compared, self.largest_share, self.failure = subject, 0, 0.0, None
+    def __init__(self, subject: str, ops: Any):
+        self.ops, self.subject, self.compared, self.largest_share, self.failure = ops, subject, 0, 0.0, None
 
     def add(self, call: Call, function: Callable, exact: Outputs) -> Outputs:
         """Compare what a call fills with what it should; return it."""
-        filled, changed = run(function, call)
+        filled, changed = run(function, call, ops=self.ops)
         allowed = {name: tolerance(array.dtype, call.terms) for name, array in filled.items()}
         share = max(error_share(filled[name], exact[name], allowed[name]) for name in filled)
         self.compared += 1

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from pickle import UnpicklingError
 
 import click
 
@@ -25,6 +24,8 @@ COMMANDS = {
     "report": "Put all that is known of a trained network on one page.",
     "bench": "Measure training and inference on this machine, beside other frameworks.",
     "check": "Check on this machine that all operations compute what they are defined to.",
+    "doctor": "Say what this machine has and lacks for fastdigits, and what mends it.",
+    "warmup": "Compile everything ahead of the first training.",
     "data": "List, verify or download the data sets.",
 }
 
@@ -78,8 +79,4 @@ def main() -> None:
     except OSError as error:  # such as a full disk behind stdout
         click.echo(f"Error: {error}.", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except UnpicklingError:
-        folder = os.environ.get("NUMBA_CACHE_DIR", "of numba")
-        click.echo(f"Error: The cache of compiled kernels is damaged; delete the folder {folder}.", err=True)
         sys.exit(1)

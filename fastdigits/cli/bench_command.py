@@ -8,9 +8,9 @@ import click
 
 from fastdigits.cli import pictures
 from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
-from fastdigits.recipes import MODEL_SETTINGS, RECIPES
+from fastdigits.recipes import RECIPES, settings_of
 
-AGAINST = ("torch", "tensorflow", "onnxruntime", "numpy")
+AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
 
 
@@ -38,7 +38,7 @@ class Plan:
 
     models: tuple[str, ...]
     batch_size: int
-    devices: tuple[str, ...]
+    devices: tuple[str, ...] | None
     against: tuple[str, ...]
     train: bool
     inference: bool
@@ -64,18 +64,17 @@ class Plan:
 @click.option(
     "--devices",
     type=Names(DEVICES),
-    default="cpu",
-    show_default=True,
     metavar="NAMES",
-    help=f"Of {', '.join(DEVICES)}, with commas; all others are compared with the first.",
+    help=f"Of {', '.join(DEVICES)}, with commas; all others are compared with the first. cpu,cuda if not given, or cpu "
+    "where CUDA cannot be used.",
 )
 @click.option(
     "--against",
     type=Names(AGAINST),
     default=(),
     metavar="NAMES",
-    help="torch, tensorflow and onnxruntime (inference only) run the same networks; numpy shows its matrix products "
-    "in --ops.",
+    help="torch, torch-cuda (on the GPU), tensorflow and onnxruntime (inference only) run the same networks; numpy "
+    "shows its matrix products in --ops.",
 )
 @click.option("--train/--no-train", default=True, show_default=True, help="Race training steps.")
 @click.option("--inference/--no-inference", default=True, show_default=True, help="Race inference.")
@@ -167,15 +166,16 @@ def _check(plan: Plan, json_file: str | None, plot_file: str | None) -> None:
 def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     """The report of everything that was asked for."""
     from fastdigits import ops as devices
-    from fastdigits.bench import machine, operations, race
+    from fastdigits.bench import gpu, machine, operations, race
     from fastdigits.bench.report import Report
     from fastdigits.bench.task import make_task
     from fastdigits.models import MODELS
 
     devices.load("cpu", plan.threads)  # the machine's own rates are measured with it, whatever the devices are
-    loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in plan.devices]
+    wanted = plan.devices or (("cpu",) if devices.why_unusable("cuda") else ("cpu", "cuda"))
+    loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in wanted]
     _say("machine: peak of multiply-adds and memory")
-    facts = machine.examine()
+    facts, on_gpu = machine.examine(), "cuda" in [ops.device for ops in loaded]
     versions = {framework.NAME: framework.version() for framework in frameworks}
     settings = {
         "batch_size": plan.batch_size,
@@ -184,7 +184,7 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
         "exact": plan.exact,
         "versions": versions,
     }
-    report = Report(facts, settings)
+    report = Report(facts, settings, gpu=gpu.examine() if on_gpu else None)
     product = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
         task = make_task(model, plan.batch_size, facts.cores)
@@ -204,9 +204,7 @@ def _target(plan: Plan, model: str, ops: Any) -> Any:
     from fastdigits.bench import target
     from fastdigits.config import TrainConfig
 
-    own = MODEL_SETTINGS.get(model, {})
-    recipe = {"batch_size": plan.batch_size} | own | RECIPES[plan.recipe or "default"]
-    settings = {name: value for name, value in recipe.items() if name != "model"}
+    settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 def as_text(report: Any) -> str:
     """The machine and a table for each part that was measured."""
-    parts = [_machine(report.machine)]
+    parts = [_machine(report.machine) + (f"\n{_gpu(report.gpu)}" if report.gpu else "")]
     for mode, rows in groupby(sorted(report.rows, key=lambda row: row.mode != "training"), key=lambda row: row.mode):
         parts.append(_race(report, mode, list(rows)))
     if report.operations:
@@ -47,6 +47,14 @@ def _machine(machine: Any) -> str:
     )
 
 
+def _gpu(gpu: Any) -> str:
+    return (
+        f"{gpu.name}, compute capability {gpu.compute_capability}, driver for CUDA {gpu.driver_cuda}\n"
+        f"at most {gpu.peak_flops / 1e9:,.0f} GFLOP/s of multiply-adds, "
+        f"memory {gpu.bytes_per_second / 1e9:,.0f} GB/s (both measured)"
+    )
+
+
 def _race(report: Any, mode: str, rows: list[Any]) -> str:
     width = max(len(_title(row)) for row in rows) + 2
     head = f"{'us a step':>12}{'quartiles':>24}{'best':>11}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
@@ -64,7 +72,7 @@ def _figures(report: Any, row: Any) -> str:
     low, high = (f"{seconds * 1e6:,.1f}" for seconds in row.quartiles_s)
     return (
         f"{row.median_s * 1e6:12,.1f}{f'{low} .. {high}':>24}{row.best_s * 1e6:11,.1f}{row.images_per_second:13,.0f}"
-        f"{row.gflops:9.1f}{report.share_of_peak(row.gflops):9.1%}{f'{row.ratio:.2f} x':>9}"
+        f"{row.gflops:9.1f}{report.share_of_peak(row.gflops, row.device):9.1%}{f'{row.ratio:.2f} x':>9}"
         f"{'  disturbed' if row.disturbed else ''}"
     )
 
@@ -78,12 +86,12 @@ def _operations(report: Any) -> str:
         lines += [f"{model}, batch {rows[0].batch_size}", *(_operation(report, row) for row in rows)]
         total_s, flops = sum(row.median_s for row in rows), sum(row.flops for row in rows)
         rate = flops / total_s / 1e9
-        lines.append(f"  {'all':45}{total_s * 1e6:10,.1f}{rate:9.1f}{report.share_of_peak(rate):9.1%}")
+        lines.append(f"  {'all':45}{total_s * 1e6:10,.1f}{rate:9.1f}{report.share_of_peak(rate, rows[0].device):9.1%}")
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _operation(report: Any, row: Any) -> str:
-    rates = f"{row.gflops:9.1f}{report.share_of_peak(row.gflops):9.1%}" if row.flops else f"{'':18}"
+    rates = f"{row.gflops:9.1f}{report.share_of_peak(row.gflops, row.device):9.1%}" if row.flops else f"{'':18}"
     product = f"{row.rival_gflops:12.1f}" if row.rival_gflops else ""
     return (
         f"  {row.step:35}{row.direction:10}{row.median_s * 1e6:10,.1f}{rates}{row.gigabytes_per_second:7.1f}{product}"

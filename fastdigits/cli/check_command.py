@@ -1,15 +1,12 @@
 """`fastdigits check`."""
 
 import json
-import sys
-from collections.abc import Iterator
 from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import click
 
-from fastdigits.cli import interrupt
 from fastdigits.cli.options import device_option, json_option, load_ops, threads_option
 from fastdigits.errors import UserError
 
@@ -27,7 +24,7 @@ def command(device: str, threads: int | None, as_json: bool) -> None:
     """
     start = perf_counter()
     from fastdigits import check, ops
-    from fastdigits.cli.progress import announcing_compilation
+    from fastdigits.cli.progress import announcing_compilation, following
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
@@ -35,8 +32,7 @@ def command(device: str, threads: int | None, as_json: bool) -> None:
     chosen = load_ops(device, threads, say)
     findings = []
     with announcing_compilation(chosen, say):
-        for step in _following(check.steps(chosen, ops.load(chosen.device, threads, exact=True))):
-            interrupt.check()
+        for step in following(check.steps(chosen, ops.load(chosen.device, threads, exact=True))):
             findings += step.run()
     summary = {
         "device": chosen.device,
@@ -52,25 +48,6 @@ def command(device: str, threads: int | None, as_json: bool) -> None:
                 f"The check of {finding.subject} on {chosen.device} fails ({finding.failure}); "
                 f"report it with what 'fastdigits check --json' prints."
             )
-
-
-def _following(steps: list[Any]) -> Iterator[Any]:
-    """The same steps, with a bar on a terminal and a line for each elsewhere."""
-    if not sys.stderr.isatty():
-        for number, step in enumerate(steps, start=1):
-            click.echo(f"{number}/{len(steps)} {step.name}", err=True)
-            yield step
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=len(steps))
-        for step in steps:
-            bar.update(task, description=step.name)
-            yield step
-            bar.advance(task)
 
 
 def _figures(finding: Any) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""What a training says: a line for each epoch."""
+"""What long work says: a line for each epoch or step, and of steps on a terminal a bar that moves."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+import click
 
 from fastdigits.cli import interrupt
 from fastdigits.errors import UserError
 from fastdigits.history import Epoch
 from fastdigits.ops import environment
+from fastdigits.steps import Step
 from fastdigits.watcher import Watcher
 
 
@@ -16,6 +20,27 @@ def announcing_compilation(ops: Any, say: Callable[[str], Any]) -> AbstractConte
     if ops.device == "reference":
         return nullcontext()
     return environment.on_first_compilation(lambda: say("compiling kernels, once ..."))
+
+
+def following(steps: Sequence[Step]) -> Iterator[Step]:
+    """The same steps, with a bar on a terminal and a line for each elsewhere."""
+    if not sys.stderr.isatty():
+        for number, step in enumerate(steps, start=1):
+            click.echo(f"{number}/{len(steps)} {step.name}", err=True)
+            interrupt.check()
+            yield step
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=len(steps))
+        for step in steps:
+            bar.update(task, description=step.name)
+            interrupt.check()
+            yield step
+            bar.advance(task)
 
 
 class Lines(Watcher):

@@ -5,8 +5,10 @@ the same names, parameters and results on every device. This is the one place th
 device's name.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from fastdigits.errors import UserError
 from fastdigits.ops import environment
@@ -69,7 +71,22 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
         raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
     reason = why_unusable(device)
     if reason:
-        raise UserError(f"The device '{device}' cannot be used: {reason}; use --device cpu.")
+        raise UserError(
+            f"The device '{device}' cannot be used: {reason}; use --device cpu, or see 'fastdigits doctor'."
+        )
+    try:
+        return _load(device, threads, exact)
+    except ImportError as error:
+        if (error.name or "").startswith("fastdigits"):
+            raise  # our own mistake
+        raise UserError(
+            f"The device '{device}' cannot be used ({error}); 'fastdigits doctor' says what mends it."
+        ) from None
+
+
+def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
+    if device == "cuda":
+        environment.prepare_cuda()
     if device == "cpu":
         environment.prepare_numba(threads)
     families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "winograd")
@@ -93,14 +110,38 @@ def to_infer(ops: Ops, images: int) -> Ops:
 
 def why_unusable(device: str) -> str | None:
     """Why this machine cannot compute on the device, or None if it can."""
-    if device == "cuda":
-        return "this version has no CUDA kernels yet"
-    return None
+    return _why_no_cuda() if device == "cuda" else None
 
 
 def choose_device() -> tuple[str, str]:
     """What "auto" means here: (device, the reason in one sentence)."""
-    return "cpu", f"cpu, because cuda cannot be used: {why_unusable('cuda')}"
+    reason = why_unusable("cuda")
+    return ("cpu", f"cpu, because cuda cannot be used: {reason}") if reason else ("cuda", "cuda, since it works here")
+
+
+def try_kernel(device: str) -> None:
+    """Compute something small on a device; raises whatever goes wrong, ArithmeticError if the numbers are not right."""
+    import numpy as np
+
+    ops = _load(device)
+    x = np.linspace(-1, 1, 3 * ops.lanes, dtype=np.float32).reshape(3, -1)
+    y = ops.empty(x.shape)
+    ops.relu_forward(ops.upload(x), y)
+    if not np.array_equal(ops.download(y), np.maximum(x, 0)):
+        raise ArithmeticError("relu_forward gives wrong numbers")
+
+
+def why_incomplete(device: str) -> str | None:
+    """What fastdigits itself lacks for a device, or None if it has all operations."""
+    complete = all(find_spec(f"fastdigits.ops.{family}.{device}") for family in FAMILIES)
+    return None if complete else f"this version has no {device.upper()} kernels yet"
+
+
+@functools.cache
+def _why_no_cuda() -> str | None:
+    from fastdigits.ops import diagnosis
+
+    return why_incomplete("cuda") or diagnosis.why_no_cuda(lambda: try_kernel("cuda"))
 
 
 def _lanes(device: str) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fastdigits.bench.gpu import Gpu
 from fastdigits.bench.machine import Machine
 from fastdigits.bench.operations import Operation
 from fastdigits.bench.race import Row
@@ -20,6 +21,7 @@ def row():
             batch_size=128,
             contestant=contestant,
             variant=variant,
+            device="cuda" if contestant.endswith("cuda") else "cpu",
             steps=10,
             seconds=[0.9 * median, median, 1.1 * median],
             best_s=0.9 * median,
@@ -37,8 +39,9 @@ def row():
 
 @pytest.fixture
 def report(row):
-    """report(rows) of a machine of 500 GFLOP/s, with one operation and one target."""
+    """report(rows) of a machine of 500 GFLOP/s with a GPU of 50,000, with one operation and one target."""
     machine = Machine("a CPU", "an OS", 2, 16, "omp", "3", "0", "2", 5e11, 5e10)
-    operation = Operation("lenet", 128, "dense_1", "forward", 1e-6, (0.9e-6, 1.1e-6), 250_000, 40_000)
+    operation = Operation("lenet", 128, "cpu", "dense_1", "forward", 1e-6, (0.9e-6, 1.1e-6), 250_000, 40_000)
     target = Target("lenet", "cpu", 128, 10, 0.99, [Seed(0, 0.991, 1, 1, 1, 1), Seed(1, 0.993, 1, 1, 1, 1)])
-    return lambda *rows: Report(machine, {"runs": 3}, list(rows) or [row()], [operation], [target])
+    gpu = Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12)
+    return lambda *rows: Report(machine, {"runs": 3}, list(rows) or [row()], [operation], [target], gpu)

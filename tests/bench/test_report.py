@@ -13,7 +13,7 @@ def test_written_figures_are_read_again(report, tmp_path):
     report().write(path)
     figures = read(path)
     assert figures == json.loads(json.dumps(report().figures()))
-    assert {"format", "version", "machine", "settings", "rows", "operations", "targets"} == set(figures)
+    assert {"format", "version", "machine", "gpu", "settings", "rows", "operations", "targets"} == set(figures)
 
 
 def test_schema_of_a_row(report):
@@ -21,6 +21,12 @@ def test_schema_of_a_row(report):
     assert row["seconds"] == [0.9, 1.0, 1.1]
     assert row["share_of_peak"] == pytest.approx(0.1)
     assert {"mode", "model", "batch_size", "contestant", "variant", "median_s", "quartiles_s", "ratio"} <= set(row)
+
+
+def test_each_device_is_measured_by_its_own_peak(report, row):
+    on_cpu, on_gpu = report(row(), row(contestant="torch-cuda")).figures()["rows"]
+    assert on_cpu["share_of_peak"] == pytest.approx(0.1)
+    assert on_gpu["share_of_peak"] == pytest.approx(0.001)
 
 
 def test_rates_of_an_operation(report):

@@ -110,6 +110,38 @@ def test_torch_reads_the_same(task):
         check_agreement(ours, variant, task.tolerance)
 
 
+@pytest.mark.parametrize("mode", ["training", "inference"])
+def test_torch_on_the_gpu_computes_the_same(mode, task, monkeypatch):
+    """All but CUDA itself: PyTorch's CPU stands in for the GPU, and a step for its graph."""
+    torch = pytest.importorskip("torch")
+    from fastdigits.bench.rivals.torch import Learner
+
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        rival = rivals.load("torch-cuda")
+        monkeypatch.setattr(rival, "DEVICE", "cpu")
+        monkeypatch.setattr(rival, "_captured", lambda step: step)
+        monkeypatch.setattr(rival, "_wait", lambda: None)
+        monkeypatch.setattr(rival, "Learner", lambda *where, fused, capturable: Learner(*where, fused=fused))
+    ours = getattr(networks, mode)(task, ops.load("reference"))
+    variants = getattr(rivals.load("torch-cuda"), mode)(task, compiled=False, say=pytest.fail)
+    assert [v.title for v in variants] == [
+        "torch-cuda (eager)",
+        "torch-cuda (eager, channels_last)",
+        "torch-cuda (graph)",
+        "torch-cuda (graph, channels_last)",
+    ]
+    for variant in variants:
+        check_agreement(ours, variant, task.tolerance)
+
+
+def test_torch_without_a_gpu(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="torch-cuda is not possible here: PyTorch finds no GPU; leave it out"):
+        rivals.load("torch-cuda")
+
+
 def test_torch_says_why_it_does_not_compile(monkeypatch):
     pytest.importorskip("torch")
     rival, said = rivals.load("torch"), []

@@ -48,6 +48,51 @@ def test_the_cpu_passes_with_both_methods():
         assert ways[2].largest_share > 0
 
 
+class DeviceArray:
+    """An array that NumPy cannot read: it lies on another device."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __getitem__(self, at):
+        return DeviceArray(self._array[at])
+
+    def __setitem__(self, at, value):
+        self._array[at] = value._array if isinstance(value, DeviceArray) else value
+
+    def __len__(self):
+        return len(self._array)
+
+    def __array__(self, *_, **__):
+        raise TypeError("NumPy may not read what lies on a device")
+
+    def reshape(self, *shape):
+        return DeviceArray(self._array.reshape(*shape))
+
+    @property
+    def shape(self):
+        return self._array.shape
+
+
+def on_a_device(function):
+    """The function for arrays of a device; it takes no others."""
+
+    def called(*arguments):
+        assert not any(isinstance(argument, np.ndarray) for argument in arguments)
+        function(*(argument._array if isinstance(argument, DeviceArray) else argument for argument in arguments))
+
+    return called
+
+
+def test_arrays_are_taken_to_the_device_and_back():
+    functions = {name: on_a_device(function) for name, function in vars(REFERENCE).items() if callable(function)}
+    there = {"upload": lambda a: DeviceArray(a.copy()), "download": lambda a: a._array.copy()}
+    ops = with_others(REFERENCE, **functions | there)
+    found = findings(operations.steps(ops, ops))
+    assert failures(found) == {}
+    assert len(found) > 30
+
+
 def _fills_nan(x, y):
     y[...] = np.nan
 

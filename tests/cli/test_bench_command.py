@@ -56,6 +56,29 @@ def test_exact_is_a_fact_of_the_run(exact, invoke, tmp_path):
     assert json.loads((tmp_path / "new.json").read_text())["settings"]["exact"] is exact
 
 
+def test_cpu_and_gpu_stand_side_by_side_where_both_can_be_used(invoke, monkeypatch, tmp_path):
+    """The definitions stand in for the GPU."""
+    from fastdigits import ops
+    from fastdigits.bench import gpu
+
+    definitions = ops.load("reference")
+    functions = {name: function for name, function in vars(definitions).items() if callable(function)}
+    load, cuda = ops.load, ops.Ops("cuda", 1, functions)
+    monkeypatch.setattr(ops, "load", lambda device, *more: cuda if device == "cuda" else load(device, *more))
+    monkeypatch.setattr(ops, "why_unusable", lambda device: None)
+    monkeypatch.setattr(gpu, "examine", lambda: gpu.Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12))
+    result = invoke(*SHORT, "--no-inference", "--json", "new.json")
+    assert result.exit_code == 0, result.output
+    assert "a GPU, compute capability 9.0, driver for CUDA 13.0" in result.stdout
+    rows = json.loads((tmp_path / "new.json").read_text())["rows"]
+    assert [(row["contestant"], row["device"]) for row in rows] == [
+        ("fastdigits cpu", "cpu"),
+        ("fastdigits cuda", "cuda"),
+    ]
+    for row, peak in zip(rows, (1e11, 5e13), strict=True):
+        assert row["share_of_peak"] == pytest.approx(row["gflops"] * 1e9 / peak)
+
+
 def test_torch_takes_part(invoke):
     pytest.importorskip("torch")
     result = invoke(*SHORT, "--no-train", "--against", "torch", "--no-compile")
@@ -68,7 +91,7 @@ def test_torch_takes_part(invoke):
     [
         (["vgg"], "no model 'vgg'"),
         (["--devices", "abacus"], "'abacus' is none of"),
-        (["--against", "torch,abacus"], "'abacus' is none of torch, tensorflow, onnxruntime, numpy"),
+        (["--against", "torch,abacus"], "'abacus' is none of torch, torch-cuda, tensorflow, onnxruntime, numpy"),
         (["--no-train", "--no-inference"], "nothing to measure"),
         (["--seeds", "2"], "give --target too"),
         (["--target", "101"], "101"),

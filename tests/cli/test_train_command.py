@@ -588,13 +588,14 @@ def test_a_full_disk_behind_stdout(environment):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_damaged_kernel_cache_is_named(environment, tmp_path):
+def test_a_damaged_kernel_cache_is_mended(environment, tmp_path):
     cache = environment | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
     command = [sys.executable, "-m", "fastdigits", *LINEAR, "--output", str(tmp_path / "w.h5")]
     subprocess.run(command, env=cache, check=True, capture_output=True, timeout=300)
     for kernel in (tmp_path / "kernels").rglob("*.nbc"):
         kernel.write_bytes(kernel.read_bytes()[:100])
-    result = subprocess.run(command, env=cache, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 1
-    assert f"delete the folder {tmp_path / 'kernels'}" in result.stderr
-    assert "Traceback" not in result.stderr
+    for says in ("compiling kernels", "weights:"):  # anew, but only once
+        result = subprocess.run(command, env=cache, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, result.stderr
+        assert says in result.stdout
+    assert "compiling kernels" not in result.stdout

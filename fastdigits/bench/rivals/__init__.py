@@ -1,5 +1,7 @@
 """Other frameworks: one file each, with NAME, version(), and training and inference where it does them.
 
+One that needs a device has why_unusable().
+
 training(task, compiled, say) and inference(task, compiled, say) give the ways that this framework has to
 do the task, as contestants; the best of them races.
 """
@@ -11,7 +13,13 @@ from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D
 
 # name -> what pip must install
-RIVALS = {"torch": "torch", "tensorflow": "tensorflow", "onnxruntime": "onnxruntime onnx", "numpy": "numpy"}
+RIVALS = {
+    "torch": "torch",
+    "torch-cuda": "torch",
+    "tensorflow": "tensorflow",
+    "onnxruntime": "onnxruntime onnx",
+    "numpy": "numpy",
+}
 
 
 def load(name: str) -> ModuleType:
@@ -23,18 +31,22 @@ def load(name: str) -> ModuleType:
     Raises
     ------
     UserError
-        If there is no such rival, or its framework is not installed.
+        If there is no such rival, or its framework is not installed or cannot work here.
     """
     if name not in RIVALS:
         raise UserError(f"There is no rival '{name}'; choose one of {', '.join(RIVALS)}.")
     try:
-        return importlib.import_module(f"fastdigits.bench.rivals.{name}")
+        module = importlib.import_module(f"fastdigits.bench.rivals.{name.replace('-', '_')}")
     except ImportError as error:
         if (error.name or "").startswith("fastdigits"):
             raise  # our own mistake
         raise UserError(
             f"To measure against {name} its packages must be installed ({error}); run 'pip install {RIVALS[name]}'."
         ) from None
+    reason = module.why_unusable() if hasattr(module, "why_unusable") else None
+    if reason:
+        raise UserError(f"To measure against {name} is not possible here: {reason}; leave it out.")
+    return module
 
 
 def zeros_after(layer: Conv2D) -> tuple[int, int]:

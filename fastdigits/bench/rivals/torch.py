@@ -27,7 +27,7 @@ def version() -> str:
 def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
     """Training steps with AdamW: PyTorch's two implementations of it, and its ways to run a network."""
     ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
-    found = [_training(task, *way) for way in ways if _convolves(task) or not way[1]]
+    found = [_training(task, *way) for way in ways if convolves(task) or not way[1]]
     if compiled:
         found += try_compiled("torch.compile", lambda: _training(task, "compile", False, True, _compile), say)
     return found
@@ -36,7 +36,7 @@ def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Cont
 def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
     """Scores of the batch under torch.inference_mode."""
     found = [_inference(task, "eager", False)]
-    if _convolves(task):
+    if convolves(task):
         found.append(_inference(task, "channels_last", True))
     if compiled:
         found += try_compiled("torch.compile", lambda: _inference(task, "compile", False, _compile), say)
@@ -46,7 +46,7 @@ def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Con
 def module_of(network: Network, values: dict[str, np.ndarray]) -> nn.Sequential:
     """The same network with the same weights; UserError if it has a layer that this file does not know."""
     module = nn.Sequential(_modules(network.names, network.layers))
-    tensors = _by_our_names(module)
+    tensors = by_our_names(module)
     with torch.no_grad():
         for name, array in values.items():
             tensors[name].copy_(torch.from_numpy(array).reshape(tensors[name].shape))
@@ -66,30 +66,21 @@ def _modules(names: list[str], layers: list[Layer]) -> OrderedDict[str, nn.Modul
 def _training(
     task: Task, variant: str, channels_last: bool, fused: bool, compile_: Callable | None = None
 ) -> Contestant:
-    module, x = _prepared(task, channels_last)
-    labels = torch.from_numpy(task.labels)
-    forward = compile_(module) if compile_ else module
-    recipe = task.recipe
-    settings = {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
-    optimizer = torch.optim.AdamW(module.parameters(), lr=0.0, fused=fused, **settings)  # why 0, networks.py says
+    learner = Learner(task, "cpu", channels_last, compile_, fused=fused)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            optimizer.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(forward(x), labels).backward()
-            optimizer.step()
+            learner.step()
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
-        learned = {name: tensor for name, tensor in _by_our_names(module).items() if tensor.requires_grad}
-        gradients = {name: parameter.grad for name, parameter in learned.items()}
-        return {name: gradient.numpy().reshape(task.values[name].shape) for name, gradient in gradients.items()}
+        return learner.gradients()
 
     return Contestant(NAME, variant, run, outputs)
 
 
 def _inference(task: Task, variant: str, channels_last: bool, compile_: Callable | None = None) -> Contestant:
-    module, x = _prepared(task, channels_last)
+    module, x = prepared(task, "cpu", channels_last)
     module.eval()
     forward = compile_(module) if compile_ else module
 
@@ -105,9 +96,37 @@ def _inference(task: Task, variant: str, channels_last: bool, compile_: Callable
     return Contestant(NAME, variant, run, outputs)
 
 
-def _prepared(task: Task, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+class Learner:
+    """The network and the batch of a task on a device, and AdamW with further settings of PyTorch's."""
+
+    def __init__(
+        self, task: Task, device: str, channels_last: bool, compile_: Callable | None = None, **settings: bool
+    ):
+        self.task = task
+        self.module, self.x = prepared(task, device, channels_last)
+        self.labels = torch.from_numpy(task.labels).to(device)
+        self.forward = compile_(self.module) if compile_ else self.module
+        recipe = task.recipe
+        settings |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
+        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **settings)  # why 0, networks.py says
+
+    def step(self) -> None:
+        """Learn from the batch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(self.forward(self.x), self.labels).backward()
+        self.optimizer.step()
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Those of the last step, in our names and shapes."""
+        learned = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
+        gradients = {name: parameter.grad.cpu().numpy() for name, parameter in learned.items()}
+        return {name: gradient.reshape(self.task.values[name].shape) for name, gradient in gradients.items()}
+
+
+def prepared(task: Task, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+    """(the network with its weights, the images) on a device."""
     torch.set_num_threads(task.threads)
-    module, x = module_of(task.network, task.values), torch.from_numpy(task.images)
+    module, x = module_of(task.network, task.values).to(device), torch.from_numpy(task.images).to(device)
     if not channels_last:
         return module, x
     return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -121,7 +140,7 @@ def _compile(module: nn.Module) -> Callable:
     return torch.compile(module, dynamic=False)
 
 
-def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
+def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and running statistics: "residual_1/conv2d_1.weight" is "residual_1.conv2d_1.weight" in PyTorch."""
     found = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
@@ -132,7 +151,8 @@ def _by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def _convolves(task: Task) -> bool:
+def convolves(task: Task) -> bool:
+    """Whether the order of the channels in memory matters."""
     return any(isinstance(layer, Conv2D) for layer in chain.everything(task.network.layers))
 
 

@@ -1,0 +1,53 @@
+"""The GPU: its name, and the most that its cores and its memory can do, measured."""
+
+from dataclasses import dataclass
+
+from fastdigits.bench.machine import shortest
+
+BLOCKS, REPEATS = 2**14, 256  # far more blocks than any GPU runs at once; some ten milliseconds
+NUMBERS = 2**27  # 512 MiB in each of three arrays: far more than a GPU's caches hold
+RUNS = 10
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What was measured on, and its measured rates."""
+
+    name: str
+    compute_capability: str
+    memory_bytes: int
+    driver_cuda: str
+    peak_flops: float
+    bytes_per_second: float
+
+
+def examine() -> Gpu:
+    """The facts of the first GPU; takes some seconds where the kernels must be compiled."""
+    from fastdigits.ops.diagnosis import driver
+
+    here = driver.examine()
+    device = here.devices[0]
+    return Gpu(
+        name=device.name,
+        compute_capability=".".join(map(str, device.capability)),
+        memory_bytes=device.memory_bytes,
+        driver_cuda=".".join(map(str, here.cuda)),
+        peak_flops=peak_flops(),
+        bytes_per_second=bytes_per_second(),
+    )
+
+
+def peak_flops(blocks: int = BLOCKS, repeats: int = REPEATS) -> float:
+    """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
+    from fastdigits.ops import peak_cuda
+
+    work, flops = peak_cuda.multiply_adds_work(blocks, repeats)
+    return flops / shortest(work, RUNS)
+
+
+def bytes_per_second(numbers: int = NUMBERS) -> float:
+    """Bytes read and written per second by a = b + 3 c on arrays in the GPU's memory: the best run."""
+    from fastdigits.ops import peak_cuda
+
+    work, moved_bytes = peak_cuda.triad_work(numbers)
+    return moved_bytes / shortest(work, RUNS)

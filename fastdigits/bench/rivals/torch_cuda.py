@@ -1,0 +1,103 @@
+"""PyTorch on the GPU, in float32: step by step, and as a CUDA graph that was captured once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastdigits.bench.rivals.torch import Learner, convolves, prepared, version
+from fastdigits.bench.task import Contestant, Task
+
+__all__ = ["DEVICE", "NAME", "inference", "training", "version", "why_unusable"]
+
+NAME, DEVICE = "torch-cuda", "cuda"
+WARM_UP = 3  # steps before a capture: PyTorch chooses its kernels and makes its buffers in them
+
+
+def why_unusable() -> str | None:
+    """Why PyTorch cannot compute on a GPU here, or None if it can."""
+    return None if torch.cuda.is_available() else "PyTorch finds no GPU"
+
+
+def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+    """Training steps with the fused AdamW; "graph" replays a captured step."""
+    return [_training(task, *way) for way in _ways(task)]
+
+
+def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+    """Scores of the batch; "graph" replays a captured pass."""
+    return [_inference(task, *way) for way in _ways(task)]
+
+
+def _ways(task: Task) -> list[tuple[bool, bool]]:
+    """(channels last, as a graph)."""
+    _compute_in_float32()
+    return [(last, graph) for graph in (False, True) for last in (False, True) if convolves(task) or not last]
+
+
+def _training(task: Task, channels_last: bool, graph: bool) -> Contestant:
+    learner = Learner(task, DEVICE, channels_last, fused=True, capturable=graph)
+    step = _captured(learner.step) if graph else learner.step
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            step()
+        _wait()
+
+    def outputs() -> dict[str, np.ndarray]:
+        run(1)
+        return learner.gradients()
+
+    return Contestant(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
+
+
+def _inference(task: Task, channels_last: bool, graph: bool) -> Contestant:
+    module, x = prepared(task, DEVICE, channels_last)
+    module.eval()
+    scores = torch.empty((len(task.images), task.network.classes), device=DEVICE)
+
+    def read() -> None:
+        with torch.inference_mode():
+            scores.copy_(module(x))
+
+    step = _captured(read) if graph else read
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            step()
+        _wait()
+
+    def outputs() -> dict[str, np.ndarray]:
+        run(1)
+        return {"scores": scores.cpu().numpy()}
+
+    return Contestant(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
+
+
+def _variant(channels_last: bool, graph: bool) -> str:
+    return f"{'graph' if graph else 'eager'}{', channels_last' if channels_last else ''}"
+
+
+def _captured(step: Callable[[], None]) -> Callable[[], None]:
+    """The same step, replayed: all its kernels are started at once."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(WARM_UP):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def _compute_in_float32() -> None:
+    """As we do; PyTorch would let convolutions round their inputs to TF32. It may try out its kernels."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+
+
+def _wait() -> None:
+    torch.cuda.synchronize()

@@ -1,0 +1,96 @@
+"""`fastdigits warmup`: what is compiled ahead need not be compiled later."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fastdigits import warmup
+from fastdigits.config import TrainConfig
+from fastdigits.ops import environment as numba_environment
+from fastdigits.ops import load
+from fastdigits.recipes import RECIPES
+
+LINEAR = ("--model", "linear", "--epochs", "1", "--batch-size", "32")
+
+
+def test_a_training_after_it_compiles_nothing(environment, tiny, tmp_path):
+    variables = environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    variables.pop("NUMBA_CACHE_DIR", None)
+
+    def fastdigits(*arguments):
+        command = [sys.executable, "-m", "fastdigits", *map(str, arguments)]
+        result = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+        assert result.returncode == 0, result.stderr
+        return result
+
+    first = fastdigits("warmup", "--model", "linear", "--batch-size", 32)
+    assert "kernels were new; they are kept in " in first.stdout
+    assert first.stdout.strip().endswith(str(next((tmp_path / "cache" / "fastdigits").iterdir())))
+    lines = [f"{number}/3 linear: {part}" for number, part in enumerate(("training", "evaluation", "single images"), 1)]
+    assert first.stderr.splitlines() == lines
+    assert "compiling" not in fastdigits("train", *LINEAR, "--data", tiny).stdout
+    again = json.loads(fastdigits("warmup", "--model", "linear", "--batch-size", 32, "--json").stdout)
+    assert again["compiled"] == 0
+
+
+@pytest.mark.parametrize("model", ["mlp", "lenet"])
+def test_training_and_use_after_it_compile_nothing(model, invoke, tiny):
+    config = TrainConfig(epochs=1)
+    for step in warmup.steps(model, config, load("cpu")):
+        step.run()
+    with numba_environment.on_first_compilation(lambda: pytest.fail("something is compiled")):
+        assert invoke("train", "--model", model, "--epochs", 1, "--data", tiny).exit_code == 0
+        assert invoke("eval", "weights.h5", "--data", tiny).exit_code == 0
+
+
+def test_compilation_is_noticed(invoke):
+    from numba import njit
+
+    found = []
+    with numba_environment.on_first_compilation(lambda: found.append(1)):
+        njit(lambda x: x + 1)(1)
+        njit(lambda x: x + 2)(1)
+    assert found == [1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "networks"),
+    [
+        ([], ["cnn", "fast"]),
+        (["--model", "mlp", "--model", "linear", "--model", "mlp"], ["mlp", "linear"]),
+        (["--recipe", "fast"], ["fast"]),
+        (["--recipe", "fast", "--model", "mlp"], ["mlp"]),
+    ],
+)
+def test_what_is_compiled(arguments, networks, invoke, monkeypatch):
+    asked = []
+    monkeypatch.setattr(warmup, "steps", lambda model, config, ops: asked.append((model, config)) or [])
+    result = invoke("warmup", *arguments, "--device", "reference", "--json")
+    assert result.exit_code == 0, result.exception
+    assert [model for model, _ in asked] == networks
+    if "fast" in arguments:
+        assert asked[0][1].batch_size == RECIPES["fast"]["batch_size"]
+
+
+def test_definitions_need_no_compiling(invoke):
+    result = invoke("warmup", "--model", "linear", "--batch-size", 2, "--device", "reference")
+    assert result.exit_code == 0, result.exception
+    assert "the definitions need no compiling" in result.stdout
+
+
+def test_kernels_that_cannot_be_kept(environment, tmp_path):
+    (tmp_path / "file").write_text("")
+    variables = environment | {"XDG_CACHE_HOME": str(tmp_path / "file"), "TMPDIR": os.fspath(tmp_path)}
+    variables.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-m", "fastdigits", "warmup", "--model", "linear", "--batch-size", "1"]
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "nothing can be kept for the next command; see 'fastdigits doctor'" in result.stdout
+
+
+def test_wrong_command_lines(fails):
+    fails(2, "no model 'vgg'", "warmup", "--model", "vgg")
+    fails(2, "--batch-size", "warmup", "--batch-size", "0")

@@ -1,0 +1,45 @@
+"""Compile one function for an array of so many axes, at the same moment as other processes for theirs.
+
+python cache_race.py AXES MEETING PROCESSES: between reading numba's index and adding to it each waits until
+all others have read it too, as chance may have it, for MEETING_S at most. With PROCESSES 0 nothing waits.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+MEETING_S = 2.0
+AXES, MEETING, PROCESSES = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+
+def main() -> None:
+    from fastdigits.ops import environment
+
+    environment.prepare_numba()
+    import numpy as np
+    from numba import njit
+    from numba.core import caching
+
+    read = caching.IndexDataCacheFile._load_index
+
+    def read_and_meet(self):
+        index = read(self)
+        if axes_of.signatures:  # compiled, and about to be saved
+            (MEETING / str(AXES)).touch()
+            end = time.monotonic() + MEETING_S
+            while len(list(MEETING.iterdir())) < PROCESSES and time.monotonic() < end:
+                time.sleep(0.01)
+        return index
+
+    caching.IndexDataCacheFile._load_index = read_and_meet
+
+    @njit(cache=True)
+    def axes_of(x):
+        return x.ndim
+
+    found = axes_of(np.zeros((1,) * AXES))
+    print(found, sum(axes_of.stats.cache_hits.values()), "filelock" in sys.modules)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The folder of compiled kernels: shared by processes, mended when damaged, done without where there is none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import njit
+
+from fastdigits.ops import cache, environment
+
+RACE = Path(__file__).with_name("cache_race.py")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(axes, processes) starts cache_race.py on one fresh folder."""
+    kernels, meeting = tmp_path / "kernels", tmp_path / "meeting"
+    kernels.mkdir()
+    meeting.mkdir()
+    root = Path(cache.__file__).parents[2]
+    variables = os.environ | {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(root)}
+
+    def start(axes, processes):
+        command = [sys.executable, RACE, str(axes), meeting, str(processes)]
+        return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+
+    return start
+
+
+def test_processes_that_compile_at_once_share_the_folder(start):
+    """Numba alone gives both kernels the same number, and later each may get the other's."""
+    racers = [start(axes, processes=2) for axes in (1, 2)]
+    assert [racer.communicate(timeout=120)[0].split()[:2] for racer in racers] == [["1", "0"], ["2", "0"]]
+    later = [start(axes, processes=0).communicate(timeout=120)[0].split() for axes in (1, 2)]
+    assert later == [["1", "1", "False"], ["2", "1", "False"]]  # right, from the folder, and without any lock
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """kernel() is a function with nothing compiled, and tmp_path the folder for it."""
+    environment.prepare_numba()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # which numba looks at again and again
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+
+    def kernel():
+        @njit(cache=True)
+        def double(x):
+            return 2 * x
+
+        return double
+
+    return kernel
+
+
+def hits(function):
+    assert function(3) == 6
+    assert function(1.5) == 3.0
+    return sum(function.stats.cache_hits.values())
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", [lambda content: content[:30], lambda content: b"", lambda content: b"(" * 99])
+def test_damaged_kernels_are_compiled_anew(suffix, damage, kernel, tmp_path):
+    assert hits(kernel()) == 0
+    assert hits(kernel()) == 2
+    files = list(tmp_path.rglob(f"*{suffix}"))
+    assert files
+    for file in files:
+        file.write_bytes(damage(file.read_bytes()))
+    assert hits(kernel()) == 0
+    assert hits(kernel()) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), NotImplementedError("no locks here")])
+def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(cache, "locked", fail)
+    assert hits(kernel()) == 0
+    assert hits(kernel()) == 0
+
+
+def test_numba_is_told_once(monkeypatch):
+    from numba.core import caching
+
+    environment.prepare_numba()
+    shared = caching.IndexDataCacheFile
+    environment.prepare_numba()
+    assert caching.IndexDataCacheFile is shared
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """An empty folder for caches."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "fastdigits"
+
+
+def test_other_versions_have_other_folders(base):
+    own = cache.make_folder()
+    assert own == cache.folder()
+    older = base / f"kernels-{'0' * 16}-{'1' * 8}"
+    (older / "dense").mkdir(parents=True)
+    (older / "dense" / "a.1.nbc").write_bytes(bytes(1000))
+    (base / f"{own.name[:-8]}{'2' * 8}").mkdir()  # of these sources, for another CPU
+    (base / "kernels-mine").mkdir()
+    (base / f"kernels-{'3' * 16}-{'1' * 8}").symlink_to(base)
+    (found,) = cache.of_other_versions()
+    assert (found.path, found.kernels) == (older, 1)
+    assert found.size_bytes >= 1000
+
+
+def test_without_a_folder(base, monkeypatch):
+    base.parent.mkdir(exist_ok=True)
+    base.write_text("a file")
+    assert cache.folder() is None
+    with pytest.raises(OSError, match="fastdigits"):
+        cache.make_folder()
+    assert cache.of_other_versions() == []
+
+
+def test_examined_while_it_changes(tmp_path):
+    np.save(tmp_path / "other.npy", np.zeros(3))
+    (tmp_path / "gone.1.nbc").symlink_to(tmp_path / "nowhere")
+    assert cache.examine(tmp_path).kernels == 1
