@@ -204,8 +204,9 @@ def row(result: Result, trial: bool) -> str:
     if not runs:
         return f"| {experiment.name} | {_described(experiment)} | {theirs} | - | - | - | {'; '.join(said)} |"
     accuracies = [run["test_accuracy"] for run in runs]
-    ours = f"{fmean(accuracies):.2%} | {min(accuracies):.2%} .. {max(accuracies):.2%}"
-    seconds = sum(run["train_s"] for run in runs) / len({run["seed"] for run in runs})
+    seeds = len({run["seed"] for run in runs})
+    ours = f"{fmean(accuracies):.2%} | {min(accuracies):.2%} .. {max(accuracies):.2%} ({seeds})"
+    seconds = sum(run["train_s"] for run in runs) / seeds
     if not trial:
         said.insert(0, verdict(experiment, accuracies))
     return f"| {experiment.name} | {_described(experiment)} | {theirs} | {ours} | {seconds:.2f} | {'; '.join(said)} |"
@@ -215,11 +216,11 @@ def table(results: list[Result], conditions: dict[str, Any]) -> str:
     """The whole comparison in Markdown."""
     scale = conditions["epochs_scale"]
     lines = [
-        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores, {conditions['seeds']} seeds; seconds of "
-        "training alone, mean of the seeds (all folds together). Test images are read once, after training.",
+        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores; seconds of training alone, mean of the seeds "
+        "(all folds together). Test images are read once, after training.",
         *([f"\nOnly a trial: epochs times {scale:g}, so that nothing here can be compared."] if scale != 1 else []),
         "",
-        "| experiment | settings | published | their time | ours, mean | range | our seconds | verdict |",
+        "| experiment | settings | published | their time | ours, mean | range (seeds) | our seconds | verdict |",
         "|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *(row(result, trial=scale != 1) for result in results), ""])
