@@ -216,8 +216,8 @@ def table(results: list[Result], conditions: dict[str, Any]) -> str:
     """The whole comparison in Markdown."""
     scale = conditions["epochs_scale"]
     lines = [
-        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores; seconds of training alone, mean of the seeds "
-        "(all folds together). Test images are read once, after training.",
+        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores; seconds of training alone, mean of the "
+        "seeds (all folds together). Test images are read once, after training.",
         *([f"\nOnly a trial: epochs times {scale:g}, so that nothing here can be compared."] if scale != 1 else []),
         "",
         "| experiment | settings | published | their time | ours, mean | range (seeds) | our seconds | verdict |",
