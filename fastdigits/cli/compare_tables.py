@@ -5,7 +5,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-HEADS = ("model", "parameters", "multiply-adds", "epochs", "test accuracy", "training, s", "reading, images/s")
+HEADS = ("model", "parameters", "multiply-adds", "epochs", "accuracy", "train s", "images/s")
+MEANING = "Accuracy on the test images, seconds of training, images read in a second."
 FACTS = ("model", "parameters", "multiply_adds", "epochs", "runs")
 FIGURES = ("mean", "std", "min", "max")
 SPREAD = ("std", "lowest", "highest")
@@ -21,7 +22,7 @@ def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
     lines.append(_line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]))
     for first, *others in cells[1:]:
         lines.append(_line([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]))
-    return "\n".join([title, "", *lines])
+    return "\n".join([title, "", *lines, "", MEANING])
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:

@@ -94,6 +94,5 @@ class Dashboard(Lines):
 
     def _pace(self) -> str:
         speed, left = self.course.images_per_second, self.course.left_s(perf_counter())
-        return ", ".join(
-            [*([f"{speed:,.0f} images/s"] if speed else []), *([f"{gauges.duration(left)} left"] if left else [])]
-        )
+        known = {f"{speed or 0:,.0f} images/s": speed, f"{gauges.duration(left or 0)} left": left}
+        return ", ".join(words for words, figure in known.items() if figure)

@@ -55,9 +55,9 @@ class Session:
                 self._explain_how_to_go_on()
                 raise
             summary = self._keep()
+            if self.values["as_json"]:
+                click.echo(json.dumps(summary))
             interrupt.check()
-        if self.values["as_json"]:
-            click.echo(json.dumps(summary))
 
     def _train(self) -> None:
         watcher = self.watcher

@@ -1,7 +1,7 @@
 """Loss, accuracy and learning rate over the epochs of one training or of many."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Look = dict[str, str]
+Look = dict[str, Any]
 Figures = Callable[[Epoch], float | None]
 TRAINING, VALIDATION = "--", "-"
 WIDTH, PANEL, RATE_PANEL, LEGEND_LINE = 8.0, 3.2, 1.8, 0.3  # inches
 MARKS = 20  # on each line
+MOST_COVERED = 4  # lines by others that are the same
 THIN = {"linewidth": 0.8, "alpha": 0.45}
 
 
@@ -41,7 +42,8 @@ def draw(series: Sequence[Series], title: str = "") -> "Figure":
         _curves(loss, one, look, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
         _curves(accuracy, one, look, _percent("train_accuracy"), _percent("validation_accuracy"))
         for axes in rate:
-            _mean(axes, one, _rate, look, VALIDATION, "learning rate")
+            covered = {"linewidth": 2 + 2 * min(len(series) - 1 - number, MOST_COVERED)}  # seen beside what covers it
+            _mean(axes, one, _rate, look | covered, VALIDATION, "learning rate")
     style.label(loss, "", "loss per image")
     style.label(accuracy, "", "accuracy (%)")
     for axes in rate:

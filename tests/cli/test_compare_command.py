@@ -23,11 +23,12 @@ def cells(line):
 
 
 def test_markdown_for_people():
-    title, empty, head, rule, *rows = compare_tables.markdown([SEVERAL, ONE, DEAD], "a title").splitlines()
+    title, empty, head, rule, *rows, _, meaning = compare_tables.markdown([SEVERAL, ONE, DEAD], "a title").splitlines()
     assert (title, empty) == ("a title", "")
+    assert "test images" in meaning
     assert len({len(line) for line in (head, rule, *rows)}) == 1
-    facts = ["model", "parameters", "multiply-adds", "epochs", "test accuracy"]
-    assert cells(head) == [*facts, "std", "lowest", "highest", "training, s", "reading, images/s"]
+    facts = ["model", "parameters", "multiply-adds", "epochs", "accuracy"]
+    assert cells(head) == [*facts, "std", "lowest", "highest", "train s", "images/s"]
     assert set(rule) == set("|-: ")
     assert cells(rows[0]) == [
         *("linear", "7,850", "7,840", "10", "92.50%", "0.71%", "92.00%", "93.00%", "0.40", "1,000,000")
@@ -65,7 +66,7 @@ def test_models_and_weights_side_by_side(invoke, tiny, trained, drawn, tmp_path)
     with open(tmp_path / "a.csv") as file:
         rows = [*csv.DictReader(file)]
     assert [row["model"] for row in rows] == names
-    assert [cells(line)[0] for line in result.stdout.splitlines()[4:]] == names
+    assert [cells(line)[0] for line in result.stdout.splitlines()[4:-2]] == names
     [(entries, title)] = drawn
     assert [entry.name for entry in entries] == names
     assert title in result.stdout

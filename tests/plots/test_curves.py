@@ -66,6 +66,12 @@ def test_series_have_colours_and_training_another_line():
     assert look["linear, 3 runs, validation"] == (style.ORANGE, "-")
 
 
+def test_learning_rates_that_are_the_same_are_all_seen():
+    widths = [line.get_linewidth() for line in draw([ONE, Series("other", ONE.runs)]).axes[2].lines]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > widths[1]
+
+
 def test_without_validation_or_learning_rate():
     epochs = [Epoch(n, 0.5 / n, 0.9, None, None) for n in (1, 2)]
     figure = draw([Series("lenet", [epochs]), Series("two, 2 runs", [epochs, epochs])])
