@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 IMAGE = 2.6  # inches of the image and what stands beside it
-SALIENCY, PROBABILITIES = IMAGE + 0.6, 2 * IMAGE + 2.6  # where these are, from the left
+SALIENCY, PROBABILITIES = IMAGE + 0.6, 2 * IMAGE + 2.8  # where these are, from the left
 HEAD = (PROBABILITIES + IMAGE + 0.3, IMAGE + 1.0)
 STRIP = 10.6  # inches of a row of maps at most
 COLUMNS = 16  # maps in a row
@@ -55,7 +55,7 @@ def _draw_saliency(figure: "Figure", saliency: np.ndarray, digit: int, top: floa
     style.show_image(axes, saliency, aspect="auto", **colours)
     axes.set_title(f"which pixels make it a {digit}", fontsize=style.TEXT, loc="left")
     bar = mosaic.axes_at(figure, SALIENCY + IMAGE + mosaic.BAR_LEFT, top, mosaic.BAR_WIDTH, IMAGE)
-    figure.colorbar(axes.images[0], cax=bar, label="change of the score by brightness")
+    figure.colorbar(axes.images[0], cax=bar, label="change of the score\nby brightness")
 
 
 def _draw_probabilities(axes: "Axes", probabilities: np.ndarray) -> None:
