@@ -13,7 +13,6 @@ from fastdigits.serve.limits import Refused
 from fastdigits.serve.models import unique
 from fastdigits.serve.worker import Worker
 
-
 PATIENCE_S = 60
 
 
