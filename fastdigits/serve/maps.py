@@ -63,4 +63,4 @@ class Explainer:
 
     def _values(self, x: Any) -> np.ndarray:
         values = self.network.ops.download(x)[0, ..., 0]
-        return values[: MOST_MAPS if values.ndim == 3 else MOST_UNITS].copy()
+        return values[: MOST_MAPS if values.ndim == 3 else MOST_UNITS]

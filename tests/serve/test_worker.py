@@ -13,6 +13,8 @@ from fastdigits.serve.limits import Refused
 from fastdigits.serve.models import unique
 from fastdigits.serve.worker import Worker
 
+PATIENCE_S = 60
+
 
 @pytest.fixture
 def worker(weights):
@@ -21,13 +23,18 @@ def worker(weights):
     worker.close()
 
 
+def run(question):
+    """What a coroutine returns, but not if it waits in vain."""
+    return asyncio.run(asyncio.wait_for(question, PATIENCE_S))
+
+
 def read_all(worker, images, models=(0,)):
     """The answers to all images at once, for each network."""
 
     async def ask():
         return await asyncio.gather(*(worker.read(model, image) for model in models for image in images))
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digits):
@@ -86,7 +93,7 @@ def test_a_failure_reaches_who_asked_and_nobody_else(worker, digits, monkeypatch
             await worker.read(0, np.zeros((28, 28), np.uint8))
         return await worker.read(0, digits[0][0])
 
-    assert asyncio.run(ask()).reading.digit == digits[1][0]
+    assert run(ask()).reading.digit == digits[1][0]
 
 
 def test_who_gives_up_does_not_disturb(worker, digits):
@@ -97,7 +104,7 @@ def test_who_gives_up_does_not_disturb(worker, digits):
         return await worker.read(0, digits[0][1])
 
     for _ in range(20):
-        assert asyncio.run(ask()).reading.digit == digits[1][1]
+        assert run(ask()).reading.digit == digits[1][1]
 
 
 def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
@@ -113,7 +120,7 @@ def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
             await worker.read(0, digits[0][0])
         return await asyncio.gather(*queued)
 
-    assert len(asyncio.run(ask())) == 50
+    assert len(run(ask())) == 50
     assert [thread for thread in threading.enumerate() if thread.name == "networks" and thread not in before] == []
 
 
