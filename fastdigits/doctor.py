@@ -43,12 +43,11 @@ class Report:
 def examine(say: Callable[[str], Any]) -> Report:
     """Look at everything and try a kernel on each device; `say` is told what takes time."""
     found = diagnosis.sections()
-    wrong_with_cuda = next((part.problem for part in found[diagnosis.CUDA] if part.problem), None)
     devices = []
     for device in ops.DEVICES:
-        obstacle = ops.why_incomplete(device) or (wrong_with_cuda if device == "cuda" else None)
-        if obstacle:
-            devices.append(Part(device, "cannot be used", obstacle))
+        lacking = ops.why_incomplete(device) or (diagnosis.obstacle() if device == "cuda" else None)
+        if lacking:
+            devices.append(Part(device, "cannot be used", lacking))
         else:
             say(f"trying a kernel on {device} ...")
             devices.append(trial.part(device))

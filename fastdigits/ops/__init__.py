@@ -85,9 +85,7 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
 
 
 def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
-    if device == "cuda":
-        environment.prepare_cuda()
-    if device == "cpu":
+    if device != "reference":
         environment.prepare_numba(threads)
     families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "winograd")
     functions = {name: _find(family, device, name) for family in families for name in _names(family)}
@@ -109,13 +107,13 @@ def to_infer(ops: Ops, images: int) -> Ops:
 
 
 def why_unusable(device: str) -> str | None:
-    """Why this machine cannot compute on the device, or None if it can."""
-    return _why_no_cuda() if device == "cuda" else None
+    """Why this machine cannot compute on the device, or None if it can; numba's simulator of CUDA can."""
+    return _why_no_cuda() if device == "cuda" and not environment.simulates_cuda() else None
 
 
 def choose_device() -> tuple[str, str]:
     """What "auto" means here: (device, the reason in one sentence)."""
-    reason = why_unusable("cuda")
+    reason = "it is only simulated" if environment.simulates_cuda() else why_unusable("cuda")
     return ("cpu", f"cpu, because cuda cannot be used: {reason}") if reason else ("cuda", "cuda, since it works here")
 
 

@@ -68,7 +68,7 @@ def examine(path: Path) -> Folder:
     for file in path.rglob("*"):
         with suppress(OSError):
             size_bytes += file.lstat().st_size
-            kernels += file.suffix == ".nbc"
+            kernels += file.suffix in (".nbc", ".ptx")  # of the CPU and of CUDA
     return Folder(path, kernels, size_bytes)
 
 

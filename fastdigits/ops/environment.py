@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from threading import Lock
 from types import ModuleType
@@ -16,7 +16,7 @@ _LOCK = Lock()
 
 
 def prepare_numba(threads: int | None = None) -> None:
-    """Set numba up for the CPU kernels; must run before their modules are imported.
+    """Set numba up for its kernels; must run before their modules are imported.
 
     Raises
     ------
@@ -29,26 +29,6 @@ def prepare_numba(threads: int | None = None) -> None:
     # machine it would hold up the very core it waits for. Beside one other busy program training took twice
     # as long with 2000 turns as with 500, and fifty times with the usual 300,000; on an idle one 500 cost nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
-    _prepare_cache()
-    import numba
-
-    numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
-    most = numba.config.NUMBA_NUM_THREADS
-    if threads is not None and not 1 <= threads <= most:
-        raise UserError(f"--threads must lie between 1 and {most}, the cores that are here, not {threads}.")
-    numba.set_num_threads(threads or most)
-
-
-def prepare_cuda() -> None:
-    """Set numba up for the CUDA kernels; must run before their modules are imported."""
-    _prepare_cache()
-    with suppress(ImportError):  # numba's own CUDA has no cache of its own
-        from numba.cuda.core import caching
-
-        cache.share(caching)
-
-
-def _prepare_cache() -> None:
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(cache.folder() or cache.passing_folder())
     import numba
@@ -56,6 +36,11 @@ def _prepare_cache() -> None:
 
     cache.share(caching)
     numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
+    most = numba.config.NUMBA_NUM_THREADS
+    if threads is not None and not 1 <= threads <= most:
+        raise UserError(f"--threads must lie between 1 and {most}, the cores that are here, not {threads}.")
+    numba.set_num_threads(threads or most)
 
 
 def cores() -> int:
@@ -64,6 +49,11 @@ def cores() -> int:
     if told.isdecimal():
         return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def simulates_cuda() -> bool:
+    """Whether numba runs CUDA kernels as Python threads, for tests."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
 def parallel_layer() -> str:

@@ -13,7 +13,7 @@ CHAINS = 8  # independent sums of a thread: with its neighbours they hide how lo
 TURNS = 16  # written out, so that counting them costs next to nothing
 
 
-@cuda.jit(cache=True)
+@cuda.jit
 def multiply_adds(y, repeats):
     """Run `repeats` * TURNS * CHAINS multiply-adds in each thread.
 
@@ -37,7 +37,7 @@ def multiply_adds(y, repeats):
     y[n] = total
 
 
-@cuda.jit(cache=True)
+@cuda.jit
 def triad(b, c, a):
     """Fill a[i] = b[i] + 3 c[i]: two numbers read and one written for each i.
 

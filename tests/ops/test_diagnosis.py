@@ -1,5 +1,6 @@
 """What is said of every way in which CUDA can be unusable, with a driver and packages that are pretended."""
 
+import configparser
 import importlib.metadata
 import os
 import subprocess
@@ -14,6 +15,7 @@ from fastdigits.errors import UserError
 from fastdigits.ops import diagnosis
 from fastdigits.ops.diagnosis import cpu, driver, kernels, packages, part, software, toolkit, trial
 
+SETUP = Path(ops.__file__).parents[2] / "setup.cfg"
 H200 = "NVIDIA H200", (9, 0), 150_000_000_000
 OLD = "Quadro P600", (6, 1), 2_000_000_000
 
@@ -213,6 +215,11 @@ def test_numba_cuda_that_does_not_take_over(pretend, monkeypatch):
     assert "does not take over" in why_no_cuda()
 
 
+def test_a_driver_that_is_none(pretend):
+    pretend(object(), *CUDA_13)
+    assert why_no_cuda().startswith("the driver and the packages cannot be looked at (AttributeError:")
+
+
 def fail():
     raise RuntimeError("\n\nCUDA_ERROR_OF_SOME_KIND\nand more")
 
@@ -231,8 +238,12 @@ def test_a_failing_kernel_is_explained_by_the_toolkit(pretend, pretend_toolkit):
         ({"nvvm": (13, 0), "nvrtc": (13, 0), "nvJitLink": (13, 5), "cudart": (13, 4)}, None),
         ({"nvvm": None, "nvrtc": None, "nvJitLink": None, "cudart": None}, None),
         (
-            {"nvvm": (13, 4), "nvrtc": (13, 0), "nvJitLink": (13, 1), "cudart": (13, 0)},
-            "nvJitLink 13.1 cannot link what nvvm 13.4 makes",
+            {"nvvm": (13, 4), "nvrtc": (13, 0), "nvJitLink": (13, 4), "cudart": (13, 0)},
+            "nvvm 13.4 makes PTX that a driver for CUDA 13.0 cannot read",
+        ),
+        (
+            {"nvvm": (13, 0), "nvrtc": (13, 4), "nvJitLink": (13, 1), "cudart": (13, 0)},
+            "nvJitLink 13.1 cannot link what nvrtc 13.4 makes",
         ),
         (
             {"nvvm": (12, 9), "nvrtc": (13, 0), "nvJitLink": (12, 9), "cudart": (12, 9)},
@@ -249,6 +260,14 @@ def test_versions_of_the_toolkit(versions, problem, pretend, pretend_toolkit):
     pretend_toolkit(**versions)
     found = list(problems(toolkit.parts(driver.examine())).values())
     assert found[:1] == ([problem] if problem else [])
+
+
+@pytest.mark.skipif(not SETUP.exists(), reason="the package is installed, without its setup.cfg")
+@pytest.mark.parametrize(("cuda", "extra"), [(12, "cuda"), (13, "cuda13")])
+def test_the_extras_are_what_is_said(cuda, extra):
+    config = configparser.ConfigParser()
+    config.read(SETUP, encoding="utf8")
+    assert tuple(config["options.extras_require"][extra].strip().splitlines()) == packages.WANTED[cuda]
 
 
 def test_without_pathfinder(monkeypatch):

@@ -8,26 +8,31 @@ from collections.abc import Callable
 from fastdigits.ops.diagnosis import driver, packages, toolkit
 from fastdigits.ops.diagnosis.part import Obstacle, Part, first_line
 
-CUDA = "CUDA, for NVIDIA GPUs"
-
-__all__ = ["CUDA", "Part", "cuda_parts", "sections", "why_no_cuda"]
+__all__ = ["Part", "cuda_parts", "obstacle", "sections", "why_no_cuda"]
 
 
 def why_no_cuda(try_kernel: Callable[[], None]) -> str | None:
     """Why CUDA cannot be used here, in half a sentence, or None if a trial kernel computes what it should."""
-    try:
-        here = driver.examine()
-    except Obstacle as obstacle:
-        return obstacle.problem
-    for part in packages.parts(here):
-        if part.problem:
-            return part.problem
+    lacking = obstacle()
+    if lacking:
+        return lacking
     try:
         try_kernel()
     except Exception as error:  # of any package, driver or compiler
-        missing = (part.problem for part in toolkit.parts(here) if part.problem)
+        missing = (part.problem for part in toolkit.parts(driver.examine()) if part.problem)
         return next(missing, f"a trial kernel fails ({type(error).__name__}: {first_line(error)})")
     return None
+
+
+def obstacle() -> str | None:
+    """What is wrong with the driver or the packages, so that no kernel need be tried, or None."""
+    try:
+        found = packages.parts(driver.examine())
+    except Obstacle as lacking:
+        return lacking.problem
+    except Exception as error:  # of a driver or a package that is not what it seems
+        return f"the driver and the packages cannot be looked at ({type(error).__name__}: {first_line(error)})"
+    return next((part.problem for part in found if part.problem), None)
 
 
 def sections() -> dict[str, list[Part]]:
@@ -38,7 +43,7 @@ def sections() -> dict[str, list[Part]]:
         "software": (software.versions, software.conflicts),
         "processor": (cpu.processor, cpu.cores, cpu.vector_unit, cpu.threading_layer, cpu.settings),
         "compiled kernels": (kernels.kernel_folder,),
-        CUDA: (cuda_parts,),
+        "CUDA, for NVIDIA GPUs": (cuda_parts,),
     }
     return {name: [part for look in group for part in _seen(look)] for name, group in looks.items()}
 
@@ -49,8 +54,8 @@ def cuda_parts() -> list[Part]:
     try:
         here = driver.examine()
         found = driver.parts(here)
-    except Obstacle as obstacle:
-        found = [Part("driver", "cannot be used", obstacle.problem, obstacle.remedy)]
+    except Obstacle as lacking:
+        found = [Part("driver", "cannot be used", lacking.problem, lacking.remedy)]
     return [*found, *packages.parts(here), *toolkit.parts(here)]
 
 

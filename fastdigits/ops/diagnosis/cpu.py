@@ -64,6 +64,6 @@ def settings() -> list[Part]:
         if name in os.environ:
             found.append(Part(name, os.environ[name]))
     for name in ("NUMBA_DISABLE_JIT", "NUMBA_ENABLE_CUDASIM"):
-        if os.environ.get(name, "0") != "0":
+        if os.environ.get(name, "0") not in ("", "0"):
             found.append(Part(name, os.environ[name], f"{name} is set, so kernels are not compiled", f"unset {name}"))
     return found

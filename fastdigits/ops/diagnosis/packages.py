@@ -8,16 +8,16 @@ import sys
 from fastdigits.ops.diagnosis.driver import Driver
 from fastdigits.ops.diagnosis.part import Part
 
-# What pip must install for each version of CUDA; the same as the extras of setup.cfg
+# What pip must install for each version of CUDA; the same as the extras of setup.cfg. A driver reads the PTX of no
+# newer toolkit than itself, so the toolkit is an old one.
 WANTED = {
-    12: ("cupy-cuda12x", "numba-cuda[cu12]", "numpy < 2.5"),
+    12: ("cupy-cuda12x", "numba-cuda[cu12]", "numpy < 2.5", "cuda-toolkit == 12.2.*"),
     13: (
         "cupy-cuda13x",
         "numba-cuda[cu13]",
         "numpy < 2.5",
-        "nvidia-cuda-nvrtc == 13.0.*",
+        "cuda-toolkit == 13.0.*",
         "nvidia-nvjitlink == 13.0.*",
-        "nvidia-nvvm == 13.0.*",
     ),
 }
 CUPY = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")

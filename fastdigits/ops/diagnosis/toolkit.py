@@ -70,6 +70,12 @@ def _misfit(name: str, versions: dict[str, Version | None], driver: Driver | Non
         return None, None
     if driver and (reason := driver.why_not(own[0])):
         return f"{name} is of CUDA {own[0]}, but {reason}", command
+    if driver and name == "nvvm" and own > driver.cuda:
+        older, newer = (".".join(map(str, pair)) for pair in (driver.cuda, own))
+        return (
+            f"nvvm {newer} makes PTX that a driver for CUDA {older} cannot read",
+            f"pip install cuda-toolkit=={older}.*",
+        )
     for other, theirs in versions.items():
         if theirs and theirs[0] != own[0]:
             return f"{name} is of CUDA {own[0]}, but {other} of CUDA {theirs[0]}", command
