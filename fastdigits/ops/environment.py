@@ -6,6 +6,7 @@ does the CPU, since processes that compile for two of them at once would overwri
 """
 
 import atexit
+import gc
 import hashlib
 import importlib
 import os
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -42,6 +43,7 @@ def prepare_numba(threads: int | None = None) -> None:
         os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() or _passing_folder())
     import numba
 
+    _pause_collection()
     numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
     numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
     most = numba.config.NUMBA_NUM_THREADS
@@ -110,6 +112,28 @@ def on_first_compilation(announce: Callable[[], None]):
 
     with event.install_listener("numba:compile", Listener()):
         yield
+
+
+@cache
+def _pause_collection() -> None:
+    """Let Python's search for unreachable objects wait while numba compiles: it took an eighth of that time."""
+    from numba.core import event
+
+    class Pause(event.Listener):
+        depth, enabled = 0, True  # functions are compiled within the compilation of others
+
+        def on_start(self, _event):
+            if self.depth == 0:
+                self.enabled = gc.isenabled()
+                gc.disable()
+            self.depth += 1
+
+        def on_end(self, _event):
+            self.depth -= 1
+            if self.depth == 0 and self.enabled:
+                gc.enable()
+
+    event.register("numba:compile", Pause())
 
 
 def _passing_folder() -> str:
