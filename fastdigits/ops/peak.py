@@ -3,7 +3,7 @@
 The share of an operation in these rates says how much of the machine it uses.
 """
 
-from numba import float32, get_num_threads, njit, prange
+from numba import float32, get_num_threads, prange
 
 from fastdigits.ops.lanes import bind, cpu, fma, load, splat, store, tile
 from fastdigits.ops.lanes.machine import REGISTERS
@@ -27,7 +27,7 @@ def chains(x, y, t, repeats, N):
 _chains = bind(chains, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def multiply_adds(x, y, repeats):
     """Run `repeats` multiply-adds on each lane of each of x's vectors, in every core that y has a row for.
 
@@ -41,7 +41,7 @@ def multiply_adds(x, y, repeats):
         _chains(x, y, t, repeats, CHAINS)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def triad(b, c, a):
     """Fill a[i] = b[i] + 3 c[i]: two numbers read and one written for each i.
 

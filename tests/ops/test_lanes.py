@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import njit
 
 from fastdigits.ops import load as load_ops
 from fastdigits.ops.lanes import (
@@ -49,7 +50,8 @@ def _same(kernel, *inputs, shape=(8, L), rows=None):
     """A kernel in plain Python and on the CPU fills the same; returns what, as an array."""
     plain, compiled = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     kernel(*inputs, plain)
-    bind(kernel, cpu)(*inputs, compiled)
+    bound = bind(kernel, cpu)
+    njit(lambda *arguments: bound(*arguments))(*inputs, compiled)
     np.testing.assert_array_equal(compiled[:rows], plain[:rows])
     return plain[:rows]
 

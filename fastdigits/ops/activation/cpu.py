@@ -1,7 +1,7 @@
 """Which core computes which vectors: each a contiguous part of the array."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.activation import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -16,56 +16,56 @@ _tanh_forward = bind(kernel.tanh_forward, cpu)
 _tanh_backward = bind(kernel.tanh_backward, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def relu_forward(x, y):
     """See reference.relu_forward."""
     for v in prange(len(y)):
         _relu_forward(x, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def relu_backward(y, dy, dx):
     """See reference.relu_backward."""
     for v in prange(len(dx)):
         _relu_backward(y, dy, dx, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def leaky_relu_forward(x, slope, y):
     """See reference.leaky_relu_forward."""
     for v in prange(len(y)):
         _leaky_relu_forward(x, slope, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def leaky_relu_backward(y, dy, slope, dx):
     """See reference.leaky_relu_backward."""
     for v in prange(len(dx)):
         _leaky_relu_backward(y, dy, slope, dx, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def sigmoid_forward(x, y):
     """See reference.sigmoid_forward."""
     for v in prange(len(y)):
         _sigmoid_forward(x, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def sigmoid_backward(y, dy, dx):
     """See reference.sigmoid_backward."""
     for v in prange(len(dx)):
         _sigmoid_backward(y, dy, dx, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def tanh_forward(x, y):
     """See reference.tanh_forward."""
     for v in prange(len(y)):
         _tanh_forward(x, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def tanh_backward(y, dy, dx):
     """See reference.tanh_backward."""
     for v in prange(len(dx)):

@@ -1,7 +1,7 @@
 """Which core gathers which block."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.batch import KNOTS, NUMBERS, kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -14,7 +14,7 @@ _pack_images = bind(kernel.pack_images, cpu)
 _fill_splines = bind(kernel.fill_splines, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See reference.gather_batch. A core owns whole blocks."""
     for b in prange(x.shape[0]):
@@ -26,7 +26,7 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
     _augment_batch(images, labels, order, start, count, scale, shift, np.uint64(seed), epoch, effects, x, targets)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def _augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
     B, K, L = x.shape
     N, H, W = images.shape

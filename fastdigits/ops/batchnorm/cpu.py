@@ -1,7 +1,7 @@
 """Which core normalises which channel: what one core has summed is still in its cache when it normalises."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.batchnorm import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -12,7 +12,7 @@ _backward_channel = bind(kernel.backward_channel, cpu)
 _fold_output = bind(kernel.fold_output, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
     """See reference.batchnorm_forward. A core owns whole channels of all images."""
     for c in prange(x.shape[1]):
@@ -21,7 +21,7 @@ def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, ru
         )
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
     """See reference.batchnorm_inference. A core owns whole channels of an image block."""
     B, C, S, L = x.shape
@@ -29,14 +29,14 @@ def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
         _normalise_plane(x, gamma, beta, mean, var, epsilon, y, t // C, t % C, 0)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
     """See reference.batchnorm_backward. A core owns whole channels of all images."""
     for c in prange(x.shape[1]):
         _backward_channel(x, x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, np.int64(c), 0)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
     """See reference.batchnorm_fold. On one core: there are few weights."""
     for o in range(len(weight)):

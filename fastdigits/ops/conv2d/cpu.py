@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.conv2d import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -40,7 +40,7 @@ def forward(x, weight, bias, stride, top, left, y, relu):
 def _forward(stride, N, M):
     """By tiles of N channels and M columns."""
 
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_forward(x, weight, bias, top, left, y, relu):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
@@ -64,7 +64,7 @@ def backward_input(dy, weight, stride, top, left, x, dx, relu):
 
 @cache
 def _backward_input_rows(N, W, J, Q, LEFT):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_backward_input(dy, weight, top, x, dx, relu):
         B, C, H, _, L = dx.shape
         for row in prange(B * H):
@@ -76,7 +76,7 @@ def _backward_input_rows(N, W, J, Q, LEFT):
 
 @cache
 def _backward_input_tiles(stride, N, M):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_backward_input(dy, weight, top, left, x, dx, relu):
         B, C, H, W, L = dx.shape
         for row in prange(B * H):
@@ -92,7 +92,7 @@ def _backward_input_tiles(stride, N, M):
 
 @cache
 def _backward_weight(stride, N, R, M):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_backward_weight(x, dy, top, left, dweight, dbias):
         O, C, P, Q = dweight.shape
         tiles_o, tiles_p = (O + N - 1) // N, (P + R - 1) // R

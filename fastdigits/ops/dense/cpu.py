@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
 from fastdigits.ops.dense import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -47,7 +47,7 @@ def backward_input(dy, weight, x, dx, relu):
 def _forward(N, M):
     """By tiles of N outputs and M blocks."""
 
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def dense_forward(x, weight, bias, y, relu):
         B, O, L = y.shape
         for t in prange((O + N - 1) // N):
@@ -61,7 +61,7 @@ def _forward(N, M):
 def _backward_input(N, M):
     """By tiles of N inputs and M blocks."""
 
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def dense_backward_input(dy, weight, x, dx, relu):
         B, K, L = dx.shape
         for t in prange((K + N - 1) // N):
@@ -73,7 +73,7 @@ def _backward_input(N, M):
 
 @cache
 def _backward_weight(N, M):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def dense_backward_weight(x, dy, dweight, dbias):
         O, K = dweight.shape
         groups = (K + M * LANES - 1) // (M * LANES)

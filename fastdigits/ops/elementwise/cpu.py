@@ -1,7 +1,7 @@
 """Which core computes which vectors: each a contiguous part of the array."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.elementwise import kernel
 from fastdigits.ops.lanes import bind, cpu
@@ -10,14 +10,14 @@ _add = bind(kernel.add, cpu)
 _dropout = bind(kernel.dropout, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def add(a, b, y):
     """See reference.add."""
     for v in prange(len(y)):
         _add(a, b, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def dropout(x, mask, rate, y):
     """See reference.dropout."""
     for v in prange(len(y)):

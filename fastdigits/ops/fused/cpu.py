@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.batchnorm import kernel as batchnorm
 from fastdigits.ops.conv2d import cpu as conv2d
@@ -21,14 +21,14 @@ _unpool_row = bind(kernel.unpool_row, cpu)
 _backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def add_relu(a, b, y):
     """See reference.add_relu."""
     for v in prange(len(y)):
         _add_relu(a, b, y, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
     """See reference.batchnorm_relu_forward. A core owns whole channels of all images."""
     for c in prange(x.shape[1]):
@@ -37,7 +37,7 @@ def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mea
         )
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
     """See reference.batchnorm_relu_inference. A core owns whole channels of an image block."""
     B, C, S, L = x.shape
@@ -45,7 +45,7 @@ def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
         _normalise_plane(x, gamma, beta, mean, var, epsilon, y, t // C, t % C, 1)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
     """See reference.batchnorm_relu_backward. A core owns whole channels of all images."""
     for c in prange(x.shape[1]):
@@ -123,7 +123,7 @@ def _unpooled(dy, routes, MAXIMUM):
 
 @cache
 def _unpool(MAXIMUM):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def unpool(dy, routes, dz):
         B, O, I, J, L = dy.shape
         for t in prange(B * O * I):
@@ -134,7 +134,7 @@ def _unpool(MAXIMUM):
 
 @cache
 def _conv2d_pool(N, PADDED, MAXIMUM):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_relu_pool_forward(x, weight, bias, top, left, y, routes):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
@@ -149,7 +149,7 @@ def _conv2d_pool(N, PADDED, MAXIMUM):
 
 @cache
 def _backward_weight(R, M, MAXIMUM):
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def conv2d_relu_pool_backward_weight(x, dy, routes, top, left, dweight, dbias):
         O, C, P, Q = dweight.shape
         tiles_p = (P + R - 1) // R

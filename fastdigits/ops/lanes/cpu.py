@@ -9,7 +9,7 @@ from math import prod
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from fastdigits.ops.lanes.machine import LANES as L
 from fastdigits.ops.lanes.machine import MASKED_LOADS
@@ -49,6 +49,22 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
+# For functions that share tiles out: `parallel` the turns of a prange among all cores, `serial` to one
+_ENTRY = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
+
+
+class CompiledKernel:
+    """A bound kernel that other compiled code can call, and nothing else, so that no entry for Python is compiled."""
+
+    def __init__(self, function):
+        self.function = function
+        self._numba_type_ = types.Dispatcher(function)  # what numba takes it for
+
+    def __call__(self, *arguments):
+        raise TypeError(f"Only compiled code can call the compiled kernel {self.function.__name__}.")
+
+
 def compile_kernel(kernel, inline):
     """A bound kernel as a function that other compiled code can call.
 
@@ -56,7 +72,8 @@ def compile_kernel(kernel, inline):
     loop itself and int64 where numba looks at it first.
     """
     # Inlined where it may be handed a tile, which would have to lie in memory otherwise.
-    return njit(nogil=True, error_model="numpy", forceinline=inline)(kernel)
+    options = {"forceinline": inline, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return CompiledKernel(njit(error_model="numpy", **options)(kernel))
 
 
 def _position(at):
@@ -75,46 +92,38 @@ def tile(typing, *shape):
     return t(types.StarArgTuple(shape)), lambda ctx, b, sig, args: cgutils.alloca_once(b, V, size=I64(prod(t.shape)))
 
 
-def _element(b, t, vectors, at):
+def _element(b, sig, vectors, at):
+    """The address of t[at], as the signature of t[at] says."""
+    t, at_type, *_ = sig.args
+    at = cgutils.unpack_tuple(b, at) if isinstance(at_type, types.BaseTuple) else [at]
     offset = I64(0)
     for size, i in zip(t.shape, at, strict=True):
         offset = b.add(b.mul(offset, I64(size)), i)
     return b.gep(vectors, [offset])
 
 
-@intrinsic
-def _get(typing, t, at):
-    def code(ctx, b, sig, args):
-        return b.load(_element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
-
-    return vector(t, _position(at)), code
+def _tile_index(at):
+    return _position(at) if isinstance(at, types.BaseTuple) else types.intp
 
 
-@intrinsic
-def _set(typing, t, at, v):
-    def code(ctx, b, sig, args):
-        b.store(args[2], _element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
-        return ctx.get_dummy_value()
-
-    return types.void(t, _position(at), vector), code
+@type_callable(operator.getitem)
+def _type_tile_getitem(context):
+    return lambda t, at: vector(t, _tile_index(at)) if isinstance(t, Tile) else None
 
 
-@overload(operator.getitem)
-def _tile_getitem(t, at):
-    if isinstance(t, Tile):
-        return (lambda t, at: _get(t, at)) if isinstance(at, types.BaseTuple) else (lambda t, at: _get(t, (at,)))
-    return None
+@lower_builtin(operator.getitem, Tile, types.Any)
+def _tile_getitem(ctx, b, sig, args):
+    return b.load(_element(b, sig, *args[:2]))
 
 
-@overload(operator.setitem)
-def _tile_setitem(t, at, v):
-    if isinstance(t, Tile):
-        return (
-            (lambda t, at, v: _set(t, at, v))
-            if isinstance(at, types.BaseTuple)
-            else (lambda t, at, v: _set(t, (at,), v))
-        )
-    return None
+@type_callable(operator.setitem)
+def _type_tile_setitem(context):
+    return lambda t, at, v: types.void(t, _tile_index(at), vector) if isinstance(t, Tile) else None
+
+
+@lower_builtin(operator.setitem, Tile, types.Any, Lanes)
+def _tile_setitem(ctx, b, sig, args):
+    b.store(args[2], _element(b, sig, *args[:2]))
 
 
 # Memory
@@ -436,15 +445,13 @@ def mantissa(typing, v):
 
 
 def _binary(symbol, operands, result, emit):
-    @intrinsic
-    def apply(typing, x, y):
-        return result(operands, operands), lambda ctx, b, sig, args: emit(b, *args)
+    @type_callable(symbol)
+    def _type(context):
+        return lambda x, y: result(operands, operands) if x is operands and y is operands else None
 
-    @overload(symbol)
-    def _overload(x, y):
-        if x is operands and y is operands:
-            return lambda x, y: apply(x, y)
-        return None
+    @lower_builtin(symbol, operands, operands)
+    def _lower(ctx, b, sig, args):
+        return emit(b, *args)
 
 
 _binary(operator.add, vector, vector, lambda b, x, y: b.fadd(x, y))

@@ -1,7 +1,5 @@
 """Losses run on one core: a batch of scores is done before a second core has woken up."""
 
-from numba import njit
-
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.loss import kernel
 
@@ -11,28 +9,28 @@ _mean_squared_error_block = bind(kernel.mean_squared_error_block, cpu)
 _count_hits_block = bind(kernel.count_hits_block, cpu)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def softmax(scores, probabilities):
     """See reference.softmax."""
     for b in range(len(scores)):
         _softmax_block(scores, probabilities, b)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """See reference.softmax_cross_entropy."""
     for b in range(len(scores)):
         _softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores, b)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     """See reference.mean_squared_error."""
     for b in range(len(scores)):
         _mean_squared_error_block(scores, targets, count, smoothing, loss, dscores, b)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def count_hits(scores, targets, hits):
     """See reference.count_hits."""
     for b in range(len(scores)):

@@ -1,6 +1,6 @@
 """Which core normalises which pixel."""
 
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lrn import kernel
@@ -9,7 +9,7 @@ _forward_pixel = bind(kernel.forward_pixel, cpu)
 _backward_pixel = bind(kernel.backward_pixel, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def lrn_forward(x, size, alpha, beta, k, base, y):
     """See reference.lrn_forward. A core owns whole pixels of an image block."""
     B, C, S, L = x.shape
@@ -17,7 +17,7 @@ def lrn_forward(x, size, alpha, beta, k, base, y):
         _forward_pixel(x, size, alpha, beta, k, base, y, t // S, t % S)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
     """See reference.lrn_backward. A core owns whole pixels of an image block."""
     B, C, S, L = x.shape

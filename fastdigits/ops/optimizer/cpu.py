@@ -1,7 +1,7 @@
 """Which core steps which parameters: each a contiguous part of the buffer."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.optimizer import kernel
@@ -16,28 +16,28 @@ _shrink = bind(kernel.shrink, cpu)
 _average_step = bind(kernel.average_step, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def sgd_step(parameter, gradient, rate, weight_decay):
     """See reference.sgd_step."""
     for v in prange(len(parameter)):
         _sgd_step(parameter, gradient, rate[0], weight_decay, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
     """See reference.momentum_step."""
     for v in prange(len(parameter)):
         _momentum_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
     """See reference.nesterov_step."""
     for v in prange(len(parameter)):
         _nesterov_step(parameter, gradient, velocity, rate[0], momentum, weight_decay, np.int64(v))
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adam_step."""
     bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
@@ -47,7 +47,7 @@ def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsil
         )
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adamw_step."""
     bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
@@ -57,7 +57,7 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
         )
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def clip_norm(gradient, limit, sums, factor):
     """See reference.clip_norm. The parts of the sum, and so its bits, are the same for any number of cores."""
     for s in prange(len(sums)):
@@ -71,7 +71,7 @@ def clip_norm(gradient, limit, sums, factor):
             _shrink(gradient, factor[0], v)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def average_step(parameter, step, decay, average):
     """See reference.average_step."""
     step_weight = (1 - decay) / (1 - decay ** step[0])

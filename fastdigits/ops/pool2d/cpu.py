@@ -1,6 +1,6 @@
 """Which core pools which row or plane."""
 
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.pool2d import kernel
@@ -11,7 +11,7 @@ _avg_forward_row = bind(kernel.avg_forward_row, cpu)
 _avg_backward_plane = bind(kernel.avg_backward_plane, cpu)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def maxpool2d_forward(x, window, stride, y):
     """See reference.maxpool2d_forward. A core owns whole rows of y."""
     B, C, I, J, L = y.shape
@@ -19,7 +19,7 @@ def maxpool2d_forward(x, window, stride, y):
         _max_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def maxpool2d_backward(x, dy, window, stride, dx):
     """See reference.maxpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
     B, C, H, W, L = dx.shape
@@ -27,7 +27,7 @@ def maxpool2d_backward(x, dy, window, stride, dx):
         _max_backward_plane(x, dy, window, stride, dx, t // C, t % C)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def avgpool2d_forward(x, window, stride, y):
     """See reference.avgpool2d_forward. A core owns whole rows of y."""
     B, C, I, J, L = y.shape
@@ -35,7 +35,7 @@ def avgpool2d_forward(x, window, stride, y):
         _avg_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def avgpool2d_backward(dy, window, stride, dx):
     """See reference.avgpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
     B, C, H, W, L = dx.shape

@@ -1,7 +1,7 @@
 """Which core draws which numbers: each a contiguous part."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.random import ROUNDS, half_bits, kernel
@@ -27,13 +27,13 @@ def random_mask(seed, stream, step, rate, mask):
     _random_mask(np.uint64(seed), stream, step, rate, mask)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def _random_uniform(seed, stream, step, values):
     for e in prange(len(values)):
         values[e] = _uniform(e, step, stream, seed)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def _random_permutation(seed, step, bits, order):
     keys = np.empty(ROUNDS, np.uint64)
     for r in range(ROUNDS):
@@ -42,7 +42,7 @@ def _random_permutation(seed, step, bits, order):
         order[i] = _permuted(i, len(order), bits, keys)
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def _random_mask(seed, stream, step, rate, mask):
     B, K, L = mask.shape
     for t in prange(B * K):

@@ -47,13 +47,13 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
     _convolve(x, weight, bias, top, left, y, AVGPOOLED)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def dense_forward(x, weight, bias, y):
     """See dense.reference.dense_forward."""
     _dense(x, weight, bias, y, 0)
 
 
-@njit(nogil=True, cache=True)
+@cpu.serial
 def dense_relu_forward(x, weight, bias, y):
     """See fused.reference.dense_relu_forward."""
     _dense(x, weight, bias, y, 1)
@@ -99,7 +99,7 @@ def _by_rows(N, M, POOLED, ENDING):
     """The convolution by tiles of N channels, two rows and M * LANES columns."""
     COLUMNS = M * LANES
 
-    @njit(nogil=True, cache=True)
+    @cpu.serial
     def convolution(x, weight, bias, top, left, y):
         B, O, I, J, L = y.shape
         O, C, P, Q = weight.shape
@@ -120,7 +120,7 @@ def _by_channels(N, M, POOLED, ENDING):
     """The convolution by tiles of M * LANES channels, two rows and N columns; weights and outputs are turned."""
     CHANNELS = M * LANES
 
-    @njit(nogil=True, cache=True)
+    @cpu.serial
     def convolution(x, weight, bias, top, left, y):
         B, O, I, J, L = y.shape
         O, C, P, Q = weight.shape

@@ -6,7 +6,7 @@ The operations of these names in conv2d and fused, by Winograd's method where it
 from functools import cache
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.fused import cpu as fused
@@ -122,7 +122,7 @@ def _transformed(weight, back):
     return u
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@cpu.parallel
 def _transform_all(weight, u, back):
     K, R, S = u.shape
     groups = S // LANES
@@ -134,7 +134,7 @@ def _transform_all(weight, u, back):
 def _convolution(N, M, POOLED, ENDING):
     """The convolution by N channels of M tiles at a time; y has 1 / POOLED of its rows and columns."""
 
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def winograd_convolution(x, u, bias, top, left, y, routes):
         B, O, I, J, L = y.shape
         K, C, _ = u.shape
@@ -166,7 +166,7 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
     dy; that by the input by NX channels of T tiles.
     """
 
-    @njit(parallel=True, nogil=True, cache=True)
+    @cpu.parallel
     def winograd_gradients(x, dy, routes, u, top, left, rectified, dx, dweight, dbias):
         B, C, H, W, L = x.shape
         B, O, I, J, L = dy.shape
