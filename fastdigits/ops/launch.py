@@ -5,6 +5,7 @@ for the shapes that its arrays have but for their first axis, and CuPy starts it
 """
 
 from collections.abc import Callable
+from functools import update_wrapper
 from math import prod
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from numba import cuda
 
 from fastdigits.ops import device, ptx
-from fastdigits.ops.lanes import with_lanes
+from fastdigits.ops.lanes import bind, with_lanes
 
 if device.SIMULATED:
     from fastdigits.ops.lanes import simulated as lanes
@@ -26,28 +27,40 @@ Grid = tuple[int, ...]
 
 
 class Kernel:
-    """A CUDA kernel, to be called with a grid of blocks of so many warps, and the kernel's arguments.
+    """A CUDA kernel: called with its arguments, it runs on as many blocks of so many warps as `grid` makes of these.
 
     Its function is written with the lanes of plain Python, as a kernel.py is, and gets those of CUDA.
     """
 
-    def __init__(self, function: Callable, warps: int):
-        self.function, self.warps = with_lanes(function, lanes), warps
+    def __init__(self, function: Callable, grid: Callable[..., Grid], warps: int):
+        update_wrapper(self, function)
+        self.function, self.grid, self.warps = with_lanes(function, lanes), grid, warps
         self.programs: dict[tuple, Callable] = {}
 
-    def __call__(self, grid: Grid, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any) -> None:
+        grid = self.grid(*arguments)
         if prod(grid):
             start(self, grid, [_as_32_bits(argument) for argument in arguments])
 
 
-def kernel(warps: int = WARPS) -> Callable[[Callable], Kernel]:
-    """A decorator: the function is a CUDA kernel for blocks of so many warps."""
-    return lambda function: Kernel(function, warps)
+def kernel(grid: Callable[..., Grid], warps: int = WARPS) -> Callable[[Callable], Kernel]:
+    """A decorator: the function is a CUDA kernel."""
+    return lambda function: Kernel(function, grid, warps)
+
+
+def bound(function: Callable) -> Callable:
+    """A function of a kernel.py with the lanes of CUDA."""
+    return bind(function, lanes)
 
 
 def blocks(warps: int) -> int:
     """How many blocks hold so many warps that have nothing to do with each other."""
     return -(-warps // WARPS)
+
+
+def each_vector(*arguments: Any) -> Grid:
+    """The grid with a warp for each vector of the last argument."""
+    return (blocks(len(arguments[-1])),)
 
 
 def kinds(arguments: list[Any]) -> tuple:

@@ -76,4 +76,4 @@ def test_compiles(kernels, assemble, monkeypatch, op):
             assert "0 bytes spill stores" in said, said
             assert int(re.search(r"Used (\d+) registers", said)[1]) <= MOST_REGISTERS, said
             assert ".local" not in text, "a tile lies in memory and not in registers"
-            assert (".f64" in text) == (kernel.function.__name__ in FLOAT64)
+            assert (".f64" in text) == (kernel.__name__ in FLOAT64)

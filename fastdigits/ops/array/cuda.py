@@ -45,10 +45,10 @@ def unpack(x, images):
 
 def accumulate(values, total):
     """See reference.accumulate. One warp adds: a lane every 32nd value, and then one lane what all have."""
-    _accumulate((1,), values.reshape(-1), total)
+    _accumulate(values.reshape(-1), total)
 
 
-@kernel(1)
+@kernel(lambda values, total: (1,), warps=1)
 def _accumulate(values, total):
     lane, (V,) = cuda.threadIdx.x, values.shape
     of_lane = float64(0.0)

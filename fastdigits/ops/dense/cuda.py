@@ -27,21 +27,17 @@ def dense_backward_input(dy, weight, dx):
 
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A warp owns a tile of N outputs and M inputs, over all images."""
-    N, M = 4, 4
-    O, K = dweight.shape
-    _backward_weight(N, M)((blocks(-(-K // M)), -(-O // N)), x, dy, dweight, dbias)
+    _backward_weight(4, 4)(x, dy, dweight, dbias)
 
 
 def forward(x, weight, bias, y, RELU):
     """dense_forward, or dense_relu_forward where RELU is 1."""
-    N, M = _tile_shape(y)
-    _forward(N, M, RELU)(_grid(y, N, M), x, weight, bias, y)
+    _forward(*_tile_shape(y), RELU)(x, weight, bias, y)
 
 
 def backward_input(dy, weight, x, dx, RELU):
     """dense_backward_input, or dense_backward_input_relu where RELU is 1."""
-    N, M = _tile_shape(dx)
-    _backward_input(N, M, RELU)(_grid(dx, N, M), dy, weight, x, dx)
+    _backward_input(*_tile_shape(dx), RELU)(dy, weight, x, dx)
 
 
 def _tile_shape(y):
@@ -49,13 +45,15 @@ def _tile_shape(y):
     return (4, 1) if len(y) < 32 else (4, 4)
 
 
-def _grid(y, N, M):
-    return -(-y.shape[1] // N), -(-y.shape[0] // M)
+def _tiles(y, N, M):
+    """The grid with a block of warps for each tile of y."""
+    B, R, L = y.shape
+    return -(-R // N), -(-B // M)
 
 
 @cache
 def _forward(N, M, RELU):
-    @kernel(PARTS)
+    @kernel(lambda x, weight, bias, y: _tiles(y, N, M), PARTS)
     def dense_forward(x, weight, bias, y):
         B, K, L = x.shape
         B, O, L = y.shape
@@ -86,7 +84,7 @@ def _forward(N, M, RELU):
 
 @cache
 def _backward_input(N, M, RELU):
-    @kernel(PARTS)
+    @kernel(lambda dy, weight, x, dx: _tiles(dx, N, M), PARTS)
     def dense_backward_input(dy, weight, x, dx):
         B, O, L = dy.shape
         B, K, L = dx.shape
@@ -117,7 +115,7 @@ def _backward_input(N, M, RELU):
 
 @cache
 def _backward_weight(N, M):
-    @kernel()
+    @kernel(lambda x, dy, dweight, dbias: (blocks(-(-x.shape[1] // M)), -(-dy.shape[1] // N)))
     def dense_backward_weight(x, dy, dweight, dbias):
         B, K, L = x.shape
         B, O, L = dy.shape

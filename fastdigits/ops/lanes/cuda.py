@@ -279,7 +279,9 @@ def _setitem(x, at, v):
     if not isinstance(x, Tile | Array):
         return None
     set_ = _set if isinstance(x, Tile) else put
-    return (lambda x, at, v: set_(x, at, v)) if isinstance(at, types.BaseTuple) else (lambda x, at, v: set_(x, (at,), v))
+    return (
+        (lambda x, at, v: set_(x, at, v)) if isinstance(at, types.BaseTuple) else (lambda x, at, v: set_(x, (at,), v))
+    )
 
 
 # Arithmetic
