@@ -20,7 +20,7 @@ if device.SIMULATED:
 else:
     from fastdigits.ops.lanes import cuda as lanes
 
-LANES, warp_number = lanes.LANES, lanes.warp_number
+LANES, warp_number, sum_block = lanes.LANES, lanes.warp_number, lanes.sum_block
 WARPS = 4  # of a block whose warps have nothing to do with each other
 
 Grid = tuple[int, ...]

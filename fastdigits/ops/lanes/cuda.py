@@ -315,6 +315,17 @@ def sum_lanes(v):
     return v
 
 
+@cuda.jit(device=True, forceinline=True)
+def sum_block(v, sums):
+    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    sums[cuda.threadIdx.y] = sum_lanes(v)
+    cuda.syncthreads()
+    total = types.float32(0)
+    for warp in range(cuda.blockDim.y):
+        total += sums[warp]
+    return total
+
+
 # The bits of a float32: sign, eight of exponent with bias 127, 23 of mantissa
 
 

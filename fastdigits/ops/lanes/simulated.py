@@ -118,6 +118,14 @@ def sum_lanes(v):
     return total
 
 
+def sum_block(v, sums):
+    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    thread = current_thread()
+    sums[thread.threadIdx.y] = sum_lanes(v)
+    thread.syncthreads()
+    return np.float32(np.sum(sums))
+
+
 def power_of_two(n):
     return np.exp2(np.float32(n))
 
