@@ -5,6 +5,7 @@ from numba import cuda, float64
 
 from fastdigits.ops.array import reference
 from fastdigits.ops.device import SIMULATED, arrays, stream
+from fastdigits.ops.graph import Captured
 from fastdigits.ops.launch import LANES, kernel
 
 if SIMULATED:
@@ -29,6 +30,24 @@ else:
     def download(array):
         """See reference.download. Waits until all before it is done."""
         return array.get(stream())
+
+
+def write(numbers):
+    """See reference.write. One launch for four numbers, which are among its arguments: the host need not wait."""
+    for first in range(0, len(numbers), 4):
+        some = numbers[first : first + 4]
+        arrays, values = zip(*some, *[some[0]] * (4 - len(some)), strict=True)
+        _write(*arrays, *values)
+
+
+@kernel(lambda *arguments: (1,), warps=1)
+def _write(first, second, third, fourth, of_first, of_second, of_third, of_fourth):
+    first[0], second[0], third[0], fourth[0] = of_first, of_second, of_third, of_fourth
+
+
+def captured(function):
+    """See reference.captured. Replays CUDA graphs; the simulator records nothing."""
+    return function if SIMULATED else Captured(function)
 
 
 def pack(images, x):
@@ -62,4 +81,4 @@ def _accumulate(values, total):
             total[0] += sums[other]
 
 
-__all__ = ["accumulate", "download", "empty", "pack", "unpack", "upload", "zeros"]
+__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "write", "zeros"]
