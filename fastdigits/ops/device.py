@@ -33,6 +33,19 @@ def stream() -> Any:
     return arrays().cuda.Stream()
 
 
+_SCRATCH: list[Any] = []
+
+
+def scratch(numbers: int) -> Any:
+    """A float32 array for what an operation needs until its last kernel is done; the next one gets the same memory.
+
+    A larger one than any before leaves that alone: a recorded graph may use it.
+    """
+    if not _SCRATCH or _SCRATCH[-1].size < numbers:
+        _SCRATCH.append(arrays().empty(numbers, "float32"))
+    return _SCRATCH[-1][:numbers]
+
+
 def capability() -> tuple[int, int]:
     """The device's compute capability, such as (9, 0)."""
     major, minor = divmod(int(arrays().cuda.Device().compute_capability), 10)

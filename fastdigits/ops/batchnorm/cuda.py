@@ -1,4 +1,4 @@
-"""Which warps normalise which channel: a block of warps a channel of all images, so that its sums need no other block."""
+"""Which warps normalise which channel: a block of them all images of one, so that its sums need no other block."""
 
 from functools import cache
 from math import sqrt

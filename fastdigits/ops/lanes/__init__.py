@@ -160,6 +160,12 @@ def sum_lanes(v):
     return np.sum(v)
 
 
+def put_sums(y, at, t):
+    """y[at + k] = the sum over all lanes of the kth vector of a tile, a scalar, for each of its vectors."""
+    *row, first = at
+    y[tuple(row)][first : first + t.size] = [np.sum(v) for v in t.flat]
+
+
 def transpose(t):
     """The L vectors of a tile (L) become the columns of the square that they were the rows of."""
     columns = np.stack(list(t)).T

@@ -105,8 +105,8 @@ def _lane(b):
     return b.call(cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.read.ptx.sreg.tid.x"), [])
 
 
-def _pointer(ctx, b, array_type, array, at, lane=None):
-    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out; and a lane on."""
+def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
+    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, and a lane on; unless `where`, of x."""
     at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
     offset, sizes = at[0], array_type.inner
     for size, i in zip(sizes, at[1:], strict=False):
@@ -115,6 +115,8 @@ def _pointer(ctx, b, array_type, array, at, lane=None):
         offset = b.mul(offset, I32(LANES), flags=("nsw",))
     if lane:
         offset = b.add(offset, lane, flags=("nsw",))
+    if where:
+        offset = b.select(where, offset, I32(0))
     return b.gep(b.extract_value(array, 0), [b.sext(offset, I64)])
 
 
@@ -165,8 +167,9 @@ def load(typing, x, at):
 @intrinsic
 def load_inside(typing, x, at, size):
     def code(ctx, b, sig, args):
+        # Without a branch, so that loads of the same pixel become one; outside, the array's first element is read.
         inside = b.icmp_unsigned("<", cgutils.unpack_tuple(b, args[1])[-1], args[2])
-        return _load_where(b, inside, lambda: b.load(_pointer(ctx, b, x, *args[:2], lane=_lane(b))))
+        return b.select(inside, b.load(_pointer(ctx, b, x, *args[:2], _lane(b), inside)), F32(0))
 
     return types.float32(x, _position(at), types.intp), code
 
@@ -238,6 +241,8 @@ def gather(typing, x, rows, first, last, column, lanes):
 def any_bit(typing, x, at, bits):
     def code(ctx, b, sig, args):
         number = b.load(_pointer(ctx, b, x, *args[:2], lane=_lane(b)))
+        if x.dtype == types.float32:  # in a branch that is never taken
+            return ir.Constant(ir.IntType(1), 0)
         return b.icmp_unsigned("!=", b.and_(number, b.trunc(args[2], number.type)), number.type(0))
 
     return types.boolean(x, _position(at), types.intp), code
@@ -313,6 +318,40 @@ def sum_lanes(v):
     for distance in (16, 8, 4, 2, 1):
         v += cuda.shfl_xor_sync(WARP, v, distance)
     return v
+
+
+@intrinsic
+def put_sums(typing, y, at, t):
+    """y[at + k] = the sum over all lanes of t's kth number, with as few exchanges as there are numbers."""
+
+    def code(ctx, b, sig, args):
+        lane, count = _lane(b), prod(t.shape)
+        row, first = cgutils.unpack_tuple(b, args[1])
+        for start in range(0, count, LANES):
+            numbers = [b.load(b.gep(args[2], [I64(k)])) for k in range(start, min(start + LANES, count))]
+            numbers += [F32(0)] * (LANES - len(numbers))
+            half = LANES // 2
+            while half:  # each lane keeps half of the numbers, and adds what another lane has of these
+                upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
+                pairs = zip(numbers[:half], numbers[half:], strict=True)
+                numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
+                half //= 2
+            last = b.icmp_unsigned("<", lane, I32(count - start))
+            with b.if_then(last):
+                at_start = cgutils.pack_array(b, [row, b.add(first, I64(start))])
+                b.store(numbers[0], b.gep(_pointer(ctx, b, y, args[0], at_start), [lane]))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), t), code
+
+
+def _exchange(b, number, distance):
+    """The number of the lane whose number differs in this bit."""
+    function = ir.FunctionType(ir.LiteralStructType((I32, ir.IntType(1))), [I32] * 5)
+    shuffle = cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.shfl.sync.i32")
+    by_xor, whole_warp = I32(3), I32(31)
+    shuffled = b.call(shuffle, [I32(WARP), by_xor, b.bitcast(number, I32), I32(distance), whole_warp])
+    return b.bitcast(b.extract_value(shuffled, 0), F32)
 
 
 @cuda.jit(device=True, forceinline=True)

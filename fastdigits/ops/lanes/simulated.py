@@ -106,16 +106,29 @@ def select(mask, a, b):
 
 sqrt, nearest, floor = np.sqrt, np.rint, np.floor
 
-_exchanged: dict[int, list] = {}  # by warp; the simulator runs one block of threads at a time
+_shown: dict[tuple[int, int], list] = {}  # the simulator runs one block at a time
+
+
+def _of_all_lanes(v):
+    """What all threads of the warp hand in."""
+    thread = current_thread()
+    # By turns in two places, or a fast thread might show its next number before a slow one has read this.
+    thread.turn = 1 - getattr(thread, "turn", 0)
+    shown = _shown.setdefault((thread.turn, thread.threadIdx.y), [None] * LANES)
+    shown[thread.threadIdx.x] = v
+    thread.syncthreads()
+    return shown
 
 
 def sum_lanes(v):
-    warp = _exchanged.setdefault(current_thread().threadIdx.y, [None] * LANES)
-    warp[lane()] = v
-    current_thread().syncthreads()
-    total = np.float32(np.sum(warp, dtype=np.float32))
-    current_thread().syncthreads()
-    return total
+    return np.sum(_of_all_lanes(v), dtype=np.float32)
+
+
+def put_sums(y, at, t):
+    row, first = at
+    sums = np.sum(_of_all_lanes(list(t.values())), axis=0, dtype=np.float32)
+    for k in range(lane(), len(sums), LANES):
+        y[_checked(y, (row, first + k))] = sums[k]
 
 
 def sum_block(v, sums):
