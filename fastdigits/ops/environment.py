@@ -58,6 +58,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def simulates_cuda() -> bool:
+    """Whether numba runs CUDA kernels as Python threads, for tests."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+
+
 def cache_folder() -> Path | None:
     """The folder for compiled kernels of exactly these sources and this CPU, or None where none can be written."""
     try:
