@@ -34,7 +34,7 @@ class Kernel:
 
     def __init__(self, function: Callable, grid: Callable[..., Grid], warps: int):
         update_wrapper(self, function)
-        self.function, self.grid, self.warps = with_lanes(function, lanes), grid, warps
+        self.function, self.grid, self.block = with_lanes(function, lanes), grid, (LANES, warps)
         self.programs: dict[tuple, Callable] = {}
 
     def __call__(self, *arguments: Any) -> None:
@@ -80,10 +80,10 @@ def _start(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
     program = kernel.programs.get(compiled_for)
     if program is None:
         types = tuple(lanes.kernel_type(*kind) for kind in compiled_for)
-        program = device.program(ptx.cached(kernel.function, types, device.capability()))
-        kernel.programs[compiled_for] = program
+        path = ptx.cached(kernel.function, types, prod(kernel.block), device.capability())
+        program = kernel.programs[compiled_for] = device.program(path)
     with device.stream():
-        program(grid, (LANES, kernel.warps), tuple(part for value in arguments for part in _parts(value)))
+        program(grid, kernel.block, tuple(part for value in arguments for part in _parts(value)))
 
 
 def _parts(value: Any) -> tuple:
@@ -95,7 +95,7 @@ def _simulate(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
     arguments = [FakeCUDAArray(value) if isinstance(value, np.ndarray) else value for value in arguments]
-    cuda.jit(kernel.function)[grid, (LANES, kernel.warps)](*arguments)
+    cuda.jit(kernel.function)[grid, kernel.block](*arguments)
 
 
 start = _simulate if device.SIMULATED else _start

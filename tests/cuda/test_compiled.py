@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,7 +74,7 @@ def test_compiles(kernels, assemble, monkeypatch, op):
         for capability in CAPABILITIES:
             device = SimpleNamespace(compute_capability=capability)
             monkeypatch.setattr(dispatcher, "get_current_device", lambda device=device: device)
-            text = ptx.compile_kernel(kernel.function, types, capability)
+            text = ptx.compile_kernel(kernel.function, types, prod(kernel.block), capability)
             said = assemble(text, capability)
             assert "0 bytes spill stores" in said, said
             assert int(re.search(r"Used (\d+) registers", said)[1]) <= MOST_REGISTERS, said

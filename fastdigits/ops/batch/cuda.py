@@ -15,6 +15,7 @@ from fastdigits.ops.random.kernel import fraction, philox
 
 IMAGE_WARPS = 8  # that change an image
 THREADS = IMAGE_WARPS * LANES
+BENDS = 2 * KNOTS**2  # numbers of a displacement
 
 
 def _each_pixel(images, labels, order, start, count, scale, shift, x, targets):
@@ -131,11 +132,11 @@ def _augment(
     n, t = cuda.blockIdx.x, cuda.threadIdx.y * LANES + cuda.threadIdx.x
     b, l, row = n // LANES, n % LANES, order[start[0] + min(n, count - 1)]
     numbers = cuda.shared.array(NUMBERS, float32)
-    bends = cuda.shared.array(2 * KNOTS**2, float32)
+    bends = cuda.shared.array(BENDS, float32)
     levels = cuda.shared.array(256, float32)
     for e in range(t, NUMBERS, THREADS):
         numbers[e] = number(e, row, epoch[0], PARAMETERS, seed)
-    for e in range(t, 2 * KNOTS**2, THREADS):
+    for e in range(t, BENDS, THREADS):
         bends[e] = splat(2.0) * elastic_px * normal(e, KNOTS**2, row, epoch[0], DISPLACEMENTS, seed)
     cuda.syncthreads()
     for p in range(t, 256, THREADS):

@@ -167,9 +167,9 @@ def load(typing, x, at):
 @intrinsic
 def load_inside(typing, x, at, size):
     def code(ctx, b, sig, args):
-        # Without a branch, so that loads of the same pixel become one; outside, the array's first element is read.
-        inside = b.icmp_unsigned("<", cgutils.unpack_tuple(b, args[1])[-1], args[2])
-        return b.select(inside, b.load(_pointer(ctx, b, x, *args[:2], _lane(b), inside)), F32(0))
+        last = b.trunc(cgutils.unpack_tuple(b, args[1])[-1], I32)
+        inside = b.icmp_unsigned("<", last, b.trunc(args[2], I32))
+        return _load_where(b, inside, lambda: b.load(_pointer(ctx, b, x, *args[:2], _lane(b))))
 
     return types.float32(x, _position(at), types.intp), code
 
