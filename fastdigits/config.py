@@ -47,6 +47,7 @@ class TrainConfig:
     0 to 1, with it they get mean 0 and standard deviation 1. `augment` is what parse_effects reads.
     `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
     `exact` keeps convolutions to the very products of their definition; Winograd's method computes others.
+    `graph` lets a GPU record a step and replay it; the bits stay the same.
 
     Raises
     ------
@@ -82,6 +83,7 @@ class TrainConfig:
     seed: int = 0
     fused: bool = True
     exact: bool = False
+    graph: bool = True
 
     def __post_init__(self) -> None:
         limits = {

@@ -20,8 +20,9 @@ class Optimizer:
         self.lr = usual.lr if config.lr is None else config.lr
         decay = float(usual.weight_decay if config.weight_decay is None else config.weight_decay)
         momentum = float(config.momentum)
-        self.buffer = buffer
+        self.ops, self.buffer = ops, buffer
         self.memories = [ops.zeros(buffer.values.shape) for _ in range(usual.memories)]
+        self.steps = 0  # that have begun
         self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
         self.clip = partial(ops.clip_norm, buffer.gradients, float(config.clip_norm)) if config.clip_norm else None
         self.sums, self.factor = ops.empty((NORM_PARTS,)), ops.empty((1,))
@@ -34,8 +35,16 @@ class Optimizer:
 
     def step(self, share: float) -> None:
         """Change the parameters by their gradients, at a share of the learning rate."""
-        self.rate[0] = self.lr * share
-        self.count[0] += 1
+        self.ops.write(self.numbers(share))
+        self.update()
+
+    def numbers(self, share: float) -> tuple[tuple[Any, float], ...]:
+        """What tells `update` of the next step, which begins here: for ops.write, before it."""
+        self.steps += 1
+        return (self.rate, self.lr * share), (self.count, self.steps)
+
+    def update(self) -> None:
+        """Change the parameters by their gradients; all else that this depends on is on the device."""
         if self.clip:
             self.clip(self.sums, self.factor)
         self.operation(self.buffer.values, self.buffer.gradients, *self.memories, *self.options)

@@ -80,11 +80,11 @@ def train(
     watcher.compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer, learned = Trainer(network, batches, config), 0
+    trainer, learned = Trainer(network, batches, config, rows), 0
     checkpoints.restore(trainer, len(rows))
     while not trainer.is_over():
         start, before = perf_counter(), trainer.images
-        loss, accuracy, lr = train_epoch(trainer, rows, watcher, checkpoints)
+        loss, accuracy, lr = train_epoch(trainer, len(rows), watcher, checkpoints)
         epoch_s = perf_counter() - start
         number = len(trainer.history) + 1
         if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
@@ -116,13 +116,11 @@ def prepare(
 
 
 def train_epoch(
-    trainer: Trainer, rows: np.ndarray, watcher: Watcher, checkpoints: Checkpoints
+    trainer: Trainer, total: int, watcher: Watcher, checkpoints: Checkpoints
 ) -> tuple[float, float, float]:
-    """Learn once from every row, in an order of its own; return (mean loss, accuracy, last learning rate)."""
-    ops, config, total, epoch = trainer.ops, trainer.config, len(rows), len(trainer.history) + 1
-    places = ops.empty((total,), np.int32)
-    ops.random_permutation(config.seed, epoch, places)
-    order = ops.upload(rows)[places]
+    """Learn once from every one of so many images, in an order of its own; return (mean loss, accuracy, last rate)."""
+    config, epoch = trainer.config, len(trainer.history) + 1
+    trainer.shuffle(epoch)
     size = config.batch_size or total
     steps = -(-total // size)
 
@@ -134,7 +132,7 @@ def train_epoch(
     while trainer.images < total:
         first, last = trainer.images, min(trainer.images + size, total)
         step = (epoch - 1) * steps + first // size
-        trainer.step(trainer.batches.over(order, first, last, epoch), last - first, share(step))
+        trainer.step(first, last - first, share(step))
         trainer.images = last
         checkpoints.tell(trainer, watcher.step, epoch, last, total, lambda done=last: trainer.figures(done))
     return *trainer.figures(total), trainer.optimizer.lr * share(epoch * steps - 1)
@@ -151,8 +149,8 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
 
     It changes running statistics, so that it must come before `network.initialise`.
     """
-    order = network.ops.zeros((1,), np.int32)
-    network.ops.random_permutation(config.seed, 0, order)
-    batch = list(batches.over(order, epoch=0))
-    Trainer(network, batches, config).step(batch, 1, 0.0)
-    network.forward(batch[0][0])  # as evaluation does
+    trainer = Trainer(network, batches, config, np.zeros(1, np.int32))
+    trainer.shuffle(0)
+    trainer.step(0, 1, 0.0)
+    [(x, _, _)] = batches.over(trainer.order)
+    network.forward(x)  # as evaluation does

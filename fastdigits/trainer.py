@@ -1,8 +1,6 @@
 """What learns, and all that its next step depends on."""
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +14,12 @@ from fastdigits.optim import Optimizer
 
 
 class Trainer:
-    """One step of learning, the figures of an epoch, and all that the next step depends on."""
+    """One step of learning, the figures of an epoch, and all that the next step depends on.
 
-    def __init__(self, network: Network, batches: Batches, config: TrainConfig):
+    `rows`, int32 (N,), are those of the images to learn from.
+    """
+
+    def __init__(self, network: Network, batches: Batches, config: TrainConfig, rows: np.ndarray):
         ops = self.ops = network.ops
         self.network, self.batches, self.config = network, batches, config
         self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
@@ -27,17 +28,31 @@ class Trainer:
         self.history: list[Epoch] = []
         self.best_values: dict[str, np.ndarray] | None = None
         self.images = 0  # that are done, of the epoch that goes on
+        self.epoch, self.rows = 0, ops.upload(rows)
+        self.places, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
         self.sum = ops.zeros(network.buffer.gradients.shape)
+        self.learn = ops.captured(self._learn) if config.graph else self._learn
 
-    def step(self, parts: Iterable[tuple[Any, Any, int]], images: int, share: float) -> None:
-        """Learn from so many images, which come in one part or several, at a share of the learning rate."""
+    def shuffle(self, epoch: int) -> None:
+        """Begin an epoch: bring the images into its order."""
+        self.epoch = epoch
+        self.ops.random_permutation(self.config.seed, epoch, self.places)
+        self.order[...] = self.rows[self.places]
+
+    def step(self, first: int, images: int, share: float) -> None:
+        """Learn from so many images of the epoch, from the first on in its order, at a share of the learning rate."""
+        self.ops.write((*self.batches.numbers(first, self.epoch), *self.optimizer.numbers(share)))
+        self.learn(images)
+
+    def _learn(self, images: int) -> None:
+        """What a step does on the device, where it finds all numbers that change from step to step."""
         gradients, several = self.network.buffer.gradients, images > self.batches.batch_size
         if several:
             self.sum[...] = 0
-        for part, (x, targets, count) in enumerate(parts):
+        for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, learning=True)):
             scores = self.network.forward(x, Learning(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
@@ -48,7 +63,7 @@ class Trainer:
                 self.sum += gradients
         if several:
             gradients[...] = self.sum
-        self.optimizer.step(share)
+        self.optimizer.update()
         if self.average:
             self.average.step(self.optimizer.count)
 

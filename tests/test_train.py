@@ -176,20 +176,20 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, mo
     orders, epochs = [], []
 
     class Recording(Batches):
-        def over(self, order, first=0, last=None, epoch=None):
-            if not first:  # the order is that of a whole epoch, batch by batch
+        def parts(self, order, images, learning=False):
+            if not self.start[0]:  # the order is that of a whole epoch, batch by batch
                 orders.append(np.array(order))
-                epochs.append(epoch)
-            return super().over(order, first, last, epoch)
+                epochs.append(int(self.epoch[0]) if learning else None)
+            return super().parts(order, images, learning)
 
     monkeypatch.setattr(train_module, "Batches", Recording)
     learn(few, validation=60, epochs=3, seed=5)
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
     assert sorted([*rows, *validation_rows]) == list(range(300))
-    assert epochs == [0, 1, None, 2, None, 3, None]  # validation has none, and so sees no changed image
-    compilation, *orders = orders
-    assert len(compilation) == 1  # nothing is learned from it, see below
+    assert epochs == [0, None, 1, None, 2, None, 3, None]  # validation has none, and so sees no changed image
+    compilation, orders = orders[:2], orders[2:]
+    assert [len(order) for order in compilation] == [1, 1]  # nothing is learned from it, see below
     assert [order.tolist() for order in orders[1::2]] == [validation_rows.tolist()] * 3  # only evaluated
     epochs = orders[0::2]
     assert all(np.array_equal(np.sort(order), rows) for order in epochs)
@@ -263,9 +263,9 @@ def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
     seen = []
 
     class Recording(Batches):
-        def over(self, order, first=0, last=None, epoch=None):
-            for x, targets, count in super().over(order, first, last, epoch):
-                if epoch:
+        def parts(self, order, images, learning=False):
+            for x, targets, count in super().parts(order, images, learning):
+                if learning and images > 1:  # not while compiling
                     rows = np.argsort(np.array(order))
                     seen.append(np.moveaxis(x, -1, 1).reshape(-1, 784)[:count][rows])
                 yield x, targets, count
@@ -410,9 +410,11 @@ def test_figures_begin_anew(few):
     network.build(ops, 300)
     network.initialise(0)
     batches = Batches(ops, *few, 300, Normalisation(0.13, 0.31))
-    trainer, order = Trainer(network, batches, config), np.arange(300, dtype=np.int32)
+    order = np.arange(300, dtype=np.int32)
+    trainer = Trainer(network, batches, config, order)
+    trainer.shuffle(1)
     evaluated = evaluate(network, batches, order, config.loss)
     for _ in range(2):
         trainer.forget()
-        trainer.step(batches.over(order), 300, share=0)
+        trainer.step(0, 300, share=0)
         assert trainer.figures(300) == pytest.approx((evaluated.loss, evaluated.accuracy))

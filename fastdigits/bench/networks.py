@@ -1,7 +1,7 @@
 """The contestants of this package: a training step and an inference pass on one of its devices."""
 
+from collections.abc import Iterator
 from copy import deepcopy
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,31 @@ from fastdigits.ops.array import blocks
 from fastdigits.trainer import Trainer
 
 
+class OneBatch:
+    """The task's batch on a device, in place of a data set's: always the same one, and there already."""
+
+    def __init__(self, task: Task, ops: Any):
+        self.x, self.targets = packed(ops, task.images), packed_labels(ops, task.labels)
+        self.batch_size = len(task.labels)
+
+    def numbers(self, first: int, epoch: int) -> tuple:
+        """It needs none."""
+        return ()
+
+    def parts(self, order: Any, images: int, learning: bool) -> Iterator[tuple[Any, Any, int]]:
+        """It as (x, targets, number of images)."""
+        yield self.x, self.targets, self.batch_size
+
+
 def training(task: Task, ops: Any) -> Contestant:
     """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
-    network, x = built(task, ops, training=True), packed(ops, task.images)
-    targets, count = packed_labels(ops, task.labels), len(task.labels)
-    trainer = Trainer(network, SimpleNamespace(targets=targets, batch_size=count), task.recipe)
+    network, batch = built(task, ops, training=True), OneBatch(task, ops)
+    trainer = Trainer(network, batch, task.recipe, np.arange(batch.batch_size, dtype=np.int32))
 
     def run(steps: int) -> None:
         for _ in range(steps):
             # With a rate of 0 the work is the same, but no gradient fades into numbers so small that they are slow.
-            trainer.step([(x, targets, count)], count, 0.0)
+            trainer.step(0, batch.batch_size, 0.0)
         trainer.figures(1)  # waits for a device that works by itself
 
     def outputs() -> dict[str, np.ndarray]:
@@ -36,15 +51,16 @@ def inference(task: Task, ops: Any) -> Contestant:
     """The scores of a batch, without anything that only training needs."""
     ops = to_infer(ops, len(task.images))
     network, x = built(task, ops, training=False), packed(ops, task.images)
+    forward = ops.captured(lambda: network.forward(x))
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            scores = network.forward(x)
+            scores = forward()
         ops.download(scores[:1])  # waits for a device that works by itself
 
     def outputs() -> dict[str, np.ndarray]:
         scores = np.empty((len(task.images), network.classes), np.float32)
-        ops.unpack(network.forward(x), scores)
+        ops.unpack(forward(), scores)
         return {"scores": scores}
 
     return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)

@@ -127,6 +127,9 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
 )
 @repeat_options()
 @click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
+@click.option(
+    "--graph/--no-graph", default=DEFAULT.graph, help="On a GPU, record a step and replay it, to the same bits."
+)
 @exact_option
 @threads_option
 @click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")

@@ -73,21 +73,25 @@ class Batches:
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Any, first: int = 0, last: int | None = None, epoch: int | None = None):
-        """Yield (x, targets, number of images) for the rows order[first:last] (int32, on the device), in that order.
+    def over(self, order: Any):
+        """Yield (x, targets, number of images) for the images of all rows in `order` (int32, on the device)."""
+        self.ops.write(self.numbers(0))
+        return self.parts(order, len(order))
 
-        The arrays are the same every time, filled anew. With an epoch the images are changed as in that epoch of
-        training, without one they stay as they are.
+    def numbers(self, first: int, epoch: int = 0) -> tuple[tuple[Any, int], ...]:
+        """What tells `parts` where to begin and how to change images: for ops.write, before it."""
+        return (self.start, first), (self.epoch, epoch)
+
+    def parts(self, order: Any, images: int, learning: bool = False):
+        """Yield (x, targets, number of images) for so many images of `order` from start[0] on, a batch at a time.
+
+        The arrays are the same every time, filled anew. With `learning` the images are changed as in the epoch
+        epoch[0], without it they stay as they are.
         """
-        augmented = epoch is not None and any(self.effects)
-        if augmented:
-            self.epoch[0] = epoch
-        last = len(order) if last is None else last
-        for start in range(first, last, self.batch_size):
-            count = min(self.batch_size, last - start)
-            self.start[0] = start
-            chosen = self.labels, order, self.start, count, self.scale, self.shift
-            if augmented:
+        for done in range(0, images, self.batch_size):
+            count = min(self.batch_size, images - done)
+            chosen = self.labels, order[done:], self.start, count, self.scale, self.shift
+            if learning and any(self.effects):
                 changes = self.seed, self.epoch, self.effects
                 self.ops.augment_batch(self.images, *chosen, *changes, self.pixels, self.targets)
             else:

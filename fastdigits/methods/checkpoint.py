@@ -129,7 +129,7 @@ def _progress(trainer: "Trainer") -> dict[str, Any]:
         return trainer.ops.download(array)[0].item()
 
     totals = {"total_loss": number(trainer.total_loss), "total_hits": number(trainer.total_hits)}
-    return {"labels": _checksum(trainer), "images": trainer.images, "steps": number(trainer.optimizer.count), **totals}
+    return {"labels": _checksum(trainer), "images": trainer.images, "steps": trainer.optimizer.steps, **totals}
 
 
 def _arrays(trainer: "Trainer") -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
     for name, array in arrays.items():
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
     trainer.best_values, trainer.images = checkpoint.best, numbers["images"]
-    trainer.optimizer.count[0] = numbers["steps"]
+    trainer.optimizer.steps = numbers["steps"]
     trainer.total_loss[0], trainer.total_hits[0] = numbers["total_loss"], numbers["total_hits"]
 
 

@@ -116,7 +116,7 @@ class Network:
         for layer in self.folded:
             layer.prepare(ops)
         count = blocks(batch_size, ops.lanes)
-        self.together = count if training else min(count, blocks(TOGETHER, ops.lanes))
+        self.together = min(count, blocks(TOGETHER, ops.lanes)) if ops.in_parts and not training else count
         self.scores = ops.empty((count, self.classes, ops.lanes))
         for step in self.steps if training else []:
             step.allocate(ops, count, training=True)

@@ -35,12 +35,15 @@ FAMILIES = (
 class Ops:
     """All operations of one device; `lanes` is how many images lie side by side in its arrays.
 
+    `in_parts` says whether many images are read in less time a few after the other, so that what lies between two
+    layers stays in a cache; else a device has enough to do only with many at once.
+
     The operations trust their callers: arrays are C-contiguous, of the types that the references
     name, with `lanes` as the last axis where that is L.
     """
 
-    def __init__(self, device: str, lanes: int, functions: dict[str, Callable]):
-        self.__dict__.update(functions, device=device, lanes=lanes)
+    def __init__(self, device: str, lanes: int, functions: dict[str, Callable], in_parts: bool = True):
+        self.__dict__.update(functions, device=device, lanes=lanes, in_parts=in_parts)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Ops are fixed once loaded: {name} cannot be set.")
@@ -91,7 +94,7 @@ def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     functions = {name: _find(family, device, name) for family in families for name in _names(family)}
     if device == "cpu" and environment.parallel_layer() == "workqueue":
         functions = {name: environment.one_at_a_time(function) for name, function in functions.items()}
-    return Ops(device, _lanes(device), functions)
+    return Ops(device, _lanes(device), functions, in_parts=device != "cuda")
 
 
 def to_infer(ops: Ops, images: int) -> Ops:
@@ -145,9 +148,8 @@ def _why_no_cuda() -> str | None:
 def _lanes(device: str) -> int:
     if device == "reference":
         return 1  # ordinary (N, C, H, W), with a last axis of one
-    from fastdigits.ops.lanes.machine import LANES
-
-    return LANES
+    machine = importlib.import_module(f"fastdigits.ops.{'launch' if device == 'cuda' else 'lanes.machine'}")
+    return machine.LANES
 
 
 def _names(family: str) -> tuple[str, ...]:

@@ -188,6 +188,12 @@ def test_an_option_changes_the_weights_and_is_stored(arguments, field, value, tr
     assert values(changed) != values(plain)
 
 
+def test_steps_that_are_not_recorded_learn_the_same(train):
+    recorded, eager = train(*LINEAR[1:]), train(*LINEAR[1:], "--no-graph")
+    assert eager.saved.config == recorded.saved.config | {"graph": False}
+    assert values(eager) == values(recorded)
+
+
 def test_exact_convolutions_learn_the_same_with_other_bits(train):
     """On the very batches: what differs is rounding, which ten steps hardly enlarge."""
     base = "--model", "cnn", "--epochs", "1", "--batch-size", "30", "--device", "cpu"

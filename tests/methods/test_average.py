@@ -16,13 +16,15 @@ def trainer(few):
     network, ops = Network(layers_of("linear")), devices.load("cpu")
     network.build(ops, 100)
     network.initialise(0)
-    return Trainer(network, Batches(ops, *few, 100, Normalisation(0.13, 0.31)), TrainConfig(ema=0.75, lr=0.01))
+    batches, rows = Batches(ops, *few, 100, Normalisation(0.13, 0.31)), np.arange(300, dtype=np.int32)
+    return Trainer(network, batches, TrainConfig(ema=0.75, lr=0.01), rows)
 
 
 def test_the_average_weighs_the_weights_of_every_step_by_age(trainer):
-    order, passed = np.arange(300, dtype=np.int32), []
+    passed = []
+    trainer.shuffle(1)
     for first in (0, 100, 200):
-        trainer.step(trainer.batches.over(order, first, first + 100), 100, 1.0)
+        trainer.step(first, 100, 1.0)
         passed.append(trainer.network.values()["dense_1/weight"].astype(float))
     expected = (0.75**2 * passed[0] + 0.75 * passed[1] + passed[2]) / (0.75**2 + 0.75 + 1)
     with trainer.evaluated():

@@ -45,7 +45,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the last of equal scores counts
     ("count_hits", "loss.count_hits_block", "score > best", "score >= best"),
     # the empty lanes of a batch repeat an image that is not in it
-    ("gather_batch", "batch.gather_block", "start + count - 1", "start + count"),
+    ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
     # an augmented image turns the other way
     ("augment_batch", "batch._affine", "cos * slant - sin / rows", "cos * slant + sin / rows"),
     # the displacement lacks the knots beyond the first edge
@@ -88,15 +88,15 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the mean does not depend on the input
     ("batchnorm_backward", "batchnorm.backward_channel", "splat(dbeta[c] / n)", "splat(0.0)"),
     # the ReLU hands everything through
-    ("batchnorm_relu_backward", "batchnorm._gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
+    ("batchnorm_relu_backward", "batchnorm.gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
     # the neighbour above is left out
     ("lrn_forward", "lrn.forward_pixel", "c + size // 2 + 1", "c + size // 2"),
     # the neighbours' gradients are left out
     ("lrn_backward", "lrn.backward_pixel", "min(C, c + size // 2 + 1)", "c"),
     # what is left is not raised
-    ("dropout", "elementwise.dropout", " * splat(1 / (1 - rate))", ""),
+    ("dropout", "elementwise.dropout", " * splat(raise_by)", ""),
     # the images of a block share a mask
-    ("random_mask", "random.mask_row", "(b * L + l) * K", "(b * L) * K"),
+    ("random_mask", "random.mask_element", "(b * L + l) * K", "(b * L) * K"),
     # one round less
     ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]

@@ -1,6 +1,6 @@
-"""Arrays of the device, their way there and back, and sums over all their elements."""
+"""Arrays of the device, their way there and back, sums over all their elements, and steps that are recorded."""
 
-OPS = ("empty", "zeros", "upload", "download", "pack", "unpack", "accumulate")
+OPS = ("empty", "zeros", "upload", "download", "write", "pack", "unpack", "accumulate", "captured")
 
 
 def blocks(images: int, lanes: int) -> int:

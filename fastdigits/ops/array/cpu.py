@@ -1,5 +1,15 @@
 """The CPU's arrays are NumPy's, so the definitions serve as they are."""
 
-from fastdigits.ops.array.reference import accumulate, download, empty, pack, unpack, upload, zeros
+from fastdigits.ops.array.reference import (
+    accumulate,
+    captured,
+    download,
+    empty,
+    pack,
+    unpack,
+    upload,
+    write,
+    zeros,
+)
 
-__all__ = ["accumulate", "download", "empty", "pack", "unpack", "upload", "zeros"]
+__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "write", "zeros"]

@@ -27,10 +27,16 @@ from fastdigits.ops.random.kernel import draw
 def gather_block(images, labels, order, start, count, scale, shift, x, targets, b):
     """gather_batch for block b."""
     B, K, L = x.shape
-    first, last = start + b * L, start + count - 1
     for k in range(K):
-        store(x, (b, k), fma(gather(images, order, first, last, k, L), splat(scale), splat(shift)))
+        gather_pixel(images, order, start, count, scale, shift, x, b, k)
     gather_labels(labels, order, start, count, targets, b)
+
+
+def gather_pixel(images, order, start, count, scale, shift, x, b, k):
+    """Pixel k of gather_batch for block b."""
+    B, K, L = x.shape
+    pixels = gather(images, order, start + b * L, start + count - 1, k, L)
+    store(x, (b, k), fma(pixels, splat(scale), splat(shift)))
 
 
 def gather_labels(labels, order, start, count, targets, b):

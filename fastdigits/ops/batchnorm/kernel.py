@@ -14,17 +14,22 @@ def forward_channel(x, gamma, beta, count, epsilon, momentum, running_mean, runn
     put(var, (c,), _sum_squares(x, mean[c], count, c) / n)
     put(running_mean, (c,), running_mean[c] + momentum * (mean[c] - running_mean[c]))
     put(running_var, (c,), running_var[c] + momentum * (var[c] * n / max(n - 1, 1) - running_var[c]))
+    scale = gamma[c] * (var[c] + epsilon) ** -0.5
     for b in range(B):
-        normalise_plane(x, gamma, beta, mean, var, epsilon, y, b, c, RELU)
+        normalise_plane(x, mean[c], scale, beta[c], y, b, c, RELU)
 
 
-def normalise_plane(x, gamma, beta, mean, var, epsilon, y, b, c, RELU):
-    """batchnorm_inference for channel c of block b."""
+def normalise_plane(x, mean, scale, shift, y, b, c, RELU):
+    """batchnorm_inference for channel c of block b, with scale = gamma (var + epsilon)^-1/2."""
     B, C, S, L = x.shape
-    middle, scale, shift = splat(mean[c]), splat(gamma[c] * (var[c] + epsilon) ** -0.5), splat(beta[c])
     for s in range(S):
-        v = fma(load(x, (b, c, s)) - middle, scale, shift)
-        store(y, (b, c, s), maximum(splat(0.0), v) if RELU else v)
+        normalise(x, mean, scale, shift, y, b, c, s, RELU)
+
+
+def normalise(x, mean, scale, shift, y, b, c, s, RELU):
+    """Pixel s of normalise_plane."""
+    v = fma(load(x, (b, c, s)) - splat(mean), splat(scale), splat(shift))
+    store(y, (b, c, s), maximum(splat(0.0), v) if RELU else v)
 
 
 def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, c, RELU):
@@ -38,11 +43,11 @@ def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, 
             ds[k], ms[k] = splat(0.0), splat(0.0)
         for s0 in range(0, S - 3, 4):
             for k in range(4):
-                d = _gradient(y, dy, b, c, s0 + k, RELU)
+                d = gradient(y, dy, b, c, s0 + k, RELU)
                 ds[k] = ds[k] + d
                 ms[k] = fma(d, load(x, (b, c, s0 + k)) - middle, ms[k])
         for s in range(S - S % 4, S):
-            d = _gradient(y, dy, b, c, s, RELU)
+            d = gradient(y, dy, b, c, s, RELU)
             ds[0] = ds[0] + d
             ms[0] = fma(d, load(x, (b, c, s)) - middle, ms[0])
         filled = splat(count - b * L) > lane_numbers(L)
@@ -55,7 +60,7 @@ def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, 
     for b in range(B):
         filled = splat(count - b * L) > lane_numbers(L)
         for s in range(S):
-            d = fma(load(x, (b, c, s)) - middle, slope, _gradient(y, dy, b, c, s, RELU) - shift)
+            d = fma(load(x, (b, c, s)) - middle, slope, gradient(y, dy, b, c, s, RELU) - shift)
             store(dx, (b, c, s), select(filled, scale * d, splat(0.0)))
 
 
@@ -106,7 +111,7 @@ def _sum_squares(x, mean, count, c):
     return sum_lanes(total)
 
 
-def _gradient(y, dy, b, c, s, RELU):
+def gradient(y, dy, b, c, s, RELU):
     """dy[b, c, s]; with RELU, that by the input of the ReLU."""
     d = load(dy, (b, c, s))
     return select(load(y, (b, c, s)) > splat(0.0), d, splat(0.0)) if RELU else d

@@ -32,17 +32,24 @@ def forward_tile(x, weight, bias, y, o0, b0, N, M, relu):
         for m in range(M):
             acc[n, m] = broadcast(bias, (min(o0 + n, O - 1),))
     for k in range(K):
-        xs = tile(M)
-        for m in range(M):
-            xs[m] = load(x, (min(b0 + m, B - 1), k))
-        for n in range(N):
-            v = broadcast(weight, (min(o0 + n, O - 1), k))
-            for m in range(M):
-                acc[n, m] = fma(xs[m], v, acc[n, m])
+        add_input(x, weight, acc, o0, b0, k, N, M)
     for n in range(N):
         for m in range(M):
             if o0 + n < O and b0 + m < B:
                 store(y, (b0 + m, o0 + n), maximum(splat(0.0), acc[n, m]) if relu else acc[n, m])
+
+
+def add_input(x, weight, acc, o0, b0, k, N, M):
+    """What input k adds to forward_tile's sums."""
+    B, K, L = x.shape
+    O, K = weight.shape
+    xs = tile(M)
+    for m in range(M):
+        xs[m] = load(x, (min(b0 + m, B - 1), k))
+    for n in range(N):
+        v = broadcast(weight, (min(o0 + n, O - 1), k))
+        for m in range(M):
+            acc[n, m] = fma(xs[m], v, acc[n, m])
 
 
 def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu):
@@ -57,18 +64,25 @@ def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu):
         for m in range(M):
             acc[n, m] = splat(0.0)
     for o in range(O):
-        ds = tile(M)
-        for m in range(M):
-            ds[m] = load(dy, (min(b0 + m, B - 1), o))
-        for n in range(N):
-            v = broadcast(weight, (o, min(k0 + n, K - 1)))
-            for m in range(M):
-                acc[n, m] = fma(ds[m], v, acc[n, m])
+        add_output(dy, weight, acc, k0, b0, o, N, M)
     for n in range(N):
         for m in range(M):
             if k0 + n < K and b0 + m < B:
                 at = (b0 + m, k0 + n)
                 store(dx, at, select(load(x, at) > splat(0.0), acc[n, m], splat(0.0)) if relu else acc[n, m])
+
+
+def add_output(dy, weight, acc, k0, b0, o, N, M):
+    """What output o adds to backward_input_tile's sums."""
+    B, O, L = dy.shape
+    O, K = weight.shape
+    ds = tile(M)
+    for m in range(M):
+        ds[m] = load(dy, (min(b0 + m, B - 1), o))
+    for n in range(N):
+        v = broadcast(weight, (o, min(k0 + n, K - 1)))
+        for m in range(M):
+            acc[n, m] = fma(ds[m], v, acc[n, m])
 
 
 def backward_weight_columns(x, dy, dweight, k0, N, M, S, L):

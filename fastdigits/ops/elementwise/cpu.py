@@ -21,4 +21,4 @@ def add(a, b, y):
 def dropout(x, mask, rate, y):
     """See reference.dropout."""
     for v in prange(len(y)):
-        _dropout(x, mask, rate, y, np.int64(v))
+        _dropout(x, mask, 1 / (1 - rate), y, np.int64(v))

@@ -7,5 +7,6 @@ def add(a, b, y, v):
     store(y, (v,), load(a, (v,)) + load(b, (v,)))
 
 
-def dropout(x, mask, rate, y, v):
-    store(y, (v,), load(mask, (v,)) * load(x, (v,)) * splat(1 / (1 - rate)))
+def dropout(x, mask, raise_by, y, v):
+    """dropout with raise_by = 1 / (1 - rate)."""
+    store(y, (v,), load(mask, (v,)) * load(x, (v,)) * splat(raise_by))

@@ -42,7 +42,9 @@ def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
     """See reference.batchnorm_relu_inference. A core owns whole channels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * C):
-        _normalise_plane(x, gamma, beta, mean, var, epsilon, y, t // C, t % C, 1)
+        c = t % C
+        scale = gamma[c] * (var[c] + epsilon) ** -0.5
+        _normalise_plane(x, mean[c], scale, beta[c], y, t // C, c, 1)
 
 
 @cpu.parallel

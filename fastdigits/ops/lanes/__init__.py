@@ -160,6 +160,12 @@ def sum_lanes(v):
     return np.sum(v)
 
 
+def put_sums(y, at, t):
+    """y[at + k] = the sum over all lanes of the kth vector of a tile, a scalar, for each of its vectors."""
+    *row, first = at
+    y[tuple(row)][first : first + t.size] = [np.sum(v) for v in t.flat]
+
+
 def transpose(t):
     """The L vectors of a tile (L) become the columns of the square that they were the rows of."""
     columns = np.stack(list(t)).T
@@ -175,10 +181,17 @@ def bind(kernel: FunctionType, lanes: ModuleType, inline: bool = False):
 
     The functions that it calls are bound along with it, and inlined: they may be handed tiles.
     """
-    meanings = {name: getattr(lanes, name) for name in NAMES}
-    for name in kernel.__code__.co_names:
+    return lanes.compile_kernel(with_lanes(kernel, lanes), inline)
+
+
+def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:
+    """The same function with the lane functions of another module, and bound functions for those that it calls."""
+    used, meanings = kernel.__code__.co_names, {}
+    for name in used:
         value = kernel.__globals__.get(name)
-        if isinstance(value, FunctionType) and name not in meanings:
+        if name in NAMES:
+            meanings[name] = getattr(lanes, name)
+        elif isinstance(value, FunctionType):
             meanings[name] = bind(value, lanes, inline=True)
-    bound = FunctionType(kernel.__code__, {**kernel.__globals__, **meanings}, kernel.__name__)
-    return lanes.compile_kernel(bound, inline)
+    names = {**kernel.__globals__, **meanings}
+    return FunctionType(kernel.__code__, names, kernel.__name__, None, kernel.__closure__)

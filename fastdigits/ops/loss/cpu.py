@@ -19,15 +19,19 @@ def softmax(scores, probabilities):
 @cpu.serial
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """See reference.softmax_cross_entropy."""
-    for b in range(len(scores)):
-        _softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores, b)
+    B, K, L = scores.shape
+    low = smoothing / K
+    for b in range(B):
+        _softmax_cross_entropy_block(scores, targets, 1 / count, 1 - smoothing + low, low, loss, dscores, b)
 
 
 @cpu.serial
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     """See reference.mean_squared_error."""
-    for b in range(len(scores)):
-        _mean_squared_error_block(scores, targets, count, smoothing, loss, dscores, b)
+    B, K, L = scores.shape
+    low = smoothing / K
+    for b in range(B):
+        _mean_squared_error_block(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores, b)
 
 
 @cpu.serial

@@ -17,8 +17,8 @@ def softmax_block(scores, probabilities, b):
         store(probabilities, (b, k), load(probabilities, (b, k)) / total)
 
 
-def softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores, b):
-    """softmax_cross_entropy for block b."""
+def softmax_cross_entropy_block(scores, targets, share, high, low, loss, dscores, b):
+    """softmax_cross_entropy for block b, with share = 1 / count and goals of high and low."""
     B, K, L = scores.shape
     target, top = load(targets, (b,)), _highest(scores, b)
     total, wanted = splat(0.0), splat(0.0)
@@ -26,32 +26,32 @@ def softmax_cross_entropy_block(scores, targets, count, smoothing, loss, dscores
         score = load(scores, (b, k)) - top
         power = exp(score)
         total = total + power
-        wanted = fma(_goal(target, k, smoothing, K), score, wanted)
+        wanted = fma(_goal(target, k, high, low), score, wanted)
         store(dscores, (b, k), power)
     filled = target >= splat(0.0)
     store(loss, (b,), select(filled, log(total) - wanted, splat(0.0)))
-    share = select(filled, splat(1 / count), splat(0.0))
+    scale = select(filled, splat(share), splat(0.0))
     for k in range(K):
-        goal = _goal(target, k, smoothing, K)
-        store(dscores, (b, k), share * (load(dscores, (b, k)) / total - goal))
+        goal = _goal(target, k, high, low)
+        store(dscores, (b, k), scale * (load(dscores, (b, k)) / total - goal))
 
 
-def mean_squared_error_block(scores, targets, count, smoothing, loss, dscores, b):
-    """mean_squared_error for block b."""
+def mean_squared_error_block(scores, targets, slope, high, low, loss, dscores, b):
+    """mean_squared_error for block b, with slope = 2 / (count K) and goals of high and low."""
     B, K, L = scores.shape
     target = load(targets, (b,))
     filled, total = target >= splat(0.0), splat(0.0)
     for k in range(K):
-        difference = load(scores, (b, k)) - _goal(target, k, smoothing, K)
+        difference = load(scores, (b, k)) - _goal(target, k, high, low)
         difference = select(filled, difference, splat(0.0))
         total = total + difference * difference
-        store(dscores, (b, k), splat(2 / (count * K)) * difference)
+        store(dscores, (b, k), splat(slope) * difference)
     store(loss, (b,), splat(1 / K) * total)
 
 
-def _goal(target, k, smoothing, K):
-    """What the network is to say for class k."""
-    return select(target == splat(k), splat(1 - smoothing + smoothing / K), splat(smoothing / K))
+def _goal(target, k, high, low):
+    """What the network is to say for class k: `high` for the target's."""
+    return select(target == splat(k), splat(high), splat(low))
 
 
 def count_hits_block(scores, targets, hits, b):

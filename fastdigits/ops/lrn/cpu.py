@@ -22,4 +22,4 @@ def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
     """See reference.lrn_backward. A core owns whole pixels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * S):
-        _backward_pixel(x, y, dy, base, size, alpha, beta, dx, t // S, t % S)
+        _backward_pixel(x, y, dy, base, size, -2 * alpha * beta, beta, dx, t // S, t % S)

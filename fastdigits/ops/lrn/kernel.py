@@ -17,8 +17,8 @@ def forward_pixel(x, size, alpha, beta, k, base, y, b, s):
         store(y, (b, c, s), load(x, (b, c, s)) * exp(splat(-beta) * log(strength)))
 
 
-def backward_pixel(x, y, dy, base, size, alpha, beta, dx, b, s):
-    """lrn_backward for pixel s of block b."""
+def backward_pixel(x, y, dy, base, size, slope, beta, dx, b, s):
+    """lrn_backward for pixel s of block b, with slope = -2 alpha beta."""
     B, C, S, L = x.shape
     for c in range(C):
         total = splat(0.0)
@@ -27,4 +27,4 @@ def backward_pixel(x, y, dy, base, size, alpha, beta, dx, b, s):
             total = total + load(dy, at) * load(y, at) / load(base, at)
         at = (b, c, s)
         direct = load(dy, at) * exp(splat(-beta) * log(load(base, at)))
-        store(dx, at, fma(splat(-2 * alpha * beta) * load(x, at), total, direct))
+        store(dx, at, fma(splat(slope) * load(x, at), total, direct))

@@ -1,7 +1,7 @@
 """Which core steps which parameters: each a contiguous part of the buffer."""
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.optimizer import kernel
@@ -40,21 +40,22 @@ def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
 @cpu.parallel
 def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adam_step."""
-    bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
+    factors = _adam_factors(rate[0], step[0], beta1, beta2)
     for v in prange(len(parameter)):
-        _adam_step(
-            parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, np.int64(v)
-        )
+        _adam_step(parameter, gradient, mean, square, factors, epsilon, weight_decay, np.int64(v))
 
 
 @cpu.parallel
 def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adamw_step."""
-    bias1, bias2 = 1 - beta1 ** step[0], 1 - beta2 ** step[0]
+    factors, keep = _adam_factors(rate[0], step[0], beta1, beta2), 1 - rate[0] * weight_decay
     for v in prange(len(parameter)):
-        _adamw_step(
-            parameter, gradient, mean, square, rate[0], bias1, bias2, beta1, beta2, epsilon, weight_decay, np.int64(v)
-        )
+        _adamw_step(parameter, gradient, mean, square, factors, epsilon, keep, np.int64(v))
+
+
+@njit(nogil=True, error_model="numpy")
+def _adam_factors(rate, step, beta1, beta2):
+    return -rate / (1 - beta1**step), (1 - beta2**step) ** -0.5, beta1, 1 - beta1, beta2, 1 - beta2
 
 
 @cpu.parallel

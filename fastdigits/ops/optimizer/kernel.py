@@ -25,26 +25,28 @@ def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay, v
     store(parameter, (v,), fma(splat(-rate), fma(splat(momentum), speed, g), p))
 
 
-def adam_step(parameter, gradient, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, weight_decay, v):
-    """adam_step with bias1 = 1 - beta1**step and bias2 likewise."""
+def adam_step(parameter, gradient, mean, square, factors, epsilon, weight_decay, v):
+    """adam_step with the factors of _adam."""
     p = load(parameter, (v,))
     g = fma(splat(weight_decay), p, load(gradient, (v,)))
-    _adam(parameter, p, g, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v)
+    _adam(parameter, p, g, mean, square, factors, epsilon, v)
 
 
-def adamw_step(parameter, gradient, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, weight_decay, v):
-    """adamw_step with bias1 = 1 - beta1**step and bias2 likewise."""
-    p = load(parameter, (v,)) * splat(1 - rate * weight_decay)
-    _adam(parameter, p, load(gradient, (v,)), mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v)
+def adamw_step(parameter, gradient, mean, square, factors, epsilon, keep, v):
+    """adamw_step with the factors of _adam and keep = 1 - rate weight_decay."""
+    p = load(parameter, (v,)) * splat(keep)
+    _adam(parameter, p, load(gradient, (v,)), mean, square, factors, epsilon, v)
 
 
-def _adam(parameter, p, g, mean, square, rate, bias1, bias2, beta1, beta2, epsilon, v):
-    first = fma(splat(beta1), load(mean, (v,)), splat(1 - beta1) * g)
-    second = fma(splat(beta2), load(square, (v,)), splat(1 - beta2) * g * g)
+def _adam(parameter, p, g, mean, square, factors, epsilon, v):
+    """The factors are -rate / (1 - beta1^step), (1 - beta2^step)^-1/2, beta1, 1 - beta1, beta2 and 1 - beta2."""
+    pace, widen, beta1, rest1, beta2, rest2 = factors
+    first = fma(splat(beta1), load(mean, (v,)), splat(rest1) * g)
+    second = fma(splat(beta2), load(square, (v,)), splat(rest2) * g * g)
     store(mean, (v,), first)
     store(square, (v,), second)
-    root = fma(sqrt(second), splat(bias2**-0.5), splat(epsilon))
-    store(parameter, (v,), fma(splat(-rate / bias1), first / root, p))
+    root = fma(sqrt(second), splat(widen), splat(epsilon))
+    store(parameter, (v,), fma(splat(pace), first / root, p))
 
 
 def squares_of_part(gradient, sums, s):

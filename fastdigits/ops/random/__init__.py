@@ -14,3 +14,8 @@ ROUNDS = 6  # of the permutation's Feistel network
 def half_bits(count: int) -> int:
     """The bits of half a number in a Feistel network that permutes at least 0 .. count - 1."""
     return max(1, ceil(log2(max(count, 2)) / 2))
+
+
+def least(rate: float) -> int:
+    """The smallest number of 24 bits n with n / 2^24 >= rate."""
+    return ceil(rate * 2**24)

@@ -1,6 +1,6 @@
 """One random number, written once for every device: whole numbers of 64 bits, no lanes."""
 
-from numpy import uint64
+from numpy import float32, uint64
 
 LOW = uint64(0xFFFFFFFF)
 SHIFT_8, SHIFT_13, SHIFT_16, SHIFT_32 = uint64(8), uint64(13), uint64(16), uint64(32)
@@ -32,7 +32,7 @@ def uniform(element, step, stream, seed):
 
 def fraction(word):
     """The top 24 bits of a word as a number in [0, 1)."""
-    return float(word >> SHIFT_8) / 16777216.0
+    return float32(word >> SHIFT_8) * float32(2**-24)
 
 
 def draw(values, element, step, stream, seed):
@@ -43,11 +43,17 @@ def draw(values, element, step, stream, seed):
             values[start + w] = fraction(words[w])
 
 
-def mask_row(seed, stream, step, rate, mask, b, k):
-    """random_mask for element k of all images of block b."""
+def mask_row(seed, stream, step, least, mask, b, k):
+    """random_mask for element k of all images of block b, with least = ceil(rate 2^24)."""
     B, K, L = mask.shape
     for l in range(L):
-        mask[b, k, l] = uniform((b * L + l) * K + k, step, stream, seed) >= rate
+        mask_element(seed, stream, step, least, mask, b, k, l)
+
+
+def mask_element(seed, stream, step, least, mask, b, k, l):
+    """random_mask for element k of image l of block b: 1 where a number of 24 bits is at least `least`."""
+    B, K, L = mask.shape
+    mask[b, k, l] = philox_word((b * L + l) * K + k, step, stream, seed) >> SHIFT_8 >= least
 
 
 def permuted(i, count, bits, keys):

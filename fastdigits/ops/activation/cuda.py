@@ -1,0 +1,77 @@
+"""Which warp computes which vectors: each a single one."""
+
+from fastdigits.ops.activation import kernel as vectors
+from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
+
+_relu_forward = bound(vectors.relu_forward)
+_relu_backward = bound(vectors.relu_backward)
+_leaky_relu_forward = bound(vectors.leaky_relu_forward)
+_leaky_relu_backward = bound(vectors.leaky_relu_backward)
+_sigmoid_forward = bound(vectors.sigmoid_forward)
+_sigmoid_backward = bound(vectors.sigmoid_backward)
+_tanh_forward = bound(vectors.tanh_forward)
+_tanh_backward = bound(vectors.tanh_backward)
+
+
+@kernel(each_vector)
+def relu_forward(x, y):
+    """See reference.relu_forward."""
+    v = warp_number()
+    if v < len(y):
+        _relu_forward(x, y, v)
+
+
+@kernel(each_vector)
+def relu_backward(y, dy, dx):
+    """See reference.relu_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _relu_backward(y, dy, dx, v)
+
+
+@kernel(each_vector)
+def leaky_relu_forward(x, slope, y):
+    """See reference.leaky_relu_forward."""
+    v = warp_number()
+    if v < len(y):
+        _leaky_relu_forward(x, slope, y, v)
+
+
+@kernel(each_vector)
+def leaky_relu_backward(y, dy, slope, dx):
+    """See reference.leaky_relu_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _leaky_relu_backward(y, dy, slope, dx, v)
+
+
+@kernel(each_vector)
+def sigmoid_forward(x, y):
+    """See reference.sigmoid_forward."""
+    v = warp_number()
+    if v < len(y):
+        _sigmoid_forward(x, y, v)
+
+
+@kernel(each_vector)
+def sigmoid_backward(y, dy, dx):
+    """See reference.sigmoid_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _sigmoid_backward(y, dy, dx, v)
+
+
+@kernel(each_vector)
+def tanh_forward(x, y):
+    """See reference.tanh_forward."""
+    v = warp_number()
+    if v < len(y):
+        _tanh_forward(x, y, v)
+
+
+@kernel(each_vector)
+def tanh_backward(y, dy, dx):
+    """See reference.tanh_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _tanh_backward(y, dy, dx, v)

@@ -1,0 +1,136 @@
+"""Which warps normalise which channel: a block of them all images of one, so that its sums need no other block."""
+
+from functools import cache
+from math import sqrt
+
+from numba import cuda, float32
+
+from fastdigits.ops.batchnorm.kernel import gradient, normalise
+from fastdigits.ops.lanes import fma, lane_numbers, load, select, splat, store
+from fastdigits.ops.launch import LANES, blocks, kernel, sum_block, warp_number
+
+CHANNEL_WARPS = 16
+
+
+def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
+    """See reference.batchnorm_forward. A block of warps owns a channel of all images."""
+    forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, 0)
+
+
+def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See reference.batchnorm_inference. A warp owns a pixel of a channel of an image block."""
+    inference(x, gamma, beta, mean, var, epsilon, y, 0)
+
+
+def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
+    """See reference.batchnorm_backward. A block of warps owns a channel of all images."""
+    backward(x, x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, 0)
+
+
+def forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, RELU):
+    """batchnorm_forward, or batchnorm_relu_forward where RELU is 1."""
+    n = count * x.shape[2]
+    settings = count, 1 / n, n / max(n - 1, 1), epsilon, momentum
+    _forward(RELU)(x, gamma, beta, *settings, running_mean, running_var, mean, var, y)
+
+
+def inference(x, gamma, beta, mean, var, epsilon, y, RELU):
+    """batchnorm_inference, or batchnorm_relu_inference where RELU is 1."""
+    _inference(RELU)(x, gamma, beta, mean, var, epsilon, y)
+
+
+def backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, RELU):
+    """batchnorm_backward, or batchnorm_relu_backward where RELU is 1."""
+    _backward(RELU)(x, y, dy, gamma, mean, var, count, 1 / (count * x.shape[2]), epsilon, dgamma, dbeta, dx)
+
+
+@kernel(lambda weight, *others: (blocks(-(-weight.shape[1] // LANES)), len(weight)))
+def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
+    """See reference.batchnorm_fold. A thread owns a weight."""
+    O, K = weight.shape
+    k, o = warp_number() * LANES + cuda.threadIdx.x, cuda.blockIdx.y
+    scale = gamma[o] / sqrt(var[o] + epsilon)
+    if k < K:
+        folded_weight[o, k] = weight[o, k] * scale
+    if k == 0:
+        folded_bias[o] = (bias[o] - mean[o]) * scale + beta[o]
+
+
+def _each_channel(x, *others):
+    return (x.shape[1],)
+
+
+def _each_pixel(x, *others):
+    B, C, S, L = x.shape
+    return blocks(S), C, B
+
+
+@cache
+def _forward(RELU):
+    @kernel(_each_channel, CHANNEL_WARPS)
+    def batchnorm_forward(
+        x, gamma, beta, count, share, unbias, epsilon, momentum, running_mean, running_var, mean, var, y
+    ):
+        B, C, S, L = x.shape
+        c, warp = cuda.blockIdx.x, cuda.threadIdx.y
+        total, squares = splat(0.0), splat(0.0)
+        totals = cuda.shared.array(CHANNEL_WARPS, float32)
+        for t in range(warp, B * S, CHANNEL_WARPS):
+            filled = splat(count - t // S * L) > lane_numbers(L)
+            total += select(filled, load(x, (t // S, c, t % S)), splat(0.0))
+        middle = sum_block(total, totals) * share
+        of_squares = cuda.shared.array(CHANNEL_WARPS, float32)
+        for t in range(warp, B * S, CHANNEL_WARPS):
+            filled = splat(count - t // S * L) > lane_numbers(L)
+            distance = load(x, (t // S, c, t % S)) - middle
+            squares += select(filled, distance * distance, splat(0.0))
+        spread = sum_block(squares, of_squares) * share
+        scale = gamma[c] / sqrt(spread + epsilon)
+        for t in range(warp, B * S, CHANNEL_WARPS):
+            normalise(x, middle, scale, beta[c], y, t // S, c, t % S, RELU)
+        if warp == 0 and cuda.threadIdx.x == 0:
+            mean[c], var[c] = middle, spread
+            running_mean[c] += momentum * (middle - running_mean[c])
+            running_var[c] += momentum * (spread * unbias - running_var[c])
+
+    return batchnorm_forward
+
+
+@cache
+def _inference(RELU):
+    @kernel(_each_pixel)
+    def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
+        s, c, b = warp_number(), cuda.blockIdx.y, cuda.blockIdx.z
+        if s < x.shape[2]:
+            normalise(x, mean[c], gamma[c] / sqrt(var[c] + epsilon), beta[c], y, b, c, s, RELU)
+
+    return batchnorm_inference
+
+
+@cache
+def _backward(RELU):
+    @kernel(_each_channel, CHANNEL_WARPS)
+    def batchnorm_backward(x, y, dy, gamma, mean, var, count, share, epsilon, dgamma, dbeta, dx):
+        B, C, S, L = x.shape
+        c, warp = cuda.blockIdx.x, cuda.threadIdx.y
+        total, moment, middle = splat(0.0), splat(0.0), mean[c]
+        for t in range(warp, B * S, CHANNEL_WARPS):
+            b, s = t // S, t % S
+            filled = splat(count - b * L) > lane_numbers(L)
+            d = select(filled, gradient(y, dy, b, c, s, RELU), splat(0.0))
+            total += d
+            moment = fma(d, load(x, (b, c, s)) - middle, moment)
+        totals = cuda.shared.array(CHANNEL_WARPS, float32)
+        moments = cuda.shared.array(CHANNEL_WARPS, float32)
+        inverse = splat(1.0) / sqrt(var[c] + epsilon)
+        of_beta, of_gamma = sum_block(total, totals), sum_block(moment, moments) * inverse
+        scale, shift, slope = gamma[c] * inverse, of_beta * share, -inverse * of_gamma * share
+        for t in range(warp, B * S, CHANNEL_WARPS):
+            b, s = t // S, t % S
+            filled = splat(count - b * L) > lane_numbers(L)
+            d = fma(load(x, (b, c, s)) - middle, slope, gradient(y, dy, b, c, s, RELU) - shift)
+            store(dx, (b, c, s), select(filled, scale * d, splat(0.0)))
+        if warp == 0 and cuda.threadIdx.x == 0:
+            dbeta[c], dgamma[c] = of_beta, of_gamma
+
+    return batchnorm_backward

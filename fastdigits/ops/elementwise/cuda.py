@@ -1,0 +1,27 @@
+"""Which warp computes which vectors: each a single one."""
+
+from fastdigits.ops.elementwise import kernel as vectors
+from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
+
+_add_vectors = bound(vectors.add)
+_drop_vector = bound(vectors.dropout)
+
+
+@kernel(each_vector)
+def add(a, b, y):
+    """See reference.add."""
+    v = warp_number()
+    if v < len(y):
+        _add_vectors(a, b, y, v)
+
+
+def dropout(x, mask, rate, y):
+    """See reference.dropout."""
+    _dropout(x, mask, 1 / (1 - rate), y)
+
+
+@kernel(each_vector)
+def _dropout(x, mask, raise_by, y):
+    v = warp_number()
+    if v < len(y):
+        _drop_vector(x, mask, raise_by, y, v)

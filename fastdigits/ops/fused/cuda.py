@@ -1,0 +1,86 @@
+"""The chains as the plain operations' kernels with another beginning or ending compiled in."""
+
+from fastdigits.ops.batchnorm import cuda as batchnorm
+from fastdigits.ops.conv2d import cuda as conv2d
+from fastdigits.ops.dense import cuda as dense
+from fastdigits.ops.fused import kernel as vectors
+from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
+from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
+
+_add_relu = bound(vectors.add_relu)
+
+
+@kernel(each_vector)
+def add_relu(a, b, y):
+    """See reference.add_relu."""
+    v = warp_number()
+    if v < len(y):
+        _add_relu(a, b, y, v)
+
+
+def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
+    """See reference.batchnorm_relu_forward. A block of warps owns a channel of all images."""
+    batchnorm.forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, 1)
+
+
+def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See reference.batchnorm_relu_inference. A warp owns a pixel of a channel of an image block."""
+    batchnorm.inference(x, gamma, beta, mean, var, epsilon, y, 1)
+
+
+def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
+    """See reference.batchnorm_relu_backward. A block of warps owns a channel of all images."""
+    batchnorm.backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, 1)
+
+
+def dense_relu_forward(x, weight, bias, y):
+    """See reference.dense_relu_forward. A block of warps owns a tile of N outputs and M blocks of images."""
+    dense.forward(x, weight, bias, y, 1)
+
+
+def dense_backward_input_relu(dy, weight, x, dx):
+    """See reference.dense_backward_input_relu. A block of warps owns a tile of N inputs and M blocks of images."""
+    dense.backward_input(dy, weight, x, dx, 1)
+
+
+def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
+    """See reference.conv2d_relu_forward. A block of warps owns a tile of y."""
+    conv2d.forward(x, weight, bias, stride, top, left, y, y, RECTIFIED)
+
+
+def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    conv2d.backward_weight(x, dy, dy, stride, top, left, dweight, dbias, WHOLE)
+    conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(rectified), WHOLE)
+
+
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+    """See reference.conv2d_relu_maxpool_forward. A block of warps owns a tile of y."""
+    conv2d.forward(x, weight, bias, 1, top, left, y, routes, MAXPOOLED)
+
+
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+    """See reference.conv2d_relu_avgpool_forward. A block of warps owns a tile of y."""
+    conv2d.forward(x, weight, bias, 1, top, left, y, routes, AVGPOOLED)
+
+
+def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_relu_maxpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, MAXPOOLED)
+    conv2d.backward_input(dy, routes, weight, 1, top, left, x, dx, int(rectified), MAXPOOLED)
+
+
+def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See reference.conv2d_relu_avgpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, AVGPOOLED)
+    conv2d.backward_input(dy, routes, weight, 1, top, left, x, dx, int(rectified), AVGPOOLED)
+
+
+def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """See reference.conv2d_relu_maxpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
+    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, MAXPOOLED)
+
+
+def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    """See reference.conv2d_relu_avgpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
+    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, AVGPOOLED)

@@ -1,0 +1,394 @@
+"""Lanes on CUDA: a lane is one of the L = 32 threads of a warp, and a vector is that thread's float32.
+
+Each function says for one thread what its namesake in __init__.py says for all of them. All sizes of an
+array but the first are compiled in: so loops unroll, and addresses are one register plus constants. Indices
+are reckoned in 32 bits, which saves registers: an array has fewer than 2^31 elements.
+"""
+
+import operator
+from math import prod
+
+from llvmlite import ir
+from numba import cuda
+from numba.cuda import cgutils, libdevice, types
+from numba.cuda.extending import _intrinsic, intrinsic, models, overload, overload_attribute, register_model
+
+LANES = 32
+WARP = 0xFFFFFFFF  # all its threads
+I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+
+
+class Array(types.Type):
+    """A C-contiguous array of the device; its shape but for the first axis is a constant."""
+
+    def __init__(self, dtype, inner):
+        self.dtype, self.inner = dtype, inner
+        super().__init__(name=f"{dtype}(:, {inner})")
+
+
+class Tile(types.Type):
+    """An array of one thread's numbers, its shape a constant."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        super().__init__(name=f"thread_tile{shape}")
+
+
+@register_model(Array)
+class _ArrayModel(models.StructModel):
+    def __init__(self, manager, type_):
+        super().__init__(manager, type_, [("data", types.CPointer(type_.dtype)), ("length", types.int32)])
+
+
+@register_model(Tile)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, manager, type_):
+        super().__init__(manager, type_, F32.as_pointer())
+
+
+def kernel_type(dtype, inner):
+    """The type of a kernel's argument: an array with these sizes after the first, or a number where they are None."""
+    number = getattr(types, dtype)
+    return number if inner is None else Array(number, inner)
+
+
+def compile_kernel(kernel, inline=True):
+    """A bound kernel as a function that CUDA kernels can call; it is always inlined, for it may be handed a tile."""
+    return cuda.jit(device=True, forceinline=True)(kernel)
+
+
+def _position(at):
+    return types.UniTuple(types.intp, len(at))
+
+
+# Tiles
+
+
+@_intrinsic(target="cuda", prefer_literal=True)
+def tile(typing, *shape):
+    shape = shape[0] if isinstance(shape[0], types.BaseTuple) else shape
+    if not all(isinstance(n, types.IntegerLiteral) for n in shape):
+        return None
+    t = Tile(tuple(n.literal_value for n in shape))
+    return t(types.StarArgTuple(shape)), lambda ctx, b, sig, args: cgutils.alloca_once(b, F32, size=I64(prod(t.shape)))
+
+
+def _element(b, t, numbers, at):
+    offset = I64(0)
+    for size, i in zip(t.shape, at, strict=True):
+        offset = b.add(b.mul(offset, I64(size)), i)
+    return b.gep(numbers, [offset])
+
+
+@intrinsic
+def _get(typing, t, at):
+    def code(ctx, b, sig, args):
+        return b.load(_element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
+
+    return types.float32(t, _position(at)), code
+
+
+@intrinsic
+def _set(typing, t, at, v):
+    def code(ctx, b, sig, args):
+        b.store(args[2], _element(b, t, args[0], cgutils.unpack_tuple(b, args[1])))
+        return ctx.get_dummy_value()
+
+    return types.void(t, _position(at), types.float32), code
+
+
+# Memory
+
+
+def _lane(b):
+    function = ir.FunctionType(I32, [])
+    return b.call(cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.read.ptx.sreg.tid.x"), [])
+
+
+def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
+    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, and a lane on; unless `where`, of x."""
+    at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
+    offset, sizes = at[0], array_type.inner
+    for size, i in zip(sizes, at[1:], strict=False):
+        offset = b.add(b.mul(offset, I32(size), flags=("nsw",)), i, flags=("nsw",))
+    if len(at) <= len(sizes):
+        offset = b.mul(offset, I32(LANES), flags=("nsw",))
+    if lane:
+        offset = b.add(offset, lane, flags=("nsw",))
+    if where:
+        offset = b.select(where, offset, I32(0))
+    return b.gep(b.extract_value(array, 0), [b.sext(offset, I64)])
+
+
+@intrinsic
+def _shape(typing, x):
+    def code(ctx, b, sig, args):
+        length = b.sext(b.extract_value(args[0], 1), I64)
+        return cgutils.pack_array(b, [length, *map(I64, x.inner)])
+
+    return types.UniTuple(types.intp, 1 + len(x.inner))(x), code
+
+
+@overload_attribute(Array, "shape", target="cuda")
+def _array_shape(x):
+    return lambda x: _shape(x)
+
+
+@overload(len)
+def _array_len(x):
+    return (lambda x: _shape(x)[0]) if isinstance(x, Array) else None
+
+
+def _as_float(b, number, element):
+    if element == types.float32:
+        return number
+    return b.sitofp(number, F32) if element.signed else b.uitofp(number, F32)
+
+
+def _load_where(b, inside, read):
+    """What read() loads, or 0 without reading where not `inside`."""
+    zero = b.block
+    with b.if_then(inside):
+        number, loaded = read(), b.block
+    result = b.phi(F32)
+    result.add_incoming(F32(0), zero)
+    result.add_incoming(number, loaded)
+    return result
+
+
+@intrinsic
+def load(typing, x, at):
+    def code(ctx, b, sig, args):
+        return _as_float(b, b.load(_pointer(ctx, b, x, *args, lane=_lane(b))), x.dtype)
+
+    return types.float32(x, _position(at)), code
+
+
+@intrinsic
+def load_inside(typing, x, at, size):
+    def code(ctx, b, sig, args):
+        last = b.trunc(cgutils.unpack_tuple(b, args[1])[-1], I32)
+        inside = b.icmp_unsigned("<", last, b.trunc(args[2], I32))
+        return _load_where(b, inside, lambda: b.load(_pointer(ctx, b, x, *args[:2], _lane(b))))
+
+    return types.float32(x, _position(at), types.intp), code
+
+
+@intrinsic
+def broadcast(typing, x, at):
+    return x.dtype(x, _position(at)), lambda ctx, b, sig, args: b.load(_pointer(ctx, b, x, *args))
+
+
+def _before(b, at, size):
+    """Whether this lane's element of a row from index at[-1] on lies before `size`."""
+    last = b.trunc(cgutils.unpack_tuple(b, at)[-1], I32)
+    return b.icmp_signed("<", b.add(last, _lane(b)), b.trunc(size, I32))
+
+
+@intrinsic
+def load_row(typing, x, at, size, lanes):
+    def code(ctx, b, sig, args):
+        read = lambda: b.load(_pointer(ctx, b, x, *args[:2], lane=_lane(b)))  # noqa: E731
+        return _load_where(b, _before(b, args[1], args[2]), read)
+
+    return types.float32(x, _position(at), types.intp, types.intp), code
+
+
+@intrinsic
+def store(typing, y, at, v):
+    def code(ctx, b, sig, args):
+        element = ctx.get_data_type(y.dtype)
+        v = args[2] if y.dtype == types.float32 else b.fptoui(args[2], element)
+        b.store(v, _pointer(ctx, b, y, *args[:2], lane=_lane(b)))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), types.float32), code
+
+
+@intrinsic
+def store_row(typing, y, at, size, v):
+    def code(ctx, b, sig, args):
+        with b.if_then(_before(b, args[1], args[2])):
+            b.store(args[3], _pointer(ctx, b, y, *args[:2], lane=_lane(b)))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), types.intp, types.float32), code
+
+
+@intrinsic
+def put(typing, y, at, s):
+    def code(ctx, b, sig, args):  # each thread stores the same number: so each of them can read it back
+        b.store(args[2], _pointer(ctx, b, y, *args[:2]))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), y.dtype), code
+
+
+@intrinsic
+def gather(typing, x, rows, first, last, column, lanes):
+    def code(ctx, b, sig, args):
+        first, last, column = (b.trunc(i, I32) for i in args[2:5])
+        i = b.add(first, _lane(b))
+        i = b.select(b.icmp_signed("<", i, last), i, last)
+        row = b.load(b.gep(b.extract_value(args[1], 0), [b.sext(i, I64)]))
+        at = cgutils.pack_array(b, [b.sext(row, I64), args[4]])
+        return b.uitofp(b.load(_pointer(ctx, b, x, args[0], at)), F32)
+
+    return types.float32(x, rows, *[types.intp] * 4), code
+
+
+@intrinsic
+def any_bit(typing, x, at, bits):
+    def code(ctx, b, sig, args):
+        number = b.load(_pointer(ctx, b, x, *args[:2], lane=_lane(b)))
+        if x.dtype == types.float32:  # in a branch that is never taken
+            return ir.Constant(ir.IntType(1), 0)
+        return b.icmp_unsigned("!=", b.and_(number, b.trunc(args[2], number.type)), number.type(0))
+
+    return types.boolean(x, _position(at), types.intp), code
+
+
+@intrinsic
+def lookup(typing, x, places, first):
+    def code(ctx, b, sig, args):
+        place = b.add(b.fptosi(args[1], I32), b.trunc(args[2], I32))
+        return b.load(b.gep(b.extract_value(args[0], 0), [b.sext(place, I64)]))
+
+    return types.float32(x, types.float32, types.intp), code
+
+
+@cuda.jit(device=True, forceinline=True)
+def warp_number():
+    """The number of this warp among all along the first axis of the grid."""
+    return cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y
+
+
+@intrinsic
+def lane_numbers(typing, lanes):
+    return types.float32(types.intp), lambda ctx, b, sig, args: b.uitofp(_lane(b), F32)
+
+
+# Numbers by their places in tiles and arrays
+
+
+@overload(operator.getitem)
+def _getitem(x, at):
+    if not isinstance(x, Tile | Array):
+        return None
+    get = _get if isinstance(x, Tile) else broadcast
+    return (lambda x, at: get(x, at)) if isinstance(at, types.BaseTuple) else (lambda x, at: get(x, (at,)))
+
+
+@overload(operator.setitem)
+def _setitem(x, at, v):
+    if not isinstance(x, Tile | Array):
+        return None
+    set_ = _set if isinstance(x, Tile) else put
+    return (
+        (lambda x, at, v: set_(x, at, v)) if isinstance(at, types.BaseTuple) else (lambda x, at, v: set_(x, (at,), v))
+    )
+
+
+# Arithmetic
+
+fma, sqrt, nearest, floor = libdevice.fmaf, libdevice.fsqrt_rn, libdevice.rintf, libdevice.floorf
+
+
+@intrinsic
+def splat(typing, s):
+    return types.float32(types.float32), lambda ctx, b, sig, args: args[0]
+
+
+@intrinsic
+def maximum(typing, x, y):
+    def code(ctx, b, sig, args):
+        return b.select(b.fcmp_ordered(">", *args), *args)
+
+    return types.float32(types.float32, types.float32), code
+
+
+@intrinsic
+def select(typing, chosen, x, y):
+    return types.float32(types.boolean, types.float32, types.float32), lambda ctx, b, sig, args: b.select(*args)
+
+
+@cuda.jit(device=True, forceinline=True)
+def sum_lanes(v):
+    """In the same order in every thread, so that all of them have the same bits."""
+    for distance in (16, 8, 4, 2, 1):
+        v += cuda.shfl_xor_sync(WARP, v, distance)
+    return v
+
+
+@intrinsic
+def put_sums(typing, y, at, t):
+    """y[at + k] = the sum over all lanes of t's kth number, with as few exchanges as there are numbers."""
+
+    def code(ctx, b, sig, args):
+        lane, count = _lane(b), prod(t.shape)
+        row, first = cgutils.unpack_tuple(b, args[1])
+        for start in range(0, count, LANES):
+            numbers = [b.load(b.gep(args[2], [I64(k)])) for k in range(start, min(start + LANES, count))]
+            numbers += [F32(0)] * (LANES - len(numbers))
+            half = LANES // 2
+            while half:  # each lane keeps half of the numbers, and adds what another lane has of these
+                upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
+                pairs = zip(numbers[:half], numbers[half:], strict=True)
+                numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
+                half //= 2
+            last = b.icmp_unsigned("<", lane, I32(count - start))
+            with b.if_then(last):
+                at_start = cgutils.pack_array(b, [row, b.add(first, I64(start))])
+                b.store(numbers[0], b.gep(_pointer(ctx, b, y, args[0], at_start), [lane]))
+        return ctx.get_dummy_value()
+
+    return types.void(y, _position(at), t), code
+
+
+def _exchange(b, number, distance):
+    """The number of the lane whose number differs in this bit."""
+    function = ir.FunctionType(ir.LiteralStructType((I32, ir.IntType(1))), [I32] * 5)
+    shuffle = cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.shfl.sync.i32")
+    by_xor, whole_warp = I32(3), I32(31)
+    shuffled = b.call(shuffle, [I32(WARP), by_xor, b.bitcast(number, I32), I32(distance), whole_warp])
+    return b.bitcast(b.extract_value(shuffled, 0), F32)
+
+
+@cuda.jit(device=True, forceinline=True)
+def sum_block(v, sums):
+    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    sums[cuda.threadIdx.y] = sum_lanes(v)
+    cuda.syncthreads()
+    total = types.float32(0)
+    for warp in range(cuda.blockDim.y):
+        total += sums[warp]
+    return total
+
+
+# The bits of a float32: sign, eight of exponent with bias 127, 23 of mantissa
+
+
+@intrinsic
+def power_of_two(typing, n):
+    def code(ctx, b, sig, args):
+        return b.bitcast(b.shl(b.add(b.fptosi(args[0], I32), I32(127)), I32(23)), F32)
+
+    return types.float32(types.float32), code
+
+
+@intrinsic
+def exponent(typing, v):
+    def code(ctx, b, sig, args):
+        biased = b.lshr(b.bitcast(args[0], I32), I32(23))
+        return b.sitofp(b.sub(biased, I32(126)), F32)
+
+    return types.float32(types.float32), code
+
+
+@intrinsic
+def mantissa(typing, v):
+    def code(ctx, b, sig, args):
+        fraction = b.and_(b.bitcast(args[0], I32), I32(0x007FFFFF))
+        return b.bitcast(b.or_(fraction, I32(126 << 23)), F32)
+
+    return types.float32(types.float32), code

@@ -1,0 +1,151 @@
+"""Lanes in numba's CUDA simulator: a thread of a warp is a Python thread, and a vector is its np.float32.
+
+Each function does for one thread what its namesake in __init__.py does for all of them. The simulator
+has no types, so what cuda.py emits cannot run there; the kernels can, and which warp does what.
+"""
+
+from itertools import product
+from threading import current_thread
+
+import numpy as np
+
+LANES = 4
+
+
+def compile_kernel(kernel, inline=True):
+    """A bound kernel as it is."""
+    return kernel
+
+
+def lane() -> int:
+    """The number of this thread in its warp."""
+    return current_thread().threadIdx.x
+
+
+def warp_number() -> int:
+    """The number of this warp among all along the first axis of the grid."""
+    thread = current_thread()
+    return thread.blockIdx.x * thread._manager._block_dim[1] + thread.threadIdx.y
+
+
+def _checked(x, at):
+    """A position as it is, unless it lies outside: on a GPU no index is negative from the end."""
+    for i, size in zip(at, x.shape, strict=True):
+        if not 0 <= i < size:
+            raise IndexError(f"{at} lies outside an array of {tuple(x.shape)}")
+    return at
+
+
+def tile(*shape):
+    return {at if len(at) > 1 else at[0]: np.float32(np.nan) for at in product(*map(range, shape))}
+
+
+def load(x, at):
+    return np.float32(x[_checked(x, (*at, lane()))])
+
+
+def load_inside(x, at, size):
+    return load(x, at) if 0 <= at[-1] < size else np.float32(0)
+
+
+def broadcast(x, at):
+    return x[_checked(x, at)]
+
+
+def splat(s):
+    return np.float32(s)
+
+
+def load_row(x, at, size, lanes):
+    k = at[-1] + lane()
+    return x[_checked(x, (*at[:-1], k))] if k < size else np.float32(0)
+
+
+def gather(x, rows, first, last, column, lanes):
+    row = rows[_checked(rows, (min(first + lane(), last),))]
+    return np.float32(x[_checked(x, (row, column))])
+
+
+def any_bit(x, at, bits):
+    return (x[_checked(x, (*at, lane()))] & bits) != 0
+
+
+def lookup(x, places, first):
+    return x[_checked(x, (int(places) + first,))]
+
+
+def lane_numbers(lanes):
+    return np.float32(lane())
+
+
+def store(y, at, v):
+    y[_checked(y, (*at, lane()))] = v
+
+
+def store_row(y, at, size, v):
+    k = at[-1] + lane()
+    if k < size:
+        y[_checked(y, (*at[:-1], k))] = v
+
+
+def put(y, at, s):
+    y[_checked(y, at)] = s
+
+
+def fma(a, b, c):
+    return np.float32(float(a) * float(b) + float(c))
+
+
+def maximum(a, b):
+    return a if a > b else b
+
+
+def select(mask, a, b):
+    return a if mask else b
+
+
+sqrt, nearest, floor = np.sqrt, np.rint, np.floor
+
+_shown: dict[tuple[int, int], list] = {}  # the simulator runs one block at a time
+
+
+def _of_all_lanes(v):
+    """What all threads of the warp hand in."""
+    thread = current_thread()
+    # By turns in two places, or a fast thread might show its next number before a slow one has read this.
+    thread.turn = 1 - getattr(thread, "turn", 0)
+    shown = _shown.setdefault((thread.turn, thread.threadIdx.y), [None] * LANES)
+    shown[thread.threadIdx.x] = v
+    thread.syncthreads()
+    return shown
+
+
+def sum_lanes(v):
+    return np.sum(_of_all_lanes(v), dtype=np.float32)
+
+
+def put_sums(y, at, t):
+    row, first = at
+    sums = np.sum(_of_all_lanes(list(t.values())), axis=0, dtype=np.float32)
+    for k in range(lane(), len(sums), LANES):
+        y[_checked(y, (row, first + k))] = sums[k]
+
+
+def sum_block(v, sums):
+    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    thread = current_thread()
+    sums[thread.threadIdx.y] = sum_lanes(v)
+    thread.syncthreads()
+    return np.float32(np.sum(sums))
+
+
+def power_of_two(n):
+    return np.exp2(np.float32(n))
+
+
+def exponent(v):
+    return np.float32(np.frexp(v)[1])
+
+
+def mantissa(v):
+    return np.frexp(v)[0]

@@ -1,0 +1,104 @@
+"""What is asked of whole networks on CUDA: of tiny ones in simulated/, of real ones in gpu/."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastdigits import ops as devices
+from fastdigits.check.compare import tolerance
+from fastdigits.config import TrainConfig
+from fastdigits.dataset.batches import Batches
+from fastdigits.evaluate import evaluate, probabilities
+from fastdigits.nn import Network
+from fastdigits.nn.layers import Layer
+from fastdigits.ops import Ops
+from fastdigits.train import Training, train
+from fastdigits.watcher import Watcher
+
+Digits = tuple[np.ndarray, np.ndarray]  # images and labels
+
+
+def learn(
+    ops: Ops, layers: list[Layer], digits: Digits, watcher: Watcher | None = None, **settings: Any
+) -> tuple[Network, Training]:
+    """Train a new network."""
+    network = Network(layers, (1, *digits[0].shape[1:]))
+    return network, train(network, *digits, ops, TrainConfig(**settings), watcher or Watcher())
+
+
+def with_others(ops: Ops, **others: Callable) -> Ops:
+    """The same operations but for some."""
+    functions = {name: function for name, function in vars(ops).items() if callable(function)}
+    return Ops(ops.device, ops.lanes, functions | others, ops.in_parts)
+
+
+def learns_as_defined(ops: Ops, layers: list[Layer], digits: Digits, terms: int, **settings: Any) -> None:
+    """What is learned is that of the definitions, with so many rounded terms, of 1 at most, in each number of it."""
+    network, training = learn(ops, layers, digits, **settings)
+    expected, definition = learn(devices.load("reference"), layers, digits, **settings)
+    values, allowed = network.values(), tolerance(np.float32, terms)
+    for name, value in expected.values().items():
+        error = np.abs(values[name] - value).max()
+        assert error <= allowed, f"{name} differs by {error}, where {allowed} are allowed"
+    for epoch, other in zip(training.epochs, definition.epochs, strict=True):
+        np.testing.assert_allclose(epoch.train_loss, other.train_loss, rtol=allowed)
+        assert epoch.train_accuracy == other.train_accuracy
+
+
+def a_graph_changes_no_bit(ops: Ops, layers: list[Layer], digits: Digits, **settings: Any) -> None:
+    """Recorded steps learn the same as others."""
+    (replayed, training), (eager, other) = (learn(ops, layers, digits, **settings, graph=g) for g in (True, False))
+    for name, value in eager.values().items():
+        assert replayed.values()[name].tobytes() == value.tobytes(), name
+    for epochs in zip(training.epochs, other.epochs, strict=True):
+        first, second = (replace(epoch, seconds=0, images_per_second=0) for epoch in epochs)
+        assert first == second
+
+
+def steps_take_no_memory(
+    ops: Ops, layers: list[Layer], digits: Digits, used: Callable[[], Any] = lambda: None, **settings: Any
+) -> None:
+    """From the second epoch on each step leaves the memory as it was: `used` tells how much of it there is in use."""
+    made, samples = [], []
+
+    def counted(name: str) -> Callable:
+        def make(*arguments):
+            made.append(name)
+            return getattr(ops, name)(*arguments)
+
+        return make
+
+    class Sampler(Watcher):
+        def step(self, epoch: int, *_: Any) -> None:
+            if epoch > 1:
+                samples.append((len(made), used()))
+
+    counting = with_others(ops, **{name: counted(name) for name in ("empty", "zeros", "upload")})
+    learn(counting, layers, digits, Sampler(), **settings)
+    assert len(samples) > 1
+    assert len(set(samples)) == 1, samples
+
+
+def evaluates_as_defined(ops: Ops, layers: list[Layer], digits: Digits, batch_size: int, terms: int) -> None:
+    """A network in use gives the probabilities of the definition, and waits for no batch but at the end."""
+    images, labels = digits
+    rows, found, downloads = np.arange(1, len(images)), [], []
+
+    def download(array: Any) -> np.ndarray:
+        downloads.append(array)
+        return ops.download(array)
+
+    trained, training = learn(devices.load("reference"), layers, digits, epochs=1)
+    for used in (devices.load("reference"), with_others(ops, download=download)):
+        network = Network(layers, trained.input_shape)
+        network.build(used, batch_size, training=False)
+        network.set_values(trained.values())
+        batches = Batches(used, images, labels, batch_size, training.normalisation)
+        found.append((evaluate(network, batches, rows, "cross-entropy"), probabilities(network, batches, rows)))
+    (expected, expected_shares), (evaluation, shares) = found
+    assert len(downloads) <= 5  # scores and targets twice and a sum of losses, whatever the number of batches
+    assert (evaluation.confusion == expected.confusion).all()
+    np.testing.assert_allclose(evaluation.loss, expected.loss, rtol=tolerance(np.float32, terms))
+    np.testing.assert_allclose(shares, expected_shares, rtol=0, atol=tolerance(np.float32, terms))

@@ -1,0 +1,28 @@
+"""Calls on arrays so small that the simulator, with thousands of threads a second, is done in seconds."""
+
+from fastdigits.check import cases
+from fastdigits.ops.launch import LANES
+
+cases.CONVOLUTIONS = (
+    (2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),
+    (1, 5, 3, (5, 6), (3, 2), 2, (1, 0), (0, 1)),
+    (1, 1, 2, (2, 3), (5, 5), 1, (4, 4), (4, 4)),
+    (1, 2, 1, (1, 3), (5, 5), 1, (2, 2), (2, 2)),  # a kernel larger than the image
+    (1, 3, 5, (3, 7), (1, 1), 1, (0, 0), (0, 0)),
+    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
+    (1, 1, 2, (1, 12), (1, 8), 1, (0, 0), (0, 0)),  # more kernel columns than are met at a time
+    (1, 1, 2, (7, 6), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
+)
+cases.POOLED_CONVOLUTIONS = (
+    (1, 2, 5, (3, 5), (3, 3), (1, 1), (1, 1)),
+    (1, 1, 2, (6, 6), (3, 3), (0, 0), (0, 0)),
+    (1, 5, 2, (4, 4), (3, 2), (0, 1), (1, 0)),
+    (1, 1, 1, (7, 8), (3, 3), (-1, -2), (-1, -1)),
+)
+cases.DENSE = ((5, 7, 3), (1, 1, 1), (9, 35, 5))
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes a `call` runs for calls of every operation."""
+    if "call" in metafunc.fixturenames:
+        metafunc.parametrize("call", list(cases.calls(LANES)), ids=str)

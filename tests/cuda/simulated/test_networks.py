@@ -1,0 +1,112 @@
+"""Whole networks in the simulator: tiny ones that have all kinds of layers and chains among them."""
+
+import struct
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fastdigits import Sequential, load
+from fastdigits.cli import cli
+from fastdigits.nn import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, ReLU, Residual
+from fastdigits.ops import device, graph, launch
+from fastdigits.ops import load as load_ops
+
+TERMS = 200  # rounded ones in two steps of these networks: 7 images, layers of 36 inputs, forwards and backwards
+NETWORKS = {
+    "dense": [Flatten(), Dense(5), ReLU(), Dropout(0.25), Dense(3)],
+    "convolutions": [
+        *(Conv2D(2, 3, padding="same"), ReLU(), MaxPool2D(2)),
+        *(Conv2D(2, 2), LeakyReLU(), Conv2D(2, 1), ReLU()),
+        *(Flatten(), Dense(3)),
+    ],
+    "normalised": [
+        *(Conv2D(2, 3), ReLU(), AvgPool2D(2)),
+        *(Residual([Conv2D(2, 1), BatchNorm()]), ReLU(), Dropout(0.5)),
+        *(Flatten(), Dense(3)),
+    ],
+}
+# One step of a whole batch and one of the rest; a bias before a normalisation learns from nothing but rounding errors,
+# which Adam would make large.
+SETTINGS = {"epochs": 1, "batch_size": 5, "validation": 0, "optimizer": "momentum"}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Seven random images of 6 x 6 pixels."""
+    images = np.random.default_rng(0).integers(0, 256, (7, 6, 6), np.uint8)
+    return images, np.arange(7, dtype=np.uint8) % 3
+
+
+@pytest.fixture(scope="module")
+def ops():
+    return load_ops("cuda")
+
+
+@pytest.mark.parametrize("network", ["convolutions", "normalised"])
+def test_learns_as_defined(demands, ops, network, digits):
+    demands.learns_as_defined(ops, NETWORKS[network], digits, TERMS, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adamw", "clip_norm": 0.1, "ema": 0.5, "label_smoothing": 0.1, "loss": "mse"},
+        {"augment": "shift=1,rotate=10,elastic=0.5,noise=0.1", "optimizer": "sgd", "fused": False},
+        {"batch_size": None, "optimizer": "nesterov"},
+    ],
+    ids=["many options", "augmentation", "all images"],
+)
+def test_learns_as_defined_with_options(demands, ops, digits, monkeypatch, settings):
+    monkeypatch.setattr("fastdigits.train.MOST_TOGETHER", 5)  # so that all images come in two parts
+    demands.learns_as_defined(ops, NETWORKS["dense"], digits, TERMS, **SETTINGS | settings)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_evaluates_as_defined(demands, ops, network, digits):
+    demands.evaluates_as_defined(ops, NETWORKS[network], digits, 4, TERMS)
+
+
+def test_steps_take_no_memory(demands, ops, digits):
+    demands.steps_take_no_memory(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 2})
+
+
+def test_a_graph_of_the_kernels_changes_no_bit(demands, recording, ops, digits, monkeypatch):
+    """With a pretended stream, which records what is launched."""
+    stream, start = recording.Stream(), launch.start
+    monkeypatch.setattr(device, "stream", lambda: stream)
+    monkeypatch.setattr(launch, "start", lambda *arguments: stream.do(lambda: start(*arguments)))
+    ops = demands.with_others(ops, captured=graph.Captured)
+    demands.a_graph_changes_no_bit(ops, NETWORKS["normalised"], digits, **SETTINGS | {"batch_size": 2})
+    assert stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
+
+
+def test_numbers_are_written(ops):
+    arrays = [ops.zeros((1,), dtype) for dtype in (np.int64, np.float32, np.int64, np.float32, np.int64)]
+    ops.write(tuple(zip(arrays, (2**31 - 1, 0.1, 0, -1e30, 7), strict=True)))
+    assert [array[0] for array in arrays] == [2**31 - 1, np.float32(0.1), 0, np.float32(-1e30), 7]
+    ops.write(())
+
+
+def test_what_one_device_saves_another_reads(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastdigits.sequential.EVALUATION_BATCH", 8)
+    model = Sequential(NETWORKS["dense"], (1, 6, 6), device="cuda")
+    model.fit(*digits, epochs=1, validation=2, batch_size=5)
+    model.save(tmp_path / "weights.h5")
+    shares = [load(tmp_path / "weights.h5", device).predict(digits[0]) for device in ("cuda", "reference")]
+    np.testing.assert_allclose(*shares, rtol=0, atol=1e-6)
+
+
+def test_the_command_computes_on_cuda(digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fastdigits.ensemble.EVALUATION_BATCH", 8)
+    for part in ("train", "t10k"):
+        for kind, array in (("images-idx3", np.ascontiguousarray(digits[0][:, :3, :3])), ("labels-idx1", digits[1])):
+            header = struct.pack(f">{array.ndim + 1}I", 0x800 + array.ndim, *array.shape)
+            (tmp_path / f"{part}-{kind}-ubyte").write_bytes(header + array.tobytes())
+    common = "--data", ".", "--device", "cuda", "--json"
+    options = "--model", "linear", "--epochs", "1", "--validation", "2", "--batch-size", "5"
+    for arguments in (["train", *options, *common], ["eval", "weights.h5", *common]):
+        result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert result.exit_code == 0
+        assert '"device": "cuda"' in result.stdout

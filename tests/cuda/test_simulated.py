@@ -1,0 +1,24 @@
+"""The tests of simulated/, in a process of their own: numba decides on its import whether to simulate CUDA."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fastdigits
+
+FOLDER = Path(__file__).with_name("simulated")
+
+
+def test_in_the_simulator(needs_numba_cuda):
+    """Without a GPU: the simulator runs the kernels as they are written, a Python thread for each thread."""
+    package = str(Path(fastdigits.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER)],
+        env={**os.environ, "PYTHONPATH": package, "NUMBA_ENABLE_CUDASIM": "1"},
+        cwd=FOLDER.parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,126 @@
+"""The operations of the reference on a pretended stream, which can record them as a CUDA stream records kernels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastdigits.ops import Ops, graph, load
+
+
+class Stream:
+    """As much of a CuPy stream as recording needs; `log` says what happened, without repetitions."""
+
+    def __init__(self):
+        self.log: list[str] = []
+        self.recorded: list[Callable] | None = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    @property
+    def records(self) -> bool:
+        """Whether things are recorded and not done."""
+        return self.recorded is not None
+
+    def begin_capture(self) -> None:
+        self.note("begin")
+        self.recorded = []
+
+    def end_capture(self) -> "Graph":
+        self.note("end")
+        done, self.recorded = Graph(self, self.recorded), None
+        return done
+
+    def note(self, event: str) -> None:
+        """Add an event to the log, unless it is the last one there."""
+        if self.log[-1:] != [event]:
+            self.log.append(event)
+
+    def do(self, work: Callable) -> None:
+        """Now, or record it for later."""
+        if self.records:
+            self.recorded.append(work)
+        else:
+            work()
+
+
+class Graph:
+    """What a stream has recorded."""
+
+    def __init__(self, stream: Stream, works: list[Callable]):
+        self.stream, self.works = stream, works
+
+    def launch(self, stream: Stream) -> None:
+        assert stream is self.stream
+        stream.log.append("launch")  # also where it is repeated
+        for work in self.works:
+            work()
+
+
+class Array(np.ndarray):
+    """An array of the pretended device: changes of it can be recorded, and nobody looks at it meanwhile."""
+
+    stream: Stream | None = None
+
+    def __array_finalize__(self, parent: Any) -> None:
+        self.stream = getattr(parent, "stream", None)
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        assert isinstance(found, np.ndarray) or not self._recorded, "the host reads what has not been computed"
+        return found
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        if self._recorded:
+            self.stream.do(lambda: self.__setitem__(at, value))
+        else:
+            super().__setitem__(at, value)
+
+    def __iadd__(self, other: Any) -> "Array":
+        if self._recorded:
+            self.stream.do(lambda: self.__iadd__(other))
+            return self
+        return super().__iadd__(other)
+
+    @property
+    def _recorded(self) -> bool:
+        return self.stream is not None and self.stream.records
+
+
+def recording_ops(stream: Stream) -> Ops:
+    """The operations of the reference, on the stream; the log calls them "eager", unless they are replayed."""
+    reference = load("reference")
+
+    def making(name: str) -> Callable:
+        def make(*arguments):
+            assert not stream.records, f"{name} makes an array while the stream records"
+            array = getattr(reference, name)(*arguments).view(Array)
+            array.stream = stream
+            return array
+
+        return make
+
+    def at_once(name: str) -> Callable:
+        def do(*arguments):
+            assert not stream.records, f"{name} is called while the stream records"
+            stream.note(name)
+            return getattr(reference, name)(*arguments)
+
+        return do
+
+    def started(name: str) -> Callable:
+        def start(*arguments):
+            if not stream.records:
+                stream.note("eager")
+            stream.do(lambda: getattr(reference, name)(*arguments))
+
+        return start
+
+    functions = {name: started(name) for name, function in vars(reference).items() if callable(function)}
+    functions |= {name: making(name) for name in ("empty", "zeros", "upload")}
+    functions |= {name: at_once(name) for name in ("download", "write", "pack", "unpack")}
+    return Ops("recorded", reference.lanes, functions | {"captured": graph.Captured})

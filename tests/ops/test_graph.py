@@ -1,0 +1,147 @@
+"""Recorded steps on a pretended stream: what happens in which order, and that the bits stay the same."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdigits import ops as devices
+from fastdigits import train as train_module
+from fastdigits.config import TrainConfig
+from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Residual
+from fastdigits.ops import device, graph
+from fastdigits.train import train
+from fastdigits.watcher import Watcher
+
+SPEC = importlib.util.spec_from_file_location("recording", Path(__file__).with_name("recording.py"))
+recording = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(recording)
+
+IMAGES, BATCH = 14, 4  # three whole batches and half a one
+WHOLE, REST = IMAGES // BATCH, 1
+# What happens in a step on the device: at first as it comes, then recorded and done at once, then only repeated
+EAGER, RECORDED, REPLAYED = ["write", "eager"], ["write", "begin", "end", "launch"], ["write", "launch"]
+
+DENSE = [Flatten(), Dense(7), ReLU(), Dropout(0.25), Dense(3)]
+CONVOLUTIONS = [
+    *(Conv2D(3, 3, padding="same"), ReLU(), MaxPool2D(2)),
+    *(Conv2D(3, 3, padding="same"), BatchNorm(), ReLU()),
+    *(Residual([Conv2D(3, 1), BatchNorm()]), ReLU(), Flatten(), Dense(3)),
+]
+
+
+@pytest.fixture
+def stream(monkeypatch):
+    """A pretended stream in the place of the GPU's."""
+    stream = recording.Stream()
+    monkeypatch.setattr(device, "stream", lambda: stream)
+    return stream
+
+
+@pytest.fixture
+def learn():
+    """learn(ops, layers, ...) trains a network on random images of 6 x 6 pixels and returns it with its Training."""
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (IMAGES, 6, 6), np.uint8), np.arange(IMAGES, dtype=np.uint8) % 3
+
+    def learn(ops, layers=DENSE, watcher=None, **settings):
+        network = Network(layers, (1, 6, 6))
+        config = TrainConfig(**{"epochs": 3, "batch_size": BATCH, "validation": 0, **settings})
+        return network, train(network, images, labels, ops, config, watcher or Watcher())
+
+    return learn
+
+
+def content(network):
+    return {name: value.tobytes() for name, value in network.values().items()}
+
+
+def steps_of(log):
+    """What happens from each write on, in the training itself: two come before it, while kernels are compiled."""
+    starts = [place for place, event in enumerate(log) if event == "write"][2:]
+    return [log[first:last] for first, last in zip(starts, [*starts[1:], len(log)], strict=True)]
+
+
+class Observer(Watcher):
+    """Notes the ends of epochs."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def epoch(self, record):
+        self.stream.log.append("epoch")
+
+
+def test_every_size_of_batch_is_recorded_once(stream, learn):
+    learn(recording.recording_ops(stream), watcher=Observer(stream))
+    expected = [
+        *(EAGER, RECORDED, REPLAYED, EAGER),
+        *(REPLAYED, REPLAYED, REPLAYED, RECORDED),
+        *(REPLAYED, REPLAYED, REPLAYED, REPLAYED),
+    ]
+    found = steps_of(stream.log)
+    assert len(found) == 3 * (WHOLE + REST)
+    last = (WHOLE + REST) - 1  # step of each epoch, after which the epoch ends
+    for number, (step, wanted) in enumerate(zip(found, expected, strict=True)):
+        rest = step[len(wanted) :]
+        assert step[: len(wanted)] == wanted, number
+        assert ("download" in rest) == ("epoch" in rest) == (number % (last + 1) == last)
+
+
+def test_without_a_graph_nothing_is_recorded(stream, learn):
+    network, _ = learn(recording.recording_ops(stream), graph=False)
+    assert not {"begin", "end", "launch"} & set(stream.log)
+    assert all(step[:2] == EAGER for step in steps_of(stream.log))
+    assert content(network) == content(learn(recording.recording_ops(stream))[0])
+
+
+@pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"augment": "shift=1,rotate=10", "ema": 0.9, "clip_norm": 0.1, "label_smoothing": 0.1},
+        {"batch_size": None, "epochs": 4, "optimizer": "momentum"},
+        {"validation": 3, "schedule": "plateau", "optimizer": "sgd", "lr": 0.01, "loss": "mse", "fused": False},
+    ],
+    ids=["plain", "many options", "all images", "validation"],
+)
+def test_the_bits_are_those_of_a_training_without_recording(layers, settings, stream, learn, monkeypatch):
+    monkeypatch.setattr(train_module, "MOST_TOGETHER", 5)  # so that all images come in parts
+    network, training = learn(recording.recording_ops(stream), layers, **settings)
+    assert "launch" in stream.log
+    expected, plain = learn(devices.load("reference"), layers, **settings)
+    assert content(network) == content(expected)
+    for epoch, other in zip(training.epochs, plain.epochs, strict=True):
+        assert (epoch.train_loss, epoch.train_accuracy) == (other.train_loss, other.train_accuracy)
+        assert (epoch.validation_loss, epoch.validation_accuracy) == (other.validation_loss, other.validation_accuracy)
+
+
+def test_arguments_have_graphs_of_their_own(stream):
+    done = []
+
+    def function(number):
+        stream.do(lambda: done.append(number))
+        return f"result {number}"
+
+    captured = graph.Captured(function)
+    assert [captured(number) for number in (1, 2, 1, 2, 1)] == [f"result {number}" for number in (1, 2, 1, 2, 1)]
+    assert done == [1, 2, 1, 2, 1]
+    assert stream.log == ["begin", "end", "launch", "begin", "end", "launch", "launch"]
+
+
+def test_what_fails_while_it_is_recorded_leaves_the_stream_in_order(stream):
+    interrupted = iter([False, True, False])
+
+    def function():
+        if next(interrupted):
+            raise KeyboardInterrupt
+
+    captured = graph.Captured(function)
+    captured()
+    with pytest.raises(KeyboardInterrupt):
+        captured()
+    assert not stream.records
+    captured()
+    assert stream.log == ["begin", "end", "begin", "end", "launch"]
