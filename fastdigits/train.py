@@ -115,9 +115,7 @@ def prepare(
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
 
-def train_epoch(
-    trainer: Trainer, total: int, watcher: Watcher, checkpoints: Checkpoints
-) -> tuple[float, float, float]:
+def train_epoch(trainer: Trainer, total: int, watcher: Watcher, checkpoints: Checkpoints) -> tuple[float, float, float]:
     """Learn once from every one of so many images, in an order of its own; return (mean loss, accuracy, last rate)."""
     config, epoch = trainer.config, len(trainer.history) + 1
     trainer.shuffle(epoch)

@@ -92,7 +92,7 @@ def test_the_simulator_is_a_device_but_never_chosen_by_itself(monkeypatch):
     assert why_unusable("cuda")
     monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
     assert why_unusable("cuda") is None
-    assert choose_device() == ("cpu", "cpu, because cuda is only simulated")
+    assert choose_device() == ("cpu", "cpu, because cuda cannot be used: it is only simulated")
 
 
 def test_operations_cannot_be_changed():
