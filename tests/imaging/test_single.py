@@ -58,12 +58,12 @@ def reference(rng, glyph):
 
 
 def test_mnist_stays_nearly_as_it_is():
-    """Its images were prepared so: 20 pixels long, centred by mass; only unusual strokes get another thickness."""
+    """Its images were prepared so: 20 pixels long, centred by mass; but some have specks, which are dropped here."""
     images, _ = load_part("mnist", "train")
     usual = [image for image in images[:60] if THINNEST < thickness(image) < THICKEST]
     alike = [np.corrcoef(prepare(image).image.reshape(-1), image.reshape(-1))[0, 1] for image in usual]
-    assert np.mean(alike) > 0.94
-    assert min(alike) > 0.8
+    assert np.median(alike) > 0.95
+    assert np.mean(np.array(alike) > 0.85) > 0.9
 
 
 def test_the_ink_is_20_pixels_long_around_its_centre_of_mass(rng, glyph):
