@@ -214,3 +214,11 @@ def test_the_picture_stays_as_it_is(rng, glyph):
     before = picture.copy()
     list(candidates(picture))
     assert (picture == before).all()
+
+
+def test_a_small_digit_in_a_large_picture_is_looked_at_closely(rng, glyph, reference):
+    coverage = cover(rng, glyph, 60, (1500, 300), 2000)
+    prepared = prepare(np.round(255 * (1 - 0.8 * coverage)).astype(np.uint8))
+    assert difference(prepared.image, reference) < 0.2
+    assert abs(prepared.box.top + prepared.box.height / 2 - 1500) < 4
+    assert abs(prepared.box.left + prepared.box.width / 2 - 300) < 4
