@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fastdigits import weights
+from fastdigits.calibration import Calibration
 from fastdigits.config import TrainConfig
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.errors import UserError
@@ -83,6 +84,20 @@ def test_older_files_have_no_preparation(path):
     assert found.normalisation == Normalisation(0.1307, 0.3081, UNPREPARED)
     assert TrainConfig(**found.config).preparation == UNPREPARED
     assert not any(TrainConfig(**found.config).effects)
+
+
+def test_a_calibration_is_kept_where_there_is_one(path, saved):
+    assert weights.read(path).calibration is None
+    weights.write(path, replace(saved, calibration=Calibration(1.5, 0.8)))
+    assert weights.read(path).calibration == Calibration(1.5, 0.8)
+
+
+@pytest.mark.parametrize("text", ['{"temperature": 0}', '{"temperature": NaN}', '{"temperature": "1"}', '{"heat": 1}'])
+def test_a_damaged_calibration_is_refused(path, text):
+    with h5py.File(path, "r+") as file:
+        attribute("calibration", text)(file)
+    with refused(path, "its calibration is unknown or out of range"):
+        weights.read(path)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ PIECE = 0.65  # of the usual height: a lower mark may be a piece of the digit ab
 CLOSE = 0.35  # of the usual height between two pieces of a digit, one above the other
 TALLEST = 1.5  # of the usual height: pieces do not make a taller digit
 WIDE = 1.15  # of its height: a wider mark may be digits that touch
+REACH_OF_CUT = 0.35  # of that distance: so far from equal parts a cut may lie
+LEAST = 6  # pixels that a digit is wide
 PITCH = 0.7  # of the height: the usual distance between digits that touch
 
 
@@ -119,15 +121,12 @@ def _in_lines(boxes: list[Box]) -> list[list[int]]:
 def _touching(ink: Ink, mask: np.ndarray, box: Box) -> list[tuple[np.ndarray, Box]]:
     """A wide mark cut into digits, where it has the least ink near equal parts: (mask, box) of each."""
     count = round(box.width / (PITCH * box.height))
-    if box.width < WIDE * box.height or count < 2:
+    if box.width < WIDE * box.height or count < 2 or box.width < LEAST * count:
         return []
     amount = np.where(mask, ink.strength, 0)[:, box.left : box.left + box.width].sum(0)
-    reach = max(1, round(0.35 * box.width / count))
-    cuts = [0]
-    for n in range(1, count):
-        first = max(cuts[-1] + 1, round(n * box.width / count) - reach)
-        last = min(box.width - 1, round(n * box.width / count) + reach)
-        cuts.append(first + int(amount[first : last + 1].argmin()))
+    pitch = box.width / count
+    firsts = [round((n - REACH_OF_CUT) * pitch) for n in range(1, count)]
+    cuts = [0, *(first + int(amount[first:][: round(2 * REACH_OF_CUT * pitch)].argmin()) for first in firsts)]
     return [_cut(mask, box.left + a, box.left + b) for a, b in zip(cuts, [*cuts[1:], box.width], strict=True)]
 
 

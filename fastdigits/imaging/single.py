@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fastdigits.imaging.finding import find_digit
-from fastdigits.imaging.prepared import SIDE, Prepared
+from fastdigits.imaging.finding import Finding, find_digit
+from fastdigits.imaging.prepared import SIDE, Box, Prepared
 from fastdigits.imaging.working import drawn, enlarged, first_step, found, shrunk, step
 
 WORKING_SIDE = 512
+SMALL = 100  # pixels of a digit's longer side, below which a larger picture is looked at more closely
 ALIKE = 6.0  # mean difference of two images' pixels, 0 .. 255, up to which they show the same
 
 
@@ -34,13 +35,35 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
     small = shrunk(picture, WORKING_SIDE)
     start, seen = first_step(small), []
     for finding in find_digit(small):
-        image = drawn(finding.ink, finding.mask, finding.box)
-        if not any(_alike(image, other) for other in seen):
-            seen.append(image)
-            steps = start, step("ink", finding.ink.amount), step("marks", finding.mask)
-            yield found(image, enlarged(finding.box, small, picture), *steps)
+        prepared = _closer(picture, small, finding.box) or _prepared(picture, small, finding)
+        if not any(_alike(prepared.image, image) for image in seen):
+            seen.append(prepared.image)
+            yield Prepared(prepared.image, prepared.box, (start, *prepared.steps[1:]))
     if not seen:
         yield Prepared(np.zeros((SIDE, SIDE), np.uint8), None, (start,))
+
+
+def _prepared(picture: np.ndarray, small: np.ndarray, finding: Finding) -> Prepared:
+    image = drawn(finding.ink, finding.mask, finding.box)
+    steps = first_step(small), step("ink", finding.ink.amount), step("marks", finding.mask)
+    return found(image, enlarged(finding.box, small, picture), *steps)
+
+
+def _closer(picture: np.ndarray, small: np.ndarray, box: Box) -> Prepared | None:
+    """What the surroundings of a small digit show in the picture itself; None where that shows no more."""
+    if len(picture) == len(small) or max(box.width, box.height) >= SMALL:
+        return None
+    box = enlarged(box, small, picture)
+    margin = max(box.width, box.height) // 2
+    top, left = max(0, box.top - margin), max(0, box.left - margin)
+    part = picture[top : box.top + box.height + margin, left : box.left + box.width + margin]
+    small = shrunk(part, WORKING_SIDE)
+    finding = next(find_digit(small), None)
+    if finding is None:
+        return None
+    prepared = _prepared(part, small, finding)
+    place = prepared.box._replace(left=prepared.box.left + left, top=prepared.box.top + top)
+    return Prepared(prepared.image, place, prepared.steps)
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> bool:
