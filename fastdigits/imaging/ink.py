@@ -1,59 +1,68 @@
-"""Where the ink is: a picture as a map of ink, 0 on the ground and 1 in the strokes."""
+"""How strong the ink is, beside its strokes' own strength."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-STROKE_SHARE = 0.35  # of the picture's shorter side: no stroke is as wide
-LEAST_CONTRAST = 0.06  # of the range of brightness between ground and ink; less is noise of the camera
-DARKEST_GROUND = 0.2  # ink is told by the share of light that it takes, which a dark ground makes uncertain
+from fastdigits.imaging import ground
+
+LEAST_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
+NOISE_FACTOR = 6.0  # ink is at least so many standard deviations of the ground's noise
+FAINTEST = 0.35  # of the usual ink: the faintest stroke that is still seen
+COARSE, SMOOTHING = 100, 0.8  # pixels: larger pictures are smoothed by so much
+NEIGHBOURHOOD = 0.05  # of the picture's shorter side: where a stroke's own strength is sought
 
 
-def as_bright_ground(picture: np.ndarray) -> np.ndarray:
-    """The picture float32 (H, W, 3), 0 .. 1, with each colour turned over where its ground is the darker part.
-
-    The ground is what most of the border shows.
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """`amount` float32 (H, W) is the share of light that is lacking, 0 on the ground; `strength` is that beside the
+    greatest nearby, 1 in the middle of a stroke and 1/2 at its edge; `usual` is the amount in a stroke, 0 without any.
     """
-    colours = picture.astype(np.float32) / 255
-    border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
-    ground = np.median(border, axis=0)
-    low, high = colours.min((0, 1)), colours.max((0, 1))
-    dark_ground = ground - low < high - ground
-    return np.where(dark_ground, 1 - colours, colours)
+
+    amount: np.ndarray
+    strength: np.ndarray
+    usual: float
 
 
-def without_lighting(colours: np.ndarray) -> np.ndarray:
-    """The share of the ground's light that is missing at each pixel, float32 (H, W, 3): shadows leave nothing.
+def find_ink(colours: np.ndarray, reach: float) -> Ink:
+    """The ink on a bright ground (H, W, C); see ground.without_light for `reach`."""
+    amount = ground.strongest_mixture(ground.without_light(colours, reach))
+    side = min(amount.shape)
+    if side > COARSE:
+        amount = ndimage.gaussian_filter(amount, SMOOTHING)
+    level, noise = _ground_level(amount)
+    amount = np.maximum(amount - level, 0)
+    usual = _usual(amount)
+    least = max(LEAST_CONTRAST, NOISE_FACTOR * noise)
+    if usual < least:
+        return Ink(amount, np.zeros_like(amount), 0.0)
+    size = max(3, round(NEIGHBOURHOOD * side)) | 1
+    nearby = ndimage.uniform_filter(ndimage.maximum_filter(amount, size), size)
+    strength = amount / np.maximum(nearby, max(FAINTEST * usual, least))
+    return Ink(amount, np.minimum(strength, 1), usual)
 
-    1 - colour / ground, where the ground is the closing of the picture: what is brightest around each pixel,
-    further than a stroke is wide, taken back by as far.
+
+def _ground_level(amount: np.ndarray) -> tuple[float, float]:
+    """The level of the ground and the standard deviation of its noise, from the pixels with the least ink.
+
+    In a normal distribution the 2nd and the 30th percentile lie 1.53 standard deviations apart.
     """
-    H, W, _ = colours.shape
-    size = max(3, int(STROKE_SHARE * min(H, W)) | 1)
-    smooth = ndimage.gaussian_filter(colours, (1, 1, 0), mode="nearest")
-    ground = ndimage.grey_closing(smooth, (size, size, 1), mode="nearest")
-    ground = ndimage.gaussian_filter(ground, (size / 6, size / 6, 0), mode="nearest")
-    return np.clip(1 - colours / np.maximum(ground, DARKEST_GROUND), 0, 1)
+    lowest, level = np.percentile(amount, (2, 30))
+    return float(level), float(level - lowest) / 1.53
 
 
-def strongest_mixture(missing: np.ndarray) -> np.ndarray:
-    """The mixture of the three colours in which the ink stands out most, float32 (H, W).
-
-    Weights are the mean of the pixels that lie farthest from the ground.
-    """
-    strength = np.linalg.norm(missing, axis=2)
-    far = strength >= np.percentile(strength, 99)
-    weights = missing[far].mean(0)
-    return missing @ (weights / max(weights.sum(), 1e-6))
-
-
-def split_level(ink: np.ndarray) -> float:
-    """The level between ground and ink (Otsu 1979): it makes the two classes' variance least."""
-    counts, edges = np.histogram(ink, 128)
-    middle = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * middle)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    best = np.flatnonzero(between[:-1] >= np.nanmax(between[:-1]) * (1 - 1e-9))
-    return float((edges[1:][best[0]] + edges[1:][best[-1]]) / 2)  # the middle of where nothing lies
+def _usual(amount: np.ndarray) -> float:
+    """The mean amount of what lies nearer to ink than to the ground (Ridler and Calvard 1978)."""
+    border = 0.5 * float(amount.max())
+    above = border
+    for _ in range(20):
+        inside = amount > border
+        if not inside.any():
+            return 0.0
+        above = float(amount[inside].mean())
+        below = float(amount[~inside].mean())
+        before, border = border, (above + below) / 2
+        if abs(border - before) < 1e-3:
+            break
+    return above

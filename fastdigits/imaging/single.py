@@ -1,9 +1,30 @@
 """A picture of one digit as an image such as MNIST has."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from fastdigits.imaging import frame, ink, strokes
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from fastdigits.imaging import frame, strokes
+from fastdigits.imaging.ground import on_bright_ground
+from fastdigits.imaging.ink import Ink, find_ink
+from fastdigits.imaging.marks import EIGHT_NEIGHBOURS, Marks, around, find_marks, of_one_digit
 from fastdigits.imaging.prepared import SIDE, Box, Prepared, Step
+
+WORKING_SIDE = 512
+REACHES = (0.35, 0.16, 0.07)  # of the picture's shorter side: no stroke is wider
+SOLID = 0.42  # of a digit's longer side: thicker than that is a shadow, a sheet, a blot, but no stroke
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """Where a digit may be: the picture's ink and marks, which marks it is made of, and what speaks against it."""
+
+    ink: Ink
+    mask: np.ndarray
+    box: Box
+    flaw: float
 
 
 def prepare(picture: np.ndarray) -> Prepared:
@@ -14,18 +35,79 @@ def prepare(picture: np.ndarray) -> Prepared:
     picture : uint8 (H, W, 3) or (H, W)
         In any colours, of any size.
     """
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    missing = ink.without_lighting(ink.as_bright_ground(picture))
-    amount = ink.strongest_mixture(missing)
-    level = ink.split_level(amount)
-    mask = strokes.without_specks(amount > level) if level > ink.LEAST_CONTRAST else np.zeros(amount.shape, bool)
-    steps = [Step("picture", picture), Step("ink", np.round(255 * np.clip(amount, 0, 1)).astype(np.uint8))]
-    if not mask.any():
+    small = shrunk(picture, WORKING_SIDE)
+    found = find_digit(on_bright_ground(small))
+    steps = [Step("picture", small)]
+    if found is None:
         return Prepared(np.zeros((SIDE, SIDE), np.uint8), None, tuple(steps))
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    steps += [Step("ink", as_grey(found.ink.amount)), Step("strength", as_grey(found.ink.strength)), Step("marks", as_grey(found.mask))]
+    box = found.box
     part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-    soft = np.where(mask, np.clip(amount / (2 * level), 0, 1), 0).astype(np.float32)[part]
-    image = frame.centred(frame.scaled(soft, frame.INK_SIDE * frame.FINE))
-    return Prepared(image, box, (*steps, Step("strokes", (255 * mask).astype(np.uint8)), Step("28 x 28", image)))
+    soft = np.where(ndimage.binary_dilation(found.mask, EIGHT_NEIGHBOURS), found.ink.strength, 0)[part]
+    image = frame.centred(strokes.evened(soft))
+    return Prepared(image, box, (*steps, Step("28 x 28", image)))
+
+
+def find_digit(colours: np.ndarray, within_sheet: bool = True) -> Finding | None:
+    """The digit on a bright ground; None where there is no ink."""
+    findings = []
+    for reach in REACHES:
+        found = _find(colours, reach)
+        if found is None:
+            continue
+        if found.flaw == 0:
+            return found
+        findings.append(found)
+        if within_sheet and (inner := on_sheet(colours, found.mask)) is not None:
+            inner = find_digit(on_bright_ground(np.round(255 * inner).astype(np.uint8)), within_sheet=False)
+            if inner is not None and inner.flaw == 0:
+                return inner
+    return min(findings, key=lambda found: found.flaw, default=None)
+
+
+def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """The colours of a sheet that lies on a larger ground, with the ground painted over; None if the mask is none."""
+    filled = ndimage.binary_fill_holes(mask)
+    rows, columns = np.flatnonzero(filled.any(1)), np.flatnonzero(filled.any(0))
+    h, w = np.ptp(rows) + 1, np.ptp(columns) + 1
+    if min(h, w) < 0.25 * min(mask.shape) or filled.sum() < 0.7 * h * w:
+        return None
+    inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(0.04 * min(h, w))))
+    if not inside.any():
+        return None
+    usual = np.median(colours[inside], axis=0)
+    return np.where(inside[..., None], colours, usual)
+
+
+def _find(colours: np.ndarray, reach: float) -> Finding | None:
+    ink = find_ink(colours, reach)
+    marks = find_marks(ink) if ink.usual else None
+    if not marks:
+        return None
+    chosen = of_one_digit(marks)
+    mask = marks.mask(chosen)
+    box = around([box for box, is_chosen in zip(marks.boxes, chosen, strict=True) if is_chosen])
+    return Finding(ink, mask, box, _flaw(marks, chosen, mask, box))
+
+
+def _flaw(marks: Marks, chosen: np.ndarray, mask: np.ndarray, box: Box) -> float:
+    part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
+    thickness = strokes.thickness_of(ndimage.distance_transform_edt(part), part) / max(box.width, box.height)
+    return float(marks.leaning[chosen].any()) + max(0.0, thickness - SOLID)
+
+
+def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """The picture (H, W, C) with no side longer than so many pixels; C is 1 where all is grey."""
+    if picture.ndim == 3 and (picture[..., 0] == picture[..., 1]).all() and (picture[..., 0] == picture[..., 2]).all():
+        picture = picture[..., 0]
+    H, W = picture.shape[:2]
+    if max(H, W) > side:
+        factor = side / max(H, W)
+        size = max(1, round(W * factor)), max(1, round(H * factor))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    return picture[..., None] if picture.ndim == 2 else picture
+
+
+def as_grey(field: np.ndarray) -> np.ndarray:
+    """Numbers 0 .. 1 as a grey picture."""
+    return np.round(255 * np.clip(field, 0, 1)).astype(np.uint8)

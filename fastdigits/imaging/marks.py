@@ -1,0 +1,102 @@
+"""Marks: connected pieces of ink, and which of them make a digit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from fastdigits.imaging.ink import Ink
+from fastdigits.imaging.prepared import Box
+
+EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+EDGE, FAINT_EDGE = 0.5, 0.3  # of a stroke's strength: where it ends, and where it still goes on as one
+SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
+GAP = 0.25  # of the longer of two marks, between which they belong together
+SPECK = 0.12  # of the extent of all marks together; smaller ones are specks
+LEANING = 0.25  # of width and height together; what touches the edges along more of them is no digit but goes on outside
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Numbered marks: `places` int32 (H, W), 0 where none is, and for each number from 1 its box and its ink.
+
+    `leaning` are those that touch the picture's edges along much of their length.
+    """
+
+    places: np.ndarray
+    boxes: list[Box]
+    ink: np.ndarray
+    leaning: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def extents(self) -> np.ndarray:
+        """The longer side of each mark's box."""
+        return np.array([max(box.width, box.height) for box in self.boxes], np.float32)
+
+    def mask(self, chosen: np.ndarray) -> np.ndarray:
+        """Where the chosen marks, bool (n,), are: bool (H, W)."""
+        return np.concatenate([[False], chosen])[self.places]
+
+
+def find_marks(ink: Ink) -> Marks:
+    """The marks of a picture's ink, but for those that are nowhere as strong as ink."""
+    places, count = ndimage.label(ink.strength > FAINT_EDGE, EIGHT_NEIGHBOURS)
+    seeds = np.zeros(count + 1, bool)
+    if count:
+        seeds[1:] = ndimage.maximum(ink.amount, places, np.arange(1, count + 1)) >= SEED * ink.usual
+    places = np.where(seeds, np.cumsum(seeds), 0).astype(np.int32)[places]
+    places[ink.strength <= EDGE] = 0
+    found = ndimage.find_objects(places)
+    boxes = [_box(place) for place in found]
+    totals = np.bincount(places.reshape(-1), ink.amount.reshape(-1), len(boxes) + 1)[1:]
+    edge = np.concatenate([places[0], places[-1], places[1:-1, 0], places[1:-1, -1]])
+    touching = np.bincount(edge, minlength=len(boxes) + 1)[1:]
+    around = np.array([box.width + box.height for box in boxes])
+    return Marks(places, boxes, totals, touching > LEANING * around)
+
+
+def of_one_digit(marks: Marks) -> np.ndarray:
+    """Which marks make up the digit, bool (n,): the main one with those that lie near it and are no specks."""
+    extents = marks.extents
+    inner = ~marks.leaning & (extents >= 0.2 * extents.max())
+    chosen = np.zeros(len(marks), bool)
+    chosen[int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())] = True
+    candidates = ~marks.leaning | ~inner.any()
+    while True:
+        near = np.array([candidates[n] and _is_near(marks, n, chosen) for n in range(len(marks))])
+        if not (near & ~chosen).any():
+            break
+        chosen |= near
+    together = around([box for box, is_chosen in zip(marks.boxes, chosen, strict=True) if is_chosen])
+    return chosen & (extents >= SPECK * max(together.width, together.height))
+
+
+def around(boxes: list[Box]) -> Box:
+    """The box around several."""
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    right, bottom = max(box.left + box.width for box in boxes), max(box.top + box.height for box in boxes)
+    return Box(left, top, right - left, bottom - top)
+
+
+def _is_near(marks: Marks, number: int, chosen: np.ndarray) -> bool:
+    box, extents = marks.boxes[number], marks.extents
+    return any(
+        _gap(box, marks.boxes[other]) <= GAP * max(extents[number], extents[other]) for other in np.flatnonzero(chosen)
+    )
+
+
+def _box(place: tuple[slice, slice] | None) -> Box:
+    if place is None:
+        return Box(0, 0, 0, 0)
+    rows, columns = place
+    return Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+
+
+def _gap(a: Box, b: Box) -> int:
+    """The pixels between two boxes, 0 where they overlap."""
+    across = max(a.left - (b.left + b.width), b.left - (a.left + a.width), 0)
+    down = max(a.top - (b.top + b.height), b.top - (a.top + a.height), 0)
+    return max(across, down)

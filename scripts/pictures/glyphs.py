@@ -1,0 +1,112 @@
+"""Shapes of digits and letters, as distances from which a pen of any width draws them at any size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from pictures.alphabet import Stroke
+
+SIDE = 160  # of the fields below
+BOX = 100  # of the longer side of the glyph in them; distances are parts of it
+HALF_INK = 110  # of an MNIST pixel, 0 to 255
+
+
+@dataclass(frozen=True, eq=False)
+class Glyph:
+    """Distances float32 (SIDE, SIDE), in parts of the glyph's longer side: 1 is BOX pixels.
+
+    `edge` is that to the outline, above 0 inside; `spine` that to the middle of the strokes.
+    """
+
+    edge: np.ndarray
+    spine: np.ndarray
+
+
+def from_image(image: np.ndarray) -> Glyph:
+    """The glyph of an image uint8 (28, 28) as MNIST has them: its outline made smooth."""
+    rows, columns = (np.flatnonzero(image.max(axis) > HALF_INK) for axis in (1, 0))
+    part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part = np.pad(part.astype(np.float32), 2)
+    fine = ndimage.zoom(part, BOX / (max(part.shape) - 4), order=3)
+    mask = _in_the_middle(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK
+    edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
+    return Glyph(_parts(edge), _parts(ndimage.distance_transform_edt(~skeleton(mask))))
+
+
+def from_strokes(strokes: list[Stroke], width: float) -> Glyph:
+    """The glyph that a pen of some width, in parts of its longer side, draws along strokes in a unit square."""
+    mask = np.zeros((SIDE, SIDE), bool)
+    for stroke in strokes:
+        x, y = ((SIDE - BOX) / 2 + BOX * smooth(np.array(stroke))).T
+        mask[np.clip(np.round(y), 0, SIDE - 1).astype(int), np.clip(np.round(x), 0, SIDE - 1).astype(int)] = True
+    spine = _parts(ndimage.distance_transform_edt(~mask))
+    return Glyph(width / 2 - spine, spine)
+
+
+def from_mask(mask: np.ndarray) -> Glyph:
+    """The glyph of a shape bool (H, W)."""
+    H, W = mask.shape
+    fine = ndimage.zoom(np.pad(mask.astype(np.float32), 2), BOX / max(H, W), order=1)
+    mask = _in_the_middle(fine) > 0.5
+    edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
+    return Glyph(_parts(edge), _parts(ndimage.distance_transform_edt(~skeleton(mask))))
+
+
+def jittered(rng: np.random.Generator, strokes: list[Stroke], amount: float) -> list[Stroke]:
+    """Strokes with their points moved at random, points at one place together."""
+    moved: dict[tuple[float, float], tuple[float, float]] = {}
+    for stroke in strokes:
+        for x, y in stroke:
+            moved.setdefault((x, y), (x + amount * rng.normal(), y + amount * rng.normal()))
+    return [[moved[point] for point in stroke] for stroke in strokes]
+
+
+def smooth(points: np.ndarray, steps: int = 60) -> np.ndarray:
+    """Points (steps * (n - 1) + 1, 2) of the curve through n points (Catmull and Rom 1974)."""
+    ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    pieces = []
+    for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
+        if (b == c).all():
+            continue
+        a, d = (b if (a == b).all() else a), (c if (d == c).all() else d)
+        pieces.append(b + t * (c - a) / 2 + t**2 * (a - 2.5 * b + 2 * c - d / 2) + t**3 * (1.5 * (b - c) + (d - a) / 2))
+    return np.concatenate([*pieces, points[-1:]])
+
+
+def skeleton(mask: np.ndarray) -> np.ndarray:
+    """The middle of strokes, one pixel wide (Zhang and Suen 1984)."""
+    image = mask.copy()
+    changed = True
+    while changed:
+        changed = False
+        for first in (True, False):
+            removed = _removable(image, first)
+            changed |= bool(removed.any())
+            image &= ~removed
+    return image
+
+
+def _removable(image: np.ndarray, first: bool) -> np.ndarray:
+    padded = np.pad(image, 1)
+    H, W = image.shape
+    around = [(0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)]  # clockwise from above
+    p = [padded[i : i + H, j : j + W] for i, j in around]
+    count = np.sum(p, axis=0)
+    turns = np.sum([~a & b for a, b in zip(p, [*p[1:], p[0]], strict=True)], axis=0)
+    up, right, down, left = p[::2]
+    sides = ~(up & right & down) & ~(right & down & left) if first else ~(up & right & left) & ~(up & down & left)
+    return image & (count >= 2) & (count <= 6) & (turns == 1) & sides
+
+
+def _in_the_middle(field: np.ndarray) -> np.ndarray:
+    canvas = np.zeros((SIDE, SIDE), np.float32)
+    h, w = field.shape
+    top, left = (SIDE - h) // 2, (SIDE - w) // 2
+    canvas[top : top + h, left : left + w] = field
+    return canvas
+
+
+def _parts(distance: np.ndarray) -> np.ndarray:
+    return (distance / BOX).astype(np.float32)
