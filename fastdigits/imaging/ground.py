@@ -21,20 +21,20 @@ def on_bright_ground(picture: np.ndarray) -> np.ndarray:
     return np.where(dark_ground, 1 - colours, colours)
 
 
-def without_light(colours: np.ndarray, reach: float) -> np.ndarray:
+def without_light(colours: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
     """The share of the ground's light that each pixel lacks, float32 (H, W, C): shadows leave nothing, ink does.
 
     1 - colour / ground, where the ground is the closing of the picture: it has no dark part left that is narrower
-    than `reach` times the picture's shorter side, and each wider one just as it was.
+    than `reach` times the picture's longer side, and each wider one just as it was. What is dark at an edge of the
+    picture counts as wide if it goes on `beyond`, as shadows do.
     """
     factor = max(1, round(max(colours.shape[:2]) / MOST_SIDE))
     small = _reduced(colours, factor) if factor > 1 else colours
-    size = max(3, round(reach * min(small.shape[:2])))
+    size = round(reach * max(small.shape[:2])) // 2 * 2 + 1
     ground = small
-    for extreme, axis in ((ndimage.maximum_filter1d, 0), (ndimage.maximum_filter1d, 1)):
-        ground = extreme(ground, size, axis, mode="constant", cval=1.0)
-    for axis in (0, 1):
-        ground = ndimage.minimum_filter1d(ground, size, axis, mode="constant", cval=1.0, origin=-1 if size % 2 == 0 else 0)
+    for extreme in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
+        for axis in (0, 1):
+            ground = extreme(ground, size, axis, mode="nearest" if beyond else "constant", cval=1.0)
     if factor > 1:
         ground = _enlarged(ground, colours.shape[:2])
     return np.clip(1 - colours / np.maximum(ground, DARKEST), 0, 1)

@@ -25,9 +25,9 @@ class Ink:
     usual: float
 
 
-def find_ink(colours: np.ndarray, reach: float) -> Ink:
-    """The ink on a bright ground (H, W, C); see ground.without_light for `reach`."""
-    amount = ground.strongest_mixture(ground.without_light(colours, reach))
+def find_ink(colours: np.ndarray, reach: float, beyond: bool) -> Ink:
+    """The ink on a bright ground (H, W, C); see ground.without_light for `reach` and `beyond`."""
+    amount = ground.strongest_mixture(ground.without_light(colours, reach, beyond))
     side = min(amount.shape)
     if side > COARSE:
         amount = ndimage.gaussian_filter(amount, SMOOTHING)

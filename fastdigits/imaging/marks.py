@@ -12,8 +12,8 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 EDGE, FAINT_EDGE = 0.5, 0.3  # of a stroke's strength: where it ends, and where it still goes on as one
 SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
 GAP = 0.25  # of the longer of two marks, between which they belong together
-SPECK = 0.12  # of the extent of all marks together; smaller ones are specks
-LEANING = 0.25  # of width and height together; what touches the edges along more of them is no digit but goes on outside
+SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
+LEANING = 0.45  # of width and height together; what touches the edges along more of them is no digit but goes on outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +59,16 @@ def find_marks(ink: Ink) -> Marks:
 
 
 def of_one_digit(marks: Marks) -> np.ndarray:
-    """Which marks make up the digit, bool (n,): the main one with those that lie near it and are no specks."""
+    """Which marks make up the digit, bool (n,): the main one with all that lie near it, or near these, and so on."""
     extents = marks.extents
     inner = ~marks.leaning & (extents >= 0.2 * extents.max())
-    chosen = np.zeros(len(marks), bool)
-    chosen[int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())] = True
     candidates = ~marks.leaning | ~inner.any()
-    while True:
-        near = np.array([candidates[n] and _is_near(marks, n, chosen) for n in range(len(marks))])
-        if not (near & ~chosen).any():
-            break
-        chosen |= near
-    together = around([box for box, is_chosen in zip(marks.boxes, chosen, strict=True) if is_chosen])
-    return chosen & (extents >= SPECK * max(together.width, together.height))
+    main = int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())
+    chosen, seen = np.zeros(len(marks), bool), [main]
+    while seen:
+        chosen[seen] = True
+        seen = [n for n in np.flatnonzero(candidates & ~chosen) if any(_belong(marks, n, other) for other in seen)]
+    return chosen
 
 
 def around(boxes: list[Box]) -> Box:
@@ -81,11 +78,10 @@ def around(boxes: list[Box]) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _is_near(marks: Marks, number: int, chosen: np.ndarray) -> bool:
-    box, extents = marks.boxes[number], marks.extents
-    return any(
-        _gap(box, marks.boxes[other]) <= GAP * max(extents[number], extents[other]) for other in np.flatnonzero(chosen)
-    )
+def _belong(marks: Marks, a: int, b: int) -> bool:
+    """Whether a mark is no speck beside another, and near it; a small one must be as near as it is long."""
+    small, large = sorted((marks.extents[a], marks.extents[b]))
+    return _gap(marks.boxes[a], marks.boxes[b]) <= (small if small < SPECK * large else GAP * large)
 
 
 def _box(place: tuple[slice, slice] | None) -> Box:

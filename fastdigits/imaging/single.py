@@ -13,7 +13,9 @@ from fastdigits.imaging.marks import EIGHT_NEIGHBOURS, Marks, around, find_marks
 from fastdigits.imaging.prepared import SIDE, Box, Prepared, Step
 
 WORKING_SIDE = 512
-REACHES = (0.35, 0.16, 0.07)  # of the picture's shorter side: no stroke is wider
+REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider
+GOOD = 0.3
+SHEET = 0.1  # of the picture: smaller ones are no sheets
 SOLID = 0.42  # of a digit's longer side: thicker than that is a shadow, a sheet, a blot, but no stroke
 
 
@@ -26,6 +28,12 @@ class Finding:
     box: Box
     flaw: float
 
+    @property
+    def touches(self) -> bool:
+        """Whether it lies at an edge of the picture."""
+        mask = self.mask
+        return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
 
 def prepare(picture: np.ndarray) -> Prepared:
     """Prepare a picture of one digit.
@@ -36,7 +44,7 @@ def prepare(picture: np.ndarray) -> Prepared:
         In any colours, of any size.
     """
     small = shrunk(picture, WORKING_SIDE)
-    found = find_digit(on_bright_ground(small))
+    found = find_digit(small)
     steps = [Step("picture", small)]
     if found is None:
         return Prepared(np.zeros((SIDE, SIDE), np.uint8), None, tuple(steps))
@@ -48,39 +56,51 @@ def prepare(picture: np.ndarray) -> Prepared:
     return Prepared(image, box, (*steps, Step("28 x 28", image)))
 
 
-def find_digit(colours: np.ndarray, within_sheet: bool = True) -> Finding | None:
-    """The digit on a bright ground; None where there is no ink."""
+def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Finding | None:
+    """The digit of a picture; None where there is no ink."""
     findings = []
-    for reach in REACHES:
-        found = _find(colours, reach)
-        if found is None:
-            continue
-        if found.flaw == 0:
-            return found
-        findings.append(found)
-        if within_sheet and (inner := on_sheet(colours, found.mask)) is not None:
-            inner = find_digit(on_bright_ground(np.round(255 * inner).astype(np.uint8)), within_sheet=False)
-            if inner is not None and inner.flaw == 0:
-                return inner
+    colours = on_bright_ground(picture)
+    for bright in (colours, 1 - colours):
+        for reach in REACHES:
+            found = _find(bright, reach, beyond=True)
+            if found is None:
+                continue
+            if within_sheet and (inner := on_sheet(bright, found.mask)) is not None:
+                inner = find_digit(np.round(255 * inner).astype(np.uint8), within_sheet=False)
+                if inner is not None and inner.flaw < GOOD:
+                    return inner
+            if found.touches:
+                whole = _find(bright, reach, beyond=False)
+                if whole is not None and whole.flaw < GOOD:
+                    return whole
+            if found.flaw < GOOD:
+                return found
+            findings.append(found)
     return min(findings, key=lambda found: found.flaw, default=None)
 
 
 def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """The colours of a sheet that lies on a larger ground, with the ground painted over; None if the mask is none."""
     filled = ndimage.binary_fill_holes(mask)
-    rows, columns = np.flatnonzero(filled.any(1)), np.flatnonzero(filled.any(0))
-    h, w = np.ptp(rows) + 1, np.ptp(columns) + 1
-    if min(h, w) < 0.25 * min(mask.shape) or filled.sum() < 0.7 * h * w:
+    area = int(filled.sum())
+    if area < SHEET * mask.size or mask.sum() < 0.6 * area or area < 0.88 * _tightest_rectangle(filled):
         return None
-    inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(0.04 * min(h, w))))
-    if not inside.any():
-        return None
+    inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(0.04 * np.sqrt(area))))
     usual = np.median(colours[inside], axis=0)
     return np.where(inside[..., None], colours, usual)
 
 
-def _find(colours: np.ndarray, reach: float) -> Finding | None:
-    ink = find_ink(colours, reach)
+def _tightest_rectangle(mask: np.ndarray) -> float:
+    """The least area of a rectangle, turned by any angle, around the mask."""
+    y, x = np.nonzero(mask ^ ndimage.binary_erosion(mask))
+    angles = np.radians(np.arange(0, 90, 3))
+    across = np.outer(np.cos(angles), x) + np.outer(np.sin(angles), y)
+    along = np.outer(np.cos(angles), y) - np.outer(np.sin(angles), x)
+    return float(((np.ptp(across, axis=1) + 1) * (np.ptp(along, axis=1) + 1)).min())
+
+
+def _find(colours: np.ndarray, reach: float, beyond: bool) -> Finding | None:
+    ink = find_ink(colours, reach, beyond)
     marks = find_marks(ink) if ink.usual else None
     if not marks:
         return None
@@ -93,7 +113,8 @@ def _find(colours: np.ndarray, reach: float) -> Finding | None:
 def _flaw(marks: Marks, chosen: np.ndarray, mask: np.ndarray, box: Box) -> float:
     part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
     thickness = strokes.thickness_of(ndimage.distance_transform_edt(part), part) / max(box.width, box.height)
-    return float(marks.leaning[chosen].any()) + max(0.0, thickness - SOLID)
+    clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
+    return float(marks.leaning[chosen].any()) + max(0.0, thickness - SOLID) + clutter
 
 
 def shrunk(picture: np.ndarray, side: int) -> np.ndarray:

@@ -31,7 +31,7 @@ def from_image(image: np.ndarray) -> Glyph:
     fine = ndimage.zoom(part, BOX / (max(part.shape) - 4), order=3)
     mask = _in_the_middle(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK
     edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
-    return Glyph(_parts(edge), _parts(ndimage.distance_transform_edt(~skeleton(mask))))
+    return Glyph(_parts(edge), _spine(skeleton(mask)))
 
 
 def from_strokes(strokes: list[Stroke], width: float) -> Glyph:
@@ -40,7 +40,7 @@ def from_strokes(strokes: list[Stroke], width: float) -> Glyph:
     for stroke in strokes:
         x, y = ((SIDE - BOX) / 2 + BOX * smooth(np.array(stroke))).T
         mask[np.clip(np.round(y), 0, SIDE - 1).astype(int), np.clip(np.round(x), 0, SIDE - 1).astype(int)] = True
-    spine = _parts(ndimage.distance_transform_edt(~mask))
+    spine = _spine(mask)
     return Glyph(width / 2 - spine, spine)
 
 
@@ -50,7 +50,7 @@ def from_mask(mask: np.ndarray) -> Glyph:
     fine = ndimage.zoom(np.pad(mask.astype(np.float32), 2), BOX / max(H, W), order=1)
     mask = _in_the_middle(fine) > 0.5
     edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
-    return Glyph(_parts(edge), _parts(ndimage.distance_transform_edt(~skeleton(mask))))
+    return Glyph(_parts(edge), _spine(skeleton(mask)))
 
 
 def jittered(rng: np.random.Generator, strokes: list[Stroke], amount: float) -> list[Stroke]:
@@ -106,6 +106,11 @@ def _in_the_middle(field: np.ndarray) -> np.ndarray:
     top, left = (SIDE - h) // 2, (SIDE - w) // 2
     canvas[top : top + h, left : left + w] = field
     return canvas
+
+
+def _spine(middle: np.ndarray) -> np.ndarray:
+    """The distance to the middle of strokes, which is a line without gaps between its pixels."""
+    return np.maximum(_parts(ndimage.distance_transform_edt(~middle)) - 0.75 / BOX, 0)
 
 
 def _parts(distance: np.ndarray) -> np.ndarray:

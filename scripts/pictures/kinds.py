@@ -159,8 +159,8 @@ def coloured_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
 def frame_filling(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Cropped so tightly that the digit touches the edges."""
     H = int(rng.integers(28, 200))
-    W = int(H * rng.uniform(0.7, 1))
-    picture = inked(sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), placed(rng, glyph.edge, H, W, H * rng.uniform(0.92, 1)), _ink(rng))
+    W = int(H * rng.uniform(0.9, 1.1))
+    picture = inked(sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), placed(rng, glyph.edge, H, W, min(H, W) * rng.uniform(0.92, 1)), _ink(rng))
     return photographed(rng, lit(rng, picture, 0.2), rng.uniform(0, H / 100), 0.01, int(rng.integers(60, 95)))
 
 
