@@ -5,20 +5,30 @@ from PIL import Image
 from scipy import ndimage
 
 DARKEST = 0.2  # of a ground; below, the share of light that ink takes would be a quotient of two small numbers
-MOST_SIDE = 256  # pixels of the picture on which the ground is sought: it changes slowly
+MOST_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
+SENSOR_NOISE = 0.05  # of a colour; smaller differences between colours are not relied on
 MOST_INK = 0.01  # share of the pixels whose mean is the colour of ink
+THIN = 0.12  # of the picture's longer side: as wide as most strokes at most
+THIN_RATIO = 4.0  # so many times as much thin ink of one kind as of the other decides which of them is ink
+THIN_LEAST = 1e-3  # mean square of thin ink that counts as some
 
 
 def on_bright_ground(picture: np.ndarray) -> np.ndarray:
     """The picture uint8 (H, W, C) as float32, 0 .. 1, each colour turned over where the ground is its darker part.
 
-    The ground is what most of the border shows.
+    The ground is what has few thin parts; where that does not tell, it is what most of the border shows.
     """
     colours = picture.astype(np.float32) / 255
+    small = _small(colours)
+    size = _odd(THIN * max(small.shape[:2]))
+    dark = np.square(_closed(small, size, beyond=True) - small).mean((0, 1))
+    bright = np.square(_closed(1 - small, size, beyond=True) - (1 - small)).mean((0, 1))
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     ground = np.median(border, axis=0)
-    dark_ground = ground - colours.min((0, 1)) < colours.max((0, 1)) - ground
-    return np.where(dark_ground, 1 - colours, colours)
+    turned = ground - colours.min((0, 1)) < colours.max((0, 1)) - ground
+    turned |= (bright > THIN_RATIO * dark) & (bright > THIN_LEAST)
+    turned &= ~((dark > THIN_RATIO * bright) & (dark > THIN_LEAST))
+    return np.where(turned, 1 - colours, colours)
 
 
 def without_light(colours: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
@@ -28,36 +38,58 @@ def without_light(colours: np.ndarray, reach: float, beyond: bool) -> np.ndarray
     than `reach` times the picture's longer side, and each wider one just as it was. What is dark at an edge of the
     picture counts as wide if it goes on `beyond`, as shadows do.
     """
-    factor = max(1, round(max(colours.shape[:2]) / MOST_SIDE))
-    small = _reduced(colours, factor) if factor > 1 else colours
-    size = round(reach * max(small.shape[:2])) // 2 * 2 + 1
-    ground = small
-    for extreme in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
-        for axis in (0, 1):
-            ground = extreme(ground, size, axis, mode="nearest" if beyond else "constant", cval=1.0)
-    if factor > 1:
+    small = _small(colours)
+    ground = _closed(small, _odd(reach * max(small.shape[:2])), beyond)
+    if small is not colours:
         ground = _enlarged(ground, colours.shape[:2])
     return np.clip(1 - colours / np.maximum(ground, DARKEST), 0, 1)
 
 
 def strongest_mixture(lacking: np.ndarray) -> np.ndarray:
-    """The mixture (H, W) of the colours (H, W, C) in which ink stands out most.
+    """The mixture (H, W) of the colours (H, W, C) in which ink stands out most from the ground's blotches.
 
-    The weights are the mean of the pixels that lie farthest from the ground.
+    weights = (covariance of the ground + SENSOR_NOISE^2)^-1 (mean of the ink), which are Fisher's (1936); the ink's
+    colour is the mean of the pixels farthest from the ground. The mixture is in units of that mean's length.
     """
-    if lacking.shape[2] == 1:
+    H, W, C = lacking.shape
+    if C == 1:
         return lacking[..., 0]
-    strength = np.square(lacking).sum(2).reshape(-1)
+    pixels = lacking.reshape(-1, C)
+    strength = np.linalg.norm(pixels, axis=1)
     count = max(1, round(MOST_INK * strength.size))
     far = np.argpartition(strength, -count)[-count:]
-    weights = lacking.reshape(-1, lacking.shape[2])[far].mean(0)
-    return lacking @ (weights / max(float(weights.sum()), 1e-6))
+    ink = pixels[far].mean(0)
+    ground = pixels[strength < np.linalg.norm(ink) / 3]
+    covariance = np.cov(ground, rowvar=False) if len(ground) > C else np.zeros((C, C))
+    weights = np.linalg.solve(covariance + SENSOR_NOISE**2 * np.eye(C), ink)
+    scale = np.linalg.norm(ink) / np.sqrt(C) / max(float(weights @ ink), 1e-12)
+    return np.clip(lacking @ (weights * scale).astype(np.float32), 0, None)
 
 
-def _reduced(colours: np.ndarray, factor: int) -> np.ndarray:
+def _closed(colours: np.ndarray, size: int, beyond: bool) -> np.ndarray:
+    """The morphological closing by a square of so many pixels, an odd number."""
+    reach = size // 2
+    sides = ((reach, reach), (reach, reach), (0, 0))
+    closed = np.pad(colours, sides, "edge") if beyond else np.pad(colours, sides, constant_values=1)
+    for extreme in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
+        for axis in (0, 1):
+            closed = extreme(closed, size, axis, mode="nearest")
+    return closed[reach:-reach, reach:-reach]
+
+
+def _odd(size: float) -> int:
+    return max(1, round(size / 2)) * 2 + 1
+
+
+def _small(colours: np.ndarray) -> np.ndarray:
+    """The colours on at most MOST_SIDE pixels along each side, each the mean of a square."""
     H, W, C = colours.shape
-    h, w = H // factor, W // factor
-    return colours[: h * factor, : w * factor].reshape(h, factor, w, factor, C).mean((1, 3))
+    factor = -(-max(H, W) // MOST_SIDE)
+    if factor == 1:
+        return colours
+    h, w = max(1, H // factor), max(1, W // factor)
+    colours = colours[: h * factor, : w * factor]
+    return colours.reshape(h, colours.shape[0] // h, w, colours.shape[1] // w, C).mean((1, 3))
 
 
 def _enlarged(ground: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -83,7 +83,7 @@ def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """The colours of a sheet that lies on a larger ground, with the ground painted over; None if the mask is none."""
     filled = ndimage.binary_fill_holes(mask)
     area = int(filled.sum())
-    if area < SHEET * mask.size or mask.sum() < 0.6 * area or area < 0.88 * _tightest_rectangle(filled):
+    if area < SHEET * mask.size or mask.sum() < 0.6 * area or area < 0.83 * _tightest_rectangle(filled):
         return None
     inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(0.04 * np.sqrt(area))))
     usual = np.median(colours[inside], axis=0)

@@ -120,7 +120,7 @@ def envelope(rng: Rng, glyph: Glyph) -> np.ndarray:
 def small_scan(rng: Rng, glyph: Glyph) -> np.ndarray:
     """A scan of 16 x 16 grey pixels that the digit fills."""
     side = 128
-    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, side * rng.uniform(0.9, 1.02), squeeze=0.25)
+    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, side * rng.uniform(0.86, 0.98), turn_deg=3, squeeze=0.2)
     ground, ink = (WHITE, BLACK) if rng.random() < 0.5 else (BLACK, WHITE)
     picture = photographed(rng, inked(sheet(side, side, ground), drawn, ink, rng.uniform(0.6, 1)), 2, 0, None)
     return resized(picture, 16, 16)
