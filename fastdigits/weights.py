@@ -1,7 +1,7 @@
 """Trained networks as HDF5 files, which any HDF5 viewer shows too.
 
 The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
-JSON `architecture`, `preprocessing`, `config` and `metrics`. /weights/<layer>/<name> holds the parameters and
+JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` where there is one. /weights/<layer>/<name> holds the parameters and
 running statistics in float32, /history/<column> the figures of the epochs in float64, NaN where there is none. A
 checkpoint (methods/checkpoint.py) holds more beside these.
 """
@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from fastdigits import __version__, hdf5
+from fastdigits.calibration import Calibration
 from fastdigits.config import TrainConfig
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.errors import UserError
@@ -46,6 +47,7 @@ class SavedNetwork:
     config: dict  # asdict(TrainConfig)
     history: list[dict]  # Epoch.figures(), epoch by epoch
     metrics: dict
+    calibration: Calibration | None = None
 
 
 def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:
@@ -97,6 +99,8 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
         "config": json.dumps(saved.config),
         "metrics": json.dumps(saved.metrics),
     }
+    if saved.calibration:
+        texts["calibration"] = json.dumps(asdict(saved.calibration))
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
@@ -120,6 +124,7 @@ def _decode(file: h5py.File) -> SavedNetwork:
         config=_config(hdf5.json_object(file, "config")),
         history=_history(hdf5.group(root, "history")),
         metrics=hdf5.json_object(file, "metrics"),
+        calibration=_calibration(file),
     )
 
 
@@ -178,6 +183,16 @@ def _normalisation(preprocessing: dict) -> Normalisation:
     except (TypeError, UserError) as error:
         hdf5.refuse("its preprocessing has a preparation that is unknown or out of range", error)
     return Normalisation(float(mean), float(std), preparation)
+
+
+def _calibration(file: h5py.File) -> Calibration | None:
+    """None where there is none, as in most files."""
+    if not hdf5.has_attribute(file, "calibration"):
+        return None
+    try:
+        return Calibration(**hdf5.json_object(file, "calibration"))
+    except (TypeError, UserError) as error:
+        hdf5.refuse("its calibration is unknown or out of range", error)
 
 
 def _config(config: dict) -> dict:

@@ -3,6 +3,6 @@
 from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture
 from fastdigits.imaging.prepared import Box, Prepared, Step
 from fastdigits.imaging.several import find_lines
-from fastdigits.imaging.single import prepare
+from fastdigits.imaging.single import candidates, prepare
 
-__all__ = ["MOST_BYTES", "MOST_PIXELS", "Box", "Prepared", "Step", "find_lines", "prepare", "read_picture"]
+__all__ = ["MOST_BYTES", "MOST_PIXELS", "Box", "Prepared", "Step", "candidates", "find_lines", "prepare", "read_picture"]

@@ -1,5 +1,6 @@
 """A picture of one digit as an image such as MNIST has."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ WORKING_SIDE = 512
 REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider
 GOOD = 0.3
 SHEET = 0.1  # of the picture: smaller ones are no sheets
+ALIKE = 6.0  # mean difference of two images' pixels, 0 .. 255, up to which they show the same
 SOLID = 0.42  # of a digit's longer side: thicker than that is a shadow, a sheet, a blot, but no stroke
 
 
@@ -36,7 +38,18 @@ class Finding:
 
 
 def prepare(picture: np.ndarray) -> Prepared:
-    """Prepare a picture of one digit.
+    """Prepare a picture of one digit: the first of its `candidates`.
+
+    Parameters
+    ----------
+    picture : uint8 (H, W, 3) or (H, W)
+        In any colours, of any size.
+    """
+    return next(candidates(picture))
+
+
+def candidates(picture: np.ndarray) -> Iterator[Prepared]:
+    """The ways to see a digit in a picture, the likeliest first, each made when it is asked for; at least one.
 
     Parameters
     ----------
@@ -44,39 +57,54 @@ def prepare(picture: np.ndarray) -> Prepared:
         In any colours, of any size.
     """
     small = shrunk(picture, WORKING_SIDE)
-    found = find_digit(small)
-    steps = [Step("picture", small)]
-    if found is None:
-        return Prepared(np.zeros((SIDE, SIDE), np.uint8), None, tuple(steps))
-    steps += [Step("ink", as_grey(found.ink.amount)), Step("strength", as_grey(found.ink.strength)), Step("marks", as_grey(found.mask))]
+    start = Step("picture", small if small.shape[2] == 3 else small[..., 0])
+    images: list[np.ndarray] = []
+    for found in find_digits(small):
+        prepared = _prepared(found, start, picture.shape[0] / small.shape[0])
+        if not any(_alike(prepared.image, image) for image in images):
+            images.append(prepared.image)
+            yield prepared
+    if not images:
+        yield Prepared(np.zeros((SIDE, SIDE), np.uint8), None, (start,))
+
+
+def _prepared(found: Finding, start: Step, scale: float) -> Prepared:
     box = found.box
     part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-    soft = np.where(ndimage.binary_dilation(found.mask, EIGHT_NEIGHBOURS), found.ink.strength, 0)[part]
-    image = frame.centred(strokes.evened(soft))
-    return Prepared(image, box, (*steps, Step("28 x 28", image)))
+    strength = np.where(ndimage.binary_dilation(found.mask[part], EIGHT_NEIGHBOURS), found.ink.strength[part], 0)
+    image = frame.centred(strokes.evened(strength))
+    whole = Box(*(round(scale * length) for length in box))
+    steps = start, Step("ink", as_grey(found.ink.amount)), Step("marks", as_grey(found.mask)), Step("28 x 28", image)
+    return Prepared(image, whole, steps)
 
 
-def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Finding | None:
-    """The digit of a picture; None where there is no ink."""
-    findings = []
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return float(np.abs(a.astype(np.float32) - b).mean()) < ALIKE
+
+
+def find_digits(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
+    """What may be a digit in a picture (H, W, C), what nothing speaks against first."""
+    flawed = []
     colours = on_bright_ground(picture)
     for bright in (colours, 1 - colours):
         for reach in REACHES:
-            found = _find(bright, reach, beyond=True)
-            if found is None:
-                continue
-            if within_sheet and (inner := on_sheet(bright, found.mask)) is not None:
-                inner = find_digit(np.round(255 * inner).astype(np.uint8), within_sheet=False)
-                if inner is not None and inner.flaw < GOOD:
-                    return inner
-            if found.touches:
-                whole = _find(bright, reach, beyond=False)
-                if whole is not None and whole.flaw < GOOD:
-                    return whole
-            if found.flaw < GOOD:
-                return found
-            findings.append(found)
-    return min(findings, key=lambda found: found.flaw, default=None)
+            for found in _find_both(bright, reach, within_sheet):
+                if found.flaw < GOOD:
+                    yield found
+                else:
+                    flawed.append(found)
+    yield from sorted(flawed, key=lambda found: found.flaw)
+
+
+def _find_both(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
+    found = _find(bright, reach, beyond=True)
+    if found is None:
+        return
+    if within_sheet and (inner := on_sheet(bright, found.mask)) is not None:
+        yield from find_digits(np.round(255 * inner).astype(np.uint8), within_sheet=False)
+    if found.touches and (whole := _find(bright, reach, beyond=False)) is not None:
+        yield whole
+    yield found
 
 
 def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:

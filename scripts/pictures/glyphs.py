@@ -1,6 +1,6 @@
 """Shapes of digits and letters, as distances from which a pen of any width draws them at any size."""
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -12,15 +12,37 @@ BOX = 100  # of the longer side of the glyph in them; distances are parts of it
 HALF_INK = 110  # of an MNIST pixel, 0 to 255
 
 
-@dataclass(frozen=True, eq=False)
 class Glyph:
     """Distances float32 (SIDE, SIDE), in parts of the glyph's longer side: 1 is BOX pixels.
 
     `edge` is that to the outline, above 0 inside; `spine` that to the middle of the strokes.
     """
 
-    edge: np.ndarray
-    spine: np.ndarray
+    def __init__(self, mask: np.ndarray):
+        self.mask = mask
+
+    @cached_property
+    def edge(self) -> np.ndarray:
+        return _parts(ndimage.distance_transform_edt(self.mask) - ndimage.distance_transform_edt(~self.mask))
+
+    @cached_property
+    def spine(self) -> np.ndarray:
+        return _spine(skeleton(self.mask))
+
+
+class Penned(Glyph):
+    """The glyph that a pen of some width, in parts of its longer side, draws along a line bool (SIDE, SIDE)."""
+
+    def __init__(self, line: np.ndarray, width: float):
+        self.line, self.width = line, width
+
+    @cached_property
+    def edge(self) -> np.ndarray:
+        return self.width / 2 - self.spine
+
+    @cached_property
+    def spine(self) -> np.ndarray:
+        return _spine(self.line)
 
 
 def from_image(image: np.ndarray) -> Glyph:
@@ -29,28 +51,24 @@ def from_image(image: np.ndarray) -> Glyph:
     part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     part = np.pad(part.astype(np.float32), 2)
     fine = ndimage.zoom(part, BOX / (max(part.shape) - 4), order=3)
-    mask = _in_the_middle(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK
-    edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
-    return Glyph(_parts(edge), _spine(skeleton(mask)))
+    return Glyph(_in_the_middle(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK)
+
+
+def from_mask(shape: np.ndarray) -> Glyph:
+    """The glyph of a shape bool (H, W)."""
+    rows, columns = (np.flatnonzero(shape.any(axis)) for axis in (1, 0))
+    part = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    fine = ndimage.zoom(np.pad(part.astype(np.float32), 1), BOX / (max(part.shape)), order=1)
+    return Glyph(_in_the_middle(fine) > 0.5)
 
 
 def from_strokes(strokes: list[Stroke], width: float) -> Glyph:
-    """The glyph that a pen of some width, in parts of its longer side, draws along strokes in a unit square."""
-    mask = np.zeros((SIDE, SIDE), bool)
+    """The glyph that a pen draws along strokes in a unit square."""
+    line = np.zeros((SIDE, SIDE), bool)
     for stroke in strokes:
-        x, y = ((SIDE - BOX) / 2 + BOX * smooth(np.array(stroke))).T
-        mask[np.clip(np.round(y), 0, SIDE - 1).astype(int), np.clip(np.round(x), 0, SIDE - 1).astype(int)] = True
-    spine = _spine(mask)
-    return Glyph(width / 2 - spine, spine)
-
-
-def from_mask(mask: np.ndarray) -> Glyph:
-    """The glyph of a shape bool (H, W)."""
-    H, W = mask.shape
-    fine = ndimage.zoom(np.pad(mask.astype(np.float32), 2), BOX / max(H, W), order=1)
-    mask = _in_the_middle(fine) > 0.5
-    edge = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
-    return Glyph(_parts(edge), _spine(skeleton(mask)))
+        x, y = np.clip(np.round((SIDE - BOX) / 2 + BOX * smooth(np.array(stroke))), 0, SIDE - 1).astype(int).T
+        line[y, x] = True
+    return Penned(line, width)
 
 
 def jittered(rng: np.random.Generator, strokes: list[Stroke], amount: float) -> list[Stroke]:
@@ -102,6 +120,7 @@ def _removable(image: np.ndarray, first: bool) -> np.ndarray:
 
 def _in_the_middle(field: np.ndarray) -> np.ndarray:
     canvas = np.zeros((SIDE, SIDE), np.float32)
+    field = field[:SIDE, :SIDE]
     h, w = field.shape
     top, left = (SIDE - h) // 2, (SIDE - w) // 2
     canvas[top : top + h, left : left + w] = field

@@ -28,8 +28,9 @@ PEN = (0.05, 0.13)  # usual widths of strokes, as parts of the digit's height
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
 
-def _size(rng: Rng, least: int = 90, most: int = 240) -> tuple[int, int]:
-    height = int(rng.integers(least, most + 1))
+def _size(rng: Rng, least: int = 64, most: int = 320) -> tuple[int, int]:
+    """Rows and columns; small pictures are as many as twice as large ones."""
+    height = int(least * (most / least) ** rng.random())
     return height, int(height * rng.uniform(0.8, 1.3))
 
 
@@ -92,7 +93,7 @@ def coloured_screen(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 def hairline(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Lines one or two pixels wide in a large picture."""
-    H, W = _size(rng, 150, 400)
+    H, W = _size(rng, 120, 500)
     size = rng.uniform(0.4, 0.85) * min(H, W)
     drawn = placed(rng, uniform(glyph, rng.uniform(0.8, 2) / size), H, W, size)
     dark = rng.random() < 0.3
@@ -166,7 +167,7 @@ def frame_filling(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 def corner(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Small and far from the middle."""
-    H, W = _size(rng, 150, 400)
+    H, W = _size(rng, 120, 500)
     size = rng.uniform(0.12, 0.25) * min(H, W)
     room = 0.65 * size
     middle = tuple(rng.choice([room, side - room]) for side in (H, W))
@@ -218,7 +219,7 @@ def canvas(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 def on_a_desk(rng: Rng, glyph: Glyph) -> np.ndarray:
     """A slip of paper on a table of another colour."""
-    H, W = _size(rng, 150, 260)
+    H, W = _size(rng, 120, 320)
     y, x = np.mgrid[:H, :W]
     slip = np.clip(0.5 - (np.maximum(np.abs(y - H / 2) - H * 0.38, np.abs(x - W / 2) - W * 0.38)), 0, 1)
     desk = ((0.35, 0.24, 0.16), (0.55, 0.42, 0.3), (0.15, 0.15, 0.17), (0.3, 0.32, 0.36))[rng.integers(4)]

@@ -1,0 +1,73 @@
+"""Many pictures, prepared as `fastdigits predict` prepares them: images uint8 (N, 28, 28) and labels, 10 for no digit."""
+
+from collections.abc import Callable, Iterable
+from multiprocessing import Pool
+
+import numpy as np
+
+from fastdigits.imaging import prepare
+from pictures.alphabet import DIGITS
+from pictures.glyphs import Glyph, from_image, from_strokes, jittered
+from pictures.kinds import KINDS
+from pictures.outliers import OUTLIERS
+from pictures.scenes import Rng
+
+NO_DIGIT = 10
+PENNED = 0.2  # of the digits are drawn as pens move, the others are MNIST's
+
+
+def digit(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[Glyph, int]:
+    """A digit at random: one of some of MNIST's, or a style of writing."""
+    if rng.random() > PENNED:
+        row = int(rng.integers(len(images)))
+        return from_image(images[row]), int(labels[row])
+    label = int(rng.integers(10))
+    styles = DIGITS[str(label)]
+    strokes = jittered(rng, styles[rng.integers(len(styles))], 0.035)
+    return from_strokes(strokes, rng.uniform(0.05, 0.13)), label
+
+
+def any_digit(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """A picture of a digit, of any kind, and its label."""
+    glyph, label = digit(rng, images, labels)
+    return _any(rng, KINDS)(rng, glyph), label
+
+
+def any_outlier(rng: Rng) -> tuple[np.ndarray, int]:
+    """A picture of anything else."""
+    return _any(rng, OUTLIERS)(rng), NO_DIGIT
+
+
+class Collection:
+    """Draws and prepares pictures, each from numbers of its own: the same ones in any number of processes."""
+
+    def __init__(self, seed: int, images: np.ndarray, labels: np.ndarray):
+        self.seed, self.images, self.labels = seed, images, labels
+
+    def digit(self, number: int) -> tuple[np.ndarray, int]:
+        picture, label = any_digit(np.random.default_rng([self.seed, 0, number]), self.images, self.labels)
+        return prepare(picture).image, label
+
+    def outlier(self, number: int) -> tuple[np.ndarray, int]:
+        picture, label = any_outlier(np.random.default_rng([self.seed, 1, number]))
+        return prepare(picture).image, label
+
+    def draw(
+        self, digits: int, outliers: int, processes: int, tell: Callable[[int], None] = lambda done: None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """So many digits and outliers; `tell` hears how many are done."""
+        with Pool(processes) as pool:
+            results = list(_counted(pool.imap(self.digit, range(digits), 64), tell, 0))
+            results += list(_counted(pool.imap(self.outlier, range(outliers), 64), tell, digits))
+        images, labels = zip(*results, strict=True)
+        return np.stack(images), np.array(labels, np.uint8)
+
+
+def _counted(results: Iterable, tell: Callable[[int], None], before: int) -> Iterable:
+    for number, result in enumerate(results, before + 1):
+        tell(number)
+        yield result
+
+
+def _any(rng: Rng, makers: dict[str, Callable]) -> Callable:
+    return makers[list(makers)[rng.integers(len(makers))]]
