@@ -8,27 +8,18 @@ DARKEST = 0.2  # of a ground; below, the share of light that ink takes would be 
 MOST_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
 SENSOR_NOISE = 0.05  # of a colour; smaller differences between colours are not relied on
 MOST_INK = 0.01  # share of the pixels whose mean is the colour of ink
-THIN = 0.12  # of the picture's longer side: as wide as most strokes at most
-THIN_RATIO = 4.0  # so many times as much thin ink of one kind as of the other decides which of them is ink
-THIN_LEAST = 1e-3  # mean square of thin ink that counts as some
 
 
 def on_bright_ground(picture: np.ndarray) -> np.ndarray:
     """The picture uint8 (H, W, C) as float32, 0 .. 1, each colour turned over where the ground is its darker part.
 
-    The ground is what has few thin parts; where that does not tell, it is what most of the border shows.
+    The ground is what most of the border shows.
     """
     colours = picture.astype(np.float32) / 255
-    small = _small(colours)
-    size = _odd(THIN * max(small.shape[:2]))
-    dark = np.square(_closed(small, size, beyond=True) - small).mean((0, 1))
-    bright = np.square(_closed(1 - small, size, beyond=True) - (1 - small)).mean((0, 1))
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     ground = np.median(border, axis=0)
-    turned = ground - colours.min((0, 1)) < colours.max((0, 1)) - ground
-    turned |= (bright > THIN_RATIO * dark) & (bright > THIN_LEAST)
-    turned &= ~((dark > THIN_RATIO * bright) & (dark > THIN_LEAST))
-    return np.where(turned, 1 - colours, colours)
+    dark_ground = ground - colours.min((0, 1)) < colours.max((0, 1)) - ground
+    return np.where(dark_ground, 1 - colours, colours)
 
 
 def without_light(colours: np.ndarray, reach: float, beyond: bool) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from fastdigits.imaging import ground
+from fastdigits.imaging.rules import without_rules
 
 LEAST_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
 NOISE_FACTOR = 6.0  # ink is at least so many standard deviations of the ground's noise
@@ -40,7 +41,7 @@ def find_ink(colours: np.ndarray, reach: float, beyond: bool) -> Ink:
     size = max(3, round(NEIGHBOURHOOD * side)) | 1
     nearby = ndimage.uniform_filter(ndimage.maximum_filter(amount, size), size)
     strength = amount / np.maximum(nearby, max(FAINTEST * usual, least))
-    return Ink(amount, np.minimum(strength, 1), usual)
+    return Ink(amount, without_rules(np.minimum(strength, 1)), usual)
 
 
 def _ground_level(amount: np.ndarray) -> tuple[float, float]:

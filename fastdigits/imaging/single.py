@@ -114,6 +114,8 @@ def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     if area < SHEET * mask.size or mask.sum() < 0.6 * area or area < 0.83 * _tightest_rectangle(filled):
         return None
     inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(0.04 * np.sqrt(area))))
+    if not inside.any():
+        return None
     usual = np.median(colours[inside], axis=0)
     return np.where(inside[..., None], colours, usual)
 
