@@ -1,8 +1,23 @@
-"""Any picture of digits as images such as MNIST has: 28 x 28 pixels, bright ink on 0, centred, strokes alike."""
+"""Any picture of digits as images such as MNIST has: 28 x 28 pixels, bright ink on 0, centred, strokes alike.
+
+    picture -> ground -> ink -> marks -> finding -> strokes -> frame        finding, several: which marks are digits
+"""
 
 from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture
 from fastdigits.imaging.prepared import Box, Prepared, Step
-from fastdigits.imaging.several import find_lines
+from fastdigits.imaging.several import Cell, find_cells, find_lines
 from fastdigits.imaging.single import candidates, prepare
 
-__all__ = ["MOST_BYTES", "MOST_PIXELS", "Box", "Prepared", "Step", "candidates", "find_lines", "prepare", "read_picture"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_PIXELS",
+    "Box",
+    "Cell",
+    "Prepared",
+    "Step",
+    "candidates",
+    "find_cells",
+    "find_lines",
+    "prepare",
+    "read_picture",
+]

@@ -1,0 +1,82 @@
+"""Where the digit of a picture may be: what is ink and what is ground is not always plain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from fastdigits.imaging import strokes
+from fastdigits.imaging.ground import on_bright_ground
+from fastdigits.imaging.ink import Ink, find_ink
+from fastdigits.imaging.marks import around, find_marks, of_one_digit
+from fastdigits.imaging.prepared import Box
+from fastdigits.imaging.sheet import on_sheet
+
+REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
+THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
+GOOD = 0.3  # flaws below it count as none
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A picture's ink, the mask of the marks that may be a digit, the box around them, and what speaks against it."""
+
+    ink: Ink
+    mask: np.ndarray
+    box: Box
+    flaw: float
+
+    @property
+    def touches(self) -> bool:
+        """Whether it lies at an edge of the picture."""
+        left, top, width, height = self.box
+        H, W = self.mask.shape
+        return left == 0 or top == 0 or left + width == W or top + height == H
+
+
+def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
+    """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
+
+    Looked for are ink darker than the ground, or brighter; strokes wider than shadows, or narrower.
+    """
+    flawed = []
+    colours = on_bright_ground(picture)
+    for bright in (colours, 1 - colours):
+        for reach in REACHES:
+            for finding in _find(bright, reach, within_sheet):
+                if finding.flaw < GOOD:
+                    yield finding
+                else:
+                    flawed.append(finding)
+    yield from sorted(flawed, key=lambda finding: finding.flaw)
+
+
+def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
+    """With strokes up to `reach`: on a sheet, if that is what is found, and where it touches an edge, cut off there."""
+    finding = _marked(bright, reach, beyond=True)
+    if finding is None:
+        return
+    if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
+        yield from find_digit(np.round(255 * sheet).astype(np.uint8), within_sheet=False)
+    if finding.touches and (cut_off := _marked(bright, reach, beyond=False)) is not None:
+        yield cut_off
+    yield finding
+
+
+def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
+    ink = find_ink(bright, reach, beyond)
+    marks = find_marks(ink)
+    if not len(marks):
+        return None
+    chosen = of_one_digit(marks)
+    mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
+    clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
+    flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, _thickness(mask, box) - THICKEST)
+    return Finding(ink, mask, box, flaw)
+
+
+def _thickness(mask: np.ndarray, box: Box) -> float:
+    """The mean thickness of strokes, as a part of the longer side."""
+    part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
+    return strokes.thickness_of(ndimage.distance_transform_edt(part), part) / max(box.width, box.height)

@@ -1,0 +1,52 @@
+"""Pictures of a size to work on, and what was found in them as MNIST has it."""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from fastdigits.imaging import frame, strokes
+from fastdigits.imaging.ink import Ink
+from fastdigits.imaging.marks import EIGHT_NEIGHBOURS
+from fastdigits.imaging.prepared import Box, Prepared, Step
+
+
+def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """The picture (H, W, C) with no side longer than so many pixels; C is 1 where all is grey."""
+    if picture.ndim == 3 and (picture[..., :1] == picture[..., 1:]).all():
+        picture = picture[..., 0]
+    H, W = picture.shape[:2]
+    if max(H, W) > side:
+        factor = side / max(H, W)
+        size = max(1, round(W * factor)), max(1, round(H * factor))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    return picture[..., None] if picture.ndim == 2 else picture
+
+
+def drawn(ink: Ink, mask: np.ndarray, box: Box) -> np.ndarray:
+    """The ink within a mask (H, W), which lies in the box, as an image uint8 (28, 28)."""
+    part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+    with_edges = ndimage.binary_dilation(mask[part], EIGHT_NEIGHBOURS)
+    return frame.centred(strokes.evened(np.where(with_edges, ink.strength[part], 0)))
+
+
+def enlarged(box: Box, small: np.ndarray, picture: np.ndarray) -> Box:
+    """The box in a picture of which the other one, where it was found, is a smaller copy."""
+    down, across = picture.shape[0] / small.shape[0], picture.shape[1] / small.shape[1]
+    left, top = round(box.left * across), round(box.top * down)
+    right, bottom = round((box.left + box.width) * across), round((box.top + box.height) * down)
+    return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def first_step(small: np.ndarray) -> Step:
+    """The picture itself."""
+    return Step("picture", small if small.shape[2] == 3 else small[..., 0])
+
+
+def step(name: str, field: np.ndarray) -> Step:
+    """Numbers 0 .. 1 as a grey picture."""
+    return Step(name, np.round(255 * np.clip(field, 0, 1)).astype(np.uint8))
+
+
+def found(image: np.ndarray, box: Box, *steps: Step) -> Prepared:
+    """What was found, with the image as the last of the steps."""
+    return Prepared(image, box, (*steps, Step("28 x 28", image)))
