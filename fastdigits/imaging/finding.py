@@ -42,7 +42,7 @@ def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Findi
     """
     flawed = []
     colours = on_bright_ground(picture)
-    for bright in (colours, 1 - colours):
+    for bright in (colours, 255 - colours):
         for reach in REACHES:
             for finding in _find(bright, reach, within_sheet):
                 if finding.flaw < GOOD:
@@ -58,7 +58,7 @@ def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Find
     if finding is None:
         return
     if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
-        yield from find_digit(np.round(255 * sheet).astype(np.uint8), within_sheet=False)
+        yield from find_digit(sheet, within_sheet=False)
     if finding.touches and (cut_off := _marked(bright, reach, beyond=False)) is not None:
         yield cut_off
     yield finding

@@ -26,9 +26,9 @@ class Ink:
     usual: float
 
 
-def find_ink(colours: np.ndarray, reach: float, beyond: bool) -> Ink:
-    """The ink on a bright ground (H, W, C); see ground.without_light for `reach` and `beyond`."""
-    amount = ground.strongest_mixture(ground.without_light(colours, reach, beyond))
+def find_ink(bright: np.ndarray, reach: float, beyond: bool) -> Ink:
+    """The ink on a bright ground uint8 (H, W, C); see ground.without_light for `reach` and `beyond`."""
+    amount = ground.strongest_mixture(ground.without_light(bright, reach, beyond))
     side = min(amount.shape)
     if side > COARSE:
         amount = ndimage.gaussian_filter(amount, SMOOTHING)

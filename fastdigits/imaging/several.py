@@ -59,7 +59,7 @@ def _marks(colours: np.ndarray, within_sheet: bool = True) -> tuple[Ink, np.ndar
     if within_sheet and len(marks):
         largest = marks.mask(np.arange(len(marks)) == marks.ink.argmax())
         if (sheet := on_sheet(colours, largest)) is not None:
-            return _marks(on_bright_ground(np.round(255 * sheet).astype(np.uint8)), within_sheet=False)
+            return _marks(on_bright_ground(sheet), within_sheet=False)
     kept = np.flatnonzero(~marks.leaning)
     numbers = np.zeros(len(marks) + 1, np.int32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)

@@ -12,7 +12,7 @@ MARGIN = 0.04  # of its width: what lies so near its edge may show the ground
 
 
 def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """The colours (H, W, C) of a sheet with the ground painted over in its own colour.
+    """The colours uint8 (H, W, C) of a sheet with the ground painted over in its own colour.
 
     `mask` bool (H, W) is what differs from the ground; None where that is no sheet.
     """
@@ -23,7 +23,7 @@ def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(MARGIN * np.sqrt(area))))
     if not inside.any():
         return None
-    return np.where(inside[..., None], colours, np.median(colours[inside], axis=0))
+    return np.where(inside[..., None], colours, np.median(colours[inside], axis=0).astype(np.uint8))
 
 
 def _rectangle(mask: np.ndarray) -> float:
