@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fastdigits.cli import pictures
 from fastdigits.cli.options import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
 from fastdigits.recipes import MODEL_SETTINGS, RECIPES
 
@@ -99,7 +100,9 @@ class Plan:
     help="Let torch.compile and XLA take part; it may take a minute for each network.",
 )
 @click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write all figures to a file.")
-@click.option("--plot", "plot_file", type=click.Path(), metavar="FILE.png", help="Draw images per second as bars.")
+@click.option(
+    "--plot", "plot_file", type=pictures.PictureFile(), metavar="FILE.png", help="Draw images per second as bars."
+)
 @click.option(
     "--compare", "old_file", type=click.Path(), metavar="OLD.json", help="Compare with a file that --json wrote."
 )
@@ -129,7 +132,7 @@ def command(
     frameworks = [rivals.load(name) for name in plan.against]  # before our operations; see there
     from fastdigits.bench.report import compare, read
     from fastdigits.cli import bench_tables
-    from fastdigits.files import check_writable, write_atomically
+    from fastdigits.files import check_writable
 
     old = read(old_file) if old_file else None
     for path in filter(None, (json_file, plot_file)):
@@ -143,7 +146,7 @@ def command(
     if plot_file:
         from fastdigits.bench import plot
 
-        write_atomically(plot_file, plot.png(plot.draw(report.rows, bench_tables.machine_line(report.machine))))
+        pictures.write(plot_file, plot.draw(report.rows, bench_tables.machine_line(report.machine)))
 
 
 def _check(plan: Plan, json_file: str | None, plot_file: str | None) -> None:
@@ -157,8 +160,6 @@ def _check(plan: Plan, json_file: str | None, plot_file: str | None) -> None:
         raise click.UsageError("numpy only shows its matrix products beside the single steps; add --ops.")
     if plot_file and not plan.modes:
         raise click.UsageError("--plot draws training and inference; leave --no-train or --no-inference out.")
-    if plot_file and not plot_file.lower().endswith(".png"):
-        raise click.UsageError(f"--plot writes a PNG file, but '{plot_file}' does not end with .png.")
     if json_file and plot_file and os.path.realpath(json_file) == os.path.realpath(plot_file):
         raise click.UsageError("--json and --plot name the same file; give each its own.")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fastdigits.cli import pictures
 from fastdigits.cli.method_options import given, schedule_options
 from fastdigits.cli.options import as_usage, json_option
 from fastdigits.config import TrainConfig
@@ -24,7 +25,9 @@ from fastdigits.errors import UserError
 @click.option(
     "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate at its highest; train's if not given."
 )
-@click.option("-o", "--output", type=click.Path(), metavar="FILE.png", help="Where the curve of the schedule goes.")
+@click.option(
+    "-o", "--output", type=pictures.PictureFile(), metavar="FILE.png", help="Where the curve of the schedule goes."
+)
 @json_option
 @click.pass_context
 def command(
@@ -50,11 +53,10 @@ def command(
     except UserError as error:
         raise as_usage(error) from None
     from fastdigits.cli import schedule_curve
-    from fastdigits.files import write_atomically
 
     curve = schedule_curve.curve(config)
     if output:
-        write_atomically(output, schedule_curve.png(curve))
+        pictures.write(output, schedule_curve.figure(curve))
     click.echo(json.dumps(curve) if as_json else schedule_curve.as_text(curve))
 
 

@@ -1,10 +1,13 @@
 """What `fastdigits describe --schedule` shows: the learning rate, step by step."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastdigits.config import OPTIMIZERS, TrainConfig
 from fastdigits.history import Epoch
 from fastdigits.schedule import share
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EPOCH_STEPS = 100
 WORST = {"train_loss": 1.0, "train_accuracy": 0.0, "validation_loss": 1.0, "validation_accuracy": 0.0}
@@ -36,9 +39,8 @@ def title(curve: dict[str, Any]) -> str:
     return f"schedule {curve['schedule']} over {curve['epochs']} epochs{never}"
 
 
-def png(curve: dict[str, Any]) -> bytes:
-    """The curve as the content of a PNG file."""
-    from fastdigits.bench.plot import png
+def figure(curve: dict[str, Any]) -> "Figure":
+    """The curve drawn."""
     from fastdigits.plots.schedule import draw
 
-    return png(draw(curve["rates"], curve["epoch_steps"], title(curve)))
+    return draw(curve["rates"], curve["epoch_steps"], title(curve))

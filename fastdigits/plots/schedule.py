@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from fastdigits.plots import style
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@style.look()
 def draw(rates: list[float], epoch_steps: int, title: str) -> "Figure":
     """The curve of the learning rate.
 
@@ -17,16 +20,10 @@ def draw(rates: list[float], epoch_steps: int, title: str) -> "Figure":
         Steps of an epoch.
     title : str
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = style.new_figure(7, 4)
     axes = figure.subplots()
-    axes.plot([step / epoch_steps for step in range(len(rates))], rates, color="#0072B2", linewidth=2)
-    axes.set_title(title)
-    axes.set_xlabel("epochs")
-    axes.set_ylabel("learning rate")
+    axes.plot([step / epoch_steps for step in range(len(rates))], rates, color=style.BLUE)
+    style.label(axes, "epochs", "learning rate", title)
     axes.set_ylim(0, 1.05 * max(rates))
     axes.set_xlim(0, len(rates) / epoch_steps)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
     return figure

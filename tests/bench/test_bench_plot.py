@@ -1,6 +1,6 @@
 """What the figure shows."""
 
-from fastdigits.bench.plot import draw, png
+from fastdigits.bench.plot import draw
 
 
 def test_a_panel_for_each_network_and_mode(row):
@@ -30,7 +30,3 @@ def test_a_contestant_has_one_colour_in_all_panels(row):
 def test_a_panel_may_be_empty(row):
     rows = [row("training", "mlp"), row("inference", "lenet")]
     assert [len(axes.patches) for axes in draw(rows, "").axes] == [1, 0, 0, 1]
-
-
-def test_png(row):
-    assert png(draw([row()], "")).startswith(b"\x89PNG")

@@ -75,7 +75,7 @@ def test_torch_takes_part(invoke):
         (["--runs", "0"], "0"),
         (["--threads", "100000"], "more than the cores"),
         (["--against", "numpy"], "add --ops"),
-        (["--plot", "bars.svg"], "does not end with .png"),
+        (["--plot", "bars.jpg"], "does not end with .png, .svg or .pdf"),
         (["--plot", "bars.png", "--no-train", "--no-inference", "--ops"], "--plot draws"),
         (["--json", "a.png", "--plot", "a.png"], "name the same file"),
     ],
