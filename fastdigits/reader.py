@@ -1,6 +1,8 @@
 """A trained network as a reader of digits: what it reads, how sure it is, and when it had better not answer."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from fastdigits.dataset.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.evaluate import probabilities
 from fastdigits.files import StrPath
-from fastdigits.imaging import Prepared, candidates
+from fastdigits.imaging import Cell, Prepared, candidates, find_cells
 from fastdigits.imaging.prepared import SIDE
 from fastdigits.nn import Network
 
@@ -26,7 +28,7 @@ class Reading:
     """What a network reads in an image.
 
     `probabilities` are those of the ten digits, `digit` has the greatest, which is the `confidence`, and `second` the
-    next. `unsure` says that it may as well be another digit, or none.
+    next. `unsure` says that it may as well be another digit, or none; `no_digit` is the probability of the latter.
     """
 
     digit: int
@@ -34,6 +36,7 @@ class Reading:
     probabilities: tuple[float, ...]
     second: int
     unsure: bool
+    no_digit: float = 0.0
 
 
 class Reader:
@@ -59,20 +62,35 @@ class Reader:
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        saved = files.read(self.weights)
-        self.model, self.normalisation = saved.model, saved.normalisation
+        saved = self.saved = files.read(self.weights)
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
-        self.network = Network.from_config(saved.network)
-        pad = 2 * self.normalisation.preparation.pad
-        if self.network.input_shape != (1, SIDE + pad, SIDE + pad) or self.network.classes not in (DIGITS, DIGITS + 1):
-            raise UserError(f"{self.weights}: this network does not read digits of {SIDE} x {SIDE} pixels; give another.")
+        network = Network.from_config(saved.network)
+        side = SIDE + 2 * saved.normalisation.preparation.pad
+        if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
+            raise UserError(f"{self.weights}: its network does not read digits of {SIDE} x {SIDE} pixels; give another.")
         device = devices.choose_device()[0] if device == "auto" else device
-        self.network.build(devices.load(device, threads, saved.config["exact"]), EVALUATION_BATCH, training=False)
-        self.network.set_values(saved.values)
+        self.ops = devices.load(device, threads, saved.config["exact"])
+
+    @cached_property
+    def one(self) -> Network:
+        """The network, built to read one image in the least time."""
+        return self._built(devices.to_infer(self.ops, 1), 1)
+
+    @cached_property
+    def many(self) -> Network:
+        """The network, built to read many images in the least time."""
+        return self._built(self.ops, EVALUATION_BATCH)
+
+    def _built(self, ops: Any, batch_size: int) -> Network:
+        network = Network.from_config(self.saved.network)
+        network.build(ops, batch_size, training=False)
+        network.set_values(self.saved.values)
+        return network
 
     def read(self, images: np.ndarray) -> list[Reading]:
         """Read images uint8 (N, 28, 28), prepared as fastdigits.imaging.prepare does."""
-        return [_reading(p, self.calibration.unsure_below) for p in self.digit_probabilities(images)]
+        p = self.calibration.apply(self.class_probabilities(images))
+        return [self._reading(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
 
     def look(self, picture: np.ndarray) -> tuple[Prepared, Reading]:
         """Read the digit of a picture uint8 (H, W, 3) or (H, W).
@@ -88,19 +106,30 @@ class Reader:
             looks.append((prepared, reading))
         return max(looks, key=lambda look: look[1].confidence)
 
-    def digit_probabilities(self, images: np.ndarray) -> np.ndarray:
-        """The calibrated probabilities of the ten digits, float64 (N, 10), in images uint8 (N, 28, 28)."""
-        p = self.calibration.apply(self.class_probabilities(images))
-        digits, none = p[:, :DIGITS], p[:, DIGITS:].sum(1, keepdims=True)
-        return digits + none / DIGITS if none.any() else digits
+    def look_around(self, picture: np.ndarray) -> list[list[tuple[Prepared, Reading]]]:
+        """Read every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
+
+        What is rather no digit than one is left out.
+        """
+        lines = [[look for cell in line for look in self._look_at(cell)] for line in find_cells(picture)]
+        return [line for line in lines if line]
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
-        """The network's own probabilities, float32 (N, classes)."""
+        """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
+        network = self.one if len(images) <= devices.FEW else self.many
         labels = np.zeros(len(images), np.uint8)
-        batches = Batches(self.network.ops, images, labels, EVALUATION_BATCH, self.normalisation)
-        return probabilities(self.network, batches, np.arange(len(images)))
+        batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
+        return probabilities(network, batches, np.arange(len(images)))
 
+    def _look_at(self, cell: Cell) -> list[tuple[Prepared, Reading]]:
+        """One digit, or several that touch if the least sure of them is surer than the one."""
+        found = (cell.whole, *cell.parts)
+        whole, *parts = zip(found, self.read(np.stack([one.image for one in found])), strict=True)
+        several = parts and min(reading.confidence for _, reading in parts) > whole[1].confidence
+        return [look for look in (parts if several else [whole]) if look[1].no_digit < 0.5]
 
-def _reading(p: np.ndarray, unsure_below: float) -> Reading:
-    digit, second = (int(place) for place in np.argsort(-p, kind="stable")[:2])
-    return Reading(digit, float(p[digit]), tuple(p.tolist()), second, bool(p[digit] < unsure_below))
+    def _reading(self, p: np.ndarray, no_digit: float) -> Reading:
+        p = p + no_digit / DIGITS
+        digit, second = (int(place) for place in np.argsort(-p, kind="stable")[:2])
+        unsure = bool(p[digit] < self.calibration.unsure_below)
+        return Reading(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)

@@ -13,6 +13,7 @@ from fastdigits.errors import UserError
 
 COMMANDS = {
     "train": "Train a network on handwritten digits and write its weights.",
+    "predict": "Read the digits of any pictures.",
     "eval": "Measure trained weights on a test set.",
     "serve": "Serve a page to draw digits on, and the same for programs by HTTP.",
     "models": "List the networks that can be trained.",

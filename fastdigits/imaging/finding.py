@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from fastdigits.imaging import strokes
-from fastdigits.imaging.ground import on_bright_ground
+from fastdigits.imaging.ground import FLAT, is_flat, on_bright_ground
 from fastdigits.imaging.ink import Ink, find_ink
 from fastdigits.imaging.marks import around, find_marks, of_one_digit
 from fastdigits.imaging.prepared import Box
@@ -42,8 +41,9 @@ def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Findi
     """
     flawed = []
     colours = on_bright_ground(picture)
+    reaches = (FLAT, *REACHES) if is_flat(picture) else REACHES
     for bright in (colours, 255 - colours):
-        for reach in REACHES:
+        for reach in reaches:
             for finding in _find(bright, reach, within_sheet):
                 if finding.flaw < GOOD:
                     yield finding
@@ -59,7 +59,7 @@ def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Find
         return
     if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
         yield from find_digit(sheet, within_sheet=False)
-    if finding.touches and (cut_off := _marked(bright, reach, beyond=False)) is not None:
+    if finding.touches and reach != FLAT and (cut_off := _marked(bright, reach, beyond=False)) is not None:
         yield cut_off
     yield finding
 
@@ -79,4 +79,4 @@ def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
 def _thickness(mask: np.ndarray, box: Box) -> float:
     """The mean thickness of strokes, as a part of the longer side."""
     part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
-    return strokes.thickness_of(ndimage.distance_transform_edt(part), part) / max(box.width, box.height)
+    return strokes.thickness_of(part) / max(box.width, box.height)

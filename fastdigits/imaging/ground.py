@@ -7,6 +7,7 @@ from scipy import ndimage
 DARKEST = 50  # of a ground, 0 .. 255; below, the share of light that ink takes would be a quotient of small numbers
 MOST_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
 MOST_INK = 0.01  # share of the pixels whose mean is the colour of ink
+FLAT, FLAT_SHARE = 0.0, 0.6
 SENSOR_NOISE = 0.05  # of a colour, 0 .. 1; smaller differences between colours are not relied on
 
 
@@ -15,10 +16,15 @@ def on_bright_ground(picture: np.ndarray) -> np.ndarray:
 
     The ground is what most of the border shows.
     """
-    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    ground = np.median(border, axis=0)
+    ground = np.median(_border(picture), axis=0)
     low, high = np.array(_as_image(picture).getextrema()).reshape(-1, 2).T
     return picture ^ np.where(ground - low < high - ground, 255, 0).astype(np.uint8)  # 255 - p where it is darker
+
+
+def is_flat(picture: np.ndarray) -> bool:
+    """Whether the ground is of one colour without any light or noise, as on screens: most of the border is the same."""
+    border = _border(picture)
+    return bool((border == np.median(border, axis=0)).all(1).mean() > FLAT_SHARE)
 
 
 def without_light(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
@@ -26,7 +32,7 @@ def without_light(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
 
     1 - colour / ground, where the ground is the closing of the picture: it has no dark part left that is narrower
     than `reach` times the picture's longer side, and each wider one just as it was. What is dark at an edge of the
-    picture counts as wide if it goes on `beyond`, as shadows do.
+    picture counts as wide if it goes on `beyond`, as shadows do. With FLAT for reach, it is the border's colour.
 
     Parameters
     ----------
@@ -35,6 +41,9 @@ def without_light(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
     beyond : bool
     """
     H, W, _ = bright.shape
+    if reach == FLAT:
+        ground = np.median(_border(bright), axis=0)
+        return np.maximum(1 - bright / np.maximum(ground, DARKEST).astype(np.float32), 0)
     factor = -(-max(H, W) // MOST_SIDE)
     small = _as_array(_as_image(bright).reduce(factor)) if factor > 1 else bright
     ground = _closed(small, max(1, round(reach * max(small.shape[:2]) / 2)), beyond)
@@ -61,6 +70,10 @@ def strongest_mixture(lacking: np.ndarray) -> np.ndarray:
     weights = np.linalg.solve(covariance + SENSOR_NOISE**2 * np.eye(C), ink)
     scale = np.linalg.norm(ink) / np.sqrt(C) / max(float(weights @ ink), 1e-12)
     return np.maximum(lacking @ (weights * scale).astype(np.float32), 0)
+
+
+def _border(picture: np.ndarray) -> np.ndarray:
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
 def _closed(bright: np.ndarray, reach: int, beyond: bool) -> np.ndarray:

@@ -7,6 +7,7 @@ LONG = 0.85  # of the picture's side: a line is ink along so much of it
 THICKEST = 0.05  # of the picture's side
 STEEPEST = 0.06  # rise of a line, per pixel
 TILTS = 13
+SMALLEST = 24  # side of a picture on which a line can be told from a stroke
 NARROW = 0.75  # of the picture's side: beside wider ink, a single line may be a stroke of it
 EDGE = 0.5  # of a stroke's strength
 
@@ -20,9 +21,12 @@ def without_rules(strength: np.ndarray) -> np.ndarray:
 def _without_level(strength: np.ndarray) -> np.ndarray:
     """Without the lines that go from the left edge to the right one."""
     H, W = strength.shape
-    mask = strength > EDGE
     border = max(1, W // 50)
-    if min(H, W) < 24 or not (_rows(mask[:, :border]) & _rows(mask[:, -border:])).any():
+    ends = strength[:, :border].max() > EDGE and strength[:, -border:].max() > EDGE
+    if min(H, W) < SMALLEST or not ends:
+        return strength
+    mask = strength > EDGE
+    if not (_rows(mask[:, :border]) & _rows(mask[:, -border:])).any():
         return strength
     x = np.arange(W) - W / 2
     for tilt in sorted(np.linspace(-STEEPEST, STEEPEST, TILTS), key=abs):

@@ -93,7 +93,7 @@ def _join(groups: list[list[int]], boxes: list[Box], number: int, height: float)
     fitting = [
         (_gap_down(piece, box), group)
         for box, group in others
-        if _shared(piece, box) >= 0.4 * piece.width
+        if _shared(piece, box) >= 0.4 * min(piece.width, box.width)
         and _gap_down(piece, box) <= CLOSE * height
         and around([piece, box]).height <= TALLEST * height
         and max(piece.width, piece.height) >= 0.2 * box.height

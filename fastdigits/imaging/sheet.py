@@ -16,6 +16,8 @@ def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
 
     `mask` bool (H, W) is what differs from the ground; None where that is no sheet.
     """
+    if np.count_nonzero(mask) < SOLID * LEAST * mask.size:
+        return None
     filled = ndimage.binary_fill_holes(mask)
     area = int(filled.sum())
     if area < LEAST * mask.size or mask.sum() < SOLID * area or area < RECTANGULAR * _rectangle(filled):

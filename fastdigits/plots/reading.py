@@ -1,0 +1,95 @@
+"""Pictures beside what was made of them and read in them."""
+
+from typing import TYPE_CHECKING
+
+from fastdigits.plots import style
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fastdigits.imaging import Box, Prepared
+    from fastdigits.reader import Reading
+
+CELL = 2.3  # inches
+TITLES = {"picture": "", "ink": "ink", "marks": "marks of the digit", "28 x 28": "what the network sees"}
+MOST_NAME = 28  # characters of a file's name
+
+
+@style.look()
+def draw(looks: list[tuple[str, tuple["Prepared", "Reading"]]]) -> "Figure":
+    """One row for each picture: the picture, each step of its preparation, and the probabilities of the digits.
+
+    Parameters
+    ----------
+    looks : list of (name, (Prepared, Reading))
+    """
+    figure = style.new_figure(5 * CELL, 0.5 + CELL * 1.15 * len(looks))
+    rows = figure.subplots(len(looks), 5, squeeze=False)
+    for axes, (name, (prepared, reading)) in zip(rows, looks, strict=True):
+        pictures = {step.name: step.picture for step in prepared.steps} | {"28 x 28": prepared.image}
+        for place, (step, title) in enumerate(TITLES.items()):
+            axes[place].set_axis_off()
+            axes[place].set_title(title or _short(name), fontsize=style.SMALL)
+            if step in pictures:
+                style.show_image(axes[place], pictures[step], interpolation="nearest" if place == 3 else "antialiased")
+            else:
+                axes[place].text(0.5, 0.5, "none", color=style.GREY, ha="center", va="center")
+        _probabilities(axes[4], reading)
+    return figure
+
+
+@style.look()
+def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Reading"]]]]]) -> "Figure":
+    """Each picture with a box around every digit and what was read above it; dashed where that is unsure.
+
+    Parameters
+    ----------
+    looks : list of (name, picture, lines of (Prepared, Reading))
+    """
+    heights = [max(1.5, min(9.0, 9.0 * picture.shape[0] / picture.shape[1])) for _, picture, _ in looks]
+    figure = style.new_figure(9, sum(heights) + 0.5 * len(looks))
+    rows = figure.subplots(len(looks), squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, picture, lines) in zip(rows, looks, strict=True):
+        text = " / ".join("".join(str(reading.digit) for _, reading in line) for line in lines)
+        style.show_image(axes, picture, interpolation="antialiased")
+        axes.set_title(f"{_short(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
+        for prepared, reading in (look for line in lines for look in line):
+            _box(axes, prepared.box, reading)
+    return figure
+
+
+def _probabilities(axes: "Axes", reading: "Reading") -> None:
+    colours = [style.GREY] * len(reading.probabilities)
+    colours[reading.digit] = style.GREY if reading.unsure else style.BLUE
+    axes.barh(range(len(colours)), reading.probabilities, color=colours)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=style.SMALL)
+    axes.set_yticks(range(len(colours)))
+    axes.tick_params(axis="y", labelsize=style.SMALL, length=0)
+    axes.invert_yaxis()
+    axes.set_title("unsure" if reading.unsure else f"{reading.digit}: {reading.confidence:.1%}", fontsize=style.TEXT)
+
+
+def _box(axes: "Axes", box: "Box", reading: "Reading") -> None:
+    from matplotlib.patches import Rectangle
+
+    colour, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
+    place = box.left - 0.5, box.top - 0.5
+    axes.add_patch(Rectangle(place, box.width, box.height, fill=False, edgecolor=colour, linestyle=dashes, linewidth=1.5))
+    axes.annotate(
+        str(reading.digit),
+        place,
+        xytext=(1, 1),
+        textcoords="offset points",
+        va="bottom",
+        color="white",
+        fontsize=style.SMALL,
+        fontweight="bold",
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MOST_NAME else "..." + name[-MOST_NAME + 3 :]
