@@ -14,6 +14,7 @@ from fastdigits.imaging.sheet import on_sheet
 
 REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
 THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
+THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
 GOOD = 0.3  # flaws below it count as none
 
 
@@ -25,6 +26,7 @@ class Finding:
     mask: np.ndarray
     box: Box
     flaw: float
+    thickness: float  # of the strokes, as a part of the longer side
 
     @property
     def touches(self) -> bool:
@@ -33,22 +35,28 @@ class Finding:
         H, W = self.mask.shape
         return left == 0 or top == 0 or left + width == W or top + height == H
 
+    def is_plainer(self, other: "Finding") -> bool:
+        """Whether it is drawn in thinner strokes of ink no weaker."""
+        return self.thickness < THINNER * other.thickness and self.ink.usual > STRONGER * other.ink.usual
+
 
 def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
     """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
 
-    Looked for are ink darker than the ground, or brighter; strokes wider than shadows, or narrower.
+    Looked for are strokes wider than shadows, or narrower; of ink darker than the ground, or brighter, that is, first
+    what the border tells unless the other is plainer.
     """
     flawed = []
     colours = on_bright_ground(picture)
-    reaches = (FLAT, *REACHES) if is_flat(picture) else REACHES
-    for bright in (colours, 255 - colours):
-        for reach in reaches:
-            for finding in _find(bright, reach, within_sheet):
-                if finding.flaw < GOOD:
-                    yield finding
-                else:
-                    flawed.append(finding)
+    for reach in (FLAT, *REACHES) if is_flat(picture) else REACHES:
+        likely, unlikely = (list(_find(bright, reach, within_sheet)) for bright in (colours, 255 - colours))
+        if likely and unlikely and unlikely[0].is_plainer(likely[0]):
+            likely, unlikely = unlikely, likely
+        for finding in (*likely, *unlikely):
+            if finding.flaw < GOOD:
+                yield finding
+            else:
+                flawed.append(finding)
     yield from sorted(flawed, key=lambda finding: finding.flaw)
 
 
@@ -72,8 +80,9 @@ def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
     chosen = of_one_digit(marks)
     mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
     clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
-    flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, _thickness(mask, box) - THICKEST)
-    return Finding(ink, mask, box, flaw)
+    thickness = _thickness(mask, box)
+    flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, thickness - THICKEST)
+    return Finding(ink, mask, box, flaw, thickness)
 
 
 def _thickness(mask: np.ndarray, box: Box) -> float:

@@ -13,6 +13,7 @@ EDGE, FAINT_EDGE = 0.5, 0.3  # of a stroke's strength: where it ends, and where 
 SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
 GAP = 0.25  # of the longer of two marks, between which they belong together
 SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
+FILLING = 0.8  # of the picture's width and height: a mark of this size is a digit from edge to edge
 LEANING = 0.45  # of width and height together; what touches the edges along more of them is no digit but goes on outside
 
 
@@ -20,7 +21,7 @@ LEANING = 0.45  # of width and height together; what touches the edges along mor
 class Marks:
     """Numbered marks: `places` int32 (H, W), 0 where none is, and for each number from 1 its box and its ink.
 
-    `leaning` are those that touch the picture's edges along much of their length.
+    `leaning` are those that touch the picture's edges along much of their length, but do not fill it.
     """
 
     places: np.ndarray
@@ -54,8 +55,9 @@ def find_marks(ink: Ink) -> Marks:
     totals = np.bincount(places.reshape(-1), ink.amount.reshape(-1), len(boxes) + 1)[1:]
     edge = np.concatenate([places[0], places[-1], places[1:-1, 0], places[1:-1, -1]])
     touching = np.bincount(edge, minlength=len(boxes) + 1)[1:]
-    around = np.array([box.width + box.height for box in boxes])
-    return Marks(places, boxes, totals, touching > LEANING * around)
+    sizes = np.array([(box.height, box.width) for box in boxes]).reshape(-1, 2)
+    filling = (sizes >= FILLING * np.array(places.shape)).all(1)
+    return Marks(places, boxes, totals, (touching > LEANING * sizes.sum(1)) & ~filling)
 
 
 def of_one_digit(marks: Marks) -> np.ndarray:
