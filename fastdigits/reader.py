@@ -67,7 +67,9 @@ class Reader:
         network = Network.from_config(saved.network)
         side = SIDE + 2 * saved.normalisation.preparation.pad
         if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
-            raise UserError(f"{self.weights}: its network does not read digits of {SIDE} x {SIDE} pixels; give another.")
+            raise UserError(
+                f"{self.weights}: its network reads no digits of {SIDE} x {SIDE} pixels; give another file."
+            )
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
 

@@ -1,9 +1,9 @@
 """Trained networks as HDF5 files, which any HDF5 viewer shows too.
 
 The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
-JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` where there is one. /weights/<layer>/<name> holds the parameters and
-running statistics in float32, /history/<column> the figures of the epochs in float64, NaN where there is none. A
-checkpoint (methods/checkpoint.py) holds more beside these.
+JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` where there is one.
+/weights/<layer>/<name> holds the parameters and running statistics in float32, /history/<column> the figures of the
+epochs in float64, NaN where there is none. A checkpoint (methods/checkpoint.py) holds more beside these.
 """
 
 import json

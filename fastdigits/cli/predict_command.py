@@ -84,7 +84,9 @@ def command(
         click.echo(json.dumps({"predictions": predictions, "failed": failed}))
     if failed:
         count = len(predictions) + len(failed)
-        raise UserError(f"{len(failed)} of {count} could not be read; the reasons are above; mend these or leave them out.")
+        raise UserError(
+            f"{len(failed)} of {count} cannot be read, for the reasons above; mend these or leave them out."
+        )
 
 
 def _outcomes(images: tuple[str, ...], reader: "Reader", several: bool) -> Iterator[tuple[str, Any, Any]]:

@@ -1,6 +1,6 @@
 """Any picture of digits as images such as MNIST has: 28 x 28 pixels, bright ink on 0, centred, strokes alike.
 
-    picture -> ground -> ink -> marks -> finding -> strokes -> frame        finding, several: which marks are digits
+picture -> ground -> ink -> marks -> finding -> strokes -> frame        finding, several: which marks are digits
 """
 
 from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture

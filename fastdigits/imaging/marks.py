@@ -14,7 +14,7 @@ SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
 GAP = 0.25  # of the longer of two marks, between which they belong together
 SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
 FILLING = 0.8  # of the picture's width and height: a mark of this size is a digit from edge to edge
-LEANING = 0.45  # of width and height together; what touches the edges along more of them is no digit but goes on outside
+LEANING = 0.45  # of width and height together; what touches the edges along more of it goes on outside
 
 
 @dataclass(frozen=True, eq=False)

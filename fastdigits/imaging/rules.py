@@ -39,12 +39,12 @@ def _without_level(strength: np.ndarray) -> np.ndarray:
         bands = _thin_bands(lines, H)
         if not bands.any():
             continue
-        thick = int(bands.sum() / max(1, ndimage.label(bands)[1])) + 2
-        band = np.zeros_like(mask)
-        np.put_along_axis(band, rows, np.broadcast_to(ndimage.binary_dilation(bands, iterations=2)[:, None], mask.shape), 0)
-        crossing = ndimage.binary_opening(mask, np.ones((thick + 4, 1), bool))
-        rest = np.where(band & ~crossing, 0, strength)
-        if ndimage.label(bands)[1] > 1 or _width(rest > EDGE) < NARROW * W:
+        count = ndimage.label(bands)[1]
+        around, line = ndimage.binary_dilation(bands, iterations=2), np.zeros_like(mask)
+        np.put_along_axis(line, rows, np.broadcast_to(around[:, None], mask.shape), 0)
+        crossing = ndimage.binary_opening(mask, np.ones((int(bands.sum()) // count + 6, 1), bool))
+        rest = np.where(line & ~crossing, 0, strength)
+        if count > 1 or _width(rest > EDGE) < NARROW * W:
             strength, mask = rest, rest > EDGE
     return strength
 

@@ -13,7 +13,7 @@ from fastdigits.imaging.working import drawn, enlarged, first_step, found, shrun
 
 WORKING_SIDE = 1600
 REACH = 0.2  # of the picture's longer side: no stroke of several digits is wider
-LOW, NARROW = 0.4, 0.3  # of the usual height of a digit; lower and narrower ones are dots, dashes and specks
+LOW = 0.4  # of the usual height of a digit; lower marks are dots, dashes and specks
 PIECE = 0.65  # of the usual height: a lower mark may be a piece of the digit above or below it
 CLOSE = 0.35  # of the usual height between two pieces of a digit, one above the other
 TALLEST = 1.5  # of the usual height: pieces do not make a taller digit
@@ -75,8 +75,7 @@ def _as_digits(boxes: list[Box]) -> list[list[int]]:
     for number in sorted(range(len(boxes)), key=lambda n: boxes[n].height):
         if boxes[number].height < PIECE * height:
             _join(groups, boxes, number, height)
-    whole = [(group, around([boxes[n] for n in group])) for group in groups]
-    return [group for group, box in whole if box.height >= LOW * height and max(box.height, box.width) >= NARROW * height]
+    return [group for group in groups if around([boxes[n] for n in group]).height >= LOW * height]
 
 
 def _usual_height(boxes: list[Box]) -> float:

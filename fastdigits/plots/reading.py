@@ -77,7 +77,8 @@ def _box(axes: "Axes", box: "Box", reading: "Reading") -> None:
 
     colour, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
     place = box.left - 0.5, box.top - 0.5
-    axes.add_patch(Rectangle(place, box.width, box.height, fill=False, edgecolor=colour, linestyle=dashes, linewidth=1.5))
+    line = {"edgecolor": colour, "linestyle": dashes, "linewidth": 1.5}
+    axes.add_patch(Rectangle(place, box.width, box.height, fill=False, **line))
     axes.annotate(
         str(reading.digit),
         place,

@@ -1,4 +1,4 @@
-"""Many pictures, prepared as `fastdigits predict` prepares them: images uint8 (N, 28, 28) and labels, 10 for no digit."""
+"""Many pictures, prepared as `fastdigits predict` does: images uint8 (N, 28, 28) and labels, 10 for no digit."""
 
 from collections.abc import Callable, Iterable
 from multiprocessing import Pool

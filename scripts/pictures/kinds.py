@@ -38,6 +38,12 @@ def _ink(rng: Rng) -> tuple:
     return near(rng, INKS[rng.integers(len(INKS))], 0.04)
 
 
+def _on_screen(drawn: np.ndarray, dark: bool) -> np.ndarray:
+    """White on black, or black on white."""
+    grey = np.round(255 * (drawn if dark else 1 - drawn)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
 def _somewhere(rng: Rng, glyph: np.ndarray, H: int, W: int, least: float = 0.35, most: float = 0.75) -> np.ndarray:
     """Coverage of a glyph of a share of the picture's side, wholly inside the picture."""
     size = rng.uniform(least, most) * min(H, W)
@@ -77,8 +83,7 @@ def tablet(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Strokes of one width on a screen: white on black, or the other way round."""
     H, W = _size(rng)
     drawn = _somewhere(rng, uniform(glyph, rng.uniform(0.03, 0.14)), H, W)
-    dark = rng.random() < 0.6
-    return photographed(rng, inked(sheet(H, W, BLACK if dark else WHITE), drawn, WHITE if dark else BLACK), 0, 0, None)
+    return _on_screen(drawn, dark=rng.random() < 0.6)
 
 
 def coloured_screen(rng: Rng, glyph: Glyph) -> np.ndarray:
@@ -96,9 +101,7 @@ def hairline(rng: Rng, glyph: Glyph) -> np.ndarray:
     H, W = _size(rng, 120, 500)
     size = rng.uniform(0.4, 0.85) * min(H, W)
     drawn = placed(rng, uniform(glyph, rng.uniform(0.8, 2) / size), H, W, size)
-    dark = rng.random() < 0.3
-    ink = BLACK if not dark else WHITE
-    return photographed(rng, inked(sheet(H, W, BLACK if dark else WHITE), drawn, ink, rng.uniform(0.6, 1)), 0, 0, None)
+    return _on_screen(drawn * rng.uniform(0.6, 1), dark=rng.random() < 0.3)
 
 
 def marker(rng: Rng, glyph: Glyph) -> np.ndarray:
@@ -121,7 +124,8 @@ def envelope(rng: Rng, glyph: Glyph) -> np.ndarray:
 def small_scan(rng: Rng, glyph: Glyph) -> np.ndarray:
     """A scan of 16 x 16 grey pixels that the digit fills."""
     side = 128
-    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, side * rng.uniform(0.86, 0.98), turn_deg=3, squeeze=0.2)
+    size = side * rng.uniform(0.86, 0.98)
+    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, size, turn_deg=3, squeeze=0.2)
     ground, ink = (WHITE, BLACK) if rng.random() < 0.5 else (BLACK, WHITE)
     picture = photographed(rng, inked(sheet(side, side, ground), drawn, ink, rng.uniform(0.6, 1)), 2, 0, None)
     return resized(picture, 16, 16)
@@ -131,7 +135,8 @@ def blurred(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Out of focus."""
     H, W = _size(rng)
     share = rng.uniform(0.4, 0.75)
-    picture = inked(sheet(H, W, near(rng, (0.88, 0.88, 0.87), 0.05)), _somewhere(rng, glyph.edge, H, W, share, share), _ink(rng))
+    drawn = _somewhere(rng, glyph.edge, H, W, share, share)
+    picture = inked(sheet(H, W, near(rng, (0.88, 0.88, 0.87), 0.05)), drawn, _ink(rng))
     blur = share * min(H, W) * rng.uniform(0.02, 0.05)
     return photographed(rng, lit(rng, picture, 0.3), blur, 0.01, int(rng.integers(40, 95)))
 
@@ -161,7 +166,8 @@ def frame_filling(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Cropped so tightly that the digit touches the edges."""
     H = int(rng.integers(28, 200))
     W = int(H * rng.uniform(0.9, 1.1))
-    picture = inked(sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), placed(rng, glyph.edge, H, W, min(H, W) * rng.uniform(0.92, 1)), _ink(rng))
+    drawn = placed(rng, glyph.edge, H, W, min(H, W) * rng.uniform(0.92, 1))
+    picture = inked(sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), drawn, _ink(rng))
     return photographed(rng, lit(rng, picture, 0.2), rng.uniform(0, H / 100), 0.01, int(rng.integers(60, 95)))
 
 
@@ -173,8 +179,7 @@ def corner(rng: Rng, glyph: Glyph) -> np.ndarray:
     middle = tuple(rng.choice([room, side - room]) for side in (H, W))
     drawn = placed(rng, glyph.edge, H, W, size, middle)
     if rng.random() < 0.5:
-        dark = rng.random() < 0.5
-        return photographed(rng, inked(sheet(H, W, BLACK if dark else WHITE), drawn, WHITE if dark else BLACK), 0, 0, None)
+        return _on_screen(drawn, dark=rng.random() < 0.5)
     picture = inked(sheet(H, W, near(rng, (0.9, 0.9, 0.88), 0.04)), drawn, _ink(rng))
     return photographed(rng, lit(rng, picture, 0.4), rng.uniform(0, 0.7), 0.012, int(rng.integers(60, 95)))
 
@@ -184,7 +189,8 @@ def pencil(rng: Rng, glyph: Glyph) -> np.ndarray:
     H, W = _size(rng)
     grain = np.clip(0.7 + 0.3 * rng.normal(size=(H, W)), 0, 1)
     drawn = _somewhere(rng, uniform(glyph, rng.uniform(0.03, 0.07)), H, W)
-    picture = inked(sheet(H, W, near(rng, (0.93, 0.93, 0.91), 0.02)), drawn, (0.35, 0.35, 0.37), grain * rng.uniform(0.5, 0.9))
+    paper = sheet(H, W, near(rng, (0.93, 0.93, 0.91), 0.02))
+    picture = inked(paper, drawn, (0.35, 0.35, 0.37), grain * rng.uniform(0.5, 0.9))
     return photographed(rng, lit(rng, picture, 0.35), rng.uniform(0.4, 1), 0.015, int(rng.integers(50, 95)))
 
 
@@ -212,9 +218,7 @@ def canvas(rng: Rng, glyph: Glyph) -> np.ndarray:
     size = rng.uniform(10, 24)
     middle = tuple(rng.uniform(size * 0.6, 27 - size * 0.6) if size < 22 else 13.5 for _ in range(2))
     drawn = placed(rng, uniform(glyph, rng.uniform(1, 2.6) / size), 28, 28, size, middle)
-    dark = rng.random() < 0.5
-    picture = inked(sheet(28, 28, BLACK if dark else WHITE), drawn, WHITE if dark else BLACK, rng.uniform(0.5, 1))
-    return photographed(rng, picture, 0, 0, None)
+    return _on_screen(drawn * rng.uniform(0.5, 1), dark=rng.random() < 0.5)
 
 
 def on_a_desk(rng: Rng, glyph: Glyph) -> np.ndarray:

@@ -32,7 +32,8 @@ def noise(rng: Rng) -> np.ndarray:
     side, grain = int(rng.integers(20, 160)), int(rng.choice([1, 1, 2, 4, 8]))
     channels = int(rng.choice([1, 3]))
     size = (-(-side // grain), -(-side // grain), channels)
-    values = rng.uniform(0, 1, size) if rng.random() < 0.5 else np.clip(rng.normal(0.5, rng.uniform(0.02, 0.3), size), 0, 1)
+    even = rng.random() < 0.5
+    values = rng.uniform(0, 1, size) if even else np.clip(rng.normal(0.5, rng.uniform(0.02, 0.3), size), 0, 1)
     if rng.random() < 0.3:
         values = (values < rng.uniform(0.02, 0.5)).astype(float)
     values = np.repeat(np.repeat(values, grain, 0), grain, 1)[:side, :side]
@@ -42,7 +43,8 @@ def noise(rng: Rng) -> np.ndarray:
 def letter(rng: Rng) -> np.ndarray:
     """A letter or a sign as pens draw it."""
     names = list(LETTERS)
-    return _drawn(rng, from_strokes(jittered(rng, LETTERS[names[rng.integers(len(names))]][0], 0.04), rng.uniform(0.04, 0.14)))
+    strokes = jittered(rng, LETTERS[names[rng.integers(len(names))]][0], 0.04)
+    return _drawn(rng, from_strokes(strokes, rng.uniform(0.04, 0.14)))
 
 
 def printed_letter(rng: Rng) -> np.ndarray:
@@ -80,7 +82,8 @@ def texture(rng: Rng) -> np.ndarray:
     """Clouds, stripes, waves, checks: what fills a picture from edge to edge."""
     side = int(rng.integers(40, 200))
     y, x = np.mgrid[:side, :side] / side
-    octaves = [ndimage.gaussian_filter(rng.normal(size=(side, side)), side / 2**n) for n in range(2, int(rng.integers(3, 7)))]
+    scales = 2 ** np.arange(2, int(rng.integers(3, 7)))
+    octaves = [ndimage.gaussian_filter(rng.normal(size=(side, side)), side / scale) for scale in scales]
     cloud = sum(octave / octave.std() / 1.6**n for n, octave in enumerate(octaves))
     angle, waves = rng.uniform(0, np.pi), rng.uniform(1, 15)
     along = waves * (np.cos(angle) * x + np.sin(angle) * y)

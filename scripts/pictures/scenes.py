@@ -76,7 +76,9 @@ def shadowed(rng: Rng, picture: np.ndarray, depth: float) -> np.ndarray:
     return picture * (1 - depth * shade[..., None])
 
 
-def ruled(rng: Rng, picture: np.ndarray, colour: Colour, opacity: float, spacing_px: float, squares: bool) -> np.ndarray:
+def ruled(
+    rng: Rng, picture: np.ndarray, colour: Colour, opacity: float, spacing_px: float, squares: bool
+) -> np.ndarray:
     """Lines as on writing paper, or squares."""
     H, W, _ = picture.shape
     y, x = np.mgrid[:H, :W].astype(np.float32)

@@ -44,8 +44,7 @@ def odd_noise(rng: Rng) -> np.ndarray:
 def letter(rng: Rng) -> np.ndarray:
     """Any of the 52 letters, upright or turned a little, in any of the fonts."""
     side = int(rng.choice([28, 64, 128, 256]))
-    dark = rng.random() < 0.5
-    ground, ink = ((15, 240) if dark else (240, 15)) if rng.random() < 0.6 else rng.permutation([rng.integers(100), 220])
+    ground, ink = rng.permutation([15, 240] if rng.random() < 0.6 else [rng.integers(100), 220])
     image = Image.new("L", (side, side), int(ground))
     path = FONTS / f"{OTHER_FONTS[rng.integers(len(OTHER_FONTS))]}.ttf"
     font = ImageFont.truetype(str(path), int(side * rng.uniform(0.5, 0.8)))
@@ -69,7 +68,8 @@ def doodle(rng: Rng) -> np.ndarray:
     path = (path - path.min(0)) / np.ptp(path, 0).max()
     points = (side * (0.15 + 0.7 * path)).tolist()
     image = Image.new("L", (side, side), 255)
-    ImageDraw.Draw(image).line([tuple(point) for point in points], 0, int(max(1, side * rng.uniform(0.01, 0.05))), "curve")
+    width = int(max(1, side * rng.uniform(0.01, 0.05)))
+    ImageDraw.Draw(image).line([tuple(point) for point in points], 0, width, "curve")
     return np.asarray(image) if rng.random() < 0.5 else 255 - np.asarray(image)
 
 
