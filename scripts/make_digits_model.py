@@ -1,0 +1,103 @@
+"""Make the model that ships: data/models/digits.h5, a network that reads pictures and knows what is no digit.
+
+    python scripts/make_digits_model.py
+
+It learns from MNIST's training images, from pictures of many kinds drawn from these and from strokes of a pen
+(scripts/pictures), prepared as `fastdigits predict` prepares them, and, as an eleventh class, from pictures without a
+digit. Validation images are drawn from images that it does not learn from; they decide the temperature of its
+probabilities and the confidence below which it is unsure. On the same machine the same bytes come out.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+
+import numpy as np
+from pictures.collect import NO_DIGIT, Collection
+
+from fastdigits import ops, weights
+from fastdigits.calibration import Calibration, fit_temperature
+from fastdigits.config import TrainConfig
+from fastdigits.dataset import load
+from fastdigits.dataset.sources import DigitSet, shipped_folder
+from fastdigits.history import Epoch
+from fastdigits.models import layers_of
+from fastdigits.nn import Network
+from fastdigits.reader import SHIPPED, Reader
+from fastdigits.recipes import AUGMENT
+from fastdigits.run import run
+from fastdigits.train import split
+from fastdigits.watcher import Watcher
+
+MODEL, EPOCHS = "cnn", 20
+MOST_CONFIDENT_OUTLIERS = 0.015  # of those that it validates with
+
+
+class Log(Watcher):
+    """A line for each epoch."""
+
+    def epoch(self, record: Epoch) -> None:
+        print(f"epoch {record.epoch}: validation accuracy {record.validation_accuracy:.2%}", flush=True)
+
+
+def main() -> None:
+    """Draw, train, calibrate, write."""
+    options = _options()
+    config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
+    mnist = load()
+    rows, held_out = split(mnist.train_labels, config)
+    learned = _pictures(mnist, rows, 1, options.digits, options.outliers, options.processes)
+    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, options.processes)
+    images, labels = (
+        np.concatenate(part) for part in zip((mnist.train_images, mnist.train_labels), learned, validated, strict=True)
+    )
+    first, last = len(mnist.train_labels), len(labels) - len(validated[1])
+    all_rows = np.concatenate([rows, np.arange(first, last)]), np.concatenate([held_out, np.arange(last, len(labels))])
+    digits = DigitSet("mnist and pictures", images, labels, mnist.test_images, mnist.test_labels)
+    network = Network(layers_of(MODEL, classes=NO_DIGIT + 1))
+    done = run(
+        MODEL, network, digits, ops.load("cpu", options.threads), config, Log(), [r.astype(np.int32) for r in all_rows]
+    )
+    weights.write(options.output, done.saved())
+    calibration = _calibrated(Reader(options.output, "cpu"), *validated)
+    weights.write(options.output, replace(done.saved(), calibration=calibration))
+    print(f"test accuracy {done.test.accuracy:.2%} on MNIST, {calibration}, {options.output}")
+
+
+def _pictures(
+    mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, processes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    def tell(done: int) -> None:
+        if done % 1000 == 0 or done == digits + outliers:
+            print(f"{done} of {digits + outliers} pictures", file=sys.stderr, flush=True)
+
+    return Collection(seed, mnist.train_images[rows], mnist.train_labels[rows]).draw(digits, outliers, processes, tell)
+
+
+def _calibrated(reader: Reader, images: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Honest probabilities, and so high a confidence asked for that few outliers have it."""
+    temperature = fit_temperature(reader.class_probabilities(images), labels)
+    reader.calibration = Calibration(temperature)
+    confidence = np.array([reading.confidence for reading in reader.read(images)])
+    unsure_below = float(np.quantile(confidence[labels == NO_DIGIT], 1 - MOST_CONFIDENT_OUTLIERS))
+    calibration = Calibration(round(temperature, 3), round(min(max(unsure_below, 0.5), 0.99), 3))
+    lost = np.mean(confidence[labels != NO_DIGIT] < calibration.unsure_below)
+    print(f"unsure of {lost:.2%} of the validation pictures with a digit")
+    return calibration
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
+    parser.add_argument("--digits", type=int, default=16_000, help="pictures of digits to learn from")
+    parser.add_argument("--outliers", type=int, default=8_000, help="pictures without one to learn from")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
