@@ -57,12 +57,13 @@ def reference(rng, glyph):
     return seen(rng, drawn(rng, glyph))
 
 
-def test_mnist_stays_as_it_is():
-    """Its images were prepared so: 20 pixels, centred by mass; only the thinnest and thickest strokes change."""
+def test_mnist_stays_nearly_as_it_is():
+    """Its images were prepared so: 20 pixels long, centred by mass; only unusual strokes get another thickness."""
     images, _ = load_part("mnist", "train")
-    for image in images[:60]:
-        if THINNEST < thickness(image) < THICKEST:
-            assert np.corrcoef(prepare(image).image.reshape(-1), image.reshape(-1))[0, 1] > 0.88
+    usual = [image for image in images[:60] if THINNEST < thickness(image) < THICKEST]
+    alike = [np.corrcoef(prepare(image).image.reshape(-1), image.reshape(-1))[0, 1] for image in usual]
+    assert np.mean(alike) > 0.94
+    assert min(alike) > 0.8
 
 
 def test_the_ink_is_20_pixels_long_around_its_centre_of_mass(rng, glyph):
@@ -71,9 +72,8 @@ def test_the_ink_is_20_pixels_long_around_its_centre_of_mass(rng, glyph):
             image = seen(rng, drawn(rng, from_strokes(DIGITS[digit][0], 0.1), size=size, middle=middle)).astype(float)
             *_, height, width = ink_box(image)
             assert max(height, width) in (19, 20, 21)
-            places = np.arange(28) + 0.5
-            assert abs(image.sum(1) @ places / image.sum() - 14) < 0.3
-            assert abs(image.sum(0) @ places / image.sum() - 14) < 0.3
+            for axis in (0, 1):
+                assert abs(image.sum(axis) @ np.arange(28) / image.sum() - 14) < 0.3
 
 
 def test_proportions_are_kept(rng):
