@@ -18,6 +18,7 @@ from fastdigits.files import StrPath
 from fastdigits.imaging import Cell, Prepared, candidates, find_cells
 from fastdigits.imaging.prepared import SIDE
 from fastdigits.nn import Network
+from fastdigits.nn.network import TOGETHER
 
 SHIPPED = "models/digits.h5"
 DIGITS = 10
@@ -79,6 +80,11 @@ class Reader:
         return self._built(devices.to_infer(self.ops, 1), 1)
 
     @cached_property
+    def some(self) -> Network:
+        """The network, built to read as many images as lie side by side in the least time."""
+        return self._built(self.ops, self.ops.lanes)
+
+    @cached_property
     def many(self) -> Network:
         """The network, built to read many images in the least time."""
         return self._built(self.ops, EVALUATION_BATCH)
@@ -118,7 +124,8 @@ class Reader:
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
-        network = self.one if len(images) <= devices.FEW else self.many
+        few = self.one if len(images) <= devices.FEW else self.some
+        network = few if len(images) <= TOGETHER else self.many
         labels = np.zeros(len(images), np.uint8)
         batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(len(images)))

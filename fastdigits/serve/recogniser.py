@@ -1,21 +1,29 @@
 """From what a request holds to what a network reads in it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from fastdigits.errors import UserError
-from fastdigits.imaging import Prepared, prepare, read_picture
+from fastdigits.imaging import Prepared, candidates, read_picture
 from fastdigits.imaging.mnist import is_prepared
 from fastdigits.ops import environment
 from fastdigits.serve.limits import Limits, Refused
 from fastdigits.serve.models import ModelFacts
 from fastdigits.serve.worker import Answer, Worker
 
+T = TypeVar("T")
 SPARE_THREADS = 2  # for drawings, while every core is busy with photographs
+
+
+class Look(NamedTuple):
+    """A way to see a picture, and what a network reads in it."""
+
+    prepared: Prepared
+    answer: Answer
 
 
 class Recogniser:
@@ -34,34 +42,43 @@ class Recogniser:
         names = ", ".join(f"{facts.index} ({facts.name})" for facts in models)
         raise Refused(404, f"There is no model {choice!r}; choose one of {names}.")
 
-    async def prepare_picture(self, content: bytes | bytearray) -> Prepared:
-        """The content of a picture file as an image that networks read."""
-        return await self._in_thread(lambda: prepare(read_picture(content, self.limits.picture_pixels)))
+    async def read_picture(self, model: ModelFacts, content: bytes | bytearray, explain: bool) -> Look:
+        """What a network reads in the content of a picture file."""
 
-    async def prepare_image(self, image: np.ndarray) -> Prepared:
-        """An image uint8 (28, 28) as networks read it, which it may be already."""
+        def ways() -> Iterator[Prepared]:
+            yield from candidates(read_picture(content, self.limits.picture_pixels))
+
+        return await self._in_time(self._look(model, ways(), explain))
+
+    async def read_image(self, model: ModelFacts, image: np.ndarray, explain: bool = False) -> Look:
+        """What a network reads in an image uint8 (28, 28), which may be prepared already."""
         if is_prepared(image):
-            return Prepared(image, None, ())
-        return await self._in_thread(lambda: prepare(image))
-
-    async def read(self, model: ModelFacts, image: np.ndarray, explain: bool = False) -> Answer:
-        """What a network reads in a prepared image."""
-        return await self._in_time(self.worker.read(model.index, image, explain))
+            return Look(Prepared(image, None, ()), await self._in_time(self.worker.read(model.index, image, explain)))
+        return await self._in_time(self._look(model, candidates(image), explain))
 
     def close(self) -> None:
         """Finish what is begun, then end all threads."""
         self._threads.shutdown()
         self.worker.close()
 
-    async def _in_thread(self, work: Callable[[], Prepared]) -> Prepared:
+    async def _look(self, model: ModelFacts, ways: Iterator[Prepared], explain: bool) -> Look:
+        """As Reader.look does, but each way to see a picture is made in a thread and read by the worker."""
+        looks = []
+        while (prepared := await self._in_thread(lambda: next(ways, None))) is not None:
+            looks.append(Look(prepared, await self.worker.read(model.index, prepared.image, explain)))
+            if not looks[-1].answer.reading.unsure:
+                return looks[-1]
+        return max(looks, key=lambda look: look.answer.reading.confidence)
+
+    async def _in_thread(self, work: Callable[[], Prepared | None]) -> Prepared | None:
         try:
-            return await self._in_time(asyncio.get_running_loop().run_in_executor(self._threads, work))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except UserError as error:
             raise Refused(400, f"The picture cannot be used: {error}") from None
 
-    async def _in_time(self, work: Any) -> Any:
+    async def _in_time(self, look: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await work
+                return await look
         except TimeoutError:
             raise Refused(503, f"There was no answer within {self.limits.seconds:g} s; try again later.") from None

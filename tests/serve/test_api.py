@@ -15,8 +15,8 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
-from fastdigits.imaging import prepare, read_picture
-from fastdigits.reader import Reader
+from fastdigits.imaging import read_picture
+from fastdigits.reader import Reader, Reading
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
 
@@ -84,7 +84,7 @@ def test_pixels_in_every_form_are_read_alike(ask, reader, digits):
 
 def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, reader, digits):
     drawn = 255 - np.roll(digits[0][18], (3, -4), (0, 1))
-    (expected,) = reader.read(prepare(drawn).image[None])
+    _, expected = reader.look(drawn)
     found = ask("POST", "/predict", json={"pixels": drawn.tolist()}).json()
     assert found["probabilities"] == list(expected.probabilities)
     assert found["digit"] == digits[1][18] == 3
@@ -92,7 +92,7 @@ def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, reader, digits)
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "image/x-unheard-of"])
 def test_a_picture_as_the_body(kind, post, reader, picture):
-    (expected,) = reader.read(prepare(read_picture(picture)).image[None])
+    _, expected = reader.look(read_picture(picture))
     found = post("/predict", picture, kind)
     assert found.status_code == 200
     assert found.json()["probabilities"] == list(expected.probabilities)
@@ -106,9 +106,9 @@ def test_a_picture_of_a_form(name, ask, post, picture):
     assert found.json() == post("/predict", picture, "image/png").json()
 
 
-def test_explanations(post, picture):
+def test_explanations(post, reader, picture):
     found = post("/predict?explain=true", picture, "image/png").json()
-    prepared = prepare(read_picture(picture))
+    prepared, _ = reader.look(read_picture(picture))
     assert found["image"] == prepared.image.tolist()
     assert found["box"] == list(prepared.box)
     shapes = [(maps["layer"], maps["shape"], maps["total"]) for maps in found["features"]]
@@ -125,6 +125,28 @@ def test_explanations(post, picture):
         assert len(levels) == np.prod(maps["shape"])
         assert (levels.min(), levels.max()) == (0, 255)
         assert maps["low"] == 0 < maps["high"]  # after a ReLU, or the mean of such
+
+
+def test_pictures_are_looked_at_in_several_ways(post, reader, monkeypatch):
+    """The first that the network is sure of counts, or else the one that it is least unsure of."""
+    import fastdigits.serve.recogniser as recogniser
+    from fastdigits.imaging import Prepared
+    from fastdigits.serve.worker import Answer
+
+    ways = [Prepared(np.full((28, 28), level, np.uint8), None, ()) for level in (1, 2, 3, 4)]
+
+    def told(confidences, unsure_below):
+        async def read(model, image, explain):
+            confidence = confidences[image[0, 0] - 1]
+            return Answer(Reading(int(image[0, 0]), confidence, (0.1,) * 10, 0, confidence < unsure_below), 1)
+
+        monkeypatch.setattr(recogniser, "candidates", lambda picture: iter(ways))
+        monkeypatch.setattr(recogniser.Worker, "read", lambda worker, *asked: read(*asked))
+        return post("/predict", as_png(np.zeros((9, 9), np.uint8)), "image/png").json()
+
+    assert told([0.2, 0.8, 0.9, 0.1], unsure_below=0.7)["digit"] == 2
+    unsure = told([0.2, 0.4, 0.6, 0.1], unsure_below=0.7)
+    assert (unsure["digit"], unsure["unsure"]) == (3, True)
 
 
 def test_a_blank_page_has_no_ink(post):
@@ -338,7 +360,7 @@ def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeyp
 
     import fastdigits.serve.recogniser as recogniser
 
-    monkeypatch.setattr(recogniser, "prepare", lambda picture: time.sleep(0.5))
+    monkeypatch.setattr(recogniser, "candidates", lambda picture: time.sleep(0.5))
     limited(seconds=0.05)
     response = post("/predict", picture, "image/png")
     assert response.status_code == 503
@@ -349,7 +371,7 @@ def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, pic
     import fastdigits.serve.recogniser as recogniser
 
     with monkeypatch.context() as patch:
-        patch.setattr(recogniser, "prepare", lambda picture: 1 / 0)
+        patch.setattr(recogniser, "candidates", lambda picture: 1 / 0)
         response = post("/predict", picture, "image/png")
     assert response.status_code == 500
     assert "its log says why" in error_of(response)
