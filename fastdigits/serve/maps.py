@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.dataset.batches import Normalisation
 from fastdigits.nn import Network
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
 from fastdigits.ops import to_infer
+from fastdigits.weights import SavedNetwork
 
 MOST_MAPS, MOST_UNITS = 64, 1024  # of a layer; nobody looks at more
 ALTERS = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm, LocalResponseNorm, Dropout)
@@ -32,11 +32,11 @@ class Explainer:
     scores, is not shown.
     """
 
-    def __init__(self, network: Network, normalisation: Normalisation):
-        self.normalisation = normalisation
-        self.network = Network(network.layers, network.input_shape)
-        self.network.build(to_infer(network.ops, 1), 1, training=False, fused=False)
-        self.network.set_values(network.values())
+    def __init__(self, saved: SavedNetwork, ops: Any):
+        self.normalisation = saved.normalisation
+        self.network = Network.from_config(saved.network)
+        self.network.build(to_infer(ops, 1), 1, training=False, fused=False)
+        self.network.set_values(saved.values)
 
     def maps(self, image: np.ndarray) -> list[FeatureMaps]:
         """The feature maps of an image uint8 (28, 28), from the first layer to the last."""

@@ -9,6 +9,7 @@ from fastdigits import ops, weights
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.imaging.prepared import SIDE
+from fastdigits.nn import Network
 from fastdigits.reader import Reader
 from fastdigits.serve.maps import Explainer
 
@@ -41,11 +42,13 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
     UserError
         If a file holds no network that reads digits of 28 x 28 pixels.
     """
+    device = ops.choose_device()[0] if device == "auto" else device
     readers = [Reader(file, device) for file in files]
     names = unique([Path(reader.weights).stem for reader in readers])
-    models = [_model(index, name, reader) for index, (name, reader) in enumerate(zip(names, readers, strict=True))]
-    ops.load(readers[0].model.network.ops.device, threads)  # numba keeps the number of threads for each thread anew
-    return models
+    loaded = ops.load(device, threads)  # after the readers: numba keeps the number of threads for each thread anew
+    return [
+        _model(index, name, reader, loaded) for index, (name, reader) in enumerate(zip(names, readers, strict=True))
+    ]
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -60,16 +63,12 @@ def unique(names: Sequence[str]) -> list[str]:
     return taken
 
 
-def _model(index: int, name: str, reader: Reader) -> Model:
-    network, normalisation = reader.model.network, reader.model.normalisation
-    side = SIDE + 2 * normalisation.preparation.pad
+def _model(index: int, name: str, reader: Reader, loaded: Any) -> Model:
+    saved = weights.read(reader.weights)
+    network, side = Network.from_config(saved.network), SIDE + 2 * saved.normalisation.preparation.pad
     if network.input_shape != (1, side, side):
         raise UserError(f"{reader.weights}: the network does not read images of {SIDE} x {SIDE} pixels; serve others.")
-    saved = weights.read(reader.weights)
     accuracy = saved.metrics.get("test_accuracy")
-    facts: dict[str, Any] = {
-        "architecture": saved.model,
-        "parameters": network.parameter_count,
-        "test_accuracy": accuracy if isinstance(accuracy, float) else None,
-    }
-    return Model(ModelFacts(index, name, **facts), reader, Explainer(network, normalisation))
+    accuracy = accuracy if isinstance(accuracy, float) else None
+    facts = ModelFacts(index, name, saved.model, network.parameter_count, accuracy)
+    return Model(facts, reader, Explainer(saved, loaded))

@@ -10,6 +10,7 @@ from fastdigits.evaluate import probabilities
 from fastdigits.nn import Network
 from fastdigits.preparation import Preparation
 from fastdigits.serve.maps import Explainer
+from fastdigits.weights import SavedNetwork
 
 LAYERS = [
     Conv2D(4, 3),
@@ -28,23 +29,27 @@ LAYERS = [
 NORMALISATION = Normalisation(0.2, 0.3, Preparation(pad=2, gamma=0.7))
 
 
-def network_of(layers, normalisation=NORMALISATION):
+def saved_network(layers, normalisation=NORMALISATION):
     """A network with random weights that reads images of MNIST."""
     side = 28 + 2 * normalisation.preparation.pad
     network = Network(layers, (1, side, side))
-    network.build(ops.load("cpu"), 16, training=False)
+    network.build(ops.load("reference"), 1, training=False)
     network.initialise(1)
     numbers = np.random.default_rng(1)
     values = {
         name: value + numbers.uniform(0, 0.2, value.shape).astype("f4") for name, value in network.values().items()
     }
-    network.set_values(values)
-    return network
+    return SavedNetwork(network.config(), values, normalisation, "", "", {}, [], {})
 
 
 @pytest.fixture(scope="module")
-def network():
-    return network_of(LAYERS)
+def saved():
+    return saved_network(LAYERS)
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    return ops.load("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +57,8 @@ def image():
     return load_part("mnist", "test")[0][0]
 
 
-def test_a_layer_is_shown_with_what_alters_it(network, image):
-    shown = [(maps.layer, maps.values.shape, maps.total) for maps in Explainer(network, NORMALISATION).maps(image)]
+def test_a_layer_is_shown_with_what_alters_it(saved, cpu, image):
+    shown = [(maps.layer, maps.values.shape, maps.total) for maps in Explainer(saved, cpu).maps(image)]
     assert shown == [
         ("conv2d_1, batchnorm_1, relu_1", (4, 30, 30), 4),
         ("maxpool2d_1", (4, 15, 15), 4),
@@ -63,33 +68,34 @@ def test_a_layer_is_shown_with_what_alters_it(network, image):
     ]
 
 
-def test_the_last_maps_lead_to_the_probabilities(network, image):
+def test_the_last_maps_lead_to_the_probabilities(saved, cpu, image):
     """What the last layer makes of the last maps is what the network says."""
-    *_, last = Explainer(network, NORMALISATION).maps(image)
-    values = network.values()
-    scores = values["dense_2/weight"] @ last.values + values["dense_2/bias"]
+    *_, last = Explainer(saved, cpu).maps(image)
+    scores = saved.values["dense_2/weight"] @ last.values + saved.values["dense_2/bias"]
     shares = np.exp(scores - scores.max())
-    batches = Batches(network.ops, image[None], np.zeros(1, np.uint8), 16, NORMALISATION)
+    network = Network.from_config(saved.network)
+    network.build(cpu, 16, training=False)
+    network.set_values(saved.values)
+    batches = Batches(cpu, image[None], np.zeros(1, np.uint8), 16, NORMALISATION)
     expected = probabilities(network, batches, np.arange(1))[0]
     np.testing.assert_allclose(shares / shares.sum(), expected, rtol=0, atol=1e-5)
 
 
-def test_the_first_maps_are_the_convolution_of_the_normalised_image(image):
-    normalisation = Normalisation(0.2, 0.3)
-    network = network_of([Conv2D(3, 5), ReLU(), Flatten(), Dense(10)], normalisation)
-    (maps,) = Explainer(network, normalisation).maps(image)
+def test_the_first_maps_are_the_convolution_of_the_normalised_image(cpu, image):
+    saved = saved_network([Conv2D(3, 5), ReLU(), Flatten(), Dense(10)], Normalisation(0.2, 0.3))
+    (maps,) = Explainer(saved, cpu).maps(image)
     windows = np.lib.stride_tricks.sliding_window_view((image / 255 - 0.2) / 0.3, (5, 5))
-    weight, bias = network.values()["conv2d_1/weight"], network.values()["conv2d_1/bias"]
+    weight, bias = saved.values["conv2d_1/weight"], saved.values["conv2d_1/bias"]
     expected = np.einsum("ijpq,opq->oij", windows, weight[:, 0]) + bias[:, None, None]
     np.testing.assert_allclose(maps.values, np.maximum(expected, 0), rtol=0, atol=1e-4)
 
 
-def test_a_network_without_inner_layers_has_no_maps(image):
-    assert Explainer(network_of([Flatten(), Dense(10)]), NORMALISATION).maps(image) == []
+def test_a_network_without_inner_layers_has_no_maps(cpu, image):
+    assert Explainer(saved_network([Flatten(), Dense(10)]), cpu).maps(image) == []
 
 
-def test_maps_stay_when_the_next_image_is_explained(network, image):
-    same = Explainer(network, NORMALISATION)
+def test_maps_stay_when_the_next_image_is_explained(saved, cpu, image):
+    same = Explainer(saved, cpu)
     first = same.maps(image)
     kept = [maps.values.copy() for maps in first]
     same.maps(255 - image)
