@@ -18,6 +18,7 @@ from fastdigits.files import StrPath
 from fastdigits.imaging import Cell, Prepared, candidates, find_cells
 from fastdigits.imaging.prepared import SIDE
 from fastdigits.nn import Network
+from fastdigits.nn.network import TOGETHER
 
 SHIPPED = "models/digits.h5"
 DIGITS = 10
@@ -79,6 +80,11 @@ class Reader:
         return self._built(devices.to_infer(self.ops, 1), 1)
 
     @cached_property
+    def few(self) -> Network:
+        """The network, built to read a few images in the least time: a batch is read even where it is mostly empty."""
+        return self._built(self.ops, self.ops.lanes)
+
+    @cached_property
     def many(self) -> Network:
         """The network, built to read many images in the least time."""
         return self._built(self.ops, EVALUATION_BATCH)
@@ -118,10 +124,11 @@ class Reader:
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
-        network = self.one if len(images) <= devices.FEW else self.many
-        labels = np.zeros(len(images), np.uint8)
+        count = len(images)
+        network = self.one if count <= devices.FEW else self.few if count <= TOGETHER else self.many
+        labels = np.zeros(count, np.uint8)
         batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
-        return probabilities(network, batches, np.arange(len(images)))
+        return probabilities(network, batches, np.arange(count))
 
     def _look_at(self, cell: Cell) -> list[tuple[Prepared, Reading]]:
         """One digit, or several that touch if the least sure of them is surer than the one."""

@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fastdigits import ops, weights
-from fastdigits.errors import UserError
+from fastdigits.explain import Explainer
 from fastdigits.files import StrPath
-from fastdigits.imaging.prepared import SIDE
-from fastdigits.nn import Network
+from fastdigits.ops import to_infer
 from fastdigits.reader import Reader
-from fastdigits.serve.maps import Explainer
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,9 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
     UserError
         If a file holds no network that reads digits of 28 x 28 pixels.
     """
-    device = ops.choose_device()[0] if device == "auto" else device
-    readers = [Reader(file, device) for file in files]
+    readers = [Reader(file, device, threads) for file in files]
     names = unique([Path(reader.weights).stem for reader in readers])
-    loaded = ops.load(device, threads)  # after the readers: numba keeps the number of threads for each thread anew
-    return [
-        _model(index, name, reader, loaded) for index, (name, reader) in enumerate(zip(names, readers, strict=True))
-    ]
+    return [_model(index, name, reader) for index, (name, reader) in enumerate(zip(names, readers, strict=True))]
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -63,12 +55,9 @@ def unique(names: Sequence[str]) -> list[str]:
     return taken
 
 
-def _model(index: int, name: str, reader: Reader, loaded: Any) -> Model:
-    saved = weights.read(reader.weights)
-    network, side = Network.from_config(saved.network), SIDE + 2 * saved.normalisation.preparation.pad
-    if network.input_shape != (1, side, side):
-        raise UserError(f"{reader.weights}: the network does not read images of {SIDE} x {SIDE} pixels; serve others.")
+def _model(index: int, name: str, reader: Reader) -> Model:
+    saved, explainer = reader.saved, Explainer(reader.saved, to_infer(reader.ops, 1))
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
-    facts = ModelFacts(index, name, saved.model, network.parameter_count, accuracy)
-    return Model(facts, reader, Explainer(saved, loaded))
+    facts = ModelFacts(index, name, saved.model, explainer.network.parameter_count, accuracy)
+    return Model(facts, reader, explainer)
