@@ -7,6 +7,7 @@ import numpy as np
 
 from fastdigits.dataset.batches import Batches
 from fastdigits.nn import Dropout, Flatten, Network
+from fastdigits.nn.layers import Layer
 from fastdigits.nn.stages import stages_of
 from fastdigits.weights import SavedNetwork
 
@@ -52,21 +53,50 @@ def explain(saved: SavedNetwork, image: np.ndarray, ops: Any) -> Explanation:
     Simonyan, Vedaldi and Zisserman (2014), Deep inside convolutional networks: visualising image classification
     models and saliency maps.
     """
-    network, images, label = Network.from_config(saved.network), image[np.newaxis], np.zeros(1, np.uint8)
-    network.check_images(images, label, saved.normalisation.preparation.pad)
-    network.build(ops, 1, fused=False)
-    network.set_values(saved.values)
-    batches = Batches(ops, images, label, 1, saved.normalisation)
-    [(x, _, _)] = batches.over(ops.upload(np.zeros(1, np.int32)))
-    scores, gradient = gradient_of_winner(network, x)
+    explainer = Explainer(saved, ops, training=True)
+    scores, gradient = gradient_of_winner(explainer.network, explainer.input(image))
     shares = ops.empty(scores.shape)
     ops.softmax(scores, shares)
     return Explanation(
-        image=saved.normalisation.preparation.apply(images)[0],
+        image=saved.normalisation.preparation.apply(image[np.newaxis])[0],
         probabilities=_of_first(ops, shares),
-        maps=_maps(network),
+        maps=explainer.maps(),
         saliency=_of_first(ops, gradient)[0] / np.float32(saved.normalisation.std),
     )
+
+
+class Explainer:
+    """A network that is run layer by layer on one image after the other, so that what lies between can be seen.
+
+    Parameters
+    ----------
+    saved : SavedNetwork
+    ops : Ops
+    training : bool
+        Whether the network can also go backwards.
+    """
+
+    def __init__(self, saved: SavedNetwork, ops: Any, training: bool = False):
+        self.normalisation, self.network = saved.normalisation, Network.from_config(saved.network)
+        self.network.build(ops, 1, training, fused=False)
+        self.network.set_values(saved.values)
+        self.stages = _making(self.network)
+
+    def input(self, image: np.ndarray) -> Any:
+        """The network's input (1, 1, H, W, L) of an image uint8 (H, W); UserError if it is of another size."""
+        images, label, ops = image[np.newaxis], np.zeros(1, np.uint8), self.network.ops
+        self.network.check_images(images, label, self.normalisation.preparation.pad)
+        batches = Batches(ops, images, label, 1, self.normalisation)
+        [(x, _, _)] = batches.over(ops.upload(np.zeros(1, np.int32)))
+        return x
+
+    def forward(self, image: np.ndarray) -> None:
+        """Let the network read an image uint8 (H, W); UserError if it is of another size."""
+        self.network.forward(self.input(image))
+
+    def maps(self) -> dict[str, np.ndarray]:
+        """What the stages made of the last image: float32 (C, H, W) or (units,), by the names of their layers."""
+        return {name: _of_first(self.network.ops, layer.y) for name, layer in self.stages.items()}
 
 
 def gradient_of_winner(network: Network, x: Any) -> tuple[Any, Any]:
@@ -80,15 +110,15 @@ def gradient_of_winner(network: Network, x: Any) -> tuple[Any, Any]:
     return scores, network.input_gradient(ops.upload(winner))
 
 
-def _maps(network: Network) -> dict[str, np.ndarray]:
-    """What the stages made of the first image of the last batch."""
-    maps = {}
+def _making(network: Network) -> dict[str, Layer]:
+    """The layer that gives what each stage makes, by the names of the stage's layers."""
+    making = {}
     for stage in stages_of(network):
-        making = [layer for layer in stage.layers if not isinstance(layer, UNCHANGING)]
-        if making:
+        changing = [layer for layer in stage.layers if not isinstance(layer, UNCHANGING)]
+        if changing:
             changes = [type(layer).__name__ for layer in stage.layers[1:]]
-            maps[", ".join([stage.names[0], *changes])] = _of_first(network.ops, making[-1].y)
-    return maps
+            making[", ".join([stage.names[0], *changes])] = changing[-1]
+    return making
 
 
 def _of_first(ops: Any, array: Any) -> np.ndarray:

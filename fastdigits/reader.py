@@ -80,8 +80,8 @@ class Reader:
         return self._built(devices.to_infer(self.ops, 1), 1)
 
     @cached_property
-    def some(self) -> Network:
-        """The network, built to read as many images as lie side by side in the least time."""
+    def few(self) -> Network:
+        """The network, built to read a few images in the least time: a batch is read even where it is mostly empty."""
         return self._built(self.ops, self.ops.lanes)
 
     @cached_property
@@ -124,11 +124,11 @@ class Reader:
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
-        few = self.one if len(images) <= devices.FEW else self.some
-        network = few if len(images) <= TOGETHER else self.many
-        labels = np.zeros(len(images), np.uint8)
+        count = len(images)
+        network = self.one if count <= devices.FEW else self.few if count <= TOGETHER else self.many
+        labels = np.zeros(count, np.uint8)
         batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
-        return probabilities(network, batches, np.arange(len(images)))
+        return probabilities(network, batches, np.arange(count))
 
     def _look_at(self, cell: Cell) -> list[tuple[Prepared, Reading]]:
         """One digit, or several that touch if the least sure of them is surer than the one."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastdigits.explain import Explainer
 from fastdigits.files import StrPath
+from fastdigits.ops import to_infer
 from fastdigits.reader import Reader
-from fastdigits.serve.maps import Explainer
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, reader: Reader) -> Model:
-    saved, explainer = reader.saved, Explainer(reader.saved, reader.ops)
+    saved, explainer = reader.saved, Explainer(reader.saved, to_infer(reader.ops, 1))
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     facts = ModelFacts(index, name, saved.model, explainer.network.parameter_count, accuracy)

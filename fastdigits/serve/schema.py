@@ -19,7 +19,7 @@ class Problem(BaseModel):
 class Maps(BaseModel):
     """What one layer of the network makes of the image."""
 
-    layer: str = Field(description="The layer and those that alter what it gives, such as 'conv2d_1, relu_1'.")
+    layer: str = Field(description="The layer and those that alter what it gives, such as 'conv2d_1, ReLU'.")
     shape: list[int] = Field(description="Maps, rows and columns; of a dense layer the number of units alone.")
     total: int = Field(description="How many maps or units the layer has; only the first ones may be here.")
     low: float = Field(description="The value that the level 0 stands for.")

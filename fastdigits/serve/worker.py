@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from fastdigits.files import StrPath
+from fastdigits.imaging.prepared import SIDE
+from fastdigits.ops import FEW
 from fastdigits.reader import Reading
 from fastdigits.serve.limits import Refused
-from fastdigits.serve.maps import FeatureMaps
+from fastdigits.serve.maps import FeatureMaps, feature_maps
 from fastdigits.serve.models import Model, ModelFacts, load_models
 
 MOST_TOGETHER = 64
@@ -111,9 +113,10 @@ class Worker:
         try:
             models = load_models(files, device, threads)
             for model in models:  # compiles what the first requests would wait for
-                blank = np.zeros((28, 28), np.uint8)
-                model.reader.read(blank[None])
-                model.explainer.maps(blank)
+                blank = np.zeros((FEW + 1, SIDE, SIDE), np.uint8)
+                model.reader.read(blank[:1])
+                model.reader.read(blank)
+                feature_maps(model.explainer, blank[0])
             self.models = [model.facts for model in models]
         except BaseException as failure:
             self._failure = failure
@@ -147,7 +150,7 @@ def _answers(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
     try:
         readings = model.reader.read(np.stack([job.image for job in jobs]))
         return [
-            Answer(reading, len(jobs), model.explainer.maps(job.image) if job.explain else None)
+            Answer(reading, len(jobs), feature_maps(model.explainer, job.image) if job.explain else None)
             for job, reading in zip(jobs, readings, strict=True)
         ]
     except Exception as failure:  # the thread must go on for others

@@ -113,12 +113,12 @@ def test_explanations(post, reader, picture):
     assert found["box"] == list(prepared.box)
     shapes = [(maps["layer"], maps["shape"], maps["total"]) for maps in found["features"]]
     assert shapes == [
-        ("conv2d_1, relu_1", [6, 28, 28], 6),
+        ("conv2d_1, ReLU", [6, 28, 28], 6),
         ("avgpool2d_1", [6, 14, 14], 6),
-        ("conv2d_2, relu_2", [16, 10, 10], 16),
+        ("conv2d_2, ReLU", [16, 10, 10], 16),
         ("avgpool2d_2", [16, 5, 5], 16),
-        ("dense_1, relu_3", [120], 120),
-        ("dense_2, relu_4", [84], 84),
+        ("dense_1, ReLU", [120], 120),
+        ("dense_2, ReLU", [84], 84),
     ]
     for maps in found["features"]:
         levels = np.frombuffer(base64.b64decode(maps["levels"]), np.uint8)

@@ -7,9 +7,10 @@ from fastdigits import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Re
 from fastdigits.dataset import load_part
 from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.evaluate import probabilities
+from fastdigits.explain import Explainer
 from fastdigits.nn import Network
 from fastdigits.preparation import Preparation
-from fastdigits.serve.maps import Explainer
+from fastdigits.serve.maps import feature_maps
 from fastdigits.weights import SavedNetwork
 
 LAYERS = [
@@ -57,20 +58,25 @@ def image():
     return load_part("mnist", "test")[0][0]
 
 
-def test_a_layer_is_shown_with_what_alters_it(saved, cpu, image):
-    shown = [(maps.layer, maps.values.shape, maps.total) for maps in Explainer(saved, cpu).maps(image)]
+@pytest.fixture(scope="module")
+def explainer_of(cpu):
+    return lambda saved: Explainer(saved, ops.to_infer(cpu, 1))
+
+
+def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):
+    shown = [(maps.layer, maps.values.shape, maps.total) for maps in feature_maps(explainer_of(saved), image)]
     assert shown == [
-        ("conv2d_1, batchnorm_1, relu_1", (4, 30, 30), 4),
+        ("conv2d_1, BatchNorm, ReLU", (4, 30, 30), 4),
         ("maxpool2d_1", (4, 15, 15), 4),
-        ("residual_1, relu_2", (4, 15, 15), 4),
+        ("residual_1.conv2d_1, BatchNorm, Residual, ReLU", (4, 15, 15), 4),
         ("conv2d_2", (64, 15, 15), 70),
-        ("dense_1, tanh_1", (33,), 33),
+        ("dense_1, Tanh", (33,), 33),
     ]
 
 
-def test_the_last_maps_lead_to_the_probabilities(saved, cpu, image):
+def test_the_last_maps_lead_to_the_probabilities(saved, cpu, explainer_of, image):
     """What the last layer makes of the last maps is what the network says."""
-    *_, last = Explainer(saved, cpu).maps(image)
+    *_, last = feature_maps(explainer_of(saved), image)
     scores = saved.values["dense_2/weight"] @ last.values + saved.values["dense_2/bias"]
     shares = np.exp(scores - scores.max())
     network = Network.from_config(saved.network)
@@ -81,22 +87,22 @@ def test_the_last_maps_lead_to_the_probabilities(saved, cpu, image):
     np.testing.assert_allclose(shares / shares.sum(), expected, rtol=0, atol=1e-5)
 
 
-def test_the_first_maps_are_the_convolution_of_the_normalised_image(cpu, image):
+def test_the_first_maps_are_the_convolution_of_the_normalised_image(explainer_of, image):
     saved = saved_network([Conv2D(3, 5), ReLU(), Flatten(), Dense(10)], Normalisation(0.2, 0.3))
-    (maps,) = Explainer(saved, cpu).maps(image)
+    (maps,) = feature_maps(explainer_of(saved), image)
     windows = np.lib.stride_tricks.sliding_window_view((image / 255 - 0.2) / 0.3, (5, 5))
     weight, bias = saved.values["conv2d_1/weight"], saved.values["conv2d_1/bias"]
     expected = np.einsum("ijpq,opq->oij", windows, weight[:, 0]) + bias[:, None, None]
     np.testing.assert_allclose(maps.values, np.maximum(expected, 0), rtol=0, atol=1e-4)
 
 
-def test_a_network_without_inner_layers_has_no_maps(cpu, image):
-    assert Explainer(saved_network([Flatten(), Dense(10)]), cpu).maps(image) == []
+def test_a_network_without_inner_layers_has_no_maps(explainer_of, image):
+    assert feature_maps(explainer_of(saved_network([Flatten(), Dense(10)])), image) == []
 
 
-def test_maps_stay_when_the_next_image_is_explained(saved, cpu, image):
-    same = Explainer(saved, cpu)
-    first = same.maps(image)
+def test_maps_stay_when_the_next_image_is_explained(saved, explainer_of, image):
+    same = explainer_of(saved)
+    first = feature_maps(same, image)
     kept = [maps.values.copy() for maps in first]
-    same.maps(255 - image)
+    feature_maps(same, 255 - image)
     assert all((maps.values == copy).all() for maps, copy in zip(first, kept, strict=True))
