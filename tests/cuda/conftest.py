@@ -1,6 +1,7 @@
 """What the tests of CUDA need: numba-cuda, and for the compiled kernels NVIDIA's assembler."""
 
 import os
+import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +14,16 @@ if not os.environ.get("NUMBA_ENABLE_CUDASIM"):
 
 @pytest.fixture(scope="session")
 def needs_numba_cuda():
-    """Skips where numba-cuda is missing, and fails where FASTDIGITS_TEST_CUDA=1 promises that it is there."""
+    """Without numba-cuda the test is skipped."""
     if not find_spec("numba_cuda"):
-        reason = "numba-cuda is missing; pip install 'fastdigits[test]' brings it on Linux with an x86-64 CPU"
-        (pytest.fail if os.environ.get("FASTDIGITS_TEST_CUDA") == "1" else pytest.skip)(reason)
+        _missing("numba-cuda")
+
+
+@pytest.fixture(scope="session")
+def ptxas(needs_numba_cuda):
+    """NVIDIA's assembler; without it the test is skipped."""
+    beside = Path(sys.prefix).glob("lib/python*/site-packages/nvidia/cuda_nvcc/bin/ptxas")
+    return next(beside, None) or _missing("ptxas")
 
 
 def _module(path: Path) -> ModuleType:
@@ -43,3 +50,9 @@ def recording():
 def demands():
     """What demands.py has."""
     return _module(Path(__file__).with_name("demands.py"))
+
+
+def _missing(what: str) -> None:
+    """Skip, with the reason, or fail where FASTDIGITS_TEST_CUDA=1 promises that nothing is missing."""
+    reason = f"{what} is missing, which pip install 'fastdigits[test]' brings on Linux with an x86-64 CPU"
+    (pytest.fail if os.environ.get("FASTDIGITS_TEST_CUDA") == "1" else pytest.skip)(reason)
