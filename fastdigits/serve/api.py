@@ -12,11 +12,11 @@ from fastapi.responses import PlainTextResponse
 from fastdigits import __version__
 from fastdigits.serve import bodies, schema
 from fastdigits.serve.bodies import FORM, JSON
+from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.maps import FeatureMaps
 from fastdigits.serve.models import ModelFacts
 from fastdigits.serve.recogniser import Look
-from fastdigits.serve.worker import Answer
 
 PICTURE_KINDS = ("image/", "application/octet-stream")
 TRUTH = {"true": True, "1": True, "false": False, "0": False}

@@ -11,9 +11,10 @@ from fastdigits.errors import UserError
 from fastdigits.imaging import Prepared, candidates, read_picture
 from fastdigits.imaging.mnist import is_prepared
 from fastdigits.ops import environment
+from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Limits, Refused
 from fastdigits.serve.models import ModelFacts
-from fastdigits.serve.worker import Answer, Worker
+from fastdigits.serve.worker import Worker
 
 T = TypeVar("T")
 SPARE_THREADS = 2  # for drawings, while every core is busy with photographs

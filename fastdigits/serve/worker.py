@@ -9,7 +9,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -17,33 +16,12 @@ import numpy as np
 
 from fastdigits.files import StrPath
 from fastdigits.imaging.prepared import SIDE
+from fastdigits.nn.network import TOGETHER
 from fastdigits.ops import FEW
-from fastdigits.reader import Reading
+from fastdigits.serve.jobs import Answer, Job, answers, deliver, settle
 from fastdigits.serve.limits import Refused
-from fastdigits.serve.maps import FeatureMaps, feature_maps
+from fastdigits.serve.maps import feature_maps
 from fastdigits.serve.models import Model, ModelFacts, load_models
-
-MOST_TOGETHER = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a network reads in an image, together with how many; its feature maps if they were asked for."""
-
-    reading: Reading
-    together: int
-    maps: list[FeatureMaps] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """An image uint8 (28, 28) that waits for the network of a number, and who waits for the answer."""
-
-    model: int
-    image: np.ndarray
-    explain: bool
-    answer: asyncio.Future
-    loop: asyncio.AbstractEventLoop
 
 
 class Worker:
@@ -107,16 +85,13 @@ class Worker:
             if not self._closed:
                 self._jobs.put(jobs)
                 return
-        _settle([(job, Refused(503, "The server is stopping; ask again when it is back.")) for job in jobs])
+        settle([(job, Refused(503, "The server is stopping; ask again when it is back.")) for job in jobs])
 
     def _run(self, files: Sequence[StrPath | None], device: str, threads: int | None, ready: threading.Event) -> None:
         try:
             models = load_models(files, device, threads)
-            for model in models:  # compiles what the first requests would wait for
-                blank = np.zeros((FEW + 1, SIDE, SIDE), np.uint8)
-                model.reader.read(blank[:1])
-                model.reader.read(blank)
-                feature_maps(model.explainer, blank[0])
+            for model in models:
+                _warm_up(model)
             self.models = [model.facts for model in models]
         except BaseException as failure:
             self._failure = failure
@@ -131,13 +106,13 @@ class Worker:
                 together = [job for job in jobs if job.model == number]
                 if together:
                     self.on_batch(len(together))
-                    _deliver(together, _answers(model, together))
+                    deliver(together, answers(model, together))
 
     def _next(self) -> list[Job]:
         """The jobs that have queued, at least one; none when the worker is closed and nothing is left."""
         jobs = self._jobs.get() or []
         with suppress(Empty):
-            while jobs and len(jobs) < MOST_TOGETHER:
+            while jobs and len(jobs) < TOGETHER:
                 more = self._jobs.get_nowait()
                 if more is None:
                     self._jobs.put(None)  # to be found again when these are done
@@ -146,30 +121,8 @@ class Worker:
         return jobs
 
 
-def _answers(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
-    try:
-        readings = model.reader.read(np.stack([job.image for job in jobs]))
-        return [
-            Answer(reading, len(jobs), feature_maps(model.explainer, job.image) if job.explain else None)
-            for job, reading in zip(jobs, readings, strict=True)
-        ]
-    except Exception as failure:  # the thread must go on for others
-        return [failure] * len(jobs)
-
-
-def _deliver(jobs: list[Job], answers: list[Answer | Exception]) -> None:
-    """Wake up who waits, each event loop once."""
-    pairs = list(zip(jobs, answers, strict=True))
-    for loop in {job.loop for job in jobs}:
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits
-            loop.call_soon_threadsafe(_settle, [(job, answer) for job, answer in pairs if job.loop is loop])
-
-
-def _settle(pairs: list[tuple[Job, Answer | Exception]]) -> None:
-    for job, answer in pairs:
-        if job.answer.done():  # who asked has given up
-            continue
-        if isinstance(answer, Exception):
-            job.answer.set_exception(answer)
-        else:
-            job.answer.set_result(answer)
+def _warm_up(model: Model) -> None:
+    """Compile what the first requests would wait for: one image, some, and many are read by kernels of their own."""
+    for images in (1, FEW + 1, TOGETHER + 1):
+        model.reader.read(np.zeros((images, SIDE, SIDE), np.uint8))
+    feature_maps(model.explainer, np.zeros((SIDE, SIDE), np.uint8))

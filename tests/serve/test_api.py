@@ -131,7 +131,7 @@ def test_pictures_are_looked_at_in_several_ways(post, reader, monkeypatch):
     """The first that the network is sure of counts, or else the one that it is least unsure of."""
     import fastdigits.serve.recogniser as recogniser
     from fastdigits.imaging import Prepared
-    from fastdigits.serve.worker import Answer
+    from fastdigits.serve.jobs import Answer
 
     ways = [Prepared(np.full((28, 28), level, np.uint8), None, ()) for level in (1, 2, 3, 4)]
 

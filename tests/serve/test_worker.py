@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.errors import UserError
+from fastdigits.nn.network import TOGETHER
+from fastdigits.ops import FEW
 from fastdigits.reader import Reader
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.models import unique
@@ -35,6 +37,15 @@ def read_all(worker, images, models=(0,)):
         return await asyncio.gather(*(worker.read(model, image) for model in models for image in images))
 
     return run(ask())
+
+
+def test_what_reads_one_image_some_or_many_is_compiled_before(weights, monkeypatch):
+    read, sizes = Reader.read, []
+    monkeypatch.setattr(Reader, "read", lambda reader, images: sizes.append(len(images)) or read(reader, images))
+    Worker(weights[:1]).close()
+    assert any(size == 1 for size in sizes)
+    assert any(FEW < size <= TOGETHER for size in sizes)
+    assert any(size > TOGETHER for size in sizes)
 
 
 def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digits):
