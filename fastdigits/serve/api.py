@@ -10,12 +10,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from fastdigits import __version__
-from fastdigits.imaging import Prepared
 from fastdigits.serve import bodies, schema
 from fastdigits.serve.bodies import FORM, JSON
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.maps import FeatureMaps
 from fastdigits.serve.models import ModelFacts
+from fastdigits.serve.recogniser import Look
 from fastdigits.serve.worker import Answer
 
 PICTURE_KINDS = ("image/", "application/octet-stream")
@@ -42,8 +42,8 @@ async def predict(request: Request) -> Response:
     """Read a digit: 28 x 28 pixels as JSON, or a picture of any size."""
     facts = request.app.state.recogniser.model(request.query_params.get("model", "0"))
     explain = _is_true(request.query_params.get("explain", "false"), "explain")
-    prepared = await _prepared(request)
-    answer = await _read(request, facts, prepared, explain)
+    prepared, answer = await _look(request, facts, explain)
+    _note(request, facts, answer)
     reading = answer.reading
     said: dict[str, Any] = {
         "model": facts.name,
@@ -71,7 +71,8 @@ async def neural(request: Request) -> Response:
         raise Refused(422, "'method' must be the index of a model, a whole number.")
     recogniser = request.app.state.recogniser
     facts = recogniser.model(method)
-    answer = await _read(request, facts, await recogniser.prepare_image(image))
+    _, answer = await recogniser.look_at_image(facts, image)
+    _note(request, facts, answer)
     return _json([str(answer.reading.digit), f"{answer.reading.confidence:.4f}"])
 
 
@@ -98,23 +99,23 @@ def _is_true(text: str, name: str) -> bool:
     return TRUTH[text.lower()]
 
 
-async def _prepared(request: Request) -> Prepared:
-    """The image that the body of a request holds in one way or another."""
+async def _look(request: Request, facts: ModelFacts, explain: bool) -> Look:
+    """What the network reads in the image that the body holds in one way or another."""
     recogniser, kind = request.app.state.recogniser, bodies.media_type(request)
     if kind not in (JSON, FORM) and not kind.startswith(PICTURE_KINDS):
         raise Refused(415, f"Send {JSON}, {FORM} or a picture such as image/png, not {kind or 'a body of no type'}.")
     async with bodies.received(request) as body:
         if kind == JSON:
-            pixels = bodies.json_object(body).get("pixels")
-            return await recogniser.prepare_image(bodies.image_of(pixels, "pixels", unit=True))
-        return await recogniser.prepare_picture(await bodies.uploaded_file(request, body) if kind == FORM else body)
+            image = bodies.image_of(bodies.json_object(body).get("pixels"), "pixels", unit=True)
+            return await recogniser.look_at_image(facts, image, explain)
+        content = await bodies.uploaded_file(request, body) if kind == FORM else body
+        return await recogniser.look_at_picture(facts, content, explain)
 
 
-async def _read(request: Request, facts: ModelFacts, prepared: Prepared, explain: bool = False) -> Answer:
-    answer = await request.app.state.recogniser.read(facts, prepared.image, explain)
+def _note(request: Request, facts: ModelFacts, answer: Answer) -> None:
+    """For the figures and the log."""
     request.app.state.metrics.predictions.labels(facts.name, answer.reading.unsure).inc()
     request.state.noted = {"model": facts.name, "together": answer.together}
-    return answer
 
 
 def _as_json(maps: FeatureMaps) -> dict[str, Any]:

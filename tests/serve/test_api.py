@@ -15,7 +15,7 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
-from fastdigits.imaging import prepare, read_picture
+from fastdigits.imaging import Prepared, prepare, read_picture
 from fastdigits.reader import Reader
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
@@ -97,6 +97,31 @@ def test_a_picture_as_the_body(kind, post, reader, picture):
     assert found.status_code == 200
     assert found.json()["probabilities"] == list(expected.probabilities)
     assert found.json()["digit"] == 3
+
+
+def test_a_picture_is_seen_in_other_ways_until_the_network_is_sure(post, reader, digits, picture, monkeypatch):
+    import fastdigits.serve.recogniser as recogniser
+
+    half = digits[0] // 2 + digits[0][::-1] // 2  # two digits on top of each other
+    readings = reader.read(half)
+    doubtful = [number for number, reading in enumerate(readings) if reading.unsure][:2]
+    ways, asked = [Prepared(half[number], None, ()) for number in doubtful], []
+
+    def seen(ways):
+        for way in ways:
+            asked.append(way)
+            yield way
+
+    sure = prepare(read_picture(picture))
+    monkeypatch.setattr(recogniser, "candidates", lambda picture: seen([*ways, sure, ways[0]]))
+    found = post("/predict?explain=true", picture, "image/png").json()
+    assert (found["digit"], found["unsure"], found["image"]) == (3, False, sure.image.tolist())
+    assert asked == [*ways, sure]
+
+    monkeypatch.setattr(recogniser, "candidates", lambda picture: seen(ways))
+    found = post("/predict?explain=true", picture, "image/png").json()
+    best = max(doubtful, key=lambda number: readings[number].confidence)
+    assert (found["digit"], found["unsure"], found["image"]) == (readings[best].digit, True, half[best].tolist())
 
 
 @pytest.mark.parametrize("name", ["picture", "file", "anything"])
@@ -338,7 +363,7 @@ def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeyp
 
     import fastdigits.serve.recogniser as recogniser
 
-    monkeypatch.setattr(recogniser, "prepare", lambda picture: time.sleep(0.5))
+    monkeypatch.setattr(recogniser, "candidates", lambda picture: time.sleep(0.5))
     limited(seconds=0.05)
     response = post("/predict", picture, "image/png")
     assert response.status_code == 503
@@ -349,7 +374,7 @@ def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, pic
     import fastdigits.serve.recogniser as recogniser
 
     with monkeypatch.context() as patch:
-        patch.setattr(recogniser, "prepare", lambda picture: 1 / 0)
+        patch.setattr(recogniser, "candidates", lambda picture: 1 / 0)
         response = post("/predict", picture, "image/png")
     assert response.status_code == 500
     assert "its log says why" in error_of(response)
