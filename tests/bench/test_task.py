@@ -70,4 +70,4 @@ def test_a_task_has_no_dropout():
     """Every framework draws other numbers."""
     names = make_task("best", 2, 1).network.names
     assert not any(name.startswith("dropout") for name in names)
-    assert names[-2:] == ["relu_5", "dense_2"]
+    assert names[-2:] == ["batchnorm_5", "dense_2"]
