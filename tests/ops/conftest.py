@@ -82,7 +82,7 @@ SUBSTITUTES = {
     "numba": SimpleNamespace(
         get_num_threads=lambda: 1, njit=lambda f=None, **options: f or (lambda f: f), prange=range
     ),
-    "fastdigits.ops.lanes.cpu": SimpleNamespace(),
+    "fastdigits.ops.lanes.cpu": SimpleNamespace(parallel=lambda f: f, serial=lambda f: f),
     "fastdigits.ops.lanes.machine": SimpleNamespace(
         LANES=3,
         LOAD_INSIDE=4,
