@@ -1,7 +1,6 @@
 """One `fastdigits compare`: find the networks, train those that are not trained, measure all, write the tables."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +13,13 @@ from fastdigits.bench.machine import cpu_name
 from fastdigits.cli import compare_tables, interrupt, pictures
 from fastdigits.cli.options import load_ops
 from fastdigits.cli.progress import announcing_compilation
+from fastdigits.cli.subject import find_saved
 from fastdigits.cli.train_report import watching
 from fastdigits.config import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
 from fastdigits.methods.dead import DeadRun
-from fastdigits.models import MODELS, description, name_of, network_of
+from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops import environment
 from fastdigits.recipes import MODEL_SETTINGS
@@ -68,15 +68,13 @@ class Session:
 
     def _subject(self, text: str) -> Subject:
         images, labels = self.digits.test_images, self.digits.test_labels
-        if text in MODELS or description.is_file(text):
+        saved = find_saved(text)
+        if saved is None:
             own = MODEL_SETTINGS.get(text, {}) | ({"epochs": self.values["epochs"]} if self.values["epochs"] else {})
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])
             configs = [TrainConfig(**own, seed=seed, exact=self.values["exact"]) for seed in seeds]
             network = network_of(text, input_shape=configs[0].preparation.input_shape(images))
             return Subject(name_of(text), network, trainings=configs)
-        if not os.path.exists(text):
-            raise click.UsageError(f"'{text}' is neither a model ({', '.join(MODELS)}) nor a file of weights.")
-        saved = weights.read(text)
         network = Network.from_config(saved.network)
         with weights.naming(text):
             network.check_images(images, labels, saved.normalisation.preparation.pad)

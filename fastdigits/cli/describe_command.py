@@ -1,7 +1,6 @@
 """`fastdigits describe`."""
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,17 +98,13 @@ def _layers(name: str, network: "Network", saved: "SavedNetwork | None", as_json
 
 def _find(subject: str) -> tuple[str, "Network", "SavedNetwork | None"]:
     """(name of the model, its network, the weights file that it is from, if any)."""
-    from fastdigits.models import MODELS, description, name_of, network_of
-
-    if subject in MODELS or description.is_file(subject):
-        return name_of(subject), network_of(subject), None
-    if not os.path.exists(subject):
-        models = ", ".join(MODELS)
-        raise click.UsageError(f"'{subject}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
+    from fastdigits.cli.subject import find_saved
+    from fastdigits.models import name_of, network_of
     from fastdigits.nn import Network
-    from fastdigits.weights import read
 
-    saved = read(subject)
+    saved = find_saved(subject)
+    if saved is None:
+        return name_of(subject), network_of(subject), None
     return saved.model, Network.from_config(saved.network), saved
 
 

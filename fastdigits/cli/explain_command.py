@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(
     "explain",
     epilog="Example: fastdigits explain weights.h5 test:8 -o explained.png\n\n"
-    "fastdigits explain weights.h5 digit.png -o explained.svg",
+    "fastdigits explain weights.h5 photo.jpg -o explained.svg",
 )
 @click.argument("weights")
 @click.argument("image", metavar="IMAGE|test:INDEX")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @data_option
 @json_option
 def command(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
-    """Show how the network of a WEIGHTS file reads an image: a picture file, or one of the test images.
+    """Show how the network of a WEIGHTS file reads an image: any picture of a digit, or one of the test images.
 
     Computed by the definitions in NumPy: for a single image there is nothing to compile.
     """
@@ -40,7 +40,7 @@ def command(weights: str, image: str, output: str | None, data: str, as_json: bo
     from fastdigits.weights import read
 
     pictures.check_files({"--output": output})
-    saved, chosen = read(weights), image_argument.read(image, data)
+    saved, chosen = read(weights), image_argument.read(image, data, weights)
     found = explain(saved, chosen.pixels, ops.load("reference"))
     sentence = _sentence(saved.model, chosen, found)
     if output:

@@ -20,8 +20,10 @@ class ChosenImage:
     digit: int | None = None
 
 
-def read(argument: str, data: str) -> ChosenImage:
+def read(argument: str, data: str, weights: str) -> ChosenImage:
     """The image that "test:INDEX", of the data set, or the path of a picture stands for.
+
+    A picture is prepared, in the way that the network of the weights file sees it best.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def read(argument: str, data: str) -> ChosenImage:
     """
     if argument.startswith(TEST):
         return _test_image(argument.removeprefix(TEST), data)
-    return ChosenImage(_picture(argument), argument)
+    return ChosenImage(_picture(argument, weights), argument)
 
 
 def _test_image(index: str, data: str) -> ChosenImage:
@@ -42,17 +44,9 @@ def _test_image(index: str, data: str) -> ChosenImage:
     return ChosenImage(images[int(index)], f"test image {int(index)}", int(labels[int(index)]))
 
 
-def _picture(path: str) -> "np.ndarray":
-    """The grey levels of a picture of 28 x 28 pixels as they are."""
-    import numpy as np
-    from PIL import Image
+def _picture(path: str, weights: str) -> "np.ndarray":
+    from fastdigits.imaging import read_picture
+    from fastdigits.reader import Reader
 
-    try:
-        with Image.open(path) as picture:
-            if picture.size != (28, 28):
-                columns, rows = picture.size
-                raise UserError(f"{path}: the picture has {columns} x {rows} pixels; give one of 28 x 28.")
-            return np.asarray(picture.convert("L"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or "it is no picture"
-        raise UserError(f"{path} cannot be read ({reason}); give test:INDEX or a picture file.") from None
+    prepared, _ = Reader(weights, "reference").look(read_picture(path))
+    return prepared.image

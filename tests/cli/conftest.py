@@ -1,16 +1,12 @@
 """Fixtures of the tests of the command: a tiny data set, and two ways to run the command in an empty folder."""
 
-import os
 import struct
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-import fastdigits
 from fastdigits.cli import cli
 from fastdigits.dataset import load
 
@@ -53,16 +49,6 @@ def invoke(tmp_path, monkeypatch):
     """invoke(*arguments) runs the command inside this process; a UserError is in `exception` of the result."""
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli, list(map(str, arguments)))
-
-
-@pytest.fixture(scope="session")
-def environment():
-    """The variables with which another process finds the package that is tested here."""
-    try:
-        distribution("fastdigits")
-    except PackageNotFoundError:
-        return os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
-    return dict(os.environ)
 
 
 @pytest.fixture

@@ -1,21 +1,17 @@
 """Fixtures of the tests of the server: trained networks, an application in this process, and servers of their own."""
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import fastdigits
 from fastdigits.cli import cli
 from fastdigits.dataset import load_part
 
@@ -78,16 +74,6 @@ def ask(app):
 def post(ask):
     """post(path, body, content_type): a body as it is."""
     return lambda path, body, kind="application/json": ask("POST", path, content=body, headers={"content-type": kind})
-
-
-@pytest.fixture(scope="session")
-def environment():
-    """The variables with which another process finds the package that is tested here."""
-    try:
-        distribution("fastdigits")
-    except PackageNotFoundError:
-        return os.environ | {"PYTHONPATH": str(Path(fastdigits.__file__).parents[1])}
-    return dict(os.environ)
 
 
 @pytest.fixture(scope="session")

@@ -38,12 +38,7 @@ def _ways(task: Task) -> list[tuple[bool, bool]]:
 
 def _training(task: Task, channels_last: bool, graph: bool) -> Contestant:
     learner = Learner(task, DEVICE, channels_last, fused=True, capturable=graph)
-    step = _captured(learner.step) if graph else learner.step
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            step()
-        _wait()
+    run = _repeated(learner.step, graph)
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
@@ -61,12 +56,7 @@ def _inference(task: Task, channels_last: bool, graph: bool) -> Contestant:
         with torch.inference_mode():
             scores.copy_(module(x))
 
-    step = _captured(read) if graph else read
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            step()
-        _wait()
+    run = _repeated(read, graph)
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
@@ -77,6 +67,18 @@ def _inference(task: Task, channels_last: bool, graph: bool) -> Contestant:
 
 def _variant(channels_last: bool, graph: bool) -> str:
     return f"{'graph' if graph else 'eager'}{', channels_last' if channels_last else ''}"
+
+
+def _repeated(step: Callable[[], None], graph: bool) -> Callable[[int], None]:
+    """So many steps, until the device has done them."""
+    step = _captured(step) if graph else step
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            step()
+        _wait()
+
+    return run
 
 
 def _captured(step: Callable[[], None]) -> Callable[[], None]:
