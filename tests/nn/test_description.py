@@ -1,10 +1,14 @@
 """Networks in TOML files."""
 
+from pathlib import Path
+
 import pytest
 
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS, ModelOptions, description, layers_of, name_of, network_of
 
+ROOT = Path(__file__).parents[2]
+FILES = [*ROOT.glob("data/models/*.toml"), *ROOT.glob("scripts/published/*.toml")]
 NESTED = """
 [[layer]]
 type = "Conv2D"
@@ -32,6 +36,11 @@ def write(tmp_path):
         return str(tmp_path / "net.toml")
 
     return write
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_files_that_come_along_make_networks(path):
+    assert network_of(str(path)).classes == 10
 
 
 def test_a_network_in_a_file(write):
