@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from fastdigits.bench.machine import shortest
 from fastdigits.bench.rivals.torch import Learner, convolves, prepared, version
 from fastdigits.bench.task import Contestant, Task
 
-__all__ = ["DEVICE", "NAME", "inference", "training", "version", "why_unusable"]
+__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unusable"]
 
 NAME, DEVICE = "torch-cuda", "cuda"
 WARM_UP = 3  # steps before a capture: PyTorch chooses its kernels and makes its buffers in them
@@ -28,6 +29,19 @@ def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Cont
 def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
     """Scores of the batch; "graph" replays a captured pass."""
     return [_inference(task, *way) for way in _ways(task)]
+
+
+def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
+    """The shortest of some runs of a matrix product in float32."""
+    _compute_in_float32()
+    left, right = torch.ones((rows, inner), device=DEVICE), torch.ones((inner, columns), device=DEVICE)
+    product = torch.empty((rows, columns), device=DEVICE)
+
+    def work() -> None:
+        torch.mm(left, right, out=product)
+        _wait()
+
+    return shortest(work, runs)
 
 
 def _ways(task: Task) -> list[tuple[bool, bool]]:

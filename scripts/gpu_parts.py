@@ -1,0 +1,188 @@
+"""The parts of scripts/gpu_report.py: each gives what it found as plain JSON types."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import fmean, median
+from time import perf_counter
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastdigits import check, dataset, doctor, ops
+from fastdigits.bench import gpu, machine, networks, operations, race, target
+from fastdigits.bench.task import INFERENCE, TRAINING, Task, check_agreement, make_task
+from fastdigits.config import TrainConfig
+from fastdigits.errors import UserError
+from fastdigits.models import network_of
+from fastdigits.recipes import AUGMENT, settings_of
+from fastdigits.train import train
+from fastdigits.watcher import Watcher
+
+STEPS = 1000  # over which no memory may be lost
+SIDE = 8192  # of the matrices whose product shows what PyTorch reaches
+TOOLS = "memcheck", "racecheck"  # of NVIDIA's compute-sanitizer
+TOOL_LIMIT_S = 240
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all parts share."""
+
+    ops: Any
+    rival: ModuleType | None
+    models: tuple[str, ...]
+    batch_size: int
+    large: int
+    runs: int
+    seeds: int
+    data: str
+    say: Callable[[str], Any]
+
+    def task(self, model: str, batch_size: int) -> Task:
+        """The network on a batch of random images."""
+        return make_task(model, batch_size, os.cpu_count() or 1)
+
+
+def facts(setup: Setup) -> Figures:
+    """The machine, as `fastdigits doctor` sees it."""
+    return doctor.examine(setup.say).figures()
+
+
+def checks(setup: Setup) -> Figures:
+    """Every operation against its definition, and the gradients of networks, as `fastdigits check` does."""
+    exact = ops.load(setup.ops.device, exact=True)
+    findings = [finding for step in check.steps(setup.ops, exact) for finding in step.run()]
+    failures = [f"{finding.subject}: {finding.failure}" for finding in findings if not finding.passed]
+    shares = [finding.largest_share for finding in findings if finding.passed]
+    return {"checks": len(findings), "failures": failures, "largest_error_share": max(shares, default=None)}
+
+
+def parity(setup: Setup) -> Figures:
+    """Scores and gradients of whole networks against those of the CPU."""
+    cpu, failures = ops.load("cpu"), []
+    for model in setup.models:
+        task = setup.task(model, setup.batch_size)
+        for contestants in (networks.training, networks.inference):
+            try:
+                check_agreement(contestants(task, cpu), contestants(task, setup.ops), task.tolerance)
+            except UserError as error:
+                failures.append(str(error))
+    return {"checks": 2 * len(setup.models), "failures": failures}
+
+
+def graph(setup: Setup) -> Figures:
+    """Whether a recorded step leaves the same bits as the operations one by one."""
+    if "graph" not in [field.name for field in fields(TrainConfig)]:
+        return {"left_out": "this version records no graphs"}
+    images, labels = dataset.load_part(setup.data, "train")
+    failures = []
+    for model in setup.models:
+        bits = [_bits(setup, model, images[:2000], labels[:2000], recorded) for recorded in (True, False)]
+        if bits[0] != bits[1]:
+            failures.append(f"{model}: other bits with a graph than without")
+    return {"checks": len(setup.models), "failures": failures}
+
+
+def _bits(setup: Setup, model: str, images: np.ndarray, labels: np.ndarray, recorded: bool) -> list[bytes]:
+    network = network_of(model)
+    config = TrainConfig(epochs=2, batch_size=96, seed=7, augment=AUGMENT, ema=0.9, clip_norm=1.0, graph=recorded)
+    history = train(network, images, labels, setup.ops, config, Watcher()).epochs
+    losses = np.array([epoch.train_loss for epoch in history])
+    return [losses.tobytes(), *(value.tobytes() for value in network.values().values())]
+
+
+def timings(setup: Setup) -> Figures:
+    """Training, and inference of one image and of many, in turns with every way of PyTorch."""
+    found = []
+    for model in setup.models:
+        for mode, images in ((TRAINING, setup.batch_size), (INFERENCE, 1), (INFERENCE, setup.large)):
+            others = [setup.rival] if setup.rival else []
+            task = setup.task(model, images)
+            rows = race.measure(task, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
+            found += [row.figures() for row in rows]
+    return {"rows": found}
+
+
+def steps(setup: Setup) -> Figures:
+    """What every step of the networks computes and moves in a second, on large batches."""
+    found = []
+    for model in setup.models:
+        setup.say(f"{model}: single steps, batch {setup.large}")
+        task = setup.task(model, setup.large)
+        found += [row.figures() for row in operations.measure(task, setup.ops, None, setup.runs)]
+    return {"operations": found}
+
+
+def ceilings(setup: Setup) -> Figures:
+    """The most that the device can do, by our own kernels, and PyTorch's rate of a large matrix product."""
+    here = gpu.examine() if setup.ops.device == "cuda" else machine.examine()
+    found = asdict(here)
+    if hasattr(setup.rival, "product_seconds"):
+        seconds = setup.rival.product_seconds(SIDE, SIDE, SIDE, setup.runs)
+        found["product_flops"] = 2 * SIDE**3 / seconds
+    return found
+
+
+def accuracy(setup: Setup) -> Figures:
+    """Seconds of training to 99 %, seed by seed, and those of taking the images to the device."""
+    digits = dataset.load(setup.data)
+    start = perf_counter()
+    setup.ops.download(setup.ops.upload(digits.train_images)[:1])
+    upload_s = perf_counter() - start
+    configs = [TrainConfig(**settings_of("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
+    found = target.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
+    seconds = {"mean": fmean(seed.train_s for seed in found.seeds), "median": median(s.train_s for s in found.seeds)}
+    return found.figures() | {"train_s": seconds, "upload_s": upload_s}
+
+
+def memory(setup: Setup) -> Figures:
+    """How much more memory is in use after so many steps of training."""
+    grown = {}
+    for model in setup.models:
+        contestant = networks.training(setup.task(model, setup.batch_size), setup.ops)
+        contestant.run(50)
+        before = _used_bytes(setup.ops.device)
+        contestant.run(STEPS)
+        grown[model] = _used_bytes(setup.ops.device) - before
+    return {"steps": STEPS, "grown_bytes": grown}
+
+
+def _used_bytes(device: str) -> int:
+    if device == "cuda":
+        import cupy
+
+        free, total = cupy.cuda.runtime.memGetInfo()
+        return total - free
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def sanitizer(setup: Setup) -> Figures:
+    """NVIDIA's compute-sanitizer over the checks, where it is installed."""
+    program, failures = shutil.which("compute-sanitizer"), []
+    if not program:
+        return {"left_out": "compute-sanitizer is not on the PATH"}
+    report = Path(__file__).with_name("gpu_report.py")
+    checked = [sys.executable, str(report), "--device", setup.ops.device, "--only", "checks", "--json", os.devnull]
+    for tool in TOOLS:
+        setup.say(f"compute-sanitizer {tool}")
+        command = [program, "--tool", tool, "--error-exitcode", "9", *checked]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            failures.append(f"{tool}: not done after {TOOL_LIMIT_S} s")
+            continue
+        if done.returncode:
+            failures.append(f"{tool}: {(done.stdout + done.stderr)[-2000:]}")
+    return {"checks": len(TOOLS), "failures": failures}
+
+
+PARTS = {part.__name__: part for part in (facts, checks, parity, graph, ceilings, timings, accuracy, memory, steps)}
+PARTS["sanitizer"] = sanitizer  # last, for it takes long
