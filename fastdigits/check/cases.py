@@ -44,9 +44,9 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     yield from _batchnorm_fold()
     for channels, size in ((1, 5), (7, 3), (11, 5)):
         yield from _lrn(lanes, channels, size)
-    for images in (1, 33):
+    for images in JUDGED:
         yield from _losses(lanes, images)
-    for images in (1, 7, 33, 80):
+    for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
         for images, size in ((1, (9, 13)), (7, (1, 3))):
@@ -55,7 +55,7 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     yield from _elementwise(lanes)
     yield from _optimizers(lanes)
     yield from _random_numbers()
-    for images in (1, 33):
+    for images in JUDGED:
         yield from _random_masks(lanes, images)
     yield from _arrays(lanes)
 
@@ -119,6 +119,13 @@ POOLINGS = (
 # images, pixels of a channel; a multiple of four pixels, and others
 NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
+# images of a batch that is judged, or gathered from a few more
+JUDGED, GATHERED = (1, 33), (1, 7, 33, 80)
+
+VECTORS = 7  # that elements and parameters make
+
+SEED = 0  # of all numbers that are drawn
+
 
 def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
@@ -163,7 +170,8 @@ def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after
     x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
     place = {"top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}"
-    numbers, more = np.random.default_rng(1).integers(0, 16, dy.shape).astype(np.uint8), _rounding(C, O, kernel, 1)
+    numbers = np.random.default_rng(SEED + 1).integers(0, 16, dy.shape).astype(np.uint8)
+    more = _rounding(C, O, kernel, 1)
     for pool, routes in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
         arguments = {"x": x, "weight": weight, "bias": bias, **place}
         outputs = {"y": _unfilled(*dy.shape), "routes": np.full(dy.shape, 99, np.uint8)}
@@ -264,11 +272,11 @@ def _lrn(lanes, channels, size):
 
 def _elementwise(lanes):
     draw = _uniform()
-    a, b, mask = draw(7, lanes), draw(7, lanes), (draw(7, lanes) > 0).astype(np.uint8)
+    a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
     for op in ("add", "add_relu"):
-        yield Call(op, "7 vectors", {"a": a, "b": b, "y": _unfilled(7, lanes)}, ("y",), 2)
-    arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(7, lanes)}
-    yield Call("dropout", "7 vectors", arguments, ("y",), 2)
+        yield Call(op, f"{VECTORS} vectors", {"a": a, "b": b, "y": _unfilled(VECTORS, lanes)}, ("y",), 2)
+    arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(VECTORS, lanes)}
+    yield Call("dropout", f"{VECTORS} vectors", arguments, ("y",), 2)
 
 
 def _losses(lanes, images):
@@ -289,8 +297,8 @@ def _losses(lanes, images):
 
 
 def _batches(lanes, images):
-    B, N, K = blocks(images, lanes) + 1, 97, 11  # the last block is empty
-    rng = np.random.default_rng(0)
+    B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
+    rng = np.random.default_rng(SEED)
     arguments = {
         "images": rng.integers(0, 256, (N, K), np.uint8),
         "labels": rng.integers(0, 10, (N, 1), np.uint8),
@@ -306,7 +314,7 @@ def _batches(lanes, images):
 
 def _augmented_batches(lanes, images, size, effects):
     B, N, (H, W) = blocks(images, lanes) + 1, 30, size
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(SEED)
     arguments = {
         "images": rng.integers(0, 256, (N, H, W), np.uint8),
         "labels": rng.integers(0, 10, (N, 1), np.uint8),
@@ -327,35 +335,37 @@ def _augmented_batches(lanes, images, size, effects):
 
 def _activations(lanes):
     draw = _uniform()
-    x, dy = 4 * draw(7, lanes), draw(7, lanes)
+    x, dy = 4 * draw(VECTORS, lanes), draw(VECTORS, lanes)
     x[3, 0], x[4, 0] = 0.0, -0.0
     slope = {"slope": 0.25}
     for op, options, terms in (("relu", {}, 0), ("leaky_relu", slope, 0), ("sigmoid", {}, 4), ("tanh", {}, 4)):
-        yield Call(f"{op}_forward", "7 vectors", {"x": x, **options, "y": _unfilled(7, lanes)}, ("y",), terms)
-        arguments = {"y": x / 4, "dy": dy, **options, "dx": _unfilled(7, lanes)}
-        yield Call(f"{op}_backward", "7 vectors", arguments, ("dx",), terms)
+        arguments = {"x": x, **options, "y": _unfilled(VECTORS, lanes)}
+        yield Call(f"{op}_forward", f"{VECTORS} vectors", arguments, ("y",), terms)
+        arguments = {"y": x / 4, "dy": dy, **options, "dx": _unfilled(VECTORS, lanes)}
+        yield Call(f"{op}_backward", f"{VECTORS} vectors", arguments, ("dx",), terms)
 
 
 def _optimizers(lanes):
     draw = _uniform()
-    parameter, gradient, velocity, mean = (draw(7, lanes) for _ in range(4))
-    square = 0.5 + draw(7, lanes) / 4
+    parameter, gradient, velocity, mean = (draw(VECTORS, lanes) for _ in range(4))
+    square = 0.5 + draw(VECTORS, lanes) / 4
     rate, step, decay = np.array([0.125], np.float32), np.array([3]), {"weight_decay": 0.01}
     common = {"parameter": parameter, "gradient": gradient}
-    yield Call("sgd_step", "7 vectors", {**common, "rate": rate, **decay}, ("parameter",), 3)
+    yield Call("sgd_step", f"{VECTORS} vectors", {**common, "rate": rate, **decay}, ("parameter",), 3)
     for op in ("momentum_step", "nesterov_step"):
         arguments = {**common, "velocity": velocity, "rate": rate, "momentum": 0.9, **decay}
-        yield Call(op, "7 vectors", arguments, ("parameter", "velocity"), 6)
+        yield Call(op, f"{VECTORS} vectors", arguments, ("parameter", "velocity"), 6)
     rates = {"rate": rate, "step": step, "beta1": 0.9, "beta2": 0.999, "epsilon": 0.125}
     for op in ("adam_step", "adamw_step"):
         arguments = {**common, "mean": mean, "square": square, **rates, **decay}
-        yield Call(op, "7 vectors", arguments, ("parameter", "mean", "square"), 8)
+        yield Call(op, f"{VECTORS} vectors", arguments, ("parameter", "mean", "square"), 8)
     for limit in (0.5, 1e9):
         filled = {"sums": _unfilled(3), "factor": _unfilled(1)}
         arguments = {"gradient": gradient, "limit": limit, **filled}
-        yield Call("clip_norm", f"7 vectors to {limit}", arguments, ("gradient", "sums", "factor"), 3 * lanes)
+        case, changed = f"{VECTORS} vectors to {limit}", ("gradient", "sums", "factor")
+        yield Call("clip_norm", case, arguments, changed, -(-VECTORS // 3) * lanes)
     arguments = {"parameter": parameter, "step": step, "decay": 0.75, "average": mean}
-    yield Call("average_step", "7 vectors", arguments, ("average",), 3)
+    yield Call("average_step", f"{VECTORS} vectors", arguments, ("average",), 3)
 
 
 def _random_numbers():
@@ -387,7 +397,7 @@ def _arrays(lanes):
 
 def _uniform():
     """A function that draws float32 arrays between -1 and 1, the same ones each time."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(SEED)
     return lambda *shape: rng.uniform(-1, 1, shape).astype(np.float32)
 
 

@@ -47,6 +47,12 @@ def recording():
 
 
 @pytest.fixture(scope="session")
+def golden():
+    """What tests/test_train.py has."""
+    return _module(Path(__file__).parents[1] / "test_train.py")
+
+
+@pytest.fixture(scope="session")
 def demands():
     """What demands.py has."""
     return _module(Path(__file__).with_name("demands.py"))

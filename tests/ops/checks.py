@@ -14,22 +14,22 @@ def assert_close(actual, exact, terms: int, scale: float = 1.0) -> None:
     np.testing.assert_allclose(actual, exact, rtol=0, atol=atol, equal_nan=False)
 
 
-def check(function, definition, call) -> None:
-    """The function fills what the definition fills in float64, and nothing else.
+def check(function, definition, call, ops=compare.HOST) -> None:
+    """The function, on the device of `ops`, fills what the definition fills in float64, and nothing else.
 
     Raises
     ------
     AssertionError
         If an output differs or is left unfilled, or if anything else in memory was changed.
     """
-    filled, exact = run(function, call), run(definition, call, float_type=np.float64)
+    filled, exact = run(function, call, ops=ops), run(definition, call, float_type=np.float64)
     for name in call.outputs:
         assert_close(filled[name], exact[name], call.terms)
 
 
-def run(function, call, float_type=np.float32) -> dict[str, np.ndarray]:
+def run(function, call, float_type=np.float32, ops=compare.HOST) -> dict[str, np.ndarray]:
     """The outputs of a call on copies of its arrays; the inputs and the memory around them must stay as they are."""
-    filled, changed = compare.run(function, call, float_type)
+    filled, changed = compare.run(function, call, float_type, ops)
     assert not changed, f"{call.op} changed its input {changed[0]} or memory beside it"
     return filled
 

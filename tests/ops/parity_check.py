@@ -1,7 +1,7 @@
-"""Compares every operation on the CPU with its definition and exits with 1 if one differs.
+"""Compares the operations of a device, the CPU unless one is named, with their definitions; exit code 1 if one differs.
 
-A script of its own, because numba can pretend only one CPU in a process: NUMBA_CPU_NAME and
-NUMBA_CPU_FEATURES say which.
+A script of its own, because numba can pretend only one CPU in a process, NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say
+which, and because compute-sanitizer watches whole processes.
 """
 
 import sys
@@ -12,15 +12,19 @@ from fastdigits.check.cases import calls
 from fastdigits.ops import load
 
 
-def main() -> int:
-    cpu, reference = load("cpu"), load("reference")
-    print(f"{cpu.lanes} lanes")
-    return sum([_differs(cpu, reference, call) for call in calls(cpu.lanes, few=True)]) > 0
+def main(device: str = "cpu") -> int:
+    ops, reference = load(device), load("reference")
+    print(f"{ops.lanes} lanes")
+    if device == "cuda":
+        import cupy
+
+        cupy.cuda.set_allocator(None)  # each array by itself, so that the sanitizer sees what lies beside it
+    return sum([_differs(ops, reference, call) for call in calls(ops.lanes, few=True)]) > 0
 
 
-def _differs(cpu, reference, call) -> bool:
+def _differs(ops, reference, call) -> bool:
     try:
-        check(getattr(cpu, call.op), getattr(reference, call.op), call)
+        check(getattr(ops, call.op), getattr(reference, call.op), call, ops)
     except AssertionError as error:
         print(f"{call} DIFFERS: {error}")
         return True
@@ -29,4 +33,4 @@ def _differs(cpu, reference, call) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -68,7 +68,7 @@ def test_evaluates_as_defined(demands, ops, network, digits):
 
 
 def test_steps_take_no_memory(demands, ops, digits):
-    demands.steps_take_no_memory(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 2})
+    demands.steps_take_no_memory(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 3})
 
 
 def test_a_graph_of_the_kernels_changes_no_bit(demands, recording, ops, digits, monkeypatch):

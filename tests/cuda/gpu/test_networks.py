@@ -1,0 +1,93 @@
+"""Whole networks on a real GPU."""
+
+import numpy as np
+import pytest
+
+from fastdigits.check import gradients
+from fastdigits.dataset import load
+from fastdigits.models import layers_of
+from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D, ReLU, Residual
+from fastdigits.watcher import Watcher
+
+pytestmark = pytest.mark.gpu
+
+TERMS = 100  # rounded ones that explain how far a few steps may lead apart; on a CPU it is one, or 12 with `normalised`
+NORMALISED = [
+    *(Conv2D(17, 3, 2), BatchNorm(), ReLU(), MaxPool2D(2)),
+    *(Residual([Conv2D(33, 3, padding="same"), BatchNorm(), ReLU()], projection=True), ReLU()),
+    *(Dropout(0.25), GlobalAvgPool2D(), Dense(10)),
+]
+MODELS = {name: layers_of(name) for name in ("mlp", "lenet", "cnn", "record")} | {"normalised": NORMALISED}
+AUGMENT = "shift=2,rotate=15,scale=0.1,shear=5,elastic=0.5,contrast=0.2,gamma=0.2,noise=0.1,erase=5"
+FEW_STEPS = {"epochs": 2, "batch_size": 50, "validation": 0, "optimizer": "momentum", "lr": 0.005}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The first 2,000 training images of MNIST with their labels."""
+    mnist = load()
+    return mnist.train_images[:2000], mnist.train_labels[:2000]
+
+
+class Losses(Watcher):
+    """The loss of each step of the first epoch."""
+
+    def __init__(self, batch_size):
+        self.batch_size, self.totals = batch_size, [0.0]
+
+    def step(self, epoch, images, total, figures):
+        self.totals.append(figures()[0] * images)
+
+    def losses(self):
+        return np.diff(self.totals) / self.batch_size
+
+
+def test_golden_losses_of_ten_steps(gpu, demands, golden, digits):
+    watcher = Losses(32)
+    images, labels = digits
+    demands.learn(gpu, MODELS["lenet"], (images[:320], labels[:320]), watcher, **vars(golden.GOLDEN_CONFIG))
+    np.testing.assert_allclose(watcher.losses(), golden.GOLDEN_LOSSES, rtol=2e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_learns_as_defined(gpu, demands, digits, model):
+    images, labels = digits
+    demands.learns_as_defined(gpu, MODELS[model], (images[:130], labels[:130]), TERMS, **FEW_STEPS)
+
+
+def test_learns_as_defined_from_changed_images(gpu, demands, digits):
+    images, labels = digits
+    settings = {**FEW_STEPS, "augment": AUGMENT, "optimizer": "sgd"}
+    demands.learns_as_defined(gpu, MODELS["mlp"], (images[:130], labels[:130]), 10 * TERMS, **settings)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_evaluates_as_defined(gpu, demands, digits, model):
+    images, labels = digits
+    demands.evaluates_as_defined(gpu, MODELS[model], (images[:300], labels[:300]), 64, TERMS)
+
+
+@pytest.mark.parametrize("step", gradients.steps(None), ids=lambda step: step.name)
+def test_gradients(gpu, step):
+    [step] = [other for other in gradients.steps(gpu) if other.name == step.name]
+    assert [finding.failure for finding in step.run() if not finding.passed] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"augment": AUGMENT, "ema": 0.99, "clip_norm": 1.0}, {"batch_size": None, "epochs": 4}],
+    ids=["plain", "many options", "all images"],
+)
+def test_a_graph_changes_no_bit(gpu, demands, digits, model, settings):
+    demands.a_graph_changes_no_bit(gpu, MODELS[model], digits, **{"epochs": 3, **settings})
+
+
+@pytest.mark.parametrize("model", ["lenet", "normalised"])
+def test_a_thousand_steps_take_no_memory(gpu, demands, digits, model):
+    import cupy
+
+    def used():
+        return cupy.get_default_memory_pool().used_bytes(), cupy.cuda.runtime.memGetInfo()
+
+    demands.steps_take_no_memory(gpu, MODELS[model], digits, used, epochs=65, validation=0)  # of 16 steps each
