@@ -40,7 +40,7 @@ def part(device: str) -> Part:
 
 def _run(device: str) -> str | None:
     """Why the kernel fails, or None if it does not."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]
     try:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, device],
