@@ -46,14 +46,17 @@ def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Findi
     Looked for are strokes wider than shadows, or narrower; of ink darker than the ground, or brighter, that is, first
     what the border tells unless the other is plainer.
     """
-    flawed = []
+    flawed, found = [], False
     colours = on_bright_ground(picture)
     for reach in (FLAT, *REACHES) if is_flat(picture) else REACHES:
+        if found and reach == REACHES[0]:  # on a flat ground: there is no light to be mistaken about
+            return
         likely, unlikely = (list(_find(bright, reach, within_sheet)) for bright in (colours, 255 - colours))
         if likely and unlikely and unlikely[0].is_plainer(likely[0]):
             likely, unlikely = unlikely, likely
         for finding in (*likely, *unlikely):
             if finding.flaw < GOOD:
+                found |= reach == FLAT
                 yield finding
             else:
                 flawed.append(finding)

@@ -9,7 +9,7 @@ from fastdigits.imaging.ink import Ink, find_ink
 from fastdigits.imaging.marks import around, find_marks
 from fastdigits.imaging.prepared import Box, Prepared
 from fastdigits.imaging.sheet import on_sheet
-from fastdigits.imaging.working import drawn, enlarged, first_step, found, shrunk
+from fastdigits.imaging.working import drawn, enlarged, first_step, found, resized
 
 WORKING_SIDE = 1600
 REACH = 0.2  # of the picture's longer side: no stroke of several digits is wider
@@ -38,7 +38,7 @@ def find_lines(picture: np.ndarray) -> list[list[Prepared]]:
 
 def find_cells(picture: np.ndarray) -> list[list[Cell]]:
     """The same, with the digits that may touch."""
-    small = shrunk(picture, WORKING_SIDE)
+    small = resized(picture, WORKING_SIDE)
     ink, places, boxes = _marks(on_bright_ground(small))
     groups = _as_digits(boxes)
     whole = [around([boxes[number] for number in group]) for group in groups]
