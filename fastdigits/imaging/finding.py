@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits.imaging import strokes
-from fastdigits.imaging.ground import FLAT, is_flat, on_bright_ground
+from fastdigits.imaging.ground import flat_ground, is_flat, on_bright_ground, uneven_ground
 from fastdigits.imaging.ink import Ink, find_ink
 from fastdigits.imaging.marks import around, find_marks, of_one_digit
 from fastdigits.imaging.prepared import Box
@@ -43,20 +43,23 @@ class Finding:
 def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
     """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
 
-    Looked for are strokes wider than shadows, or narrower; of ink darker than the ground, or brighter, that is, first
-    what the border tells unless the other is plainer.
+    Looked for are strokes wider than shadows, or narrower, unless the ground is flat; of ink darker than the ground,
+    or brighter, that is, first what the border tells unless the other is plainer. Where a sheet of paper is found, it
+    is looked for on that first.
     """
-    flawed, found = [], False
-    colours = on_bright_ground(picture)
-    for reach in (FLAT, *REACHES) if is_flat(picture) else REACHES:
-        if found and reach == REACHES[0]:  # on a flat ground: there is no light to be mistaken about
+    bright, flawed = on_bright_ground(picture), []
+    if is_flat(picture):
+        finding = _marked(bright, flat_ground(bright))
+        good = [found for found in _with_sheet(bright, finding, within_sheet) if found.flaw < GOOD]
+        yield from good
+        if good:
             return
-        likely, unlikely = (list(_find(bright, reach, within_sheet)) for bright in (colours, 255 - colours))
+    for reach in REACHES:
+        likely, unlikely = (list(_find(colours, reach, within_sheet)) for colours in (bright, 255 - bright))
         if likely and unlikely and unlikely[0].is_plainer(likely[0]):
             likely, unlikely = unlikely, likely
         for finding in (*likely, *unlikely):
             if finding.flaw < GOOD:
-                found |= reach == FLAT
                 yield finding
             else:
                 flawed.append(finding)
@@ -64,19 +67,23 @@ def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Findi
 
 
 def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
-    """With strokes up to `reach`: on a sheet, if that is what is found, and where it touches an edge, cut off there."""
-    finding = _marked(bright, reach, beyond=True)
+    """With strokes up to `reach`; and where they touch an edge, as if they were cut off there."""
+    finding = _marked(bright, uneven_ground(bright, reach, beyond=True))
+    cut_off = _marked(bright, uneven_ground(bright, reach, beyond=False)) if finding and finding.touches else None
+    *inner, whole = _with_sheet(bright, finding, within_sheet) or [None]
+    yield from filter(None, (*inner, cut_off, whole))
+
+
+def _with_sheet(bright: np.ndarray, finding: Finding | None, within_sheet: bool) -> list[Finding]:
+    """What is found on a sheet, if the finding is one, and then itself."""
     if finding is None:
-        return
-    if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
-        yield from find_digit(sheet, within_sheet=False)
-    if finding.touches and reach != FLAT and (cut_off := _marked(bright, reach, beyond=False)) is not None:
-        yield cut_off
-    yield finding
+        return []
+    sheet = on_sheet(bright, finding.mask) if within_sheet else None
+    return [*(find_digit(sheet, within_sheet=False) if sheet is not None else ()), finding]
 
 
-def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
-    ink = find_ink(bright, reach, beyond)
+def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
+    ink = find_ink(bright, ground)
     marks = find_marks(ink)
     if not len(marks):
         return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.imaging.ground import on_bright_ground
+from fastdigits.imaging.ground import on_bright_ground, uneven_ground
 from fastdigits.imaging.ink import Ink, find_ink
 from fastdigits.imaging.marks import around, find_marks
 from fastdigits.imaging.prepared import Box, Prepared
@@ -56,7 +56,7 @@ def find_cells(picture: np.ndarray) -> list[list[Cell]]:
 
 def _marks(colours: np.ndarray, within_sheet: bool = True) -> tuple[Ink, np.ndarray, list[Box]]:
     """The ink, the numbers from 1 of its marks (H, W), and their boxes; those that go on outside are left out."""
-    ink = find_ink(colours, REACH, beyond=True)
+    ink = find_ink(colours, uneven_ground(colours, REACH, beyond=True))
     marks = find_marks(ink)
     if within_sheet and len(marks):
         largest = marks.mask(np.arange(len(marks)) == marks.ink.argmax())
