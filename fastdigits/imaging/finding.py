@@ -97,5 +97,5 @@ def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
 
 def _thickness(mask: np.ndarray, box: Box) -> float:
     """The mean thickness of strokes, as a part of the longer side."""
-    part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
+    part = np.pad(mask[box.slices], 1)
     return strokes.thickness_of(part) / max(box.width, box.height)

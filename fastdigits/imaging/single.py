@@ -44,7 +44,8 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
 
 
 def _prepared(picture: np.ndarray, small: np.ndarray, finding: Finding) -> Prepared:
-    image = drawn(finding.ink, finding.mask, finding.box)
+    place = finding.box.slices
+    image = drawn(finding.ink.strength[place], finding.mask[place])
     steps = first_step(small), step("ink", finding.ink.amount), step("marks", finding.mask)
     return found(image, enlarged(finding.box, small, picture), *steps)
 

@@ -5,7 +5,6 @@ from PIL import Image
 from scipy import ndimage
 
 from fastdigits.imaging import frame, strokes
-from fastdigits.imaging.ink import Ink
 from fastdigits.imaging.marks import EIGHT_NEIGHBOURS
 from fastdigits.imaging.prepared import Box, Prepared, Step
 
@@ -32,11 +31,10 @@ def _scaled(picture: np.ndarray, factor: float, kind: Image.Resampling) -> np.nd
     return np.asarray(Image.fromarray(picture).resize((max(1, round(W * factor)), max(1, round(H * factor))), kind))
 
 
-def drawn(ink: Ink, mask: np.ndarray, box: Box) -> np.ndarray:
-    """The ink within a mask (H, W), which lies in the box, as an image uint8 (28, 28)."""
-    part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-    with_edges = ndimage.binary_dilation(mask[part], EIGHT_NEIGHBOURS)
-    return frame.centred(strokes.evened(np.where(with_edges, ink.strength[part], 0)))
+def drawn(strength: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The ink within a mask, both (h, w), as an image uint8 (28, 28)."""
+    with_edges = ndimage.binary_dilation(mask, EIGHT_NEIGHBOURS)
+    return frame.centred(strokes.evened(np.where(with_edges, strength, 0)))
 
 
 def enlarged(box: Box, small: np.ndarray, picture: np.ndarray) -> Box:

@@ -81,10 +81,10 @@ def coloured_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
     H, W = picture_size(rng)
     grounds = ((0.96, 0.7, 0.76), (0.1, 0.5, 0.5), (0.97, 0.9, 0.45), (0.55, 0.75, 0.92), (0.55, 0.8, 0.55))
     colour = np.array(near(rng, grounds[rng.integers(len(grounds))], 0.05))
-    ink = np.array(ink(rng)) if rng.random() < 0.7 else np.ones(3)
-    while np.abs(colour - ink).max() < 0.3:
-        ink = rng.uniform(0, 1, 3)
-    picture = inked(sheet(H, W, tuple(colour)), somewhere(rng, glyph.edge, H, W), tuple(ink), rng.uniform(0.8, 1))
+    pen = np.array(ink(rng)) if rng.random() < 0.7 else np.ones(3)
+    while np.abs(colour - pen).max() < 0.3:
+        pen = rng.uniform(0, 1, 3)
+    picture = inked(sheet(H, W, tuple(colour)), somewhere(rng, glyph.edge, H, W), tuple(pen), rng.uniform(0.8, 1))
     return photographed(rng, lit(rng, picture, 0.35), rng.uniform(0, 1.5), 0.015, int(rng.integers(40, 95)))
 
 
