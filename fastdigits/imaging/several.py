@@ -21,7 +21,7 @@ SHARED = 0.4  # of the narrower one's columns that pieces of a digit share
 LEAST_PIECE = 0.2  # of the digit's height: a shorter piece is a speck
 WIDE = 1.15  # of its height: a wider mark may be digits that touch
 REACH_OF_CUT = 0.35  # of that distance: so far from equal parts a cut may lie
-LEAST = 6  # pixels that a digit is wide
+LEAST = 6  # pixels that a digit is high, and that a digit which touches others is wide
 GONE = 2**30  # where a box is that has joined another
 PITCH = 0.7  # of the height: the usual distance between digits that touch
 
@@ -84,7 +84,8 @@ def _as_digits(boxes: list[Box]) -> list[list[int]]:
             sides[:2, above] = np.minimum(sides[:2, above], sides[:2, number])
             sides[2:, above] = np.maximum(sides[2:, above], sides[2:, number])
             groups[number], sides[:, number] = [], GONE
-    return [group for group in groups if group and around([boxes[n] for n in group]).height >= LOW * height]
+    lowest = max(LOW * height, LEAST)
+    return [group for group in groups if group and around([boxes[n] for n in group]).height >= lowest]
 
 
 def _usual_height(boxes: list[Box]) -> float:
