@@ -31,8 +31,7 @@ from fastdigits.train import split
 from fastdigits.watcher import Watcher
 
 MODEL, EPOCHS = "best", 20
-LEARNED_WAYS, ALL_WAYS = 3, 20  # to see a picture without a digit
-MOST_CONFIDENT_OUTLIERS = 0.015  # of those that it validates with
+MOST_CONFIDENT_OUTLIERS = 0.02  # of those that it validates with
 
 
 class Log(Watcher):
@@ -48,8 +47,8 @@ def main() -> None:
     config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
     mnist = load()
     rows, held_out = split(mnist.train_labels, config)
-    learned = _pictures(mnist, rows, 1, options.digits, options.outliers, LEARNED_WAYS, options.processes)
-    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, ALL_WAYS, options.processes)
+    learned = _pictures(mnist, rows, 1, options.digits, options.outliers, options.processes)
+    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, options.processes)
     digits, all_rows = _joined(mnist, rows, held_out, learned, validated)
     network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
     done = run(MODEL, network, digits, device, config, Log(), all_rows)
@@ -59,14 +58,12 @@ def main() -> None:
     print(f"test accuracy {done.test.accuracy:.2%} on MNIST, {calibration}, {options.output}")
 
 
-def _pictures(
-    mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, ways: int, processes: int
-) -> Seen:
+def _pictures(mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, processes: int) -> Seen:
     def tell(done: int) -> None:
         if done % 1000 == 0 or done == digits + outliers:
             print(f"{done} of {digits + outliers} pictures", file=sys.stderr, flush=True)
 
-    collection = Collection(seed, mnist.train_images[rows], mnist.train_labels[rows], ways)
+    collection = Collection(seed, mnist.train_images[rows], mnist.train_labels[rows])
     return collection.draw(digits, outliers, processes, tell)
 
 
@@ -86,22 +83,23 @@ def _calibrated(reader: Reader, seen: Seen) -> Calibration:
     """Honest probabilities, and so high a confidence asked for that few outliers have it, seen in any way."""
     temperature = fit_temperature(reader.class_probabilities(seen.images), seen.labels)
     reader.calibration = Calibration(temperature)
-    confidence = np.zeros(seen.pictures[-1] + 1)
-    np.maximum.at(confidence, seen.pictures, [reading.confidence for reading in reader.read(seen.images)])
-    outlier = np.zeros(len(confidence), bool)
+    doubt = np.array([1 - reading.confidence for reading in reader.read(seen.images)]) * seen.ways
+    least = np.ones(seen.pictures[-1] + 1)
+    np.minimum.at(least, seen.pictures, doubt)
+    outlier = np.zeros(len(least), bool)
     outlier[seen.pictures] = seen.labels == NO_DIGIT
-    unsure_below = float(np.quantile(confidence[outlier], 1 - MOST_CONFIDENT_OUTLIERS))
-    calibration = Calibration(round(temperature, 3), round(min(max(unsure_below, 0.5), 0.99), 3))
-    lost = np.mean(confidence[~outlier] < calibration.unsure_below)
-    print(f"unsure of {lost:.2%} of the validation pictures with a digit")
+    most_doubt = float(np.quantile(least[outlier], MOST_CONFIDENT_OUTLIERS))
+    calibration = Calibration(round(temperature, 3), round(1 - min(max(most_doubt, 0.01), 0.5), 3))
+    unsure = np.mean(least[~outlier] > 1 - calibration.unsure_below)
+    print(f"unsure of {unsure:.2%} of the validation pictures with a digit")
     return calibration
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
-    parser.add_argument("--digits", type=int, default=16_000, help="pictures of digits to learn from")
-    parser.add_argument("--outliers", type=int, default=8_000, help="pictures without one to learn from")
+    parser.add_argument("--digits", type=int, default=40_000, help="pictures of digits to learn from")
+    parser.add_argument("--outliers", type=int, default=16_000, help="pictures without one to learn from")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))

@@ -13,6 +13,7 @@ from fastdigits.imaging.prepared import Box
 from fastdigits.imaging.sheet import on_sheet
 
 REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
+LEAST = 5  # pixels of a digit's longer side
 THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
 THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
 GOOD = 0.3  # flaws below it count as none
@@ -89,6 +90,8 @@ def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
         return None
     chosen = of_one_digit(marks)
     mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
+    if max(box.width, box.height) < LEAST:
+        return None
     clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
     thickness = _thickness(mask, box)
     flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, thickness - THICKEST)

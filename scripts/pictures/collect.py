@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from multiprocessing import Pool
 
 import numpy as np
@@ -50,16 +49,21 @@ class Seen:
     labels: np.ndarray
     pictures: np.ndarray
 
+    @property
+    def ways(self) -> np.ndarray:
+        """Which of the ways to see its picture each image shows, from 1: int (N,)."""
+        return np.arange(len(self.pictures)) - np.searchsorted(self.pictures, self.pictures) + 1
+
 
 class Collection:
     """Draws and prepares pictures, each from numbers of its own: the same ones in any number of processes.
 
-    A digit is seen in the likeliest way, what is none in the `ways` likeliest ones: `fastdigits predict` tries the
-    next way where it is unsure, and none of them may look like a digit.
+    A digit is seen in the likeliest way, what is none in every way: `fastdigits predict` tries the next way where it
+    is unsure, and none of them may look like a digit.
     """
 
-    def __init__(self, seed: int, images: np.ndarray, labels: np.ndarray, ways: int):
-        self.seed, self.images, self.labels, self.ways = seed, images, labels, ways
+    def __init__(self, seed: int, images: np.ndarray, labels: np.ndarray):
+        self.seed, self.images, self.labels = seed, images, labels
 
     def digit(self, number: int) -> tuple[list[np.ndarray], int]:
         picture, label = any_digit(np.random.default_rng([self.seed, 0, number]), self.images, self.labels)
@@ -67,7 +71,7 @@ class Collection:
 
     def outlier(self, number: int) -> tuple[list[np.ndarray], int]:
         picture, label = any_outlier(np.random.default_rng([self.seed, 1, number]))
-        return [prepared.image for prepared in islice(candidates(picture), self.ways)], label
+        return [prepared.image for prepared in candidates(picture)], label
 
     def draw(self, digits: int, outliers: int, processes: int, tell: Callable[[int], None] = lambda done: None) -> Seen:
         """So many pictures of digits and others; `tell` hears how many are done."""
