@@ -63,8 +63,6 @@ class Reader:
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        if not weights and not self.weights.exists():
-            raise UserError("This version ships no model; give a weights file, such as 'fastdigits train' writes.")
         saved = self.saved = files.read(self.weights)
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)

@@ -93,9 +93,13 @@ def test_text_for_people(process, pictures):
     assert blank.startswith(f"{pictures / 'c-blank.JPG'}: unsure (")
 
 
-def test_a_failure_is_one_sentence_and_exit_code_1(fails, pictures):
-    result = fails(1, "1 of 2 cannot be read", "predict", "none.png", pictures / "a-three.png")
+def test_a_failure_leaves_exit_code_1_and_the_rest_read(process, pictures):
+    result = process("predict", "none.png", pictures / "a-three.png")
+    assert result.returncode == 1
     assert ": 3 (" in result.stdout
+    *_, reason, error = result.stderr.splitlines()
+    assert reason.startswith("none.png: ")
+    assert error.startswith("Error: 1 of 2 cannot be read")
 
 
 def test_a_network_of_ones_own_is_not_calibrated(invoke, trained, pictures):
