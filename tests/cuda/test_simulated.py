@@ -14,7 +14,7 @@ def test_in_the_simulator(needs_numba_cuda):
     """Without a GPU: the simulator runs the kernels as they are written, a Python thread for each thread."""
     package = str(Path(fastdigits.__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER)],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(FOLDER)],
         env={**os.environ, "PYTHONPATH": package, "NUMBA_ENABLE_CUDASIM": "1"},
         cwd=FOLDER.parents[2],
         stdout=subprocess.PIPE,
