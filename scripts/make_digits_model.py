@@ -31,7 +31,7 @@ from fastdigits.train import split
 from fastdigits.watcher import Watcher
 
 MODEL, EPOCHS = "best", 20
-MOST_CONFIDENT_OUTLIERS = 0.02  # of those that it validates with
+MOST_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with
 
 
 class Log(Watcher):
