@@ -1,6 +1,6 @@
 """A trained network as a reader of digits: what it reads, how sure it is, and when it had better not answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -63,8 +63,6 @@ class Reader:
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        if not weights and not self.weights.exists():
-            raise UserError("This version ships no model; give a weights file, such as 'fastdigits train' writes.")
         saved = self.saved = files.read(self.weights)
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)
@@ -106,14 +104,16 @@ class Reader:
         """Read the digit of a picture uint8 (H, W, 3) or (H, W).
 
         Where it is not plain what is ink and what is ground, the first way to see it that the network is sure of, or
-        else the one that it is least unsure of.
+        else the one that it is least unsure of. Each further way is one more chance to be mistaken: of the n-th, the
+        network is sure whose doubt, 1 - confidence, is at most an n-th of what it may be at first.
         """
         looks = []
-        for prepared in candidates(picture):
+        for number, prepared in enumerate(candidates(picture), 1):
             reading = self.read(prepared.image[None])[0]
-            if not reading.unsure:
-                return prepared, reading
-            looks.append((prepared, reading))
+            doubtful = 1 - reading.confidence > (1 - self.calibration.unsure_below) / number
+            looks.append((prepared, replace(reading, unsure=doubtful)))
+            if not doubtful:
+                return looks[-1]
         return max(looks, key=lambda look: look[1].confidence)
 
     def look_around(self, picture: np.ndarray) -> list[list[tuple[Prepared, Reading]]]:

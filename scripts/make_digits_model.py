@@ -14,7 +14,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from pictures.collect import NO_DIGIT, Collection
+from pictures.collect import NO_DIGIT, Collection, Seen
 
 from fastdigits import ops, weights
 from fastdigits.calibration import Calibration, fit_temperature
@@ -30,8 +30,8 @@ from fastdigits.run import run
 from fastdigits.train import split
 from fastdigits.watcher import Watcher
 
-MODEL, EPOCHS = "cnn", 20
-MOST_CONFIDENT_OUTLIERS = 0.015  # of those that it validates with
+MODEL, EPOCHS = "best", 20
+MOST_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with
 
 
 class Log(Watcher):
@@ -49,49 +49,57 @@ def main() -> None:
     rows, held_out = split(mnist.train_labels, config)
     learned = _pictures(mnist, rows, 1, options.digits, options.outliers, options.processes)
     validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, options.processes)
-    images, labels = (
-        np.concatenate(part) for part in zip((mnist.train_images, mnist.train_labels), learned, validated, strict=True)
-    )
-    first, last = len(mnist.train_labels), len(labels) - len(validated[1])
-    all_rows = np.concatenate([rows, np.arange(first, last)]), np.concatenate([held_out, np.arange(last, len(labels))])
-    digits = DigitSet("mnist and pictures", images, labels, mnist.test_images, mnist.test_labels)
-    network = Network(layers_of(MODEL, classes=NO_DIGIT + 1))
-    done = run(
-        MODEL, network, digits, ops.load("cpu", options.threads), config, Log(), [r.astype(np.int32) for r in all_rows]
-    )
+    digits, all_rows = _joined(mnist, rows, held_out, learned, validated)
+    network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
+    done = run(MODEL, network, digits, device, config, Log(), all_rows)
     weights.write(options.output, done.saved())
-    calibration = _calibrated(Reader(options.output, "cpu"), *validated)
+    calibration = _calibrated(Reader(options.output, "cpu"), validated)
     weights.write(options.output, replace(done.saved(), calibration=calibration))
     print(f"test accuracy {done.test.accuracy:.2%} on MNIST, {calibration}, {options.output}")
 
 
-def _pictures(
-    mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, processes: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _pictures(mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, processes: int) -> Seen:
     def tell(done: int) -> None:
         if done % 1000 == 0 or done == digits + outliers:
             print(f"{done} of {digits + outliers} pictures", file=sys.stderr, flush=True)
 
-    return Collection(seed, mnist.train_images[rows], mnist.train_labels[rows]).draw(digits, outliers, processes, tell)
+    collection = Collection(seed, mnist.train_images[rows], mnist.train_labels[rows])
+    return collection.draw(digits, outliers, processes, tell)
 
 
-def _calibrated(reader: Reader, images: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Honest probabilities, and so high a confidence asked for that few outliers have it."""
-    temperature = fit_temperature(reader.class_probabilities(images), labels)
+def _joined(
+    mnist: DigitSet, rows: np.ndarray, held_out: np.ndarray, learned: Seen, validated: Seen
+) -> tuple[DigitSet, list[np.ndarray]]:
+    """MNIST with the pictures, and the rows to learn from and to validate with."""
+    images = np.concatenate([mnist.train_images, learned.images, validated.images])
+    labels = np.concatenate([mnist.train_labels, learned.labels, validated.labels])
+    first, last = len(mnist.train_labels), len(labels) - len(validated.labels)
+    parts = [rows, np.arange(first, last)], [held_out, np.arange(last, len(labels))]
+    digits = DigitSet("mnist and pictures", images, labels, mnist.test_images, mnist.test_labels)
+    return digits, [np.concatenate(part).astype(np.int32) for part in parts]
+
+
+def _calibrated(reader: Reader, seen: Seen) -> Calibration:
+    """Honest probabilities, and so high a confidence asked for that few outliers have it, seen in any way."""
+    temperature = fit_temperature(reader.class_probabilities(seen.images), seen.labels)
     reader.calibration = Calibration(temperature)
-    confidence = np.array([reading.confidence for reading in reader.read(images)])
-    unsure_below = float(np.quantile(confidence[labels == NO_DIGIT], 1 - MOST_CONFIDENT_OUTLIERS))
-    calibration = Calibration(round(temperature, 3), round(min(max(unsure_below, 0.5), 0.99), 3))
-    lost = np.mean(confidence[labels != NO_DIGIT] < calibration.unsure_below)
-    print(f"unsure of {lost:.2%} of the validation pictures with a digit")
+    doubt = np.array([1 - reading.confidence for reading in reader.read(seen.images)]) * seen.ways
+    least = np.ones(seen.pictures[-1] + 1)
+    np.minimum.at(least, seen.pictures, doubt)
+    outlier = np.zeros(len(least), bool)
+    outlier[seen.pictures] = seen.labels == NO_DIGIT
+    most_doubt = float(np.quantile(least[outlier], MOST_CONFIDENT_OUTLIERS))
+    calibration = Calibration(round(temperature, 3), round(1 - min(max(most_doubt, 0.01), 0.5), 3))
+    unsure = np.mean(least[~outlier] > 1 - calibration.unsure_below)
+    print(f"unsure of {unsure:.2%} of the validation pictures with a digit")
     return calibration
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
-    parser.add_argument("--digits", type=int, default=16_000, help="pictures of digits to learn from")
-    parser.add_argument("--outliers", type=int, default=8_000, help="pictures without one to learn from")
+    parser.add_argument("--digits", type=int, default=40_000, help="pictures of digits to learn from")
+    parser.add_argument("--outliers", type=int, default=16_000, help="pictures without one to learn from")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))

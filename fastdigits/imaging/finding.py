@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits.imaging import strokes
-from fastdigits.imaging.ground import FLAT, is_flat, on_bright_ground
+from fastdigits.imaging.ground import flat_ground, is_flat, on_bright_ground, uneven_ground
 from fastdigits.imaging.ink import Ink, find_ink
 from fastdigits.imaging.marks import around, find_marks, of_one_digit
 from fastdigits.imaging.prepared import Box
 from fastdigits.imaging.sheet import on_sheet
 
 REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
+LEAST = 5  # pixels of a digit's longer side
 THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
 THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
 GOOD = 0.3  # flaws below it count as none
@@ -43,13 +44,19 @@ class Finding:
 def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
     """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
 
-    Looked for are strokes wider than shadows, or narrower; of ink darker than the ground, or brighter, that is, first
-    what the border tells unless the other is plainer.
+    Looked for are strokes wider than shadows, or narrower, unless the ground is flat; of ink darker than the ground,
+    or brighter, that is, first what the border tells unless the other is plainer. Where a sheet of paper is found, it
+    is looked for on that first.
     """
-    flawed = []
-    colours = on_bright_ground(picture)
-    for reach in (FLAT, *REACHES) if is_flat(picture) else REACHES:
-        likely, unlikely = (list(_find(bright, reach, within_sheet)) for bright in (colours, 255 - colours))
+    bright, flawed = on_bright_ground(picture), []
+    if is_flat(picture):
+        finding = _marked(bright, flat_ground(bright))
+        good = [found for found in _with_sheet(bright, finding, within_sheet) if found.flaw < GOOD]
+        yield from good
+        if good:
+            return
+    for reach in REACHES:
+        likely, unlikely = (list(_find(colours, reach, within_sheet)) for colours in (bright, 255 - bright))
         if likely and unlikely and unlikely[0].is_plainer(likely[0]):
             likely, unlikely = unlikely, likely
         for finding in (*likely, *unlikely):
@@ -61,24 +68,30 @@ def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Findi
 
 
 def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
-    """With strokes up to `reach`: on a sheet, if that is what is found, and where it touches an edge, cut off there."""
-    finding = _marked(bright, reach, beyond=True)
+    """With strokes up to `reach`; and where they touch an edge, as if they were cut off there."""
+    finding = _marked(bright, uneven_ground(bright, reach, beyond=True))
+    cut_off = _marked(bright, uneven_ground(bright, reach, beyond=False)) if finding and finding.touches else None
+    *inner, whole = _with_sheet(bright, finding, within_sheet) or [None]
+    yield from filter(None, (*inner, cut_off, whole))
+
+
+def _with_sheet(bright: np.ndarray, finding: Finding | None, within_sheet: bool) -> list[Finding]:
+    """What is found on a sheet, if the finding is one, and then itself."""
     if finding is None:
-        return
-    if within_sheet and (sheet := on_sheet(bright, finding.mask)) is not None:
-        yield from find_digit(sheet, within_sheet=False)
-    if finding.touches and reach != FLAT and (cut_off := _marked(bright, reach, beyond=False)) is not None:
-        yield cut_off
-    yield finding
+        return []
+    sheet = on_sheet(bright, finding.mask) if within_sheet else None
+    return [*(find_digit(sheet, within_sheet=False) if sheet is not None else ()), finding]
 
 
-def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
-    ink = find_ink(bright, reach, beyond)
+def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
+    ink = find_ink(bright, ground)
     marks = find_marks(ink)
     if not len(marks):
         return None
     chosen = of_one_digit(marks)
     mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
+    if max(box.width, box.height) < LEAST:
+        return None
     clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
     thickness = _thickness(mask, box)
     flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, thickness - THICKEST)
@@ -87,5 +100,5 @@ def _marked(bright: np.ndarray, reach: float, beyond: bool) -> Finding | None:
 
 def _thickness(mask: np.ndarray, box: Box) -> float:
     """The mean thickness of strokes, as a part of the longer side."""
-    part = np.pad(mask[box.top : box.top + box.height, box.left : box.left + box.width], 1)
+    part = np.pad(mask[box.slices], 1)
     return strokes.thickness_of(part) / max(box.width, box.height)

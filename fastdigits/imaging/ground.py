@@ -7,7 +7,7 @@ from scipy import ndimage
 DARKEST = 50  # of a ground, 0 .. 255; below, the share of light that ink takes would be a quotient of small numbers
 MOST_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
 MOST_INK = 0.01  # share of the pixels whose mean is the colour of ink
-FLAT, FLAT_SHARE = 0.0, 0.6
+FLAT_SHARE = 0.6  # of the border has the same colour where the ground is flat
 SENSOR_NOISE = 0.05  # of a colour, 0 .. 1; smaller differences between colours are not relied on
 
 
@@ -27,28 +27,31 @@ def is_flat(picture: np.ndarray) -> bool:
     return bool((border == np.median(border, axis=0)).all(1).mean() > FLAT_SHARE)
 
 
-def without_light(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
-    """The share of the ground's light that each pixel lacks, float32 (H, W, C): shadows leave nothing, ink does.
+def flat_ground(bright: np.ndarray) -> np.ndarray:
+    """The ground uint8 (C,) of a picture uint8 (H, W, C): the colour of most of the border."""
+    return np.median(_border(bright), axis=0).astype(np.uint8)
 
-    1 - colour / ground, where the ground is the closing of the picture: it has no dark part left that is narrower
-    than `reach` times the picture's longer side, and each wider one just as it was. What is dark at an edge of the
-    picture counts as wide if it goes on `beyond`, as shadows do. With FLAT for reach, it is the border's colour.
 
-    Parameters
-    ----------
-    bright : uint8 (H, W, C), the ground brighter than the ink
-    reach : float
-    beyond : bool
+def uneven_ground(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
+    """The ground uint8 (H, W, C) of a picture with a bright ground, in the light that falls on it: its closing.
+
+    It has no dark part left that is narrower than `reach` times the picture's longer side, and each wider one, such
+    as a shadow, just as it was. What is dark at an edge of the picture counts as wide if it goes on `beyond`.
     """
     H, W, _ = bright.shape
-    if reach == FLAT:
-        ground = np.median(_border(bright), axis=0)
-        return np.maximum(1 - bright / np.maximum(ground, DARKEST).astype(np.float32), 0)
     factor = -(-max(H, W) // MOST_SIDE)
     small = _as_array(_as_image(bright).reduce(factor)) if factor > 1 else bright
     ground = _closed(small, max(1, round(reach * max(small.shape[:2]) / 2)), beyond)
     if factor > 1:
         ground = _as_array(_as_image(ground).resize((W, H), Image.Resampling.BILINEAR))
+    return ground
+
+
+def without_light(bright: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """The share of the ground's light that each pixel lacks, 1 - bright / ground: float32 (H, W, C), 0 on the ground.
+
+    So shadows leave nothing, and ink in them is as dark as elsewhere.
+    """
     return np.maximum(1 - bright / np.maximum(ground, DARKEST).astype(np.float32), 0)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from fastdigits.imaging import ground
+from fastdigits.imaging.ground import strongest_mixture, without_light
 from fastdigits.imaging.rules import without_rules
 
 LEAST_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
@@ -27,9 +27,9 @@ class Ink:
     usual: float
 
 
-def find_ink(bright: np.ndarray, reach: float, beyond: bool) -> Ink:
-    """The ink on a bright ground uint8 (H, W, C); see ground.without_light for `reach` and `beyond`."""
-    amount = ground.strongest_mixture(ground.without_light(bright, reach, beyond))
+def find_ink(bright: np.ndarray, ground: np.ndarray) -> Ink:
+    """The ink of a picture uint8 (H, W, C) on its ground uint8 (H, W, C) or (C,), which is brighter."""
+    amount = strongest_mixture(without_light(bright, ground))
     side = min(amount.shape)
     if side > COARSE:
         amount = ndimage.gaussian_filter(amount, SMOOTHING)

@@ -14,6 +14,7 @@ SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
 GAP = 0.25  # of the longer of two marks, between which they belong together
 SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
 FILLING = 0.8  # of the picture's width and height: a mark of this size is a digit from edge to edge
+MOST = 300  # marks that make up a digit; of more, those with the most ink
 LEANING = 0.45  # of width and height together; what touches the edges along more of it goes on outside
 
 
@@ -65,11 +66,14 @@ def of_one_digit(marks: Marks) -> np.ndarray:
     extents = marks.extents
     inner = ~marks.leaning & (extents >= 0.2 * extents.max())
     candidates = ~marks.leaning | ~inner.any()
+    candidates[np.argsort(-marks.ink, kind="stable")[MOST:]] = False
     main = int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())
-    chosen, seen = np.zeros(len(marks), bool), [main]
-    while seen:
+    sides = sides_of(marks.boxes)
+    chosen, seen = np.zeros(len(marks), bool), np.array([main])
+    while len(seen):
         chosen[seen] = True
-        seen = [n for n in np.flatnonzero(candidates & ~chosen) if any(_belong(marks, n, other) for other in seen)]
+        near = np.any([_belonging(sides, extents, number) for number in seen], axis=0)
+        seen = np.flatnonzero(near & candidates & ~chosen)
     return chosen
 
 
@@ -80,10 +84,23 @@ def around(boxes: list[Box]) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _belong(marks: Marks, a: int, b: int) -> bool:
-    """Whether a mark is no speck beside another, and near it; a small one must be as near as it is long."""
-    small, large = sorted((marks.extents[a], marks.extents[b]))
-    return _gap(marks.boxes[a], marks.boxes[b]) <= (small if small < SPECK * large else GAP * large)
+def sides_of(boxes: list[Box]) -> np.ndarray:
+    """The left, top, right and bottom sides of boxes, int (4, n)."""
+    left, top, width, height = np.array(boxes).reshape(-1, 4).T
+    return np.stack([left, top, left + width, top + height])
+
+
+def gaps(sides: np.ndarray, number: int) -> np.ndarray:
+    """The pixels between a box and each of several, across and down, int (2, n); below 0 where they overlap."""
+    before, after = sides[:2], sides[2:]
+    return np.maximum(before - after[:, [number]], before[:, [number]] - after)
+
+
+def _belonging(sides: np.ndarray, extents: np.ndarray, number: int) -> np.ndarray:
+    """Which marks are no specks beside a mark, and near it; a small one must be as near as it is long."""
+    small, large = np.minimum(extents, extents[number]), np.maximum(extents, extents[number])
+    gap = np.maximum(gaps(sides, number).max(0), 0)
+    return gap <= np.where(small < SPECK * large, small, GAP * large)
 
 
 def _box(place: tuple[slice, slice] | None) -> Box:
@@ -91,10 +108,3 @@ def _box(place: tuple[slice, slice] | None) -> Box:
         return Box(0, 0, 0, 0)
     rows, columns = place
     return Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-
-
-def _gap(a: Box, b: Box) -> int:
-    """The pixels between two boxes, 0 where they overlap."""
-    across = max(a.left - (b.left + b.width), b.left - (a.left + a.width), 0)
-    down = max(a.top - (b.top + b.height), b.top - (a.top + a.height), 0)
-    return max(across, down)

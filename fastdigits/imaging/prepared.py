@@ -16,6 +16,11 @@ class Box(NamedTuple):
     width: int
     height: int
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns of an array (H, W)."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
 
 class Step(NamedTuple):
     """What a step of the preparation made: its name and a picture, uint8 (H, W) or (H, W, 3)."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdigits.imaging.finding import Finding, find_digit
 from fastdigits.imaging.prepared import SIDE, Box, Prepared
-from fastdigits.imaging.working import drawn, enlarged, first_step, found, shrunk, step
+from fastdigits.imaging.working import drawn, enlarged, first_step, found, resized, step
 
 WORKING_SIDE = 512
 SMALL = 100  # pixels of a digit's longer side, below which a larger picture is looked at more closely
@@ -32,7 +32,7 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
     picture : uint8 (H, W, 3) or (H, W)
         In any colours, of any size.
     """
-    small = shrunk(picture, WORKING_SIDE)
+    small = resized(picture, WORKING_SIDE)
     start, seen = first_step(small), []
     for finding in find_digit(small):
         prepared = _closer(picture, small, finding.box) or _prepared(picture, small, finding)
@@ -44,20 +44,21 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
 
 
 def _prepared(picture: np.ndarray, small: np.ndarray, finding: Finding) -> Prepared:
-    image = drawn(finding.ink, finding.mask, finding.box)
+    place = finding.box.slices
+    image = drawn(finding.ink.strength[place], finding.mask[place])
     steps = first_step(small), step("ink", finding.ink.amount), step("marks", finding.mask)
     return found(image, enlarged(finding.box, small, picture), *steps)
 
 
 def _closer(picture: np.ndarray, small: np.ndarray, box: Box) -> Prepared | None:
     """What the surroundings of a small digit show in the picture itself; None where that shows no more."""
-    if len(picture) == len(small) or max(box.width, box.height) >= SMALL:
+    if len(picture) <= len(small) or max(box.width, box.height) >= SMALL:
         return None
     box = enlarged(box, small, picture)
     margin = max(box.width, box.height) // 2
     top, left = max(0, box.top - margin), max(0, box.left - margin)
     part = picture[top : box.top + box.height + margin, left : box.left + box.width + margin]
-    small = shrunk(part, WORKING_SIDE)
+    small = resized(part, WORKING_SIDE)
     finding = next(find_digit(small), None)
     if finding is None:
         return None

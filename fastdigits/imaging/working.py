@@ -5,28 +5,36 @@ from PIL import Image
 from scipy import ndimage
 
 from fastdigits.imaging import frame, strokes
-from fastdigits.imaging.ink import Ink
 from fastdigits.imaging.marks import EIGHT_NEIGHBOURS
 from fastdigits.imaging.prepared import Box, Prepared, Step
 
+FEW, MANY_TIMES = 24, 4  # pixels of a side that are few, and how many times larger they become
 
-def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
-    """The picture (H, W, C) with no side longer than so many pixels; C is 1 where all is grey."""
+
+def resized(picture: np.ndarray, most: int) -> np.ndarray:
+    """The picture (H, W, C) with no side longer than so many pixels; C is 1 where all is grey.
+
+    One of a few pixels becomes larger, so that its strokes are told from its ground by more than single pixels.
+    """
     if picture.ndim == 3 and (picture[..., :1] == picture[..., 1:]).all():
         picture = picture[..., 0]
-    H, W = picture.shape[:2]
-    if max(H, W) > side:
-        factor = side / max(H, W)
-        size = max(1, round(W * factor)), max(1, round(H * factor))
-        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    long_side = max(picture.shape[:2])
+    if long_side > most:
+        picture = _scaled(picture, most / long_side, Image.Resampling.BOX)
+    elif long_side < FEW:
+        picture = _scaled(picture, MANY_TIMES, Image.Resampling.BICUBIC)
     return picture[..., None] if picture.ndim == 2 else picture
 
 
-def drawn(ink: Ink, mask: np.ndarray, box: Box) -> np.ndarray:
-    """The ink within a mask (H, W), which lies in the box, as an image uint8 (28, 28)."""
-    part = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-    with_edges = ndimage.binary_dilation(mask[part], EIGHT_NEIGHBOURS)
-    return frame.centred(strokes.evened(np.where(with_edges, ink.strength[part], 0)))
+def _scaled(picture: np.ndarray, factor: float, kind: Image.Resampling) -> np.ndarray:
+    H, W = picture.shape[:2]
+    return np.asarray(Image.fromarray(picture).resize((max(1, round(W * factor)), max(1, round(H * factor))), kind))
+
+
+def drawn(strength: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The ink within a mask, both (h, w), as an image uint8 (28, 28)."""
+    with_edges = ndimage.binary_dilation(mask, EIGHT_NEIGHBOURS)
+    return frame.centred(strokes.evened(np.where(with_edges, strength, 0)))
 
 
 def enlarged(box: Box, small: np.ndarray, picture: np.ndarray) -> Box:

@@ -1,11 +1,12 @@
-"""Many pictures, prepared as `fastdigits predict` does: images uint8 (N, 28, 28) and labels, 10 for no digit."""
+"""Many pictures, prepared as `fastdigits predict` does."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from multiprocessing import Pool
 
 import numpy as np
 
-from fastdigits.imaging import prepare
+from fastdigits.imaging import candidates, prepare
 from pictures.alphabet import DIGITS
 from pictures.glyphs import Glyph, from_image, from_strokes, jittered
 from pictures.kinds import KINDS
@@ -38,29 +39,49 @@ def any_outlier(rng: Rng) -> tuple[np.ndarray, int]:
     return _any(rng, OUTLIERS)(rng), NO_DIGIT
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Images uint8 (N, 28, 28), their labels uint8 (N,), 10 for no digit, and the numbers (N,) of the pictures in which
+    they are seen.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    pictures: np.ndarray
+
+    @property
+    def ways(self) -> np.ndarray:
+        """Which of the ways to see its picture each image shows, from 1: int (N,)."""
+        return np.arange(len(self.pictures)) - np.searchsorted(self.pictures, self.pictures) + 1
+
+
 class Collection:
-    """Draws and prepares pictures, each from numbers of its own: the same ones in any number of processes."""
+    """Draws and prepares pictures, each from numbers of its own: the same ones in any number of processes.
+
+    A digit is seen in the likeliest way, what is none in every way: `fastdigits predict` tries the next way where it
+    is unsure, and none of them may look like a digit.
+    """
 
     def __init__(self, seed: int, images: np.ndarray, labels: np.ndarray):
         self.seed, self.images, self.labels = seed, images, labels
 
-    def digit(self, number: int) -> tuple[np.ndarray, int]:
+    def digit(self, number: int) -> tuple[list[np.ndarray], int]:
         picture, label = any_digit(np.random.default_rng([self.seed, 0, number]), self.images, self.labels)
-        return prepare(picture).image, label
+        return [prepare(picture).image], label
 
-    def outlier(self, number: int) -> tuple[np.ndarray, int]:
+    def outlier(self, number: int) -> tuple[list[np.ndarray], int]:
         picture, label = any_outlier(np.random.default_rng([self.seed, 1, number]))
-        return prepare(picture).image, label
+        return [prepared.image for prepared in candidates(picture)], label
 
-    def draw(
-        self, digits: int, outliers: int, processes: int, tell: Callable[[int], None] = lambda done: None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """So many digits and outliers; `tell` hears how many are done."""
+    def draw(self, digits: int, outliers: int, processes: int, tell: Callable[[int], None] = lambda done: None) -> Seen:
+        """So many pictures of digits and others; `tell` hears how many are done."""
         with Pool(processes) as pool:
-            results = list(_counted(pool.imap(self.digit, range(digits), 64), tell, 0))
-            results += list(_counted(pool.imap(self.outlier, range(outliers), 64), tell, digits))
-        images, labels = zip(*results, strict=True)
-        return np.stack(images), np.array(labels, np.uint8)
+            looks = list(_counted(pool.imap(self.digit, range(digits), 64), tell, 0))
+            looks += list(_counted(pool.imap(self.outlier, range(outliers), 64), tell, digits))
+        images, labels = zip(*looks, strict=True)
+        times = [len(ways) for ways in images]
+        pictures = np.repeat(np.arange(len(times)), times)
+        return Seen(np.concatenate(images), np.array(labels, np.uint8)[pictures], pictures)
 
 
 def _counted(results: Iterable, tell: Callable[[int], None], before: int) -> Iterable:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from pictures import kinds, scenes
 from pictures.alphabet import DIGITS, LETTERS
 from pictures.glyphs import Glyph, from_mask, from_strokes, jittered
+from pictures.layout import picture_size
 from pictures.scenes import Rng
 
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
@@ -102,7 +103,7 @@ def texture(rng: Rng) -> np.ndarray:
 
 def view(rng: Rng) -> np.ndarray:
     """Something like a photograph: surfaces in front of each other, with light and texture."""
-    H, W = kinds._size(rng, 64, 200)
+    H, W = picture_size(rng, 64, 200)
     picture = scenes.lit(rng, scenes.sheet(H, W, tuple(rng.uniform(0, 1, 3))), 0.6)
     y, x = np.mgrid[:H, :W]
     for _ in range(rng.integers(2, 14)):

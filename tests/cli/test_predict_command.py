@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastdigits.dataset import load_part
+from fastdigits.errors import UserError
+
+KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure"]
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """A folder with a three, a seven on blue, and a blank page; beside them a text."""
+    folder = tmp_path_factory.mktemp("pictures")
+    images, labels = load_part("mnist", "test")
+    three, seven = (images[np.flatnonzero(labels == digit)[1]] for digit in (3, 7))
+    Image.fromarray(255 - three).resize((90, 90)).save(folder / "a-three.png")
+    blue = np.zeros((28, 28, 3), np.uint8) + np.uint8([20, 40, 200])
+    Image.fromarray(np.maximum(blue, seven[..., None])).save(folder / "b-seven.bmp")
+    Image.new("RGB", (60, 40), "ivory").save(folder / "c-blank.JPG")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def predict(invoke):
+    """predict(*arguments) is what `predict --json` prints, whether it succeeds or not."""
+    return lambda *arguments: json.loads(invoke("predict", *arguments, "--json").stdout)
+
+
+def test_the_shipped_model_reads_a_folder(predict, pictures):
+    printed = predict(pictures)
+    assert list(printed) == ["predictions", "failed"]
+    assert printed["failed"] == []
+    three, seven, blank = printed["predictions"]
+    assert all(list(prediction) == KEYS for prediction in printed["predictions"])
+    assert [prediction["image"] for prediction in printed["predictions"]] == [
+        str(pictures / name) for name in ("a-three.png", "b-seven.bmp", "c-blank.JPG")
+    ]
+    assert (three["digit"], three["unsure"]) == (3, False)
+    assert (seven["digit"], seven["unsure"]) == (7, False)
+    assert blank["unsure"] is True
+    assert blank["confidence"] < 0.5
+
+
+def test_probabilities_belong_to_the_digit(predict, pictures):
+    for prediction in predict(pictures)["predictions"]:
+        p = np.array(prediction["probabilities"])
+        assert p.shape == (10,)
+        assert p.sum() == pytest.approx(1)
+        assert (prediction["digit"], prediction["second"]) == tuple(np.argsort(-p, kind="stable")[:2])
+        assert prediction["confidence"] == p.max()
+
+
+def test_what_cannot_be_read_does_not_stop_the_rest(invoke, pictures):
+    result = invoke("predict", "none.png", pictures / "notes.txt", "*.gif", pictures / "a-three.png", "--json")
+    printed = json.loads(result.stdout)
+    assert [prediction["digit"] for prediction in printed["predictions"]] == [3]
+    reasons = {failure["image"]: failure["reason"] for failure in printed["failed"]}
+    assert list(reasons) == ["none.png", str(pictures / "notes.txt"), "*.gif"]
+    assert [
+        words in reason
+        for words, reason in zip(("check the path", "not a picture", "no file"), reasons.values(), strict=True)
+    ]
+    assert isinstance(result.exception, UserError)
+    assert "3 of 4" in str(result.exception)
+
+
+def test_patterns_name_pictures(predict, pictures):
+    names = [prediction["image"] for prediction in predict(str(pictures / "*-s*.bmp"))["predictions"]]
+    assert names == [str(pictures / "b-seven.bmp")]
+
+
+def test_brackets_in_a_name_are_no_pattern(predict, pictures, tmp_path):
+    file = tmp_path / "scan [1].png"
+    file.write_bytes((pictures / "a-three.png").read_bytes())
+    assert predict(file)["predictions"][0]["digit"] == 3
+
+
+def test_an_empty_folder_is_told_of(predict, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no file in it ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
+
+
+def test_text_for_people(process, pictures):
+    result = process("predict", pictures)
+    assert result.returncode == 0, result.stderr
+    three, seven, blank = result.stdout.splitlines()
+    assert three.startswith(f"{pictures / 'a-three.png'}: 3 (")
+    assert seven.startswith(f"{pictures / 'b-seven.bmp'}: 7 (")
+    assert blank.startswith(f"{pictures / 'c-blank.JPG'}: unsure (")
+
+
+def test_a_failure_leaves_exit_code_1_and_the_rest_read(process, pictures):
+    result = process("predict", "none.png", pictures / "a-three.png")
+    assert result.returncode == 1
+    assert ": 3 (" in result.stdout
+    *_, reason, error = result.stderr.splitlines()
+    assert reason.startswith("none.png: ")
+    assert error.startswith("Error: 1 of 2 cannot be read")
+
+
+def test_a_network_of_ones_own_is_not_calibrated(invoke, trained, pictures):
+    result = invoke("predict", pictures, "--weights", trained, "--json")
+    assert "has no calibration" in result.stderr
+    assert len(json.loads(result.stdout)["predictions"]) == 3
+
+
+def test_networks_that_read_no_digits_are_refused(invoke, trained, pictures, tiny, write_digits):
+    images, labels = load_part(tiny, "train")
+    small = write_digits(tiny.parent / "small", images[:, 4:24, 4:24], labels, images[:9, 4:24, 4:24], labels[:9])
+    invoke("train", "--model", "linear", "--epochs", "1", "--data", small, "--output", "small.h5")
+    assert "reads no digits of 28 x 28" in str(invoke("predict", pictures, "--weights", "small.h5").exception)
+
+
+@pytest.mark.parametrize("file", ["steps.png", "steps.pdf"])
+@pytest.mark.parametrize("several", [False, True])
+def test_steps_are_drawn(invoke, pictures, file, several):
+    assert invoke("predict", pictures, "--show", file, *["--several"] * several).exit_code == 0
+    with open(file, "rb") as written:
+        assert written.read(4) in (b"\x89PNG", b"%PDF")
+
+
+def test_several_digits_with_their_boxes(predict, tmp_path):
+    images, labels = load_part("mnist", "test")
+    page = np.full((120, 330), 255, np.uint8)
+    rows = {digit: np.flatnonzero(labels == digit)[3] for digit in range(10)}
+    for line, digits in enumerate(("20417", "356")):
+        for place, digit in enumerate(map(int, digits)):
+            page[10 + 60 * line : 38 + 60 * line, 20 + 60 * place : 48 + 60 * place] = 255 - images[rows[digit]]
+    Image.fromarray(page).save(tmp_path / "page.png")
+    (prediction,) = predict(tmp_path / "page.png", "--several")["predictions"]
+    assert prediction["text"] == "20417\n356"
+    assert [digit["digit"] for digit in prediction["digits"]] == [2, 0, 4, 1, 7, 3, 5, 6]
+    for number, digit in enumerate(prediction["digits"]):
+        left, top, width, height = digit["box"]
+        line, place = divmod(number, 5)
+        assert 20 + 60 * place <= left < left + width <= 49 + 60 * place
+        assert 10 + 60 * line <= top < top + height <= 39 + 60 * line
+        assert 0.5 < digit["confidence"] <= 1
+
+
+def test_usage(fails, pictures):
+    fails(2, "does not end with", "predict", pictures / "a-three.png", "--show", "steps.docx")
+    fails(2, "Missing argument", "predict")
+    fails(1, "it cannot be read", "predict", pictures / "a-three.png", "--weights", "none.h5")

@@ -1,0 +1,73 @@
+"""The pictures that the model that ships learns from, and how it is calibrated."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdigits.calibration import Calibration
+from fastdigits.dataset import load_part
+from fastdigits.reader import Reading
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        yield
+
+
+@pytest.fixture(scope="module")
+def collect(scripts):
+    return importlib.import_module("pictures.collect")
+
+
+@pytest.fixture(scope="module")
+def seen(collect):
+    images, labels = (part[:50] for part in load_part("mnist", "train"))
+    return collect.Collection(3, images, labels).draw(12, 8, processes=2)
+
+
+def test_pictures_do_not_depend_on_the_number_of_processes(collect, seen):
+    images, labels = (part[:50] for part in load_part("mnist", "train"))
+    alone = collect.Collection(3, images, labels).draw(12, 8, processes=1)
+    for name in ("images", "labels", "pictures"):
+        assert (getattr(alone, name) == getattr(seen, name)).all()
+
+
+def test_each_digit_is_seen_once_and_each_outlier_in_every_way(collect, seen):
+    assert seen.images.shape == (len(seen.labels), 28, 28)
+    assert (seen.pictures[:12] == np.arange(12)).all()
+    assert (seen.labels[:12] < 10).all()
+    assert (seen.labels[12:] == collect.NO_DIGIT).all()
+    assert set(seen.pictures[12:]) == set(range(12, 20))
+    for number in range(20):
+        assert seen.ways[seen.pictures == number].tolist() == list(range(1, (seen.pictures == number).sum() + 1))
+
+
+def test_few_outliers_are_taken_for_digits_in_any_way(collect):
+    """With doubts d of the first and e of the second way an outlier counts as min(d, 2 e)."""
+    make = importlib.import_module("make_digits_model")
+    count = 1000
+    doubts = np.random.default_rng(0).uniform(0.01, 0.4, (count, 2))
+    pictures = np.concatenate([np.arange(count), count + np.repeat(np.arange(count), 2)])
+    labels = np.repeat([7, collect.NO_DIGIT], [count, 2 * count]).astype(np.uint8)
+    seen = collect.Seen(np.zeros((3 * count, 28, 28), np.uint8), labels, pictures)
+    confidence = 1 - np.concatenate([np.full(count, 0.001), doubts.reshape(-1)])
+
+    class Doubtful:
+        calibration = None
+
+        def class_probabilities(self, images):
+            return np.full((len(images), 11), 1 / 11, np.float32)
+
+        def read(self, images):
+            return [Reading(7, one, (), 1, False) for one in confidence]
+
+    calibration = make._calibrated(Doubtful(), seen)
+    sure = np.minimum(doubts[:, 0], 2 * doubts[:, 1]) <= 1 - calibration.unsure_below
+    assert isinstance(calibration, Calibration)
+    assert sure.mean() == pytest.approx(make.MOST_CONFIDENT_OUTLIERS, abs=0.003)
