@@ -1,7 +1,6 @@
 """Every default, once."""
 
 from dataclasses import dataclass
-from math import inf
 
 from fastdigits.augment import Effects, parse_effects
 from fastdigits.errors import UserError
@@ -9,6 +8,7 @@ from fastdigits.preparation import Preparation
 from fastdigits.schedule import DECAYING, SCHEDULES
 
 MODEL = "cnn"
+MOST = 3.4e38  # that float32 holds
 EVALUATION_BATCH = 256
 # The most images that go through a network together in training; the gradients of more are added up part by part.
 MOST_TOGETHER = 1024
@@ -90,16 +90,16 @@ class TrainConfig:
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size is None or 1 <= self.batch_size <= 65536,
             "optimizer": self.optimizer in OPTIMIZERS,
-            "lr": self.lr is None or 0 < self.lr < inf,
+            "lr": self.lr is None or 0 < self.lr <= MOST,
             "momentum": 0 <= self.momentum < 1,
             "beta1": 0 <= self.beta1 < 1,
             "beta2": 0 <= self.beta2 < 1,
-            "weight_decay": self.weight_decay is None or 0 <= self.weight_decay < inf,
+            "weight_decay": self.weight_decay is None or 0 <= self.weight_decay <= MOST,
             "schedule": self.schedule in SCHEDULES,
-            "lr_decay": self.lr_decay is None or 0 < self.lr_decay < inf,
+            "lr_decay": self.lr_decay is None or 0 < self.lr_decay <= MOST,
             "decay_every": self.decay_every is None or self.decay_every >= 1,
             "warmup": 0 <= self.warmup <= 1,
-            "clip_norm": self.clip_norm is None or 0 < self.clip_norm < inf,
+            "clip_norm": self.clip_norm is None or 0 < self.clip_norm <= MOST,
             "ema": self.ema is None or 0 <= self.ema < 1,
             "early_stop": self.early_stop is None or self.early_stop >= 1,
             "loss": self.loss in LOSSES,

@@ -61,6 +61,8 @@ def _explained(path: StrPath) -> Iterator[None]:
 
 def _target(path: StrPath) -> str:
     """Where the bytes go, with all links resolved; nothing but an ordinary file may be there, open to writing."""
+    if not os.fspath(path):
+        raise UserError("The name of an output file is empty; give it one.")
     target = os.path.realpath(path)
     if not os.path.basename(path) or os.path.isdir(target):
         raise UserError(f"{path} is a folder; give the name of a file in it.")

@@ -12,9 +12,9 @@ from fastdigits.methods.spread import in_words, spread
 
 def check(path: str | Path) -> None:
     """UserError unless `add` can add to this file later."""
+    check_writable(path)
     if text_path(path) == Path(path):
         raise UserError(f"Averages go into a .txt file beside that of --stats {path}; name it .json.")
-    check_writable(path)
     check_writable(text_path(path))
     _content(Path(path))
 

@@ -1,6 +1,7 @@
 """The command: one file per subcommand, imported only when that subcommand runs."""
 
 import importlib
+import io
 import os
 import sys
 
@@ -60,6 +61,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command; every failure that a user can mend is one sentence on stderr."""
     interrupt.listen()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are no text are printed, too
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -77,6 +80,6 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:  # such as a full disk behind stdout
-        click.echo(f"Error: {error}.", err=True)
+        click.echo(f"Error: The output cannot be written ({error.strerror or error}); free space there.", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

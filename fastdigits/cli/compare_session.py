@@ -120,9 +120,9 @@ class Session:
     def _write_file(self, path: str, rows: list[dict[str, Any]], title: str) -> None:
         kind = pictures.file_type(path)
         if kind == "md":
-            write_atomically(path, (compare_tables.markdown(rows, title) + "\n").encode())
+            write_atomically(path, (compare_tables.markdown(rows, title) + "\n").encode(errors="replace"))
         elif kind == "csv":
-            write_atomically(path, compare_tables.csv_text(rows).encode())
+            write_atomically(path, compare_tables.csv_text(rows).encode(errors="replace"))
         else:
             from fastdigits.plots import comparison
 

@@ -38,5 +38,10 @@ def command(as_json: bool) -> None:
             reached = " " * len(reached)
         numbers = f"{row['parameters']:12,}{row['multiply_adds']:15,}"
         click.echo(f"{row['model']:{width}}{numbers}{reached}   {row['description']}")
-    for machine in sorted({row["machine"] for row in rows if "machine" in row}):
-        click.echo(f"test accuracy and seconds of training: mean of several seeds, {machine}")
+    machines: dict[str, list[str]] = {}
+    for row in rows:
+        if "machine" in row:
+            machines.setdefault(row["machine"], []).append(row["model"])
+    for machine, names in machines.items():
+        which = f"; {', '.join(names)}" if len(machines) > 1 else ""
+        click.echo(f"test accuracy and seconds of training: mean of several seeds, {machine}{which}")

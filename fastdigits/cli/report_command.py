@@ -71,7 +71,7 @@ def command(
     ops = load_ops(device, threads, say, saved.config["exact"])
     tested, speed = _measure(saved, data, images, labels, ops, say)
     say("drawing")
-    content = _page(tested, speed, training).encode()
+    content = _page(tested, speed, training).encode(errors="replace")
     write_atomically(output, content)
     result = tested.verdict.together
     say(f"{saved.model} on {data}: {result.accuracy:.2%} of {result.images:,} images right")

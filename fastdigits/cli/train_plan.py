@@ -104,11 +104,12 @@ def check_files(job: Plan, stats_file: str | None, plot_file: str | None) -> Non
     from fastdigits.files import check_writable
 
     files = {"--output": [job.output, job.checkpoints.path], "--plot": [plot_file]}
-    if stats_file:
+    if stats_file is not None:
         stats.check(stats_file)
         files["--stats"] = [stats_file, stats.text_path(stats_file)]
-    for path in filter(None, (job.output, job.checkpoints.path, plot_file)):
-        check_writable(path)
+    for path in (job.output, job.checkpoints.path, plot_file):
+        if path is not None:
+            check_writable(path)
     check_apart(files)
 
 

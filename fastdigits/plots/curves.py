@@ -51,7 +51,7 @@ def draw(series: Sequence[Series], title: str = "") -> "Figure":
         axes.set_ylim(bottom=0)
     _scale(loss)
     figure.axes[-1].set_xlabel("epoch")
-    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     _legend(figure, series, title)
     figure.align_ylabels()
     return figure

@@ -65,7 +65,12 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> "Fig
 
 def plain(text: str) -> str:
     """A text whose dollar signs are no formula to matplotlib, such as the name of a file."""
-    return text.replace("$", r"\$")
+    return printable(text).replace("$", r"\$")
+
+
+def printable(text: str) -> str:
+    """A text with ? for the bytes of a file's name that are no text, which no font can draw."""
+    return text.encode(errors="replace").decode()
 
 
 def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
@@ -118,6 +123,10 @@ def show_image(axes: "Axes", image: Any, **options: Any) -> None:
 
 def content(figure: "Figure", file_type: str) -> bytes:
     """The figure as the content of a file of one of FILE_TYPES."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
     buffer = BytesIO()
     with look():  # ticks are made only now
         figure.savefig(buffer, format=file_type, dpi=DPI, metadata=UNDATED[file_type])

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,6 +114,17 @@ def test_ctrl_c_keeps_what_is_measured(environment, tiny, trained, tmp_path):
     assert running.returncode == 130
     assert f"linear ({trained})" in output
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
+
+
+def test_names_that_are_no_text(process, trained, tiny, tmp_path):
+    name = os.fsdecode(b"caf\xe9.h5")
+    shutil.copy(trained, tmp_path / name)
+    outputs = [word for file in ("a.md", "a.csv", "a.png") for word in ("-o", file)]
+    result = process("compare", name, "--data", tiny, "--threads", "1", *outputs)
+    assert result.returncode == 0, result.stderr
+    assert all("caf?.h5" in (tmp_path / file).read_text() for file in ("a.md", "a.csv"))
+    result = process("report", name, "--data", tiny, "--threads", "1", "-o", "a.html")
+    assert result.returncode == 0, result.stderr
 
 
 def test_what_a_user_can_mend(fails, trained, tiny, write_digits, tmp_path):

@@ -214,6 +214,18 @@ def test_models_with_what_they_have_reached(invoke, monkeypatch, tmp_path):
     assert {row["model"]: row["test_accuracy"] for row in rows if "test_accuracy" in row} == {"lenet": 0.9929}
 
 
+def test_each_machine_names_the_models_measured_on_it(invoke, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    reached = {
+        name: {"test_accuracy": 0.9, "seconds": 1.0, "machine": machine}
+        for name, machine in (("linear", "slow"), ("lenet", "fast"), ("cnn", "slow"))
+    }
+    (tmp_path / "models" / "measured.json").write_text(json.dumps(reached))
+    monkeypatch.setattr("fastdigits.models.measured.shipped_folder", lambda: tmp_path)
+    footers = invoke("models").stdout.splitlines()[-2:]
+    assert [footer.partition(", ")[2] for footer in footers] == ["slow; linear, cnn", "fast; lenet"]
+
+
 def test_models_as_json(invoke):
     result = invoke("models", "--json")
     [(key, rows)] = json.loads(result.stdout).items()

@@ -270,6 +270,20 @@ def test_stats(train, tmp_path):
     assert content["times"].keys() == {"step", "epoch", "training", "validation", "total"}
 
 
+@pytest.mark.parametrize("option", ["--output", "--stats"])
+def test_a_file_without_a_name_is_found_before_training(fails, tiny, option):
+    fails(1, "The name of an output file is empty", *LINEAR, "--data", tiny, option, "")
+
+
+def test_a_folder_for_statistics(fails, tiny):
+    fails(1, ". is a folder", *LINEAR, "--data", tiny, "--stats", ".")
+
+
+@pytest.mark.parametrize("option", ["--lr", "--weight-decay", "--clip-norm"])
+def test_numbers_that_float32_does_not_hold(fails, option):
+    fails(2, "cannot be 1e+300", "train", option, "1e300")
+
+
 def test_output(train, tmp_path):
     (tmp_path / "kept.h5").write_bytes(b"old")
     assert train(*LINEAR[1:], "--output", "kept.h5").summary["output"] == "kept.h5"
@@ -590,8 +604,18 @@ def test_a_full_disk_behind_stdout(environment):
     with open("/dev/full", "w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: ")
+    assert result.stderr.startswith("Error: The output cannot be written (No space left on device); ")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_stdout_that_takes_utf_8_alone(environment, tiny, trained, tmp_path):
+    file = tmp_path / os.fsdecode(b"caf\xe9.h5")
+    file.write_bytes(trained.read_bytes())
+    strict = environment | {"PYTHONIOENCODING": "utf-8:strict"}
+    command = [sys.executable, "-m", "fastdigits", "eval", str(file), str(trained), "--data", str(tiny)]
+    result = subprocess.run(command, capture_output=True, text=True, env=strict, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "caf\\udce9.h5 (linear)" in result.stdout
 
 
 def test_a_damaged_kernel_cache_is_mended(environment, tmp_path):

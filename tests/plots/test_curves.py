@@ -93,8 +93,9 @@ def test_many_epochs_and_many_series():
     style.content(figure, "png")
 
 
-def test_epochs_are_whole_numbers():
-    ticks = draw([ONE]).axes[-1].get_xticks()
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_epochs_are_whole_numbers(epochs):
+    ticks = draw([Series("short", [ONE.runs[0][:epochs]])]).axes[-1].get_xticks()
     assert all(float(tick).is_integer() for tick in ticks)
 
 

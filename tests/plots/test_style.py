@@ -39,6 +39,13 @@ def test_the_same_figure_gives_the_same_bytes(file_type):
     assert one == two
 
 
+@pytest.mark.parametrize("file_type", style.FILE_TYPES)
+def test_names_that_are_no_text_are_drawn(file_type):
+    figure = a_figure()
+    figure.suptitle("caf\udce9")
+    assert style.content(figure, file_type).startswith(BEGINNINGS[file_type])
+
+
 def test_the_size_is_that_of_the_figure():
     assert imread(io.BytesIO(style.content(a_figure(), "png"))).shape[:2] == (3 * style.DPI, 4 * style.DPI)
 
