@@ -43,7 +43,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # an empty lane has a loss
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # the last of equal scores counts
-    ("count_hits", "loss.count_hits_block", "score > best", "score >= best"),
+    ("tally", "loss.count_hits_block", "score > best", "score >= best"),
     # the empty lanes of a batch repeat an image that is not in it
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
     # an augmented image turns the other way

@@ -12,7 +12,7 @@ from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
 from fastdigits.ops.lanes import broadcast, fma, load, maximum, put, select, splat, store, sum_lanes, tile
 from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
 
-PARTS, STEP = 8, 4  # warps that share out the products, and how many of them each takes at a time
+PARTS, STEP = 16, 8  # warps that share out the products, and how many of them each takes at a time
 
 
 def dense_forward(x, weight, bias, y):
@@ -64,8 +64,12 @@ def _forward(N, M, RELU):
             for m in range(M):
                 acc[n, m] = splat(0.0)
         for first in range(part * STEP, K, PARTS * STEP):
-            for k in range(first, min(first + STEP, K)):
-                add_input(x, weight, acc, o0, b0, k, N, M)
+            if first + STEP <= K:
+                for k in range(STEP):  # written out, so that all is loaded at once
+                    add_input(x, weight, acc, o0, b0, first + k, N, M)
+            else:
+                for k in range(first, K):
+                    add_input(x, weight, acc, o0, b0, k, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
         for n in range(N):
             for m in range(M):
@@ -95,8 +99,12 @@ def _backward_input(N, M, RELU):
             for m in range(M):
                 acc[n, m] = splat(0.0)
         for first in range(part * STEP, O, PARTS * STEP):
-            for o in range(first, min(first + STEP, O)):
-                add_output(dy, weight, acc, k0, b0, o, N, M)
+            if first + STEP <= O:
+                for o in range(STEP):
+                    add_output(dy, weight, acc, k0, b0, first + o, N, M)
+            else:
+                for o in range(first, O):
+                    add_output(dy, weight, acc, k0, b0, o, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
         for n in range(N):
             for m in range(M):

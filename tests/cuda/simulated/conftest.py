@@ -1,7 +1,13 @@
 """Calls on arrays so small that the simulator, with thousands of threads a second, is done in seconds."""
 
 from fastdigits.check import cases
+from fastdigits.ops.batchnorm import cuda as batchnorm
+from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.launch import LANES
+from fastdigits.ops.loss import cuda as loss
+
+# Few warps where a GPU has many: each of their threads is one of Python.
+dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, loss.TALLY_WARPS = 3, 2, 3, 2
 
 cases.CONVOLUTIONS = (
     (2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),
