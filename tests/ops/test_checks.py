@@ -37,7 +37,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the first slab adds to what was there
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
     # the last of equal maxima gets the gradient
-    ("maxpool2d_backward", "pool2d.max_backward_plane", "v > best", "v >= best"),
+    ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
     # pixels that no window covers are not cleared
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
     # an empty lane has a loss
