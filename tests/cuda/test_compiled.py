@@ -66,11 +66,23 @@ def assemble(ptxas, tmp_path_factory):
 
 @pytest.mark.parametrize("op", FAMILY_OF)
 def test_compiles(kernels, assemble, monkeypatch, op):
+    _demand(kernels[op], assemble, monkeypatch)
+
+
+def test_what_measures_a_gpu_compiles(needs_numba_cuda, assemble, monkeypatch):
+    from fastdigits.ops import launch, peak_cuda
+
+    x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([peak_cuda.CHAINS], [1, peak_cuda.CHAINS]))
+    started = (peak_cuda.multiply_adds, [x, y, numpy.int32(1)]), (peak_cuda.triad, [x, x, x])
+    _demand({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
+
+
+def _demand(kernels, assemble, monkeypatch):
     from numba.cuda import dispatcher
 
     from fastdigits.ops import launch, ptx
 
-    for kernel, kinds in kernels[op]:
+    for kernel, kinds in kernels:
         types = tuple(launch.lanes.kernel_type(*kind) for kind in kinds)
         for capability in CAPABILITIES:
             device = SimpleNamespace(compute_capability=capability)
