@@ -7,7 +7,7 @@ from fastdigits.ops.launch import LANES
 from fastdigits.ops.loss import cuda as loss
 
 # Few warps where a GPU has many: each of their threads is one of Python.
-dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, loss.TALLY_WARPS = 3, 2, 3, 2
+dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, loss.TALLY_WARPS = 3, 4, 3, 2
 
 cases.CONVOLUTIONS = (
     (2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),
