@@ -8,6 +8,7 @@ are reckoned in 32 bits, which saves registers: an array has fewer than 2^31 ele
 import operator
 from math import prod
 
+import numpy as np
 from llvmlite import ir
 from numba import cuda
 from numba.cuda import cgutils, libdevice, types
@@ -48,7 +49,7 @@ class _TileModel(models.PrimitiveModel):
 
 def kernel_type(dtype, inner):
     """The type of a kernel's argument: an array with these sizes after the first, or a number where they are None."""
-    number = getattr(types, dtype)
+    number = getattr(types, np.dtype(dtype).name)
     return number if inner is None else Array(number, inner)
 
 
