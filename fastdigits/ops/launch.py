@@ -21,7 +21,7 @@ else:
     from fastdigits.ops.lanes import cuda as lanes
 
 LANES, warp_number, sum_block = lanes.LANES, lanes.warp_number, lanes.sum_block
-WARPS = 4  # of a block whose warps have nothing to do with each other
+WARPS = lanes.WARPS  # of a block whose warps have nothing to do with each other
 
 Grid = tuple[int, ...]
 

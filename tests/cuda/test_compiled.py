@@ -81,17 +81,18 @@ def test_what_measures_a_gpu_compiles(needs_numba_cuda, assemble, monkeypatch):
 def _demand(kernels, assemble, monkeypatch):
     from numba.cuda import dispatcher
 
-    from fastdigits.ops import launch, ptx
+    from fastdigits.ops import device, launch, ptx
 
     for kernel, kinds in kernels:
         types = tuple(launch.lanes.kernel_type(*kind) for kind in kinds)
         for capability in CAPABILITIES:
-            device = SimpleNamespace(compute_capability=capability)
-            monkeypatch.setattr(dispatcher, "get_current_device", lambda device=device: device)
+            pretended = SimpleNamespace(compute_capability=capability)
+            monkeypatch.setattr(dispatcher, "get_current_device", lambda pretended=pretended: pretended)
             text = ptx.compile_kernel(kernel.function, types, prod(kernel.block), capability)
             said = assemble(text, capability)
             assert "0 bytes spill stores" in said, said
             assert int(re.search(r"Used (\d+) registers", said)[1]) <= MOST_REGISTERS, said
+            assert kernel.__name__ in device.name_in(text)
             assert ".local" not in text, "a tile lies in memory and not in registers"
             assert (".f64" in text) == (kernel.__name__ in FLOAT64)
 

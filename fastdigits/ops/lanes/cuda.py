@@ -14,7 +14,7 @@ from numba import cuda
 from numba.cuda import cgutils, libdevice, types
 from numba.cuda.extending import _intrinsic, intrinsic, models, overload, overload_attribute, register_model
 
-LANES = 32
+LANES, WARPS = 32, 4
 WARP = 0xFFFFFFFF  # all its threads
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 

@@ -9,7 +9,7 @@ from threading import current_thread
 
 import numpy as np
 
-LANES = 4
+LANES, WARPS = 4, 2  # each thread is one of Python, so few of them
 
 
 def compile_kernel(kernel, inline=True):

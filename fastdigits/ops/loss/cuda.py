@@ -2,7 +2,7 @@
 
 from numba import cuda, float64
 
-from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
+from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.loss.kernel import (
     count_hits_block,
     mean_squared_error_block,
@@ -10,7 +10,7 @@ from fastdigits.ops.loss.kernel import (
     softmax_cross_entropy_block,
 )
 
-TALLY_WARPS = 8
+TALLY_WARPS = 2 * WARPS
 
 
 def _each_block(scores, *others):

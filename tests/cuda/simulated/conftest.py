@@ -2,12 +2,12 @@
 
 from fastdigits.check import cases
 from fastdigits.ops.batchnorm import cuda as batchnorm
+from fastdigits.ops.conv2d import cuda as conv2d
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.launch import LANES
-from fastdigits.ops.loss import cuda as loss
 
 # Few warps where a GPU has many: each of their threads is one of Python.
-dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, loss.TALLY_WARPS = 3, 4, 3, 2
+dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, conv2d.ADDING_WARPS = 3, 4, 3, 2
 
 cases.CONVOLUTIONS = (
     (2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),
@@ -25,6 +25,12 @@ cases.POOLED_CONVOLUTIONS = (
     (1, 5, 2, (4, 4), (3, 2), (0, 1), (1, 0)),
     (1, 1, 1, (7, 8), (3, 3), (-1, -2), (-1, -1)),
 )
+cases.POOLINGS = (
+    (6, (5, 4), (2, 2), 2),
+    (1, (4, 4), (3, 2), 1),  # windows overlap
+    (1, (8, 9), (2, 3), 4),  # pixels between the windows
+)
+cases.NORMALISED, cases.JUDGED, cases.GATHERED = ((7, 5), (13, 1), (1, 1)), (1, 7), (1, 7)
 cases.DENSE = ((5, 7, 3), (1, 1, 1), (9, 35, 5))
 
 
