@@ -24,6 +24,10 @@ FAULTS = [  # operation, the module and function that does a warp's part, what i
     ("conv2d_backward_weight", "conv2d.add_row", "acc[n, R * T] + ds[n, m]", "ds[n, m]"),
     # the gradient goes to the pixel left of the largest
     ("conv2d_relu_maxpool_backward_weight", "conv2d.add_row", "i, j0 + m,", "i, j0 + m + 1,"),
+    # the sums of the last warp are left out
+    ("dense_forward", "dense.total", "range(1, PARTS)", "range(1, PARTS - 1)"),
+    # all inputs get the gradient of the first
+    ("dense_backward_input", "dense.add_outputs", "ws[o, n]", "ws[o, 0]"),
     # the normal numbers are those of the neighbour
     ("augment_batch", "batch.normal", "pair = e % half", "pair = (e + 1) % half"),
     # an image turns the other way
