@@ -32,7 +32,7 @@ class Trainer:
         self.places, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
-        self.total_loss, self.total_hits = ops.zeros((1,), np.float64), ops.zeros((1,), np.float64)
+        self.totals = ops.zeros((2,), np.float64)  # of losses and hits in the epoch that goes on
         self.sum = ops.zeros(network.buffer.gradients.shape)
         self.learn = ops.captured(self._learn) if config.graph else self._learn
 
@@ -56,9 +56,7 @@ class Trainer:
             scores = self.network.forward(x, Learning(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
-            self.ops.count_hits(scores, targets, self.hits)
-            self.ops.accumulate(self.losses, self.total_loss)
-            self.ops.accumulate(self.hits, self.total_hits)
+            self.ops.tally(scores, targets, self.losses, self.hits, self.totals)
             if several:
                 self.sum += gradients
         if several:
@@ -69,11 +67,11 @@ class Trainer:
 
     def figures(self, images: int) -> tuple[float, float]:
         """(mean loss, accuracy) over so many images since the last `forget`."""
-        return tuple(float(self.ops.download(total)[0]) / images for total in (self.total_loss, self.total_hits))
+        return tuple(float(total) / images for total in self.ops.download(self.totals))
 
     def forget(self) -> None:
         """Begin the figures anew."""
-        self.total_loss[...] = self.total_hits[...] = 0
+        self.totals[...] = 0
 
     def evaluated(self) -> AbstractContextManager:
         """Within, the network has the weights that are evaluated and saved."""

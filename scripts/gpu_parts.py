@@ -1,5 +1,6 @@
 """The parts of scripts/gpu_report.py: each gives what it found as plain JSON types."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from fastdigits.watcher import Watcher
 STEPS = 1000  # over which no memory may be lost
 SIDE = 8192  # of the matrices whose product shows what PyTorch reaches
 TOOLS = "memcheck", "racecheck"  # of NVIDIA's compute-sanitizer
-TOOL_LIMIT_S = 240
+TOOL_LIMIT_S, TESTS_LIMIT_S = 240, 480
 
 Figures = dict[str, Any]
 
@@ -164,6 +165,20 @@ def _used_bytes(device: str) -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def tests(setup: Setup) -> Figures:
+    """The tests that need a GPU, where pytest is installed: more sizes of every operation, golden losses."""
+    folder = Path(__file__).parents[1] / "tests" / "cuda" / "gpu"
+    if not (folder.is_dir() and importlib.util.find_spec("pytest")):
+        return {"left_out": "it needs pytest and the folder tests"}
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TESTS_LIMIT_S, cwd=folder.parents[2])
+    except subprocess.TimeoutExpired:
+        return {"checks": 1, "failures": [f"not done after {TESTS_LIMIT_S} s"]}
+    said = done.stdout[-2000:]
+    return {"checks": 1, "failures": [said] if done.returncode else [], "said": said}
+
+
 def sanitizer(setup: Setup) -> Figures:
     """NVIDIA's compute-sanitizer over the checks, where it is installed."""
     program, failures = shutil.which("compute-sanitizer"), []
@@ -185,4 +200,4 @@ def sanitizer(setup: Setup) -> Figures:
 
 
 PARTS = {part.__name__: part for part in (facts, checks, parity, graph, ceilings, timings, accuracy, memory, steps)}
-PARTS["sanitizer"] = sanitizer  # last, for it takes long
+PARTS |= {"tests": tests, "sanitizer": sanitizer}  # last, for they take long

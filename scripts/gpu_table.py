@@ -8,6 +8,7 @@ CHECKS = {
     "checks": "operations and gradients are right",
     "parity": "networks give the numbers of the CPU",
     "graph": "networks learn the same bits with a graph as without",
+    "tests": "run of pytest -m gpu passes",
     "sanitizer": "tools of compute-sanitizer find nothing",
 }
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from fastdigits.bench.machine import shortest
 
-BLOCKS, REPEATS = 2**14, 256  # far more blocks than any GPU runs at once; some ten milliseconds
-NUMBERS = 2**27  # 512 MiB in each of three arrays: far more than a GPU's caches hold
+WARPS, REPEATS = 2**14, 2**13  # more warps than any GPU runs at once; some ten milliseconds
+VECTORS = 2**22  # 512 MiB in each of three arrays: far more than a GPU's caches hold
 RUNS = 10
 
 
@@ -37,17 +37,17 @@ def examine() -> Gpu:
     )
 
 
-def peak_flops(blocks: int = BLOCKS, repeats: int = REPEATS) -> float:
+def peak_flops(warps: int = WARPS, repeats: int = REPEATS) -> float:
     """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
     from fastdigits.ops import peak_cuda
 
-    work, flops = peak_cuda.multiply_adds_work(blocks, repeats)
+    work, flops = peak_cuda.multiply_adds_work(warps, repeats)
     return flops / shortest(work, RUNS)
 
 
-def bytes_per_second(numbers: int = NUMBERS) -> float:
+def bytes_per_second(vectors: int = VECTORS) -> float:
     """Bytes read and written per second by a = b + 3 c on arrays in the GPU's memory: the best run."""
     from fastdigits.ops import peak_cuda
 
-    work, moved_bytes = peak_cuda.triad_work(numbers)
+    work, moved_bytes = peak_cuda.triad_work(vectors)
     return moved_bytes / shortest(work, RUNS)

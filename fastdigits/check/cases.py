@@ -49,7 +49,7 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
-        for images, size in ((1, (9, 13)), (7, (1, 3))):
+        for images, size in AUGMENTED:
             yield from _augmented_batches(lanes, images, size, effects)
     yield from _activations(lanes)
     yield from _elementwise(lanes)
@@ -94,6 +94,9 @@ POOLED_CONVOLUTIONS = (
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
 DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
+# images to augment, rows and columns
+AUGMENTED = (1, (9, 13)), (7, (1, 3))
+
 # Each effect of augmentation alone, and all at once
 EFFECTS = (
     Effects(),
@@ -121,6 +124,8 @@ NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
 # images of a batch that is judged, or gathered from a few more
 JUDGED, GATHERED = (1, 33), (1, 7, 33, 80)
+
+DRAWN = 1, 1000  # random numbers
 
 VECTORS = 7  # that elements and parameters make
 
@@ -293,7 +298,8 @@ def _losses(lanes, images):
             arguments = {"scores": scores, "targets": targets, "count": images, "smoothing": smoothing, **filled}
             yield Call(op, f"{case}, smoothing {smoothing}", arguments, tuple(filled), K)
     ties = {"scores": np.round(scores, 1), "targets": targets}
-    yield Call("count_hits", case, {**ties, "hits": _unfilled(B, lanes)}, ("hits",), 0)
+    filled = {"loss": draw(B, lanes), "hits": _unfilled(B, lanes), "totals": np.array([2.5, 7])}
+    yield Call("tally", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
 
 
 def _batches(lanes, images):
@@ -370,7 +376,7 @@ def _optimizers(lanes):
 
 def _random_numbers():
     seed = 2**63 + 12345
-    for n in (1, 1000):
+    for n in DRAWN:
         arguments = {"seed": seed, "stream": 2, "step": 3, "values": _unfilled(n)}
         yield Call("random_uniform", f"{n} numbers", arguments, ("values",), 0)
         arguments = {"seed": seed, "step": 3, "order": np.full(n, -1, np.int32)}

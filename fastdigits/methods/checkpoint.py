@@ -125,11 +125,9 @@ def _encode(trainer: "Trainer", file: h5py.File) -> None:
 
 
 def _progress(trainer: "Trainer") -> dict[str, Any]:
-    def number(array: Any) -> Any:
-        return trainer.ops.download(array)[0].item()
-
-    totals = {"total_loss": number(trainer.total_loss), "total_hits": number(trainer.total_hits)}
-    return {"labels": _checksum(trainer), "images": trainer.images, "steps": trainer.optimizer.steps, **totals}
+    loss, hits = trainer.ops.download(trainer.totals).tolist()
+    progress = {"labels": _checksum(trainer), "images": trainer.images, "total_loss": loss, "total_hits": hits}
+    return progress | {"steps": trainer.optimizer.steps}
 
 
 def _arrays(trainer: "Trainer") -> dict[str, Any]:
@@ -173,7 +171,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
     trainer.best_values, trainer.images = checkpoint.best, numbers["images"]
     trainer.optimizer.steps = numbers["steps"]
-    trainer.total_loss[0], trainer.total_hits[0] = numbers["total_loss"], numbers["total_hits"]
+    trainer.totals[...] = ops.upload(np.array([numbers["total_loss"], numbers["total_hits"]]))
 
 
 def _has_best(trainer: "Trainer") -> bool:

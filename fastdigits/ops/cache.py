@@ -122,7 +122,7 @@ class SharedFile:
 
     def save(self, key, data):
         """Keep a kernel, unless the folder cannot be written or locked."""
-        with suppress(OSError, NotImplementedError), locked(self._cache_path):
+        with suppress(OSError, NotImplementedError, ImportError), locked(self._cache_path):
             numbers = self._numbers()
             name = numbers.get(key) or self._data_name(len(numbers) + 1)
             self._save_data(name, data)

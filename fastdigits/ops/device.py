@@ -54,5 +54,10 @@ def capability() -> tuple[int, int]:
 
 def program(path: Path) -> Callable:
     """The kernel of a PTX file, to be called with (grid, block, arguments)."""
-    name = re.search(r"\.entry (\w+)\(", path.read_text())[1]
-    return arrays().RawModule(path=str(path)).get_function(name)
+    return arrays().RawModule(path=str(path)).get_function(name_in(path.read_text()))
+
+
+def name_in(text: str) -> str:
+    """The name that the kernel has in its PTX."""
+    [name] = re.findall(r"\.entry (\w+)\(", text)
+    return name

@@ -21,7 +21,7 @@ else:
     from fastdigits.ops.lanes import cuda as lanes
 
 LANES, warp_number, sum_block = lanes.LANES, lanes.warp_number, lanes.sum_block
-WARPS = 4  # of a block whose warps have nothing to do with each other
+WARPS = lanes.WARPS  # of a block whose warps have nothing to do with each other
 
 Grid = tuple[int, ...]
 
@@ -64,8 +64,11 @@ def each_vector(*arguments: Any) -> Grid:
 
 
 def kinds(arguments: list[Any]) -> tuple:
-    """What a kernel is compiled for: of each argument its dtype and its sizes but the first, None of a number."""
-    return tuple((value.dtype.name, value.shape[1:] if value.ndim else None) for value in arguments)
+    """What a kernel is compiled for: of each argument its dtype's letter and its sizes but the first, None of a number.
+
+    (The letter, for a dtype works out its name anew, which takes longer than all else before a launch.)
+    """
+    return tuple([(value.dtype.char, value.shape[1:] if value.ndim else None) for value in arguments])
 
 
 def _as_32_bits(value: Any) -> Any:
@@ -83,7 +86,7 @@ def _start(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
         path = ptx.cached(kernel.function, types, prod(kernel.block), device.capability())
         program = kernel.programs[compiled_for] = device.program(path)
     with device.stream():
-        program(grid, kernel.block, tuple(part for value in arguments for part in _parts(value)))
+        program(grid, kernel.block, tuple([part for value in arguments for part in _parts(value)]))
 
 
 def _parts(value: Any) -> tuple:

@@ -1,73 +1,66 @@
-"""What a GPU can do at most: multiply-adds on registers alone, and traffic with its memory alone.
-
-See ops/peak.py for the same on the CPU. Every thread works on numbers of its own.
-"""
+"""What a GPU can do at most: the multiply-adds and the traffic with memory of ops/peak.py, by a GPU's threads."""
 
 from collections.abc import Callable
 
 import numpy as np
-from numba import cuda, float32
 
-THREADS = 256  # of a block
-CHAINS = 8  # independent sums of a thread: with its neighbours they hide how long one multiply-add takes
-TURNS = 16  # written out, so that counting them costs next to nothing
+from fastdigits.ops.array.cuda import download, empty, zeros
+from fastdigits.ops.lanes import fma, load, splat, store, tile
+from fastdigits.ops.launch import LANES, WARPS, bound, kernel, warp_number
+from fastdigits.ops.peak import chains
+
+CHAINS = 64  # independent sums of a thread: so many that counting their turns costs next to nothing
+TOGETHER = 4  # vectors of a warp: with one, too few bytes would be on their way at a time
+
+_chains = bound(chains)
 
 
-@cuda.jit
-def multiply_adds(y, repeats):
-    """Run `repeats` * TURNS * CHAINS multiply-adds in each thread.
+@kernel(lambda x, y, repeats: (len(y) // WARPS,))
+def multiply_adds(x, y, repeats):
+    """Run `repeats` multiply-adds on each of x's numbers, in every warp that y has a row for.
 
     Parameters
     ----------
-    y : float32 (threads,), filled, so that none is left out
+    x : float32 (CHAINS, LANES)
+    y : float32 (warps, CHAINS, LANES), filled; the warps are a multiple of WARPS
     repeats : int
     """
-    n = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-    chains = cuda.local.array(CHAINS, float32)
-    half, one = float32(0.5), float32(1.0)  # sums go to 2, and never to slow numbers near 0 or to infinity
-    for c in range(CHAINS):
-        chains[c] = float32(n + c)  # which the compiler cannot foresee
-    for _ in range(repeats):
-        for _turn in range(TURNS):
-            for c in range(CHAINS):
-                chains[c] = chains[c] * half + one
-    total = float32(0.0)
-    for c in range(CHAINS):
-        total += chains[c]
-    y[n] = total
+    _chains(x, y, warp_number(), repeats, CHAINS)
 
 
-@cuda.jit
+@kernel(lambda b, c, a: (len(a) // (WARPS * TOGETHER),))
 def triad(b, c, a):
-    """Fill a[i] = b[i] + 3 c[i]: two numbers read and one written for each i.
+    """Fill a = b + 3 c: two numbers read and one written for each.
 
     Parameters
     ----------
-    b, c : float32 (N,)
-    a : float32 (N,), filled
+    b, c : float32 (V, LANES), with V a multiple of WARPS * TOGETHER
+    a : float32 (V, LANES), filled
     """
-    i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-    if i < a.size:
-        a[i] = b[i] + float32(3) * c[i]
+    first, sums = warp_number() * TOGETHER, tile(TOGETHER)
+    for k in range(TOGETHER):
+        sums[k] = fma(load(c, (first + k,)), splat(3.0), load(b, (first + k,)))
+    for k in range(TOGETHER):
+        store(a, (first + k,), sums[k])
 
 
-def multiply_adds_work(blocks: int, repeats: int) -> tuple[Callable[[], None], int]:
+def multiply_adds_work(warps: int, repeats: int) -> tuple[Callable[[], None], int]:
     """(work that ends when the GPU has done it, the floating-point operations of it)."""
-    y = cuda.device_array(blocks * THREADS, np.float32)
+    x, y = zeros((CHAINS, LANES)), empty((warps, CHAINS, LANES))
 
     def work() -> None:
-        multiply_adds[blocks, THREADS](y, repeats)
-        cuda.synchronize()
+        multiply_adds(x, y, repeats)
+        download(y[:1])  # waits
 
-    return work, 2 * y.size * repeats * TURNS * CHAINS
+    return work, 2 * int(np.prod(y.shape)) * repeats
 
 
-def triad_work(numbers: int) -> tuple[Callable[[], None], int]:
+def triad_work(vectors: int) -> tuple[Callable[[], None], int]:
     """(work that ends when the GPU has done it, the bytes that it moves)."""
-    a, b, c = (cuda.device_array(numbers, np.float32) for _ in range(3))
+    a, b, c = (zeros((vectors, LANES)) for _ in range(3))
 
     def work() -> None:
-        triad[-(-numbers // THREADS), THREADS](b, c, a)
-        cuda.synchronize()
+        triad(b, c, a)
+        download(a[:1])  # waits
 
-    return work, 3 * 4 * numbers
+    return work, 3 * 4 * vectors * LANES

@@ -16,9 +16,11 @@ from fastdigits.ops import FAMILIES
 CAPABILITIES = ((7, 5), (9, 0))
 MOST_REGISTERS = 128  # with as many, a processor's 65,536 hold 16 warps
 FLOAT64 = {
-    "_accumulate": "the loss of an epoch is the sum of a hundred thousand numbers, in a single warp",
+    "_accumulate": "the loss of a data set is the sum of ten thousand numbers and more",
+    "tally": "so is that of an epoch",
 }  # the kernels that compute with it, and why
 
+NUMBERS = (numpy.zeros(1, numpy.int64), 1), (numpy.zeros(1, numpy.float32), 0.5)  # as a step writes them
 FAMILY_OF = {name: family for family in FAMILIES for name in import_module(f"fastdigits.ops.{family}").OPS}
 
 
@@ -30,6 +32,7 @@ def kernels(needs_numba_cuda):
     started, all_started = {name: set() for name in FAMILY_OF}, set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", numpy)  # nothing is computed
+        patch.setattr(cases, "DENSE", ((33, 260, 258),))  # so large that tiles are, too
         for call in cases.calls(launch.LANES, few=True):
 
             def start(kernel, grid, arguments, op=call.op):
@@ -39,8 +42,10 @@ def kernels(needs_numba_cuda):
 
             patch.setattr(launch, "start", start)
             module = import_module(f"fastdigits.ops.{FAMILY_OF[call.op]}.cuda")
-            if call.op not in ("write", "pack", "unpack"):  # which have CuPy's own kernels
+            if call.op not in ("pack", "unpack"):  # which have CuPy's own kernels
                 getattr(module, call.op)(*call.arguments.values())
+        patch.setattr(launch, "start", lambda kernel, grid, a: started["write"].add((kernel, launch.kinds(a))))
+        import_module("fastdigits.ops.array.cuda").write(NUMBERS)
     return started
 
 
@@ -62,26 +67,39 @@ def assemble(ptxas, tmp_path_factory):
 
 @pytest.mark.parametrize("op", FAMILY_OF)
 def test_compiles(kernels, assemble, monkeypatch, op):
+    _demand(kernels[op], assemble, monkeypatch)
+
+
+def test_what_measures_a_gpu_compiles(needs_numba_cuda, assemble, monkeypatch):
+    from fastdigits.ops import launch, peak_cuda
+
+    x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([peak_cuda.CHAINS], [1, peak_cuda.CHAINS]))
+    started = (peak_cuda.multiply_adds, [x, y, numpy.int32(1)]), (peak_cuda.triad, [x, x, x])
+    _demand({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
+
+
+def _demand(kernels, assemble, monkeypatch):
     from numba.cuda import dispatcher
 
-    from fastdigits.ops import launch, ptx
+    from fastdigits.ops import device, launch, ptx
 
-    for kernel, kinds in kernels[op]:
+    for kernel, kinds in kernels:
         types = tuple(launch.lanes.kernel_type(*kind) for kind in kinds)
         for capability in CAPABILITIES:
-            device = SimpleNamespace(compute_capability=capability)
-            monkeypatch.setattr(dispatcher, "get_current_device", lambda device=device: device)
+            pretended = SimpleNamespace(compute_capability=capability)
+            monkeypatch.setattr(dispatcher, "get_current_device", lambda pretended=pretended: pretended)
             text = ptx.compile_kernel(kernel.function, types, prod(kernel.block), capability)
             said = assemble(text, capability)
             assert "0 bytes spill stores" in said, said
             assert int(re.search(r"Used (\d+) registers", said)[1]) <= MOST_REGISTERS, said
+            assert kernel.__name__ in device.name_in(text)
             assert ".local" not in text, "a tile lies in memory and not in registers"
             assert (".f64" in text) == (kernel.__name__ in FLOAT64)
 
 
 def test_every_operation_starts_kernels(kernels):
     """Or others' that were started before; only these have none of their own."""
-    own = {"empty", "zeros", "upload", "download", "write", "pack", "unpack", "captured"}
+    own = {"empty", "zeros", "upload", "download", "pack", "unpack", "captured"}
     of_others = {"conv2d_backward"} | {
         f"conv2d_relu_{pool}_{part}" for pool in ("maxpool", "avgpool") for part in ("backward", "backward_weight")
     }

@@ -37,13 +37,13 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the first slab adds to what was there
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
     # the last of equal maxima gets the gradient
-    ("maxpool2d_backward", "pool2d.max_backward_plane", "v > best", "v >= best"),
+    ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
     # pixels that no window covers are not cleared
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
     # an empty lane has a loss
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # the last of equal scores counts
-    ("count_hits", "loss.count_hits_block", "score > best", "score >= best"),
+    ("tally", "loss.count_hits_block", "score > best", "score >= best"),
     # the empty lanes of a batch repeat an image that is not in it
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
     # an augmented image turns the other way

@@ -328,11 +328,12 @@ def test_smoothing_spreads_a_share_of_the_target(checks):
     checks.assert_close(dscores.ravel(), [-0.425, -0.025, -0.025, -0.025], terms=4)
 
 
-def test_count_hits():
+def test_tally():
     scores = _classes([1, 3, 2], [3, 1, 3], [3, 1, 3], [1, 0, 0])  # of equal scores the first counts
-    hits = _unfilled(1, 4)
-    OPS.count_hits(scores, np.array([[1.0, 0, 2, -1]]), hits)
+    hits, totals = _unfilled(1, 4), np.array([0.5, 10])
+    OPS.tally(scores, np.array([[1.0, 0, 2, -1]]), np.array([[1.0, 2, 4, 0]]), hits, totals)
     assert hits.tolist() == [[1, 1, 0, 0]]
+    assert totals.tolist() == [7.5, 12]
 
 
 # optimizer: one parameter

@@ -35,6 +35,7 @@ def report(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
     monkeypatch.setattr(trial, "part", lambda device: Part(device, "works"))
     monkeypatch.setenv("PATH", str(tmp_path))  # without any compute-sanitizer
+    monkeypatch.setattr(parts, "__file__", str(tmp_path / "scripts" / "gpu_parts.py"))  # and any tests
 
     def report(*arguments):
         file = tmp_path / "report.json"
@@ -66,6 +67,7 @@ def test_all_parts(report, few):
     assert list(found) == list(importlib.import_module("gpu_parts").PARTS)
     assert found["checks"]["checks"] == 3
     assert found["parity"] == {"checks": 2, "failures": [], "seconds": found["parity"]["seconds"]}
+    assert found["tests"]["left_out"] == "it needs pytest and the folder tests"
     assert found["sanitizer"]["left_out"] == "compute-sanitizer is not on the PATH"
     races = {(row["mode"], row["batch_size"], row["contestant"], row["variant"]) for row in found["timings"]["rows"]}
     ways = {("fastdigits cpu", ""), ("torch", "eager")}
@@ -114,6 +116,18 @@ def test_what_the_sanitizer_finds_is_a_failure(report, tmp_path):
     assert result.exit_code == 1
     assert found["sanitizer"]["failures"] == ["racecheck: Race reported\n"]
     assert "sanitizer       1 of 2 tools" in result.stdout
+
+
+@pytest.mark.parametrize(("outcome", "failures"), [("True", 0), ("False", 1)])
+def test_the_tests_that_need_a_gpu_are_run(outcome, failures, report, tmp_path):
+    folder = tmp_path / "tests" / "cuda" / "gpu"
+    folder.mkdir(parents=True)
+    (folder / "test_it.py").write_text(f"import pytest\n\n@pytest.mark.gpu\ndef test():\n    assert {outcome}\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = gpu: on a GPU\n")
+    result, found = report("--only", "tests")
+    assert result.exit_code == failures
+    assert len(found["tests"]["failures"]) == failures
+    assert f"tests           {1 - failures} of 1 run of pytest" in result.stdout
 
 
 def test_unknown_part(report):

@@ -10,10 +10,10 @@ from fastdigits.ops.batch.kernel import fill_splines, gather_labels, gather_pixe
 from fastdigits.ops.device import arrays
 from fastdigits.ops.lanes import floor, fma, maximum, select, splat, sqrt
 from fastdigits.ops.lanes.elementary import exp, log, sine_of_turns
-from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
+from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.random.kernel import fraction, philox
 
-IMAGE_WARPS = 8  # that change an image
+IMAGE_WARPS = 2 * WARPS  # that change an image
 THREADS = IMAGE_WARPS * LANES
 BENDS = 2 * KNOTS**2  # numbers of a displacement
 

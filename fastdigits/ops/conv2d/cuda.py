@@ -72,7 +72,7 @@ def backward_weight(x, dy, routes, stride, top, left, dweight, dbias, SOURCE):
     padded = _reaches_out(H, ceil(P / R) * R, I, 1, stride, top) or _reaches_out(W, ceil(Q / T) * T, J, M, stride, left)
     tiles = ceil(O / N), C, ceil(P / R), ceil(Q / T)
     splits = min(B * I, ceil(WEIGHT_WARPS / prod(tiles)))
-    parts = scratch(splits * prod(tiles) * N * (R * T + 1)).reshape(splits, -1)
+    parts = scratch(splits * prod(tiles) * N * (R * T + 1)).reshape(splits, -1, R * T + 1)
     _backward_weight(N, R, T, M, stride, top, left, int(padded or J % M > 0), tiles, SOURCE)(x, dy, routes, parts)
     _add_parts(N, R, T, tiles)(parts, dweight, dbias)
 
@@ -198,7 +198,7 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, PADDED, TILES, SOURCE):
             for row in range(split, B * I * POOLED, len(parts)):
                 b, i = row // (I * POOLED), row % (I * POOLED)
                 add_row(x, dy, routes, acc, b, o0, c, i, p0, q0, TOP, LEFT, N, R, T, M, S, COLUMNS, PADDED, SOURCE)
-            put_sums(parts, (split, t * N * SUMS), acc)
+            put_sums(parts, (split, t * N, 0), acc)
 
     return conv2d_backward_weight
 
@@ -220,7 +220,7 @@ def _add_parts(N, R, T, TILES):
             t, k = o // N, R * T
         sum_ = splat(0.0)
         for split in range(warp, len(parts), ADDING_WARPS):
-            sum_ += parts[split, (t * N + o % N) * (R * T + 1) + k]
+            sum_ += parts[split, t * N + o % N, k]
         sums = cuda.shared.array((ADDING_WARPS, LANES), float32)
         sums[warp, lane] = sum_
         cuda.syncthreads()

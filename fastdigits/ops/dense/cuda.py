@@ -9,10 +9,11 @@ from functools import cache
 from numba import cuda, float32
 
 from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
-from fastdigits.ops.lanes import broadcast, fma, load, maximum, put, select, splat, store, sum_lanes, tile
+from fastdigits.ops.dense.warp import add_inputs, add_outputs, clear, share, total
+from fastdigits.ops.lanes import broadcast, fma, load, maximum, put_sums, select, splat, store, tile
 from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
 
-PARTS, STEP = 8, 4  # warps that share out the products, and how many of them each takes at a time
+PARTS, STEP = 16, 8  # warps that share out the products, and how many of them each loads at once
 
 
 def dense_forward(x, weight, bias, y):
@@ -27,7 +28,7 @@ def dense_backward_input(dy, weight, dx):
 
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A warp owns a tile of N outputs and M inputs, over all images."""
-    _backward_weight(4, 4)(x, dy, dweight, dbias)
+    _backward_weight(4, 16)(x, dy, dweight, dbias)
 
 
 def forward(x, weight, bias, y, RELU):
@@ -41,8 +42,10 @@ def backward_input(dy, weight, x, dx, RELU):
 
 
 def _tile_shape(y):
-    """Rows N and blocks of images M of a tile: few where there are few images, so that all of the GPU has work."""
-    return (4, 1) if len(y) < 32 else (4, 4)
+    """Rows N and blocks of images M of a tile: few where there is little to do, so that all of the GPU has work."""
+    if len(y) >= 32:
+        return 4, 4
+    return (8, 1) if y.shape[1] >= 256 else (4, 1)
 
 
 def _tiles(y, N, M):
@@ -60,24 +63,21 @@ def _forward(N, M, RELU):
         lane, part = cuda.threadIdx.x, cuda.threadIdx.y
         o0, b0 = cuda.blockIdx.x * N, cuda.blockIdx.y * M
         acc = tile(N, M)
-        for n in range(N):
-            for m in range(M):
-                acc[n, m] = splat(0.0)
+        clear(acc, N, M)
         for first in range(part * STEP, K, PARTS * STEP):
-            for k in range(first, min(first + STEP, K)):
-                add_input(x, weight, acc, o0, b0, k, N, M)
+            if first + STEP <= K:
+                add_inputs(x, weight, acc, o0, b0, first, N, M, STEP)
+            else:
+                for k in range(first, K):
+                    add_input(x, weight, acc, o0, b0, k, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
-        for n in range(N):
-            for m in range(M):
-                sums[part, n, m, lane] = acc[n, m]
+        share(acc, sums, part, lane, N, M)
         cuda.syncthreads()
         for s in range(part, N * M, PARTS):
             n, m = s // M, s % M
             if o0 + n < O and b0 + m < B:
-                total = broadcast(bias, (o0 + n,))
-                for other in range(PARTS):
-                    total += sums[other, n, m, lane]
-                store(y, (b0 + m, o0 + n), maximum(splat(0.0), total) if RELU else total)
+                sum_ = broadcast(bias, (o0 + n,)) + total(sums, n, m, lane, PARTS)
+                store(y, (b0 + m, o0 + n), maximum(splat(0.0), sum_) if RELU else sum_)
 
     return dense_forward
 
@@ -91,52 +91,46 @@ def _backward_input(N, M, RELU):
         lane, part = cuda.threadIdx.x, cuda.threadIdx.y
         k0, b0 = cuda.blockIdx.x * N, cuda.blockIdx.y * M
         acc = tile(N, M)
-        for n in range(N):
-            for m in range(M):
-                acc[n, m] = splat(0.0)
+        clear(acc, N, M)
         for first in range(part * STEP, O, PARTS * STEP):
-            for o in range(first, min(first + STEP, O)):
-                add_output(dy, weight, acc, k0, b0, o, N, M)
+            if first + STEP <= O and k0 + N <= K:
+                add_outputs(dy, weight, acc, k0, b0, first, N, M, STEP)
+            else:
+                for o in range(first, min(first + STEP, O)):
+                    add_output(dy, weight, acc, k0, b0, o, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
-        for n in range(N):
-            for m in range(M):
-                sums[part, n, m, lane] = acc[n, m]
+        share(acc, sums, part, lane, N, M)
         cuda.syncthreads()
         for s in range(part, N * M, PARTS):
             n, m = s // M, s % M
             if k0 + n < K and b0 + m < B:
-                total, at = splat(0.0), (b0 + m, k0 + n)
-                for other in range(PARTS):
-                    total += sums[other, n, m, lane]
-                store(dx, at, select(load(x, at) > splat(0.0), total, splat(0.0)) if RELU else total)
+                d, at = total(sums, n, m, lane, PARTS), (b0 + m, k0 + n)
+                store(dx, at, select(load(x, at) > splat(0.0), d, splat(0.0)) if RELU else d)
 
     return dense_backward_input
 
 
 @cache
 def _backward_weight(N, M):
-    @kernel(lambda x, dy, dweight, dbias: (blocks(-(-x.shape[1] // M)), -(-dy.shape[1] // N)))
+    @kernel(lambda x, dy, dweight, dbias: (blocks(-(-dy.shape[1] // N)), -(-x.shape[1] // M)))
     def dense_backward_weight(x, dy, dweight, dbias):
         B, K, L = x.shape
         B, O, L = dy.shape
-        k0, o0 = warp_number() * M, cuda.blockIdx.y * N
-        acc = tile(N, M)
-        for n in range(N):
-            for m in range(M):
-                acc[n, m] = splat(0.0)
-        for b in range(B):
-            xs = tile(M)
-            for m in range(M):
-                xs[m] = load(x, (b, min(k0 + m, K - 1)))
-            for n in range(N):
-                d = load(dy, (b, min(o0 + n, O - 1)))
+        o0, k0 = warp_number() * N, cuda.blockIdx.y * M
+        if o0 < O:
+            acc = tile(N, M)
+            clear(acc, N, M)
+            for b in range(B):
+                xs = tile(M)
                 for m in range(M):
-                    acc[n, m] = fma(xs[m], d, acc[n, m])
-        for n in range(N):
-            for m in range(M):
-                if o0 + n < O and k0 + m < K:
-                    put(dweight, (o0 + n, k0 + m), sum_lanes(acc[n, m]))
-            if k0 == 0 and o0 + n < O:
-                backward_bias(dy, dbias, o0 + n)
+                    xs[m] = load(x, (b, min(k0 + m, K - 1)))
+                for n in range(N):
+                    d = load(dy, (b, min(o0 + n, O - 1)))
+                    for m in range(M):
+                        acc[n, m] = fma(xs[m], d, acc[n, m])
+            put_sums(dweight, (o0, k0), acc)
+            if k0 == 0:
+                for o in range(o0, min(o0 + N, O)):
+                    backward_bias(dy, dbias, o)
 
     return dense_backward_weight

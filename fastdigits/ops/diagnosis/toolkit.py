@@ -26,7 +26,8 @@ def parts(driver: Driver | None) -> list[Part]:
     try:
         from cuda import pathfinder
     except Exception as error:  # whatever a broken package raises
-        return [Part("toolkit", "not looked for", f"cuda-pathfinder cannot be imported ({first_line(error)})", None)]
+        problem = f"cuda-pathfinder cannot be imported ({first_line(error)})"
+        return [Part("toolkit", "not looked for", problem, install(wanted_cuda(driver)))]
     found, versions = [], {}
     for name in LIBRARIES:
         try:

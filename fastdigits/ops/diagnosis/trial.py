@@ -13,6 +13,8 @@ LIMIT_S = 300  # compiling takes a few seconds; a sick driver may never answer
 ROOT = Path(__file__).parents[3]  # that `fastdigits` is imported from
 PROGRAM = "import sys; from fastdigits import ops; ops.try_kernel(sys.argv[1])"
 
+ANEW = "pip install --force-reinstall numba llvmlite numpy"
+
 # What the user can do about errors that contain these words
 REMEDIES = {
     "Numba needs NumPy": "pip install --upgrade numba numpy",
@@ -35,7 +37,9 @@ def remedy(problem: str) -> str | None:
 def part(device: str) -> Part:
     """Whether a small kernel computes the right numbers on a device."""
     problem = _run(device)
-    return Part(device, "fails" if problem else "works", problem, problem and remedy(problem))
+    if not problem:
+        return Part(device, "works")
+    return Part(device, "fails", problem, remedy(problem) or (ANEW if device == "cpu" else None))
 
 
 def _run(device: str) -> str | None:

@@ -34,6 +34,16 @@ def broadcast(x, at):
     return x[at]
 
 
+def broadcast_row(x, at, t, n):
+    """t[n, m] = the single number x[.., k + m] in all lanes, from at = (.., k) on, for each column of a tile.
+
+    k is a multiple of four, and x[0] starts at a multiple of 16 bytes: so a GPU may read four numbers at a time.
+    """
+    *row, k = at
+    for m in range(t.shape[1]):
+        t[n, m] = x[(*row, k + m)]
+
+
 def splat(s):
     """One scalar for all lanes."""
     return np.float32(s)
@@ -161,9 +171,12 @@ def sum_lanes(v):
 
 
 def put_sums(y, at, t):
-    """y[at + k] = the sum over all lanes of the kth vector of a tile, a scalar, for each of its vectors."""
-    *row, first = at
-    y[tuple(row)][first : first + t.size] = [np.sum(v) for v in t.flat]
+    """y[.., i + n, k + m] = the sum over all lanes of t[n, m], a scalar, from at = (.., i, k) on, where it is in y."""
+    *outer, i, k = at
+    rows = y[tuple(outer)][i : i + t.shape[0]]
+    for n in range(len(rows)):
+        part = rows[n, k : k + t.shape[1]]
+        part[...] = [np.sum(t[n, m]) for m in range(len(part))]
 
 
 def transpose(t):

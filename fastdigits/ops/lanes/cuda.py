@@ -8,12 +8,13 @@ are reckoned in 32 bits, which saves registers: an array has fewer than 2^31 ele
 import operator
 from math import prod
 
+import numpy as np
 from llvmlite import ir
 from numba import cuda
 from numba.cuda import cgutils, libdevice, types
 from numba.cuda.extending import _intrinsic, intrinsic, models, overload, overload_attribute, register_model
 
-LANES = 32
+LANES, WARPS = 32, 4
 WARP = 0xFFFFFFFF  # all its threads
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 
@@ -48,7 +49,7 @@ class _TileModel(models.PrimitiveModel):
 
 def kernel_type(dtype, inner):
     """The type of a kernel's argument: an array with these sizes after the first, or a number where they are None."""
-    number = getattr(types, dtype)
+    number = getattr(types, np.dtype(dtype).name)
     return number if inner is None else Array(number, inner)
 
 
@@ -120,13 +121,14 @@ def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
     return b.gep(b.extract_value(array, 0), [b.sext(offset, I64)])
 
 
+def _sizes(b, array_type, array):
+    length = b.sext(b.extract_value(array, 1), I64)
+    return cgutils.pack_array(b, [length, *map(I64, array_type.inner)])
+
+
 @intrinsic
 def _shape(typing, x):
-    def code(ctx, b, sig, args):
-        length = b.sext(b.extract_value(args[0], 1), I64)
-        return cgutils.pack_array(b, [length, *map(I64, x.inner)])
-
-    return types.UniTuple(types.intp, 1 + len(x.inner))(x), code
+    return types.UniTuple(types.intp, 1 + len(x.inner))(x), lambda ctx, b, sig, args: _sizes(b, x, args[0])
 
 
 @overload_attribute(Array, "shape", target="cuda")
@@ -177,6 +179,23 @@ def load_inside(typing, x, at, size):
 @intrinsic
 def broadcast(typing, x, at):
     return x.dtype(x, _position(at)), lambda ctx, b, sig, args: b.load(_pointer(ctx, b, x, *args))
+
+
+@intrinsic
+def broadcast_row(typing, x, at, t, n):
+    columns = t.shape[1]
+    together = 4 if x.inner[-1] % 4 == 0 and columns % 4 == 0 else 1  # else rows start anywhere
+
+    def code(ctx, b, sig, args):
+        first = _pointer(ctx, b, x, *args[:2])
+        several = ir.VectorType(F32, together).as_pointer()
+        for m in range(0, columns, together):
+            numbers = b.load(b.bitcast(b.gep(first, [I64(m)]), several), align=4 * together)
+            for k in range(together):
+                b.store(b.extract_element(numbers, I32(k)), _element(b, t, args[2], [args[3], I64(m + k)]))
+        return ctx.get_dummy_value()
+
+    return types.void(x, _position(at), t, types.intp), code
 
 
 def _before(b, at, size):
@@ -322,27 +341,33 @@ def sum_lanes(v):
 
 @intrinsic
 def put_sums(typing, y, at, t):
-    """y[at + k] = the sum over all lanes of t's kth number, with as few exchanges as there are numbers."""
+    N, M = t.shape
 
     def code(ctx, b, sig, args):
-        lane, count = _lane(b), prod(t.shape)
-        row, first = cgutils.unpack_tuple(b, args[1])
-        for start in range(0, count, LANES):
-            numbers = [b.load(b.gep(args[2], [I64(k)])) for k in range(start, min(start + LANES, count))]
-            numbers += [F32(0)] * (LANES - len(numbers))
-            half = LANES // 2
-            while half:  # each lane keeps half of the numbers, and adds what another lane has of these
-                upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
-                pairs = zip(numbers[:half], numbers[half:], strict=True)
-                numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
-                half //= 2
-            last = b.icmp_unsigned("<", lane, I32(count - start))
-            with b.if_then(last):
-                at_start = cgutils.pack_array(b, [row, b.add(first, I64(start))])
-                b.store(numbers[0], b.gep(_pointer(ctx, b, y, args[0], at_start), [lane]))
+        *outer, i, k = cgutils.unpack_tuple(b, args[1])
+        *_, rows, columns = cgutils.unpack_tuple(b, _sizes(b, y, args[0]))
+        for start in range(0, N * M, LANES):
+            sum_ = _sums_by_lane(b, [b.load(b.gep(args[2], [I64(q)])) for q in range(start, min(start + LANES, N * M))])
+            q = b.add(b.zext(_lane(b), I64), I64(start))
+            row, column = b.add(i, b.udiv(q, I64(M))), b.add(k, b.urem(q, I64(M)))
+            inside = b.and_(b.icmp_signed("<", row, rows), b.icmp_signed("<", column, columns))
+            with b.if_then(b.and_(inside, b.icmp_unsigned("<", q, I64(N * M)))):
+                b.store(sum_, _pointer(ctx, b, y, args[0], cgutils.pack_array(b, [*outer, row, column])))
         return ctx.get_dummy_value()
 
     return types.void(y, _position(at), t), code
+
+
+def _sums_by_lane(b, numbers):
+    """In lane k the sum over all lanes of the kth of up to LANES numbers, with as many exchanges as there are lanes."""
+    lane, half = _lane(b), LANES // 2
+    numbers = numbers + [F32(0)] * (LANES - len(numbers))
+    while half:  # each lane keeps half of the numbers, and adds what another lane has of these
+        upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
+        pairs = zip(numbers[:half], numbers[half:], strict=True)
+        numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
+        half //= 2
+    return numbers[0]
 
 
 def _exchange(b, number, distance):

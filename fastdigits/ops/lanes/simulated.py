@@ -9,7 +9,7 @@ from threading import current_thread
 
 import numpy as np
 
-LANES = 4
+LANES, WARPS = 4, 2  # each thread is one of Python, so few of them
 
 
 def compile_kernel(kernel, inline=True):
@@ -50,6 +50,13 @@ def load_inside(x, at, size):
 
 def broadcast(x, at):
     return x[_checked(x, at)]
+
+
+def broadcast_row(x, at, t, n):
+    *row, k = at
+    assert k % 4 == 0
+    for m in range(1 + max(m for _, m in t)):
+        t[n, m] = broadcast(x, (*row, k + m))
 
 
 def splat(s):
@@ -125,10 +132,12 @@ def sum_lanes(v):
 
 
 def put_sums(y, at, t):
-    row, first = at
+    (*outer, i, k), (*_, rows, columns) = at, y.shape
     sums = np.sum(_of_all_lanes(list(t.values())), axis=0, dtype=np.float32)
-    for k in range(lane(), len(sums), LANES):
-        y[_checked(y, (row, first + k))] = sums[k]
+    for number in range(lane(), len(sums), LANES):
+        n, m = list(t)[number]
+        if i + n < rows and k + m < columns:
+            y[_checked(y, (*outer, i + n, k + m))] = sums[number]
 
 
 def sum_block(v, sums):

@@ -1,4 +1,4 @@
-"""Losses with their gradients in one pass, and the count of right answers.
+"""Losses with their gradients in one pass, and the running totals of losses and right answers.
 
 softmax_cross_entropy: -log softmax(scores)[target]    mean_squared_error: mean over k of (scores[k] - [k = target])^2
 
@@ -6,4 +6,4 @@ A loss is written image by image; its gradient is that of the mean over the `cou
 batch. Empty lanes have the target -1: their loss and their gradient are 0.
 """
 
-OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "count_hits")
+OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "tally")

@@ -1,5 +1,7 @@
 """Losses run on one core: a batch of scores is done before a second core has woken up."""
 
+import numpy as np
+
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.loss import kernel
 
@@ -34,8 +36,13 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
         _mean_squared_error_block(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores, b)
 
 
+def tally(scores, targets, loss, hits, totals):
+    """See reference.tally."""
+    _count_hits(scores, targets, hits)
+    totals += loss.sum(dtype=np.float64), hits.sum(dtype=np.float64)
+
+
 @cpu.serial
-def count_hits(scores, targets, hits):
-    """See reference.count_hits."""
+def _count_hits(scores, targets, hits):
     for b in range(len(scores)):
         _count_hits_block(scores, targets, hits, b)

@@ -1,12 +1,16 @@
 """Which warp judges which images: one block of them."""
 
-from fastdigits.ops.launch import blocks, kernel, warp_number
+from numba import cuda, float64
+
+from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.loss.kernel import (
     count_hits_block,
     mean_squared_error_block,
     softmax_block,
     softmax_cross_entropy_block,
 )
+
+TALLY_WARPS = 2 * WARPS
 
 
 def _each_block(scores, *others):
@@ -35,12 +39,25 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     _mean_squared_error(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores)
 
 
-@kernel(_each_block)
-def count_hits(scores, targets, hits):
-    """See reference.count_hits."""
-    b = warp_number()
-    if b < len(scores):
+@kernel(lambda *arguments: (1,), TALLY_WARPS)
+def tally(scores, targets, loss, hits, totals):
+    """See reference.tally. One block of warps: each adds up some blocks of images, and one lane at last them all."""
+    lane, warp = cuda.threadIdx.x, cuda.threadIdx.y
+    sums = cuda.shared.array((2, TALLY_WARPS, LANES), float64)
+    sums[0, warp, lane] = sums[1, warp, lane] = float64(0.0)
+    for b in range(warp, len(scores), TALLY_WARPS):
         count_hits_block(scores, targets, hits, b)
+        sums[0, warp, lane] += loss[b, lane]
+        sums[1, warp, lane] += hits[b, lane]
+    cuda.syncthreads()
+    if warp == 0:
+        for other in range(1, TALLY_WARPS):
+            sums[0, 0, lane] += sums[0, other, lane]
+            sums[1, 0, lane] += sums[1, other, lane]
+    cuda.syncthreads()
+    if warp == 0 and lane < 2:
+        for other in range(LANES):
+            totals[lane] += sums[lane, 0, other]
 
 
 @kernel(_each_block)

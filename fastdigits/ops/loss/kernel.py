@@ -55,7 +55,7 @@ def _goal(target, k, high, low):
 
 
 def count_hits_block(scores, targets, hits, b):
-    """count_hits for block b."""
+    """The hits of tally for block b."""
     B, K, L = scores.shape
     best, winner = load(scores, (b, 0)), splat(0.0)
     for k in range(1, K):

@@ -65,16 +65,20 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     dscores[...] = 2 * difference / (count * K)
 
 
-def count_hits(scores, targets, hits):
-    """Fill hits[b, l] = 1 where the highest score (the first of equal ones) is the target's, else 0.
+def tally(scores, targets, loss, hits, totals):
+    """Fill hits[b, l] = 1 where the highest score (the first of equal ones) is the target's, else 0, and count them.
+
+    totals[0] += sum_{b,l} loss[b, l]    totals[1] += sum_{b,l} hits[b, l]    each in a fixed order
 
     Parameters
     ----------
     scores : float32 (B, K, L)
-    targets : float32 (B, L)
+    targets, loss : float32 (B, L)
     hits : float32 (B, L), filled
+    totals : float64 (2,), changed
     """
     hits[...] = scores.argmax(1) == targets
+    totals += loss.sum(dtype=np.float64), hits.sum(dtype=np.float64)
 
 
 def _goal(scores, targets, smoothing):

@@ -1,11 +1,16 @@
-"""Which warp pools which row or plane. Windows are compiled in."""
+"""Which warp pools which pixels. Windows are compiled in.
+
+On the way back a warp owns a pixel and looks at all windows that it lies in: so nothing is added up in memory, and
+there are many more warps than planes.
+"""
 
 from functools import cache
 
 from numba import cuda
 
+from fastdigits.ops.lanes import load, select, splat, store
 from fastdigits.ops.launch import blocks, kernel, warp_number
-from fastdigits.ops.pool2d.kernel import avg_backward_plane, avg_forward_row, max_backward_plane, max_forward_row
+from fastdigits.ops.pool2d.kernel import avg_forward_row, first_maximum, max_forward_row
 
 
 def maxpool2d_forward(x, window, stride, y):
@@ -14,7 +19,7 @@ def maxpool2d_forward(x, window, stride, y):
 
 
 def maxpool2d_backward(x, dy, window, stride, dx):
-    """See reference.maxpool2d_backward. A warp owns a channel of an image block, for windows may overlap."""
+    """See reference.maxpool2d_backward. A warp owns a pixel of dx."""
     _max_backward(window, stride)(x, dy, dx)
 
 
@@ -24,7 +29,7 @@ def avgpool2d_forward(x, window, stride, y):
 
 
 def avgpool2d_backward(dy, window, stride, dx):
-    """See reference.avgpool2d_backward. A warp owns a channel of an image block, for windows may overlap."""
+    """See reference.avgpool2d_backward. A warp owns a pixel of dx."""
     _avg_backward(window, stride)(dy, dx)
 
 
@@ -34,10 +39,10 @@ def _rows(*arguments):
     return blocks(I), C, B
 
 
-def _planes(*arguments):
-    """The grid with a warp for each channel of each block of images."""
+def _pixels(*arguments):
+    """The grid with a warp for each pixel of the last argument."""
     B, C, H, W, L = arguments[-1].shape
-    return blocks(C), B
+    return blocks(H * W), C, B
 
 
 @cache
@@ -53,11 +58,20 @@ def _max_forward(window, stride):
 
 @cache
 def _max_backward(window, stride):
-    @kernel(_planes)
+    P, Q = window
+
+    @kernel(_pixels)
     def maxpool2d_backward(x, dy, dx):
-        c, b = warp_number(), cuda.blockIdx.y
-        if c < dx.shape[1]:
-            max_backward_plane(x, dy, window, stride, dx, b, c)
+        B, C, H, W, L = dx.shape
+        B, C, I, J, L = dy.shape
+        h, w, c, b = warp_number() // W, warp_number() % W, cuda.blockIdx.y, cuda.blockIdx.z
+        if h < H:
+            total = splat(0.0)
+            for i in range(max(0, (h - P) // stride + 1), min(I, h // stride + 1)):
+                for j in range(max(0, (w - Q) // stride + 1), min(J, w // stride + 1)):
+                    own = first_maximum(x, window, stride, b, c, i, j) == splat((h - i * stride) * Q + w - j * stride)
+                    total += select(own, load(dy, (b, c, i, j)), splat(0.0))
+            store(dx, (b, c, h, w), total)
 
     return maxpool2d_backward
 
@@ -75,10 +89,18 @@ def _avg_forward(window, stride):
 
 @cache
 def _avg_backward(window, stride):
-    @kernel(_planes)
+    P, Q = window
+
+    @kernel(_pixels)
     def avgpool2d_backward(dy, dx):
-        c, b = warp_number(), cuda.blockIdx.y
-        if c < dx.shape[1]:
-            avg_backward_plane(dy, window, stride, dx, b, c)
+        B, C, H, W, L = dx.shape
+        B, C, I, J, L = dy.shape
+        h, w, c, b = warp_number() // W, warp_number() % W, cuda.blockIdx.y, cuda.blockIdx.z
+        if h < H:
+            total = splat(0.0)
+            for i in range(max(0, (h - P) // stride + 1), min(I, h // stride + 1)):
+                for j in range(max(0, (w - Q) // stride + 1), min(J, w // stride + 1)):
+                    total += load(dy, (b, c, i, j))
+            store(dx, (b, c, h, w), total * splat(1 / (P * Q)))
 
     return avgpool2d_backward

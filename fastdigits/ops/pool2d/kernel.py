@@ -22,17 +22,23 @@ def max_backward_plane(x, dy, window, stride, dx, b, c):
     _clear_plane(dx, b, c)
     for i in range(I):
         for j in range(J):
-            best, winner = load(x, (b, c, i * stride, j * stride)), splat(0.0)
-            for p in range(P):
-                for q in range(Q):
-                    v = load(x, (b, c, i * stride + p, j * stride + q))
-                    winner = select(v > best, splat(p * Q + q), winner)
-                    best = maximum(v, best)
-            d = load(dy, (b, c, i, j))
+            first, d = first_maximum(x, window, stride, b, c, i, j), load(dy, (b, c, i, j))
             for p in range(P):
                 for q in range(Q):
                     at = (b, c, i * stride + p, j * stride + q)
-                    store(dx, at, load(dx, at) + select(winner == splat(p * Q + q), d, splat(0.0)))
+                    store(dx, at, load(dx, at) + select(first == splat(p * Q + q), d, splat(0.0)))
+
+
+def first_maximum(x, window, stride, b, c, i, j):
+    """The number p Q + q of the first largest pixel of a window."""
+    P, Q = window
+    best, first = load(x, (b, c, i * stride, j * stride)), splat(0.0)
+    for p in range(P):
+        for q in range(Q):
+            v = load(x, (b, c, i * stride + p, j * stride + q))
+            first = select(v > best, splat(p * Q + q), first)
+            best = maximum(v, best)
+    return first
 
 
 def avg_forward_row(x, window, stride, y, b, c, i):
