@@ -49,7 +49,7 @@ def as_text(averages: dict[str, Any]) -> str:
     """The averages in words."""
     validation = [next((a for a in reversed(run) if a is not None), None) for run in averages["validation_accuracies"]]
     lines = [
-        f"{averages['times_run']} runs; {averages['dead_runs']} more were dead and are in no average",
+        f"runs: {averages['times_run']}; {averages['dead_runs']} more were dead and are in no average",
         in_words("test accuracy", spread(averages["test_accuracies"])),
         in_words("validation accuracy of the last epoch", spread(validation)),
     ]

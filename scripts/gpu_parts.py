@@ -166,11 +166,11 @@ def _used_bytes(device: str) -> int:
 
 
 def tests(setup: Setup) -> Figures:
-    """The tests that need a GPU, where pytest is installed: more sizes of every operation, golden losses."""
+    """The tests that need a GPU, where pytest-xdist is installed: more sizes of every operation, golden losses."""
     folder = Path(__file__).parents[1] / "tests" / "cuda" / "gpu"
-    if not (folder.is_dir() and importlib.util.find_spec("pytest")):
-        return {"left_out": "it needs pytest and the folder tests"}
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", str(folder)]
+    if not (folder.is_dir() and importlib.util.find_spec("pytest") and importlib.util.find_spec("xdist")):
+        return {"left_out": "it needs pytest, pytest-xdist and the folder tests"}
+    command = [sys.executable, "-m", "pytest", "-n0", "-m", "gpu", "-p", "no:cacheprovider", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TESTS_LIMIT_S, cwd=folder.parents[2])
     except subprocess.TimeoutExpired:

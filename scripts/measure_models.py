@@ -62,8 +62,9 @@ def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int |
     """Measure MODELS (all of them if none is named)."""
     digits, cpu = dataset.load("mnist"), ops.load("cpu", threads)
     python = f"{platform.system()}, Python {platform.python_version()}"
-    machine = f"{threads or environment.cores()} threads of {cpu_name()}, {python}"
-    click.echo(f"{machine}, {seeds} seeds\n")
+    used = threads or environment.cores()
+    machine = f"{used} thread{'s' * (used > 1)} of {cpu_name()}, {python}"
+    click.echo(f"{machine}; seeds: {seeds}\n")
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds |")
     click.echo("|---|---|---|---|---|---|---|")
     found = {}

@@ -174,7 +174,7 @@ def test_dead_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
     train(*LINEAR, "--stats", "stats.json")
     content = json.loads((tmp_path / "stats.json").read_text())
     assert (content["times_run"], content["dead_runs"]) == (1, 3)
-    assert "1 runs; 3 more were dead" in (tmp_path / "stats.txt").read_text()
+    assert "runs: 1; 3 more were dead" in (tmp_path / "stats.txt").read_text()
 
 
 def test_a_network_at_chance_is_told(invoke, tiny):

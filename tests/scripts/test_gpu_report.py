@@ -11,16 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import fastdigits
 from fastdigits import ops
 from fastdigits.bench import machine, timing
 from fastdigits.dataset import load
 from fastdigits.ops.diagnosis import Part, trial
 
-SCRIPTS = Path(fastdigits.__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHORT = ("--device", "cpu", "--model", "linear", "--batch-size", "16", "--large", "32", "--runs", "1", "--seeds", "2")
-
-pytestmark = pytest.mark.skipif(not SCRIPTS.exists(), reason="the package is installed, without its scripts")
 
 
 @pytest.fixture
@@ -67,7 +64,7 @@ def test_all_parts(report, few):
     assert list(found) == list(importlib.import_module("gpu_parts").PARTS)
     assert found["checks"]["checks"] == 3
     assert found["parity"] == {"checks": 2, "failures": [], "seconds": found["parity"]["seconds"]}
-    assert found["tests"]["left_out"] == "it needs pytest and the folder tests"
+    assert found["tests"]["left_out"] == "it needs pytest, pytest-xdist and the folder tests"
     assert found["sanitizer"]["left_out"] == "compute-sanitizer is not on the PATH"
     races = {(row["mode"], row["batch_size"], row["contestant"], row["variant"]) for row in found["timings"]["rows"]}
     ways = {("fastdigits cpu", ""), ("torch", "eager")}

@@ -8,7 +8,7 @@ from fastdigits import __version__
 from fastdigits.ops.diagnosis.packages import CUPY, version
 from fastdigits.ops.diagnosis.part import Part
 
-NEEDED = ("numba", "llvmlite", "numpy", "h5py", "click", "filelock", "matplotlib", "rich")
+NEEDED = ("numba", "llvmlite", "numpy", "scipy", "h5py", "pillow", "click", "rich", "matplotlib", "jinja2", "filelock")
 FOR_CUDA = ("numba-cuda", "cuda-core", "cuda-bindings", *CUPY)
 
 
