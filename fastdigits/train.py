@@ -12,6 +12,7 @@ from fastdigits.dataset import stratified_split
 from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.evaluate import evaluate
 from fastdigits.history import Epoch
+from fastdigits.kernels import compile_kernels
 from fastdigits.methods.checkpoint import Checkpoints
 from fastdigits.methods.dead import DeadRun
 from fastdigits.nn.network import Network
@@ -140,15 +141,3 @@ def split(labels: np.ndarray, config: TrainConfig) -> Rows:
     """(rows to train on, rows to validate on) of the training images."""
     count = len(labels) // 12 if config.validation is None else config.validation
     return stratified_split(labels, count, config.seed)
-
-
-def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Run every operation of the training once, with a learning rate of 0, which changes no parameter.
-
-    It changes running statistics, so that it must come before `network.initialise`.
-    """
-    trainer = Trainer(network, batches, config, np.zeros(1, np.int32))
-    trainer.shuffle(0)
-    trainer.step(0, 1, 0.0)
-    [(x, _, _)] = batches.over(trainer.order)
-    network.forward(x)  # as evaluation does

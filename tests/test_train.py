@@ -11,12 +11,13 @@ from fastdigits.dataset import load
 from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.errors import UserError
 from fastdigits.evaluate import Evaluation, evaluate, wilson_interval
+from fastdigits.kernels import compile_kernels
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Dense, Flatten, Network
 from fastdigits.preparation import Preparation
 from fastdigits.recipes import MODEL_SETTINGS
 from fastdigits.schedule import SCHEDULES
-from fastdigits.train import Trainer, Watcher, compile_kernels, split, train
+from fastdigits.train import Trainer, Watcher, split, train
 
 # All that decides the golden losses, whatever the defaults become
 GOLDEN_CONFIG = TrainConfig(

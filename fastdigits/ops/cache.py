@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 PASSING = "fastdigits-kernels-"  # the beginning of the name of a cache that ends with its process
 LOCK_S = 60.0  # the longest wait for another process; saving takes milliseconds
+COMPILING_S = 60.0  # the longest wait for another process that compiles a kernel
+CLAIMS: dict = {}  # the locks of the kernels that this process compiles
 StrPath = str | os.PathLike[str]
 OURS = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
 
@@ -112,13 +114,18 @@ class SharedFile:
 
     Two processes that read an index at once would give two kernels the same number, and a later one would run
     the wrong kernel. So one at a time may save, and the data are there before the index tells of them, so that
-    reading needs no lock. What cannot be saved or read is compiled anew.
+    reading needs no lock. What cannot be saved or read is compiled anew. Nor do two processes compile the same kernel:
+    the second one waits for the first.
     """
 
     def load(self, key):
-        """The kernel of that key, or None."""
-        with suppress(Exception):  # a damaged pickle may raise anything
-            return super().load(key)
+        """The kernel of that key, or None for this process to compile it."""
+        kernel = self._read(key)
+        if kernel is None and self._claim(key):
+            kernel = self._read(key)  # another process may have been at it
+            if kernel is not None:
+                self._release(key)
+        return kernel
 
     def save(self, key, data):
         """Keep a kernel, unless the folder cannot be written or locked."""
@@ -127,11 +134,37 @@ class SharedFile:
             name = numbers.get(key) or self._data_name(len(numbers) + 1)
             self._save_data(name, data)
             self._save_index(numbers | {key: name})
+        self._release(key)
+
+    def _read(self, key):
+        with suppress(Exception):  # a damaged pickle may raise anything
+            return super().load(key)
 
     def _numbers(self) -> dict:
         with suppress(Exception):
             return self._load_index()
         return {}
+
+    def _claim(self, key) -> bool:
+        """Whether this process may compile a kernel and lets others wait; it ends with `_release` or the process."""
+        place = self._place(key)
+        if place in CLAIMS:  # it could not be compiled before
+            return False
+        with suppress(OSError, NotImplementedError, ImportError):
+            from filelock import FileLock  # heavy beside a start with all kernels in the cache
+
+            lock = FileLock(place, timeout=COMPILING_S)
+            lock.acquire()
+            CLAIMS[place] = lock
+        return place in CLAIMS
+
+    def _release(self, key) -> None:
+        if lock := CLAIMS.pop(self._place(key), None):
+            lock.release()
+
+    def _place(self, key) -> str:
+        digest = hashlib.sha256(f"{self._index_name} {key!r}".encode()).hexdigest()
+        return os.path.join(self._cache_path, f"{digest[:16]}.lock")
 
 
 def _base() -> Path:

@@ -53,6 +53,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads() -> int:
+    """How many cores the kernels of this process use, once a device is loaded."""
+    import numba
+
+    return numba.get_num_threads()
+
+
 def simulates_cuda() -> bool:
     """Whether numba runs CUDA kernels as Python threads, for tests."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
@@ -90,6 +97,14 @@ def on_first_compilation(announce: Callable[[], None]):
         if not announced:
             announced = True
             announce()
+
+    with on_compilation(start):
+        yield
+
+
+@contextmanager
+def on_compilation(start: Callable[[], None]):
+    """Call `start` before anything is compiled in this block, also for each function that another one needs."""
 
     def listener(kind: type) -> object:
         class Listener(kind):

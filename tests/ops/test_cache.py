@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 from fastdigits.ops import cache, environment
 
@@ -36,6 +37,12 @@ def test_processes_that_compile_at_once_share_the_folder(start):
     assert [racer.communicate(timeout=120)[0].split()[:2] for racer in racers] == [["1", "0"], ["2", "0"]]
     later = [start(axes, processes=0).communicate(timeout=120)[0].split() for axes in (1, 2)]
     assert later == [["1", "1", "False"], ["2", "1", "False"]]  # right, from the folder, and without any lock
+
+
+def test_a_kernel_is_compiled_by_one_process_and_the_others_wait(start):
+    racers = [start(axes=1, processes=2) for _ in range(2)]  # the first one to save waits for another, in vain
+    found = [racer.communicate(timeout=120)[0].split()[:2] for racer in racers]
+    assert sorted(found) == [["1", "0"], ["1", "1"]]
 
 
 @pytest.fixture
@@ -82,6 +89,26 @@ def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch
     monkeypatch.setattr(cache, "locked", fail)
     assert hits(kernel()) == 0
     assert hits(kernel()) == 0
+
+
+def test_without_locks_nobody_waits(kernel, monkeypatch):
+    def fail(path, timeout):
+        raise NotImplementedError("no locks here")
+
+    monkeypatch.setattr("filelock.FileLock", fail)
+    before = dict(cache.CLAIMS)
+    assert hits(kernel()) == 0
+    assert before == cache.CLAIMS
+
+
+def test_what_cannot_be_compiled_is_no_claim_for_ever(kernel, tmp_path):
+    @njit(cache=True)
+    def wrong(x):
+        return x.nothing
+
+    for _ in range(2):
+        with pytest.raises(TypingError):
+            wrong(1.0)
 
 
 def test_numba_is_told_once(monkeypatch):
