@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastdigits.reader import Reader, Reading
 
 MOST_SHOWN = 30  # pictures in a figure
+PERHAPS = 0.2  # confidence from which on a digit is worth telling of
 
 
 @click.command(
@@ -138,6 +139,8 @@ def _as_text(prediction: dict[str, Any]) -> str:
     if "text" in prediction:
         return f"{image}: {_digits_in_words(prediction)}"
     digit, second, p = prediction["digit"], prediction["second"], prediction["probabilities"]
+    if prediction["unsure"] and p[digit] < PERHAPS:
+        return f"{image}: unsure (no digit stands out)"
     if prediction["unsure"]:
         return f"{image}: unsure (perhaps {digit}, {p[digit]:.1%}, or {second}, {p[second]:.1%})"
     return f"{image}: {digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%})"
