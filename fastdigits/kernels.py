@@ -69,23 +69,23 @@ class Recording:
 @contextmanager
 def _help(network: Network, config: TrainConfig) -> Iterator[None]:
     """A block in which another process helps to compile, where the folder and a second core are to be had."""
-    if network.ops.device != "cpu" or environment.threads() < 2 or cache.in_use() is None or not sys.executable:
+    if network.ops.device != "cpu" or environment.threads() < 2 or not cache.lasts() or not sys.executable:
         yield
         return
-    helpers: list[subprocess.Popen] = []
-    first: list[float] = []
+    helper = began = None
 
     def compiling() -> None:
-        first.append(perf_counter())
-        if not helpers and first[-1] - first[0] > SOON_S:
+        nonlocal helper, began
+        began = began or perf_counter()
+        if helper is None and perf_counter() - began > SOON_S:
             with suppress(OSError):  # one process will do
-                helpers.append(_start(network, config))
+                helper = _start(network, config)
 
     try:
         with environment.on_compilation(compiling):
             yield
     finally:
-        for helper in helpers:
+        if helper:
             helper.kill()
             helper.wait()
 

@@ -58,10 +58,14 @@ def passing_folder() -> str:
     return path
 
 
+def lasts() -> bool:
+    """Whether kernels outlive the process, once a device is loaded."""
+    return not Path(os.environ["NUMBA_CACHE_DIR"]).name.startswith(PASSING)
+
+
 def in_use() -> Folder | None:
     """The folder that kernels were told to lie in, once a device is loaded; None if it ends with the process."""
-    path = Path(os.environ["NUMBA_CACHE_DIR"])
-    return None if path.name.startswith(PASSING) else examine(path)
+    return examine(Path(os.environ["NUMBA_CACHE_DIR"])) if lasts() else None
 
 
 def examine(path: Path) -> Folder:
