@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits import check, dataset, doctor, ops
+from fastdigits import check, doctor, ops
 from fastdigits.bench import gpu, machine, networks, operations, race, target
 from fastdigits.bench.task import INFERENCE, TRAINING, Task, check_agreement, make_task
 from fastdigits.config import TrainConfig
+from fastdigits.dataset import load_digits, load_part
 from fastdigits.errors import UserError
 from fastdigits.models import network_of
 from fastdigits.recipes import AUGMENT, settings_of
@@ -83,7 +84,7 @@ def graph(setup: Setup) -> Figures:
     """Whether a recorded step leaves the same bits as the operations one by one."""
     if "graph" not in [field.name for field in fields(TrainConfig)]:
         return {"left_out": "this version records no graphs"}
-    images, labels = dataset.load_part(setup.data, "train")
+    images, labels = load_part(setup.data, "train")
     failures = []
     for model in setup.models:
         bits = [_bits(setup, model, images[:2000], labels[:2000], recorded) for recorded in (True, False)]
@@ -134,7 +135,7 @@ def ceilings(setup: Setup) -> Figures:
 
 def accuracy(setup: Setup) -> Figures:
     """Seconds of training to 99 %, seed by seed, and those of taking the images to the device."""
-    digits = dataset.load(setup.data)
+    digits = load_digits(setup.data)
     start = perf_counter()
     setup.ops.download(setup.ops.upload(digits.train_images)[:1])
     upload_s = perf_counter() - start

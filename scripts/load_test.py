@@ -20,7 +20,7 @@ import click
 import numpy as np
 import uvloop
 
-from fastdigits import dataset
+from fastdigits.dataset import load_part
 
 HOST = "127.0.0.1"
 PICTURES, SHIFT = 1000, 3
@@ -74,7 +74,7 @@ class Client(asyncio.Protocol):
 
 def bodies(kind: str) -> tuple[list[bytes], np.ndarray]:
     """Requests with test images of MNIST, and their labels; drawn ones lie off the centre and on white."""
-    images, labels = (part[:PICTURES] for part in dataset.load_part("mnist", "test"))
+    images, labels = (part[:PICTURES] for part in load_part("mnist", "test"))
     if kind == "drawn":
         images = 255 - np.roll(images, (SHIFT, -SHIFT), (1, 2))
     head = f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"

@@ -19,7 +19,7 @@ from pictures.collect import NO_DIGIT, Collection, Seen
 from fastdigits import ops, weights
 from fastdigits.calibration import Calibration, fit_temperature
 from fastdigits.config import TrainConfig
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.dataset.sources import DigitSet, shipped_folder
 from fastdigits.history import Epoch
 from fastdigits.models import layers_of
@@ -46,7 +46,7 @@ def main() -> None:
     """Draw, train, calibrate, write."""
     options = _options()
     config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
-    mnist = load()
+    mnist = load_digits()
     rows, held_out = split(mnist.train_labels, config)
     learned = _pictures(mnist, rows, 1, options.digits, options.outliers, options.processes)
     validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, options.processes)

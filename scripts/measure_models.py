@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from fastdigits import dataset, ops
+from fastdigits import ops
 from fastdigits.bench.machine import cpu_name
 from fastdigits.config import TrainConfig
+from fastdigits.dataset import load_digits
 from fastdigits.dataset.sources import shipped_folder
 from fastdigits.models import MODELS, measured, network_of
 from fastdigits.ops import environment
@@ -60,7 +61,7 @@ def save(found: dict[str, dict[str, Any]]) -> None:
 @click.option("--save", "keep", is_flag=True, help="Keep the figures for 'fastdigits models', in data/models.")
 def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int | None, keep: bool) -> None:
     """Measure MODELS (all of them if none is named)."""
-    digits, cpu = dataset.load("mnist"), ops.load("cpu", threads)
+    digits, cpu = load_digits("mnist"), ops.load("cpu", threads)
     python = f"{platform.system()}, Python {platform.python_version()}"
     used = threads or environment.cores()
     machine = f"{used} thread{'s' * (used > 1)} of {cpu_name()}, {python}"

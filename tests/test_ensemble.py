@@ -7,7 +7,7 @@ import pytest
 
 from fastdigits import ops as devices
 from fastdigits.config import TrainConfig
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.dataset.batches import Normalisation
 from fastdigits.ensemble import SHIFTS, evaluate_ensemble, shifted
 from fastdigits.errors import UserError
@@ -18,7 +18,7 @@ from fastdigits.weights import SavedNetwork
 
 @pytest.fixture(scope="module")
 def digits():
-    mnist = load()
+    mnist = load_digits()
     return mnist.test_images[:300], mnist.test_labels[:300]
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastdigits import ops as devices
 from fastdigits import train as train_module
 from fastdigits.config import LOSSES, OPTIMIZERS, TrainConfig
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.dataset.batches import Batches, Normalisation
 from fastdigits.errors import UserError
 from fastdigits.evaluate import Evaluation, evaluate, wilson_interval
@@ -41,7 +41,7 @@ SLOW = {"neuron": (1.0, 0.15), "alexnet": (1.2, 0.3), "resnet": (1.2, 0.75), "ti
 @pytest.fixture(scope="module")
 def digits():
     """The first 2,000 training images of MNIST with their labels."""
-    mnist = load()
+    mnist = load_digits()
     return mnist.train_images[:2000], mnist.train_labels[:2000]
 
 

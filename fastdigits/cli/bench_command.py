@@ -200,13 +200,13 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
 
 
 def _target(plan: Plan, model: str, ops: Any) -> Any:
-    from fastdigits import dataset
     from fastdigits.bench import target
     from fastdigits.config import TrainConfig
+    from fastdigits.dataset import load_digits
 
     settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
-    return target.measure(model, ops, lambda: dataset.load(plan.data), plan.target / 100, configs, _say)
+    return target.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
 
 
 def _say(line: str) -> None:

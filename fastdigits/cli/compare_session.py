@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fastdigits import dataset, weights
+from fastdigits import weights
 from fastdigits.bench.comparison import Entry, measure
 from fastdigits.bench.machine import cpu_name
 from fastdigits.cli import compare_tables, interrupt, pictures
@@ -16,6 +16,7 @@ from fastdigits.cli.progress import announcing_compilation
 from fastdigits.cli.subject import find_saved
 from fastdigits.cli.train_report import watching
 from fastdigits.config import TrainConfig
+from fastdigits.dataset import load_digits
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
 from fastdigits.methods.dead import DeadRun
@@ -44,7 +45,7 @@ class Session:
         self.values = values
         for path in values["outputs"]:
             check_writable(path)
-        self.digits = dataset.load(values["data"])
+        self.digits = load_digits(values["data"])
         self.subjects = [self._subject(text) for text in dict.fromkeys(values["subjects"])]
         exact = values["exact"] or any(one.saved.config["exact"] for one in self.subjects if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)

@@ -42,13 +42,13 @@ def command(
     An ensemble tells the mean of its networks' probabilities, as --tta does of the looks at an image.
     Networks are measured as if with --exact where one of them was trained so.
     """
-    from fastdigits import dataset
+    from fastdigits.dataset import load_part
     from fastdigits.ensemble import AS_IT_IS, SHIFTS, evaluate_alone, evaluate_ensemble
     from fastdigits.weights import read
 
     eval_pictures.check_files(files)
     networks = [read(path) for path in weights]
-    images, labels = dataset.load_part(data, "test")
+    images, labels = load_part(data, "test")
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:

@@ -36,9 +36,9 @@ def read(argument: str, data: str, weights: str) -> ChosenImage:
 
 
 def _test_image(index: str, data: str) -> ChosenImage:
-    from fastdigits import dataset
+    from fastdigits.dataset import load_part
 
-    images, labels = dataset.load_part(data, "test")
+    images, labels = load_part(data, "test")
     if not (index.isascii() and index.isdigit() and int(index) < len(images)):
         raise UserError(f"There is no test image '{index}'; choose {TEST}0 to {TEST}{len(images) - 1}.")
     return ChosenImage(images[int(index)], f"test image {int(index)}", int(labels[int(index)]))

@@ -57,7 +57,7 @@ def command(
     Its course and its settings, what it reaches on the test images and how fast, its mistakes, its layers and
     kernels, and how to train it again. The page needs no other file and no network.
     """
-    from fastdigits import dataset
+    from fastdigits.dataset import load_part
     from fastdigits.files import check_writable, write_atomically
     from fastdigits.weights import read
 
@@ -67,7 +67,7 @@ def command(
     check_writable(output)
     saved = read(weights)
     training, data = _training(stats_file, saved) if stats_file else None, data or saved.dataset
-    images, labels = dataset.load_part(data, "test")
+    images, labels = load_part(data, "test")
     ops = load_ops(device, threads, say, saved.config["exact"])
     tested, speed = _measure(saved, data, images, labels, ops, say)
     say("drawing")

@@ -77,13 +77,13 @@ def command(data: str, part: str, output: str, **values: Any) -> None:
         effects = parse_effects(values["augment"])
     except UserError as error:
         raise as_usage(error) from None
-    from fastdigits import dataset
     from fastdigits.cli.show_sheets import Part
+    from fastdigits.dataset import load_part
     from fastdigits.files import check_writable
     from fastdigits.plots import sheet
 
     check_writable(output)
-    images = Part(*dataset.load_part(data, part))
+    images = Part(*load_part(data, part))
     made = _sheet(images, preparation, effects, values)
     pictures.write(output, sheet.draw(made.rows, made.heads, f"{data}, {PARTS[part]} images{made.note}"))
     click.echo(f"{len(made.shown):,} of {len(images.labels):,} images")

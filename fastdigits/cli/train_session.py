@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from fastdigits import dataset, stats, weights
+from fastdigits import stats, weights
 from fastdigits.cli import interrupt, pictures
 from fastdigits.cli.options import load_ops
 from fastdigits.cli.progress import announcing_compilation
 from fastdigits.cli.train_plan import Plan
 from fastdigits.cli.train_report import averages_lines, test_line, watching
+from fastdigits.dataset import load_digits
 from fastdigits.histories import in_series, of_summaries
 from fastdigits.methods.dead import DeadRun
 from fastdigits.methods.repeats import Outcome, Repeats, Task, repeat
@@ -26,7 +27,7 @@ class Session:
     def __init__(self, job: Plan, values: dict[str, Any], start: float):
         self.job, self.values, self.start = job, values, start
         load_start = perf_counter()
-        self.digits = dataset.load(job.data)
+        self.digits = load_digits(job.data)
         self.network = job.network(self.digits)
         self.load_s = perf_counter() - load_start
         job.checkpoints.dataset = self.digits.name

@@ -37,7 +37,7 @@ class DigitSet:
     test_labels: np.ndarray
 
 
-def load(data: StrPath = SHIPPED) -> DigitSet:
+def load_digits(data: StrPath = SHIPPED) -> DigitSet:
     """Load a whole data set.
 
     Parameters

@@ -5,7 +5,7 @@ import pytest
 from fastdigits import ops as devices
 from fastdigits.bench import comparison
 from fastdigits.config import TrainConfig
-from fastdigits.dataset import DigitSet, load
+from fastdigits.dataset import DigitSet, load_digits
 from fastdigits.models import network_of
 from fastdigits.run import run
 from fastdigits.watcher import Watcher
@@ -13,7 +13,7 @@ from fastdigits.watcher import Watcher
 
 @pytest.fixture(scope="module")
 def digits():
-    mnist = load()
+    mnist = load_digits()
     parts = mnist.train_images[:300], mnist.train_labels[:300], mnist.test_images[:100], mnist.test_labels[:100]
     return DigitSet("few", *parts)
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fastdigits.cli import cli
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def write_digits():
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory, write_digits):
     """A folder with 300 training and 100 test images of MNIST."""
-    mnist = load()
+    mnist = load_digits()
     arrays = mnist.train_images[:300], mnist.train_labels[:300], mnist.test_images[:100], mnist.test_labels[:100]
     return write_digits(tmp_path_factory.mktemp("tiny"), *arrays)
 

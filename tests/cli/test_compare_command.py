@@ -128,10 +128,10 @@ def test_names_that_are_no_text(process, trained, tiny, tmp_path):
 
 
 def test_what_a_user_can_mend(fails, trained, tiny, write_digits, tmp_path):
-    from fastdigits.dataset import load
+    from fastdigits.dataset import load_digits
 
     (tmp_path / "a.h5").write_text("no weights")
-    digits = load(tiny)
+    digits = load_digits(tiny)
     arrays = digits.train_images[:, ::2], digits.train_labels, digits.test_images[:, ::2], digits.test_labels
     write_digits(tmp_path / "small", *arrays)
     fails(2, "'nothing' is neither a model (linear", "compare", "nothing")

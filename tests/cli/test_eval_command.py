@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from fastdigits import dataset, ops
+from fastdigits import ops
+from fastdigits.dataset import load_digits
 from fastdigits.errors import UserError
 from fastdigits.evaluate import wilson_interval
 
@@ -55,7 +56,7 @@ def test_json_as_a_process(process, trained, tiny):
     summary = json.loads(result.stdout)
     assert list(summary) == KEYS
     assert (summary["model"], summary["dataset"]) == ("linear", str(tiny))
-    confusion, labels = np.array(summary["confusion"]), dataset.load(tiny).test_labels
+    confusion, labels = np.array(summary["confusion"]), load_digits(tiny).test_labels
     assert confusion.shape == (10, 10)
     assert confusion.sum(1).tolist() == np.bincount(labels, minlength=10).tolist()  # rows are true digits
     assert summary["images"] == 100
@@ -124,7 +125,7 @@ def test_mnist_is_the_data_unless_told_otherwise(evaluate, trained):
 
 
 def test_a_digit_without_images(evaluate, invoke, trained, tiny, write_digits, tmp_path):
-    digits = dataset.load(tiny)
+    digits = load_digits(tiny)
     kept = digits.test_labels != 4
     arrays = digits.train_images, digits.train_labels, digits.test_images[kept], digits.test_labels[kept]
     summary = evaluate(trained, "--data", write_digits(tmp_path / "no4", *arrays))
@@ -142,7 +143,7 @@ def files(tmp_path, trained, tiny, write_digits):
     (tmp_path / "cut.h5").write_bytes(trained.read_bytes()[:4000])
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["data"] = np.arange(5)
-    digits = dataset.load(tiny)
+    digits = load_digits(tiny)
     small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
     write_digits(tmp_path / "small", *small)
 
@@ -228,7 +229,7 @@ def test_networks_that_prepare_images_each_in_its_own_way_can_vote(trained, invo
 
 
 def test_networks_that_read_unlike_are_refused(trained, invoke, fails, tiny, write_digits, tmp_path):
-    digits = dataset.load(tiny)
+    digits = load_digits(tiny)
     small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
     invoke(*LINEAR, "--data", write_digits(tmp_path / "small", *small))
     fails(1, "An ensemble must read alike", "eval", trained, "weights.h5", "--data", tiny)
@@ -275,7 +276,7 @@ def test_pictures(drawn, evaluate, trained, tiny, tmp_path):
 def test_pictures_of_an_ensemble(drawn, evaluate, trained, tiny):
     summary = evaluate(trained, trained, "--data", tiny, "--tta", "--mistakes", "m.png")
     *_, probabilities, _, title = drawn["mistakes"]
-    assert (probabilities.argmax(1) == dataset.load(tiny).test_labels).sum() == summary["correct"]
+    assert (probabilities.argmax(1) == load_digits(tiny).test_labels).sum() == summary["correct"]
     assert title.startswith(f"linear + linear on {tiny}: ")
 
 

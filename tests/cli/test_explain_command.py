@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastdigits import dataset
+from fastdigits.dataset import load_part
 from fastdigits.errors import UserError
 from fastdigits.reader import Reader
 from fastdigits.weights import read
@@ -27,7 +27,7 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
 
 
 def test_text(process, trained, tiny):
-    labels = dataset.load_part(tiny, "test")[1]
+    labels = load_part(tiny, "test")[1]
     result = process("explain", trained, "test:3", "--data", tiny)
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -41,7 +41,7 @@ def test_text(process, trained, tiny):
 
 def test_a_picture_is_explained_as_it_is_read(invoke, trained, tiny, tmp_path):
     """Dark on pink paper, in a corner, larger than the network reads it."""
-    image = np.kron(dataset.load_part(tiny, "test")[0][3], np.ones((4, 4), np.uint8))
+    image = np.kron(load_part(tiny, "test")[0][3], np.ones((4, 4), np.uint8))
     page = np.full((300, 200, 3), (250, 200, 210), np.uint8)
     page[:112, 88:] -= (image[..., None] * (0.9, 0.7, 0.5)).astype(np.uint8)
     Image.fromarray(page).save(tmp_path / "corner.png")

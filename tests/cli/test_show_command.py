@@ -5,7 +5,7 @@ import pytest
 
 from fastdigits import samples
 from fastdigits.augment import parse_effects
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.ops import load as load_ops
 from fastdigits.plots import sheet
 from fastdigits.preparation import Preparation
@@ -29,7 +29,7 @@ def show(invoke, tiny, tmp_path, monkeypatch):
 
 @pytest.fixture
 def digits(tiny):
-    return load(tiny)
+    return load_digits(tiny)
 
 
 def numbers(row):

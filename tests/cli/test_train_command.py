@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastdigits import dataset
 from fastdigits.cli import COMMANDS, interrupt
 from fastdigits.cli.progress import Lines
 from fastdigits.cli.train_command import command as train_command
 from fastdigits.config import MODEL, OPTIMIZERS, TrainConfig
+from fastdigits.dataset import load_digits
 from fastdigits.errors import UserError
 from fastdigits.history import Epoch
 from fastdigits.ops import why_unusable
@@ -138,8 +138,10 @@ def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_ru
 
 
 def test_without_options(invoke, tiny, tmp_path, monkeypatch):
-    digits, asked = dataset.load(tiny), []
-    monkeypatch.setattr(dataset, "load", lambda data: asked.append(data) or replace(digits, name=data))
+    digits, asked = load_digits(tiny), []
+    monkeypatch.setattr(
+        "fastdigits.cli.train_session.load_digits", lambda data: asked.append(data) or replace(digits, name=data)
+    )
     result = invoke("train")
     assert result.exit_code == 0
     assert asked == ["mnist"]
@@ -304,7 +306,7 @@ def test_auto_says_what_it_chose(train):
 
 
 def test_images_of_another_size(invoke, write_digits, tiny, tmp_path):
-    digits = dataset.load(tiny)
+    digits = load_digits(tiny)
     arrays = digits.train_images[:, ::2, ::4], digits.train_labels, digits.test_images[:, ::2, ::4], digits.test_labels
     write_digits(tmp_path / "small", *arrays)
     result = invoke("train", "--model", "mlp", "--epochs", "1", "--data", "small", "--json")
@@ -439,7 +441,7 @@ def test_usage_errors_as_a_process(fails, tmp_path):
 )
 @pytest.mark.parametrize("way", ["invoke", "process"])
 def test_what_a_user_can_mend(way, says, arguments, invoke, fails, tiny, write_digits, tmp_path):
-    digits = dataset.load(tiny)
+    digits = load_digits(tiny)
     images, labels, test = digits.train_images, digits.train_labels, (digits.test_images, digits.test_labels)
     (tmp_path / "empty").mkdir()
     write_digits(tmp_path / "unequal", images[[0, *range(300)]], labels, *test)

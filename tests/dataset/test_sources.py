@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastdigits.dataset import load, load_part, verify
+from fastdigits.dataset import load_digits, load_part, verify
 from fastdigits.dataset import sources as sources_module
 from fastdigits.dataset.download import download
 from fastdigits.dataset.sources import SHA256, shipped_folder, summarise
@@ -43,7 +43,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def check_small_set(folder):
-    digits = load(folder)
+    digits = load_digits(folder)
     assert digits.name == str(folder)
     assert digits.train_images.shape == (3, 4, 5)
     assert digits.train_images[1, 0].tolist() == [20, 21, 22, 23, 24]
@@ -53,7 +53,7 @@ def check_small_set(folder):
 
 
 def test_mnist_is_shipped():
-    digits = load()
+    digits = load_digits()
     assert digits.name == "mnist"
     assert digits.train_images.shape == (60000, 28, 28)
     assert digits.train_labels.shape == (60000,)
@@ -81,7 +81,7 @@ def test_folder_named_like_the_shipped_set(tmp_path, monkeypatch):
     (tmp_path / "mnist").mkdir()
     write(tmp_path / "mnist", small_set())
     monkeypatch.chdir(tmp_path)
-    assert len(load("./mnist").train_images) == 3
+    assert len(load_digits("./mnist").train_images) == 3
     assert len(load_part("mnist", "test")[0]) == 10000
 
 
@@ -108,38 +108,38 @@ def test_bare_checkout_uses_its_data_folder(monkeypatch):
 
 def test_missing_folder(tmp_path):
     with pytest.raises(UserError, match=r"no data folder .*absent; give 'mnist' or a folder"):
-        load(tmp_path / "absent")
+        load_digits(tmp_path / "absent")
 
 
 def test_empty_folder(tmp_path):
     with pytest.raises(UserError, match="is empty; put the four IDX files into it"):
-        load(tmp_path)
+        load_digits(tmp_path)
 
 
 def test_file_instead_of_a_folder(tmp_path):
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(UserError, match=r"file cannot be read \(Not a directory"):
-        load(path)
+        load_digits(path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_file(tmp_path, name):
     (write(tmp_path, small_set()) / name).unlink()
     with pytest.raises(UserError, match=rf"has no {name} \(plain or .gz\); put that file into it"):
-        load(tmp_path)
+        load_digits(tmp_path)
 
 
 def test_fewer_labels_than_images(tmp_path):
     write(tmp_path, small_set() | {NAMES[1]: small_set(train=2)[NAMES[1]]})
     with pytest.raises(UserError, match=r"3 images but .* has 2 labels; use two files that belong together"):
-        load(tmp_path)
+        load_digits(tmp_path)
 
 
 def test_test_images_of_another_size(tmp_path):
     write(tmp_path, small_set() | {NAMES[2]: idx(np.zeros((2, 4, 4), np.uint8))})
     with pytest.raises(UserError, match="training images of 4 x 5 but test images of 4 x 4 pixels"):
-        load(tmp_path)
+        load_digits(tmp_path)
 
 
 def test_verify_tells_missing_and_wrong_files(tmp_path):

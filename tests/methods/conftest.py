@@ -4,7 +4,7 @@ import pytest
 
 from fastdigits import ops as devices
 from fastdigits.config import TrainConfig
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import Layer
@@ -15,7 +15,7 @@ from fastdigits.watcher import Watcher
 @pytest.fixture(scope="session")
 def few():
     """The first 300 training images of MNIST with their labels."""
-    mnist = load()
+    mnist = load_digits()
     return mnist.train_images[:300], mnist.train_labels[:300]
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from fastdigits import ops
 from fastdigits.bench import machine, timing
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.ops.diagnosis import Part, trial
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -47,7 +47,7 @@ def report(monkeypatch, tmp_path):
 @pytest.fixture
 def few(tmp_path):
     """A folder with 300 training and 100 test images of MNIST."""
-    mnist, folder = load(), tmp_path / "few"
+    mnist, folder = load_digits(), tmp_path / "few"
     folder.mkdir()
     arrays = mnist.train_images[:300], mnist.train_labels[:300], mnist.test_images[:100], mnist.test_labels[:100]
     names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]

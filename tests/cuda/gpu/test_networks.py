@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdigits.check import gradients
-from fastdigits.dataset import load
+from fastdigits.dataset import load_digits
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D, ReLU, Residual
 from fastdigits.watcher import Watcher
@@ -25,7 +25,7 @@ FEW_STEPS = {"epochs": 2, "batch_size": 50, "validation": 0, "optimizer": "momen
 @pytest.fixture(scope="module")
 def digits():
     """The first 2,000 training images of MNIST with their labels."""
-    mnist = load()
+    mnist = load_digits()
     return mnist.train_images[:2000], mnist.train_labels[:2000]
 
 
