@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 # Each public name with the module that has it: imported when it is first used, so that importing the package is free.
 _HOMES = {
-    "fastdigits.dataset": {"load_digits": "load_digits"},
+    "fastdigits.data": {"load_digits": "load_digits"},
     "fastdigits.errors": {"UserError": "UserError"},
     "fastdigits.nn": {
         layer: layer

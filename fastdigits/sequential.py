@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits import weights
-from fastdigits.config import EVALUATION_BATCH, TrainConfig
-from fastdigits.dataset.batches import Batches, Normalisation
+from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
+from fastdigits.data.batches import Batches
+from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
-from fastdigits.evaluate import Evaluation, evaluate, probabilities
-from fastdigits.history import Epoch
+from fastdigits.inference.evaluate import Evaluation, evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.network import TOGETHER
-from fastdigits.train import train
-from fastdigits.watcher import Watcher
+from fastdigits.storage import weights
+from fastdigits.storage.history import Epoch
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.loop import train
 
 
 class Sequential:

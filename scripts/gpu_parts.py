@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits import check, doctor, ops
+from fastdigits import check, ops
 from fastdigits.bench import gpu, machine, networks, operations, race, target
 from fastdigits.bench.task import INFERENCE, TRAINING, Task, check_agreement, make_task
-from fastdigits.config import TrainConfig
-from fastdigits.dataset import load_digits, load_part
+from fastdigits.config.recipes import AUGMENT, settings_of
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_digits, load_part
+from fastdigits.doctor import report as doctor
 from fastdigits.errors import UserError
 from fastdigits.models import network_of
-from fastdigits.recipes import AUGMENT, settings_of
-from fastdigits.train import train
-from fastdigits.watcher import Watcher
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.loop import train
 
 STEPS = 1000  # over which no memory may be lost
 SIDE = 8192  # of the matrices whose product shows what PyTorch reaches
@@ -61,7 +62,7 @@ def facts(setup: Setup) -> Figures:
 def checks(setup: Setup) -> Figures:
     """Every operation against its definition, and the gradients of networks, as `fastdigits check` does."""
     exact = ops.load(setup.ops.device, exact=True)
-    findings = [finding for step in check.steps(setup.ops, exact) for finding in step.run()]
+    findings = [finding for _, run in check.steps(setup.ops, exact) for finding in run()]
     failures = [f"{finding.subject}: {finding.failure}" for finding in findings if not finding.passed]
     shares = [finding.largest_share for finding in findings if finding.passed]
     return {"checks": len(findings), "failures": failures, "largest_error_share": max(shares, default=None)}

@@ -20,7 +20,7 @@ import click
 import numpy as np
 import uvloop
 
-from fastdigits.dataset import load_part
+from fastdigits.data import load_part
 
 HOST = "127.0.0.1"
 PICTURES, SHIFT = 1000, 3

@@ -16,20 +16,21 @@ from dataclasses import replace
 import numpy as np
 from pictures.collect import NO_DIGIT, Collection, Seen
 
-from fastdigits import ops, weights
-from fastdigits.calibration import Calibration, fit_temperature
-from fastdigits.config import TrainConfig
-from fastdigits.dataset import load_digits
-from fastdigits.dataset.sources import DigitSet, shipped_folder
-from fastdigits.history import Epoch
+from fastdigits import ops
+from fastdigits.config.recipes import AUGMENT
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_digits
+from fastdigits.data.sources import DigitSet, shipped_folder
+from fastdigits.inference.recognizer import SHIPPED, Reader
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
-from fastdigits.reader import SHIPPED, Reader
-from fastdigits.recipes import AUGMENT
-from fastdigits.run import run
-from fastdigits.train import split
-from fastdigits.watcher import Watcher
-from fastdigits.weights import SavedNetwork
+from fastdigits.nn.calibration import Calibration, fit_temperature
+from fastdigits.storage import weights
+from fastdigits.storage.history import Epoch
+from fastdigits.storage.weights import SavedNetwork
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.experiment import run
+from fastdigits.training.loop import split
 
 MODEL, EPOCHS = "best", 20
 MOST_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with

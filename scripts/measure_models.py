@@ -13,14 +13,14 @@ import click
 
 from fastdigits import ops
 from fastdigits.bench.machine import cpu_name
-from fastdigits.config import TrainConfig
-from fastdigits.dataset import load_digits
-from fastdigits.dataset.sources import shipped_folder
-from fastdigits.models import MODELS, measured, network_of
-from fastdigits.ops import environment
-from fastdigits.recipes import MODEL_SETTINGS
-from fastdigits.run import Run, run
-from fastdigits.watcher import Watcher
+from fastdigits.config.recipes import MODEL_SETTINGS
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_digits, measured
+from fastdigits.data.sources import shipped_folder
+from fastdigits.models import MODELS, network_of
+from fastdigits.ops.runtime import numba_setup
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.experiment import Run, run
 
 
 def figures(runs: list[Run], machine: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int |
     """Measure MODELS (all of them if none is named)."""
     digits, cpu = load_digits("mnist"), ops.load("cpu", threads)
     python = f"{platform.system()}, Python {platform.python_version()}"
-    used = threads or environment.cores()
+    used = threads or numba_setup.cores()
     machine = f"{used} thread{'s' * (used > 1)} of {cpu_name()}, {python}"
     click.echo(f"{machine}; seeds: {seeds}\n")
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds |")

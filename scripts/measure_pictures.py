@@ -15,10 +15,10 @@ from pictures.collect import digit
 from pictures.kinds import KINDS
 from pictures.strangers import STRANGERS
 
-from fastdigits.config import TrainConfig
-from fastdigits.dataset import load_part
-from fastdigits.reader import Reader
-from fastdigits.train import split
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_part
+from fastdigits.inference.recognizer import Reader
+from fastdigits.training.loop import split
 
 SEED = 7
 

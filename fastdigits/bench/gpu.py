@@ -23,7 +23,7 @@ class Gpu:
 
 def examine() -> Gpu:
     """The facts of the first GPU; takes some seconds where the kernels must be compiled."""
-    from fastdigits.ops.diagnosis import driver
+    from fastdigits.ops.cuda import driver
 
     here = driver.examine()
     device = here.devices[0]
@@ -39,15 +39,15 @@ def examine() -> Gpu:
 
 def peak_flops(warps: int = WARPS, repeats: int = REPEATS) -> float:
     """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
-    from fastdigits.ops import peak_cuda
+    from fastdigits.ops.peak import cuda
 
-    work, flops = peak_cuda.multiply_adds_work(warps, repeats)
+    work, flops = cuda.multiply_adds_work(warps, repeats)
     return flops / shortest(work, RUNS)
 
 
 def bytes_per_second(vectors: int = VECTORS) -> float:
     """Bytes read and written per second by a = b + 3 c on arrays in the GPU's memory: the best run."""
-    from fastdigits.ops import peak_cuda
+    from fastdigits.ops.peak import cuda
 
-    work, moved_bytes = peak_cuda.triad_work(vectors)
+    work, moved_bytes = cuda.triad_work(vectors)
     return moved_bytes / shortest(work, RUNS)

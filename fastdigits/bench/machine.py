@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.bench.timing import timed
-from fastdigits.ops import environment
+from fastdigits.ops.runtime import numba_setup
 
 REPEATS = 300_000  # of each chain: about a millisecond, long beside the start of a parallel loop
 BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches of one program's cores hold
@@ -39,15 +39,15 @@ class Machine:
 
 def examine() -> Machine:
     """The facts of this machine, for the cores that the CPU's operations were loaded for; takes about a second."""
-    from fastdigits.ops import peak
-    from fastdigits.ops.lanes.machine import LANES
+    from fastdigits.ops.lanes.vector_unit import LANES
+    from fastdigits.ops.peak import cpu as peak
 
     return Machine(
         cpu=cpu_name(),
         system=f"{platform.system()} {platform.machine()}",
         cores=peak.cores(),
         lanes=LANES,
-        threading_layer=environment.parallel_layer(),
+        threading_layer=numba_setup.parallel_layer(),
         python=platform.python_version(),
         numba=version("numba"),
         numpy=version("numpy"),
@@ -77,8 +77,8 @@ def cpu_name() -> str:
 
 def peak_flops() -> float:
     """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
-    from fastdigits.ops import peak
-    from fastdigits.ops.lanes.machine import LANES
+    from fastdigits.ops.lanes.vector_unit import LANES
+    from fastdigits.ops.peak import cpu as peak
 
     x = np.ones((peak.CHAINS, LANES), np.float32)
     y = np.empty((peak.cores(), *x.shape), np.float32)
@@ -88,7 +88,7 @@ def peak_flops() -> float:
 
 def bytes_per_second() -> float:
     """Bytes read and written per second by a = b + 3 c on arrays in memory: the best run."""
-    from fastdigits.ops import peak
+    from fastdigits.ops.peak import cpu as peak
 
     a, b, c = (np.ones(BANDWIDTH_FLOATS, np.float32) for _ in range(3))
     return 3 * a.nbytes / shortest(partial(peak.triad, b, c, a), BANDWIDTH_RUNS)

@@ -10,7 +10,7 @@ from fastdigits.bench.task import Contestant, Task
 from fastdigits.nn import Network
 from fastdigits.ops import to_infer
 from fastdigits.ops.array import blocks
-from fastdigits.trainer import Trainer
+from fastdigits.training.trainer import Trainer
 
 
 class OneBatch:

@@ -14,11 +14,11 @@ import numpy as np
 from fastdigits.bench.networks import built, packed, packed_labels
 from fastdigits.bench.task import Task
 from fastdigits.bench.timing import quartiles, timed, wait_for_threads
-from fastdigits.config import LOSSES
+from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.chain import first_learning
 from fastdigits.nn.layers import Flatten, Layer, Learning
-from fastdigits.optim import Optimizer
+from fastdigits.nn.sequence import first_learning
+from fastdigits.training.optimizer import Optimizer
 
 RUNS = 50
 

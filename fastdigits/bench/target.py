@@ -6,11 +6,11 @@ from statistics import fmean, stdev
 from time import perf_counter
 from typing import Any
 
-from fastdigits.config import TrainConfig
-from fastdigits.dataset import DigitSet
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import DigitSet
 from fastdigits.models import name_of, network_of
-from fastdigits.run import run
-from fastdigits.watcher import Watcher
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.experiment import run
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits import ops
-from fastdigits.config import TrainConfig
+from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.models import layers_of, name_of
-from fastdigits.nn import BatchNorm, Dropout, Network, Residual, chain
+from fastdigits.nn import BatchNorm, Dropout, Network, Residual, sequence
 from fastdigits.nn.layers import Layer
 
 TRAINING, INFERENCE = "training", "inference"
@@ -48,7 +48,7 @@ class Task:
     @property
     def tolerance(self) -> float:
         """How far apart two contestants' results may be, as shares of the largest."""
-        normalised = any(isinstance(layer, BatchNorm) for layer in chain.everything(self.network.layers))
+        normalised = any(isinstance(layer, BatchNorm) for layer in sequence.everything(self.network.layers))
         return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
     @property

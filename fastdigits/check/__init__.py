@@ -3,16 +3,16 @@
 `cases` are the calls, `compare` judges a result; the tests use the same two.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from fastdigits.check import gradients, operations
 from fastdigits.check.finding import Finding
-from fastdigits.steps import Step
 
 __all__ = ["Finding", "steps"]
 
 
-def steps(ops: Any, exact: Any) -> list[Step]:
+def steps(ops: Any, exact: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
     """All checks of a device.
 
     Parameters

@@ -1,5 +1,6 @@
 """Whole networks: gradients on a device against those of the definitions in float64, and these against differences."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,6 @@ from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import Learning
 from fastdigits.ops.array import blocks
-from fastdigits.steps import Step
 
 IMAGES = 8
 SEED = 3  # of numbers that leave no unit so near to a kink that rounding could take it to the other side
@@ -36,9 +36,9 @@ def networks() -> dict[str, Network]:
     return zoo | {name: Network(layers, (1, 12, 12)) for name, layers in more.items()}
 
 
-def steps(ops: Any) -> list[Step]:
+def steps(ops: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
     """One check for each network."""
-    return [Step(f"gradients of {name}", partial(_check, name, ops)) for name in networks()]
+    return [(f"gradients of {name}", partial(_check, name, ops)) for name in networks()]
 
 
 def _check(name: str, ops: Any) -> list[Finding]:

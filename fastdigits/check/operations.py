@@ -11,12 +11,11 @@ from fastdigits import ops as devices
 from fastdigits.check.cases import Call, calls
 from fastdigits.check.compare import error_share, run, tolerance
 from fastdigits.check.finding import Finding, excess
-from fastdigits.steps import Step
 
 Outputs = dict[str, np.ndarray]
 
 
-def steps(ops: Any, exact: Any) -> list[Step]:
+def steps(ops: Any, exact: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
     """One check for each operation: its function in `ops`, and that in `exact` where it is another."""
     definitions, found = devices.load("reference"), []
     by_operation: dict[str, list[Call]] = {}
@@ -25,7 +24,7 @@ def steps(ops: Any, exact: Any) -> list[Step]:
     for name, group in by_operation.items():
         functions = getattr(ops, name), getattr(exact, name)
         check = _one_method if unwrap(functions[0]) is unwrap(functions[1]) else _two_methods
-        found.append(Step(name, partial(check, ops, group, *functions, getattr(definitions, name))))
+        found.append((name, partial(check, ops, group, *functions, getattr(definitions, name))))
     return found
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 
 from fastdigits import __version__
-from fastdigits.cli import interrupt
+from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
 
 COMMANDS = {
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        return importlib.import_module(f"fastdigits.cli.{name}_command").command
+        return importlib.import_module(f"fastdigits.cli.commands.{name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them, so that --help answers at once."""

@@ -3,10 +3,10 @@
 picture -> ground -> ink -> marks -> finding -> strokes -> frame        finding, several: which marks are digits
 """
 
+from fastdigits.imaging.many_digits import Cell, find_cells, find_lines
+from fastdigits.imaging.one_digit import candidates, prepare
 from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture
-from fastdigits.imaging.prepared import Box, Prepared, Step
-from fastdigits.imaging.several import Cell, find_cells, find_lines
-from fastdigits.imaging.single import candidates, prepare
+from fastdigits.imaging.types import Box, Prepared, Step
 
 __all__ = [
     "MOST_BYTES",

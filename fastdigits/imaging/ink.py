@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from fastdigits.imaging.ground import strongest_mixture, without_light
-from fastdigits.imaging.rules import without_rules
+from fastdigits.imaging.background import strongest_mixture, without_light
+from fastdigits.imaging.ruled_lines import without_rules
 
 LEAST_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
 NOISE_FACTOR = 6.0  # ink is at least so many standard deviations of the ground's noise

@@ -1,6 +1,6 @@
 """The network that began the deep ones."""
 
-from fastdigits.models.widths import scaled
+from fastdigits.models.options import scaled
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import LocalResponseNorm

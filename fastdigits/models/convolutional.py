@@ -1,6 +1,6 @@
 """Networks that convolve, pool and do little else: fast ones."""
 
-from fastdigits.models.activations import activation_layer
+from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer
 from fastdigits.nn.pooling import MaxPool2D
 

@@ -1,6 +1,6 @@
 """Networks of dense layers alone."""
 
-from fastdigits.models.activations import activation_layer
+from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Dense, Flatten, Layer
 
 

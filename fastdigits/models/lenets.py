@@ -1,8 +1,8 @@
 """LeNet-5 and the way to it, one idea after the other."""
 
 from fastdigits.errors import UserError
-from fastdigits.models.activations import activation_layer
 from fastdigits.models.dense import feedforward
+from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Conv2D, Layer
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 

@@ -1,6 +1,6 @@
 """Networks of batch-normalised convolutions of 3 x 3 pixels: the most accurate for their size."""
 
-from fastdigits.models.widths import scaled
+from fastdigits.models.options import scaled
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import BatchNorm

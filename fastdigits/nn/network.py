@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from fastdigits.errors import UserError
-from fastdigits.nn import chain
-from fastdigits.nn.folding import Folded, in_use
+from fastdigits.nn import sequence
 from fastdigits.nn.fuse import fuse, plain
+from fastdigits.nn.inference_graph import Folded, in_use
 from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Learning, Shape
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
@@ -40,9 +40,9 @@ class Network:
         if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MOST_PIXELS for size in input_shape):
             raise UserError(f"An input has channels, rows and columns from 1 to {MOST_PIXELS}, not {input_shape}.")
         self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)  # each has its buffers
-        self.names = chain.names_of(self.layers)
-        shape = chain.connect(self.layers, self.input_shape)
-        for number, layer in enumerate(chain.everything(self.layers)):
+        self.names = sequence.names_of(self.layers)
+        shape = sequence.connect(self.layers, self.input_shape)
+        for number, layer in enumerate(sequence.everything(self.layers)):
             layer.number = number
         if len(shape) != 1:
             raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
@@ -112,7 +112,7 @@ class Network:
         used = in_use(self.layers) if fused else self.layers
         self.steps = fuse(self.layers) if fused else plain(self.layers)
         self.steps_in_use = self.steps if used is self.layers else fuse(used, forward_only=True)
-        self.folded = [layer for layer in chain.everything(used) if isinstance(layer, Folded)]
+        self.folded = [layer for layer in sequence.everything(used) if isinstance(layer, Folded)]
         for layer in self.folded:
             layer.prepare(ops)
         count = blocks(batch_size, ops.lanes)
@@ -144,20 +144,20 @@ class Network:
         merely used: batch normalisation takes its running statistics, and nothing is dropped.
         """
         if learning:
-            return chain.forward(self.steps, x, learning)
+            return sequence.forward(self.steps, x, learning)
         for layer in self.folded:
             layer.fold()
         if len(x) <= self.together:
-            return chain.forward(self.steps_in_use, x)
+            return sequence.forward(self.steps_in_use, x)
         for first in range(0, len(x), self.together):
             last = min(first + self.together, len(x))
             part = slice(last - self.together, last)  # the last one may repeat some images
-            self.scores[part] = chain.forward(self.steps_in_use, x[part])
+            self.scores[part] = sequence.forward(self.steps_in_use, x[part])
         return self.scores
 
     def backward(self, dscores: Any) -> None:
         """Fill the gradients of all parameters from that of the scores of the last `forward` with `learning`."""
-        chain.backward(self.steps, dscores, input_gradient=False)
+        sequence.backward(self.steps, dscores, input_gradient=False)
 
     def input_gradient(self, dscores: Any) -> Any:
         """The gradient of the input of the last `forward`, from that of the scores.
@@ -165,4 +165,4 @@ class Network:
         The network must be built for training and without `fused`; then that `forward` may also be one without
         `learning`, and the gradient is that of the network in use.
         """
-        return chain.backward(self.steps, dscores, input_gradient=True)
+        return sequence.backward(self.steps, dscores, input_gradient=True)

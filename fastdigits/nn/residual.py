@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn import chain
+from fastdigits.nn import sequence
 from fastdigits.nn.layers import Conv2D, Layer, Learning, Shape, times, vectors
 
 
@@ -28,7 +28,7 @@ class Residual(Layer):
         if not isinstance(self.projection, bool):
             raise UserError(f"Residual: projection must be true or false, not {self.projection!r}.")
         self.layers = [copy(layer) for layer in self.layers]  # each block has its buffers
-        shape = chain.connect(self.layers, input_shape)
+        shape = sequence.connect(self.layers, input_shape)
         self.skip = _projection(input_shape, shape) if self.projection else None
         if not self.skip and shape != input_shape:
             raise UserError(
@@ -44,7 +44,7 @@ class Residual(Layer):
 
     def inner(self) -> tuple[list[str], list[Layer]]:
         skip = [self.skip] if self.skip else []
-        return [*chain.names_of(self.layers), *(["projection"] if skip else [])], [*self.layers, *skip]
+        return [*sequence.names_of(self.layers), *(["projection"] if skip else [])], [*self.layers, *skip]
 
     def allocate(self, ops: Any, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
@@ -54,7 +54,7 @@ class Residual(Layer):
 
     def forward(self, x: Any, learning: Learning | None = None) -> Any:
         skipped = self.skip.forward(x, learning) if self.skip else x
-        x = chain.forward(self.steps, x, learning)
+        x = sequence.forward(self.steps, x, learning)
         add = self.ops.add_relu if self.rectifies else self.ops.add
         add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y
@@ -64,7 +64,7 @@ class Residual(Layer):
             self.ops.relu_backward(vectors(self.y), vectors(dy), vectors(self.dsum))
             dy = self.dsum
         skipped = self.skip.backward(dy, input_gradient) if self.skip else dy
-        dx = chain.backward(self.steps, dy, input_gradient)
+        dx = sequence.backward(self.steps, dy, input_gradient)
         if input_gradient:
             self.ops.add(vectors(dx), vectors(skipped), vectors(self.dx))
         return self.dx

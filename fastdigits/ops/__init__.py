@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from fastdigits.errors import UserError
-from fastdigits.ops import environment
+from fastdigits.ops.runtime import numba_setup
 
 DEVICES = ("cpu", "cuda", "reference")
 FEW = 3  # images that a CPU reads sooner one after the other than side by side
@@ -89,11 +89,11 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
 
 def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     if device != "reference":
-        environment.prepare_numba(threads)
-    families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "winograd")
+        numba_setup.prepare_numba(threads)
+    families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "variants.winograd")
     functions = {name: _find(family, device, name) for family in families for name in _names(family)}
-    if device == "cpu" and environment.parallel_layer() == "workqueue":
-        functions = {name: environment.one_at_a_time(function) for name, function in functions.items()}
+    if device == "cpu" and numba_setup.parallel_layer() == "workqueue":
+        functions = {name: numba_setup.one_at_a_time(function) for name, function in functions.items()}
     return Ops(device, _lanes(device), functions, in_parts=device != "cuda")
 
 
@@ -105,18 +105,18 @@ def to_infer(ops: Ops, images: int) -> Ops:
     if ops.device != "cpu" or images > FEW:
         return ops
     functions = {name: _find(family, "reference", name) for family in FAMILIES for name in _names(family)}
-    functions |= {name: _find("single", "cpu", name) for name in _names("single")}
+    functions |= {name: _find("variants.single_image", "cpu", name) for name in _names("variants.single_image")}
     return Ops("cpu", 1, functions)
 
 
 def why_unusable(device: str) -> str | None:
     """Why this machine cannot compute on the device, or None if it can; numba's simulator of CUDA can."""
-    return _why_no_cuda() if device == "cuda" and not environment.simulates_cuda() else None
+    return _why_no_cuda() if device == "cuda" and not numba_setup.simulates_cuda() else None
 
 
 def choose_device() -> tuple[str, str]:
     """What "auto" means here: (device, the reason in one sentence)."""
-    reason = "it is only simulated" if environment.simulates_cuda() else why_unusable("cuda")
+    reason = "it is only simulated" if numba_setup.simulates_cuda() else why_unusable("cuda")
     return ("cpu", f"cpu, because cuda cannot be used: {reason}") if reason else ("cuda", "cuda, since it works here")
 
 
@@ -140,15 +140,15 @@ def why_incomplete(device: str) -> str | None:
 
 @functools.cache
 def _why_no_cuda() -> str | None:
-    from fastdigits.ops import diagnosis
+    from fastdigits.ops.cuda import availability
 
-    return why_incomplete("cuda") or diagnosis.why_no_cuda(lambda: try_kernel("cuda"))
+    return why_incomplete("cuda") or availability.why_no_cuda(lambda: try_kernel("cuda"))
 
 
 def _lanes(device: str) -> int:
     if device == "reference":
         return 1  # ordinary (N, C, H, W), with a last axis of one
-    machine = importlib.import_module(f"fastdigits.ops.{'launch' if device == 'cuda' else 'lanes.machine'}")
+    machine = importlib.import_module(f"fastdigits.ops.{'cuda.launch' if device == 'cuda' else 'lanes.vector_unit'}")
     return machine.LANES
 
 
@@ -159,5 +159,5 @@ def _names(family: str) -> tuple[str, ...]:
 def _find(family: str, device: str, name: str) -> Callable:
     module = importlib.import_module(f"fastdigits.ops.{family}.{device}")
     if not hasattr(module, name):
-        raise NotImplementedError(f"ops/{family}/{device}.py does not define {name}")
+        raise NotImplementedError(f"ops/{family.replace('.', '/')}/{device}.py does not define {name}")
     return getattr(module, name)

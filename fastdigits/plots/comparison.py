@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fastdigits.bench.comparison import Entry
+    from fastdigits.inference.compare import Entry
 
 PANEL, LEAST_WIDTH, HEIGHT, LEGEND_LINE = 6.0, 9.0, 4.5, 0.32  # inches
 LARGEST, SMALLEST = 900, 0.004  # points squared, of the mark of the largest network, and the least share of it

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdigits.history import Epoch, Series
 from fastdigits.plots import style
+from fastdigits.storage.history import Epoch, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

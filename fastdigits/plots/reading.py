@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fastdigits.imaging import Box, Prepared
-    from fastdigits.reader import Reading
+    from fastdigits.inference.recognizer import Reading
 
 CELL = 2.3  # inches
 TITLES = {"picture": "", "ink": "ink", "marks": "marks of the digit", "28 x 28": "what the network sees"}

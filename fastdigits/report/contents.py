@@ -3,14 +3,14 @@
 from typing import Any
 
 from fastdigits import __version__
-from fastdigits.config import EVALUATION_BATCH, TrainConfig
+from fastdigits.config.recipes import MODEL_SETTINGS
+from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
+from fastdigits.inspection.summary import layer_rows
 from fastdigits.nn import Network
-from fastdigits.nn.summary import layer_rows
 from fastdigits.plots.text import times
-from fastdigits.recipes import MODEL_SETTINGS
 from fastdigits.report.pictures import Tested, draw, worst
 from fastdigits.report.speed import Speed
-from fastdigits.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork
 
 Rows = list[tuple[str, str]]  # what, and how much of it
 

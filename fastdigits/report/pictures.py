@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.ensemble import Verdict
-from fastdigits.history import Epoch, Series
+from fastdigits.inference.ensemble import Verdict
+from fastdigits.inference.evaluate import both_kinds, worst_mistakes
+from fastdigits.inspection.filters import kernels_of
 from fastdigits.nn import Network
-from fastdigits.nn.kernels import kernels_of
-from fastdigits.outcomes import both_kinds, worst_mistakes
 from fastdigits.plots import architecture, confusion, curves, examples, filters
 from fastdigits.report.page import embedded, png
-from fastdigits.weights import SavedNetwork
+from fastdigits.storage.history import Epoch, Series
+from fastdigits.storage.weights import SavedNetwork
 
 WORST, EXAMPLES = 24, 4  # mistakes, and images of each kind
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from fastdigits.bench.machine import cpu_name
 from fastdigits.bench.timing import race
-from fastdigits.dataset.batches import Batches
-from fastdigits.evaluate import Evaluation
+from fastdigits.data.batches import Batches
+from fastdigits.inference.evaluate import Evaluation
 from fastdigits.nn import Network
 from fastdigits.ops import to_infer
-from fastdigits.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork
 
 ROUNDS, BUDGET_S = 11, 2.0
 

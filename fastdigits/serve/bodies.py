@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from fastdigits.imaging.prepared import SIDE
+from fastdigits.imaging.types import SIDE
 from fastdigits.serve.limits import MOST_JSON_BYTES, Held, Limits, Refused
 
 PIXELS = SIDE * SIDE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.reader import Reading
+from fastdigits.inference.recognizer import Reading
 from fastdigits.serve.maps import FeatureMaps, feature_maps
 from fastdigits.serve.models import Model
 

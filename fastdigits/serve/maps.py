@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.explain import Explainer
+from fastdigits.inference.explain import Explainer
 
 MOST_MAPS, MOST_UNITS = 64, 1024  # of a layer
 

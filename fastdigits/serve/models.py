@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastdigits.explain import Explainer
 from fastdigits.files import StrPath
+from fastdigits.inference.explain import Explainer
+from fastdigits.inference.recognizer import Reader
 from fastdigits.ops import to_infer
-from fastdigits.reader import Reader
 
 
 @dataclass(frozen=True)

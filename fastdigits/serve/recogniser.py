@@ -9,8 +9,8 @@ import numpy as np
 
 from fastdigits.errors import UserError
 from fastdigits.imaging import Prepared, candidates, read_picture
-from fastdigits.imaging.mnist import is_prepared
-from fastdigits.ops import environment
+from fastdigits.imaging.mnist_format import is_prepared
+from fastdigits.ops.runtime import numba_setup
 from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Limits, Refused
 from fastdigits.serve.models import ModelFacts
@@ -32,7 +32,7 @@ class Recogniser:
 
     def __init__(self, worker: Worker, limits: Limits):
         self.worker, self.limits = worker, limits
-        self._threads = ThreadPoolExecutor(environment.cores() + SPARE_THREADS, "imaging")
+        self._threads = ThreadPoolExecutor(numba_setup.cores() + SPARE_THREADS, "imaging")
 
     def model(self, choice: str | int) -> ModelFacts:
         """The network of this name or number."""

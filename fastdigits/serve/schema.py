@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fastdigits.imaging.prepared import SIDE
+from fastdigits.imaging.types import SIDE
 from fastdigits.serve.bodies import FORM, JSON, PIXELS
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.files import StrPath
-from fastdigits.imaging.prepared import SIDE
+from fastdigits.imaging.types import SIDE
 from fastdigits.nn.network import TOGETHER
 from fastdigits.ops import FEW
 from fastdigits.serve.jobs import Answer, Job, answers, deliver, settle

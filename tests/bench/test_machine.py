@@ -30,8 +30,8 @@ def test_second_look_only_raises_rates(monkeypatch):
 
 def test_measuring_kernels_compute():
     ops.load("cpu")
-    from fastdigits.ops import peak
-    from fastdigits.ops.lanes.machine import LANES
+    from fastdigits.ops.lanes.vector_unit import LANES
+    from fastdigits.ops.peak import cpu as peak
 
     x, y = np.zeros((peak.CHAINS, LANES), np.float32), np.full((2, peak.CHAINS, LANES), np.nan, np.float32)
     peak.multiply_adds(x, y, 3)

@@ -28,7 +28,7 @@ from fastdigits.nn import (
     Sigmoid,
     Tanh,
 )
-from fastdigits.optim import EPSILON
+from fastdigits.training.optimizer import EPSILON
 
 EVERY_LAYER = [
     Conv2D(3, 5, padding=2),

@@ -8,8 +8,9 @@ import pytest
 
 from fastdigits.check import compare, gradients, operations, steps
 from fastdigits.nn import MaxPool2D, ReLU
-from fastdigits.ops import Ops, fused, load, winograd
+from fastdigits.ops import Ops, fused, load
 from fastdigits.ops.dense import reference as dense
+from fastdigits.ops.variants import winograd
 
 REFERENCE = load("reference")
 
@@ -22,7 +23,7 @@ def with_others(ops, **functions):
 
 def findings(steps):
     """What the steps find, by subject."""
-    return {finding.subject: finding for step in steps for finding in step.run()}
+    return {finding.subject: finding for _, run in steps for finding in run()}
 
 
 def failures(found):

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fastdigits.cli import cli
-from fastdigits.dataset import load_digits
+from fastdigits.data import load_digits
 
 
 @pytest.fixture(scope="session")

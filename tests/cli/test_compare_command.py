@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from fastdigits.bench.comparison import Entry
-from fastdigits.cli import compare_tables
+from fastdigits.cli.actions import compare_tables
+from fastdigits.inference.compare import Entry
 from fastdigits.plots import comparison
 
 QUICK = ("--epochs", "2", "--runs", "2", "--seed", "3")
@@ -89,7 +89,7 @@ def test_it_trains_and_tests_as_train_and_eval_do(invoke, tiny, trained):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_dead_trainings_are_told_and_left_out(invoke, tiny, trained, monkeypatch, tmp_path):
-    from fastdigits.recipes import MODEL_SETTINGS
+    from fastdigits.config.recipes import MODEL_SETTINGS
 
     monkeypatch.setitem(MODEL_SETTINGS, "mlp", {"optimizer": "sgd", "lr": 1e30})
     result = invoke("compare", "mlp", trained, "--data", tiny, *QUICK, "--json", "-o", "a.svg")
@@ -128,7 +128,7 @@ def test_names_that_are_no_text(process, trained, tiny, tmp_path):
 
 
 def test_what_a_user_can_mend(fails, trained, tiny, write_digits, tmp_path):
-    from fastdigits.dataset import load_digits
+    from fastdigits.data import load_digits
 
     (tmp_path / "a.h5").write_text("no weights")
     digits = load_digits(tiny)

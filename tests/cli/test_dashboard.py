@@ -11,10 +11,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from fastdigits.cli import dashboard, gauges
-from fastdigits.cli.course import CELLS, Course
-from fastdigits.cli.dashboard import Dashboard
-from fastdigits.config import TrainConfig
+from fastdigits.cli.terminal import dashboard, sparklines
+from fastdigits.cli.terminal.dashboard import Dashboard
+from fastdigits.cli.terminal.training_progress import CELLS, Course
+from fastdigits.config.training import TrainConfig
 
 LINEAR = ("train", "--model", "linear", "--batch-size", "10", "--validation", "0")
 
@@ -23,29 +23,29 @@ LINEAR = ("train", "--model", "linear", "--batch-size", "10", "--validation", "0
 
 
 def test_a_bar_shows_what_is_done():
-    assert gauges.bar(0.0, 4) == ("", "────")
-    assert gauges.bar(0.6, 5) == ("━━━", "──")
-    assert gauges.bar(1.0, 4, plain=True) == ("====", "")
-    assert gauges.bar(0.5, 0) == ("", "")
+    assert sparklines.bar(0.0, 4) == ("", "────")
+    assert sparklines.bar(0.6, 5) == ("━━━", "──")
+    assert sparklines.bar(1.0, 4, plain=True) == ("====", "")
+    assert sparklines.bar(0.5, 0) == ("", "")
 
 
 def test_a_sparkline_is_as_high_as_the_values():
-    assert gauges.sparkline([0.0, 7.0, None, 3.1]) == "▁█ ▄"
-    assert gauges.sparkline([2.0, 2.0]) == "▁▁"
-    assert gauges.sparkline([0.0, 1.0], plain=True) == "_%"
-    assert gauges.sparkline([]) == gauges.sparkline([None])[1:] == ""
+    assert sparklines.sparkline([0.0, 7.0, None, 3.1]) == "▁█ ▄"
+    assert sparklines.sparkline([2.0, 2.0]) == "▁▁"
+    assert sparklines.sparkline([0.0, 1.0], plain=True) == "_%"
+    assert sparklines.sparkline([]) == sparklines.sparkline([None])[1:] == ""
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (125, "2:05"), (3725, "1:02:05")])
 def test_durations(seconds, text):
-    assert gauges.duration(seconds) == text
+    assert sparklines.duration(seconds) == text
 
 
 def test_parts_take_as_many_lines_as_they_need():
     parts = ["one", "two", "three"]
-    assert gauges.packed(parts, 17) == "one   two   three"
-    assert gauges.packed(parts, 16) == "one   two\n      three"
-    assert gauges.packed(parts, 7) == "one\n two\n three"
+    assert sparklines.packed(parts, 17) == "one   two   three"
+    assert sparklines.packed(parts, 16) == "one   two\n      three"
+    assert sparklines.packed(parts, 7) == "one\n two\n three"
 
 
 # How far a training has come

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fastdigits.cli import cli
-from fastdigits.dataset.sources import SHA256, shipped_folder
+from fastdigits.data.sources import SHA256, shipped_folder
 from fastdigits.errors import UserError
 
 
@@ -90,8 +90,8 @@ def test_download_of_files_that_are_there(copy):
 
 def test_download_without_a_mirror_that_answers(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("fastdigits.dataset.download.MIRRORS", ["http://127.0.0.1:1/"])
-    monkeypatch.setattr("fastdigits.dataset.download.PAUSE_S", 0)
+    monkeypatch.setattr("fastdigits.data.download.MIRRORS", ["http://127.0.0.1:1/"])
+    monkeypatch.setattr("fastdigits.data.download.PAUSE_S", 0)
     result = invoke("download", "--to", tmp_path / "mnist")
     assert isinstance(result.exception, UserError)
     assert "Could not download train-images-idx3-ubyte.gz (http://127.0.0.1:1/:" in str(result.exception)

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from fastdigits.ops import cache
-from fastdigits.ops.diagnosis import Part, trial
+from fastdigits.doctor import trial
+from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime.diagnosis import Part
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_clean(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr(trial, "part", lambda device: Part(device, "works"))
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    own, old = cache.make_folder(), tmp_path / "fastdigits" / f"kernels-{'0' * 16}-{'1' * 8}"
+    own, old = kernel_cache.make_folder(), tmp_path / "fastdigits" / f"kernels-{'0' * 16}-{'1' * 8}"
     old.mkdir()
     assert {"fastdigits warmup", "fastdigits doctor --clean"} <= set(
         map(str.strip, invoke("doctor").stdout.split("\n"))

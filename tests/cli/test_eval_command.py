@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from fastdigits import ops
-from fastdigits.dataset import load_digits
+from fastdigits.data import load_digits
 from fastdigits.errors import UserError
-from fastdigits.evaluate import wilson_interval
+from fastdigits.inference.evaluate import wilson_interval
 
 KEYS = [
     "images",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastdigits.dataset import load_part
+from fastdigits.data import load_part
 from fastdigits.errors import UserError
-from fastdigits.reader import Reader
-from fastdigits.weights import read
+from fastdigits.inference.recognizer import Reader
+from fastdigits.storage.weights import read
 
 
 def test_a_test_image_as_json(process, trained, tiny, tmp_path):

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from fastdigits.cli.pictures import PictureFile, write
+from fastdigits.cli.options.figure_files import PictureFile, write
 from fastdigits.plots.style import new_figure
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastdigits.dataset import load_part
+from fastdigits.data import load_part
 from fastdigits.errors import UserError
 
 KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure"]

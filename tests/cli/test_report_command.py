@@ -4,9 +4,9 @@ from html import unescape
 
 import pytest
 
-from fastdigits.cli.reproduction import reproduction_of
+from fastdigits.cli.actions.reproduction import reproduction_of
 from fastdigits.errors import UserError
-from fastdigits.weights import read
+from fastdigits.storage.weights import read
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from fastdigits import samples
-from fastdigits.augment import parse_effects
-from fastdigits.dataset import load_digits
+from fastdigits.data import load_digits, preview
+from fastdigits.data.augmentation import parse_effects
+from fastdigits.data.preprocessing import Preparation
 from fastdigits.ops import load as load_ops
 from fastdigits.plots import sheet
-from fastdigits.preparation import Preparation
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ def test_several_augmented_images_after_preparation(show, digits):
     assert [image.shape for image in rows[0].images] == [(28, 28), (34, 34), (34, 34), (34, 34)]
     preparation, effects = Preparation(pad=3), parse_effects("rotate=20")
     for epoch in (1, 2):
-        one = samples.augmented(
+        one = preview.augmented(
             load_ops("reference"), digits.train_images, np.array([4, 9]), preparation, effects, 0, epoch
         )
         np.testing.assert_array_equal([row.images[1 + epoch] for row in rows], one)

@@ -10,16 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastdigits.cli import COMMANDS, interrupt
-from fastdigits.cli.progress import Lines
-from fastdigits.cli.train_command import command as train_command
-from fastdigits.config import MODEL, OPTIMIZERS, TrainConfig
-from fastdigits.dataset import load_digits
+from fastdigits.cli import COMMANDS
+from fastdigits.cli.commands.train import command as train_command
+from fastdigits.cli.terminal import interrupt
+from fastdigits.cli.terminal.progress import Lines
+from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
+from fastdigits.config.training import MODEL, OPTIMIZERS, TrainConfig
+from fastdigits.data import load_digits
 from fastdigits.errors import UserError
-from fastdigits.history import Epoch
 from fastdigits.ops import why_unusable
-from fastdigits.recipes import MODEL_SETTINGS, RECIPES
-from fastdigits.weights import read
+from fastdigits.storage.history import Epoch
+from fastdigits.storage.weights import read
 
 KEYS = [
     "model",
@@ -140,7 +141,7 @@ def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_ru
 def test_without_options(invoke, tiny, tmp_path, monkeypatch):
     digits, asked = load_digits(tiny), []
     monkeypatch.setattr(
-        "fastdigits.cli.train_session.load_digits", lambda data: asked.append(data) or replace(digits, name=data)
+        "fastdigits.cli.actions.train.load_digits", lambda data: asked.append(data) or replace(digits, name=data)
     )
     result = invoke("train")
     assert result.exit_code == 0

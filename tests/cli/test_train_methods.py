@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastdigits.cli import interrupt
-from fastdigits.cli.train_command import command as train_command
-from fastdigits.config import MODEL
+from fastdigits.cli.commands.train import command as train_command
+from fastdigits.cli.terminal import interrupt
+from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
+from fastdigits.config.training import MODEL
 from fastdigits.errors import UserError
-from fastdigits.methods import checkpoint
-from fastdigits.recipes import MODEL_SETTINGS, RECIPES
-from fastdigits.weights import read
+from fastdigits.storage.weights import read
+from fastdigits.training import checkpoint
 
 LINEAR = ("--model", "linear", "--epochs", "3")
 MLP = ("--model", "mlp", "--hidden", "20", "--epochs", "4")

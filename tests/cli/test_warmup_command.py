@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from fastdigits import warmup
-from fastdigits.config import TrainConfig
-from fastdigits.ops import cache, load
-from fastdigits.ops import environment as numba_environment
-from fastdigits.recipes import RECIPES
+from fastdigits.config.recipes import RECIPES
+from fastdigits.config.training import TrainConfig
+from fastdigits.ops import load
+from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime import numba_setup as numba_environment
+from fastdigits.training import precompile
 
 LINEAR = ("--model", "linear", "--epochs", "1", "--batch-size", "32")
 
@@ -38,7 +39,7 @@ def test_a_training_after_it_compiles_nothing(environment, tiny, tmp_path):
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
 def test_training_and_use_after_it_compile_nothing(model, invoke, tiny):
     config = TrainConfig(epochs=1)
-    for step in warmup.steps(model, config, load("cpu")):
+    for step in precompile.steps(model, config, load("cpu")):
         step.run()
     with numba_environment.on_first_compilation(lambda: pytest.fail("something is compiled")):
         assert invoke("train", "--model", model, "--epochs", 1, "--data", tiny).exit_code == 0
@@ -66,7 +67,7 @@ def test_compilation_is_noticed(invoke):
 )
 def test_what_is_compiled(arguments, networks, invoke, monkeypatch):
     asked = []
-    monkeypatch.setattr(warmup, "steps", lambda model, config, ops: asked.append((model, config)) or [])
+    monkeypatch.setattr(precompile, "steps", lambda model, config, ops: asked.append((model, config)) or [])
     result = invoke("warmup", *arguments, "--device", "reference", "--json")
     assert result.exit_code == 0, result.exception
     assert [model for model, _ in asked] == networks
@@ -81,8 +82,8 @@ def test_definitions_need_no_compiling(invoke):
 
 
 def test_kernels_that_cannot_be_kept(invoke, monkeypatch, tmp_path):
-    monkeypatch.setattr(warmup, "steps", lambda model, config, ops: [])
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{cache.PASSING}abc"))
+    monkeypatch.setattr(precompile, "steps", lambda model, config, ops: [])
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.PASSING}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
     assert "nothing can be kept for the next command; see 'fastdigits doctor'" in result.stdout

@@ -49,7 +49,7 @@ def recording():
 @pytest.fixture(scope="session")
 def golden():
     """What tests/test_train.py has."""
-    return _module(Path(__file__).parents[1] / "test_train.py")
+    return _module(Path(__file__).parents[1] / "training" / "test_loop.py")
 
 
 @pytest.fixture(scope="session")

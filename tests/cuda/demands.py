@@ -8,14 +8,14 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.check.compare import tolerance
-from fastdigits.config import TrainConfig
-from fastdigits.dataset.batches import Batches
-from fastdigits.evaluate import evaluate, probabilities
+from fastdigits.config.training import TrainConfig
+from fastdigits.data.batches import Batches
+from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer
 from fastdigits.ops import Ops
-from fastdigits.train import Training, train
-from fastdigits.watcher import Watcher
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.loop import Training, train
 
 Digits = tuple[np.ndarray, np.ndarray]  # images and labels
 

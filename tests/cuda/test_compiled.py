@@ -27,7 +27,7 @@ FAMILY_OF = {name: family for family in FAMILIES for name in import_module(f"fas
 @pytest.fixture(scope="module")
 def kernels(needs_numba_cuda):
     """The kernels that an operation is the first to start, and what they are compiled for: {op: {(kernel, kinds)}}."""
-    from fastdigits.ops import launch
+    from fastdigits.ops.cuda import launch
 
     started, all_started = {name: set() for name in FAMILY_OF}, set()
     with pytest.MonkeyPatch.context() as patch:
@@ -71,17 +71,18 @@ def test_compiles(kernels, assemble, monkeypatch, op):
 
 
 def test_what_measures_a_gpu_compiles(needs_numba_cuda, assemble, monkeypatch):
-    from fastdigits.ops import launch, peak_cuda
+    from fastdigits.ops.cuda import launch
+    from fastdigits.ops.peak import cuda
 
-    x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([peak_cuda.CHAINS], [1, peak_cuda.CHAINS]))
-    started = (peak_cuda.multiply_adds, [x, y, numpy.int32(1)]), (peak_cuda.triad, [x, x, x])
+    x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([cuda.CHAINS], [1, cuda.CHAINS]))
+    started = (cuda.multiply_adds, [x, y, numpy.int32(1)]), (cuda.triad, [x, x, x])
     _demand({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
 
 
 def _demand(kernels, assemble, monkeypatch):
     from numba.cuda import dispatcher
 
-    from fastdigits.ops import device, launch, ptx
+    from fastdigits.ops.cuda import device, launch, ptx
 
     for kernel, kinds in kernels:
         types = tuple(launch.lanes.kernel_type(*kind) for kind in kinds)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastdigits.config import OPTIMIZERS, TrainConfig
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.models import MODELS, ModelOptions, layers_of
 from fastdigits.nn import (
     AvgPool2D,
@@ -19,14 +19,14 @@ from fastdigits.nn import (
     Residual,
     Sigmoid,
     Tanh,
-    chain,
+    sequence,
 )
 from fastdigits.nn.layers import Learning
 from fastdigits.nn.network import TOGETHER
 from fastdigits.nn.parameter import ALIGNMENT
 from fastdigits.ops import load, to_infer
 from fastdigits.ops.array import blocks
-from fastdigits.optim import Optimizer
+from fastdigits.training.optimizer import Optimizer
 
 IMAGES, BATCH = 40, 64  # lanes beyond the 40 images stay empty; of 16 lanes one whole block
 EVERY_LAYER = [
@@ -119,7 +119,7 @@ def rounding(network):
 
     Before a batch normalisation they are small differences of large sums. PyTorch's own in float32 are as far off.
     """
-    normalised = any(isinstance(layer, BatchNorm) for layer in chain.everything(network.layers))
+    normalised = any(isinstance(layer, BatchNorm) for layer in sequence.everything(network.layers))
     return 1e-3 if normalised else 1e-5
 
 

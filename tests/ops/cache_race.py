@@ -13,9 +13,9 @@ AXES, MEETING, PROCESSES = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
 
 def main() -> None:
-    from fastdigits.ops import environment
+    from fastdigits.ops.runtime import numba_setup
 
-    environment.prepare_numba()
+    numba_setup.prepare_numba()
     import numpy as np
     from numba import njit
     from numba.core import caching

@@ -83,8 +83,8 @@ SUBSTITUTES = {
         get_num_threads=lambda: 1, njit=lambda f=None, **options: f or (lambda f: f), prange=range
     ),
     "fastdigits.ops.lanes.cpu": SimpleNamespace(parallel=lambda f: f, serial=lambda f: f),
-    "fastdigits.ops.lanes.machine": SimpleNamespace(
-        LANES=3,
+    "fastdigits.ops.lanes.vector_unit": SimpleNamespace(LANES=3, REGISTERS=16),
+    "fastdigits.ops.lanes.tiling": SimpleNamespace(
         LOAD_INSIDE=4,
         tile_shape=lambda rows, columns, column_cost=1: (2, 3),
         weight_tile_shape=lambda channels, kernel_rows, kernel_columns: (2, 2, 2),

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.ops import Ops, graph, load
+from fastdigits.ops import Ops, load
+from fastdigits.ops.cuda import graph
 
 
 class Stream:

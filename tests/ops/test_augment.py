@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastdigits.dataset import load_digits
+from fastdigits.data import load_digits
 from fastdigits.ops import load
 from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import Effects

@@ -10,7 +10,7 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from fastdigits.ops import cache, environment
+from fastdigits.ops.runtime import kernel_cache, numba_setup
 
 RACE = Path(__file__).with_name("cache_race.py")
 
@@ -21,7 +21,7 @@ def start(tmp_path):
     kernels, meeting = tmp_path / "kernels", tmp_path / "meeting"
     kernels.mkdir()
     meeting.mkdir()
-    root = Path(cache.__file__).parents[2]
+    root = Path(kernel_cache.__file__).parents[3]
     variables = os.environ | {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(root)}
 
     def start(axes, processes):
@@ -48,7 +48,7 @@ def test_a_kernel_is_compiled_by_one_process_and_the_others_wait(start):
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
     """kernel() is a function with nothing compiled, and tmp_path the folder for it."""
-    environment.prepare_numba()
+    numba_setup.prepare_numba()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # which numba looks at again and again
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch
     def fail(path):
         raise error
 
-    monkeypatch.setattr(cache, "locked", fail)
+    monkeypatch.setattr(kernel_cache, "locked", fail)
     assert hits(kernel()) == 0
     assert hits(kernel()) == 0
 
@@ -96,9 +96,9 @@ def test_without_locks_nobody_waits(kernel, monkeypatch):
         raise NotImplementedError("no locks here")
 
     monkeypatch.setattr("filelock.FileLock", fail)
-    before = dict(cache.CLAIMS)
+    before = dict(kernel_cache.CLAIMS)
     assert hits(kernel()) == 0
-    assert before == cache.CLAIMS
+    assert before == kernel_cache.CLAIMS
 
 
 def test_what_cannot_be_compiled_is_no_claim_for_ever(kernel, tmp_path):
@@ -114,9 +114,9 @@ def test_what_cannot_be_compiled_is_no_claim_for_ever(kernel, tmp_path):
 def test_numba_is_told_once(monkeypatch):
     from numba.core import caching
 
-    environment.prepare_numba()
+    numba_setup.prepare_numba()
     shared = caching.IndexDataCacheFile
-    environment.prepare_numba()
+    numba_setup.prepare_numba()
     assert caching.IndexDataCacheFile is shared
 
 
@@ -128,15 +128,15 @@ def base(tmp_path, monkeypatch):
 
 
 def test_other_versions_have_other_folders(base):
-    own = cache.make_folder()
-    assert own == cache.folder()
+    own = kernel_cache.make_folder()
+    assert own == kernel_cache.folder()
     older = base / f"kernels-{'0' * 16}-{'1' * 8}"
     (older / "dense").mkdir(parents=True)
     (older / "dense" / "a.1.nbc").write_bytes(bytes(1000))
     (base / f"{own.name[:-8]}{'2' * 8}").mkdir()  # of these sources, for another CPU
     (base / "kernels-mine").mkdir()
     (base / f"kernels-{'3' * 16}-{'1' * 8}").symlink_to(base)
-    (found,) = cache.of_other_versions()
+    (found,) = kernel_cache.of_other_versions()
     assert (found.path, found.kernels) == (older, 1)
     assert found.size_bytes >= 1000
 
@@ -144,13 +144,13 @@ def test_other_versions_have_other_folders(base):
 def test_without_a_folder(base, monkeypatch):
     base.parent.mkdir(exist_ok=True)
     base.write_text("a file")
-    assert cache.folder() is None
+    assert kernel_cache.folder() is None
     with pytest.raises(OSError, match="fastdigits"):
-        cache.make_folder()
-    assert cache.of_other_versions() == []
+        kernel_cache.make_folder()
+    assert kernel_cache.of_other_versions() == []
 
 
 def test_examined_while_it_changes(tmp_path):
     np.save(tmp_path / "other.npy", np.zeros(3))
     (tmp_path / "gone.1.nbc").symlink_to(tmp_path / "nowhere")
-    assert cache.examine(tmp_path).kernels == 1
+    assert kernel_cache.examine(tmp_path).kernels == 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastdigits.ops import load
-from fastdigits.ops.lanes import bind, cpu, elementary
+from fastdigits.ops.lanes import bind, cpu, math
 
 CPU, REFERENCE = load("cpu"), load("reference")
 LANES = CPU.lanes
@@ -149,7 +149,7 @@ def _spread(first, last):
 @cache
 def _compiled(name):
     """y = function(x) for x of shape (V, LANES), by a function of lanes/elementary.py on the CPU's vectors."""
-    function = bind(getattr(elementary, name), cpu)
+    function = bind(getattr(math, name), cpu)
 
     @numba.njit
     def apply(x, y):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from fastdigits import ops as devices
-from fastdigits import train as train_module
-from fastdigits.config import TrainConfig
+from fastdigits.config.training import TrainConfig
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Residual
-from fastdigits.ops import device, graph
-from fastdigits.train import train
-from fastdigits.watcher import Watcher
+from fastdigits.ops.cuda import device, graph
+from fastdigits.training import loop as train_module
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.loop import train
 
 SPEC = importlib.util.spec_from_file_location("recording", Path(__file__).with_name("recording.py"))
 recording = importlib.util.module_from_spec(SPEC)

@@ -11,7 +11,8 @@ import numba
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.ops import DEVICES, FAMILIES, choose_device, environment, load, why_unusable
+from fastdigits.ops import DEVICES, FAMILIES, choose_device, load, why_unusable
+from fastdigits.ops.runtime import numba_setup
 
 load("cpu")  # sets numba up before the modules below are imported
 
@@ -125,14 +126,14 @@ def test_threads():
 
 
 def test_cores_are_those_that_numba_takes():
-    assert environment.cores() == numba.config.NUMBA_NUM_THREADS
+    assert numba_setup.cores() == numba.config.NUMBA_NUM_THREADS
 
 
 def test_cores_without_numba(monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
-    assert environment.cores() == 3
+    assert numba_setup.cores() == 3
     monkeypatch.setenv("NUMBA_NUM_THREADS", "many")
-    assert 1 <= environment.cores() <= os.cpu_count()
+    assert 1 <= numba_setup.cores() <= os.cpu_count()
 
 
 @pytest.mark.parametrize("threads", [-1, 0, numba.config.NUMBA_NUM_THREADS + 1])

@@ -38,7 +38,7 @@ from fastdigits.ops.lanes import (
     tile,
     transpose,
 )
-from fastdigits.ops.lanes.machine import LANES as L
+from fastdigits.ops.lanes.vector_unit import LANES as L
 
 load_ops("cpu")
 

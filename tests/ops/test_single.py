@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fastdigits.ops import FEW, load, single, to_infer
+from fastdigits.ops import FEW, load, to_infer
+from fastdigits.ops.variants import single_image
 
-LANES, OPS = 1, single.OPS
+LANES, OPS = 1, single_image.OPS
 CPU, REFERENCE = load("cpu"), load("reference")
 SINGLE = to_infer(CPU, 1)
 

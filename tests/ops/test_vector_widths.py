@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastdigits
-from fastdigits.ops.lanes import machine
+from fastdigits.ops.lanes import tiling
 
 AVX2 = "+avx2,+avx,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2,+f16c,+lzcnt,-avx512f"
 UNITS = {
@@ -78,22 +78,22 @@ assert not y.any()
     ],
 )
 def test_vector_unit(features, processor, expected):
-    assert machine.vector_unit(features, processor) == expected
+    assert tiling.vector_unit(features, processor) == expected
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 13, 100, 784])
 @pytest.mark.parametrize("columns", [1, 3, 5, 7, 28])
 def test_tile_fits_the_registers(rows, columns):
     """All sums, a row of vectors and the number that they are multiplied by are in registers at once."""
-    N, M = machine.tile_shape(rows, columns)
-    assert N * M + M + 1 <= machine.REGISTERS
+    N, M = tiling.tile_shape(rows, columns)
+    assert N * M + M + 1 <= tiling.REGISTERS
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7)])
 @pytest.mark.parametrize("channels", [1, 3, 6, 64])
 def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
-    N, R, M = machine.weight_tile_shape(channels, *kernel)
-    assert N * R * M + R * M + N <= machine.REGISTERS
+    N, R, M = tiling.weight_tile_shape(channels, *kernel)
+    assert N * R * M + R * M + N <= tiling.REGISTERS
     P, Q = kernel
     assert 1 <= R <= P
     assert 1 <= M <= Q
@@ -101,7 +101,7 @@ def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
 
 def _has(lanes: int) -> bool:
     """Whether this CPU can run code for the unit of so many lanes."""
-    return lanes == 4 or {"avx2", "fma"} <= machine.cpu_features()
+    return lanes == 4 or {"avx2", "fma"} <= tiling.cpu_features()
 
 
 def _start(arguments: list[str], lanes: int | None, **environment: str) -> subprocess.Popen:

@@ -5,9 +5,9 @@ from itertools import combinations, pairwise
 import pytest
 from matplotlib.patches import FancyArrowPatch
 
+from fastdigits.inspection.stages import stages_of
 from fastdigits.models import MODELS, network_of
 from fastdigits.nn import Conv2D, Dense, Flatten, Network, Residual
-from fastdigits.nn.stages import stages_of
 from fastdigits.plots import style
 from fastdigits.plots.architecture import draw
 from fastdigits.plots.architecture.bodies import Box, Neurons, Scale

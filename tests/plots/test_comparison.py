@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastdigits.bench.comparison import Entry
+from fastdigits.inference.compare import Entry
 from fastdigits.plots import style
 from fastdigits.plots.comparison import draw
 

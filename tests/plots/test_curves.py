@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fastdigits.history import Epoch, Series
 from fastdigits.plots import style
 from fastdigits.plots.curves import draw
+from fastdigits.storage.history import Epoch, Series
 
 
 def run(losses, rate=0.01):

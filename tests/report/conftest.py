@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from fastdigits import ops
-from fastdigits.config import TrainConfig
-from fastdigits.dataset.batches import Normalisation
-from fastdigits.ensemble import evaluate_alone
+from fastdigits.config.training import TrainConfig
+from fastdigits.data.preprocessing import Normalisation
+from fastdigits.inference.ensemble import evaluate_alone
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
 from fastdigits.report.pictures import Tested
 from fastdigits.report.speed import Speed
-from fastdigits.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork
 
 LAYERS = [Conv2D(4, 3), BatchNorm(), ReLU(), MaxPool2D(2), Conv2D(3, 3), ReLU(), Flatten(), Dense(10)]
 HISTORY = [

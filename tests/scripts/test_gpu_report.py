@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from fastdigits import ops
 from fastdigits.bench import machine, timing
-from fastdigits.dataset import load_digits
-from fastdigits.ops.diagnosis import Part, trial
+from fastdigits.data import load_digits
+from fastdigits.doctor import trial
+from fastdigits.ops.runtime.diagnosis import Part
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHORT = ("--device", "cpu", "--model", "linear", "--batch-size", "16", "--large", "32", "--runs", "1", "--seeds", "2")

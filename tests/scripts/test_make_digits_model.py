@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastdigits.calibration import Calibration
-from fastdigits.dataset import load_part
-from fastdigits.reader import Reading
+from fastdigits.data import load_part
+from fastdigits.inference.recognizer import Reading
+from fastdigits.nn.calibration import Calibration
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

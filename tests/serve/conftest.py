@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fastdigits.cli import cli
-from fastdigits.dataset import load_part
+from fastdigits.data import load_part
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from PIL import Image
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.imaging import read_picture
-from fastdigits.reader import Reader, Reading
+from fastdigits.inference.recognizer import Reader, Reading
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
 

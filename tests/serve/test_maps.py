@@ -4,14 +4,14 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Residual, Tanh, ops
-from fastdigits.dataset import load_part
-from fastdigits.dataset.batches import Batches, Normalisation
-from fastdigits.evaluate import probabilities
-from fastdigits.explain import Explainer
+from fastdigits.data import load_part
+from fastdigits.data.batches import Batches
+from fastdigits.data.preprocessing import Normalisation, Preparation
+from fastdigits.inference.evaluate import probabilities
+from fastdigits.inference.explain import Explainer
 from fastdigits.nn import Network
-from fastdigits.preparation import Preparation
 from fastdigits.serve.maps import feature_maps
-from fastdigits.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork
 
 LAYERS = [
     Conv2D(4, 3),

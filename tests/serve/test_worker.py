@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.errors import UserError
+from fastdigits.inference.recognizer import Reader
 from fastdigits.nn.network import TOGETHER
 from fastdigits.ops import FEW
-from fastdigits.reader import Reader
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.models import unique
 from fastdigits.serve.worker import Worker

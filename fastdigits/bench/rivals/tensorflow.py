@@ -16,10 +16,10 @@ import tensorflow as tf
 from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.task import Contestant, Task
-from fastdigits.config import TrainConfig
+from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, Flatten, Network
-from fastdigits.optim import EPSILON
+from fastdigits.training.optimizer import EPSILON
 
 NAME = "tensorflow"
 

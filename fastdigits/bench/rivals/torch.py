@@ -12,9 +12,9 @@ from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.errors import UserError
-from fastdigits.nn import BatchNorm, Conv2D, Network, Residual, chain
+from fastdigits.nn import BatchNorm, Conv2D, Network, Residual, sequence
 from fastdigits.nn.layers import Layer
-from fastdigits.optim import EPSILON
+from fastdigits.training.optimizer import EPSILON
 
 NAME = "torch"
 
@@ -153,7 +153,7 @@ def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def convolves(task: Task) -> bool:
     """Whether the order of the channels in memory matters."""
-    return any(isinstance(layer, Conv2D) for layer in chain.everything(task.network.layers))
+    return any(isinstance(layer, Conv2D) for layer in sequence.everything(task.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:

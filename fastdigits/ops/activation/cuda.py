@@ -1,7 +1,7 @@
 """Which warp computes which vectors: each a single one."""
 
 from fastdigits.ops.activation import kernel as vectors
-from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
+from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 
 _relu_forward = bound(vectors.relu_forward)
 _relu_backward = bound(vectors.relu_backward)

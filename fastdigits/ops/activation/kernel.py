@@ -1,7 +1,7 @@
 """The activations of one vector of lanes, written once for every device. x, y are (V, L)."""
 
 from fastdigits.ops.lanes import load, maximum, select, splat, store
-from fastdigits.ops.lanes.elementary import exp, tanh
+from fastdigits.ops.lanes.math import exp, tanh
 
 
 def relu_forward(x, y, v):

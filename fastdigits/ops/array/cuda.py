@@ -4,9 +4,9 @@ import numpy as np
 from numba import cuda, float64
 
 from fastdigits.ops.array import reference
-from fastdigits.ops.device import SIMULATED, arrays, stream
-from fastdigits.ops.graph import Captured
-from fastdigits.ops.launch import LANES, kernel
+from fastdigits.ops.cuda.device import SIMULATED, arrays, stream
+from fastdigits.ops.cuda.graph import Captured
+from fastdigits.ops.cuda.launch import LANES, kernel
 
 if SIMULATED:
     from fastdigits.ops.array.reference import download, empty, upload, zeros

@@ -5,7 +5,7 @@ from numba import prange
 
 from fastdigits.ops.batch import KNOTS, NUMBERS, kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LANES
+from fastdigits.ops.lanes.vector_unit import LANES
 
 _gather_block = bind(kernel.gather_block, cpu)
 _gather_labels = bind(kernel.gather_labels, cpu)

@@ -7,10 +7,10 @@ from numba import cuda, float32
 
 from fastdigits.ops.batch import DISPLACEMENTS, KNOTS, NOISE, NUMBERS, PARAMETERS
 from fastdigits.ops.batch.kernel import fill_splines, gather_labels, gather_pixel
-from fastdigits.ops.device import arrays
+from fastdigits.ops.cuda.device import arrays
+from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.lanes import floor, fma, maximum, select, splat, sqrt
-from fastdigits.ops.lanes.elementary import exp, log, sine_of_turns
-from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
+from fastdigits.ops.lanes.math import exp, log, sine_of_turns
 from fastdigits.ops.random.kernel import fraction, philox
 
 IMAGE_WARPS = 2 * WARPS  # that change an image

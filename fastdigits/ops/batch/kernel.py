@@ -20,7 +20,7 @@ from fastdigits.ops.lanes import (
     tile,
     transpose,
 )
-from fastdigits.ops.lanes.elementary import exp, log, sine_of_turns
+from fastdigits.ops.lanes.math import exp, log, sine_of_turns
 from fastdigits.ops.random.kernel import draw
 
 

@@ -6,8 +6,8 @@ from math import sqrt
 from numba import cuda, float32
 
 from fastdigits.ops.batchnorm.kernel import gradient, normalise
+from fastdigits.ops.cuda.launch import LANES, blocks, kernel, sum_block, warp_number
 from fastdigits.ops.lanes import fma, lane_numbers, load, select, splat, store
-from fastdigits.ops.launch import LANES, blocks, kernel, sum_block, warp_number
 
 CHANNEL_WARPS = 16
 

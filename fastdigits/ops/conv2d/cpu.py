@@ -6,7 +6,7 @@ from numba import prange
 
 from fastdigits.ops.conv2d import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LOAD_INSIDE, row_tile, tile_shape, weight_tile_shape
+from fastdigits.ops.lanes.tiling import LOAD_INSIDE, row_tile, tile_shape, weight_tile_shape
 
 _forward_tile = bind(kernel.forward_tile, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)

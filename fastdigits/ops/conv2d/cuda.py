@@ -9,13 +9,13 @@ from math import ceil, prod
 
 from numba import cuda, float32
 
+from fastdigits.ops.conv2d.cuda_kernel import add_channel, add_row, clear, share, total
 from fastdigits.ops.conv2d.kernel import backward_input_tile
-from fastdigits.ops.conv2d.warp import add_channel, add_row, clear, share, total
-from fastdigits.ops.device import scratch
-from fastdigits.ops.fused.endings import MAXPOOLED, RECTIFIED, WHOLE, pooled
+from fastdigits.ops.cuda.device import scratch
+from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
+from fastdigits.ops.fused.epilogues import MAXPOOLED, RECTIFIED, WHOLE, pooled
 from fastdigits.ops.fused.kernel import store_pooled
 from fastdigits.ops.lanes import broadcast, load, maximum, put_sums, select, splat, store, tile
-from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
 
 MOST_PARTS = 4  # warps that share out the channels of an output
 WEIGHT_WARPS = 2048  # that a weight gradient is shared out among: four for each scheduler of a large GPU

@@ -6,7 +6,8 @@ from numba import get_num_threads, prange
 
 from fastdigits.ops.dense import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import LANES, NEW_LINE, shared_columns, tile_rows, tile_shape
+from fastdigits.ops.lanes.tiling import NEW_LINE, shared_columns, tile_rows, tile_shape
+from fastdigits.ops.lanes.vector_unit import LANES
 
 _forward_tile = bind(kernel.forward_tile, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)

@@ -8,10 +8,10 @@ from functools import cache
 
 from numba import cuda, float32
 
+from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
+from fastdigits.ops.dense.cuda_kernel import add_inputs, add_outputs, clear, share, total
 from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
-from fastdigits.ops.dense.warp import add_inputs, add_outputs, clear, share, total
 from fastdigits.ops.lanes import broadcast, fma, load, maximum, put_sums, select, splat, store, tile
-from fastdigits.ops.launch import LANES, blocks, kernel, warp_number
 
 PARTS, STEP = 16, 8  # warps that share out the products, and how many of them each loads at once
 

@@ -1,7 +1,7 @@
 """Which warp computes which vectors: each a single one."""
 
+from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.elementwise import kernel as vectors
-from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
 
 _add_vectors = bound(vectors.add)
 _drop_vector = bound(vectors.dropout)

@@ -10,7 +10,7 @@ from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.dense import cpu as dense
 from fastdigits.ops.fused import kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.machine import pool_tile_rows, square_tile
+from fastdigits.ops.lanes.tiling import pool_tile_rows, square_tile
 
 _normalise_channel = bind(batchnorm.forward_channel, cpu)
 _normalise_plane = bind(batchnorm.normalise_plane, cpu)

@@ -2,10 +2,10 @@
 
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
+from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.fused import kernel as vectors
-from fastdigits.ops.fused.endings import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
-from fastdigits.ops.launch import bound, each_vector, kernel, warp_number
+from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
 
 _add_relu = bound(vectors.add_relu)
 

@@ -11,8 +11,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-from fastdigits.ops.lanes.machine import LANES as L
-from fastdigits.ops.lanes.machine import MASKED_LOADS
+from fastdigits.ops.lanes.vector_unit import LANES as L
+from fastdigits.ops.lanes.vector_unit import MASKED_LOADS
 
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 V, INTEGERS, BITS = (ir.VectorType(t, L) for t in (F32, I32, ir.IntType(1)))

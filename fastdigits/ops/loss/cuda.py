@@ -2,7 +2,7 @@
 
 from numba import cuda, float64
 
-from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
+from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.loss.kernel import (
     count_hits_block,
     mean_squared_error_block,

@@ -1,7 +1,7 @@
 """The losses of one block of images, written once for every device."""
 
 from fastdigits.ops.lanes import fma, load, maximum, select, splat, store
-from fastdigits.ops.lanes.elementary import exp, log
+from fastdigits.ops.lanes.math import exp, log
 
 
 def softmax_block(scores, probabilities, b):

@@ -2,7 +2,7 @@
 
 from numba import cuda
 
-from fastdigits.ops.launch import blocks, kernel, warp_number
+from fastdigits.ops.cuda.launch import blocks, kernel, warp_number
 from fastdigits.ops.lrn.kernel import backward_pixel, forward_pixel
 
 

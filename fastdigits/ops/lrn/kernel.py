@@ -1,7 +1,7 @@
 """Local response normalisation of one pixel, all its channels, written once for every device."""
 
 from fastdigits.ops.lanes import fma, load, splat, store
-from fastdigits.ops.lanes.elementary import exp, log
+from fastdigits.ops.lanes.math import exp, log
 
 
 def forward_pixel(x, size, alpha, beta, k, base, y, b, s):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import float32
 
-from fastdigits.ops.launch import blocks, bound, kernel, warp_number
+from fastdigits.ops.cuda.launch import blocks, bound, kernel, warp_number
 from fastdigits.ops.optimizer import kernel as vectors
 
 _step_sgd = bound(vectors.sgd_step)

@@ -8,8 +8,8 @@ from functools import cache
 
 from numba import cuda
 
+from fastdigits.ops.cuda.launch import blocks, kernel, warp_number
 from fastdigits.ops.lanes import load, select, splat, store
-from fastdigits.ops.launch import blocks, kernel, warp_number
 from fastdigits.ops.pool2d.kernel import avg_forward_row, first_maximum, max_forward_row
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import cuda, uint64
 
-from fastdigits.ops.launch import LANES, WARPS, blocks, kernel, warp_number
+from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.random import ROUNDS, half_bits, least
 from fastdigits.ops.random.kernel import mask_element, permuted, philox_word, uniform
 

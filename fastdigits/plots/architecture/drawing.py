@@ -3,9 +3,9 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from fastdigits.inspection.stages import Stage, stages_of
 from fastdigits.nn import Conv2D, Dense, Network
 from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
-from fastdigits.nn.stages import Stage, stages_of
 from fastdigits.plots import style
 from fastdigits.plots.architecture import joints
 from fastdigits.plots.architecture.bodies import NEURON, Neurons

@@ -1,6 +1,6 @@
 """What is written to stages, and how wide it is."""
 
-from fastdigits.nn.stages import Skip, Stage
+from fastdigits.inspection.stages import Skip, Stage
 from fastdigits.plots import style
 from fastdigits.plots.text import times, width_of
 

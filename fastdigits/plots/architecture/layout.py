@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
-from fastdigits.nn.stages import Stage
+from fastdigits.inspection.stages import Stage
 from fastdigits.plots.architecture.bodies import Body, Neurons, body_of, scale_of
 from fastdigits.plots.architecture.labels import LINE, label_of, label_width, skip_label
 

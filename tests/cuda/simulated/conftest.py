@@ -5,8 +5,8 @@ from fastdigits.nn import parameter
 from fastdigits.ops.batch import Effects
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
+from fastdigits.ops.cuda.launch import LANES
 from fastdigits.ops.dense import cuda as dense
-from fastdigits.ops.launch import LANES
 
 # Few warps where a GPU has many: each of their threads is one of Python.
 dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, conv2d.ADDING_WARPS = 3, 4, 3, 2

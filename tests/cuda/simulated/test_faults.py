@@ -7,7 +7,7 @@ import pytest
 
 from fastdigits.check import cases
 from fastdigits.ops import load
-from fastdigits.ops.launch import LANES, Kernel
+from fastdigits.ops.cuda.launch import LANES, Kernel
 
 REFERENCE = load("reference")
 

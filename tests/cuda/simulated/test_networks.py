@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from fastdigits import Sequential, load
 from fastdigits.cli import cli
 from fastdigits.nn import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, ReLU, Residual
-from fastdigits.ops import device, graph, launch
 from fastdigits.ops import load as load_ops
+from fastdigits.ops.cuda import device, graph, launch
 
 TERMS = 200  # rounded ones in two steps of these networks: 7 images, layers of 36 inputs, forwards and backwards
 NETWORKS = {
@@ -58,7 +58,7 @@ def test_learns_as_defined(demands, ops, network, digits):
     ids=["many options", "augmentation", "all images"],
 )
 def test_learns_as_defined_with_options(demands, ops, digits, monkeypatch, settings):
-    monkeypatch.setattr("fastdigits.train.MOST_TOGETHER", 5)  # so that all images come in two parts
+    monkeypatch.setattr("fastdigits.training.trainer.MOST_TOGETHER", 5)  # so that all images come in two parts
     demands.learns_as_defined(ops, NETWORKS["dense"], digits, TERMS, **SETTINGS | settings)
 
 
@@ -99,7 +99,7 @@ def test_what_one_device_saves_another_reads(digits, tmp_path, monkeypatch):
 
 def test_the_command_computes_on_cuda(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fastdigits.ensemble.EVALUATION_BATCH", 8)
+    monkeypatch.setattr("fastdigits.inference.ensemble.EVALUATION_BATCH", 8)
     for part in ("train", "t10k"):
         for kind, array in (("images-idx3", np.ascontiguousarray(digits[0][:, :3, :3])), ("labels-idx1", digits[1])):
             header = struct.pack(f">{array.ndim + 1}I", 0x800 + array.ndim, *array.shape)

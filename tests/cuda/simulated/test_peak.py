@@ -4,29 +4,29 @@ from math import prod
 
 import numpy as np
 
-from fastdigits.ops import peak_cuda
-from fastdigits.ops.launch import LANES, WARPS
+from fastdigits.ops.cuda.launch import LANES, WARPS
+from fastdigits.ops.peak import cuda
 
 
 def test_chains_go_to_two():
-    x = np.arange(peak_cuda.CHAINS * LANES, dtype=np.float32).reshape(-1, LANES)
+    x = np.arange(cuda.CHAINS * LANES, dtype=np.float32).reshape(-1, LANES)
     y = np.full((WARPS, *x.shape), np.nan, np.float32)
-    peak_cuda.multiply_adds(x, y, 3)
+    cuda.multiply_adds(x, y, 3)
     np.testing.assert_array_equal(y, np.broadcast_to(((x / 2 + 1) / 2 + 1) / 2 + 1, y.shape))
 
 
 def test_triad():
-    shape = 2 * WARPS * peak_cuda.TOGETHER, LANES
+    shape = 2 * WARPS * cuda.TOGETHER, LANES
     b, c, a = np.arange(prod(shape), dtype=np.float32).reshape(shape), np.full(shape, 2.0), np.full(shape, np.nan)
-    peak_cuda.triad(b, c.astype(np.float32), a)
+    cuda.triad(b, c.astype(np.float32), a)
     np.testing.assert_array_equal(a, b + 6)
 
 
 def test_what_is_counted():
-    work, flops = peak_cuda.multiply_adds_work(WARPS, 2)
+    work, flops = cuda.multiply_adds_work(WARPS, 2)
     work()
-    assert flops == 2 * 2 * WARPS * peak_cuda.CHAINS * LANES  # a product and a sum, twice
-    vectors = WARPS * peak_cuda.TOGETHER
-    work, moved_bytes = peak_cuda.triad_work(vectors)
+    assert flops == 2 * 2 * WARPS * cuda.CHAINS * LANES  # a product and a sum, twice
+    vectors = WARPS * cuda.TOGETHER
+    work, moved_bytes = cuda.triad_work(vectors)
     work()
     assert moved_bytes == 3 * 4 * vectors * LANES

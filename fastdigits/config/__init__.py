@@ -1,0 +1,1 @@
+"""Settings of training, recipes and schedules: every default is defined here once."""

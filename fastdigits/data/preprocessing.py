@@ -1,0 +1,99 @@
+"""What is done to every image before a network sees it: while it learns, and whenever it reads later."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fastdigits.errors import UserError
+
+MOST_PAD, MOST_GAMMA, MOST_CONTRAST = 64, 10, 255
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Images get `pad` rows and columns of zeros on every side; then each pixel p becomes 255 g, rounded.
+
+    g = clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma, and with `binarize` 1 where that is above it, else 0
+
+    It is stored in the weights file. The pixels are normalised afterwards.
+
+    Raises
+    ------
+    UserError
+        If a value is out of its range.
+    """
+
+    pad: int = 0
+    contrast: float = 1.0
+    gamma: float = 1.0
+    binarize: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = {
+            "pad": type(self.pad) is int and 0 <= self.pad <= MOST_PAD,
+            "contrast": 0 < self.contrast <= MOST_CONTRAST,
+            "gamma": 0 < self.gamma <= MOST_GAMMA,
+            "binarize": self.binarize is None or 0 <= self.binarize < 1,
+        }
+        for name, fits in limits.items():
+            if not fits:
+                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
+
+    def input_shape(self, images: Any) -> tuple[int, int, int]:
+        """(channels, rows, columns) of what a network sees of images (N, H, W)."""
+        N, H, W = images.shape
+        return 1, H + 2 * self.pad, W + 2 * self.pad
+
+    def apply(self, images: Any) -> Any:
+        """The images uint8 (N, H, W), prepared: uint8 (N, H + 2 pad, W + 2 pad)."""
+        if not self:
+            return images
+        import numpy as np
+
+        sides = (self.pad, self.pad)
+        padded = np.pad(images, ((0, 0), sides, sides))
+        prepared = padded.tobytes().translate(_levels(self))
+        return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
+
+    def __bool__(self) -> bool:
+        """Whether it changes anything."""
+        return self != UNPREPARED
+
+
+UNPREPARED = Preparation()
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Prepared pixels 0 .. 255 become (pixel / 255 - mean) / std."""
+
+    mean: float
+    std: float
+    preparation: Preparation = UNPREPARED
+
+    @classmethod
+    def of(cls, images: Any, rows: Any, preparation: Preparation = UNPREPARED) -> "Normalisation":
+        """Mean and standard deviation of the prepared pixels of some rows of uint8 images; std 1 if all are equal."""
+        import numpy as np
+
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(rows), 256):  # few at a time: counting makes eight bytes of each pixel
+            prepared = preparation.apply(images[rows[start : start + 256]])
+            counts += np.bincount(prepared.reshape(-1), minlength=256)
+        values, pixels = np.arange(256) / 255, counts.sum()
+        mean = float(counts @ values / pixels)
+        std = float(np.sqrt(counts @ (values - mean) ** 2 / pixels))
+        return cls(mean, std or 1.0, preparation)
+
+
+@cache
+def _levels(preparation: Preparation) -> bytes:
+    """What becomes of the pixels 0 .. 255."""
+
+    def level(pixel: int) -> int:
+        brightness = min(max((pixel / 255 - 0.5) * preparation.contrast + 0.5, 0.0), 1.0) ** preparation.gamma
+        if preparation.binarize is not None:
+            return 255 if brightness > preparation.binarize else 0
+        return round(255 * brightness)
+
+    return bytes(map(level, range(256)))

@@ -1,7 +1,0 @@
-"""Data sets of digits: IDX files, where they lie, and how they are split; `dataset.download` fetches them."""
-
-from fastdigits.dataset.idx import read_images, read_labels
-from fastdigits.dataset.sources import DigitSet, load_digits, load_part, verify
-from fastdigits.dataset.splits import stratified_split
-
-__all__ = ["DigitSet", "load_digits", "load_part", "read_images", "read_labels", "stratified_split", "verify"]

@@ -1,0 +1,1 @@
+"""Diagnose whether fastdigits works on this machine, and name the command that fixes what does not."""

@@ -1,0 +1,1 @@
+"""Use trained networks: evaluate, recognize, explain, compare."""

@@ -1,0 +1,98 @@
+"""Networks side by side: how much they read right, how long they learn and read, and how large they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdigits.inference.ensemble import evaluate_ensemble
+from fastdigits.nn import Network
+from fastdigits.storage.run_statistics import Spread, spread
+from fastdigits.storage.weights import SavedNetwork
+
+LOOKS = 3  # at the test images, for the time that the fastest one takes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that was trained once or several times.
+
+    `accuracies` are shares of the test images that each training came to; it has none where all of them were dead.
+    `train_s` are the seconds of training alone, which weights files do not tell; `read_s` those to read one image.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    epochs: int
+    accuracies: list[float]
+    train_s: list[float]
+    read_s: float | None
+
+    @property
+    def accuracy(self) -> Spread | None:
+        """Mean, standard deviation, lowest and highest of the test accuracies."""
+        return spread(self.accuracies)
+
+    @property
+    def training(self) -> Spread | None:
+        """The same of the seconds of training."""
+        return spread(self.train_s)
+
+    def figures(self) -> dict[str, Any]:
+        """All of it as plain JSON types."""
+        return {
+            "model": self.name,
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+            "epochs": self.epochs,
+            "runs": len(self.accuracies),
+            "test_accuracy": self.accuracy,
+            "train_seconds": self.training,
+            "read_images_per_second": 1 / self.read_s if self.read_s else None,
+        }
+
+
+def measure(
+    name: str,
+    network: Network,
+    trained: Sequence[SavedNetwork],
+    train_s: Sequence[float],
+    images: np.ndarray,
+    labels: np.ndarray,
+    ops: Any,
+) -> Entry:
+    """What a network has come to in some trainings, on test images.
+
+    Parameters
+    ----------
+    name : str
+    network : Network
+        Which need not be built.
+    trained : sequence of SavedNetwork
+    train_s : sequence of float
+        The seconds of the trainings, as far as they are known.
+    images : uint8 (N, H, W)
+    labels : uint8 (N,)
+    ops : Ops
+
+    Raises
+    ------
+    UserError
+        If the network cannot read these images.
+    """
+    accuracies, read_s = [], None
+    for saved in trained:
+        looks = [evaluate_ensemble([saved], images, labels, ops).together for _ in range(LOOKS)]
+        accuracies.append(looks[0].accuracy)
+        read_s = min(filter(None, (read_s, *(look.seconds / len(labels) for look in looks))))
+    return Entry(
+        name=name,
+        parameters=network.parameter_count,
+        multiply_adds=sum(layer.multiply_adds() for layer in network.layers),
+        epochs=max((len(saved.history) for saved in trained), default=0),
+        accuracies=accuracies,
+        train_s=[*train_s],
+        read_s=read_s,
+    )

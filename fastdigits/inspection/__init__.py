@@ -1,0 +1,1 @@
+"""Describe networks for tables and pictures: layers, stages, filters."""

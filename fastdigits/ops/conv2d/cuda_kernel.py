@@ -1,0 +1,98 @@
+"""The convolution of one tile as a GPU likes it: with few loads, for it loads one vector in the time of four products.
+
+What is read of a row of pixels serves all columns of the kernel. SOURCE says what is read: an array as it is (WHOLE),
+or the gradient by a convolution's output from that by the pooled one and its routes (MAXPOOLED, AVGPOOLED).
+"""
+
+from fastdigits.ops.fused.epilogues import AVGPOOLED, WHOLE
+from fastdigits.ops.lanes import any_bit, broadcast, fma, load, load_inside, select, splat, tile
+
+
+def clear(acc, N, M):
+    """Sums of nothing yet."""
+    for n in range(N):
+        for r in range(2):
+            for m in range(M):
+                acc[n, r, m] = splat(0.0)
+
+
+def share(acc, sums, part, lane, N, M):
+    """Show a warp's sums to the others of its block, in shared memory."""
+    for n in range(N):
+        for r in range(2):
+            for m in range(M):
+                sums[part, n, r, m, lane] = acc[n, r, m]
+
+
+def total(sums, n, r, m, lane, PARTS):
+    """The sum of what all warps of the block have summed."""
+    result = sums[0, n, r, m, lane]
+    for part in range(1, PARTS):
+        result += sums[part, n, r, m, lane]
+    return result
+
+
+def add_channel(x, routes, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, SOURCE):
+    """Add to the sums of N channels, two rows and M columns what channel c of x makes of them.
+
+    acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
+    weight[c, o0 + n, P - 1 - p, Q - 1 - q]; T kernel columns q at a time, which meet COLUMNS = (M - 1) S + T of x.
+    PADDED: 0 if nothing that is read lies outside.
+    """
+    P, Q = weight.shape[2:]
+    for p in range(P):
+        for q0 in range(0, Q, T):
+            xs = tile(2, COLUMNS)
+            for r in range(2):
+                for k in range(COLUMNS):
+                    xs[r, k] = pixel(x, routes, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, SOURCE)
+            for t in range(T):
+                if q0 + t < Q:
+                    for n in range(N):
+                        v = _weight(weight, o0 + n, c, p, q0 + t, FLIPPED)
+                        for r in range(2):
+                            for m in range(M):
+                                acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
+
+
+def _weight(weight, o, c, p, q, FLIPPED):
+    O, C, P, Q = weight.shape
+    if FLIPPED:
+        return broadcast(weight, (c, min(o, C - 1), P - 1 - p, Q - 1 - q))
+    return broadcast(weight, (min(o, O - 1), c, p, q))
+
+
+def add_row(x, dy, routes, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, SOURCE):
+    """Add row i of block b to the gradients by rows p0 .. p0+R and columns q0 .. q0+T of the kernels o0 .. o0+N.
+
+    acc[n, r T + t] += sum_j dy[b, o0 + n, i, j] x[b, c, i S + p0 + r - top, j S + q0 + t - left], M columns j at a
+    time, and acc[n, R T] += sum_j dy[b, o0 + n, i, j]. COLUMNS = (M - 1) S + T; PADDED: 0 if nothing that is read
+    lies outside.
+    """
+    B, O, I, J, L = dy.shape
+    for j0 in range(0, J if SOURCE == WHOLE else 2 * J, M):
+        ds = tile(N, M)
+        for n in range(N):
+            for m in range(M):
+                ds[n, m] = pixel(dy, routes, b, min(o0 + n, O - 1), i, j0 + m, PADDED, SOURCE)
+                acc[n, R * T] = acc[n, R * T] + ds[n, m]
+        for r in range(R):
+            xs = tile(COLUMNS)
+            for k in range(COLUMNS):
+                xs[k] = pixel(x, routes, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, WHOLE)
+            for t in range(T):
+                for n in range(N):
+                    for m in range(M):
+                        acc[n, r * T + t] = fma(xs[m * S + t], ds[n, m], acc[n, r * T + t])
+
+
+def pixel(x, routes, b, c, h, w, PADDED, SOURCE):
+    """Pixel h, w of channel c; zeros outside."""
+    B, C, H, W, L = x.shape
+    if SOURCE == WHOLE:
+        return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0) if PADDED else load(x, (b, c, h, w))
+    i, j = h >> 1, w >> 1
+    d = load_inside(x, (b, c, i, j), W if 0 <= i < H else 0)
+    at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))
+    d = select(any_bit(routes, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
+    return d * splat(0.25) if SOURCE == AVGPOOLED else d

@@ -1,0 +1,118 @@
+"""NVIDIA's driver and its devices, asked by way of ctypes: this is quick and needs no package."""
+
+import os
+import platform
+import sys
+from ctypes import CDLL, byref, c_char_p, c_int, c_size_t, create_string_buffer
+from typing import Any, NamedTuple
+
+from fastdigits.ops.runtime.diagnosis import Obstacle, Part
+
+DOWNLOAD = "https://www.nvidia.com/drivers"
+LEAST_CUDA = 12, 0
+LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # that the toolkit of each version compiles for
+MAJOR, MINOR = 75, 76  # the numbers of these attributes of a device
+
+# What the driver's errors mean to the user
+REMEDIES = {
+    34: "take the toolkit's folder 'stubs' out of LD_LIBRARY_PATH",
+    100: "see whether 'nvidia-smi' lists a GPU; start containers with '--gpus all'",
+    803: "sudo reboot",  # the driver was updated and its old half is still running
+    804: "take the toolkit's folder 'compat' out of LD_LIBRARY_PATH",
+    999: "sudo nvidia-modprobe -u, or sudo reboot",
+}
+
+
+class Device(NamedTuple):
+    """A GPU."""
+
+    name: str
+    capability: tuple[int, int]
+    memory_bytes: int
+
+
+class Driver(NamedTuple):
+    """The newest CUDA that the driver runs, and its devices."""
+
+    cuda: tuple[int, int]
+    devices: list[Device]
+
+    def why_not(self, cuda: int) -> str | None:
+        """Why software for CUDA 12 or 13 cannot run here, or None if it can."""
+        if cuda > self.cuda[0]:
+            return f"the driver runs CUDA {self.cuda[0]}.{self.cuda[1]} at most"
+        for device in self.devices:
+            if device.capability < LEAST_CAPABILITY.get(cuda, (0, 0)):
+                return f"the {device.name} is too old for CUDA {cuda}"
+        return None
+
+
+def examine() -> Driver:
+    """The driver with its devices.
+
+    Raises
+    ------
+    Obstacle
+        If there is none, or it is too old or finds no device.
+    """
+    library = _library()
+    number = c_int()
+    _call(library, "cuDriverGetVersion", byref(number))
+    cuda = number.value // 1000, number.value % 1000 // 10
+    if cuda < LEAST_CUDA:
+        raise Obstacle(
+            f"the NVIDIA driver is too old: it runs CUDA {cuda[0]}.{cuda[1]}, and {LEAST_CUDA[0]}.{LEAST_CUDA[1]} is "
+            "needed",
+            f"install a newer driver: {DOWNLOAD}",
+        )
+    _call(library, "cuInit", 0)
+    count = c_int()
+    _call(library, "cuDeviceGetCount", byref(count))
+    return Driver(cuda, [_device(library, number) for number in range(count.value)])
+
+
+def parts(driver: Driver) -> list[Part]:
+    """What there is to tell of a driver."""
+    found = [Part("driver", f"for CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")]
+    for number, device in enumerate(driver.devices):
+        major, minor = device.capability
+        memory = f"{device.memory_bytes / 2**30:.0f} GiB"
+        found.append(Part(f"device {number}", f"{device.name}, compute capability {major}.{minor}, {memory}"))
+    return found
+
+
+def _library() -> Any:
+    if sys.platform == "darwin":
+        raise Obstacle("macOS has no CUDA")
+    names = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so")
+    for name in names:
+        try:
+            return CDLL(name)
+        except OSError:
+            continue
+    host = " on Windows, not in WSL" if "microsoft" in platform.release().lower() else ""
+    raise Obstacle(f"no NVIDIA driver is installed ({names[0]} is not found)", f"install the driver{host}: {DOWNLOAD}")
+
+
+def _device(library: Any, number: int) -> Device:
+    handle, name, memory = c_int(), create_string_buffer(256), c_size_t()
+    _call(library, "cuDeviceGet", byref(handle), number)
+    _call(library, "cuDeviceGetName", name, len(name), handle)
+    _call(library, "cuDeviceTotalMem_v2", byref(memory), handle)
+    capability = [c_int(), c_int()]
+    for value, attribute in zip(capability, (MAJOR, MINOR), strict=True):
+        _call(library, "cuDeviceGetAttribute", byref(value), attribute, handle)
+    return Device(name.value.decode(errors="replace"), tuple(value.value for value in capability), memory.value)
+
+
+def _call(library: Any, function: str, *arguments: Any) -> None:
+    """Call a function of the driver; Obstacle where it fails."""
+    error = getattr(library, function)(*arguments)
+    if not error:
+        return
+    if error == 100 and "CUDA_VISIBLE_DEVICES" in os.environ:
+        raise Obstacle("CUDA_VISIBLE_DEVICES hides all devices", "unset CUDA_VISIBLE_DEVICES")
+    text = c_char_p()
+    known = library.cuGetErrorString(error, byref(text)) == 0 and text.value
+    said = text.value.decode(errors="replace") if known else "unknown"
+    raise Obstacle(f"the NVIDIA driver fails with error {error}, {said}", REMEDIES.get(error))

@@ -1,0 +1,66 @@
+"""What a GPU can do at most: the multiply-adds and the traffic with memory of ops/peak.py, by a GPU's threads."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastdigits.ops.array.cuda import download, empty, zeros
+from fastdigits.ops.cuda.launch import LANES, WARPS, bound, kernel, warp_number
+from fastdigits.ops.lanes import fma, load, splat, store, tile
+from fastdigits.ops.peak.cpu import chains
+
+CHAINS = 64  # independent sums of a thread: so many that counting their turns costs next to nothing
+TOGETHER = 4  # vectors of a warp: with one, too few bytes would be on their way at a time
+
+_chains = bound(chains)
+
+
+@kernel(lambda x, y, repeats: (len(y) // WARPS,))
+def multiply_adds(x, y, repeats):
+    """Run `repeats` multiply-adds on each of x's numbers, in every warp that y has a row for.
+
+    Parameters
+    ----------
+    x : float32 (CHAINS, LANES)
+    y : float32 (warps, CHAINS, LANES), filled; the warps are a multiple of WARPS
+    repeats : int
+    """
+    _chains(x, y, warp_number(), repeats, CHAINS)
+
+
+@kernel(lambda b, c, a: (len(a) // (WARPS * TOGETHER),))
+def triad(b, c, a):
+    """Fill a = b + 3 c: two numbers read and one written for each.
+
+    Parameters
+    ----------
+    b, c : float32 (V, LANES), with V a multiple of WARPS * TOGETHER
+    a : float32 (V, LANES), filled
+    """
+    first, sums = warp_number() * TOGETHER, tile(TOGETHER)
+    for k in range(TOGETHER):
+        sums[k] = fma(load(c, (first + k,)), splat(3.0), load(b, (first + k,)))
+    for k in range(TOGETHER):
+        store(a, (first + k,), sums[k])
+
+
+def multiply_adds_work(warps: int, repeats: int) -> tuple[Callable[[], None], int]:
+    """(work that ends when the GPU has done it, the floating-point operations of it)."""
+    x, y = zeros((CHAINS, LANES)), empty((warps, CHAINS, LANES))
+
+    def work() -> None:
+        multiply_adds(x, y, repeats)
+        download(y[:1])  # waits
+
+    return work, 2 * int(np.prod(y.shape)) * repeats
+
+
+def triad_work(vectors: int) -> tuple[Callable[[], None], int]:
+    """(work that ends when the GPU has done it, the bytes that it moves)."""
+    a, b, c = (zeros((vectors, LANES)) for _ in range(3))
+
+    def work() -> None:
+        triad(b, c, a)
+        download(a[:1])  # waits
+
+    return work, 3 * 4 * vectors * LANES

@@ -1,0 +1,1 @@
+"""How Numba is set up, and where compiled kernels are kept."""

@@ -1,0 +1,1 @@
+"""Faster methods that replace functions of families where they suit, and define none."""

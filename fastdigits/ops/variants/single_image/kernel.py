@@ -1,0 +1,167 @@
+"""Convolution and dense layer of one image, written once for every device.
+
+The arrays have no axis of lanes: x (B, C, H, W), y (B, O, I, J). ENDING says what becomes of the
+convolution's output.
+"""
+
+from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, WHOLE
+from fastdigits.ops.lanes import (
+    broadcast,
+    evens,
+    fma,
+    load_row,
+    load_span,
+    maximum,
+    odds,
+    put,
+    splat,
+    store_row,
+    store_span,
+    sum_lanes,
+    tile,
+    transpose,
+)
+
+
+def pad_row(x, padded, top, left, b, c, h, L):
+    """One row of x (B, C, H, W) into padded (C, rows, columns), which is zero and has L columns more than it needs."""
+    B, C, H, W = x.shape
+    cropped, before = max(0, -left), max(0, left)
+    for w in range(cropped, W, L):
+        store_span(padded, (c, h + top, before + w - cropped), load_row(x, (b, c, h, w), W, L))
+
+
+def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, ENDING):
+    """Output channels o0 .. o0+N, rows i0 and i0+1, and M * L columns from j0 on, which are the lanes."""
+    O, C, P, Q = weight.shape
+    B, O, I, J = y.shape
+    acc = tile(N, 2, M)
+    for n in range(N):
+        v = broadcast(bias, (min(o0 + n, O - 1),))
+        for r in range(2):
+            for m in range(M):
+                acc[n, r, m] = v
+    for c in range(C):
+        for p in range(P):
+            for q in range(Q):
+                xs = tile(2, M)
+                for r in range(2):
+                    for m in range(M):
+                        xs[r, m] = load_span(padded, (c, i0 + p + r, j0 + q + m * L), L)
+                for n in range(N):
+                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+                    for r in range(2):
+                        for m in range(M):
+                            acc[n, r, m] = fma(xs[r, m], v, acc[n, r, m])
+    for n in range(N):
+        if o0 + n < O:
+            if ENDING != WHOLE:
+                for r in range(2):
+                    for m in range(M):
+                        acc[n, r, m] = maximum(splat(0.0), acc[n, r, m])
+            if ENDING in (MAXPOOLED, AVGPOOLED):
+                half = tile(M)
+                for m in range(M):
+                    half[m] = _joined(acc[n, 0, m], acc[n, 1, m], ENDING)
+                left, right = evens(half[0], half[M - 1]), odds(half[0], half[M - 1])
+                end = min(J, (j0 + M * L) // 2)
+                store_row(y, (b, o0 + n, i0 // 2, j0 // 2), end, _shared(_joined(left, right, ENDING), ENDING))
+            else:
+                for r in range(2):
+                    for m in range(M):
+                        if i0 + r < I:
+                            store_row(y, (b, o0 + n, i0 + r, j0 + m * L), J, acc[n, r, m])
+
+
+def channel_tile(padded, turned, bias, pixels, o0, i0, j0, J, kernel, N, M, L, ENDING):
+    """M * L output channels from o0 on, which are the lanes, rows i0 and i0+1, and columns j0 .. j0+N, an even number.
+
+    pixels (rows * J, channels) takes the outputs, or pooled ones, of a row of J; turned (C * P * Q, channels) are the
+    weights.
+    """
+    C, P, Q = kernel
+    (O,) = bias.shape
+    acc = tile(2, N, M)
+    for r in range(2):
+        for n in range(N):
+            for m in range(M):
+                acc[r, n, m] = load_row(bias, (o0 + m * L,), O, L)
+    for p in range(P):
+        for q in range(Q):
+            for c in range(C):  # innermost, or LLVM would keep pixels that neighbouring q share, and spill the sums
+                ws = tile(M)
+                for m in range(M):
+                    ws[m] = load_span(turned, ((c * P + p) * Q + q, o0 + m * L), L)
+                for r in range(2):
+                    for n in range(N):
+                        v = broadcast(padded, (c, i0 + r + p, j0 + n + q))
+                        for m in range(M):
+                            acc[r, n, m] = fma(ws[m], v, acc[r, n, m])
+    if ENDING != WHOLE:
+        for r in range(2):
+            for n in range(N):
+                for m in range(M):
+                    acc[r, n, m] = maximum(splat(0.0), acc[r, n, m])
+    for m in range(M):
+        if ENDING in (MAXPOOLED, AVGPOOLED):
+            for n in range(0, N, 2):
+                left, right = (
+                    _joined(acc[0, n, m], acc[1, n, m], ENDING),
+                    _joined(acc[0, n + 1, m], acc[1, n + 1, m], ENDING),
+                )
+                if (j0 + n) // 2 < J:
+                    at = (i0 // 2 * J + (j0 + n) // 2, o0 + m * L)
+                    store_span(pixels, at, _shared(_joined(left, right, ENDING), ENDING))
+        else:
+            for r in range(2):
+                for n in range(N):
+                    if j0 + n < J:
+                        store_span(pixels, ((i0 + r) * J + j0 + n, o0 + m * L), acc[r, n, m])
+
+
+def turn(x, y, r0, s0, L):
+    """The L x L square of x from row r0 and column s0 on into y, turned; x may end within it."""
+    R, S = x.shape
+    square = tile(L)
+    for l in range(L):
+        square[l] = load_row(x, (min(r0 + l, R - 1), s0), S, L)
+    transpose(square)
+    rows, columns = y.shape
+    for l in range(L):
+        if s0 + l < rows:
+            store_row(y, (s0 + l, r0), columns, square[l])
+
+
+def _joined(a, b, ENDING):
+    return maximum(a, b) if ENDING == MAXPOOLED else a + b
+
+
+def _shared(v, ENDING):
+    return v if ENDING == MAXPOOLED else v * splat(0.25)
+
+
+def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
+    """Outputs o0 .. o0+N of block b, each as M vectors of sums; RELU: 1 rectifies, 0 does not."""
+    B, K = x.shape
+    O, K = weight.shape
+    acc = tile(N, M)
+    for n in range(N):
+        for m in range(M):
+            acc[n, m] = splat(0.0)
+    whole = K - K % (M * L)
+    for k0 in range(0, whole, M * L):
+        for m in range(M):
+            xs = load_span(x, (b, k0 + m * L), L)
+            for n in range(N):
+                acc[n, m] = fma(xs, load_span(weight, (min(o0 + n, O - 1), k0 + m * L), L), acc[n, m])
+    for k0 in range(whole, K, L):
+        xs = load_row(x, (b, k0), K, L)
+        for n in range(N):
+            acc[n, 0] = fma(xs, load_row(weight, (min(o0 + n, O - 1), k0), K, L), acc[n, 0])
+    for n in range(N):
+        if o0 + n < O:
+            total = acc[n, 0]
+            for m in range(1, M):
+                total = total + acc[n, m]
+            v = sum_lanes(total) + bias[o0 + n]
+            put(y, (b, o0 + n), max(v, 0 * v) if RELU else v)

@@ -1,0 +1,220 @@
+"""Which core computes which tiles.
+
+The operations of these names in conv2d and fused, by Winograd's method where it suits the layer.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import prange
+
+from fastdigits.ops.conv2d import cpu as conv2d
+from fastdigits.ops.fused import cpu as fused
+from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE, pooled
+from fastdigits.ops.lanes import bind, cpu
+from fastdigits.ops.lanes.tiling import tile_rows, turned_inputs, winograd_pays, winograd_tile
+from fastdigits.ops.lanes.vector_unit import LANES
+from fastdigits.ops.variants.winograd import kernel
+
+_transform_kernels = bind(kernel.transform_kernels, cpu)
+_transform_input = bind(kernel.transform_input, cpu)
+_transform_gradient = bind(kernel.transform_gradient, cpu)
+_multiply = bind(kernel.multiply, cpu)
+_finish = bind(kernel.finish, cpu)
+_add_products = bind(kernel.add_products, cpu)
+_rows_reached = bind(kernel.rows_reached, cpu)
+_rows_done = bind(kernel.rows_done, cpu)
+_clear_rows = bind(kernel.clear_rows, cpu)
+_add_input_gradient = bind(kernel.add_input_gradient, cpu)
+_mask_rows = bind(kernel.mask_rows, cpu)
+_kernel_gradient = bind(kernel.kernel_gradient, cpu)
+_bias_gradient = bind(kernel.bias_gradient, cpu)
+
+PARTS = 8  # in which the weight gradients of all blocks are summed, whatever the number of cores
+NO_ROUTES = np.empty((0, 0, 0, 0, LANES), np.uint8)  # where nothing is pooled
+T = 2  # tiles at a time backwards, which keeps the transforms of both sides in the cache
+
+
+def conv2d_forward(x, weight, bias, stride, top, left, y):
+    """See conv2d.reference.conv2d_forward. A core owns whole tiles of y."""
+    if suits(weight, stride, y, WHOLE):
+        _forward(x, weight, bias, top, left, y, NO_ROUTES, WHOLE)
+    else:
+        conv2d.conv2d_forward(x, weight, bias, stride, top, left, y)
+
+
+def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
+    """See fused.reference.conv2d_relu_forward. A core owns whole tiles of y."""
+    if suits(weight, stride, y, RECTIFIED):
+        _forward(x, weight, bias, top, left, y, NO_ROUTES, RECTIFIED)
+    else:
+        fused.conv2d_relu_forward(x, weight, bias, stride, top, left, y)
+
+
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+    """See fused.reference.conv2d_relu_maxpool_forward. A core owns whole tiles of the convolution's output."""
+    if suits(weight, 1, y, MAXPOOLED):
+        _forward(x, weight, bias, top, left, y, routes, MAXPOOLED)
+    else:
+        fused.conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes)
+
+
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+    """See fused.reference.conv2d_relu_avgpool_forward. A core owns whole tiles of the convolution's output."""
+    if suits(weight, 1, y, AVGPOOLED):
+        _forward(x, weight, bias, top, left, y, routes, AVGPOOLED)
+    else:
+        fused.conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes)
+
+
+def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+    """See fused.reference.conv2d_backward. A core owns parts of the batch, and its sums for dweight."""
+    if suits(weight, stride, dy, WHOLE) and len(x) > 1:
+        _backward(x, dy, NO_ROUTES, weight, top, left, rectified, dx, dweight, dbias, WHOLE)
+    else:
+        fused.conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias)
+
+
+def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See fused.reference.conv2d_relu_maxpool_backward. Shared out as conv2d_backward."""
+    if suits(weight, 1, dy, MAXPOOLED) and len(x) > 1:
+        _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, MAXPOOLED)
+    else:
+        fused.conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias)
+
+
+def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+    """See fused.reference.conv2d_relu_avgpool_backward. Shared out as conv2d_backward."""
+    if suits(weight, 1, dy, AVGPOOLED) and len(x) > 1:
+        _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, AVGPOOLED)
+    else:
+        fused.conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias)
+
+
+def suits(weight, stride, y, ENDING):
+    """Whether a convolution, of whose output y is what ENDING says, has 3 x 3 kernels and enough channels."""
+    O, C, P, Q = weight.shape
+    _, _, I, J, _ = y.shape
+    return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pooled(ENDING), J * pooled(ENDING))
+
+
+def _forward(x, weight, bias, top, left, y, routes, ENDING):
+    O, C, _, _ = weight.shape
+    _, _, I, J, _ = y.shape
+    N, M = winograd_tile(O, I * pooled(ENDING), J * pooled(ENDING))
+    _convolution(N, M, pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, routes)
+
+
+def _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, ENDING):
+    O, C, _, _ = weight.shape
+    INPUTS = int(turned_inputs(C, O))
+    R, S = (O, C) if INPUTS else (C, O)
+    M = min(2, -(-S // LANES))
+    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, pooled(ENDING), ENDING)
+    u = _transformed(weight, 1)
+    gradients(x, dy, routes, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
+
+
+def _transformed(weight, back):
+    O, C, _, _ = weight.shape
+    R, S = (O, C) if back else (C, O)
+    u = np.empty((36, R, -(-S // LANES) * LANES), np.float32)
+    _transform_all(weight.reshape(O * C, 9), u, back)
+    return u
+
+
+@cpu.parallel
+def _transform_all(weight, u, back):
+    K, R, S = u.shape
+    groups = S // LANES
+    for t in prange(R * groups):
+        _transform_kernels(weight, u, t // groups, t % groups * LANES, LANES, back)
+
+
+@cache
+def _convolution(N, M, POOLED, ENDING):
+    """The convolution by N channels of M tiles at a time; y has 1 / POOLED of its rows and columns."""
+
+    @cpu.parallel
+    def winograd_convolution(x, u, bias, top, left, y, routes):
+        B, O, I, J, L = y.shape
+        K, C, _ = u.shape
+        across = (J * POOLED + 3) // 4
+        tiles = across * ((I * POOLED + 3) // 4)
+        groups = (tiles + M - 1) // M
+        for unit in prange(B * groups):
+            v = np.empty((36, C * M + 1, LANES), np.float32)  # one vector more: no strides of whole pages
+            m = np.empty((36, N * M + 1, LANES), np.float32)
+            b, t0 = unit // groups, unit % groups * M
+            for c in range(C):
+                _transform_input(x, v, top, left, across, b, c, t0, M)
+            for o0 in range(0, O, N):
+                for k in range(36):
+                    _multiply(u, v, m, o0, k, N, M)
+                for n in range(min(N, O - o0)):
+                    for t in range(min(M, tiles - t0)):
+                        i, j = (t0 + t) // across * 4, (t0 + t) % across * 4
+                        _finish(m, n * M + t, bias, routes, y, b, o0 + n, i, j, ENDING)
+
+    return winograd_convolution
+
+
+@cache
+def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
+    """All gradients of a convolution.
+
+    That by the weights by tiles of N x M * LANES sums, with the lanes of x turned where INPUTS is 1, else those of
+    dy; that by the input by NX channels of T tiles.
+    """
+
+    @cpu.parallel
+    def winograd_gradients(x, dy, routes, u, top, left, rectified, dx, dweight, dbias):
+        B, C, H, W, L = x.shape
+        B, O, I, J, L = dy.shape
+        R, S = (O, C) if INPUTS else (C, O)
+        across = (J * POOLED + 3) // 4
+        tiles = across * ((I * POOLED + 3) // 4)
+        parts = min(B, PARTS)
+        lane_groups = (S + LANES - 1) // LANES
+        sums = np.empty((parts, 36, R, lane_groups * LANES), np.float32)
+        biases = np.empty((parts, O, LANES), np.float32)
+        for turn in prange(parts):
+            part = np.int64(turn)
+            sums[part] = 0
+            biases[part] = 0
+            v = np.empty((36, C * T + 1, LANES), np.float32)  # one vector more: no strides of whole pages
+            m = np.empty((36, O * T + 1, LANES), np.float32)
+            dv = np.empty((36, NX * T + 1, LANES), np.float32)
+            for b in range(part * B // parts, (part + 1) * B // parts):
+                for t0 in range(0, tiles, T):
+                    for c in range(C):
+                        _transform_input(x, v, top, left, across, b, c, t0, T)
+                    for o in range(O):
+                        _transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING)
+                    for k in range(36):
+                        for s0 in range(0, S, M * LANES):
+                            if INPUTS:
+                                _add_products(m, v, sums, part, k, s0, N, T, M, LANES)
+                            else:
+                                _add_products(v, m, sums, part, k, s0, N, T, M, LANES)
+                    last = min(t0 + T, tiles)
+                    first, end = _rows_reached(t0, across, top, H, tiles), _rows_reached(last, across, top, H, tiles)
+                    for c in range(C):
+                        _clear_rows(dx, b, c, first, end)
+                    for c0 in range(0, C, NX):
+                        for k in range(36):
+                            _multiply(u, m, dv, c0, k, NX, T)
+                        for n in range(min(NX, C - c0)):
+                            for t in range(last - t0):
+                                h, w = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
+                                _add_input_gradient(dv, n * T + t, dx, b, c0 + n, h, w)
+                    if rectified:
+                        first, end = _rows_done(t0, across, top, H, tiles), _rows_done(last, across, top, H, tiles)
+                        for c in range(C):
+                            _mask_rows(x, dx, b, c, first, end)
+        for t in prange(R * lane_groups):
+            _kernel_gradient(sums, dweight, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
+        for o in range(O):
+            _bias_gradient(biases, dbias, o)
+
+    return winograd_gradients

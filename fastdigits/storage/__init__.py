@@ -1,0 +1,1 @@
+"""Read and write HDF5 files: weights, training logs, run statistics."""

@@ -1,0 +1,252 @@
+"""Trained networks as HDF5 files, which any HDF5 viewer shows too.
+
+The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
+JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` where there is one.
+/weights/<layer>/<name> holds the parameters and running statistics in float32, /history/<column> the figures of the
+epochs in float64, NaN where there is none. A checkpoint (methods/checkpoint.py) holds more beside these.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, asdict, dataclass, fields
+from io import BytesIO
+from types import UnionType
+
+import h5py
+import numpy as np
+
+from fastdigits import __version__
+from fastdigits.config.training import TrainConfig
+from fastdigits.data.preprocessing import Normalisation, Preparation
+from fastdigits.errors import UserError
+from fastdigits.files import StrPath, check_writable, write_atomically
+from fastdigits.nn.calibration import Calibration
+from fastdigits.nn.network import Network
+from fastdigits.storage import hdf5
+from fastdigits.storage.history import TIMES, Epoch
+
+__all__ = ["SavedNetwork", "check_writable", "naming", "read", "read_values", "write", "write_values"]
+
+FORMAT = "fastdigits"
+FORMAT_VERSION = 1
+STRUCTURES = ("v108", "v108")  # of HDF5 1.8: read everywhere, and with checksums that show damage
+NEWER = {"learning_rate"}  # columns of the history that older files lack
+STD_LEAST, STD_MOST = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
+
+
+@dataclass(frozen=True, eq=False)
+class SavedNetwork:
+    """A trained network with all it takes to use it and to judge it."""
+
+    network: dict  # Network.config()
+    values: dict[str, np.ndarray]  # Network.values()
+    normalisation: Normalisation
+    model: str
+    dataset: str
+    config: dict  # asdict(TrainConfig)
+    history: list[dict]  # Epoch.figures(), epoch by epoch
+    metrics: dict
+    calibration: Calibration | None = None
+
+
+def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:
+    """Write a network as a whole or not at all; the same network gives the same bytes.
+
+    `extend` puts more into the file, which `read` does not look at.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written there, or `read` would refuse it, as with weights that are not finite.
+    """
+    with naming(path):
+        content = _file_image(saved, extend)
+    write_atomically(path, content)
+
+
+def read(path: StrPath) -> SavedNetwork:
+    """Read a network and check all of it, but for `metrics`, which may be any JSON object.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or is not as `write` makes it.
+    """
+    with naming(path), hdf5.open_file(path) as file:
+        return _decode(file)
+
+
+def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
+    """The bytes of the file, made in memory, where nothing can be left half done."""
+    image = BytesIO()
+    with h5py.File(image, "w", libver=STRUCTURES) as file:
+        _encode(saved, file)
+        extend(file)
+    with h5py.File(image, "r") as file:
+        _decode(file)  # what could not be read again must not replace what can
+    return image.getvalue()
+
+
+def _encode(saved: SavedNetwork, file: h5py.File) -> None:
+    texts = {
+        "format": FORMAT,
+        "fastdigits_version": __version__,
+        "model": _printable(saved.model),
+        "dataset": _printable(saved.dataset),
+        "architecture": json.dumps(saved.network),
+        "preprocessing": json.dumps(asdict(saved.normalisation)),
+        "config": json.dumps(saved.config),
+        "metrics": json.dumps(saved.metrics),
+    }
+    if saved.calibration:
+        texts["calibration"] = json.dumps(asdict(saved.calibration))
+    for name, text in texts.items():
+        hdf5.write_text(file, name, text)
+    file.attrs["format_version"] = FORMAT_VERSION
+    write_values(file, "weights", saved.values)
+    history = file.create_group("history", track_order=True)
+    for field in _columns() if saved.history else ():
+        column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # NumPy makes None NaN
+        history.create_dataset(field.name, data=column)
+
+
+def _decode(file: h5py.File) -> SavedNetwork:
+    _check_format(file)
+    root = hdf5.group(file, "/")
+    network = hdf5.json_object(file, "architecture")
+    return SavedNetwork(
+        network=network,
+        values=read_values(root, "weights", _shapes(network)),
+        normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
+        model=_printable(hdf5.text(file, "model")),
+        dataset=_printable(hdf5.text(file, "dataset")),
+        config=_config(hdf5.json_object(file, "config")),
+        history=_history(hdf5.group(root, "history")),
+        metrics=hdf5.json_object(file, "metrics"),
+        calibration=_calibration(file),
+    )
+
+
+def _check_format(file: h5py.File) -> None:
+    if not hdf5.has_attribute(file, "format") or hdf5.text(file, "format") != FORMAT:
+        raise UserError("this HDF5 file holds no network of fastdigits; give one that 'fastdigits train' wrote.")
+    version = hdf5.integer(file, "format_version")
+    if version > FORMAT_VERSION:
+        raise UserError(f"its format {version} is newer than fastdigits {__version__} knows; install a newer one.")
+    if version < 1:
+        hdf5.refuse(f"its format_version is {version}")
+
+
+def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
+    try:
+        return {name: array.shape for name, array in Network.from_config(network).kept().items()}
+    except UserError as error:
+        hdf5.refuse(f"its architecture makes no network ({_printable(str(error))[:200].rstrip('.')})", error)
+
+
+def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
+    """Write arrays named "dense_1/weight" and so on into a new group."""
+    weights = file.create_group(group, track_order=True)
+    for name, value in values.items():
+        layer, parameter = name.split("/")
+        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
+
+
+def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read what `write_values` wrote: exactly the arrays of these names and shapes, all of finite numbers."""
+    weights = hdf5.group(root, group)
+    layers = {name: hdf5.group(weights, name) for name in weights}
+    found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
+    if missing := shapes.keys() - found:
+        hdf5.refuse(f"its architecture asks for the weights {hdf5.some(missing)}, which are missing")
+    if extra := found - shapes.keys():
+        hdf5.refuse(f"its architecture has no place for the weights {hdf5.some(extra)}")
+    values = {}
+    for name, shape in shapes.items():
+        layer, parameter = name.split("/")
+        values[name] = hdf5.array(layers[layer], parameter, "f4", shape)
+        if not np.isfinite(values[name]).all():
+            hdf5.refuse(f"its weights {name} hold NaN or infinity")
+        if name.endswith("running_var") and (values[name] < 0).any():
+            hdf5.refuse(f"its weights {name} hold a variance below 0")
+    return values
+
+
+def _normalisation(preprocessing: dict) -> Normalisation:
+    mean, std = preprocessing.get("mean"), preprocessing.get("std")
+    numbers = type(mean) in (int, float) and type(std) in (int, float)
+    if not numbers or not abs(mean) <= STD_MOST or not STD_LEAST <= std <= STD_MOST:
+        hdf5.refuse("its preprocessing needs a finite mean and a finite std above 0")
+    try:
+        preparation = Preparation(**preprocessing.get("preparation", {}))  # which older files lack
+    except (TypeError, UserError) as error:
+        hdf5.refuse("its preprocessing has a preparation that is unknown or out of range", error)
+    return Normalisation(float(mean), float(std), preparation)
+
+
+def _calibration(file: h5py.File) -> Calibration | None:
+    """None where there is none, as in most files."""
+    if not hdf5.has_attribute(file, "calibration"):
+        return None
+    try:
+        return Calibration(**hdf5.json_object(file, "calibration"))
+    except (TypeError, UserError) as error:
+        hdf5.refuse("its calibration is unknown or out of range", error)
+
+
+def _config(config: dict) -> dict:
+    """Fields of TrainConfig with values of their types; those that the file lacks get their defaults."""
+    types = {field.name: field.type for field in fields(TrainConfig)}
+    for name, value in config.items():
+        if name not in types or not _has_type(value, types[name]):
+            hdf5.refuse(f"its config has {hdf5.some([name])}, which is unknown or of a wrong type")
+    return asdict(TrainConfig(**config))
+
+
+def _has_type(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
+
+
+def _columns() -> list[Field]:
+    """What Epoch.figures() holds."""
+    return [field for field in fields(Epoch) if field.name not in TIMES]
+
+
+def _history(group: h5py.Group) -> list[dict]:
+    names = [field.name for field in _columns()]
+    if not len(group):
+        return []
+    if not {*names} - NEWER <= set(group) <= {*names}:
+        hdf5.refuse(f"its history has not exactly the columns {', '.join(names)}")
+    found = {name: hdf5.array(group, name, "f8") for name in names if name in group}
+    if found["epoch"].ndim != 1 or len({column.shape for column in found.values()}) > 1:
+        hdf5.refuse("its history is not columns of one length")
+    columns = [found.get(name, np.full_like(found["epoch"], math.nan)) for name in names]
+    figures = map(_figures, _columns(), columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*figures, strict=True)]
+
+
+def _figures(field: Field, column: np.ndarray) -> list[int | float | None]:
+    """A column as Epoch has it: NaN is None, where there may be none."""
+    values = column.tolist()
+    if field.type not in (int, float):
+        return [None if math.isnan(value) else value for value in values]
+    if not all(map(float.is_integer if field.type is int else math.isfinite, values)):
+        hdf5.refuse(f"its history has NaN, infinity or a fraction for {field.name}")
+    return [field.type(value) for value in values]
+
+
+@contextmanager
+def naming(path: StrPath) -> Iterator[None]:
+    """Within, a UserError begins with the name of the file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _printable(text: str) -> str:
+    """A name that any terminal shows and HDF5 takes: that of a folder may hold bytes that are no characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)

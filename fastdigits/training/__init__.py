@@ -1,0 +1,1 @@
+"""Train networks: start reading at loop.py."""

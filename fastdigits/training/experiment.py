@@ -1,0 +1,107 @@
+"""A whole run: train a network, measure it once on the test images, and say all that is known of it."""
+
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import DigitSet
+from fastdigits.data.batches import Batches
+from fastdigits.inference.evaluate import Evaluation, evaluate
+from fastdigits.nn import Network
+from fastdigits.storage.history import Epoch
+from fastdigits.storage.weights import SavedNetwork
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.checkpoint import Checkpoints
+from fastdigits.training.failure import chance, check_alive
+from fastdigits.training.loop import Rows, Training, train
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network that has been trained and tested."""
+
+    model: str
+    dataset: str
+    network: Network
+    config: TrainConfig
+    training: Training
+    test: Evaluation
+    test_s: float
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights the network has."""
+        return self.training.epochs[self.training.kept - 1]
+
+    def saved(self) -> SavedNetwork:
+        """What goes into the weights file."""
+        return SavedNetwork(
+            network=self.network.config(),
+            values=self.network.values(),
+            normalisation=self.training.normalisation,
+            model=self.model,
+            dataset=self.dataset,
+            config=asdict(self.config),
+            history=[epoch.figures() for epoch in self.training.epochs],
+            metrics={
+                "kept_epoch": self.training.kept,
+                "test_images": self.test.images,
+                "test_accuracy": self.test.accuracy,
+                "test_loss": self.test.loss,
+            },
+        )
+
+    def summary(self, load_s: float, total_s: float, output: str) -> dict[str, Any]:
+        """All figures as plain JSON types; the seconds of loading and of the whole come from the caller."""
+        return {
+            "model": self.model,
+            "device": self.network.ops.device,
+            "dataset": self.dataset,
+            "seed": self.config.seed,
+            "parameters": self.network.parameter_count,
+            "batch_size": self.training.batch_size,
+            "epochs": [asdict(epoch) for epoch in self.training.epochs],
+            "kept_epoch": self.training.kept,
+            "validation_accuracy": self.kept.validation_accuracy,
+            "test": {
+                "images": self.test.images,
+                "correct": self.test.correct,
+                "accuracy": self.test.accuracy,
+                "interval_95": list(self.test.interval_95),
+                "loss": self.test.loss,
+            },
+            "seconds": {"load": load_s, **self.training.seconds, "test": self.test_s, "total": total_s},
+            "images_per_second": self.training.images_per_second,
+            "output": output,
+        }
+
+
+def run(
+    model: str,
+    network: Network,
+    digits: DigitSet,
+    ops: Any,
+    config: TrainConfig,
+    watcher: Watcher,
+    rows: Rows | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Run:
+    """Train a network, then evaluate it once on the test images; see `train` for the parameters.
+
+    Raises
+    ------
+    UserError
+        As `train` does.
+    DeadRun
+        If the network is not made of finite numbers, or ends without having learned anything.
+    """
+    images = digits.train_images, digits.train_labels
+    training = train(network, *images, ops, config, watcher, rows, checkpoints)
+    check_alive(training.epochs, chance(digits.train_labels))
+    start = perf_counter()
+    batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
+    test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
+    return Run(model, digits.name, network, config, training, test, perf_counter() - start)

@@ -1,0 +1,133 @@
+"""The training loop."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config import schedules
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import stratified_split
+from fastdigits.data.preprocessing import Normalisation
+from fastdigits.inference.evaluate import evaluate
+from fastdigits.nn.network import Network
+from fastdigits.storage.history import Epoch
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.checkpoint import Checkpoints
+from fastdigits.training.failure import DeadRun
+from fastdigits.training.precompile import compile_kernels
+from fastdigits.training.trainer import Trainer, prepare
+
+Rows = tuple[np.ndarray, np.ndarray]  # to train on and to validate on, int32
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training; `seconds` are those of "compile", "train" and "validation".
+
+    `batch_size` is how many images a step learned from, `kept` the epoch whose weights the network has;
+    `images_per_second` is None where a checkpoint left nothing to learn.
+    """
+
+    normalisation: Normalisation
+    epochs: list[Epoch]
+    seconds: dict[str, float]
+    images_per_second: float | None
+    batch_size: int
+    kept: int
+
+
+def train(
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    ops: Any,
+    config: TrainConfig,
+    watcher: Watcher,
+    rows: Rows | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Training:
+    """Build the network on a device, give it its random start and train it.
+
+    Parameters
+    ----------
+    network : Network
+    images : uint8 (N, H, W)
+    labels : uint8 (N,)
+    ops : Ops
+    config : TrainConfig
+    watcher : Watcher
+    rows : two int32 arrays, optional
+        Which images to train and to validate on; as `split` chooses unless given.
+    checkpoints : Checkpoints, optional
+        Where to go on from and what to leave behind.
+
+    Raises
+    ------
+    UserError
+        If the configuration or the checkpoint does not fit the images.
+    DeadRun
+        If the network is no longer made of finite numbers.
+    """
+    network.check_images(images, labels, config.pad)
+    checkpoints = checkpoints or Checkpoints()
+    rows, validation_rows = rows or split(labels, config)
+    batches = prepare(network, images, labels, rows, ops, config)
+
+    start = perf_counter()
+    compile_kernels(network, batches, config)
+    seconds = {"compile": perf_counter() - start, "train": 0.0, "validation": 0.0}
+    watcher.compiled(seconds["compile"])
+
+    network.initialise(config.seed)
+    trainer, learned = Trainer(network, batches, config, rows), 0
+    checkpoints.restore(trainer, len(rows))
+    while not trainer.is_over():
+        start, before = perf_counter(), trainer.images
+        loss, accuracy, lr = train_epoch(trainer, len(rows), watcher, checkpoints)
+        epoch_s = perf_counter() - start
+        number = len(trainer.history) + 1
+        if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
+            raise DeadRun(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
+        with trainer.evaluated():
+            validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
+        held_out = (validation.loss, validation.accuracy) if validation else (None, None)
+        learned += len(rows) - before
+        seconds["train"] += epoch_s
+        seconds["validation"] += validation.seconds if validation else 0.0
+        trainer.close(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
+        checkpoints.tell(trainer, watcher.epoch, trainer.history[-1])
+        checkpoints.after_epoch(trainer)
+    kept = trainer.finish()
+    rate = learned / seconds["train"] if learned else None
+    size = config.batch_size or len(rows)
+    return Training(batches.normalisation, trainer.history, seconds, rate, size, kept)
+
+
+def train_epoch(trainer: Trainer, total: int, watcher: Watcher, checkpoints: Checkpoints) -> tuple[float, float, float]:
+    """Learn once from every one of so many images, in an order of its own; return (mean loss, accuracy, last rate)."""
+    config, epoch = trainer.config, len(trainer.history) + 1
+    trainer.shuffle(epoch)
+    size = config.batch_size or total
+    steps = -(-total // size)
+    ranks = [record.rank for record in trainer.history] if config.schedule == "plateau" else []
+
+    def share(step: int) -> float:
+        return schedules.share(config, step, steps, ranks)
+
+    if not trainer.images:  # else a checkpoint goes on in the middle of an epoch
+        trainer.forget()
+    while trainer.images < total:
+        first, last = trainer.images, min(trainer.images + size, total)
+        step = (epoch - 1) * steps + first // size
+        trainer.step(first, last - first, share(step))
+        trainer.images = last
+        checkpoints.tell(trainer, watcher.step, epoch, last, total, lambda done=last: trainer.figures(done))
+    return *trainer.figures(total), trainer.optimizer.lr * share(epoch * steps - 1)
+
+
+def split(labels: np.ndarray, config: TrainConfig) -> Rows:
+    """(rows to train on, rows to validate on) of the training images."""
+    count = len(labels) // 12 if config.validation is None else config.validation
+    return stratified_split(labels, count, config.seed)

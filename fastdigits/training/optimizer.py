@@ -1,0 +1,50 @@
+"""Optimisers: which operation steps the parameters, and what it remembers between steps."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
+from fastdigits.nn.parameter import ParameterBuffer
+
+EPSILON = 1e-8
+NORM_PARTS = 64  # sums that the norm of the gradients is made of, so that cores can share the work
+
+
+class Optimizer:
+    """Steps all parameters of a network at once, by gradients that `clip_norm` may shrink before."""
+
+    def __init__(self, ops: Any, config: TrainConfig, buffer: ParameterBuffer):
+        usual = OPTIMIZERS[config.optimizer]
+        self.lr = usual.lr if config.lr is None else config.lr
+        decay = float(usual.weight_decay if config.weight_decay is None else config.weight_decay)
+        momentum = float(config.momentum)
+        self.ops, self.buffer = ops, buffer
+        self.memories = [ops.zeros(buffer.values.shape) for _ in range(usual.memories)]
+        self.steps = 0  # that have begun
+        self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
+        self.clip = partial(ops.clip_norm, buffer.gradients, float(config.clip_norm)) if config.clip_norm else None
+        self.sums, self.factor = ops.empty((NORM_PARTS,)), ops.empty((1,))
+        self.operation = getattr(ops, f"{config.optimizer}_step")
+        self.options = {
+            "sgd": (self.rate, decay),
+            "momentum": (self.rate, momentum, decay),
+            "nesterov": (self.rate, momentum, decay),
+        }.get(config.optimizer, (self.rate, self.count, float(config.beta1), float(config.beta2), EPSILON, decay))
+
+    def step(self, share: float) -> None:
+        """Change the parameters by their gradients, at a share of the learning rate."""
+        self.ops.write(self.numbers(share))
+        self.update()
+
+    def numbers(self, share: float) -> tuple[tuple[Any, float], ...]:
+        """What tells `update` of the next step, which begins here: for ops.write, before it."""
+        self.steps += 1
+        return (self.rate, self.lr * share), (self.count, self.steps)
+
+    def update(self) -> None:
+        """Change the parameters by their gradients; all else that this depends on is on the device."""
+        if self.clip:
+            self.clip(self.sums, self.factor)
+        self.operation(self.buffer.values, self.buffer.gradients, *self.memories, *self.options)

@@ -1,0 +1,266 @@
+import gzip
+import hashlib
+import http.server
+import os
+import shutil
+import socket
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdigits.data import load_digits, load_part, verify
+from fastdigits.data import sources as sources_module
+from fastdigits.data.download import download
+from fastdigits.data.sources import SHA256, shipped_folder, summarise
+from fastdigits.errors import UserError
+
+NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">{array.ndim + 1}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
+
+
+def small_set(train: int = 3, test: int = 2) -> dict[str, bytes]:
+    """The four files of a set with images of 4 x 5 pixels."""
+
+    def images(count):
+        return np.arange(count * 20, dtype=np.uint8).reshape(count, 4, 5)
+
+    def labels(count):
+        return np.arange(count, dtype=np.uint8)
+
+    return dict(zip(NAMES, map(idx, [images(train), labels(train), images(test), labels(test)]), strict=True))
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def check_small_set(folder):
+    digits = load_digits(folder)
+    assert digits.name == str(folder)
+    assert digits.train_images.shape == (3, 4, 5)
+    assert digits.train_images[1, 0].tolist() == [20, 21, 22, 23, 24]
+    assert digits.train_labels.tolist() == [0, 1, 2]
+    assert digits.test_images.shape == (2, 4, 5)
+    assert digits.test_labels.tolist() == [0, 1]
+
+
+def test_mnist_is_shipped():
+    digits = load_digits()
+    assert digits.name == "mnist"
+    assert digits.train_images.shape == (60000, 28, 28)
+    assert digits.train_labels.shape == (60000,)
+    assert digits.test_images.shape == (10000, 28, 28)
+    assert digits.test_labels.shape == (10000,)
+
+
+def test_shipped_files_are_the_original_ones():
+    assert verify(shipped_folder()) == [(name, "ok") for name in SHA256]
+
+
+def test_folder_of_plain_files(tmp_path):
+    check_small_set(write(tmp_path, small_set()))
+
+
+def test_folder_of_gz_files(tmp_path):
+    check_small_set(write(tmp_path, {f"{name}.gz": gzip.compress(file) for name, file in small_set().items()}))
+
+
+def test_folder_of_dotted_names(tmp_path):
+    check_small_set(write(tmp_path, {name.replace("-idx", ".idx"): file for name, file in small_set().items()}))
+
+
+def test_folder_named_like_the_shipped_set(tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    write(tmp_path / "mnist", small_set())
+    monkeypatch.chdir(tmp_path)
+    assert len(load_digits("./mnist").train_images) == 3
+    assert len(load_part("mnist", "test")[0]) == 10000
+
+
+def test_test_part_needs_no_training_files(tmp_path):
+    files = small_set()
+    write(tmp_path, {name: files[name] for name in NAMES[2:]})
+    images, labels = load_part(tmp_path, "test")
+    assert images.shape == (2, 4, 5)
+    assert labels.tolist() == [0, 1]
+
+
+def test_summary(tmp_path):
+    summary = summarise(write(tmp_path, small_set()), "train")
+    assert (summary.images, summary.height, summary.width, summary.classes) == (3, 4, 5, 3)
+
+
+def test_bare_checkout_uses_its_data_folder(monkeypatch):
+    def not_installed(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(sources_module.importlib.resources, "files", not_installed)
+    assert shipped_folder() == Path(sources_module.__file__).parents[2] / "data"
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(UserError, match=r"no data folder .*absent; give 'mnist' or a folder"):
+        load_digits(tmp_path / "absent")
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(UserError, match="is empty; put the four IDX files into it"):
+        load_digits(tmp_path)
+
+
+def test_file_instead_of_a_folder(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(UserError, match=r"file cannot be read \(Not a directory"):
+        load_digits(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_file(tmp_path, name):
+    (write(tmp_path, small_set()) / name).unlink()
+    with pytest.raises(UserError, match=rf"has no {name} \(plain or .gz\); put that file into it"):
+        load_digits(tmp_path)
+
+
+def test_fewer_labels_than_images(tmp_path):
+    write(tmp_path, small_set() | {NAMES[1]: small_set(train=2)[NAMES[1]]})
+    with pytest.raises(UserError, match=r"3 images but .* has 2 labels; use two files that belong together"):
+        load_digits(tmp_path)
+
+
+def test_test_images_of_another_size(tmp_path):
+    write(tmp_path, small_set() | {NAMES[2]: idx(np.zeros((2, 4, 4), np.uint8))})
+    with pytest.raises(UserError, match="training images of 4 x 5 but test images of 4 x 4 pixels"):
+        load_digits(tmp_path)
+
+
+def test_verify_tells_missing_and_wrong_files(tmp_path):
+    shutil.copy(shipped_folder() / "t10k-labels-idx1-ubyte.gz", tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(b"something else")
+    assert dict(verify(tmp_path)) == {
+        "train-images-idx3-ubyte.gz": "missing",
+        "train-labels-idx1-ubyte.gz": "missing",
+        "t10k-images-idx3-ubyte.gz": "wrong checksum",
+        "t10k-labels-idx1-ubyte.gz": "ok",
+    }
+
+
+def test_verify_of_a_missing_folder(tmp_path):
+    assert {state for _, state in verify(tmp_path / "absent")} == {"missing"}
+
+
+class Mirrors(http.server.BaseHTTPRequestHandler):
+    """/good/ has the shipped files, /bad/ other ones, and nothing else is there."""
+
+    def do_GET(self):
+        mirror, name = self.path.strip("/").split("/")
+        self.server.asked.append(self.path)
+        if mirror not in ("good", "bad"):
+            self.send_error(404)
+            return
+        content = (shipped_folder() / name).read_bytes() if mirror == "good" else b"<html>please log in</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("fastdigits.data.download.PAUSE_S", 0)
+    with http.server.HTTPServer(("127.0.0.1", 0), Mirrors) as server:
+        server.asked = []
+        server.address = f"http://127.0.0.1:{server.server_port}/"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def refusing_mirror(server):
+    with socket.socket() as closed_soon:
+        closed_soon.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{closed_soon.getsockname()[1]}/"
+
+
+def test_download(tmp_path, server):
+    lines = []
+    folder = tmp_path / "new" / "mnist"
+    download(folder, [server.address + "good/"], lines.append)
+    assert verify(folder) == [(name, "ok") for name in SHA256]
+    assert sorted(os.listdir(folder)) == sorted(SHA256)
+    assert lines[0] == f"train-images-idx3-ubyte.gz: fetching from {server.address}good/"
+    assert lines[1] == "train-images-idx3-ubyte.gz: written"
+
+
+def test_download_fetches_only_what_is_missing(tmp_path, server):
+    for name in SHA256:
+        shutil.copy(shipped_folder() / name, tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    download(tmp_path, [server.address + "good/"])
+    assert server.asked == ["/good/t10k-labels-idx1-ubyte.gz"]
+    assert verify(tmp_path) == [(name, "ok") for name in SHA256]
+
+
+def test_download_replaces_nothing(tmp_path, server):
+    own = tmp_path / "train-images-idx3-ubyte.gz"
+    own.write_bytes(b"a set of one's own")
+    with pytest.raises(UserError, match="holds something else than MNIST; move it away"):
+        download(tmp_path, [server.address + "good/"])
+    assert own.read_bytes() == b"a set of one's own"
+    assert server.asked == []
+
+
+def test_second_mirror_when_the_first_gives_another_file(tmp_path, server):
+    lines = []
+    download(tmp_path, [server.address + "bad/", server.address + "good/"], lines.append)
+    assert verify(tmp_path) == [(name, "ok") for name in SHA256]
+    assert "train-images-idx3-ubyte.gz: failed (wrong checksum)" in lines
+
+
+def test_every_mirror_is_tried_again_before_giving_up(tmp_path, server):
+    with pytest.raises(
+        UserError, match=r"Could not download train-images\S* \(.*bad/: wrong .*none/: Not Found\); check"
+    ):
+        download(tmp_path, [server.address + "bad/", server.address + "none/"])
+    assert server.asked == ["/bad/train-images-idx3-ubyte.gz", "/none/train-images-idx3-ubyte.gz"] * 3
+    assert os.listdir(tmp_path) == []
+
+
+def test_offline_is_one_sentence(tmp_path, refusing_mirror):
+    with pytest.raises(UserError, match=r"Connection refused\); check the connection and try again") as failure:
+        download(tmp_path, [refusing_mirror])
+    assert "\n" not in str(failure.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("stop", "seen"), [(KeyboardInterrupt, KeyboardInterrupt), (OSError, UserError)])
+def test_nothing_half_written_is_left(tmp_path, server, monkeypatch, stop, seen):
+    def stopped(source, target):
+        assert hashlib.sha256(Path(source).read_bytes()).hexdigest() == SHA256[Path(target).name]
+        raise stop
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(seen):
+        download(tmp_path, [server.address + "good/"])
+    assert os.listdir(tmp_path) == []
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"Cannot make the folder .*file/mnist \(Not a directory\); choose another one"):
+        download(tmp_path / "file" / "mnist")

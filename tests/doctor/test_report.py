@@ -1,0 +1,394 @@
+"""What is said of every way in which CUDA can be unusable, with a driver and packages that are pretended."""
+
+import configparser
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from fastdigits import ops
+from fastdigits.doctor import cpu, kernel_cache, report, trial
+from fastdigits.doctor import packages as software
+from fastdigits.errors import UserError
+from fastdigits.ops.cuda import availability, driver, packages, toolkit
+from fastdigits.ops.runtime.diagnosis import Part
+
+SETUP = Path(__file__).parents[2] / "setup.cfg"
+H200 = "NVIDIA H200", (9, 0), 150_000_000_000
+OLD = "Quadro P600", (6, 1), 2_000_000_000
+
+
+class FakeDriver:
+    """The functions of NVIDIA's library that are called, for a driver of that version with these devices."""
+
+    def __init__(self, cuda=13000, devices=(H200,), error=0):
+        self.cuda, self.devices, self.error = cuda, devices, error
+
+    def cuDriverGetVersion(self, version):
+        version._obj.value = self.cuda
+        return 0
+
+    def cuInit(self, flags):
+        return self.error
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = len(self.devices)
+        return 0
+
+    def cuDeviceGet(self, handle, number):
+        handle._obj.value = number
+        return 0
+
+    def cuDeviceGetName(self, name, size, handle):
+        name.value = self.devices[handle.value][0].encode()
+        return 0
+
+    def cuDeviceTotalMem_v2(self, memory, handle):
+        memory._obj.value = self.devices[handle.value][2]
+        return 0
+
+    def cuDeviceGetAttribute(self, value, attribute, handle):
+        value._obj.value = self.devices[handle.value][1][attribute - driver.MAJOR]
+        return 0
+
+    def cuGetErrorString(self, error, text):
+        text._obj.value = b"a text of NVIDIA's"
+        return 0
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """pretend(library, "cupy-cuda12x 14.2.0", ..) stands in for the driver's library and all installed packages."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setitem(sys.modules, "_numba_cuda_redirector", ModuleType("_numba_cuda_redirector"))
+    monkeypatch.setattr(packages, "_lacks_row_stack", lambda: False)
+
+    def pretend(library, *installed):
+        versions = dict(line.split() for line in installed)
+
+        def version(package):
+            if package not in versions:
+                raise importlib.metadata.PackageNotFoundError(package)
+            return versions[package]
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
+        if library is None:
+            monkeypatch.setattr(driver, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+        else:
+            monkeypatch.setattr(driver, "CDLL", lambda name: library)
+
+    return pretend
+
+
+@pytest.fixture
+def pretend_toolkit(monkeypatch):
+    """pretend_toolkit(nvvm=(13, 0), ..) stands in for the libraries of the toolkit; others are not found."""
+
+    def pretend_toolkit(**versions):
+        def load(name):
+            if name not in versions:
+                raise RuntimeError(f"{name} is nowhere\nand many more lines")
+            return SimpleNamespace(abs_path=f"/lib/{name}")
+
+        package = ModuleType("cuda")
+        package.pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=load)
+        monkeypatch.setitem(sys.modules, "cuda", package)
+        monkeypatch.setattr(toolkit, "version_of", lambda name, path: versions[name])
+
+    return pretend_toolkit
+
+
+def why_no_cuda(try_kernel=lambda: None):
+    return availability.why_no_cuda(try_kernel)
+
+
+def problems(parts):
+    return {part.name: part.problem for part in parts if part.problem}
+
+
+def remedies(parts):
+    return {part.name: part.remedy for part in parts if part.remedy}
+
+
+CUDA_12 = "cupy-cuda12x 14.2.0", "numba-cuda 0.30.4", "cuda-bindings 12.9.10"
+CUDA_13 = "cupy-cuda13x 14.2.0", "numba-cuda 0.30.4", "cuda-bindings 13.5.0"
+
+
+@pytest.mark.parametrize("installed", [CUDA_12, CUDA_13])
+def test_nothing_is_wrong(installed, pretend):
+    pretend(FakeDriver(), *installed)
+    assert why_no_cuda() is None
+    parts = driver.parts(driver.examine())
+    assert [part.value for part in parts] == [
+        "for CUDA up to 13.0",
+        "NVIDIA H200, compute capability 9.0, 140 GiB",
+    ]
+    assert problems(packages.parts(driver.examine())) == {}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is another sentence")
+@pytest.mark.parametrize(
+    ("library", "problem", "remedy"),
+    [
+        (None, "no NVIDIA driver is installed", "nvidia.com/drivers"),
+        (FakeDriver(cuda=11080), "the NVIDIA driver is too old: it runs CUDA 11.8, and 12.0 is needed", "newer driver"),
+        (FakeDriver(error=100), "error 100, a text of NVIDIA's", "--gpus all"),
+        (FakeDriver(error=803), "error 803, a text of NVIDIA's", "sudo reboot"),
+        (FakeDriver(error=12345), "error 12345, a text of NVIDIA's", None),
+    ],
+)
+def test_what_is_wrong_with_the_driver(library, problem, remedy, pretend):
+    pretend(library, *CUDA_13)
+    assert problem in why_no_cuda()
+    found = report.cuda_parts()[0]
+    assert problem in found.problem
+    assert found.remedy is None if remedy is None else remedy in found.remedy
+
+
+def test_macos_has_no_cuda(pretend, monkeypatch):
+    pretend(FakeDriver())
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert why_no_cuda() == "macOS has no CUDA"
+
+
+def test_hidden_devices(pretend, monkeypatch):
+    pretend(FakeDriver(error=100), *CUDA_13)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert why_no_cuda() == "CUDA_VISIBLE_DEVICES hides all devices"
+
+
+@pytest.mark.parametrize(
+    ("library", "installed", "problem", "remedy"),
+    [
+        (FakeDriver(), (), "CuPy is not installed", packages.install(13)),
+        (FakeDriver(12040), (), "CuPy is not installed", packages.install(12)),
+        (FakeDriver(devices=(OLD,)), (), "CuPy is not installed", packages.install(12)),
+        (FakeDriver(), CUDA_13[:1], "numba-cuda is not installed", packages.install(13)),
+        (FakeDriver(), CUDA_13[:2], "cuda-bindings is not installed", packages.install(13)),
+        (
+            FakeDriver(12040),
+            CUDA_13,
+            "cupy-cuda13x is for CUDA 13, but the driver runs CUDA 12.4 at most",
+            f"pip uninstall cupy-cuda13x, then: {packages.install(12)}",
+        ),
+        (
+            FakeDriver(devices=(OLD,)),
+            CUDA_13,
+            "cupy-cuda13x is for CUDA 13, but the Quadro P600 is too old for CUDA 13",
+            f"pip uninstall cupy-cuda13x, then: {packages.install(12)}",
+        ),
+        (
+            FakeDriver(),
+            (*CUDA_12[:2], "cuda-bindings 13.5.0"),
+            "cuda-bindings 13.5.0 is for another CUDA than cupy-cuda12x",
+            packages.install(12),
+        ),
+        (
+            FakeDriver(),
+            (*CUDA_12, "cupy-cuda13x 14.2.0"),
+            "several builds of CuPy are installed, cupy-cuda12x 14.2.0, cupy-cuda13x 14.2.0",
+            f"pip uninstall cupy-cuda12x cupy-cuda13x, then: {packages.install(13)}",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_packages(library, installed, problem, remedy, pretend):
+    pretend(library, *installed)
+    assert why_no_cuda() == problem
+    found = packages.parts(driver.examine())
+    assert problem in problems(found).values()
+    assert remedy in remedies(found).values()
+
+
+def test_a_numpy_that_numba_cuda_does_not_know(pretend, monkeypatch):
+    pretend(FakeDriver(), *CUDA_13)
+    monkeypatch.setattr(packages, "_lacks_row_stack", lambda: True)
+    assert why_no_cuda() == "numba-cuda 0.30.4 needs NumPy below 2.5"
+    pretend(FakeDriver(), *CUDA_13[::2], "numba-cuda 0.31.0")
+    assert why_no_cuda() is None
+
+
+def test_numba_cuda_that_does_not_take_over(pretend, monkeypatch):
+    pretend(FakeDriver(), *CUDA_13)
+    monkeypatch.delitem(sys.modules, "_numba_cuda_redirector")
+    assert "does not take over" in why_no_cuda()
+
+
+def test_a_driver_that_is_none(pretend):
+    pretend(object(), *CUDA_13)
+    assert why_no_cuda().startswith("the driver and the packages cannot be looked at (AttributeError:")
+
+
+def fail():
+    raise RuntimeError("\n\nCUDA_ERROR_OF_SOME_KIND\nand more")
+
+
+def test_a_failing_kernel_is_explained_by_the_toolkit(pretend, pretend_toolkit):
+    pretend(FakeDriver(), *CUDA_13)
+    pretend_toolkit(nvvm=(13, 0), nvrtc=(13, 0), nvJitLink=(13, 0), cudart=(13, 4))
+    assert why_no_cuda(fail) == "a trial kernel fails (RuntimeError: CUDA_ERROR_OF_SOME_KIND)"
+    pretend_toolkit(nvvm=(13, 0), nvrtc=(13, 0), cudart=(13, 0))
+    assert why_no_cuda(fail) == "the toolkit's nvJitLink cannot be loaded (nvJitLink is nowhere)"
+
+
+@pytest.mark.parametrize(
+    ("versions", "problem"),
+    [
+        ({"nvvm": (13, 0), "nvrtc": (13, 0), "nvJitLink": (13, 5), "cudart": (13, 4)}, None),
+        ({"nvvm": None, "nvrtc": None, "nvJitLink": None, "cudart": None}, None),
+        (
+            {"nvvm": (13, 4), "nvrtc": (13, 0), "nvJitLink": (13, 4), "cudart": (13, 0)},
+            "nvvm 13.4 makes PTX that a driver for CUDA 13.0 cannot read",
+        ),
+        (
+            {"nvvm": (13, 0), "nvrtc": (13, 4), "nvJitLink": (13, 1), "cudart": (13, 0)},
+            "nvJitLink 13.1 cannot link what nvrtc 13.4 makes",
+        ),
+        (
+            {"nvvm": (12, 9), "nvrtc": (13, 0), "nvJitLink": (12, 9), "cudart": (12, 9)},
+            "nvrtc is of CUDA 13, but nvvm of CUDA 12",
+        ),
+        (
+            {"nvvm": (14, 0), "nvrtc": (13, 0), "nvJitLink": (14, 0), "cudart": (13, 0)},
+            "nvvm is of CUDA 14, but the driver runs CUDA 13.0 at most",
+        ),
+    ],
+)
+def test_versions_of_the_toolkit(versions, problem, pretend, pretend_toolkit):
+    pretend(FakeDriver(), *CUDA_13)
+    pretend_toolkit(**versions)
+    found = list(problems(toolkit.parts(driver.examine())).values())
+    assert found[:1] == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize(("cuda", "extra"), [(12, "cuda"), (13, "cuda13")])
+def test_the_extras_are_what_is_said(cuda, extra):
+    config = configparser.ConfigParser()
+    config.read(SETUP, encoding="utf8")
+    assert tuple(config["options.extras_require"][extra].strip().splitlines()) == packages.WANTED[cuda]
+
+
+def test_without_pathfinder(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda", None)
+    (found,) = toolkit.parts(None)
+    assert found.problem.startswith("cuda-pathfinder cannot be imported")
+
+
+def test_version_by_the_folder(tmp_path):
+    toolkit_13 = tmp_path / "cuda-13.1" / "lib64"
+    toolkit_13.mkdir(parents=True)
+    assert toolkit._version_by_place("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 1)
+    (tmp_path / "cuda-13.1" / "version.json").write_text('{"cuda": {"version": "13.0.2"}}')
+    assert toolkit._version_by_place("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 0)
+    assert toolkit._version_by_place("nvvm", "/lib/libnvvm.so") is None
+
+
+def test_the_reason_is_given_where_the_device_is_chosen(monkeypatch):
+    ops._why_no_cuda.cache_clear()
+    monkeypatch.setattr(ops, "why_incomplete", lambda device: None)
+    monkeypatch.setattr(availability, "why_no_cuda", lambda try_kernel: "the moon is full")
+    try:
+        assert ops.choose_device() == ("cpu", "cpu, because cuda cannot be used: the moon is full")
+        with pytest.raises(UserError, match="'cuda' cannot be used: the moon is full; use --device cpu"):
+            ops.load("cuda")
+        ops._why_no_cuda.cache_clear()
+        monkeypatch.setattr(availability, "why_no_cuda", lambda try_kernel: None)
+        assert ops.choose_device()[0] == "cuda"
+    finally:
+        ops._why_no_cuda.cache_clear()
+
+
+def test_a_kernel_that_computes_something_else(monkeypatch):
+    monkeypatch.setattr("fastdigits.ops.activation.reference.relu_forward", lambda x, y: y.fill(1))
+    with pytest.raises(ArithmeticError, match="wrong numbers"):
+        ops.try_kernel("reference")
+
+
+def test_choosing_a_device_without_a_driver_is_light():
+    """Neither numba nor CuPy is imported to find that there is no driver."""
+    program = (
+        "import sys; from fastdigits import ops; from fastdigits.ops.cuda import driver\n"
+        "ops.why_incomplete = lambda device: None\n"
+        "def missing(name): raise OSError\n"
+        "driver.CDLL = missing; print(ops.choose_device()[0], *sys.modules)"
+    )
+    variables = os.environ | {"PYTHONPATH": str(Path(ops.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    chosen, *modules = done.stdout.split()
+    assert chosen == "cpu"
+    assert {"numba", "numpy", "cupy"} & set(modules) == set()
+
+
+def test_a_kernel_is_tried_in_a_process_of_its_own():
+    assert trial.part("reference") == Part("reference", "works")
+
+
+@pytest.mark.parametrize(
+    ("program", "problem", "remedy"),
+    [
+        ("import os; os.abort()", "crashes (Aborted)", None),
+        ("raise ImportError('Numba needs NumPy 2.4 or less.')", "Numba needs NumPy 2.4 or less.", "numba numpy"),
+        ("import sys; sys.exit(3)", "exit code 3", None),
+        ("import time; time.sleep(60)", "gives no answer in 1 s", None),
+    ],
+)
+def test_a_kernel_that_fails(program, problem, remedy, monkeypatch):
+    monkeypatch.setattr(trial, "PROGRAM", program)
+    monkeypatch.setattr(trial, "LIMIT_S", 1 if "sleep" in program else 60)
+    found = trial.part("reference")
+    assert found.value == "fails"
+    assert problem in found.problem
+    assert found.remedy is None if remedy is None else remedy in found.remedy
+
+
+def test_conflicting_versions_are_named(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["numpy<2", "absent>9"] if name == "numba" else [])
+    (found,) = software.conflicts()
+    assert found.problem.endswith("needs numpy<2")
+    assert found.remedy == "pip install 'numpy<2'"
+
+
+def test_openmp_that_is_missing(monkeypatch):
+    monkeypatch.setattr(cpu.numba_setup, "parallel_layer", lambda: "workqueue")
+    monkeypatch.setitem(sys.modules, "numba.np.ufunc.omppool", None)
+    (found,) = cpu.threading_layer()
+    assert found.problem.startswith("OpenMP cannot be used (import of numba.np.ufunc.omppool halted")
+    assert "libgomp1" in found.remedy or sys.platform != "linux"
+
+
+def test_kernels_that_cannot_be_kept(monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    (found,) = kernel_cache.kernel_folder()
+    assert "so every command compiles anew" in found.problem
+    assert found.remedy.startswith("export XDG_CACHE_HOME=")
+
+
+def test_a_full_disk(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernel_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    assert kernel_cache.kernel_folder()[0].problem.startswith("only 0.0 MB are free")
+
+
+def test_nothing_that_is_broken_stops_the_rest(monkeypatch):
+    looks = {
+        software: ("versions", "conflicts"),
+        cpu: ("processor", "cores", "vector_unit", "threading_layer", "settings"),
+        kernel_cache: ("kernel_folder",),
+        report: ("cuda_parts",),
+    }
+    for module, names in looks.items():
+        for name in names:
+
+            def broken():
+                raise SystemError("broken")
+
+            broken.__name__ = name
+            monkeypatch.setattr(module, name, broken)
+    parts = [part for section in report.sections().values() for part in section]
+    assert len(parts) == 9
+    assert all(part.problem.endswith("cannot be looked at (SystemError: broken)") for part in parts)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from fastdigits.errors import UserError
+from fastdigits.nn.calibration import Calibration, fit_temperature
+
+
+def overconfident(temperature, count=4000):
+    """Probabilities, and labels that are drawn from the same ones softened by a temperature."""
+    rng = np.random.default_rng(5)
+    scores = 4 * rng.standard_normal((count, 10))
+    p = Calibration(temperature).apply(np.exp(scores) / np.exp(scores).sum(1, keepdims=True))
+    labels = (rng.random((count, 1)) > np.cumsum(p, axis=1)).sum(1)
+    return np.exp(scores) / np.exp(scores).sum(1, keepdims=True), labels
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_made_the_labels_is_found(temperature):
+    assert fit_temperature(*overconfident(temperature)) == pytest.approx(temperature, rel=0.08)
+
+
+def test_calibrated_probabilities_are_right_as_often_as_they_say():
+    p, labels = overconfident(2.5, 20_000)
+    calibrated = Calibration(fit_temperature(p, labels)).apply(p)
+    assert calibrated.sum(1) == pytest.approx(1)
+    confidence, right = calibrated.max(1), calibrated.argmax(1) == labels
+    for low, high in ((0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0)):
+        among = (confidence >= low) & (confidence < high)
+        assert right[among].mean() == pytest.approx(confidence[among].mean(), abs=4 * 0.5 / np.sqrt(among.sum()))
+
+
+def test_temperature_one_changes_nothing_and_none_changes_the_order():
+    p, _ = overconfident(1.0, 50)
+    assert Calibration().apply(p) == pytest.approx(p)
+    for temperature in (0.3, 7.0):
+        assert (Calibration(temperature).apply(p).argsort(1) == p.argsort(1)).all()
+
+
+def test_certainty_is_no_trouble():
+    p = np.eye(10)[[3, 4]]
+    assert Calibration(2.0).apply(p) == pytest.approx(p)
+    assert np.isfinite(fit_temperature(p, np.array([3, 5])))
+
+
+@pytest.mark.parametrize("setting", [{"temperature": 0.0}, {"temperature": float("nan")}, {"unsure_below": 1.5}])
+def test_values_out_of_range_are_refused(setting):
+    with pytest.raises(UserError, match=next(iter(setting))):
+        Calibration(**setting)

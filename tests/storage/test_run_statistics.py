@@ -1,0 +1,119 @@
+import json
+
+import pytest
+
+from fastdigits.errors import UserError
+from fastdigits.storage import run_statistics
+
+
+def run(train_s: float, accuracies: list[float], validation: bool = True) -> dict:
+    """What `train --json` prints of a run, as far as statistics need it."""
+    epochs = [
+        {
+            "seconds": train_s / len(accuracies),
+            "train_accuracy": a,
+            "validation_accuracy": a / 2 if validation else None,
+        }
+        for a in accuracies
+    ]
+    return {
+        "model": "linear",
+        "batch_size": 100,
+        "epochs": epochs,
+        "test": {"accuracy": accuracies[-1]},
+        "seconds": {"train": train_s, "validation": 0.5 if validation else 0.0, "total": train_s + 3},
+        "images_per_second": 1000 / train_s,
+    }
+
+
+FIRST, SECOND = run(1.0, [0.5, 0.75]), run(3.0, [0.25, 0.5, 0.75], validation=False)
+
+
+def test_one_run(tmp_path):
+    run_statistics.add(tmp_path / "stats.json", [FIRST])
+    assert json.loads((tmp_path / "stats.json").read_text()) == {
+        "times_run": 1,
+        "dead_runs": 0,
+        "times": {"step": 0.1, "epoch": 0.5, "training": 1.0, "validation": 0.5, "total": 4.0},
+        "epoch_accuracies": [[0.5, 0.75]],
+        "validation_accuracies": [[0.25, 0.375]],
+        "test_accuracies": [0.75],
+        "runs": [FIRST],
+    }
+
+
+def test_runs_add_up(tmp_path):
+    for added in (FIRST, SECOND, SECOND):
+        run_statistics.check(str(tmp_path / "stats.json"))
+        run_statistics.add(str(tmp_path / "stats.json"), [added])
+    content = json.loads((tmp_path / "stats.json").read_text())
+    assert content["times_run"] == 3
+    assert content["runs"] == [FIRST, SECOND, SECOND]
+    assert content["times"] == pytest.approx(
+        {"step": 0.7 / 3, "epoch": 7 / 8, "training": 7 / 3, "validation": 0.5 / 3, "total": 16 / 3}
+    )
+    assert content["epoch_accuracies"] == [[0.5, 0.75], [0.25, 0.5, 0.75], [0.25, 0.5, 0.75]]
+    assert content["validation_accuracies"] == [[0.25, 0.375], [None] * 3, [None] * 3]
+    assert content["test_accuracies"] == [0.75] * 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"\xff\xfe",
+        b"\x89HDF\r\n\x1a\n",
+        b"[]",
+        b"5",
+        b"{}",
+        b'{"runs": 5}',
+        b'{"runs": []}',
+        b'{"runs": {"a": 1}}',
+        b'{"runs": [1]}',
+        b'{"runs": [{"epochs": []}]}',
+        json.dumps({"runs": [FIRST | {"images_per_second": 0}]}).encode(),
+        json.dumps({"runs": [FIRST | {"epochs": 5}]}).encode(),
+        json.dumps({"runs": [FIRST | {"test": None}]}).encode(),
+        b"[" * 100_000,
+    ],
+    ids=lambda content: repr(content[:30]),
+)
+def test_a_foreign_file_is_refused_and_stays(content, tmp_path):
+    path = tmp_path / "stats.json"
+    path.write_bytes(content)
+    for use in (run_statistics.check, lambda path: run_statistics.add(path, [FIRST])):
+        with pytest.raises(UserError, match=r"stats\.json"):
+            use(path)
+    assert path.read_bytes() == content
+
+
+def test_places_that_cannot_be_written_to(tmp_path):
+    for path in (tmp_path, tmp_path / "missing" / "stats.json", tmp_path / ("a" * 300)):
+        with pytest.raises(UserError):
+            run_statistics.check(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_leaves_nothing_behind(tmp_path):
+    run_statistics.check(tmp_path / "stats.json")
+    assert list(tmp_path.iterdir()) == []
+    run_statistics.add(tmp_path / "stats.json", [FIRST])
+    before = (tmp_path / "stats.json").read_bytes()
+    run_statistics.check(tmp_path / "stats.json")
+    assert (tmp_path / "stats.json").read_bytes() == before
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    path = tmp_path / "stats.json"
+    run_statistics.add(path, [FIRST])
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        run_statistics.add(path, [SECOND])
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["stats.json", "stats.txt"]

@@ -1,0 +1,49 @@
+"""Fixtures of the tests of training methods: few images, and a way to learn from them."""
+
+import pytest
+
+from fastdigits import ops as devices
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_digits
+from fastdigits.models import MODELS, layers_of
+from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, Network, ReLU, Residual
+from fastdigits.nn.layers import Layer
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.loop import train
+
+
+@pytest.fixture(scope="session")
+def few():
+    """The first 300 training images of MNIST with their labels."""
+    mnist = load_digits()
+    return mnist.train_images[:300], mnist.train_labels[:300]
+
+
+@pytest.fixture
+def noisy(monkeypatch):
+    """The name of a network with running statistics and dropout."""
+
+    def noisy(classes: int) -> list[Layer]:
+        block = Residual([Conv2D(3, 3, padding="same"), BatchNorm()])
+        return [Conv2D(3, 3, 3), BatchNorm(), ReLU(), block, ReLU(), GlobalAvgPool2D(), Dropout(0.25), Dense(classes)]
+
+    monkeypatch.setitem(MODELS, "noisy", noisy)
+    return "noisy"
+
+
+@pytest.fixture
+def learn(few):
+    """learn(model, ...) trains a new network and returns it with its Training."""
+
+    def learn(model="linear", device="cpu", watcher=None, checkpoints=None, **settings):
+        network, config = Network(layers_of(model)), TrainConfig(**{"epochs": 2, **settings})
+        watcher = watcher or Watcher()
+        return network, train(network, *few, devices.load(device), config, watcher, checkpoints=checkpoints)
+
+    return learn
+
+
+@pytest.fixture
+def content():
+    """content(network) has all its parameters as bytes."""
+    return lambda network: {name: value.tobytes() for name, value in network.values().items()}

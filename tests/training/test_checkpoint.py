@@ -1,0 +1,205 @@
+"""A training that stops and goes on ends with the same bits as one that never stopped."""
+
+from dataclasses import asdict
+
+import h5py
+import numpy as np
+import pytest
+
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
+from fastdigits.errors import UserError
+from fastdigits.storage import weights
+from fastdigits.training import checkpoint
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.checkpoint import Checkpoints
+
+ALL = {"ema": 0.9, "clip_norm": 1.0, "keep_best": True, "warmup": 0.2}
+
+
+class Interrupting(Watcher):
+    """Raises KeyboardInterrupt after so many steps, or epochs."""
+
+    def __init__(self, steps=0, epochs=0):
+        self.steps, self.epochs = steps, epochs
+
+    def step(self, *_):
+        self.steps -= 1
+        if self.steps == 0:
+            raise KeyboardInterrupt
+
+    def epoch(self, _):
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupted(learn, tmp_path):
+    """interrupted(watcher, model, ...) is the checkpoint that a training leaves behind that is interrupted."""
+
+    def interrupted(watcher, model="linear", **settings):
+        path = tmp_path / "a.checkpoint.h5"
+        with pytest.raises(KeyboardInterrupt):
+            learn(model, watcher=watcher, checkpoints=Checkpoints(path, 1000, model, "arrays"), **settings)
+        return path
+
+    return interrupted
+
+
+@pytest.fixture
+def resume(learn):
+    """resume(path, model) trains on and returns the network and its Training."""
+
+    def resume(path, model="linear", **changes):
+        read = checkpoint.read(path)
+        return learn(model, checkpoints=Checkpoints(resumed=read), **read.saved.config | changes)
+
+    return resume
+
+
+def figures(training):
+    return [epoch.figures() for epoch in training.epochs]
+
+
+@pytest.mark.parametrize("watch", [{"epochs": 1}, {"epochs": 2}, {"steps": 1}, {"steps": 4}, {"steps": 6}], ids=str)
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("linear", {}),
+        ("lenet", ALL),
+        ("mlp", ALL | {"optimizer": "momentum", "schedule": "plateau", "lr_decay": 0.1}),
+        ("linear", {"early_stop": 2, "optimizer": "sgd", "lr": 0.5, "schedule": "constant"}),
+        ("mlp", ALL | {"augment": "shift=2,rotate=10,elastic=0.6,noise=0.1,erase=4"}),
+    ],
+    ids=["plain", "all", "plateau", "early stop", "augmented"],
+)
+def test_resumed_is_the_same_as_never_stopped(model, settings, watch, interrupted, resume, learn, content):
+    settings = {"epochs": 4, "batch_size": 100, **settings}  # three steps in an epoch, the last one shorter
+    network, training = learn(model, **settings)
+    resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
+    assert content(resumed) == content(network)
+    assert figures(resumed_training) == figures(training)
+    assert resumed_training.kept == training.kept
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_goes_on(optimizer, interrupted, resume, learn, content):
+    settings = {"epochs": 3, "optimizer": optimizer}
+    path = interrupted(Interrupting(steps=4), **settings)
+    assert content(resume(path)[0]) == content(learn(**settings)[0])
+
+
+def test_a_step_of_all_images_goes_on(interrupted, resume, learn, content):
+    settings = {"epochs": 5, "batch_size": None}
+    assert content(resume(interrupted(Interrupting(steps=2), **settings))[0]) == content(learn(**settings)[0])
+
+
+def test_a_training_can_be_made_longer(interrupted, resume, learn, content):
+    path = interrupted(Interrupting(epochs=2), epochs=2, schedule="constant", **ALL | {"warmup": 0.0})
+    longer, _ = learn(epochs=4, schedule="constant", **ALL | {"warmup": 0.0})
+    assert content(resume(path, epochs=4)[0]) == content(longer)
+
+
+def test_a_training_that_is_over_only_ends(interrupted, resume, learn, content):
+    path = interrupted(Interrupting(epochs=2), epochs=2, **ALL)
+    network, training = resume(path)
+    assert content(network) == content(learn(epochs=2, **ALL)[0])
+    assert training.images_per_second is None
+
+
+def test_files_are_written_every_so_many_epochs(learn, tmp_path):
+    class Listing(Watcher):
+        found = []
+
+        def epoch(self, record):
+            path = tmp_path / "c.h5"
+            self.found.append(len(weights.read(path).history) if path.exists() else 0)
+
+    checkpoints = Checkpoints(tmp_path / "c.h5", 2, "linear", "arrays")
+    learn(epochs=6, watcher=Listing(), checkpoints=checkpoints)
+    assert Listing.found == [0, 0, 2, 2, 4, 4]
+    assert checkpoints.written
+    assert [path.name for path in tmp_path.iterdir()] == ["c.h5"]
+
+
+def test_a_checkpoint_is_a_weights_file(interrupted, learn):
+    path = interrupted(Interrupting(epochs=2), epochs=4, schedule="constant", ema=0.9)
+    saved = weights.read(path)
+    ended, _ = learn(epochs=2, schedule="constant", ema=0.9)  # the weights are those of a training that ends here
+    assert {name: value.tobytes() for name, value in saved.values.items()} == {
+        name: value.tobytes() for name, value in ended.values().items()
+    }
+    assert (saved.model, saved.dataset, len(saved.history)) == ("linear", "arrays", 2)
+    assert saved.config == asdict(TrainConfig(epochs=4, schedule="constant", ema=0.9))
+
+
+def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, learn):
+    path = interrupted(Interrupting(epochs=2), epochs=4)
+    with pytest.raises(UserError, match=r"a\.checkpoint\.h5: it learned from other images"):
+        resume(path, validation=100)
+    with pytest.raises(UserError, match="for 2 epochs already"):
+        resume(path, epochs=1)
+
+
+def test_weights_are_no_checkpoint(tmp_path, interrupted):
+    path = interrupted(Interrupting(epochs=1), epochs=2)
+    weights.write(tmp_path / "plain.h5", weights.read(path))
+    with pytest.raises(UserError, match="is no checkpoint"):
+        checkpoint.read(tmp_path / "plain.h5")
+
+
+def _without(name):
+    def damage(file):
+        del file[name]
+
+    return damage
+
+
+def _progress(**changes):
+    def damage(file):
+        import json
+
+        progress = json.loads(file.attrs["progress"]) | changes
+        file.attrs["progress"] = np.bytes_(json.dumps({k: v for k, v in progress.items() if v is not None}))
+
+    return damage
+
+
+def _cut(file):
+    values = file["state/memory_1"][:-1]
+    del file["state/memory_1"]
+    file["state/memory_1"] = values
+
+
+def _doubles(file):
+    values = file["state/memory_1"][:]
+    del file["state/memory_1"]
+    file["state/memory_1"] = values.astype("f8")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _without("state"),
+        _without("state/memory_1"),
+        _without("state/average"),
+        _without("best"),
+        _without("best/dense_1/bias"),
+        _progress(steps=2),
+        _progress(steps=-1),
+        _progress(images=50),
+        _progress(images=10**9),
+        _progress(images=0.5),
+        _progress(images=None),
+        _progress(total_loss="much"),
+        _progress(labels=0),
+        _cut,
+        _doubles,
+    ],
+)
+def test_damage_is_refused(damage, interrupted, resume):
+    path = interrupted(Interrupting(steps=4), epochs=4, batch_size=100, **ALL)
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    with pytest.raises(UserError, match=r"a\.checkpoint\.h5: "):
+        resume(path)

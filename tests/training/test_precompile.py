@@ -1,0 +1,169 @@
+"""Kernels that two processes compile from both ends of a training."""
+
+import subprocess
+import sys
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+import pytest
+
+from fastdigits import ops
+from fastdigits.config.training import TrainConfig
+from fastdigits.models import network_of
+from fastdigits.training import precompile
+from fastdigits.training.precompile import Recording, compile_backwards
+
+STEP = (
+    "conv2d_backward_weight",
+    "gather_batch",
+    "augment_batch",
+    "dense_backward_weight",
+    "softmax_cross_entropy",
+    "tally",
+    "adamw_step",
+)
+
+
+@pytest.fixture
+def network():
+    network = network_of("linear", input_shape=(1, 28, 28))
+    network.build(ops.load("cpu"), 128)
+    return network
+
+
+@pytest.fixture
+def helpers(monkeypatch):
+    """The processes that were started to help; they would sleep for a minute."""
+    started = []
+
+    def start(network, config):
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        return started[-1]
+
+    monkeypatch.setattr(precompile, "_start", start)
+    monkeypatch.setattr(precompile, "SOON_S", -1.0)
+    monkeypatch.setattr(precompile.environment, "threads", lambda: 2)
+    return started
+
+
+def compile_something():
+    from numba import njit
+
+    assert njit(lambda x: x + 1)(1) == 2
+
+
+def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environment):
+    """In an empty folder: afterwards the training itself has nothing left to compile."""
+    program = """if True:
+        import sys
+        import numpy as np
+        from fastdigits import kernels, ops
+        from fastdigits.config import TrainConfig
+        from fastdigits.models import network_of
+        from fastdigits.ops.environment import on_compilation
+        from fastdigits.train import prepare
+
+        network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig()
+        images, rows = np.zeros((300, 28, 28), np.uint8), np.arange(300)
+        batches = prepare(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
+        assert kernels._start(network, config).wait() == 0
+        compiled = []
+        with on_compilation(lambda: compiled.append(1)):
+            kernels.do_everything(network, batches, config)
+        print(len(compiled))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | {"XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "0\n", done.stderr
+
+
+def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
+    order = []
+
+    class Told(Recording):
+        def __getattr__(self, name):
+            put_down = super().__getattr__(name)
+            if name not in STEP:
+                return put_down
+
+            def tell(*_arguments):
+                order.append(name)
+
+            tell.__name__ = name
+            return lambda *arguments: self.calls.append(partial(tell, *arguments))
+
+    monkeypatch.setattr("fastdigits.training.precompile.Recording", Told)
+    config = TrainConfig(pad=1, augment="shift=1")
+    compile_backwards(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
+    assert [name for name, after in zip(order, [*order[1:], None], strict=True) if name != after] == [
+        "conv2d_backward_weight",
+        "gather_batch",  # of evaluation
+        "adamw_step",
+        "tally",
+        "dense_backward_weight",
+        "softmax_cross_entropy",
+        "augment_batch",
+    ]
+
+
+def test_what_is_recorded_is_not_done():
+    recording = Recording(ops.load("reference"))
+    x, y = recording.upload(np.float32([[-1], [2]])), recording.empty((2, 1))
+    assert (y == 0).all()
+    recording.relu_forward(x, y)
+    assert (y == 0).all()
+    (call,) = recording.calls
+    call()
+    assert y.tolist() == [[0], [2]]
+    assert (recording.lanes, recording.device) == (1, "reference")
+
+
+def test_a_helper_ends_with_the_compilation(network, helpers):
+    with precompile._help(network, TrainConfig()):
+        compile_something()
+        compile_something()
+        (helper,) = helpers
+        assert helper.poll() is None
+    assert helper.poll() is not None
+
+
+def test_a_helper_ends_with_an_interrupt(network, helpers):
+    def interrupted():
+        with precompile._help(network, TrainConfig()):
+            compile_something()
+            compile_something()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert helpers[0].poll() is not None
+
+
+def test_nobody_helps_where_little_or_nothing_is_compiled(network, helpers, monkeypatch):
+    with precompile._help(network, TrainConfig()):
+        pass
+    monkeypatch.setattr(precompile, "SOON_S", 1000.0)
+    with precompile._help(network, TrainConfig()):
+        compile_something()
+    assert helpers == []
+
+
+def test_nobody_helps_one_core(network, helpers, monkeypatch):
+    monkeypatch.setattr(precompile.environment, "threads", lambda: 1)
+    with precompile._help(network, TrainConfig()):
+        compile_something()
+    assert helpers == []
+
+
+def test_without_another_process_one_does_it_all(network, helpers, monkeypatch):
+    def start(network, config):
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(precompile, "_start", start)
+    with precompile._help(network, TrainConfig()):
+        compile_something()

@@ -1,0 +1,120 @@
+"""Several trainings: which, in which order, and which of them is kept."""
+
+import numpy as np
+import pytest
+
+from fastdigits.config.training import TrainConfig
+from fastdigits.errors import UserError
+from fastdigits.storage.run_statistics import in_words, spread
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.failure import DeadRun
+from fastdigits.training.repeats import Outcome, over_folds, over_seeds, repeat
+
+
+class Recorder(Watcher):
+    def __init__(self):
+        self.titles, self.places, self.reasons = [], [], []
+
+    def run(self, title, done, total):
+        self.titles.append(title)
+        self.places.append((done, total))
+
+    def dead(self, reason):
+        self.reasons.append(str(reason))
+
+
+def outcome(seed, accuracy, test=0.5, loss=0.1):
+    """What a training came to that reached a validation accuracy and a test accuracy."""
+    summary = {"validation_accuracy": accuracy, "test": {"accuracy": test}, "seconds": {"train": 2.0}, "seed": seed}
+    return Outcome(f"network {seed}", summary, (accuracy, -loss))
+
+
+def attempt_with(results):
+    """An attempt that dies where there is no result for the seed, and the seeds that it tried."""
+    tried = []
+
+    def attempt(task):
+        tried.append(task.config.seed)
+        if task.config.seed not in results:
+            raise DeadRun(f"seed {task.config.seed} is dead.")
+        return results[task.config.seed]
+
+    return attempt, tried
+
+
+def test_seeds_follow_each_other():
+    tasks = over_seeds(TrainConfig(seed=5), 3)
+    assert [task.config for task in tasks] == [TrainConfig(seed=seed) for seed in (5, 6, 7)]
+    assert [task.title for task in tasks] == ["run 1 of 3, seed 5", "run 2 of 3, seed 6", "run 3 of 3, seed 7"]
+    assert {task.rows for task in tasks} == {None}
+
+
+def test_folds_have_one_seed_and_rows_of_their_own():
+    labels = np.repeat(np.arange(3, dtype=np.uint8), 10)
+    tasks = over_folds(TrainConfig(seed=5), 4, labels)
+    assert {task.config.seed for task in tasks} == {5}
+    assert [task.names for task in tasks] == [{"fold": 1}, {"fold": 2}, {"fold": 3}, {"fold": 4}]
+    held_out = [task.rows[1] for task in tasks]
+    assert sorted(np.concatenate(held_out).tolist()) == list(range(30))
+    assert all(len(np.union1d(*task.rows)) == 30 for task in tasks)
+
+
+def test_the_best_by_validation_is_kept_and_not_the_best_by_test():
+    attempt, _ = attempt_with({0: outcome(0, 0.8, test=0.9), 1: outcome(1, 0.9, test=0.7), 2: outcome(2, 0.7)})
+    watcher = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, watcher)
+    assert (done.best.saved, done.title) == ("network 1", "run 2 of 3, seed 1")
+    assert watcher.titles == [f"run {n} of 3, seed {n - 1}" for n in (1, 2, 3)]
+    averages = done.averages()
+    assert averages["validation_accuracy"] == pytest.approx({"mean": 0.8, "std": 0.1, "min": 0.7, "max": 0.9})
+    assert averages["test_accuracy"]["mean"] == pytest.approx(0.7)
+    assert (averages["trained"], averages["dead_runs"]) == (3, 0)
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better():
+    attempt, _ = attempt_with(
+        {0: outcome(0, 0.8, loss=0.3), 1: outcome(1, 0.8, loss=0.2), 2: outcome(2, 0.8, loss=0.4)}
+    )
+    assert repeat(over_seeds(TrainConfig(), 3), attempt, 0, Watcher()).best.saved == "network 1"
+
+
+def test_dead_runs_are_counted_and_in_no_average():
+    attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8)})
+    watcher = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, watcher)
+    assert (tried, done.dead, watcher.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
+    assert done.averages()["validation_accuracy"]["mean"] == pytest.approx(0.7)
+    assert done.averages()["dead_runs"] == 1
+
+
+def test_a_dead_run_tries_seeds_that_no_other_run_has():
+    attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8), 7: outcome(7, 0.9)})
+    watcher = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 5, watcher)
+    assert tried == [0, 1, 4, 7, 2]
+    assert (done.best.saved, done.dead) == ("network 7", 2)
+    assert watcher.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
+
+
+def test_a_single_training_needs_no_validation_and_no_title():
+    attempt, _ = attempt_with({0: Outcome("network", {}, None)})
+    watcher = Recorder()
+    assert repeat(over_seeds(TrainConfig(), 1), attempt, 0, watcher).best.saved == "network"
+    assert watcher.titles == []
+
+
+def test_nothing_but_dead_runs():
+    attempt, tried = attempt_with({})
+    with pytest.raises(DeadRun, match="seed 2 is dead"):
+        repeat(over_seeds(TrainConfig(), 1), attempt, 2, Watcher())
+    assert tried == [0, 1, 2]
+    with pytest.raises(UserError, match="All 4 trainings are dead"):
+        repeat(over_seeds(TrainConfig(), 2), attempt, 1, Watcher())
+
+
+def test_spread():
+    assert spread([0.5, None, 0.7]) == pytest.approx({"mean": 0.6, "std": 0.02**0.5, "min": 0.5, "max": 0.7})
+    assert spread([0.5])["std"] == 0
+    assert spread([None]) is None
+    assert in_words("accuracy", spread([0.5])) == "accuracy: mean 50.00%, std 0.00%, lowest 50.00%, highest 50.00%"
+    assert in_words("accuracy", None) == "accuracy: none"

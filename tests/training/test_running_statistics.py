@@ -1,0 +1,62 @@
+"""What a network keeps besides its parameters goes wherever they go."""
+
+import pytest
+
+from fastdigits.config.training import TrainConfig
+from fastdigits.data.batches import Batches
+from fastdigits.inference.evaluate import evaluate
+from fastdigits.nn import Network
+from fastdigits.training import checkpoint, loop
+from fastdigits.training.callbacks import Watcher
+from fastdigits.training.checkpoint import Checkpoints
+from fastdigits.training.loop import split
+
+
+class Interrupting(Watcher):
+    """Raises KeyboardInterrupt after so many steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def step(self, *_):
+        self.steps -= 1
+        if self.steps == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.5}, {"keep_best": True}, {"ema": 0.5, "keep_best": True}], ids=str)
+def test_what_is_kept_reads_as_it_did(settings, noisy, few, learn):
+    network, training = learn(noisy, "reference", batch_size=50, lr=0.05, epochs=3, **settings)
+    kept, rows = training.epochs[training.kept - 1], split(few[1], TrainConfig())[1]
+    batches = Batches(network.ops, *few, 50, training.normalisation)
+    again = evaluate(network, batches, rows, "cross-entropy")
+    assert (again.loss, again.accuracy) == (kept.validation_loss, kept.validation_accuracy)
+    assert network.values()["batchnorm_1/running_mean"].all()
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 7])
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "keep_best": True}], ids=str)
+def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, learn, content, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "MOST_TOGETHER", 40)  # a step has parts
+    settings = {"batch_size": 70, "lr": 0.05, **settings}
+    through, _ = learn(noisy, "reference", **settings)
+    path = tmp_path / "a.checkpoint.h5"
+    with pytest.raises(KeyboardInterrupt):
+        learn(noisy, "reference", Interrupting(steps), Checkpoints(path, 1000, noisy, "arrays"), **settings)
+    read = checkpoint.read(path)
+    resumed, _ = learn(noisy, "reference", checkpoints=Checkpoints(resumed=read), **read.saved.config)
+    assert content(resumed) == content(through)
+
+
+def test_each_part_of_a_step_has_its_number(learn, monkeypatch):
+    seen, forward = [], Network.forward
+
+    def watched(network, x, learning=None):
+        seen.append(learning)
+        return forward(network, x, learning)
+
+    monkeypatch.setattr(Network, "forward", watched)
+    monkeypatch.setattr(loop, "MOST_TOGETHER", 100)
+    learn("linear", "reference", batch_size=None, validation=20, epochs=1)
+    _compiling, *parts = [(learning.part, learning.count) for learning in seen if learning]
+    assert parts == [(0, 100), (1, 100), (2, 80)]

@@ -1,0 +1,96 @@
+"""Early stopping, keeping the best, and networks that learn nothing."""
+
+import numpy as np
+import pytest
+
+from fastdigits.config.schedules import stalls
+from fastdigits.config.training import TrainConfig
+from fastdigits.data.batches import Batches
+from fastdigits.errors import UserError
+from fastdigits.inference.evaluate import evaluate
+from fastdigits.storage.history import Epoch, best, waited
+from fastdigits.training.failure import DeadRun, chance, check_alive
+from fastdigits.training.loop import split
+
+# Oscillates, and is not best at the end
+JUMPY = {"optimizer": "sgd", "lr": 0.3, "schedule": "constant", "validation": 60, "batch_size": 20}
+
+
+def history(*accuracies, losses=None):
+    """Epochs with these validation accuracies, and training accuracies that are the same."""
+    losses = losses or [0.5] * len(accuracies)
+    return [Epoch(n, 1.0, a, loss, a) for n, (a, loss) in enumerate(zip(accuracies, losses, strict=True), 1)]
+
+
+def test_the_best_epoch_is_the_first_of_equal_ones():
+    assert best(history(0.5, 0.9, 0.7, 0.9)).epoch == 2
+    assert best(history(0.9, 0.9, 0.8, losses=[0.4, 0.3, 0.1])).epoch == 2
+    assert [waited(history(0.5, 0.9, 0.7, 0.9)[:n]) for n in range(5)] == [0, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(("every", "expected"), [(1, [0, 0, 1, 2, 2, 3, 4]), (2, [0, 0, 0, 1, 1, 1, 2])])
+def test_stalls_are_counted_anew_after_each(every, expected):
+    epochs = history(0.5, 0.4, 0.5, 0.6, 0.6, 0.6)
+    assert [stalls([epoch.rank for epoch in epochs[:n]], every) for n in range(7)] == expected
+
+
+def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_best(few, learn):
+    network, training = learn("mlp", epochs=60, early_stop=3, **JUMPY)
+    assert len(training.epochs) < 60
+    assert training.kept == len(training.epochs) - 3 == best(training.epochs).epoch
+    assert all(waited(training.epochs[:n]) < 3 for n in range(len(training.epochs)))
+    batches = Batches(network.ops, *few, 20, training.normalisation)
+    rows = split(few[1], TrainConfig(validation=60))[1]
+    kept = training.epochs[training.kept - 1]
+    result = evaluate(network, batches, rows, "cross-entropy")
+    assert (result.accuracy, result.loss) == (kept.validation_accuracy, kept.validation_loss)
+
+
+def test_keep_best_keeps_what_a_shorter_training_ends_with(learn, content):
+    network, training = learn("mlp", epochs=12, keep_best=True, **JUMPY)
+    assert training.kept < 12  # else this shows nothing
+    assert content(network) == content(learn("mlp", epochs=training.kept, **JUMPY)[0])
+    last, last_training = learn("mlp", epochs=12, **JUMPY)
+    assert last_training.kept == 12
+    assert content(last) != content(network)
+
+
+def test_early_stop_may_keep_the_last(learn):
+    _, training = learn("mlp", epochs=60, early_stop=2, keep_best=False, **JUMPY)
+    assert training.kept == len(training.epochs) < 60
+
+
+def test_the_rate_of_a_plateau_falls_where_validation_stalls(learn, content):
+    settings = JUMPY | {"epochs": 12, "lr_decay": 1e-9}
+    _, constant = learn("mlp", **JUMPY | {"epochs": 12})
+    plateau, training = learn("mlp", **settings | {"schedule": "plateau", "decay_every": 2})
+    stalled = next(n for n in range(13) if stalls([epoch.rank for epoch in constant.epochs[:n]], 2))
+    assert [e.train_loss for e in training.epochs[:stalled]] == [e.train_loss for e in constant.epochs[:stalled]]
+    rest = training.epochs[stalled - 1 :]  # hardly any step from here on: the same validation again and again
+    assert len({round(epoch.validation_loss, 5) for epoch in rest}) == 1
+
+
+@pytest.mark.parametrize("settings", [{"early_stop": 1}, {"keep_best": True}, {"schedule": "plateau"}], ids=str)
+def test_without_images_to_validate_on_there_is_no_best(settings):
+    with pytest.raises(UserError, match="validation"):
+        TrainConfig(validation=0, **settings)
+    with pytest.raises(UserError, match="--validation"):
+        best([Epoch(1, 1.0, 0.5, None, None)])
+
+
+def test_chance_is_what_luck_explains():
+    labels = np.repeat(np.arange(4, dtype=np.uint8), [40, 20, 20, 20])
+    assert chance(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
+
+
+def test_only_a_training_that_ends_at_chance_is_dead():
+    check_alive(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
+    check_alive(history(0.1, 0.1), 0.12)  # too short to tell
+    with pytest.raises(DeadRun, match=r"--lr.*--restart-dead"):
+        check_alive(history(0.5, 0.1, 0.11, 0.12), 0.12)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_network_that_is_not_finite_is_dead(learn):
+    with pytest.raises(DeadRun, match="finite"):
+        learn("mlp", optimizer="sgd", lr=1e30)
