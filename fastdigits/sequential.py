@@ -14,10 +14,10 @@ from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
-from fastdigits.nn.network import TOGETHER
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
 
@@ -47,14 +47,14 @@ class Sequential:
         self.normalisation: Normalisation | None = None
         self._of_one_block: Network | None = None
 
-    def fit(self, images: np.ndarray, labels: np.ndarray, watcher: Watcher | None = None, **settings) -> list[Epoch]:
+    def fit(self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings) -> list[Epoch]:
         """Train anew from a random start; return what happened, epoch by epoch.
 
         Parameters
         ----------
         images : uint8 (N, rows, columns)
         labels : uint8 (N,)
-        watcher : Watcher, optional
+        callback : Callback, optional
             Is told of every step and epoch.
         **settings
             The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed, augment="shift=2,rotate=10"
@@ -64,7 +64,7 @@ class Sequential:
         self.config = _as_config(settings)
         images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
         ops = devices.load(self.device, exact=self.config.exact)
-        training = train(self.network, images, labels, ops, self.config, watcher or Watcher())
+        training = train(self.network, images, labels, ops, self.config, callback or Callback())
         self.normalisation, self.history = training.normalisation, training.epochs
         return self.history
 
@@ -86,12 +86,12 @@ class Sequential:
         self._need_training()
         saved = weights.SavedNetwork(
             network=self.network.config(),
-            values=self.network.values(),
+            weights=self.network.weights(),
             normalisation=self.normalisation,
             model="sequential",
             dataset="arrays",
             config=asdict(self.config),
-            history=[epoch.figures() for epoch in self.history],
+            history=[epoch.to_dict() for epoch in self.history],
             metrics={},
         )
         weights.write(path, saved)
@@ -102,13 +102,13 @@ class Sequential:
         The bits are the same with either.
         """
         self._need_training()
-        if count > TOGETHER:
+        if count > INFERENCE_MICRO_BATCH:
             return self.network
         if self._of_one_block is None:
             whole, ops = self.network, self.network.ops
             self._of_one_block = Network(whole.layers, whole.input_shape)
             self._of_one_block.build(ops, ops.lanes, training=False, fused=whole.fused)
-            self._of_one_block.set_values(whole.values())
+            self._of_one_block.set_weights(whole.weights())
         return self._of_one_block
 
     def _batches(self, images: np.ndarray, labels: np.ndarray, network: Network) -> Batches:
@@ -131,7 +131,7 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     model.normalisation = saved.normalisation
     ops = devices.load(model.device, exact=model.config.exact)
     model.network.build(ops, EVALUATION_BATCH, training=False)
-    model.network.set_values(saved.values)
+    model.network.set_weights(saved.weights)
     return model
 
 

@@ -24,7 +24,7 @@ from fastdigits.data import load_digits, load_part
 from fastdigits.doctor import report as doctor
 from fastdigits.errors import UserError
 from fastdigits.models import network_of
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
 STEPS = 1000  # over which no memory may be lost
@@ -56,7 +56,7 @@ class Setup:
 
 def facts(setup: Setup) -> Figures:
     """The machine, as `fastdigits doctor` sees it."""
-    return doctor.examine(setup.say).figures()
+    return doctor.examine(setup.say).to_dict()
 
 
 def checks(setup: Setup) -> Figures:
@@ -97,9 +97,9 @@ def graph(setup: Setup) -> Figures:
 def _bits(setup: Setup, model: str, images: np.ndarray, labels: np.ndarray, recorded: bool) -> list[bytes]:
     network = network_of(model)
     config = TrainConfig(epochs=2, batch_size=96, seed=7, augment=AUGMENT, ema=0.9, clip_norm=1.0, graph=recorded)
-    history = train(network, images, labels, setup.ops, config, Watcher()).epochs
+    history = train(network, images, labels, setup.ops, config, Callback()).epochs
     losses = np.array([epoch.train_loss for epoch in history])
-    return [losses.tobytes(), *(value.tobytes() for value in network.values().values())]
+    return [losses.tobytes(), *(value.tobytes() for value in network.weights().values())]
 
 
 def timings(setup: Setup) -> Figures:
@@ -110,7 +110,7 @@ def timings(setup: Setup) -> Figures:
             others = [setup.rival] if setup.rival else []
             task = setup.task(model, images)
             rows = race.measure(task, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
-            found += [row.figures() for row in rows]
+            found += [row.to_dict() for row in rows]
     return {"rows": found}
 
 
@@ -120,7 +120,7 @@ def steps(setup: Setup) -> Figures:
     for model in setup.models:
         setup.say(f"{model}: single steps, batch {setup.large}")
         task = setup.task(model, setup.large)
-        found += [row.figures() for row in operations.measure(task, setup.ops, None, setup.runs)]
+        found += [row.to_dict() for row in operations.measure(task, setup.ops, None, setup.runs)]
     return {"operations": found}
 
 
@@ -143,7 +143,7 @@ def accuracy(setup: Setup) -> Figures:
     configs = [TrainConfig(**settings_of("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
     found = target.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
     seconds = {"mean": fmean(seed.train_s for seed in found.seeds), "median": median(s.train_s for s in found.seeds)}
-    return found.figures() | {"train_s": seconds, "upload_s": upload_s}
+    return found.to_dict() | {"train_s": seconds, "upload_s": upload_s}
 
 
 def memory(setup: Setup) -> Figures:

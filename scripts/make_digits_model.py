@@ -21,25 +21,25 @@ from fastdigits.config.recipes import AUGMENT
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.data.sources import DigitSet, shipped_folder
-from fastdigits.inference.recognizer import SHIPPED, Reader
+from fastdigits.inference.recognizer import SHIPPED, Recognizer
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration, fit_temperature
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import run
 from fastdigits.training.loop import split
 
 MODEL, EPOCHS = "best", 20
-MOST_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with
+MAX_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with
 
 
-class Log(Watcher):
+class Log(Callback):
     """A line for each epoch."""
 
-    def epoch(self, record: Epoch) -> None:
+    def on_epoch_end(self, record: Epoch) -> None:
         print(f"epoch {record.epoch}: validation accuracy {record.validation_accuracy:.2%}", flush=True)
 
 
@@ -59,11 +59,11 @@ def main() -> None:
 
 
 def finish(saved: SavedNetwork, validated: Seen, mnist: DigitSet, path: str) -> str:
-    """Write a network that has learned, calibrated, with the share of MNIST's digits that a Reader reads right."""
+    """Write a network that has learned, calibrated, with the share of MNIST's digits that a Recognizer reads right."""
     weights.write(path, saved)
-    reader = Reader(path, "cpu")
-    calibration = _calibrated(reader, validated)
-    right = np.array([reading.digit for reading in reader.read(mnist.test_images)]) == mnist.test_labels
+    recognizer = Recognizer(path, "cpu")
+    calibration = _calibrated(recognizer, validated)
+    right = np.array([reading.digit for reading in recognizer.predict(mnist.test_images)]) == mnist.test_labels
     metrics = saved.metrics | {"test_accuracy": float(right.mean())}
     weights.write(path, replace(saved, calibration=calibration, metrics=metrics))
     return f"test accuracy {right.mean():.2%} on MNIST, {calibration}, {path}"
@@ -90,16 +90,16 @@ def _joined(
     return digits, [np.concatenate(part).astype(np.int32) for part in parts]
 
 
-def _calibrated(reader: Reader, seen: Seen) -> Calibration:
+def _calibrated(recognizer: Recognizer, seen: Seen) -> Calibration:
     """Honest probabilities, and so high a confidence asked for that few outliers have it, seen in any way."""
-    temperature = fit_temperature(reader.class_probabilities(seen.images), seen.labels)
-    reader.calibration = Calibration(temperature)
-    doubt = np.array([1 - reading.confidence for reading in reader.read(seen.images)]) * seen.ways
+    temperature = fit_temperature(recognizer.class_probabilities(seen.images), seen.labels)
+    recognizer.calibration = Calibration(temperature)
+    doubt = np.array([1 - reading.confidence for reading in recognizer.predict(seen.images)]) * seen.ways
     least = np.ones(seen.pictures[-1] + 1)
     np.minimum.at(least, seen.pictures, doubt)
     outlier = np.zeros(len(least), bool)
     outlier[seen.pictures] = seen.labels == NO_DIGIT
-    most_doubt = float(np.quantile(least[outlier], MOST_CONFIDENT_OUTLIERS))
+    most_doubt = float(np.quantile(least[outlier], MAX_CONFIDENT_OUTLIERS))
     calibration = Calibration(round(temperature, 3), round(1 - min(max(most_doubt, 0.01), 0.5), 3))
     unsure = np.mean(least[~outlier] > 1 - calibration.unsure_below)
     print(f"unsure of {unsure:.2%} of the validation pictures with a digit")

@@ -19,7 +19,7 @@ from fastdigits.data import load_digits, measured
 from fastdigits.data.sources import shipped_folder
 from fastdigits.models import MODELS, network_of
 from fastdigits.ops.runtime import numba_setup
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import Run, run
 
 
@@ -72,7 +72,7 @@ def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int |
     for model in models or MODELS:
         settings = MODEL_SETTINGS.get(model, {}) | ({"epochs": epochs} if epochs else {})
         configs = [TrainConfig(seed=seed, **settings) for seed in range(seeds)]
-        runs = [run(model, network_of(model), digits, cpu, config, Watcher()) for config in configs]
+        runs = [run(model, network_of(model), digits, cpu, config, Callback()) for config in configs]
         found[model] = figures(runs, machine)
         click.echo(row(model, runs[0].network.parameter_count, found[model]))
         if keep:

@@ -17,7 +17,7 @@ from pictures.strangers import STRANGERS
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_part
-from fastdigits.inference.recognizer import Reader
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.training.loop import split
 
 SEED = 7
@@ -45,11 +45,11 @@ def main() -> None:
     parser.add_argument("--weights", help="the network that ships if not given")
     parser.add_argument("--each", type=int, default=50, help="pictures of each kind and making")
     options = parser.parse_args()
-    reader = Reader(options.weights)
+    recognizer = Recognizer(options.weights)
     print(f"{'with a digit':20}{'right':>9}{'unsure':>9}{'wrong and sure':>17}")
     everything = []
     for kind in KINDS:
-        found = [(reader.look(picture)[1], label) for picture, label in pictures_of_digits(kind, options.each)]
+        found = [(recognizer.recognize(picture)[1], label) for picture, label in pictures_of_digits(kind, options.each)]
         figures = [(r.digit == label, r.unsure, r.digit != label and not r.unsure) for r, label in found]
         everything += figures
         print(_line(kind, figures), flush=True)
@@ -57,7 +57,7 @@ def main() -> None:
     print(f"\n{'without one':20}{'sure':>9}")
     sure = []
     for making in STRANGERS:
-        found = [(not reader.look(picture)[1].unsure,) for picture in pictures_of_others(making, options.each)]
+        found = [(not recognizer.recognize(picture)[1].unsure,) for picture in pictures_of_others(making, options.each)]
         sure += found
         print(_line(making, found), flush=True)
     print(_line("all", sure))

@@ -85,7 +85,7 @@ def test_a_saved_network_comes_back(model, digits, tmp_path):
     model.save(path)
     again = load(path, device="cpu")
     assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
-    assert [epoch.figures() for epoch in again.history] == [epoch.figures() for epoch in model.history]
+    assert [epoch.to_dict() for epoch in again.history] == [epoch.to_dict() for epoch in model.history]
     assert again.config == model.config
     assert again.normalisation == model.normalisation
     assert again.network.config() == model.network.config()
@@ -192,9 +192,9 @@ def test_a_normalised_networks_predictions_do_not_depend_on_the_other_images(cou
 
 
 def test_a_normalised_network_does_not_learn_by_being_used(normalised, digits):
-    before = normalised.network.values()
+    before = normalised.network.weights()
     normalised.predict(digits.test_images)
-    after = normalised.network.values()
+    after = normalised.network.weights()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
 

@@ -20,11 +20,11 @@ class OneBatch:
         self.x, self.targets = packed(ops, task.images), packed_labels(ops, task.labels)
         self.batch_size = len(task.labels)
 
-    def numbers(self, first: int, epoch: int) -> tuple:
+    def step_scalars(self, first: int, epoch: int) -> tuple:
         """It needs none."""
         return ()
 
-    def parts(self, order: Any, images: int, learning: bool) -> Iterator[tuple[Any, Any, int]]:
+    def parts(self, order: Any, images: int, training: bool) -> Iterator[tuple[Any, Any, int]]:
         """It as (x, targets, number of images)."""
         yield self.x, self.targets, self.batch_size
 
@@ -38,7 +38,7 @@ def training(task: Task, ops: Any) -> Contestant:
         for _ in range(steps):
             # With a rate of 0 the work is the same, but no gradient fades into numbers so small that they are slow.
             trainer.step(0, batch.batch_size, 0.0)
-        trainer.figures(1)  # waits for a device that works by itself
+        trainer.metrics(1)  # waits for a device that works by itself
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
@@ -70,7 +70,7 @@ def built(task: Task, ops: Any, training: bool) -> Network:
     """The task's network on a device."""
     network = deepcopy(task.network)
     network.build(ops, len(task.images), training)
-    network.set_values(task.values)
+    network.set_weights(task.weights)
     return network
 
 

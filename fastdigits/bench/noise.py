@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 STATISTICS = Path("/proc/stat")
-MOST_CORES = 0.1  # of other programs; from here on they take the cores of what is measured
+MAX_CORES = 0.1  # of other programs; from here on they take the cores of what is measured
 
 
 @dataclass

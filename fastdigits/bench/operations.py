@@ -16,7 +16,7 @@ from fastdigits.bench.task import Task
 from fastdigits.bench.timing import quartiles, timed, wait_for_threads
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.layers import Flatten, Layer, Learning
+from fastdigits.nn.layers import Flatten, Layer, TrainingStep
 from fastdigits.nn.sequence import first_learning
 from fastdigits.training.optimizer import Optimizer
 
@@ -51,7 +51,7 @@ class Operation:
         """Of the arrays read and written, wherever they lie."""
         return self.moved_bytes / self.median_s / 1e9
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return asdict(self) | {"gflops": self.gflops, "gigabytes_per_second": self.gigabytes_per_second}
 
@@ -104,13 +104,13 @@ class _Work:
 def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     """The layers, forwards and backwards, each with the output of the one before."""
     x, batch = packed(ops, task.images), len(task.images)
-    learning = Learning(batch, ops.zeros((1,), np.int64), seed=0)
+    training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
     for number, layer in enumerate(network.steps):
-        y = layer.forward(x, learning)
+        y = layer.forward(x, training)
         if not isinstance(layer, Flatten):  # which computes nothing
             name, deeper = _name(layer, network), number > first_learning(network.steps)
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
-            yield _Work(name, "forward", partial(layer.forward, x, learning), flops, x.nbytes + y.nbytes, product)
+            yield _Work(name, "forward", partial(layer.forward, x, training), flops, x.nbytes + y.nbytes, product)
             if layer.parameters or deeper:
                 backward = partial(layer.backward, ops.upload(y), deeper)
                 yield _Work(name, "backward", backward, flops * (1 + deeper), y.nbytes + x.nbytes * (1 + deeper))
@@ -127,7 +127,7 @@ def _others(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     loss = partial(getattr(ops, LOSSES[config.loss]), *given, losses, dscores)
     yield _Work(config.loss, "", loss, 0, 2 * (scores.nbytes + targets.nbytes))
     optimizer, buffer = Optimizer(ops, config, network.buffer), network.buffer
-    read_and_written = sum(array.nbytes for array in (buffer.values, *optimizer.memories))
+    read_and_written = sum(array.nbytes for array in (buffer.values, *optimizer.state_arrays))
     step = partial(optimizer.step, 0.0)
     yield _Work(config.optimizer, "", step, 0, buffer.gradients.nbytes + 2 * read_and_written)
 
@@ -149,12 +149,14 @@ def _name(layer: Layer, network: Network) -> str:
     """That of the step's first layer in the network, and the kinds of those that it does along with it."""
     first, *others = getattr(layer, "parts", [layer])
     name = next(name for name, part in zip(network.names, network.layers, strict=True) if part is first)
-    return "+".join([name, *(type(part).__name__.lower() for part in others), *(["relu"] if layer.rectifies else [])])
+    return "+".join(
+        [name, *(type(part).__name__.lower() for part in others), *(["relu"] if layer.applies_relu else [])]
+    )
 
 
 def _product(layer: Layer, batch: int) -> tuple[int, int, int] | None:
     """(rows, inner size, columns) of the matrix product that this layer's forward pass amounts to, if it is one."""
-    if not layer.parameters or not layer.multiply_adds() or layer.inner()[1]:
+    if not layer.parameters or not layer.multiply_adds() or layer.children()[1]:
         return None
     weight = layer.parameters[0]
     rows, inner = weight.shape[0], weight.size // weight.shape[0]

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from fastdigits.bench import networks
-from fastdigits.bench.noise import MOST_CORES, watch_others
+from fastdigits.bench.noise import MAX_CORES, watch_others
 from fastdigits.bench.task import TRAINING, Contestant, Task, check_agreement
 from fastdigits.bench.timing import Times, quartiles, race, ratios
 
@@ -45,9 +45,9 @@ class Row:
     @property
     def disturbed(self) -> bool:
         """Whether other programs took so much of the machine that the figures say little."""
-        return self.other_cores is not None and self.other_cores > MOST_CORES
+        return self.other_cores is not None and self.other_cores > MAX_CORES
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return asdict(self) | {"disturbed": self.disturbed}
 

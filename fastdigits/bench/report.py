@@ -32,7 +32,7 @@ class Report:
         where = self.gpu if device == "cuda" and self.gpu else self.machine
         return gflops * 1e9 / where.peak_flops
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return {
             "format": FORMAT,
@@ -42,15 +42,15 @@ class Report:
             "gpu": asdict(self.gpu) if self.gpu else None,
             "rows": list(map(self._figures, self.rows)),
             "operations": list(map(self._figures, self.operations)),
-            "targets": [target.figures() for target in self.targets],
+            "targets": [target.to_dict() for target in self.targets],
         }
 
     def _figures(self, row: Row | Operation) -> dict[str, Any]:
-        return row.figures() | {"share_of_peak": self.share_of_peak(row.gflops, row.device)}
+        return row.to_dict() | {"share_of_peak": self.share_of_peak(row.gflops, row.device)}
 
     def write(self, path: StrPath) -> None:
         """Write all of it as JSON; UserError where that fails."""
-        write_atomically(path, (json.dumps(self.figures(), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(self.to_dict(), indent=1) + "\n").encode())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
 from fastdigits.models import name_of, network_of
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import run
 
 
@@ -48,7 +48,7 @@ class Target:
         """Whether the mean test accuracy is the target or better."""
         return self.accuracies["mean"] >= self.target
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return asdict(self) | {"accuracies": self.accuracies, "reached": self.reached}
 
@@ -77,7 +77,7 @@ def measure(
         digits = load()
         load_s = perf_counter() - start
         network = network_of(model, input_shape=config.preparation.input_shape(digits.train_images))
-        done = run(name_of(model), network, digits, ops, config, Watcher())
+        done = run(name_of(model), network, digits, ops, config, Callback())
         seconds = done.training.seconds
         runs.append(Seed(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s))
         say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")

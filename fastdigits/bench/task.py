@@ -25,7 +25,7 @@ class Task:
     ----------
     model : str
     network : Network
-    values : dict of float32 arrays
+    weights : dict of float32 arrays
     images : float32 (N, C, H, W)
     labels : int64 (N,)
     threads : int
@@ -34,7 +34,7 @@ class Task:
 
     model: str
     network: Network
-    values: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]
     images: np.ndarray
     labels: np.ndarray
     threads: int
@@ -48,7 +48,7 @@ class Task:
     @property
     def tolerance(self) -> float:
         """How far apart two contestants' results may be, as shares of the largest."""
-        normalised = any(isinstance(layer, BatchNorm) for layer in sequence.everything(self.network.layers))
+        normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(self.network.layers))
         return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
     @property
@@ -99,7 +99,7 @@ def make_task(model: str, batch_size: int, threads: int) -> Task:
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, *network.input_shape), np.float32)
     labels = random.integers(0, network.classes, batch_size)
-    return Task(name_of(model), Network(network.layers), network.values(), images, labels, threads)
+    return Task(name_of(model), Network(network.layers), network.weights(), images, labels, threads)
 
 
 def _without_dropout(layers: list[Layer]) -> list[Layer]:

@@ -6,11 +6,11 @@ from statistics import median, quantiles
 from time import perf_counter, process_time, sleep
 
 STRETCH_S = 0.04  # one timed stretch: many steps, so that neither the clock nor a rare hiccup counts
-MOST_STEPS = 1000
+MAX_STEPS = 1000
 WARM_UP = 0.25  # steps before each timed stretch, as a share of it: caches and sleeping threads
 TRIES = 3  # of each number of steps that is tried, lest one hiccup makes all stretches short
 REST_S = 0.01  # longer than the ticks in which some systems count a process's seconds
-MOST_RESTS = 30
+MAX_RESTS = 30
 
 Steps = Callable[[int], object]
 
@@ -72,10 +72,10 @@ def stretch_steps(run: Steps, clock: Callable[[], float]) -> int:
     steps = 1
     while True:
         seconds = min(timed(run, steps, clock) for _ in range(TRIES))
-        if seconds >= STRETCH_S / 4 or steps >= MOST_STEPS:
+        if seconds >= STRETCH_S / 4 or steps >= MAX_STEPS:
             break
         steps *= 2
-    return min(max(1, round(steps * STRETCH_S / max(seconds, 1e-9))), MOST_STEPS)
+    return min(max(1, round(steps * STRETCH_S / max(seconds, 1e-9))), MAX_STEPS)
 
 
 def timed(run: Steps, steps: int, clock: Callable[[], float]) -> float:
@@ -91,7 +91,7 @@ def wait_for_threads() -> None:
     Threads that finished their share stay awake for the next one, and take the cores of whoever is timed
     then: for 3 ms those of our kernels, 8 ms PyTorch's, 33 ms ONNX Runtime's and 105 ms NumPy's (measured).
     """
-    for _ in range(MOST_RESTS):
+    for _ in range(MAX_RESTS):
         before = process_time()
         sleep(REST_S)
         if process_time() - before < REST_S / 10:

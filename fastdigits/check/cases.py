@@ -177,20 +177,20 @@ def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}"
     numbers = np.random.default_rng(SEED + 1).integers(0, 16, dy.shape).astype(np.uint8)
     more = _rounding(C, O, kernel, 1)
-    for pool, routes in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
+    for pool, pool_mask in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
         arguments = {"x": x, "weight": weight, "bias": bias, **place}
-        outputs = {"y": _unfilled(*dy.shape), "routes": np.full(dy.shape, 99, np.uint8)}
+        outputs = {"y": _unfilled(*dy.shape), "pool_mask": np.full(dy.shape, 99, np.uint8)}
         terms = more * (C * P * Q + 5)
         yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
         gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
         terms = more * max(5 * B * I * J * lanes, O * P * Q)
         for rectified in (False, True):
             outputs = {"dx": _unfilled(*x.shape), **gradients}
-            arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "routes": routes, "weight": weight}
+            arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
             arguments |= {**place, "rectified": rectified, **outputs}
             yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {rectified}", arguments, tuple(outputs), terms)
         outputs = gradients
-        arguments = {"x": x, "dy": dy, "routes": routes, **place, **outputs}
+        arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **place, **outputs}
         yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
 
 
@@ -299,7 +299,7 @@ def _losses(lanes, images):
             yield Call(op, f"{case}, smoothing {smoothing}", arguments, tuple(filled), K)
     ties = {"scores": np.round(scores, 1), "targets": targets}
     filled = {"loss": draw(B, lanes), "hits": _unfilled(B, lanes), "totals": np.array([2.5, 7])}
-    yield Call("tally", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
+    yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
 
 
 def _batches(lanes, images):

@@ -11,7 +11,7 @@ from fastdigits.check.compare import error_share
 from fastdigits.check.finding import Finding, excess
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Network, ReLU, Residual
-from fastdigits.nn.layers import Learning
+from fastdigits.nn.layers import TrainingStep
 from fastdigits.ops.array import blocks
 
 IMAGES = 8
@@ -96,8 +96,8 @@ class Learner:
             name: (random.standard_normal(parameter.shape) / np.sqrt(parameter.fan_in or 10)).astype(np.float32)
             for name, parameter in network.parameters().items()
         }
-        network.set_values(network.values() | values)
-        self.learning = Learning(IMAGES, ops.zeros((1,), np.int64), SEED)
+        network.set_weights(network.weights() | values)
+        self.training = TrainingStep(IMAGES, ops.zeros((1,), np.int64), SEED)
         count = blocks(IMAGES, ops.lanes)
         self.ops, self.network = ops, network
         self.x = ops.empty((count, *network.input_shape, ops.lanes))
@@ -109,7 +109,7 @@ class Learner:
 
     def loss(self) -> float:
         """The mean cross-entropy of the batch."""
-        scores = self.network.forward(self.x, self.learning)
+        scores = self.network.forward(self.x, self.training)
         self.ops.softmax_cross_entropy(scores, self.targets, IMAGES, 0.0, self.losses, self.dscores)
         return self.ops.download(self.losses).sum() / IMAGES
 

@@ -1,4 +1,4 @@
-"""Learning rates as pure functions of the step, and of the validation so far for the one that looks at it.
+"""TrainingStep rates as pure functions of the step, and of the validation so far for the one that looks at it.
 
 Every schedule gives a share of the highest learning rate. A warm-up, which goes with any, multiplies it:
 rate = lr min(1, (step + 1) / (warmup steps)) schedule(step)
@@ -109,7 +109,7 @@ def warm_up(at: Moment, warmup: float) -> float:
     return min(1.0, (at.step + 1) / max(1.0, warmup * at.steps))
 
 
-def share(config, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
+def lr_factor(config, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
     """The share of the learning rate at a step, counted from 0 over all epochs, under a TrainConfig."""
     decay = LR_DECAY if config.lr_decay is None else config.lr_decay
     at = Moment(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)

@@ -8,30 +8,30 @@ from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
 
 MODEL = "cnn"
-MOST = 3.4e38  # that float32 holds
+MAX_FLOAT32 = 3.4e38  # that float32 holds
 EVALUATION_BATCH = 256
 # The most images that go through a network together in training; the gradients of more are added up part by part.
-MOST_TOGETHER = 1024
+MAX_MICRO_BATCH = 1024
 
 # The operation that computes each loss
 LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
 
 @dataclass(frozen=True)
-class Usual:
+class OptimizerDefaults:
     """What an optimiser remembers, in arrays of the parameters' size, and the settings it usually takes."""
 
-    memories: int
+    state_arrays: int
     lr: float
     weight_decay: float = 0.0
 
 
 OPTIMIZERS = {
-    "sgd": Usual(0, lr=0.1),
-    "momentum": Usual(1, lr=0.05),
-    "nesterov": Usual(1, lr=0.05),
-    "adam": Usual(2, lr=0.004),
-    "adamw": Usual(2, lr=0.006, weight_decay=0.1),
+    "sgd": OptimizerDefaults(0, lr=0.1),
+    "momentum": OptimizerDefaults(1, lr=0.05),
+    "nesterov": OptimizerDefaults(1, lr=0.05),
+    "adam": OptimizerDefaults(2, lr=0.004),
+    "adamw": OptimizerDefaults(2, lr=0.006, weight_decay=0.1),
 }
 
 
@@ -90,16 +90,16 @@ class TrainConfig:
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size is None or 1 <= self.batch_size <= 65536,
             "optimizer": self.optimizer in OPTIMIZERS,
-            "lr": self.lr is None or 0 < self.lr <= MOST,
+            "lr": self.lr is None or 0 < self.lr <= MAX_FLOAT32,
             "momentum": 0 <= self.momentum < 1,
             "beta1": 0 <= self.beta1 < 1,
             "beta2": 0 <= self.beta2 < 1,
-            "weight_decay": self.weight_decay is None or 0 <= self.weight_decay <= MOST,
+            "weight_decay": self.weight_decay is None or 0 <= self.weight_decay <= MAX_FLOAT32,
             "schedule": self.schedule in SCHEDULES,
-            "lr_decay": self.lr_decay is None or 0 < self.lr_decay <= MOST,
+            "lr_decay": self.lr_decay is None or 0 < self.lr_decay <= MAX_FLOAT32,
             "decay_every": self.decay_every is None or self.decay_every >= 1,
             "warmup": 0 <= self.warmup <= 1,
-            "clip_norm": self.clip_norm is None or 0 < self.clip_norm <= MOST,
+            "clip_norm": self.clip_norm is None or 0 < self.clip_norm <= MAX_FLOAT32,
             "ema": self.ema is None or 0 <= self.ema < 1,
             "early_stop": self.early_stop is None or self.early_stop >= 1,
             "loss": self.loss in LOSSES,

@@ -53,23 +53,23 @@ class Batches:
 
     def over(self, order: Any):
         """Yield (x, targets, number of images) for the images of all rows in `order` (int32, on the device)."""
-        self.ops.write(self.numbers(0))
+        self.ops.write(self.step_scalars(0))
         return self.parts(order, len(order))
 
-    def numbers(self, first: int, epoch: int = 0) -> tuple[tuple[Any, int], ...]:
+    def step_scalars(self, first: int, epoch: int = 0) -> tuple[tuple[Any, int], ...]:
         """What tells `parts` where to begin and how to change images: for ops.write, before it."""
         return (self.start, first), (self.epoch, epoch)
 
-    def parts(self, order: Any, images: int, learning: bool = False):
+    def parts(self, order: Any, images: int, training: bool = False):
         """Yield (x, targets, number of images) for so many images of `order` from start[0] on, a batch at a time.
 
-        The arrays are the same every time, filled anew. With `learning` the images are changed as in the epoch
+        The arrays are the same every time, filled anew. With `training` the images are changed as in the epoch
         epoch[0], without it they stay as they are.
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)
             chosen = self.labels, order[done:], self.start, count, self.scale, self.shift
-            if learning and any(self.effects):
+            if training and any(self.effects):
                 changes = self.seed, self.epoch, self.effects
                 self.ops.augment_batch(self.images, *chosen, *changes, self.pixels, self.targets)
             else:

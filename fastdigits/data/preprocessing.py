@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 
-MOST_PAD, MOST_GAMMA, MOST_CONTRAST = 64, 10, 255
+MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Preparation:
 
     def __post_init__(self) -> None:
         limits = {
-            "pad": type(self.pad) is int and 0 <= self.pad <= MOST_PAD,
-            "contrast": 0 < self.contrast <= MOST_CONTRAST,
-            "gamma": 0 < self.gamma <= MOST_GAMMA,
+            "pad": type(self.pad) is int and 0 <= self.pad <= MAX_PAD,
+            "contrast": 0 < self.contrast <= MAX_CONTRAST,
+            "gamma": 0 < self.gamma <= MAX_GAMMA,
             "binarize": self.binarize is None or 0 <= self.binarize < 1,
         }
         for name, fits in limits.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastdigits.ops.runtime import kernel_cache
 from fastdigits.ops.runtime.diagnosis import Part, first_line
 
-LEAST_FREE_BYTES = 50_000_000  # the kernels of a network take a few millions
+MIN_FREE_BYTES = 50_000_000  # the kernels of a network take a few millions
 
 
 def kernel_folder() -> list[Part]:
@@ -28,7 +28,7 @@ def kernel_folder() -> list[Part]:
 def _folder(path: Path, given: str | None) -> Part:
     free = shutil.disk_usage(path).free
     value = f"{path}{', as NUMBA_CACHE_DIR says' if given else ''}"
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         return Part("folder", value, f"only {megabytes(free)} are free where kernels are kept", "free some space")
     return Part("folder", value)
 

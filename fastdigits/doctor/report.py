@@ -32,7 +32,7 @@ class Report:
                 reasons.append(reason)
         return found
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return {
             "works": not self.why_no_cpu,

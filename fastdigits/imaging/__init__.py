@@ -5,12 +5,12 @@ picture -> ground -> ink -> marks -> finding -> strokes -> frame        finding,
 
 from fastdigits.imaging.many_digits import Cell, find_cells, find_lines
 from fastdigits.imaging.one_digit import candidates, prepare
-from fastdigits.imaging.picture import MOST_BYTES, MOST_PIXELS, read_picture
+from fastdigits.imaging.picture import MAX_BYTES, MAX_PIXELS, read_picture
 from fastdigits.imaging.types import Box, Prepared, Step
 
 __all__ = [
-    "MOST_BYTES",
-    "MOST_PIXELS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
     "Box",
     "Cell",
     "Prepared",

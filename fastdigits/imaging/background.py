@@ -5,8 +5,8 @@ from PIL import Image
 from scipy import ndimage
 
 DARKEST = 50  # of a ground, 0 .. 255; below, the share of light that ink takes would be a quotient of small numbers
-MOST_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
-MOST_INK = 0.01  # share of the pixels whose mean is the colour of ink
+MAX_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
+MAX_INK = 0.01  # share of the pixels whose mean is the colour of ink
 FLAT_SHARE = 0.6  # of the border has the same colour where the ground is flat
 SENSOR_NOISE = 0.05  # of a colour, 0 .. 1; smaller differences between colours are not relied on
 
@@ -39,7 +39,7 @@ def uneven_ground(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
     as a shadow, just as it was. What is dark at an edge of the picture counts as wide if it goes on `beyond`.
     """
     H, W, _ = bright.shape
-    factor = -(-max(H, W) // MOST_SIDE)
+    factor = -(-max(H, W) // MAX_SIDE)
     small = _as_array(_as_image(bright).reduce(factor)) if factor > 1 else bright
     ground = _closed(small, max(1, round(reach * max(small.shape[:2]) / 2)), beyond)
     if factor > 1:
@@ -66,7 +66,7 @@ def strongest_mixture(lacking: np.ndarray) -> np.ndarray:
         return lacking[..., 0]
     pixels = lacking.reshape(-1, C)
     strength = np.einsum("nc,nc->n", pixels, pixels)
-    count = max(1, round(MOST_INK * strength.size))
+    count = max(1, round(MAX_INK * strength.size))
     ink = pixels[np.argpartition(strength, -count)[-count:]].mean(0)
     ground = pixels[strength < ink @ ink / 9]
     covariance = np.cov(ground, rowvar=False) if len(ground) > C else np.zeros((C, C))

@@ -14,7 +14,7 @@ SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
 GAP = 0.25  # of the longer of two marks, between which they belong together
 SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
 FILLING = 0.8  # of the picture's width and height: a mark of this size is a digit from edge to edge
-MOST = 300  # marks that make up a digit; of more, those with the most ink
+MAX_COMPONENTS = 300  # marks that make up a digit; of more, those with the most ink
 LEANING = 0.45  # of width and height together; what touches the edges along more of it goes on outside
 
 
@@ -66,7 +66,7 @@ def of_one_digit(marks: Marks) -> np.ndarray:
     extents = marks.extents
     inner = ~marks.leaning & (extents >= 0.2 * extents.max())
     candidates = ~marks.leaning | ~inner.any()
-    candidates[np.argsort(-marks.ink, kind="stable")[MOST:]] = False
+    candidates[np.argsort(-marks.ink, kind="stable")[MAX_COMPONENTS:]] = False
     main = int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())
     sides = sides_of(marks.boxes)
     chosen, seen = np.zeros(len(marks), bool), np.array([main])

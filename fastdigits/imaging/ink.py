@@ -8,7 +8,7 @@ from scipy import ndimage
 from fastdigits.imaging.background import strongest_mixture, without_light
 from fastdigits.imaging.ruled_lines import without_rules
 
-LEAST_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
+MIN_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
 NOISE_FACTOR = 6.0  # ink is at least so many standard deviations of the ground's noise
 FAINTEST = 0.35  # of the usual ink: the faintest stroke that is still seen
 COARSE, SMOOTHING = 100, 0.8  # pixels: larger pictures are smoothed by so much
@@ -35,7 +35,7 @@ def find_ink(bright: np.ndarray, ground: np.ndarray) -> Ink:
         amount = ndimage.gaussian_filter(amount, SMOOTHING)
     level, noise, usual = _levels(amount)
     amount, usual = np.maximum(amount - level, 0), usual - level
-    least = max(LEAST_CONTRAST, NOISE_FACTOR * noise)
+    least = max(MIN_CONTRAST, NOISE_FACTOR * noise)
     if usual < least:
         return Ink(amount, np.zeros_like(amount), 0.0)
     size = max(3, round(NEIGHBOURHOOD * side)) | 1

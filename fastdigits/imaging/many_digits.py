@@ -18,10 +18,10 @@ PIECE = 0.65  # of the usual height: a lower mark may be a piece of the digit ab
 CLOSE = 0.35  # of the usual height between two pieces of a digit, one above the other
 TALLEST = 1.5  # of the usual height: pieces do not make a taller digit
 SHARED = 0.4  # of the narrower one's columns that pieces of a digit share
-LEAST_PIECE = 0.2  # of the digit's height: a shorter piece is a speck
+MIN_PIECE = 0.2  # of the digit's height: a shorter piece is a speck
 WIDE = 1.15  # of its height: a wider mark may be digits that touch
 REACH_OF_CUT = 0.35  # of that distance: so far from equal parts a cut may lie
-LEAST = 6  # pixels that a digit is high, and that a digit which touches others is wide
+MIN_SIDE = 6  # pixels that a digit is high, and that a digit which touches others is wide
 GONE = 2**30  # where a box is that has joined another
 PITCH = 0.7  # of the height: the usual distance between digits that touch
 
@@ -84,7 +84,7 @@ def _as_digits(boxes: list[Box]) -> list[list[int]]:
             sides[:2, above] = np.minimum(sides[:2, above], sides[:2, number])
             sides[2:, above] = np.maximum(sides[2:, above], sides[2:, number])
             groups[number], sides[:, number] = [], GONE
-    lowest = max(LOW * height, LEAST)
+    lowest = max(LOW * height, MIN_SIDE)
     return [group for group in groups if group and around([boxes[n] for n in group]).height >= lowest]
 
 
@@ -103,7 +103,7 @@ def _joined(sides: np.ndarray, number: int, height: float) -> int | None:
         (-across >= SHARED * np.minimum(widths, widths[number]))
         & (down <= CLOSE * height)
         & (both <= TALLEST * height)
-        & (max(widths[number], heights[number]) >= LEAST_PIECE * heights)
+        & (max(widths[number], heights[number]) >= MIN_PIECE * heights)
     )
     fitting[number] = False
     return int(np.where(fitting, down, np.iinfo(down.dtype).max).argmin()) if fitting.any() else None
@@ -127,7 +127,7 @@ def _touching(strength: np.ndarray, mask: np.ndarray, box: Box) -> list[tuple[np
     mask and the box.
     """
     count = round(box.width / (PITCH * box.height))
-    if box.width < WIDE * box.height or count < 2 or box.width < LEAST * count:
+    if box.width < WIDE * box.height or count < 2 or box.width < MIN_SIDE * count:
         return []
     amount = np.where(mask, strength, 0).sum(0)
     pitch = box.width / count

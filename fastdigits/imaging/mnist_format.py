@@ -13,11 +13,11 @@ from fastdigits.imaging.types import SIDE, Box, Prepared, Step
 FEW, MANY_TIMES = 24, 4  # pixels of a side that are few, and how many times larger they become
 INK_SIDE = 20  # pixels of the longer side of a digit in MNIST
 FINE = 4  # places of a pixel along each axis
-LEAST_SIDE, MOST_SIDE = INK_SIDE * FINE, 256  # of the digit while its strokes are measured
+MIN_SIDE, MAX_SIDE = INK_SIDE * FINE, 256  # of the digit while its strokes are measured
 EDGE = 0.5  # of a stroke's strength
 THINNEST, THICKEST = 1.9, 3.8  # pixels of a stroke: nine of ten digits of MNIST lie between
 MIDDLE = 14.5 * FINE  # in MNIST the means of rows and of columns are 13.5 to 14.5
-LEAST_PEAK = 254  # of the brightest pixel
+MIN_PEAK = 254  # of the brightest pixel
 HALF_PIXEL = 0.51  # the centre of mass was brought to the middle by whole pixels
 
 
@@ -75,7 +75,7 @@ def evened(strength: np.ndarray) -> np.ndarray:
 
     The outline is moved in or out by the same distance everywhere.
     """
-    side = min(max(*strength.shape, LEAST_SIDE), MOST_SIDE)
+    side = min(max(*strength.shape, MIN_SIDE), MAX_SIDE)
     pixel = side / INK_SIDE
     reach = int(THINNEST * pixel / 2) + 2
     inside = np.zeros([length + 2 * reach for length in strength.shape], np.float32)
@@ -133,7 +133,7 @@ def is_prepared(image: np.ndarray) -> bool:
     28 x 28 pixels, bright ink on 0 whose longer side is 20 pixels, its centre of mass in the middle. All but 13 of
     MNIST's 60,000 training images are so, to the pixel.
     """
-    if image.shape != (SIDE, SIDE) or image.max() < LEAST_PEAK:
+    if image.shape != (SIDE, SIDE) or image.max() < MIN_PEAK:
         return False
     by_row, by_column = image.sum(1, dtype=np.int64), image.sum(0, dtype=np.int64)
     rows, columns = by_row.nonzero()[0], by_column.nonzero()[0]

@@ -16,7 +16,7 @@ WORKING_SIDE = 512
 SMALL = 100  # pixels of a digit's longer side, below which a larger picture is looked at more closely
 ALIKE = 6.0  # mean difference of two images' pixels, 0 .. 255, up to which they show the same
 REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
-LEAST = 5  # pixels of a digit's longer side
+MIN_SIDE = 5  # pixels of a digit's longer side
 THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
 THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
 GOOD = 0.3  # flaws below it count as none
@@ -151,7 +151,7 @@ def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
         return None
     chosen = of_one_digit(marks)
     mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
-    if max(box.width, box.height) < LEAST:
+    if max(box.width, box.height) < MIN_SIDE:
         return None
     clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
     thickness = _thickness(mask, box)

@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from fastdigits.imaging.components import EIGHT_NEIGHBOURS
 
-LEAST = 0.1  # of the picture; a smaller one is no sheet
+MIN_AREA = 0.1  # of the picture; a smaller one is no sheet
 SOLID = 0.6  # of it shows the sheet itself, the rest what is drawn on it
 RECTANGULAR = 0.83  # of the least rectangle around it; a disc has 0.79
 MARGIN = 0.04  # of its width: what lies so near its edge may show the ground
@@ -16,11 +16,11 @@ def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
 
     `mask` bool (H, W) is what differs from the ground; None where that is no sheet.
     """
-    if np.count_nonzero(mask) < SOLID * LEAST * mask.size:
+    if np.count_nonzero(mask) < SOLID * MIN_AREA * mask.size:
         return None
     filled = ndimage.binary_fill_holes(mask)
     area = int(filled.sum())
-    if area < LEAST * mask.size or mask.sum() < SOLID * area or area < RECTANGULAR * _rectangle(filled):
+    if area < MIN_AREA * mask.size or mask.sum() < SOLID * area or area < RECTANGULAR * _rectangle(filled):
         return None
     inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(MARGIN * np.sqrt(area))))
     if not inside.any():

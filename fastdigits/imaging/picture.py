@@ -12,9 +12,9 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-MOST_PIXELS = 50_000_000
-MOST_BYTES = 64 * 2**20
-MOST_SIDE = 32_000
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 64 * 2**20
+MAX_SIDE = 32_000
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 WHITE, BLACK = 255.0, 0.0
 
@@ -22,7 +22,7 @@ WHITE, BLACK = 255.0, 0.0
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def read_picture(source: StrPath | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+def read_picture(source: StrPath | bytes, most_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The first picture of a PNG, JPEG, WebP, BMP, TIFF or GIF file, turned upright as its EXIF data say.
 
     Grey levels of more than 8 bits are stretched from the least to the greatest. What is transparent becomes white,
@@ -57,7 +57,7 @@ def _content(path: StrPath) -> bytes:
         if not os.path.isfile(path) and os.path.exists(path):
             raise UserError("this is not a file; give a picture.")
         with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"it cannot be read ({error.strerror or error}); check the path.") from error
     return content
@@ -66,14 +66,14 @@ def _content(path: StrPath) -> bytes:
 def _decode(content: bytes, most_pixels: int) -> np.ndarray:
     if not content:
         raise UserError("it is empty; give a picture.")
-    if len(content) > MOST_BYTES:
-        raise UserError(f"it has more than {MOST_BYTES // 2**20} MiB; save the picture smaller.")
+    if len(content) > MAX_BYTES:
+        raise UserError(f"it has more than {MAX_BYTES // 2**20} MiB; save the picture smaller.")
     with _explained():
         image = Image.open(BytesIO(content), formats=FORMATS)
         width, height = image.size
-    if width * height > most_pixels or max(width, height) > MOST_SIDE:
+    if width * height > most_pixels or max(width, height) > MAX_SIDE:
         raise UserError(
-            f"the picture has {width} x {height} pixels, more than {most_pixels:,} or a side beyond {MOST_SIDE:,}; "
+            f"the picture has {width} x {height} pixels, more than {most_pixels:,} or a side beyond {MAX_SIDE:,}; "
             "make it smaller."
         )
     with _explained():

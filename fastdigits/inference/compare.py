@@ -40,7 +40,7 @@ class Entry:
         """The same of the seconds of training."""
         return spread(self.train_s)
 
-    def figures(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
         return {
             "model": self.name,

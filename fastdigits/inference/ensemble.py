@@ -17,7 +17,7 @@ from fastdigits.storage.weights import SavedNetwork
 AS_IT_IS = ((0, 0),)
 # Rows down and columns to the right: an image as it is, and moved by one pixel in all eight directions
 SHIFTS = tuple((i, j) for i in (0, -1, 1) for j in (0, -1, 1))
-LEAST = 1e-12  # of a probability whose logarithm is taken
+MIN_PROBABILITY = 1e-12  # of a probability whose logarithm is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def evaluate_ensemble(
     for network, saved in zip(built, networks, strict=True):
         network.check_images(images, labels, saved.normalisation.preparation.pad)
         network.build(ops, EVALUATION_BATCH, training=False)
-        network.set_values(saved.values)
+        network.set_weights(saved.weights)
         looks = (Batches(ops, shifted(images, *s), labels, EVALUATION_BATCH, saved.normalisation) for s in shifts)
         mean, member_s = _mean_probabilities(network, looks, len(labels))
         members.append(_judge(mean, labels, member_s))
@@ -88,7 +88,7 @@ def evaluate_alone(
     network, loss, rows = Network.from_config(saved.network), saved.config["loss"], np.arange(len(labels))
     network.check_images(images, labels, saved.normalisation.preparation.pad)
     network.build(ops, EVALUATION_BATCH, training=False)
-    network.set_values(saved.values)
+    network.set_weights(saved.weights)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
     evaluate(network, batches, rows[:1], loss)  # compiles, so that the seconds are those of the work
     result = evaluate(network, batches, rows, loss)
@@ -118,7 +118,7 @@ def _mean_probabilities(network: Network, looks: Any, count: int) -> tuple[np.nd
 
 def _judge(p: np.ndarray, labels: np.ndarray, seconds: float) -> Evaluation:
     of_label = p[np.arange(len(labels)), labels].astype(np.float64)
-    loss = float(-np.log(np.maximum(of_label, LEAST)).mean())
+    loss = float(-np.log(np.maximum(of_label, MIN_PROBABILITY)).mean())
     return Evaluation(confusion(labels, p.argmax(1), p.shape[1]), loss, seconds)
 
 

@@ -79,7 +79,7 @@ class Explainer:
     def __init__(self, saved: SavedNetwork, ops: Any, training: bool = False):
         self.normalisation, self.network = saved.normalisation, Network.from_config(saved.network)
         self.network.build(ops, 1, training, fused=False)
-        self.network.set_values(saved.values)
+        self.network.set_weights(saved.weights)
         self.stages = _making(self.network)
 
     def input(self, image: np.ndarray) -> Any:

@@ -17,7 +17,7 @@ from fastdigits.imaging.types import SIDE
 from fastdigits.inference.evaluate import probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
-from fastdigits.nn.network import TOGETHER
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
@@ -25,7 +25,7 @@ DIGITS = 10
 
 
 @dataclass(frozen=True)
-class Reading:
+class Prediction:
     """What a network reads in an image.
 
     `probabilities` are those of the ten digits, `digit` has the greatest, which is the `confidence`, and `second` the
@@ -40,7 +40,7 @@ class Reading:
     no_digit: float = 0.0
 
 
-class Reader:
+class Recognizer:
     """A network of a weights file, ready to read images.
 
     A network of eleven outputs tells by the last one that something is no digit. Its probability q is shared out
@@ -92,15 +92,15 @@ class Reader:
     def _built(self, ops: Any, batch_size: int) -> Network:
         network = Network.from_config(self.saved.network)
         network.build(ops, batch_size, training=False)
-        network.set_values(self.saved.values)
+        network.set_weights(self.saved.weights)
         return network
 
-    def read(self, images: np.ndarray) -> list[Reading]:
+    def predict(self, images: np.ndarray) -> list[Prediction]:
         """Read images uint8 (N, 28, 28), prepared as fastdigits.imaging.prepare does."""
         p = self.calibration.apply(self.class_probabilities(images))
         return [self._reading(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
 
-    def look(self, picture: np.ndarray) -> tuple[Prepared, Reading]:
+    def recognize(self, picture: np.ndarray) -> tuple[Prepared, Prediction]:
         """Read the digit of a picture uint8 (H, W, 3) or (H, W).
 
         Where it is not plain what is ink and what is ground, the first way to see it that the network is sure of, or
@@ -109,14 +109,14 @@ class Reader:
         """
         looks = []
         for number, prepared in enumerate(candidates(picture), 1):
-            reading = self.read(prepared.image[None])[0]
+            reading = self.predict(prepared.image[None])[0]
             doubtful = 1 - reading.confidence > (1 - self.calibration.unsure_below) / number
             looks.append((prepared, replace(reading, unsure=doubtful)))
             if not doubtful:
                 return looks[-1]
         return max(looks, key=lambda look: look[1].confidence)
 
-    def look_around(self, picture: np.ndarray) -> list[list[tuple[Prepared, Reading]]]:
+    def recognize_all(self, picture: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
         """Read every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
 
         What is rather no digit than one is left out.
@@ -127,20 +127,20 @@ class Reader:
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
         count = len(images)
-        network = self.one if count <= devices.FEW else self.few if count <= TOGETHER else self.many
+        network = self.one if count <= devices.FEW else self.few if count <= INFERENCE_MICRO_BATCH else self.many
         labels = np.zeros(count, np.uint8)
         batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(count))
 
-    def _look_at(self, cell: Cell) -> list[tuple[Prepared, Reading]]:
+    def _look_at(self, cell: Cell) -> list[tuple[Prepared, Prediction]]:
         """One digit, or several that touch if the least sure of them is surer than the one."""
         found = (cell.whole, *cell.parts)
-        whole, *parts = zip(found, self.read(np.stack([one.image for one in found])), strict=True)
+        whole, *parts = zip(found, self.predict(np.stack([one.image for one in found])), strict=True)
         several = parts and min(reading.confidence for _, reading in parts) > whole[1].confidence
         return [look for look in (parts if several else [whole]) if look[1].no_digit < 0.5]
 
-    def _reading(self, p: np.ndarray, no_digit: float) -> Reading:
+    def _reading(self, p: np.ndarray, no_digit: float) -> Prediction:
         p = p + no_digit / DIGITS
         digit, second = (int(place) for place in np.argsort(-p, kind="stable")[:2])
         unsure = bool(p[digit] < self.calibration.unsure_below)
-        return Reading(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)
+        return Prediction(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)

@@ -19,7 +19,7 @@ def kernels_of(network: Network, values: dict[str, np.ndarray]) -> dict[str, np.
     ----------
     network : Network
     values : dict of float32 arrays
-        As `Network.values()`.
+        As `Network.weights()`.
     """
     seen = _sizes_seen(network)
     kernels = {}

@@ -18,8 +18,8 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
             "type": type(layer).__name__,
             "output_shape": list(layer.output_shape),
             "kernel": kernel_of(layer),
-            "parameters": 0 if layer.inner()[1] else sum(parameter.size for parameter in layer.parameters),
-            "multiply_adds": 0 if layer.inner()[1] else layer.multiply_adds(),
+            "parameters": 0 if layer.children()[1] else sum(parameter.size for parameter in layer.parameters),
+            "multiply_adds": 0 if layer.children()[1] else layer.multiply_adds(),
         }
         for name, layer in with_inner(network.names, network.layers)
     ]

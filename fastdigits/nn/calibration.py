@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdigits.errors import UserError
 
-LEAST, MOST = 0.05, 20.0  # of a temperature
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0  # of a temperature
 TINY = 1e-30  # of a probability whose logarithm is taken
 
 
@@ -29,7 +29,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         limits = {
-            "temperature": LEAST <= self.temperature <= MOST,
+            "temperature": MIN_TEMPERATURE <= self.temperature <= MAX_TEMPERATURE,
             "unsure_below": 0 <= self.unsure_below <= 1,
         }
         for name, fits in limits.items():
@@ -47,7 +47,7 @@ def fit_temperature(p: np.ndarray, labels: np.ndarray) -> float:
     It makes -mean_n log p'[n, labels[n]] least, which has one minimum.
     """
     ratio = (np.sqrt(5) - 1) / 2  # of the golden section, on the logarithm
-    low, high = np.log(LEAST), np.log(MOST)
+    low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
     while high - low > 0.01:
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         if _loss(p, labels, np.exp(a)) < _loss(p, labels, np.exp(b)):

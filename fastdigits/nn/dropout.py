@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.nn.layers import Layer, Learning, Shape, check_share, vectors
+from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_share, vectors
 
 STREAMS = 2**31  # of random numbers: those from here on are the dropout layers'
 PART = 2**12  # streams of each part of a step, by the numbers of its layers
@@ -32,12 +32,12 @@ class Dropout(Layer):
         super().allocate(ops, blocks, training)
         self.mask = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
-        self.in_use = not learning
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+        self.in_use = not training
         if self.in_use:
             return x
-        stream = STREAMS + learning.part * PART + self.number
-        self.ops.random_mask(learning.seed, stream, learning.step, float(self.rate), self.mask)
+        stream = STREAMS + training.part * PART + self.number
+        self.ops.random_mask(training.seed, stream, training.step, float(self.rate), self.mask)
         self.ops.dropout(vectors(x), vectors(self.mask), float(self.rate), vectors(self.y))
         return self.y
 

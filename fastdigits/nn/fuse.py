@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Learning, ReLU
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU, TrainingStep
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
@@ -28,22 +28,22 @@ class ConvReLUPool(Layer):
     def allocate(self, ops: Any, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.conv.ops = ops
-        self.routes = ops.empty(self.y.shape, np.uint8)
+        self.pool_mask = ops.empty(self.y.shape, np.uint8)
         names = (f"conv2d_relu_{self.pool}_{part}" for part in ("forward", "backward", "backward_weight"))
         self.pooled_forward, self.pooled_backward, self.pooled_backward_weight = (getattr(ops, name) for name in names)
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.x, conv = x, self.conv
-        self.pooled_forward(x, conv.weight.value, conv.bias.value, conv.top, conv.left, self.y, self.routes)
+        self.pooled_forward(x, conv.weight.value, conv.bias.value, conv.top, conv.left, self.y, self.pool_mask)
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         conv = self.conv
         place, gradients = (conv.top, conv.left), (conv.weight.gradient, conv.bias.gradient)
         if not input_gradient:
-            self.pooled_backward_weight(self.x, dy, self.routes, *place, *gradients)
+            self.pooled_backward_weight(self.x, dy, self.pool_mask, *place, *gradients)
             return None
-        given = self.x, dy, self.routes, conv.weight.value, *place, self.rectified_input
+        given = self.x, dy, self.pool_mask, conv.weight.value, *place, self.masks_input_gradient
         self.pooled_backward(*given, self.dx, *gradients)
         return self.dx
 
@@ -54,7 +54,7 @@ class ConvReLUPool(Layer):
 def plain(layers: list[Layer]) -> list[Layer]:
     """Every layer as a step of its own."""
     for layer in layers:
-        layer.rectifies = layer.rectified_input = False
+        layer.applies_relu = layer.masks_input_gradient = False
         if isinstance(layer, Residual):
             layer.steps = plain(layer.layers)
     return list(layers)
@@ -73,7 +73,7 @@ def fuse(layers: list[Layer], forward_only: bool = False) -> list[Layer]:
             steps.append(ConvReLUPool(*rest[:3]))
             del rest[:3]
         elif _rectifies_itself(rest[:2]) or (_is_rectified(rest[:2]) and (forward_only or _next_learning(rest[2:]))):
-            rest[0].rectifies = True
+            rest[0].applies_relu = True
             steps.append(rest[0])
             del rest[:2]
         else:
@@ -81,8 +81,8 @@ def fuse(layers: list[Layer], forward_only: bool = False) -> list[Layer]:
     rectified = False
     for step in steps:
         if not isinstance(step, Flatten):  # which hands the gradient through
-            step.rectified_input = rectified
-            rectified = step.rectifies and not isinstance(step, BatchNorm | Residual)
+            step.masks_input_gradient = rectified
+            rectified = step.applies_relu and not isinstance(step, BatchNorm | Residual)
     return steps
 
 

@@ -48,9 +48,9 @@ class FoldedDense(Folded, Dense):
     """A dense layer with the normalisation after it."""
 
 
-def in_use(layers: list[Layer]) -> list[Layer]:
+def for_inference(layers: list[Layer]) -> list[Layer]:
     """Layers with the same parameters that do the same in use: the very same ones unless they have less to do."""
-    if any(isinstance(layer, BatchNorm | Dropout) for layer in sequence.everything(layers)):
+    if any(isinstance(layer, BatchNorm | Dropout) for layer in sequence.walk(layers)):
         return _lightened(layers)
     return layers
 

@@ -14,11 +14,11 @@ from fastdigits.nn.parameter import Parameter
 from fastdigits.ops import conv2d
 
 Shape = tuple[int, ...]
-MOST_CROPPED = 4096
+MAX_CROPPED = 4096
 
 
 @dataclass(frozen=True)
-class Learning:
+class TrainingStep:
     """What a layer must know of a batch that the network learns from, besides the images.
 
     `count` is the number of images; the lanes beyond them are empty. `step`, int64 (1,) on the device, `seed` and
@@ -37,8 +37,8 @@ class Layer:
     parameters: ClassVar[list[Parameter]] = []
     running: ClassVar[list[Parameter]] = []  # kept like parameters, but changed by `forward` and not by an optimiser
     number = 0  # among all layers of the network, also those within others
-    rectifies = False  # its output goes through the ReLU that follows it, in the same operation
-    rectified_input = False  # its input comes from such a layer, and its gradient is that before the ReLU
+    applies_relu = False  # its output goes through the ReLU that follows it, in the same operation
+    masks_input_gradient = False  # its input comes from such a layer, and its gradient is that before the ReLU
 
     def connect(self, input_shape: Shape) -> Shape:
         """Take the shape of one image's input and return that of its output."""
@@ -55,10 +55,10 @@ class Layer:
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
         self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         """The output for a batch x, in a buffer that the next call fills anew.
 
-        With `learning`, `backward` may follow. Without, the network is merely used, and in a chain that is not fused
+        With `training`, `backward` may follow. Without, the network is merely used, and in a chain that is not fused
         `backward` may follow too, for the gradient of what the layer does in use.
         """
         raise NotImplementedError
@@ -71,7 +71,7 @@ class Layer:
         """Multiplications with additions that one image costs forwards."""
         return 0
 
-    def inner(self) -> tuple[list[str], list["Layer"]]:
+    def children(self) -> tuple[list[str], list["Layer"]]:
         """The names of the layers that this one is made of, and these layers."""
         return [], []
 
@@ -99,7 +99,7 @@ class Conv2D(Layer):
         check_positive(self, "filters", "stride")
         check_initializer(self)
         P, Q = pair(self, "kernel")
-        if self.padding not in ("valid", "same", "full") and not is_count(self.padding, -MOST_CROPPED):
+        if self.padding not in ("valid", "same", "full") and not is_count(self.padding, -MAX_CROPPED):
             raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {self.padding!r}.")
         C, H, W = input_shape
         I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
@@ -112,9 +112,9 @@ class Conv2D(Layer):
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.x = x
-        forward = self.ops.conv2d_relu_forward if self.rectifies else self.ops.conv2d_forward
+        forward = self.ops.conv2d_relu_forward if self.applies_relu else self.ops.conv2d_forward
         forward(x, self.weight.value, self.bias.value, self.stride, self.top, self.left, self.y)
         return self.y
 
@@ -122,7 +122,7 @@ class Conv2D(Layer):
         place, gradients = (self.stride, self.top, self.left), (self.weight.gradient, self.bias.gradient)
         if input_gradient:
             backward = self.ops.conv2d_backward
-            backward(self.x, dy, self.weight.value, *place, self.rectified_input, self.dx, *gradients)
+            backward(self.x, dy, self.weight.value, *place, self.masks_input_gradient, self.dx, *gradients)
         else:
             self.ops.conv2d_backward_weight(self.x, dy, *place, *gradients)
         return self.dx
@@ -149,15 +149,15 @@ class Dense(Layer):
         self.parameters = [self.weight, self.bias]
         return (self.units,)
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.x = x
-        forward = self.ops.dense_relu_forward if self.rectifies else self.ops.dense_forward
+        forward = self.ops.dense_relu_forward if self.applies_relu else self.ops.dense_forward
         forward(x, self.weight.value, self.bias.value, self.y)
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         self.ops.dense_backward_weight(self.x, dy, self.weight.gradient, self.bias.gradient)
-        if input_gradient and self.rectified_input:
+        if input_gradient and self.masks_input_gradient:
             self.ops.dense_backward_input_relu(dy, self.weight.value, self.x, self.dx)
         elif input_gradient:
             self.ops.dense_backward_input(dy, self.weight.value, self.dx)
@@ -177,7 +177,7 @@ class Flatten(Layer):
     def allocate(self, ops: Any, blocks: int, training: bool) -> None:
         self.lanes = ops.lanes
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         return x.reshape(len(x), *self.output_shape, self.lanes)
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
@@ -193,7 +193,7 @@ class _Activation(Layer):
         """What the operation takes besides the arrays."""
         return ()
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         getattr(self.ops, f"{self.operation}_forward")(vectors(x), *self.options(), vectors(self.y))
         return self.y
 

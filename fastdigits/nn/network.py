@@ -8,15 +8,15 @@ import numpy as np
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
 from fastdigits.nn.fuse import fuse, plain
-from fastdigits.nn.inference_graph import Folded, in_use
+from fastdigits.nn.inference_graph import Folded, for_inference
 from fastdigits.nn.initializers import initial_value
-from fastdigits.nn.layers import Layer, Learning, Shape
+from fastdigits.nn.layers import Layer, Shape, TrainingStep
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
 from fastdigits.nn.registry import layer_of
 from fastdigits.ops.array import blocks
 
-MOST_PIXELS = 4096  # far beyond any digit
-TOGETHER = 64  # images that pass through a network in use at a time: what lies between its layers stays in the cache
+MAX_PIXELS = 4096  # far beyond any digit
+INFERENCE_MICRO_BATCH = 64  # images at a time, so that activations between layers stay in the cache
 
 
 class Network:
@@ -37,12 +37,12 @@ class Network:
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28)):
         if not layers:
             raise UserError("A network needs at least one layer.")
-        if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MOST_PIXELS for size in input_shape):
-            raise UserError(f"An input has channels, rows and columns from 1 to {MOST_PIXELS}, not {input_shape}.")
+        if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MAX_PIXELS for size in input_shape):
+            raise UserError(f"An input has channels, rows and columns from 1 to {MAX_PIXELS}, not {input_shape}.")
         self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)  # each has its buffers
         self.names = sequence.names_of(self.layers)
         shape = sequence.connect(self.layers, self.input_shape)
-        for number, layer in enumerate(sequence.everything(self.layers)):
+        for number, layer in enumerate(sequence.walk(self.layers)):
             layer.number = number
         if len(shape) != 1:
             raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
@@ -69,7 +69,7 @@ class Network:
         """All running statistics by name; they change while the network learns, but by no gradient."""
         return self._named("running")
 
-    def kept(self) -> dict[str, Parameter]:
+    def state(self) -> dict[str, Parameter]:
         """All that a weights file keeps: parameters and running statistics."""
         return self.parameters() | self.running()
 
@@ -109,60 +109,62 @@ class Network:
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)
-        used = in_use(self.layers) if fused else self.layers
+        used = for_inference(self.layers) if fused else self.layers
         self.steps = fuse(self.layers) if fused else plain(self.layers)
-        self.steps_in_use = self.steps if used is self.layers else fuse(used, forward_only=True)
-        self.folded = [layer for layer in sequence.everything(used) if isinstance(layer, Folded)]
+        self.inference_steps = self.steps if used is self.layers else fuse(used, forward_only=True)
+        self.folded = [layer for layer in sequence.walk(used) if isinstance(layer, Folded)]
         for layer in self.folded:
             layer.prepare(ops)
         count = blocks(batch_size, ops.lanes)
-        self.together = min(count, blocks(TOGETHER, ops.lanes)) if ops.in_parts and not training else count
+        self.micro_batch = (
+            min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes)) if ops.in_parts and not training else count
+        )
         self.scores = ops.empty((count, self.classes, ops.lanes))
         for step in self.steps if training else []:
             step.allocate(ops, count, training=True)
-        for step in self.steps_in_use if not training or used is not self.layers else []:
-            step.allocate(ops, self.together, training=False)
+        for step in self.inference_steps if not training or used is not self.layers else []:
+            step.allocate(ops, self.micro_batch, training=False)
 
     def initialise(self, seed: int) -> None:
         """Give all parameters their random start, and the running statistics theirs."""
-        for number, parameter in enumerate(self.kept().values()):
+        for number, parameter in enumerate(self.state().values()):
             parameter.value[...] = self.ops.upload(initial_value(parameter, seed, number))
 
-    def set_values(self, values: dict[str, np.ndarray]) -> None:
+    def set_weights(self, values: dict[str, np.ndarray]) -> None:
         """Give all parameters and running statistics the values of float32 arrays of their names and shapes."""
-        for name, parameter in self.kept().items():
+        for name, parameter in self.state().items():
             parameter.value[...] = self.ops.upload(values[name])
 
-    def values(self) -> dict[str, np.ndarray]:
+    def weights(self) -> dict[str, np.ndarray]:
         """A copy of all parameters and running statistics, by name."""
-        return {name: self.ops.download(parameter.value) for name, parameter in self.kept().items()}
+        return {name: self.ops.download(parameter.value) for name, parameter in self.state().items()}
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew.
 
-        `learning` is for batches that the network learns from, and `backward` may follow; without it the network is
+        `training` is for batches that the network learns from, and `backward` may follow; without it the network is
         merely used: batch normalisation takes its running statistics, and nothing is dropped.
         """
-        if learning:
-            return sequence.forward(self.steps, x, learning)
+        if training:
+            return sequence.forward(self.steps, x, training)
         for layer in self.folded:
             layer.fold()
-        if len(x) <= self.together:
-            return sequence.forward(self.steps_in_use, x)
-        for first in range(0, len(x), self.together):
-            last = min(first + self.together, len(x))
-            part = slice(last - self.together, last)  # the last one may repeat some images
-            self.scores[part] = sequence.forward(self.steps_in_use, x[part])
+        if len(x) <= self.micro_batch:
+            return sequence.forward(self.inference_steps, x)
+        for first in range(0, len(x), self.micro_batch):
+            last = min(first + self.micro_batch, len(x))
+            part = slice(last - self.micro_batch, last)  # the last one may repeat some images
+            self.scores[part] = sequence.forward(self.inference_steps, x[part])
         return self.scores
 
     def backward(self, dscores: Any) -> None:
-        """Fill the gradients of all parameters from that of the scores of the last `forward` with `learning`."""
+        """Fill the gradients of all parameters from that of the scores of the last `forward` with `training`."""
         sequence.backward(self.steps, dscores, input_gradient=False)
 
     def input_gradient(self, dscores: Any) -> Any:
         """The gradient of the input of the last `forward`, from that of the scores.
 
         The network must be built for training and without `fused`; then that `forward` may also be one without
-        `learning`, and the gradient is that of the network in use.
+        `training`, and the gradient is that of the network in use.
         """
         return sequence.backward(self.steps, dscores, input_gradient=True)

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, Learning, Shape, check_positive, check_share, need_pixels
+from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_positive, check_share, need_pixels
 from fastdigits.nn.parameter import Parameter
 
 
@@ -35,11 +35,11 @@ class BatchNorm(Layer):
         super().allocate(ops, blocks, training)
         self.mean, self.var = ops.empty((self.input_shape[0],)), ops.empty((self.input_shape[0],))
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
-        self.x, self.count = x, learning.count if learning else 0
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+        self.x, self.count = x, training.count if training else 0
         given, running = (self._planes(x), self.gamma.value, self.beta.value), [p.value for p in self.running]
-        if learning:
-            settings = learning.count, float(self.epsilon), float(self.momentum)
+        if training:
+            settings = training.count, float(self.epsilon), float(self.momentum)
             self._operation("forward")(*given, *settings, *running, self.mean, self.var, self._planes(self.y))
         else:
             self._operation("inference")(*given, *running, float(self.epsilon), self._planes(self.y))
@@ -48,7 +48,7 @@ class BatchNorm(Layer):
     def backward(self, dy: Any, input_gradient: bool) -> Any:
         if not self.count:
             return self._backward_in_use(dy)
-        read = (self.x, self.y, dy) if self.rectifies else (self.x, dy)
+        read = (self.x, self.y, dy) if self.applies_relu else (self.x, dy)
         statistics = self.gamma.value, self.mean, self.var, self.count, float(self.epsilon)
         filled = self.gamma.gradient, self.beta.gradient, self._planes(self.dx)
         self._operation("backward")(*map(self._planes, read), *statistics, *filled)
@@ -62,7 +62,7 @@ class BatchNorm(Layer):
         return self.dx
 
     def _operation(self, direction: str) -> Any:
-        return getattr(self.ops, f"batchnorm_relu_{direction}" if self.rectifies else f"batchnorm_{direction}")
+        return getattr(self.ops, f"batchnorm_relu_{direction}" if self.applies_relu else f"batchnorm_{direction}")
 
     def _planes(self, array: Any) -> Any:
         """The view (B, C, S, L)."""
@@ -96,7 +96,7 @@ class LocalResponseNorm(Layer):
         super().allocate(ops, blocks, training)
         self.base = ops.empty(planes(self.y, self.input_shape).shape)
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.x = x
         settings = self.size, float(self.alpha), float(self.beta), float(self.k)
         self.ops.lrn_forward(planes(x, self.input_shape), *settings, self.base, planes(self.y, self.input_shape))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, Learning, Shape, check_positive, need_pixels, pair
+from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_positive, need_pixels, pair
 from fastdigits.ops import pool2d
 
 
@@ -30,7 +30,7 @@ class MaxPool2D(_Pool2D):
     window: int | tuple[int, int]
     stride: int | None = None
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.x = x
         self.ops.maxpool2d_forward(x, self.size, self.stride, self.y)
         return self.y
@@ -48,7 +48,7 @@ class AvgPool2D(_Pool2D):
     window: int | tuple[int, int]
     stride: int | None = None
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.ops.avgpool2d_forward(x, self.size, self.stride, self.y)
         return self.y
 
@@ -66,7 +66,7 @@ class GlobalAvgPool2D(Layer):
         need_pixels(self, input_shape)
         return input_shape[:1]
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
         self.ops.avgpool2d_forward(x, self.input_shape[1:], 1, self._single_pixels(self.y))
         return self.y
 

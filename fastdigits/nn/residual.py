@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
-from fastdigits.nn.layers import Conv2D, Layer, Learning, Shape, times, vectors
+from fastdigits.nn.layers import Conv2D, Layer, Shape, TrainingStep, times, vectors
 
 
 @dataclass(eq=False)
@@ -35,32 +35,32 @@ class Residual(Layer):
                 f"Residual: its layers make {times(shape)} of {times(input_shape)}, which cannot be added; "
                 "let it project its input, or use other layers."
             )
-        for name, layer in zip(*self.inner(), strict=True):
+        for name, layer in zip(*self.children(), strict=True):
             for parameter in [*layer.parameters, *layer.running]:
                 parameter.name = f"{name}.{parameter.name}"
-        self.parameters = [parameter for layer in self.inner()[1] for parameter in layer.parameters]
-        self.running = [parameter for layer in self.inner()[1] for parameter in layer.running]
+        self.parameters = [parameter for layer in self.children()[1] for parameter in layer.parameters]
+        self.running = [parameter for layer in self.children()[1] for parameter in layer.running]
         return shape
 
-    def inner(self) -> tuple[list[str], list[Layer]]:
+    def children(self) -> tuple[list[str], list[Layer]]:
         skip = [self.skip] if self.skip else []
         return [*sequence.names_of(self.layers), *(["projection"] if skip else [])], [*self.layers, *skip]
 
     def allocate(self, ops: Any, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
-        self.dsum = ops.empty(self.y.shape) if training and self.rectifies else None
+        self.dsum = ops.empty(self.y.shape) if training and self.applies_relu else None
         for step in [*self.steps, *([self.skip] if self.skip else [])]:
             step.allocate(ops, blocks, training)
 
-    def forward(self, x: Any, learning: Learning | None = None) -> Any:
-        skipped = self.skip.forward(x, learning) if self.skip else x
-        x = sequence.forward(self.steps, x, learning)
-        add = self.ops.add_relu if self.rectifies else self.ops.add
+    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+        skipped = self.skip.forward(x, training) if self.skip else x
+        x = sequence.forward(self.steps, x, training)
+        add = self.ops.add_relu if self.applies_relu else self.ops.add
         add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y
 
     def backward(self, dy: Any, input_gradient: bool) -> Any:
-        if self.rectifies:
+        if self.applies_relu:
             self.ops.relu_backward(vectors(self.y), vectors(dy), vectors(self.dsum))
             dy = self.dsum
         skipped = self.skip.backward(dy, input_gradient) if self.skip else dy
@@ -70,7 +70,7 @@ class Residual(Layer):
         return self.dx
 
     def multiply_adds(self) -> int:
-        return sum(layer.multiply_adds() for layer in self.inner()[1])
+        return sum(layer.multiply_adds() for layer in self.children()[1])
 
     def config(self) -> dict:
         layers = [layer.config() for layer in self.layers]

@@ -6,10 +6,10 @@ from math import prod
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, Learning, Shape
+from fastdigits.nn.layers import Layer, Shape, TrainingStep
 
 # Far beyond any network for digits; a damaged weights file must not ask for terabytes.
-MOST_OUTPUTS, MOST_PARAMETERS = 2**24, 2**28
+MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
 
 
 def names_of(layers: list[Layer]) -> list[str]:
@@ -30,7 +30,7 @@ def connect(layers: list[Layer], shape: Shape) -> Shape:
             shape = layer.connect(shape)
         except UserError as error:
             raise UserError(f"Layer {name}: {error}") from None
-        if prod(shape) > MOST_OUTPUTS or sum(parameter.size for parameter in layer.parameters) > MOST_PARAMETERS:
+        if prod(shape) > MAX_OUTPUTS or sum(parameter.size for parameter in layer.parameters) > MAX_PARAMETERS:
             raise UserError(f"Layer {name}: is too large for this program.")
     return shape
 
@@ -40,10 +40,10 @@ def first_learning(steps: list[Layer]) -> int:
     return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
 
 
-def forward(steps: list[Layer], x: Any, learning: Learning | None = None) -> Any:
+def forward(steps: list[Layer], x: Any, training: TrainingStep | None = None) -> Any:
     """The output of the last step."""
     for step in steps:
-        x = step.forward(x, learning)
+        x = step.forward(x, training)
     return x
 
 
@@ -55,7 +55,7 @@ def backward(steps: list[Layer], gradient: Any, input_gradient: bool) -> Any:
     return gradient
 
 
-def everything(layers: list[Layer]) -> list[Layer]:
+def walk(layers: list[Layer]) -> list[Layer]:
     """All layers, also those within layers."""
     return [layer for _, layer in with_inner(names_of(layers), layers)]
 
@@ -63,6 +63,6 @@ def everything(layers: list[Layer]) -> list[Layer]:
 def with_inner(names: list[str], layers: list[Layer]) -> Iterator[tuple[str, Layer]]:
     """All layers with their names, also those within layers, which come before the layer that they are in."""
     for name, layer in zip(names, layers, strict=True):
-        for inner_name, inner in with_inner(*layer.inner()):
+        for inner_name, inner in with_inner(*layer.children()):
             yield f"{name}.{inner_name}", inner
         yield name, layer

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from fastdigits.inference.compare import Entry
 
-PANEL, LEAST_WIDTH, HEIGHT, LEGEND_LINE = 6.0, 9.0, 4.5, 0.32  # inches
+PANEL, MIN_WIDTH, HEIGHT, LEGEND_LINE = 6.0, 9.0, 4.5, 0.32  # inches
 LARGEST, SMALLEST = 900, 0.004  # points squared, of the mark of the largest network, and the least share of it
 MARGIN = 1.7  # times what is wrong, above and below
-LEAST_ERROR = 0.005  # percent: what nothing wrong is drawn as
+MIN_ERROR = 0.005  # percent: what nothing wrong is drawn as
 
 
 @style.look()
@@ -39,7 +39,7 @@ def draw(entries: Sequence["Entry"], title: str = "") -> "Figure":
     }
     panels = {label: times for label, times in panels.items() if any(times)}
     height = HEIGHT + LEGEND_LINE * (-(-len(drawn) // 2) + 1)
-    figure = style.new_figure(max(PANEL * len(panels), LEAST_WIDTH), height)
+    figure = style.new_figure(max(PANEL * len(panels), MIN_WIDTH), height)
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (label, times) in zip(all_axes, panels.items(), strict=True):
         _panel(axes, times, drawn)
@@ -67,7 +67,7 @@ def _panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["Entry
 
 def _wrong(accuracy: float) -> float:
     """What is not right, in percent, as far as the axis shows it."""
-    return max(100 - 100 * accuracy, LEAST_ERROR)
+    return max(100 - 100 * accuracy, MIN_ERROR)
 
 
 def _scale(axes: "Axes", errors: Sequence[float]) -> None:
@@ -75,7 +75,7 @@ def _scale(axes: "Axes", errors: Sequence[float]) -> None:
     from matplotlib.ticker import FixedLocator
 
     def distance(accuracy: np.ndarray) -> np.ndarray:
-        return -np.log10(np.maximum(100 - np.asarray(accuracy), LEAST_ERROR / 10))
+        return -np.log10(np.maximum(100 - np.asarray(accuracy), MIN_ERROR / 10))
 
     ticks = [100 - step * power for power in (0.01, 0.1, 1, 10) for step in style.steps(errors)]
     axes.set_yscale("function", functions=(distance, lambda distances: 100 - 10.0 ** -np.asarray(distances)))

@@ -9,7 +9,7 @@ from fastdigits.plots import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CELL, SMALL_CELL, MOST_LARGE = 0.72, 0.5, 12  # inches; classes whose cells are large and have rates, too
+CELL, SMALL_CELL, MAX_LARGE = 0.72, 0.5, 12  # inches; classes whose cells are large and have rates, too
 MARGINS = (2.2, 1.4)  # inches around the cells, in width and height
 EVENNESS = 0.35  # the power of a share that its colour shows, so that few mistakes can be told from none
 DARK = 0.715  # from here on text on a colour is white
@@ -30,7 +30,7 @@ def draw(confusion: np.ndarray, title: str) -> "Figure":
 
     classes = len(confusion)
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    large = classes <= MOST_LARGE
+    large = classes <= MAX_LARGE
     side = classes * (CELL if large else SMALL_CELL)
     figure = style.new_figure(side + MARGINS[0], side + MARGINS[1])
     axes = figure.subplots()

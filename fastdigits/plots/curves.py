@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdigits.plots import style
-from fastdigits.storage.history import Epoch, Series
+from fastdigits.storage.history import Epoch, RunGroup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,12 +17,12 @@ Figures = Callable[[Epoch], float | None]
 TRAINING, VALIDATION = "--", "-"
 WIDTH, PANEL, RATE_PANEL, LEGEND_LINE = 8.0, 3.2, 1.8, 0.3  # inches
 MARKS = 20  # on each line
-MOST_COVERED = 4  # lines by others that are the same
+MAX_COVERED = 4  # lines by others that are the same
 THIN = {"linewidth": 0.8, "alpha": 0.45}
 
 
 @style.look()
-def draw(series: Sequence[Series], title: str = "") -> "Figure":
+def draw(series: Sequence[RunGroup], title: str = "") -> "Figure":
     """A panel for the loss, one for the accuracy, and one for the learning rate where it is known.
 
     Training is dashed, validation solid. Of several runs the lines are means, the bands one standard deviation
@@ -30,7 +30,7 @@ def draw(series: Sequence[Series], title: str = "") -> "Figure":
 
     Parameters
     ----------
-    series : sequence of Series
+    series : sequence of RunGroup
         Each gets a colour.
     title : str
     """
@@ -42,7 +42,7 @@ def draw(series: Sequence[Series], title: str = "") -> "Figure":
         _curves(loss, one, look, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
         _curves(accuracy, one, look, _percent("train_accuracy"), _percent("validation_accuracy"))
         for axes in rate:
-            covered = {"linewidth": 2 + 2 * min(len(series) - 1 - number, MOST_COVERED)}  # seen beside what covers it
+            covered = {"linewidth": 2 + 2 * min(len(series) - 1 - number, MAX_COVERED)}  # seen beside what covers it
             _mean(axes, one, _rate, look | covered, VALIDATION, "learning rate")
     style.label(loss, "", "loss per image")
     style.label(accuracy, "", "accuracy (%)")
@@ -57,7 +57,7 @@ def draw(series: Sequence[Series], title: str = "") -> "Figure":
     return figure
 
 
-def _curves(axes: "Axes", series: Series, look: Look, training: Figures, validation: Figures) -> None:
+def _curves(axes: "Axes", series: RunGroup, look: Look, training: Figures, validation: Figures) -> None:
     """Training and validation of a series in one panel."""
     _mean(axes, series, training, look, TRAINING, "training")
     _mean(axes, series, validation, look, VALIDATION, "validation")
@@ -67,7 +67,7 @@ def _curves(axes: "Axes", series: Series, look: Look, training: Figures, validat
             axes.plot(*zip(*known, strict=True) if known else ([], []), color=look["color"], **THIN)
 
 
-def _mean(axes: "Axes", series: Series, figures: Figures, look: Look, line: str, name: str) -> None:
+def _mean(axes: "Axes", series: RunGroup, figures: Figures, look: Look, line: str, name: str) -> None:
     """The mean over the runs that have an epoch, for each epoch, and how far they spread."""
     known = _known(series, figures)
     if not known:
@@ -81,7 +81,7 @@ def _mean(axes: "Axes", series: Series, figures: Figures, look: Look, line: str,
         axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, linewidth=0)
 
 
-def _known(series: Series, figures: Figures) -> dict[int, list[float]]:
+def _known(series: RunGroup, figures: Figures) -> dict[int, list[float]]:
     """Epoch by epoch the figures of all runs that have one."""
     known: dict[int, list[float]] = {}
     for run in series.runs:
@@ -110,7 +110,7 @@ def _scale(axes: "Axes") -> None:
         style.logarithmic(axes, "y", losses)
 
 
-def _legend(figure: "Figure", series: Sequence[Series], title: str) -> None:
+def _legend(figure: "Figure", series: Sequence[RunGroup], title: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = [

@@ -19,7 +19,7 @@ STRIP = 10.6  # inches of a row of maps at most
 COLUMNS = 16  # maps in a row
 LARGEST, NEURON = 1.0, 0.3  # inches of a map and of a neuron's activity at most
 NUMBER = 0.24  # inches above what is numbered
-MOST_NUMBERED = 10  # neurons
+MAX_NUMBERED = 10  # neurons
 
 
 @style.look()
@@ -88,7 +88,7 @@ def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
 
 
 def _neurons(title: str, array: np.ndarray) -> mosaic.Panel:
-    numbered = len(array) <= MOST_NUMBERED
+    numbered = len(array) <= MAX_NUMBERED
     columns, above = 32, ceil(NUMBER / NEURON) if numbered else 0
     corners = [(i // columns + above, i % columns) for i in range(len(array))]
     numbers = [(left, above - 0.6) for _, left in corners if numbered]

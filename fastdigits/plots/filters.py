@@ -11,7 +11,7 @@ from fastdigits.plots.text import times
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_NUMBERED = 40  # kernels of one channel
+MAX_NUMBERED = 40  # kernels of one channel
 NUMBER = 0.24  # inches above a kernel for its number
 MATRIX = 4.2  # inches of the longer side of all kernels of several channels
 TICKS = 8  # at most, of filters and channels
@@ -46,7 +46,7 @@ def _matrix(name: str, weight: np.ndarray) -> mosaic.Panel:
 
 def _list(name: str, weight: np.ndarray) -> mosaic.Panel:
     O, _, P, Q = weight.shape
-    numbered = O <= MOST_NUMBERED
+    numbered = O <= MAX_NUMBERED
     tile, columns = (min(max(0.05 * Q, 0.6), 1.1), 5 if 8 < O <= 10 else 8) if numbered else (0.5, 16)
     above = ceil(NUMBER / tile * Q) if numbered else 1
     corners = [(i // columns * (P + above) + above, i % columns * (Q + 1)) for i in range(O)]

@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fastdigits.imaging import Box, Prepared
-    from fastdigits.inference.recognizer import Reading
+    from fastdigits.inference.recognizer import Prediction
 
 CELL = 2.3  # inches
 TITLES = {"picture": "", "ink": "ink", "marks": "marks of the digit", "28 x 28": "what the network sees"}
-MOST_NAME = 28  # characters of a file's name
+MAX_NAME = 28  # characters of a file's name
 
 
 @style.look()
-def draw(looks: list[tuple[str, tuple["Prepared", "Reading"]]]) -> "Figure":
+def draw(looks: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
     """One row for each picture: the picture, each step of its preparation, and the probabilities of the digits.
 
     Parameters
     ----------
-    looks : list of (name, (Prepared, Reading))
+    looks : list of (name, (Prepared, Prediction))
     """
     figure = style.new_figure(5 * CELL, 0.5 + CELL * 1.15 * len(looks))
     rows = figure.subplots(len(looks), 5, squeeze=False)
@@ -41,12 +41,12 @@ def draw(looks: list[tuple[str, tuple["Prepared", "Reading"]]]) -> "Figure":
 
 
 @style.look()
-def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Reading"]]]]]) -> "Figure":
+def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Prediction"]]]]]) -> "Figure":
     """Each picture with a box around every digit and what was read above it; dashed where that is unsure.
 
     Parameters
     ----------
-    looks : list of (name, picture, lines of (Prepared, Reading))
+    looks : list of (name, picture, lines of (Prepared, Prediction))
     """
     heights = [max(1.5, min(9.0, 9.0 * picture.shape[0] / picture.shape[1])) for _, picture, _ in looks]
     figure = style.new_figure(9, sum(heights) + 0.5 * len(looks))
@@ -60,7 +60,7 @@ def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", 
     return figure
 
 
-def _probabilities(axes: "Axes", reading: "Reading") -> None:
+def _probabilities(axes: "Axes", reading: "Prediction") -> None:
     colours = [style.GREY] * len(reading.probabilities)
     colours[reading.digit] = style.GREY if reading.unsure else style.BLUE
     axes.barh(range(len(colours)), reading.probabilities, color=colours)
@@ -72,7 +72,7 @@ def _probabilities(axes: "Axes", reading: "Reading") -> None:
     axes.set_title("unsure" if reading.unsure else f"{reading.digit}: {reading.confidence:.1%}", fontsize=style.TEXT)
 
 
-def _box(axes: "Axes", box: "Box", reading: "Reading") -> None:
+def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
     from matplotlib.patches import Rectangle
 
     colour, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
@@ -93,4 +93,4 @@ def _box(axes: "Axes", box: "Box", reading: "Reading") -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MOST_NAME else "..." + name[-MOST_NAME + 3 :]
+    return name if len(name) <= MAX_NAME else "..." + name[-MAX_NAME + 3 :]

@@ -11,7 +11,7 @@ from fastdigits.inspection.filters import kernels_of
 from fastdigits.nn import Network
 from fastdigits.plots import architecture, confusion, curves, examples, filters
 from fastdigits.report.page import embedded, png
-from fastdigits.storage.history import Epoch, Series
+from fastdigits.storage.history import Epoch, RunGroup
 from fastdigits.storage.weights import SavedNetwork
 
 WORST, EXAMPLES = 24, 4  # mistakes, and images of each kind
@@ -44,9 +44,9 @@ def draw(tested: Tested, network: Network) -> dict[str, Any]:
     probabilities, labels = tested.verdict.probabilities, tested.labels
     chosen = both_kinds(probabilities, labels, EXAMPLES)
     saved, history = tested.saved, [Epoch(**figures) for figures in tested.saved.history]
-    kernels = kernels_of(network, saved.values)
+    kernels = kernels_of(network, saved.weights)
     return {
-        "curves": embedded(curves.draw([Series(saved.model, [history])])) if history else None,
+        "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
         "confusion": embedded(confusion.draw(tested.verdict.together.confusion, "")),
         "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model)),
         "architecture": embedded(architecture.draw(network, saved.model)),

@@ -38,7 +38,7 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
     """
     single, network = to_infer(ops, 1), Network.from_config(saved.network)
     network.build(single, 1, training=False)
-    network.set_values(saved.values)
+    network.set_weights(saved.weights)
     batches = Batches(single, image[np.newaxis], np.zeros(1, np.uint8), 1, saved.normalisation)
     [(x, _, _)] = batches.over(single.upload(np.zeros(1, np.int32)))
 

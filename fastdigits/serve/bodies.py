@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from fastdigits.imaging.types import SIDE
-from fastdigits.serve.limits import MOST_JSON_BYTES, Held, Limits, Refused
+from fastdigits.serve.limits import MAX_JSON_BYTES, Held, Limits, Refused
 
 PIXELS = SIDE * SIDE
 JSON, FORM = "application/json", "multipart/form-data"
@@ -42,7 +42,7 @@ async def received(request: Request) -> AsyncIterator[bytearray]:
 
 
 async def _receive(request: Request, limits: Limits, held: Held, body: bytearray) -> None:
-    most = MOST_JSON_BYTES if media_type(request) == JSON else limits.body_bytes
+    most = MAX_JSON_BYTES if media_type(request) == JSON else limits.body_bytes
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_long(most)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.inference.recognizer import Reading
+from fastdigits.inference.recognizer import Prediction
 from fastdigits.serve.maps import FeatureMaps, feature_maps
 from fastdigits.serve.models import Model
 
@@ -15,7 +15,7 @@ from fastdigits.serve.models import Model
 class Answer:
     """What a network reads in an image, together with how many; its feature maps if they were asked for."""
 
-    reading: Reading
+    reading: Prediction
     together: int
     maps: list[FeatureMaps] | None = None
 
@@ -34,7 +34,7 @@ class Job:
 def answers(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
     """What a network reads in the images of all jobs, read together."""
     try:
-        readings = model.reader.read(np.stack([job.image for job in jobs]))
+        readings = model.recognizer.predict(np.stack([job.image for job in jobs]))
         return [
             Answer(reading, len(jobs), feature_maps(model.explainer, job.image) if job.explain else None)
             for job, reading in zip(jobs, readings, strict=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from fastdigits.imaging import MOST_BYTES, MOST_PIXELS
+from fastdigits.imaging import MAX_BYTES, MAX_PIXELS
 
-MOST_JSON_BYTES = 2**18  # far beyond 784 numbers; more would hold up everybody else while it is parsed
+MAX_JSON_BYTES = 2**18  # far beyond 784 numbers; more would hold up everybody else while it is parsed
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Limits:
     `seconds` holds for the arrival of a request and then, anew, for its answer.
     """
 
-    body_bytes: int = min(20 * 2**20, MOST_BYTES)
-    picture_pixels: int = min(25_000_000, MOST_PIXELS)
+    body_bytes: int = min(20 * 2**20, MAX_BYTES)
+    picture_pixels: int = min(25_000_000, MAX_PIXELS)
     seconds: float = 10.0
     requests: int = 256
     held_bytes: int = 256 * 2**20  # by the bodies of all requests together

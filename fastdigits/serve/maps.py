@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdigits.inference.explain import Explainer
 
-MOST_MAPS, MOST_UNITS = 64, 1024  # of a layer
+MAX_MAPS, MAX_UNITS = 64, 1024  # of a layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,5 @@ def feature_maps(explainer: Explainer, image: np.ndarray) -> list[FeatureMaps]:
     explainer.forward(image)
     *inner, _ = explainer.maps().items()
     return [
-        FeatureMaps(name, values[: MOST_MAPS if values.ndim == 3 else MOST_UNITS], len(values))
-        for name, values in inner
+        FeatureMaps(name, values[: MAX_MAPS if values.ndim == 3 else MAX_UNITS], len(values)) for name, values in inner
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
-from fastdigits.inference.recognizer import Reader
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.ops import to_infer
 
 
@@ -26,7 +26,7 @@ class Model:
     """A network that reads, the same one layer by layer, and what is known of it."""
 
     facts: ModelFacts
-    reader: Reader
+    recognizer: Recognizer
     explainer: Explainer
 
 
@@ -38,9 +38,11 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
     UserError
         If a file holds no network that reads digits of 28 x 28 pixels.
     """
-    readers = [Reader(file, device, threads) for file in files]
-    names = unique([Path(reader.weights).stem for reader in readers])
-    return [_model(index, name, reader) for index, (name, reader) in enumerate(zip(names, readers, strict=True))]
+    readers = [Recognizer(file, device, threads) for file in files]
+    names = unique([Path(recognizer.weights).stem for recognizer in readers])
+    return [
+        _model(index, name, recognizer) for index, (name, recognizer) in enumerate(zip(names, readers, strict=True))
+    ]
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -55,9 +57,9 @@ def unique(names: Sequence[str]) -> list[str]:
     return taken
 
 
-def _model(index: int, name: str, reader: Reader) -> Model:
-    saved, explainer = reader.saved, Explainer(reader.saved, to_infer(reader.ops, 1))
+def _model(index: int, name: str, recognizer: Recognizer) -> Model:
+    saved, explainer = recognizer.saved, Explainer(recognizer.saved, to_infer(recognizer.ops, 1))
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     facts = ModelFacts(index, name, saved.model, explainer.network.parameter_count, accuracy)
-    return Model(facts, reader, explainer)
+    return Model(facts, recognizer, explainer)

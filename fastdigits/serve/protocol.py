@@ -5,8 +5,8 @@ from asyncio import Transport
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-MOST_CONNECTIONS = 512
-MOST_HEAD_BYTES = 2**16
+MAX_CONNECTIONS = 512
+MAX_HEAD_BYTES = 2**16
 GRACE_S = 1.0  # in which the application may say by itself that a body is late
 
 
@@ -22,7 +22,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS:
             self.refuse(503, "The server has as many connections as it can bear; try again in a moment.")
         self._expect_head()
 
@@ -36,8 +36,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.head_bytes is not None:
             self.head_bytes += len(data)
         super().data_received(data)
-        if self.head_bytes is not None and self.head_bytes > MOST_HEAD_BYTES:
-            self.refuse(431, f"The head of the request is longer than {MOST_HEAD_BYTES // 2**10} KiB; send less.")
+        if self.head_bytes is not None and self.head_bytes > MAX_HEAD_BYTES:
+            self.refuse(431, f"The head of the request is longer than {MAX_HEAD_BYTES // 2**10} KiB; send less.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

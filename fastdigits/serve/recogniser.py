@@ -63,7 +63,7 @@ class Recogniser:
         self.worker.close()
 
     async def _look(self, model: ModelFacts, ways: Iterator[Prepared], explain: bool) -> Look:
-        """As Reader.look does, but each way to see a picture is made in a thread and read by the worker."""
+        """As Recognizer.look does, but each way to see a picture is made in a thread and read by the worker."""
         looks = []
         while (prepared := await self._in_thread(lambda: next(ways, None))) is not None:
             looks.append(Look(prepared, await self.worker.read(model.index, prepared.image, explain)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastdigits.files import StrPath
 from fastdigits.imaging.types import SIDE
-from fastdigits.nn.network import TOGETHER
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.ops import FEW
 from fastdigits.serve.jobs import Answer, Job, answers, deliver, settle
 from fastdigits.serve.limits import Refused
@@ -112,7 +112,7 @@ class Worker:
         """The jobs that have queued, at least one; none when the worker is closed and nothing is left."""
         jobs = self._jobs.get() or []
         with suppress(Empty):
-            while jobs and len(jobs) < TOGETHER:
+            while jobs and len(jobs) < INFERENCE_MICRO_BATCH:
                 more = self._jobs.get_nowait()
                 if more is None:
                     self._jobs.put(None)  # to be found again when these are done
@@ -123,6 +123,6 @@ class Worker:
 
 def _warm_up(model: Model) -> None:
     """Compile what the first requests would wait for: one image, some, and many are read by kernels of their own."""
-    for images in (1, FEW + 1, TOGETHER + 1):
-        model.reader.read(np.zeros((images, SIDE, SIDE), np.uint8))
+    for images in (1, FEW + 1, INFERENCE_MICRO_BATCH + 1):
+        model.recognizer.predict(np.zeros((images, SIDE, SIDE), np.uint8))
     feature_maps(model.explainer, np.zeros((SIDE, SIDE), np.uint8))

@@ -25,7 +25,7 @@ class Epoch:
     seconds: float | None = None
     images_per_second: float | None = None
 
-    def figures(self) -> dict[str, float | None]:
+    def to_dict(self) -> dict[str, float | None]:
         """All but the times: what the weights file keeps, so that the same seed gives the same bytes."""
         return {name: value for name, value in asdict(self).items() if name not in TIMES}
 
@@ -44,7 +44,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Series:
+class RunGroup:
     """Trainings that differ in nothing but chance: in their seeds, or in the fold that each is validated on."""
 
     label: str

@@ -9,13 +9,13 @@ from typing import Any
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
-from fastdigits.storage.history import Epoch, Series
+from fastdigits.storage.history import Epoch, RunGroup
 
 NAMES = {field.name for field in fields(Epoch)}
 
 
 @dataclass(frozen=True)
-class Record:
+class TrainingLog:
     """One training: the file that tells of it, what it shares with others of its kind, and its epochs."""
 
     file: str
@@ -25,7 +25,7 @@ class Record:
     epochs: list[Epoch]
 
 
-def read(paths: Iterable[StrPath]) -> list[Series]:
+def read(paths: Iterable[StrPath]) -> list[RunGroup]:
     """The trainings of weights files, statistics, and what `train --json` printed, in the order of the files.
 
     Raises
@@ -33,13 +33,13 @@ def read(paths: Iterable[StrPath]) -> list[Series]:
     UserError
         If a file is damaged or tells of no training.
     """
-    return in_series([record for path in paths for record in _records(path)])
+    return group_runs([record for path in paths for record in _records(path)])
 
 
-def of_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[Record]:
+def of_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[TrainingLog]:
     """The trainings that `train --json` and statistics describe."""
     return [
-        Record(
+        TrainingLog(
             file=file,
             model=str(summary["model"]),
             kind=json.dumps([file, summary["model"], "fold" in summary]),
@@ -50,9 +50,9 @@ def of_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[Re
     ]
 
 
-def in_series(records: Sequence[Record]) -> list[Series]:
+def group_runs(records: Sequence[TrainingLog]) -> list[RunGroup]:
     """Trainings of one kind together, named after their model, and after their file where that is needed."""
-    kinds: dict[str, list[Record]] = {}
+    kinds: dict[str, list[TrainingLog]] = {}
     for record in records:
         kinds.setdefault(record.kind, []).append(record)
     groups = list(kinds.values())
@@ -60,14 +60,14 @@ def in_series(records: Sequence[Record]) -> list[Series]:
         labels = [group[0].model + name(group[0].file) + _count(group) for group in groups]
         if len({*labels}) == len(labels):
             break
-    return [Series(label, [one.epochs for one in group]) for label, group in zip(labels, groups, strict=True)]
+    return [RunGroup(label, [one.epochs for one in group]) for label, group in zip(labels, groups, strict=True)]
 
 
-def _count(group: list[Record]) -> str:
+def _count(group: list[TrainingLog]) -> str:
     return f", {len(group)} {'folds' if group[0].fold else 'runs'}" if len(group) > 1 else ""
 
 
-def _records(path: StrPath) -> list[Record]:
+def _records(path: StrPath) -> list[TrainingLog]:
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -79,13 +79,13 @@ def _records(path: StrPath) -> list[Record]:
     return records
 
 
-def _of_weights(path: StrPath) -> Record:
+def _of_weights(path: StrPath) -> TrainingLog:
     saved = weights.read(path)
     kind = json.dumps([saved.model, saved.dataset, saved.config | {"seed": None}, saved.network])
-    return Record(str(path), saved.model, kind, False, [Epoch(**epoch) for epoch in saved.history])
+    return TrainingLog(str(path), saved.model, kind, False, [Epoch(**epoch) for epoch in saved.history])
 
 
-def _of_json(path: StrPath, content: bytes) -> list[Record]:
+def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
     try:
         figures = json.loads(content)
         summaries = figures.get("runs", figures.get("trainings", [figures]))

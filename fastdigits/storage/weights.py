@@ -33,7 +33,7 @@ FORMAT = "fastdigits"
 FORMAT_VERSION = 1
 STRUCTURES = ("v108", "v108")  # of HDF5 1.8: read everywhere, and with checksums that show damage
 NEWER = {"learning_rate"}  # columns of the history that older files lack
-STD_LEAST, STD_MOST = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
+STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,12 @@ class SavedNetwork:
     """A trained network with all it takes to use it and to judge it."""
 
     network: dict  # Network.config()
-    values: dict[str, np.ndarray]  # Network.values()
+    weights: dict[str, np.ndarray]  # Network.weights()
     normalisation: Normalisation
     model: str
     dataset: str
     config: dict  # asdict(TrainConfig)
-    history: list[dict]  # Epoch.figures(), epoch by epoch
+    history: list[dict]  # Epoch.to_dict(), epoch by epoch
     metrics: dict
     calibration: Calibration | None = None
 
@@ -105,7 +105,7 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
-    write_values(file, "weights", saved.values)
+    write_values(file, "weights", saved.weights)
     history = file.create_group("history", track_order=True)
     for field in _columns() if saved.history else ():
         column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # NumPy makes None NaN
@@ -118,7 +118,7 @@ def _decode(file: h5py.File) -> SavedNetwork:
     network = hdf5.json_object(file, "architecture")
     return SavedNetwork(
         network=network,
-        values=read_values(root, "weights", _shapes(network)),
+        weights=read_values(root, "weights", _shapes(network)),
         normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
         model=_printable(hdf5.text(file, "model")),
         dataset=_printable(hdf5.text(file, "dataset")),
@@ -141,7 +141,7 @@ def _check_format(file: h5py.File) -> None:
 
 def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
     try:
-        return {name: array.shape for name, array in Network.from_config(network).kept().items()}
+        return {name: array.shape for name, array in Network.from_config(network).state().items()}
     except UserError as error:
         hdf5.refuse(f"its architecture makes no network ({_printable(str(error))[:200].rstrip('.')})", error)
 
@@ -177,7 +177,7 @@ def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]
 def _normalisation(preprocessing: dict) -> Normalisation:
     mean, std = preprocessing.get("mean"), preprocessing.get("std")
     numbers = type(mean) in (int, float) and type(std) in (int, float)
-    if not numbers or not abs(mean) <= STD_MOST or not STD_LEAST <= std <= STD_MOST:
+    if not numbers or not abs(mean) <= STD_MAX or not STD_MIN <= std <= STD_MAX:
         hdf5.refuse("its preprocessing needs a finite mean and a finite std above 0")
     try:
         preparation = Preparation(**preprocessing.get("preparation", {}))  # which older files lack
@@ -210,7 +210,7 @@ def _has_type(value: object, kind: type | UnionType) -> bool:
 
 
 def _columns() -> list[Field]:
-    """What Epoch.figures() holds."""
+    """What Epoch.to_dict() holds."""
     return [field for field in fields(Epoch) if field.name not in TIMES]
 
 

@@ -35,7 +35,7 @@ class Checkpoint:
     saved: SavedNetwork
     numbers: dict[str, Any]  # as in NUMBERS
     state: dict[str, np.ndarray]  # flat float32 arrays
-    best: dict[str, np.ndarray] | None  # as Network.values()
+    best: dict[str, np.ndarray] | None  # as Network.weights()
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class Checkpoints:
     written: bool = False
 
     def tell(self, trainer: "Trainer", event: Callable[..., None], *news: Any) -> None:
-        """Tell a watcher what happened; Ctrl-C, which comes while it looks, leaves the file behind."""
+        """Tell a callback what happened; Ctrl-C, which comes while it looks, leaves the file behind."""
         try:
             event(*news)
         except KeyboardInterrupt:
@@ -70,15 +70,15 @@ class Checkpoints:
         """Write the file, between two steps of the training."""
         if self.path is None:
             return
-        with trainer.evaluated():
+        with trainer.using_evaluation_weights():
             saved = SavedNetwork(
                 network=trainer.network.config(),
-                values=trainer.network.values(),
+                weights=trainer.network.weights(),
                 normalisation=trainer.batches.normalisation,
                 model=self.model,
                 dataset=self.dataset,
                 config=asdict(trainer.config),
-                history=[epoch.figures() for epoch in trainer.history],
+                history=[epoch.to_dict() for epoch in trainer.history],
                 metrics={},
             )
         weights.write(self.path, saved, lambda file: _encode(trainer, file))
@@ -105,7 +105,7 @@ def read(path: StrPath) -> Checkpoint:
             raise UserError("it is no checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
         root = hdf5.group(file, "/")
         state = hdf5.group(root, "state")
-        shapes = {name: value.shape for name, value in saved.values.items()}
+        shapes = {name: value.shape for name, value in saved.weights.items()}
         return Checkpoint(
             path=path,
             saved=saved,
@@ -132,8 +132,8 @@ def _progress(trainer: "Trainer") -> dict[str, Any]:
 
 def _arrays(trainer: "Trainer") -> dict[str, Any]:
     """All device arrays that the next step depends on."""
-    memories = {f"memory_{number}": memory for number, memory in enumerate(trainer.optimizer.memories, 1)}
-    average = {"average": trainer.average.values} if trainer.average else {}
+    memories = {f"memory_{number}": memory for number, memory in enumerate(trainer.optimizer.state_arrays, 1)}
+    average = {"average": trainer.ema.values} if trainer.ema else {}
     return {"parameters": trainer.network.buffer.values, **memories, **average}
 
 
@@ -166,7 +166,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
     whole = numbers["images"] in (*range(0, images, size), images)
     if numbers["steps"] != steps or not whole or (checkpoint.best is None) == (_has_best(trainer)):
         hdf5.refuse("its progress does not belong to its history")
-    trainer.network.set_values(saved.values)  # with what lies outside the flat arrays
+    trainer.network.set_weights(saved.weights)  # with what lies outside the flat arrays
     for name, array in arrays.items():
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
     trainer.best_values, trainer.images = checkpoint.best, numbers["images"]

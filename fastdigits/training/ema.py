@@ -7,7 +7,7 @@ from typing import Any
 from fastdigits.nn.parameter import ParameterBuffer
 
 
-class Average:
+class EMA:
     """The exponential moving average of all parameters; what lies outside their buffer stays as it is."""
 
     def __init__(self, ops: Any, decay: float, buffer: ParameterBuffer):
@@ -19,7 +19,7 @@ class Average:
         self.average_step(self.buffer.values, count, self.decay, self.values)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Within, the network computes with the averages."""
         self.spare[...] = self.buffer.values
         self.buffer.values[...] = self.values

@@ -13,9 +13,9 @@ from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn import Network
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import chance, check_alive
+from fastdigits.training.failure import chance_accuracy, check_alive
 from fastdigits.training.loop import Rows, Training, train
 
 
@@ -40,12 +40,12 @@ class Run:
         """What goes into the weights file."""
         return SavedNetwork(
             network=self.network.config(),
-            values=self.network.values(),
+            weights=self.network.weights(),
             normalisation=self.training.normalisation,
             model=self.model,
             dataset=self.dataset,
             config=asdict(self.config),
-            history=[epoch.figures() for epoch in self.training.epochs],
+            history=[epoch.to_dict() for epoch in self.training.epochs],
             metrics={
                 "kept_epoch": self.training.kept,
                 "test_images": self.test.images,
@@ -85,7 +85,7 @@ def run(
     digits: DigitSet,
     ops: Any,
     config: TrainConfig,
-    watcher: Watcher,
+    callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Run:
@@ -95,12 +95,12 @@ def run(
     ------
     UserError
         As `train` does.
-    DeadRun
+    TrainingFailed
         If the network is not made of finite numbers, or ends without having learned anything.
     """
     images = digits.train_images, digits.train_labels
-    training = train(network, *images, ops, config, watcher, rows, checkpoints)
-    check_alive(training.epochs, chance(digits.train_labels))
+    training = train(network, *images, ops, config, callback, rows, checkpoints)
+    check_alive(training.epochs, chance_accuracy(digits.train_labels))
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)

@@ -10,7 +10,7 @@ from fastdigits.storage.history import Epoch
 PATIENCE = 3  # epochs at the end of a training; its beginning tells little, for some networks begin to learn late
 
 
-class DeadRun(UserError):
+class TrainingFailed(UserError):
     """A training that came to nothing, or several; another seed may do better."""
 
     def __init__(self, reason: str, trainings: int = 1):
@@ -18,7 +18,7 @@ class DeadRun(UserError):
         self.trainings = trainings
 
 
-def chance(labels: np.ndarray) -> float:
+def chance_accuracy(labels: np.ndarray) -> float:
     """The highest accuracy that luck explains: always naming the most frequent class, and three standard deviations.
 
     Parameters
@@ -29,17 +29,17 @@ def chance(labels: np.ndarray) -> float:
     return float(share + 3 * np.sqrt(share * (1 - share) / len(labels)))
 
 
-def check_alive(history: Sequence[Epoch], luck: float) -> None:
+def check_alive(history: Sequence[Epoch], chance: float) -> None:
     """Look at the training accuracies of the last epochs of a training.
 
     Raises
     ------
-    DeadRun
+    TrainingFailed
         If there are PATIENCE of them, and none is above `luck`.
     """
     last = [epoch.train_accuracy for epoch in history[-PATIENCE:]]
-    if len(last) == PATIENCE and max(last) <= luck:
-        raise DeadRun(
+    if len(last) == PATIENCE and max(last) <= chance:
+        raise TrainingFailed(
             f"The accuracy of the last {PATIENCE} epochs ({last[-1]:.1%} in epoch {history[-1].epoch}) is that of "
             "chance; lower --lr, or try other seeds with --restart-dead."
         )

@@ -13,9 +13,9 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn.network import Network
 from fastdigits.storage.history import Epoch
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import DeadRun
+from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.trainer import Trainer, prepare
 
@@ -44,7 +44,7 @@ def train(
     labels: np.ndarray,
     ops: Any,
     config: TrainConfig,
-    watcher: Watcher,
+    callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Training:
@@ -57,7 +57,7 @@ def train(
     labels : uint8 (N,)
     ops : Ops
     config : TrainConfig
-    watcher : Watcher
+    callback : Callback
     rows : two int32 arrays, optional
         Which images to train and to validate on; as `split` chooses unless given.
     checkpoints : Checkpoints, optional
@@ -67,7 +67,7 @@ def train(
     ------
     UserError
         If the configuration or the checkpoint does not fit the images.
-    DeadRun
+    TrainingFailed
         If the network is no longer made of finite numbers.
     """
     network.check_images(images, labels, config.pad)
@@ -78,26 +78,26 @@ def train(
     start = perf_counter()
     compile_kernels(network, batches, config)
     seconds = {"compile": perf_counter() - start, "train": 0.0, "validation": 0.0}
-    watcher.compiled(seconds["compile"])
+    callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
     trainer, learned = Trainer(network, batches, config, rows), 0
     checkpoints.restore(trainer, len(rows))
     while not trainer.is_over():
         start, before = perf_counter(), trainer.images
-        loss, accuracy, lr = train_epoch(trainer, len(rows), watcher, checkpoints)
+        loss, accuracy, lr = train_epoch(trainer, len(rows), callback, checkpoints)
         epoch_s = perf_counter() - start
         number = len(trainer.history) + 1
-        if not all(np.isfinite(value).all() for value in (loss, *network.values().values())):
-            raise DeadRun(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
-        with trainer.evaluated():
+        if not all(np.isfinite(value).all() for value in (loss, *network.weights().values())):
+            raise TrainingFailed(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
+        with trainer.using_evaluation_weights():
             validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
         held_out = (validation.loss, validation.accuracy) if validation else (None, None)
         learned += len(rows) - before
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
-        trainer.close(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
-        checkpoints.tell(trainer, watcher.epoch, trainer.history[-1])
+        trainer.end_epoch(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
+        checkpoints.tell(trainer, callback.on_epoch_end, trainer.history[-1])
         checkpoints.after_epoch(trainer)
     kept = trainer.finish()
     rate = learned / seconds["train"] if learned else None
@@ -105,7 +105,9 @@ def train(
     return Training(batches.normalisation, trainer.history, seconds, rate, size, kept)
 
 
-def train_epoch(trainer: Trainer, total: int, watcher: Watcher, checkpoints: Checkpoints) -> tuple[float, float, float]:
+def train_epoch(
+    trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints
+) -> tuple[float, float, float]:
     """Learn once from every one of so many images, in an order of its own; return (mean loss, accuracy, last rate)."""
     config, epoch = trainer.config, len(trainer.history) + 1
     trainer.shuffle(epoch)
@@ -114,17 +116,17 @@ def train_epoch(trainer: Trainer, total: int, watcher: Watcher, checkpoints: Che
     ranks = [record.rank for record in trainer.history] if config.schedule == "plateau" else []
 
     def share(step: int) -> float:
-        return schedules.share(config, step, steps, ranks)
+        return schedules.lr_factor(config, step, steps, ranks)
 
     if not trainer.images:  # else a checkpoint goes on in the middle of an epoch
-        trainer.forget()
+        trainer.reset_metrics()
     while trainer.images < total:
         first, last = trainer.images, min(trainer.images + size, total)
         step = (epoch - 1) * steps + first // size
         trainer.step(first, last - first, share(step))
         trainer.images = last
-        checkpoints.tell(trainer, watcher.step, epoch, last, total, lambda done=last: trainer.figures(done))
-    return *trainer.figures(total), trainer.optimizer.lr * share(epoch * steps - 1)
+        checkpoints.tell(trainer, callback.on_step, epoch, last, total, lambda done=last: trainer.metrics(done))
+    return *trainer.metrics(total), trainer.optimizer.lr * share(epoch * steps - 1)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:

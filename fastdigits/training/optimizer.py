@@ -21,7 +21,7 @@ class Optimizer:
         decay = float(usual.weight_decay if config.weight_decay is None else config.weight_decay)
         momentum = float(config.momentum)
         self.ops, self.buffer = ops, buffer
-        self.memories = [ops.zeros(buffer.values.shape) for _ in range(usual.memories)]
+        self.state_arrays = [ops.zeros(buffer.values.shape) for _ in range(usual.state_arrays)]
         self.steps = 0  # that have begun
         self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
         self.clip = partial(ops.clip_norm, buffer.gradients, float(config.clip_norm)) if config.clip_norm else None
@@ -33,18 +33,18 @@ class Optimizer:
             "nesterov": (self.rate, momentum, decay),
         }.get(config.optimizer, (self.rate, self.count, float(config.beta1), float(config.beta2), EPSILON, decay))
 
-    def step(self, share: float) -> None:
+    def step(self, lr_factor: float) -> None:
         """Change the parameters by their gradients, at a share of the learning rate."""
-        self.ops.write(self.numbers(share))
+        self.ops.write(self.step_scalars(lr_factor))
         self.update()
 
-    def numbers(self, share: float) -> tuple[tuple[Any, float], ...]:
+    def step_scalars(self, lr_factor: float) -> tuple[tuple[Any, float], ...]:
         """What tells `update` of the next step, which begins here: for ops.write, before it."""
         self.steps += 1
-        return (self.rate, self.lr * share), (self.count, self.steps)
+        return (self.rate, self.lr * lr_factor), (self.count, self.steps)
 
     def update(self) -> None:
         """Change the parameters by their gradients; all else that this depends on is on the device."""
         if self.clip:
             self.clip(self.sums, self.factor)
-        self.operation(self.buffer.values, self.buffer.gradients, *self.memories, *self.options)
+        self.operation(self.buffer.values, self.buffer.gradients, *self.state_arrays, *self.options)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import EVALUATION_BATCH, MOST_TOGETHER, TrainConfig
+from fastdigits.config.training import EVALUATION_BATCH, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
@@ -43,10 +43,10 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
     It changes running statistics, so that it must come before `network.initialise`.
     """
     with _help(network, config):
-        do_everything(network, batches, config)
+        run_each_kernel_once(network, batches, config)
 
 
-def do_everything(network: Network, batches: Batches, config: TrainConfig) -> None:
+def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig) -> None:
     """A step of the training with one image, and the forward pass of evaluation."""
     trainer = Trainer(network, batches, config, np.zeros(1, np.int32))
     trainer.shuffle(0)
@@ -55,7 +55,7 @@ def do_everything(network: Network, batches: Batches, config: TrainConfig) -> No
     network.forward(x)
 
 
-class Recording:
+class DeferredOps:
     """Operations that are put down instead of done, but for those of arrays and of random numbers."""
 
     def __init__(self, ops: Any):
@@ -122,10 +122,10 @@ def compile_backwards(network: dict, config: dict, threads: int) -> None:
     The network and the settings are as in weights files.
     """
     settings, network = TrainConfig(**config), Network.from_config(network)
-    ops = Recording(load("cpu", threads, settings.exact))
+    ops = DeferredOps(load("cpu", threads, settings.exact))
     _, *sides = network.input_shape
-    images, labels = _black(settings.batch_size or MOST_TOGETHER, *(side - 2 * settings.pad for side in sides))
-    do_everything(network, prepare(network, images, labels, np.arange(len(images)), ops, settings), settings)
+    images, labels = _black(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
+    run_each_kernel_once(network, prepare(network, images, labels, np.arange(len(images)), ops, settings), settings)
     ops.calls.reverse()
     for call in sorted(ops.calls, key=_is_quickly_compiled):
         call()
@@ -137,7 +137,7 @@ def _is_quickly_compiled(call: partial) -> bool:
 
 
 def _training(model: str, config: TrainConfig, ops: Any) -> None:
-    images, labels = _black(config.batch_size or MOST_TOGETHER)
+    images, labels = _black(config.batch_size or MAX_MICRO_BATCH)
     network = _network(model, config, images)
     batches = prepare(network, images, labels, np.arange(len(images)), ops, config)
     compile_kernels(network, batches, config)

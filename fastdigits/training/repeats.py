@@ -10,12 +10,12 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data.splits import stratified_folds
 from fastdigits.storage.run_statistics import spread
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.training.callbacks import Watcher
-from fastdigits.training.failure import DeadRun
+from fastdigits.training.callbacks import Callback
+from fastdigits.training.failure import TrainingFailed
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class RunSpec:
     """One training: how, and on which rows where that is not left to the configuration; "fold" is among its `names`."""
 
     title: str
@@ -25,7 +25,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class RunResult:
     """What came of a task: the network, the figures of its training as plain JSON types, and how good it is.
 
     `rank` is that of the epoch whose weights are kept, by its validation; None where there is none.
@@ -37,15 +37,15 @@ class Outcome:
 
 
 @dataclass(eq=False)
-class Repeats:
+class RunResults:
     """All tasks that have come to something, the best of them by validation, and how many trainings were dead."""
 
     summaries: list[dict[str, Any]] = field(default_factory=list)
     title: str = ""
-    best: Outcome | None = None
+    best: RunResult | None = None
     dead: int = 0
 
-    def add(self, title: str, outcome: Outcome) -> None:
+    def add(self, title: str, outcome: RunResult) -> None:
         """A task came to something."""
         self.summaries.append(outcome.summary)
         if self.best is None or outcome.rank > self.best.rank:
@@ -63,66 +63,66 @@ class Repeats:
         }
 
 
-def over_seeds(config: TrainConfig, runs: int) -> list[Task]:
+def over_seeds(config: TrainConfig, runs: int) -> list[RunSpec]:
     """The same training with the seeds S, S + 1, ..."""
     configs = [replace(config, seed=config.seed + number) for number in range(runs)]
-    return [Task(f"run {number} of {runs}, seed {one.seed}", one) for number, one in enumerate(configs, 1)]
+    return [RunSpec(f"run {number} of {runs}, seed {one.seed}", one) for number, one in enumerate(configs, 1)]
 
 
-def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[Task]:
+def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[RunSpec]:
     """The same training for each of K parts of the images, validated on that part and trained on the others.
 
     After Stone (1974), Cross-validatory choice and assessment of statistical predictions.
     """
     parts = stratified_folds(labels, folds, config.seed)
-    return [Task(f"fold {n} of {folds}", config, rows, {"fold": n}) for n, rows in enumerate(parts, 1)]
+    return [RunSpec(f"fold {n} of {folds}", config, rows, {"fold": n}) for n, rows in enumerate(parts, 1)]
 
 
 def repeat(
-    tasks: list[Task],
-    attempt: Callable[[Task], Outcome],
+    tasks: list[RunSpec],
+    attempt: Callable[[RunSpec], RunResult],
     restarts: int,
-    watcher: Watcher,
-    done: Repeats | None = None,
-) -> Repeats:
+    callback: Callback,
+    done: RunResults | None = None,
+) -> RunResults:
     """Do all tasks and keep the best network by validation, never by test.
 
     Parameters
     ----------
-    tasks : list of Task
+    tasks : list of RunSpec
     attempt : function
         Does one of them.
     restarts : int
         How many other seeds a task may try whose training is dead. They are its own seed and n, 2n, ... for n tasks,
         so that no two tasks try the same one.
-    watcher : Watcher
-    done : Repeats, optional
+    callback : Callback
+    done : RunResults, optional
         Holds what came of the tasks that are over, also after an exception.
 
     Raises
     ------
-    DeadRun
+    TrainingFailed
         If no training came to anything.
     """
-    done = done or Repeats()
+    done = done or RunResults()
     for place, task in enumerate(tasks):
         for number in range(restarts + 1):
             seed = task.config.seed + number * len(tasks)
             if number:
-                watcher.run(f"another try with seed {seed}", place, len(tasks))
+                callback.on_run_start(f"another try with seed {seed}", place, len(tasks))
             elif len(tasks) > 1:
-                watcher.run(task.title, place, len(tasks))
+                callback.on_run_start(task.title, place, len(tasks))
             try:
                 outcome = attempt(replace(task, config=replace(task.config, seed=seed)))
-            except DeadRun as error:
+            except TrainingFailed as error:
                 done.dead += 1
                 if len(tasks) == 1 and number == restarts:
-                    raise DeadRun(str(error), done.dead) from None
-                watcher.dead(error)
+                    raise TrainingFailed(str(error), done.dead) from None
+                callback.on_run_failed(error)
             else:
                 done.add(task.title, outcome)
                 break
     if done.best is None:
         reason = f"All {done.dead} trainings are dead; lower --lr, or choose another --init or --optimizer."
-        raise DeadRun(reason, done.dead)
+        raise TrainingFailed(reason, done.dead)
     return done

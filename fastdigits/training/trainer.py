@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import LOSSES, MOST_TOGETHER, TrainConfig
+from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
-from fastdigits.nn.layers import Learning
+from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
 from fastdigits.storage.history import Epoch, best, waited
-from fastdigits.training.ema import Average
+from fastdigits.training.ema import EMA
 from fastdigits.training.optimizer import Optimizer
 
 
@@ -26,12 +26,12 @@ class Trainer:
         self.network, self.batches, self.config = network, batches, config
         self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
         self.optimizer = Optimizer(ops, config, network.buffer)
-        self.average = None if config.ema is None else Average(ops, config.ema, network.buffer)
+        self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
         self.best_values: dict[str, np.ndarray] | None = None
         self.images = 0  # that are done, of the epoch that goes on
         self.epoch, self.rows = 0, ops.upload(rows)
-        self.places, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
+        self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # of losses and hits in the epoch that goes on
@@ -41,12 +41,12 @@ class Trainer:
     def shuffle(self, epoch: int) -> None:
         """Begin an epoch: bring the images into its order."""
         self.epoch = epoch
-        self.ops.random_permutation(self.config.seed, epoch, self.places)
-        self.order[...] = self.rows[self.places]
+        self.ops.random_permutation(self.config.seed, epoch, self.permutation)
+        self.order[...] = self.rows[self.permutation]
 
-    def step(self, first: int, images: int, share: float) -> None:
+    def step(self, first: int, images: int, lr_factor: float) -> None:
         """Learn from so many images of the epoch, from the first on in its order, at a share of the learning rate."""
-        self.ops.write((*self.batches.numbers(first, self.epoch), *self.optimizer.numbers(share)))
+        self.ops.write((*self.batches.step_scalars(first, self.epoch), *self.optimizer.step_scalars(lr_factor)))
         self.learn(images)
 
     def _learn(self, images: int) -> None:
@@ -54,51 +54,51 @@ class Trainer:
         gradients, several = self.network.buffer.gradients, images > self.batches.batch_size
         if several:
             self.sum[...] = 0
-        for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, learning=True)):
-            scores = self.network.forward(x, Learning(count, self.optimizer.count, self.config.seed, part))
+        for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
+            scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
-            self.ops.tally(scores, targets, self.losses, self.hits, self.totals)
+            self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
             if several:
                 self.sum += gradients
         if several:
             gradients[...] = self.sum
         self.optimizer.update()
-        if self.average:
-            self.average.step(self.optimizer.count)
+        if self.ema:
+            self.ema.step(self.optimizer.count)
 
-    def figures(self, images: int) -> tuple[float, float]:
+    def metrics(self, images: int) -> tuple[float, float]:
         """(mean loss, accuracy) over so many images since the last `forget`."""
         return tuple(float(total) / images for total in self.ops.download(self.totals))
 
-    def forget(self) -> None:
+    def reset_metrics(self) -> None:
         """Begin the figures anew."""
         self.totals[...] = 0
 
-    def evaluated(self) -> AbstractContextManager:
+    def using_evaluation_weights(self) -> AbstractContextManager:
         """Within, the network has the weights that are evaluated and saved."""
-        return self.average.in_place() if self.average else nullcontext()
+        return self.ema.applied() if self.ema else nullcontext()
 
     def is_over(self) -> bool:
         """Whether all epochs are done, or validation has not got better for too long."""
         patience = self.config.early_stop
         return len(self.history) >= self.config.epochs or bool(patience and waited(self.history) >= patience)
 
-    def close(self, record: Epoch) -> None:
+    def end_epoch(self, record: Epoch) -> None:
         """An epoch is over: take down its figures, and its weights where they are the best so far."""
         self.history.append(record)
         self.images = 0
         if self.config.keeps_best and best(self.history) is record:
-            with self.evaluated():
-                self.best_values = self.network.values()
+            with self.using_evaluation_weights():
+                self.best_values = self.network.weights()
 
     def finish(self) -> int:
         """Give the network the weights that are kept, for good; return the number of the epoch that they are from."""
         if self.config.keeps_best:
-            self.network.set_values(self.best_values)
+            self.network.set_weights(self.best_values)
             return best(self.history).epoch
-        if self.average:
-            self.network.buffer.values[...] = self.average.values
+        if self.ema:
+            self.network.buffer.values[...] = self.ema.values
         return len(self.history)
 
 
@@ -109,5 +109,5 @@ def prepare(
     normalisation = Normalisation(0.0, 1.0, config.preparation)
     if config.normalise:
         normalisation = Normalisation.of(images, rows, config.preparation)
-    network.build(ops, min(config.batch_size or len(rows), MOST_TOGETHER), fused=config.fused)
+    network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)

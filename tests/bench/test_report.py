@@ -12,25 +12,25 @@ def test_written_figures_are_read_again(report, tmp_path):
     path = tmp_path / "bench.json"
     report().write(path)
     figures = read(path)
-    assert figures == json.loads(json.dumps(report().figures()))
+    assert figures == json.loads(json.dumps(report().to_dict()))
     assert {"format", "version", "machine", "gpu", "settings", "rows", "operations", "targets"} == set(figures)
 
 
 def test_schema_of_a_row(report):
-    (row,) = report().figures()["rows"]
+    (row,) = report().to_dict()["rows"]
     assert row["seconds"] == [0.9, 1.0, 1.1]
     assert row["share_of_peak"] == pytest.approx(0.1)
     assert {"mode", "model", "batch_size", "contestant", "variant", "median_s", "quartiles_s", "ratio"} <= set(row)
 
 
 def test_each_device_is_measured_by_its_own_peak(report, row):
-    on_cpu, on_gpu = report(row(), row(contestant="torch-cuda")).figures()["rows"]
+    on_cpu, on_gpu = report(row(), row(contestant="torch-cuda")).to_dict()["rows"]
     assert on_cpu["share_of_peak"] == pytest.approx(0.1)
     assert on_gpu["share_of_peak"] == pytest.approx(0.001)
 
 
 def test_rates_of_an_operation(report):
-    (operation,) = report().figures()["operations"]
+    (operation,) = report().to_dict()["operations"]
     assert operation["gflops"] == pytest.approx(250)
     assert operation["share_of_peak"] == pytest.approx(0.5)
     assert operation["gigabytes_per_second"] == pytest.approx(40)
@@ -40,12 +40,12 @@ def test_target_is_judged_by_the_mean(report):
     (target,) = report().targets
     assert target.accuracies == pytest.approx({"mean": 0.992, "min": 0.991, "max": 0.993, "std": 0.00141421}, abs=1e-6)
     assert target.reached
-    assert report().figures()["targets"][0]["reached"] is True
+    assert report().to_dict()["targets"][0]["reached"] is True
 
 
 @pytest.mark.parametrize(("median", "verdict"), [(1.0, ""), (1.15, ""), (0.85, ""), (1.3, "slower"), (0.7, "faster")])
 def test_change_counts_beyond_both_spreads(report, row, median, verdict):
-    old, new = report(row()).figures(), report(row(median=median)).figures()
+    old, new = report(row()).to_dict(), report(row(median=median)).to_dict()
     change, *_ = compare(old, new)
     assert change.name == "training lenet 128 fastdigits cpu"
     assert change.ratio == pytest.approx(median)
@@ -53,13 +53,13 @@ def test_change_counts_beyond_both_spreads(report, row, median, verdict):
 
 
 def test_disturbed_rows_are_neither_faster_nor_slower(report, row):
-    quiet, disturbed = report(row()).figures(), report(row(median=3.0, other_cores=0.5)).figures()
+    quiet, disturbed = report(row()).to_dict(), report(row(median=3.0, other_cores=0.5)).to_dict()
     assert [compare(*pair)[0].verdict for pair in ((quiet, disturbed), (disturbed, quiet))] == ["disturbed"] * 2
 
 
 def test_only_rows_of_both_runs_are_compared(report, row):
-    old = report(row(), row(contestant="torch", variant="eager")).figures()
-    new = report(row(mode="inference"), row(contestant="torch", variant="compile")).figures()
+    old = report(row(), row(contestant="torch", variant="eager")).to_dict()
+    new = report(row(mode="inference"), row(contestant="torch", variant="compile")).to_dict()
     names = [change.name for change in compare(old, new)]
     assert names == ["training lenet 128 torch", "lenet 128 dense_1 forward"]
 
@@ -74,7 +74,7 @@ def test_other_files_are_refused(tmp_path, content):
 
 @pytest.mark.parametrize("damage", [{"median_s": 0}, {"median_s": "x"}, {"quartiles_s": [1]}])
 def test_damaged_rows_are_refused(report, tmp_path, damage):
-    figures = report().figures()
+    figures = report().to_dict()
     figures["rows"][0] |= damage
     path = tmp_path / "damaged.json"
     path.write_text(json.dumps(figures))

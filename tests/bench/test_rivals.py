@@ -58,7 +58,7 @@ def _task(layers, batch=6):
     random = np.random.default_rng(3)
     network = Network(layers)
     values = {
-        name: random.standard_normal(parameter.shape, np.float32) / 3 for name, parameter in network.kept().items()
+        name: random.standard_normal(parameter.shape, np.float32) / 3 for name, parameter in network.state().items()
     }
     values = {name: np.abs(value) if name.endswith("var") else value for name, value in values.items()}
     images = random.standard_normal((batch, *network.input_shape), np.float32)

@@ -23,7 +23,7 @@ def test_task_is_the_same_every_time():
     one, two = make_task("mlp", 5, 1), make_task("mlp", 5, 1)
     assert (one.images == two.images).all()
     assert (one.labels == two.labels).all()
-    assert all((one.values[name] == two.values[name]).all() for name in one.values)
+    assert all((one.weights[name] == two.weights[name]).all() for name in one.weights)
 
 
 @pytest.mark.parametrize("batch", [1, 20])

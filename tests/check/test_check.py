@@ -173,13 +173,13 @@ def test_every_chain_is_in_a_network():
 def test_no_unit_is_near_a_kink(name):
     """Rounding errors, of some 1e-6, and the steps of differences must not move a unit over its kink."""
     learner = gradients.Learner(gradients.networks()[name], gradients.in_float64(REFERENCE))
-    values = learner.network.values()
+    values = learner.network.weights()
     learner.network.build(learner.ops, gradients.IMAGES, fused=False)
-    learner.network.set_values(values)
-    assert min(distances_from_kinks(learner.network.layers, learner.x, learner.learning)) > 2e-5
+    learner.network.set_weights(values)
+    assert min(distances_from_kinks(learner.network.layers, learner.x, learner.training)) > 2e-5
 
 
-def distances_from_kinks(layers, x, learning):
+def distances_from_kinks(layers, x, training):
     """The least for each layer that has some, also within others."""
     for layer in layers:
         if isinstance(layer, ReLU):
@@ -188,8 +188,8 @@ def distances_from_kinks(layers, x, learning):
             windows = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))[:, :, ::2, ::2]
             second, largest = np.sort(windows.reshape(-1, 4), axis=1)[:, -2:].T
             yield (largest - second)[largest > 0].min()
-        yield from distances_from_kinks(layer.inner()[1], x, learning)
-        x = layer.forward(x, learning)
+        yield from distances_from_kinks(layer.children()[1], x, training)
+        x = layer.forward(x, training)
 
 
 @pytest.mark.parametrize(

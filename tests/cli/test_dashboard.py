@@ -131,7 +131,7 @@ def halfway(clock):
     display.course.begin(1, 3)
     for now, epoch, images, figures in ((0.0, 1, 25_000, (0.5, 0.8)), (2.0, 2, 25_000, (0.1, 0.9567))):
         clock.now = now
-        display.step(epoch, images, 50_000, lambda figures=figures: figures)
+        display.on_step(epoch, images, 50_000, lambda figures=figures: figures)
     return display
 
 
@@ -163,7 +163,7 @@ def test_the_figures_are_looked_at_ten_times_a_second(clock):
     display, looks = Dashboard(print, TrainConfig(epochs=1), 0, lines_below=True), []
     for number in range(1, 1001):  # over ten seconds
         clock.now = number / 100
-        display.step(1, number, 1000, lambda: looks.append(0) or (0.5, 0.5))
+        display.on_step(1, number, 1000, lambda: looks.append(0) or (0.5, 0.5))
     assert 90 <= len(looks) <= 100
 
 

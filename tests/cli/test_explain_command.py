@@ -6,7 +6,7 @@ from PIL import Image
 
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
-from fastdigits.inference.recognizer import Reader
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.storage.weights import read
 
 
@@ -21,7 +21,7 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     assert found["digit"] == np.argmax(found["probabilities"])
     assert found["layers"] == {"dense_1": [10]}
     saved = read(trained)
-    expected = saved.values["dense_1/weight"][found["digit"]].reshape(28, 28) / saved.normalisation.std
+    expected = saved.weights["dense_1/weight"][found["digit"]].reshape(28, 28) / saved.normalisation.std
     np.testing.assert_allclose(found["saliency"], expected, rtol=1e-4, atol=1e-6)
     assert f"<!-- linear reads test image 7 as {found['digit']}" in (tmp_path / "seven.svg").read_text("utf8")
 
@@ -45,7 +45,7 @@ def test_a_picture_is_explained_as_it_is_read(invoke, trained, tiny, tmp_path):
     page = np.full((300, 200, 3), (250, 200, 210), np.uint8)
     page[:112, 88:] -= (image[..., None] * (0.9, 0.7, 0.5)).astype(np.uint8)
     Image.fromarray(page).save(tmp_path / "corner.png")
-    _, reading = Reader(trained, "reference").look(page)
+    _, reading = Recognizer(trained, "reference").recognize(page)
     result = invoke("explain", trained, "corner.png", "-o", "explained.png", "--json")
     found = json.loads(result.stdout)
     assert (found["image"], found["true_digit"], found["digit"]) == ("corner.png", None, reading.digit)

@@ -68,7 +68,7 @@ def train(invoke, tiny, tmp_path):
 
 def values(run):
     """All weights as bytes."""
-    return {name: value.tobytes() for name, value in run.saved.values.items()}
+    return {name: value.tobytes() for name, value in run.saved.weights.items()}
 
 
 # The whole of MNIST, in a process of its own
@@ -114,7 +114,7 @@ def test_mnist_is_learned_and_json_is_all_that_stdout_gets(full_run):
     assert (summary["seed"], summary["batch_size"]) == (defaults.seed, defaults.batch_size)
     saved = read(weights)
     assert (saved.model, saved.dataset) == ("linear", "mnist")
-    assert saved.history == [Epoch(**epoch).figures() for epoch in summary["epochs"]]
+    assert saved.history == [Epoch(**epoch).to_dict() for epoch in summary["epochs"]]
     assert saved.metrics["test_accuracy"] == test["accuracy"]
 
 
@@ -527,8 +527,8 @@ def test_a_file_of_layers(train, tmp_path):
     assert (done.summary["model"], done.saved.model) == ("my net", "my net")
     kinds = [layer["type"] for layer in done.saved.network["layers"]]
     assert kinds == ["Conv2D", "BatchNorm", "Residual", "ReLU", "Flatten", "Dropout", "Dense"]
-    assert {"batchnorm_1/running_var", "residual_1/projection.weight"} < done.saved.values.keys()
-    assert (done.saved.values["batchnorm_1/running_var"] != 1).all()
+    assert {"batchnorm_1/running_var", "residual_1/projection.weight"} < done.saved.weights.keys()
+    assert (done.saved.weights["batchnorm_1/running_var"] != 1).all()
 
 
 def test_a_file_of_layers_that_is_wrong(fails, tiny, tmp_path):

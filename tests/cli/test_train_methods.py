@@ -37,7 +37,7 @@ def train(invoke, tiny, tmp_path):
 
 def values(run):
     """All weights as bytes."""
-    return {name: value.tobytes() for name, value in run.saved.values.items()}
+    return {name: value.tobytes() for name, value in run.saved.weights.items()}
 
 
 def validations(summary):

@@ -14,18 +14,18 @@ from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer
 from fastdigits.ops import Ops
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import Training, train
 
 Digits = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
 def learn(
-    ops: Ops, layers: list[Layer], digits: Digits, watcher: Watcher | None = None, **settings: Any
+    ops: Ops, layers: list[Layer], digits: Digits, callback: Callback | None = None, **settings: Any
 ) -> tuple[Network, Training]:
     """Train a new network."""
     network = Network(layers, (1, *digits[0].shape[1:]))
-    return network, train(network, *digits, ops, TrainConfig(**settings), watcher or Watcher())
+    return network, train(network, *digits, ops, TrainConfig(**settings), callback or Callback())
 
 
 def with_others(ops: Ops, **others: Callable) -> Ops:
@@ -38,8 +38,8 @@ def learns_as_defined(ops: Ops, layers: list[Layer], digits: Digits, terms: int,
     """What is learned is that of the definitions, with so many rounded terms, of 1 at most, in each number of it."""
     network, training = learn(ops, layers, digits, **settings)
     expected, definition = learn(devices.load("reference"), layers, digits, **settings)
-    values, allowed = network.values(), tolerance(np.float32, terms)
-    for name, value in expected.values().items():
+    values, allowed = network.weights(), tolerance(np.float32, terms)
+    for name, value in expected.weights().items():
         error = np.abs(values[name] - value).max()
         assert error <= allowed, f"{name} differs by {error}, where {allowed} are allowed"
     for epoch, other in zip(training.epochs, definition.epochs, strict=True):
@@ -60,8 +60,8 @@ def a_graph_changes_no_bit(ops: Ops, layers: list[Layer], digits: Digits, **sett
     steps.clear()
     eager, other = learn(with_others(ops, captured=captured), layers, digits, **settings, graph=False)
     assert not steps
-    for name, value in eager.values().items():
-        assert replayed.values()[name].tobytes() == value.tobytes(), name
+    for name, value in eager.weights().items():
+        assert replayed.weights()[name].tobytes() == value.tobytes(), name
     for epochs in zip(training.epochs, other.epochs, strict=True):
         first, second = (replace(epoch, seconds=0, images_per_second=0) for epoch in epochs)
         assert first == second
@@ -80,8 +80,8 @@ def steps_take_no_memory(
 
         return make
 
-    class Sampler(Watcher):
-        def step(self, epoch: int, *_: Any) -> None:
+    class Sampler(Callback):
+        def on_step(self, epoch: int, *_: Any) -> None:
             if epoch > 2:
                 samples.append((len(made), used()))
 
@@ -104,7 +104,7 @@ def evaluates_as_defined(ops: Ops, layers: list[Layer], digits: Digits, batch_si
     for used in (devices.load("reference"), with_others(ops, download=download)):
         network = Network(layers, trained.input_shape)
         network.build(used, batch_size, training=False)
-        network.set_values(trained.values())
+        network.set_weights(trained.weights())
         batches = Batches(used, images, labels, batch_size, training.normalisation)
         found.append((evaluate(network, batches, rows, "cross-entropy"), probabilities(network, batches, rows)))
     (expected, expected_shares), (evaluation, shares) = found

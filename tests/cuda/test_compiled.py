@@ -14,10 +14,10 @@ from fastdigits.check import cases
 from fastdigits.ops import FAMILIES
 
 CAPABILITIES = ((7, 5), (9, 0))
-MOST_REGISTERS = 128  # with as many, a processor's 65,536 hold 16 warps
+MAX_REGISTERS = 128  # with as many, a processor's 65,536 hold 16 warps
 FLOAT64 = {
     "_accumulate": "the loss of a data set is the sum of ten thousand numbers and more",
-    "tally": "so is that of an epoch",
+    "accumulate_metrics": "so is that of an epoch",
 }  # the kernels that compute with it, and why
 
 NUMBERS = (numpy.zeros(1, numpy.int64), 1), (numpy.zeros(1, numpy.float32), 0.5)  # as a step writes them
@@ -92,7 +92,7 @@ def _demand(kernels, assemble, monkeypatch):
             text = ptx.compile_kernel(kernel.function, types, prod(kernel.block), capability)
             said = assemble(text, capability)
             assert "0 bytes spill stores" in said, said
-            assert int(re.search(r"Used (\d+) registers", said)[1]) <= MOST_REGISTERS, said
+            assert int(re.search(r"Used (\d+) registers", said)[1]) <= MAX_REGISTERS, said
             assert kernel.__name__ in device.name_in(text)
             assert ".local" not in text, "a tile lies in memory and not in registers"
             assert (".f64" in text) == (kernel.__name__ in FLOAT64)

@@ -7,7 +7,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet, load_digits
 from fastdigits.inference import compare
 from fastdigits.models import network_of
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import run
 
 
@@ -21,11 +21,11 @@ def digits():
 def test_figures_of_two_trainings(digits):
     cpu = devices.load("cpu")
     configs = [TrainConfig(epochs=3, seed=seed) for seed in (0, 1)]
-    runs = [run("linear", network_of("linear"), digits, cpu, config, Watcher()) for config in configs]
+    runs = [run("linear", network_of("linear"), digits, cpu, config, Callback()) for config in configs]
     images = digits.test_images, digits.test_labels
     entry = compare.measure("a name", network_of("linear"), [one.saved() for one in runs], [1.0, 3.0], *images, cpu)
     assert entry.accuracies == [one.test.accuracy for one in runs]
-    figures = entry.figures()
+    figures = entry.to_dict()
     assert figures["read_images_per_second"] == pytest.approx(1 / entry.read_s)
     assert 1e-9 < entry.read_s < 1e-2
     assert figures["test_accuracy"]["mean"] == pytest.approx(sum(entry.accuracies) / 2)
@@ -36,7 +36,7 @@ def test_figures_of_two_trainings(digits):
 
 def test_figures_of_nothing_but_dead_trainings(digits):
     images = digits.test_images, digits.test_labels
-    figures = compare.measure("mlp", network_of("mlp"), [], [], *images, devices.load("cpu")).figures()
+    figures = compare.measure("mlp", network_of("mlp"), [], [], *images, devices.load("cpu")).to_dict()
     unknown = ("test_accuracy", "train_seconds", "read_images_per_second")
     assert [figures[name] for name in unknown] == [None] * 3
     assert figures["runs"] == 0

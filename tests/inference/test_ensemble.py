@@ -37,7 +37,7 @@ def saved(seed, mean=0.13, std=0.31, layers=None, loss="cross-entropy", preparat
 def probabilities(network, images):
     """What NumPy computes in float64."""
     x = (images.reshape(len(images), -1) / 255 - network.normalisation.mean) / network.normalisation.std
-    scores = x @ network.values["dense_1/weight"].T.astype(float) + network.values["dense_1/bias"]
+    scores = x @ network.weights["dense_1/weight"].T.astype(float) + network.weights["dense_1/bias"]
     powers = np.exp(scores - scores.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
 

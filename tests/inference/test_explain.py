@@ -36,15 +36,15 @@ def randomised(network, ops):
     """A network with random parameters and running statistics, built to be looked into."""
     network.build(ops, 1, fused=False)
     random = np.random.default_rng(3)
-    values = {name: random.standard_normal(p.shape) / np.sqrt(p.fan_in or 2) for name, p in network.kept().items()}
-    network.set_values({name: np.abs(v) + 0.5 if "var" in name else v for name, v in values.items()})
+    values = {name: random.standard_normal(p.shape) / np.sqrt(p.fan_in or 2) for name, p in network.state().items()}
+    network.set_weights({name: np.abs(v) + 0.5 if "var" in name else v for name, v in values.items()})
     return network
 
 
 def saved_of(network, normalisation):
     network = randomised(network, devices.load("reference"))
     config = vars(TrainConfig())
-    return SavedNetwork(network.config(), network.values(), normalisation, "model", "data", config, [], {})
+    return SavedNetwork(network.config(), network.weights(), normalisation, "model", "data", config, [], {})
 
 
 NETWORKS = {
@@ -83,7 +83,7 @@ def test_saliency_of_a_linear_network_is_its_weights():
     saved = saved_of(network_of("linear"), Normalisation(0.13, 0.31))
     image = np.random.default_rng(7).integers(0, 256, (28, 28), np.uint8)
     found = explain(saved, image, devices.load("reference"))
-    weight, bias = saved.values["dense_1/weight"], saved.values["dense_1/bias"]
+    weight, bias = saved.weights["dense_1/weight"], saved.weights["dense_1/bias"]
     scores = weight @ ((image.ravel() / 255 - 0.13) / 0.31) + bias
     assert found.digit == scores.argmax()
     np.testing.assert_allclose(found.saliency.ravel(), weight[found.digit] / 0.31, rtol=1e-5)
@@ -108,7 +108,7 @@ def test_what_each_stage_makes():
     convolved, pooled, hidden, scores = found.maps.values()
     assert convolved.min() == 0 < convolved.max()
     np.testing.assert_array_equal(pooled, convolved.reshape(3, 4, 2, 5, 2).max((2, 4)))
-    value = saved.values
+    value = saved.weights
     expected = np.tanh(value["dense_1/weight"] @ pooled.ravel() + value["dense_1/bias"])
     np.testing.assert_allclose(hidden, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(scores, value["dense_2/weight"] @ hidden + value["dense_2/bias"], rtol=1e-4, atol=1e-5)

@@ -6,18 +6,18 @@ import pytest
 from fastdigits.data import load_part
 from fastdigits.imaging import Prepared
 from fastdigits.inference import recognizer as module
-from fastdigits.inference.recognizer import Reader
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.calibration import Calibration
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return Reader()
+    return Recognizer()
 
 
 def test_mnist_is_read_as_in_training(shipped):
     images, labels = load_part("mnist", "test")
-    readings = shipped.read(images[:2000])
+    readings = shipped.predict(images[:2000])
     assert np.mean([reading.digit == label for reading, label in zip(readings, labels, strict=False)]) > 0.985
     for reading in readings:
         p = np.array(reading.probabilities)
@@ -40,7 +40,7 @@ def test_what_is_no_digit_is_shared_out_among_the_digits(shipped, monkeypatch):
     p[0, [4, 9, 10]] = 0.3, 0.1, 0.6
     monkeypatch.setattr(shipped, "class_probabilities", lambda images: p)
     monkeypatch.setattr(shipped, "calibration", Calibration(1.0, 0.5))
-    (reading,) = shipped.read(np.zeros((1, 28, 28), np.uint8))
+    (reading,) = shipped.predict(np.zeros((1, 28, 28), np.uint8))
     assert reading.no_digit == pytest.approx(0.6)
     assert reading.probabilities == pytest.approx([0.06] * 4 + [0.36] + [0.06] * 4 + [0.16])
     assert (reading.digit, reading.second, reading.unsure) == (4, 9, True)
@@ -67,7 +67,7 @@ def test_each_further_way_needs_more_confidence(shipped, monkeypatch, confidence
     monkeypatch.setattr(module, "candidates", lambda picture: iter(ways))
     monkeypatch.setattr(shipped, "class_probabilities", class_probabilities)
     monkeypatch.setattr(shipped, "calibration", Calibration(1.0, 0.8))
-    prepared, reading = shipped.look(np.zeros((9, 9, 3), np.uint8))
+    prepared, reading = shipped.recognize(np.zeros((9, 9, 3), np.uint8))
     assert prepared is ways[confidences.index(taken)]
     assert reading.confidence == pytest.approx(taken)
     assert (reading.digit, reading.unsure) == (3, unsure)
@@ -75,6 +75,6 @@ def test_each_further_way_needs_more_confidence(shipped, monkeypatch, confidence
 
 def test_where_there_is_nothing_it_is_unsure(shipped):
     for level in (0, 90, 255):
-        _, reading = shipped.look(np.full((60, 80, 3), level, np.uint8))
+        _, reading = shipped.recognize(np.full((60, 80, 3), level, np.uint8))
         assert reading.unsure
         assert reading.confidence < 0.5

@@ -11,7 +11,7 @@ from fastdigits.nn import Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Ne
 def built(network):
     network.build(ops.load("reference"), 1)
     network.initialise(0)
-    return network, network.values()
+    return network, network.weights()
 
 
 def test_convolutions_also_those_within_blocks():

@@ -196,7 +196,7 @@ def test_names_within_a_layer():
     ]
     owners = ("batchnorm_1/", "residual_1/batchnorm_1.", "residual_1/residual_1.batchnorm_1.")
     assert list(network.running()) == [f"{owner}running_{what}" for owner in owners for what in ("mean", "var")]
-    assert list(network.kept()) == [*network.parameters(), *network.running()]
+    assert list(network.state()) == [*network.parameters(), *network.running()]
 
 
 EVERY_LAYER = [

@@ -21,8 +21,8 @@ from fastdigits.nn import (
     Tanh,
     sequence,
 )
-from fastdigits.nn.layers import Learning
-from fastdigits.nn.network import TOGETHER
+from fastdigits.nn.layers import TrainingStep
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.nn.parameter import ALIGNMENT
 from fastdigits.ops import load, to_infer
 from fastdigits.ops.array import blocks
@@ -88,7 +88,7 @@ def start_values(network):
     random = np.random.default_rng(2)
     values = {
         name: (random.standard_normal(p.shape) / np.sqrt(p.fan_in or 10)).astype(np.float32)
-        for name, p in network.kept().items()
+        for name, p in network.state().items()
     }
     return {name: np.abs(value) + 0.5 if name.endswith(("gamma", "var")) else value for name, value in values.items()}
 
@@ -96,7 +96,7 @@ def start_values(network):
 def prepare(network, ops, images, fused=True, training=True):
     """Build a network, give it its start values and return the images as a batch."""
     network.build(ops, BATCH, fused=fused, training=training)
-    network.set_values(start_values(network))
+    network.set_weights(start_values(network))
     x = ops.empty((BATCH // ops.lanes, 1, 28, 28, ops.lanes))
     ops.pack(images, x)
     return x
@@ -106,7 +106,7 @@ def loss_and_gradients(network, ops, images, targets, fused=True):
     """The mean cross-entropy of one batch and its gradient by each parameter."""
     x, t = prepare(network, ops, images, fused), ops.empty((BATCH // ops.lanes, ops.lanes))
     ops.pack(targets, t)
-    scores = network.forward(x, Learning(IMAGES, ops.zeros((1,), np.int64), seed=5))
+    scores = network.forward(x, TrainingStep(IMAGES, ops.zeros((1,), np.int64), seed=5))
     losses, dscores = ops.empty(t.shape), ops.empty(scores.shape)
     ops.softmax_cross_entropy(scores, t, IMAGES, 0.0, losses, dscores)
     network.backward(dscores)
@@ -119,7 +119,7 @@ def rounding(network):
 
     Before a batch normalisation they are small differences of large sums. PyTorch's own in float32 are as far off.
     """
-    normalised = any(isinstance(layer, BatchNorm) for layer in sequence.everything(network.layers))
+    normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(network.layers))
     return 1e-3 if normalised else 1e-5
 
 
@@ -182,7 +182,7 @@ def as_tensors(network):
     """The start values of a network in PyTorch, by their parameters; what is learned takes gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
-    tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.kept().items()}
+    tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
     for parameter in network.parameters().values():
         tensors[parameter].requires_grad_()
     return tensors
@@ -232,7 +232,7 @@ def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
         expected = by_pytorch(network.layers, torch.tensor(batch[0]).double(), as_tensors(network), training=False)
     assert np.abs(found - expected.numpy()).max() < 1e-5 * expected.abs().max()
     unchanged = start_values(network)
-    assert all((value == unchanged[name]).all() for name, value in network.values().items())
+    assert all((value == unchanged[name]).all() for name, value in network.weights().items())
 
 
 @pytest.mark.parametrize("name", ["resnet", "alexnet", "every layer"])
@@ -244,7 +244,7 @@ def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, b
     many.unpack(network.forward(x), of_many)
     one = to_infer(many, 1)
     network.build(one, 1, training=False)
-    network.set_values(start_values(network))
+    network.set_weights(start_values(network))
     x = one.empty((1, 1, 28, 28, 1))
     one.pack(images[:1], x)
     one.unpack(network.forward(x), of_one)
@@ -273,8 +273,8 @@ def test_what_is_fused(ops):
     network.build(ops, 1)
     steps = [type(step).__name__ for step in network.steps]
     assert steps == ["ConvReLUPool", "ConvReLUPool", "Flatten", "Dense", "Dense", "Dense"]
-    assert [step.rectifies for step in network.steps[3:]] == [True, True, False]
-    assert [step.rectified_input for step in network.steps[3:]] == [False, True, True]
+    assert [step.applies_relu for step in network.steps[3:]] == [True, True, False]
+    assert [step.masks_input_gradient for step in network.steps[3:]] == [False, True, True]
 
 
 def test_what_is_fused_while_a_normalised_network_learns(ops):
@@ -283,35 +283,35 @@ def test_what_is_fused_while_a_normalised_network_learns(ops):
     assert [type(step).__name__ for step in network.steps] == [
         *("Conv2D", "BatchNorm", "MaxPool2D", "GlobalAvgPool2D", "Dense")
     ]
-    assert [step.rectifies for step in network.steps] == [False, True, False, False, False]
-    assert not any(step.rectified_input for step in network.steps)  # the normalisation knows its own sign
+    assert [step.applies_relu for step in network.steps] == [False, True, False, False, False]
+    assert not any(step.masks_input_gradient for step in network.steps)  # the normalisation knows its own sign
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_what_is_fused_in_use(ops, training):
     network = Network(CHAINS["normalised and pooled"])
     network.build(ops, 1, training)
-    assert [type(step).__name__ for step in network.steps_in_use] == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
+    assert [type(step).__name__ for step in network.inference_steps] == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
     network = Network(layers_of("resnet"))
     network.build(ops, 1, training)
-    first, block, *_ = network.steps_in_use
+    first, block, *_ = network.inference_steps
     assert (type(first).__name__, type(block).__name__) == ("FoldedConv2D", "Residual")
-    assert first.rectifies
-    assert block.rectifies
+    assert first.applies_relu
+    assert block.applies_relu
     assert [type(step).__name__ for step in block.steps] == ["FoldedConv2D", "FoldedConv2D"]
-    assert [step.rectifies for step in block.steps] == [True, False]
+    assert [step.applies_relu for step in block.steps] == [True, False]
 
 
 def test_a_dense_layer_is_folded_too(ops):
     network = Network([Flatten(), Dense(5), BatchNorm(), ReLU(), Dense(10)])
     network.build(ops, 1, training=False)
-    assert [type(step).__name__ for step in network.steps_in_use] == ["Flatten", "FoldedDense", "Dense"]
+    assert [type(step).__name__ for step in network.inference_steps] == ["Flatten", "FoldedDense", "Dense"]
 
 
 def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
     network = Network(layers_of("lenet"))
     network.build(ops, 1)
-    assert network.steps_in_use is network.steps
+    assert network.inference_steps is network.steps
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_what_is_not_fused(layers, ops):
     network = Network(layers)
     network.build(ops, 1)
     assert network.steps == network.layers
-    assert not any(step.rectifies for step in network.steps)
+    assert not any(step.applies_relu for step in network.steps)
 
 
 def test_parameters_are_views_of_one_array(ops, build):
@@ -367,22 +367,22 @@ def test_gaps_between_parameters_stay_zero(optimizer, ops, build):
 def test_no_optimiser_touches_running_statistics(ops, build, batch):
     network = build("tiny-8k", ops)
     loss_and_gradients(network, ops, *batch)
-    before = {name: network.values()[name] for name in network.running()}
+    before = {name: network.weights()[name] for name in network.running()}
     Optimizer(ops, TrainConfig(lr=0.1, weight_decay=0.5), network.buffer).step(1)
     assert {name: value.tobytes() for name, value in before.items()} == {
-        name: network.values()[name].tobytes() for name in before
+        name: network.weights()[name].tobytes() for name in before
     }
 
 
 def test_initialise_forgets_running_statistics(ops, build, batch):
     network = build("tiny-8k", ops)
-    start = network.values()
+    start = network.weights()
     assert not start["batchnorm_1/running_mean"].any()
     assert (start["batchnorm_1/running_var"] == 1).all()
     assert (start["batchnorm_1/gamma"] == 1).all()
     loss_and_gradients(network, ops, *batch)
     network.initialise(0)
-    assert {name: value.tobytes() for name, value in network.values().items()} == {
+    assert {name: value.tobytes() for name, value in network.weights().items()} == {
         name: value.tobytes() for name, value in start.items()
     }
 
@@ -394,7 +394,7 @@ def test_each_step_each_part_and_each_layer_drops_other_pixels(ops):
     masks = []
     for seed, number, part in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (0, 0, 0)):
         step[0] = number
-        network.forward(x, Learning(BATCH, step, seed, part))
+        network.forward(x, TrainingStep(BATCH, step, seed, part))
         masks += [ops.download(layer.mask).tobytes() for layer in (network.layers[0], network.layers[1].layers[0])]
     assert len(set(masks[:8])) == 8
     assert masks[8:] == masks[:2]
@@ -409,18 +409,18 @@ def test_a_network_that_does_not_learn_needs_no_gradients(ops):
 
 def test_values_are_copies_that_set_values_takes(ops, build, batch):
     network, other = build("lenet", ops), Network(layers_of("lenet"))
-    kept = network.values()
+    kept = network.weights()
     network.buffer.values[...] = 0
     assert any(value.any() for value in kept.values())
     other.build(ops, 8, training=False)
-    other.set_values(kept)
-    assert {name: value.tobytes() for name, value in other.values().items()} == {
+    other.set_weights(kept)
+    assert {name: value.tobytes() for name, value in other.weights().items()} == {
         name: value.tobytes() for name, value in kept.items()
     }
 
 
 def test_initial_values_are_the_same_on_both_devices(load_ops, build):
-    cpu, reference = (build("lenet", load_ops(device)).values() for device in ("cpu", "reference"))
+    cpu, reference = (build("lenet", load_ops(device)).weights() for device in ("cpu", "reference"))
     assert {name: value.tobytes() for name, value in cpu.items()} == {
         name: value.tobytes() for name, value in reference.items()
     }
@@ -475,10 +475,10 @@ def initial(model, load_ops, init, seed, **options):
     network = Network(layers_of(model, ModelOptions(init=init, **options)))
     network.build(load_ops("reference"), 1, training=False)
     network.initialise(seed)
-    return network.values()
+    return network.weights()
 
 
-@pytest.mark.parametrize("images", [1, TOGETHER - 1, TOGETHER, 3 * TOGETHER + 5])
+@pytest.mark.parametrize("images", [1, INFERENCE_MICRO_BATCH - 1, INFERENCE_MICRO_BATCH, 3 * INFERENCE_MICRO_BATCH + 5])
 def test_many_images_are_read_in_parts_without_a_difference(images):
     ops, layers = load("cpu"), layers_of("lenet")
     pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)

@@ -47,13 +47,13 @@ def calls():
 
 @pytest.fixture
 def plain_ops(monkeypatch):
-    """plain_ops() has the functions of every cpu.py as plain Python, plain_ops("single") those for single images.
+    """plain_ops() has the functions of every cpu.py as plain Python; plain_ops(variant) those of another variant, too.
 
     Kernels run as they are written and parallel loops one turn after the other, with three lanes
     and tiles so small that they divide nothing.
     """
 
-    def load(last_family: str = "winograd") -> SimpleNamespace:
+    def load(last_family: str = "variants.winograd") -> SimpleNamespace:
         families = (*FAMILIES, last_family)
         names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in families}
         modules = {}

@@ -43,7 +43,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # an empty lane has a loss
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # the last of equal scores counts
-    ("tally", "loss.count_hits_block", "score > best", "score >= best"),
+    ("accumulate_metrics", "loss.count_hits_block", "score > best", "score >= best"),
     # the empty lanes of a batch repeat an image that is not in it
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
     # an augmented image turns the other way
@@ -59,20 +59,20 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # epsilon is left out
     ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
     # Winograd: the last channel is not summed
-    ("conv2d_forward", "winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
+    ("conv2d_forward", "variants.winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
     # the bias goes to another point
-    ("conv2d_relu_forward", "winograd.finish", "if q == 1", "if q == 2"),
+    ("conv2d_relu_forward", "variants.winograd.finish", "if q == 1", "if q == 2"),
     # tiles of the input gradient replace what their neighbours added
-    ("conv2d_backward", "winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
+    ("conv2d_backward", "variants.winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
     # a second group of tiles forgets the first
     (
         "conv2d_backward",
-        "winograd.add_products",
+        "variants.winograd.add_products",
         "acc[n, m] = load_row(sums, (part, k, min(r0 + n, R - 1), s0 + m * L), S, L)",
         "acc[n, m] = splat(0.0)",
     ),
     # the gradient goes to the pixel left of the largest
-    ("conv2d_relu_maxpool_backward", "winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
+    ("conv2d_relu_maxpool_backward", "variants.winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
     # the last vector of a part is not in the norm
     ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
     # the average forgets at once
@@ -104,7 +104,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
 
 @pytest.mark.parametrize(("op", "kernel", "right", "wrong"), FAULTS)
 def test_fault_in_a_kernel_is_noticed(checks, calls, plain_ops, monkeypatch, op, kernel, right, wrong):
-    family, name = kernel.split(".")
+    family, _, name = kernel.rpartition(".")
     module = importlib.import_module(f"fastdigits.ops.{family}.kernel")
     monkeypatch.setattr(module, name, _altered(getattr(module, name), right, wrong))
     faulty = getattr(plain_ops(), op)

@@ -331,7 +331,7 @@ def test_smoothing_spreads_a_share_of_the_target(checks):
 def test_tally():
     scores = _classes([1, 3, 2], [3, 1, 3], [3, 1, 3], [1, 0, 0])  # of equal scores the first counts
     hits, totals = _unfilled(1, 4), np.array([0.5, 10])
-    OPS.tally(scores, np.array([[1.0, 0, 2, -1]]), np.array([[1.0, 2, 4, 0]]), hits, totals)
+    OPS.accumulate_metrics(scores, np.array([[1.0, 0, 2, -1]]), np.array([[1.0, 2, 4, 0]]), hits, totals)
     assert hits.tolist() == [[1, 1, 0, 0]]
     assert totals.tolist() == [7.5, 12]
 

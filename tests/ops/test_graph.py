@@ -10,8 +10,8 @@ from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Network, ReLU, Residual
 from fastdigits.ops.cuda import device, graph
-from fastdigits.training import loop as train_module
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training import trainer
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
 SPEC = importlib.util.spec_from_file_location("recording", Path(__file__).with_name("recording.py"))
@@ -45,16 +45,16 @@ def learn():
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (IMAGES, 6, 6), np.uint8), np.arange(IMAGES, dtype=np.uint8) % 3
 
-    def learn(ops, layers=DENSE, watcher=None, **settings):
+    def learn(ops, layers=DENSE, callback=None, **settings):
         network = Network(layers, (1, 6, 6))
         config = TrainConfig(**{"epochs": 3, "batch_size": BATCH, "validation": 0, **settings})
-        return network, train(network, images, labels, ops, config, watcher or Watcher())
+        return network, train(network, images, labels, ops, config, callback or Callback())
 
     return learn
 
 
 def content(network):
-    return {name: value.tobytes() for name, value in network.values().items()}
+    return {name: value.tobytes() for name, value in network.weights().items()}
 
 
 def steps_of(log):
@@ -63,18 +63,18 @@ def steps_of(log):
     return [log[first:last] for first, last in zip(starts, [*starts[1:], len(log)], strict=True)]
 
 
-class Observer(Watcher):
+class Observer(Callback):
     """Notes the ends of epochs."""
 
     def __init__(self, stream):
         self.stream = stream
 
-    def epoch(self, record):
+    def on_epoch_end(self, record):
         self.stream.log.append("epoch")
 
 
 def test_every_size_of_batch_is_recorded_once(stream, learn):
-    learn(recording.recording_ops(stream), watcher=Observer(stream))
+    learn(recording.recording_ops(stream), callback=Observer(stream))
     expected = [
         *(EAGER, RECORDED, REPLAYED, EAGER),
         *(REPLAYED, REPLAYED, REPLAYED, RECORDED),
@@ -108,7 +108,7 @@ def test_without_a_graph_nothing_is_recorded(stream, learn):
     ids=["plain", "many options", "all images", "validation"],
 )
 def test_the_bits_are_those_of_a_training_without_recording(layers, settings, stream, learn, monkeypatch):
-    monkeypatch.setattr(train_module, "MOST_TOGETHER", 5)  # so that all images come in parts
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 5)  # so that all images come in parts
     network, training = learn(recording.recording_ops(stream), layers, **settings)
     assert "launch" in stream.log
     expected, plain = learn(devices.load("reference"), layers, **settings)

@@ -16,7 +16,9 @@ def test_agrees_with_definition(checks, call):
 
 
 def test_agrees_with_definition_in_plain_python(checks, plain_ops, call):
-    checks.check(getattr(plain_ops("single"), call.op), _definition(call.op), call._replace(outputs=("y",)))
+    checks.check(
+        getattr(plain_ops("variants.single_image"), call.op), _definition(call.op), call._replace(outputs=("y",))
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -32,8 +34,8 @@ def test_any_number_of_channels_in_the_lanes(checks, op, size, channels):
             rng.normal(size=outputs),
         )
         shape = (2, outputs, *(n if op == "conv2d_relu_forward" else n // 2 for n in size), 1)
-        y, exact, routes = np.full(shape, np.nan, np.float32), np.empty(shape), np.zeros(shape, np.uint8)
-        place, more = ((1, 1, 1), ()) if op == "conv2d_relu_forward" else ((1, 1), (routes,))
+        y, exact, pool_mask = np.full(shape, np.nan, np.float32), np.empty(shape), np.zeros(shape, np.uint8)
+        place, more = ((1, 1, 1), ()) if op == "conv2d_relu_forward" else ((1, 1), (pool_mask,))
         getattr(SINGLE, op)(*(a.astype(np.float32) for a in (x, weight, bias)), *place, y, *more)
         getattr(REFERENCE, op)(x, weight, bias, *place, exact, *more)
         checks.assert_close(y, exact, 9 * channels + 1, scale=8)
@@ -46,7 +48,7 @@ def test_only_few_images_on_the_cpu_are_read_one_by_one():
 
 
 def _definition(op):
-    """What fills y; routes, which only training needs, stay as they are."""
+    """What fills y; pool_mask, which only training needs, stay as they are."""
     if "pool" not in op:
         return getattr(REFERENCE, op)
     return lambda *arguments: getattr(REFERENCE, op)(*arguments[:-1], arguments[-1].copy())

@@ -5,7 +5,7 @@ import pytest
 
 from fastdigits.plots import style
 from fastdigits.plots.curves import draw
-from fastdigits.storage.history import Epoch, Series
+from fastdigits.storage.history import Epoch, RunGroup
 
 
 def run(losses, rate=0.01):
@@ -13,8 +13,8 @@ def run(losses, rate=0.01):
     return [Epoch(n, 2 * loss, 0.5, loss, 1 - loss, rate) for n, loss in enumerate(losses, 1)]
 
 
-ONE = Series("lenet", [run([0.4, 0.2, 0.1])])
-THREE = Series("linear, 3 runs", [run([0.4, 0.3]), run([0.5, 0.3]), run([0.6])])
+ONE = RunGroup("lenet", [run([0.4, 0.2, 0.1])])
+THREE = RunGroup("linear, 3 runs", [run([0.4, 0.3]), run([0.5, 0.3]), run([0.6])])
 
 
 def lines(axes):
@@ -67,26 +67,26 @@ def test_series_have_colours_and_training_another_line():
 
 
 def test_learning_rates_that_are_the_same_are_all_seen():
-    widths = [line.get_linewidth() for line in draw([ONE, Series("other", ONE.runs)]).axes[2].lines]
+    widths = [line.get_linewidth() for line in draw([ONE, RunGroup("other", ONE.runs)]).axes[2].lines]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > widths[1]
 
 
 def test_without_validation_or_learning_rate():
     epochs = [Epoch(n, 0.5 / n, 0.9, None, None) for n in (1, 2)]
-    figure = draw([Series("lenet", [epochs]), Series("two, 2 runs", [epochs, epochs])])
+    figure = draw([RunGroup("lenet", [epochs]), RunGroup("two, 2 runs", [epochs, epochs])])
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss per image", "accuracy (%)"]
     assert set(lines(figure.axes[0])) == {"lenet, training", "two, 2 runs, training"}
     assert figure.axes[1].get_xlabel() == "epoch"
 
 
 def test_losses_of_0_need_a_linear_axis():
-    assert draw([Series("lenet", [run([0.4, 0.0])])]).axes[0].get_yscale() == "linear"
+    assert draw([RunGroup("lenet", [run([0.4, 0.0])])]).axes[0].get_yscale() == "linear"
 
 
 def test_many_epochs_and_many_series():
-    long = Series("long", [run(np.linspace(1, 0.1, 200).tolist())])
-    figure = draw([long, *(Series(f"{n}", ONE.runs) for n in range(20))])
+    long = RunGroup("long", [run(np.linspace(1, 0.1, 200).tolist())])
+    figure = draw([long, *(RunGroup(f"{n}", ONE.runs) for n in range(20))])
     line = next(line for line in figure.axes[0].lines if line.get_label() == "long, validation")
     assert len(line.get_xdata()) == 200
     assert len(range(0, 200, line.get_markevery())) <= 20
@@ -95,9 +95,9 @@ def test_many_epochs_and_many_series():
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_epochs_are_whole_numbers(epochs):
-    ticks = draw([Series("short", [ONE.runs[0][:epochs]])]).axes[-1].get_xticks()
+    ticks = draw([RunGroup("short", [ONE.runs[0][:epochs]])]).axes[-1].get_xticks()
     assert all(float(tick).is_integer() for tick in ticks)
 
 
 def test_names_with_dollars_are_no_formulas():
-    style.content(draw([Series("a$^b$", ONE.runs)], "$\\frac$"), "png")
+    style.content(draw([RunGroup("a$^b$", ONE.runs)], "$\\frac$"), "png")

@@ -35,7 +35,7 @@ def tested():
     config = vars(TrainConfig(epochs=2, optimizer="sgd"))
     history = [{**epoch, "learning_rate": 0.01} for epoch in HISTORY]
     normalisation = Normalisation(0.5, 0.3)
-    saved = SavedNetwork(network.config(), network.values(), normalisation, "<b>&", "x", config, history, {})
+    saved = SavedNetwork(network.config(), network.weights(), normalisation, "<b>&", "x", config, history, {})
     images, labels = random.integers(0, 256, (40, 12, 12), np.uint8), random.integers(0, 10, 40).astype(np.uint8)
     verdict = evaluate_alone(saved, images, labels, definitions, with_probabilities=True)
     return Tested(saved, verdict, images, labels, 'a "folder"')

@@ -27,7 +27,7 @@ def test_what_the_page_says(page, tested):
     low, high = result.interval_95
     interval = f"95% interval {low:.2%} to {high:.2%}"
     assert f"{result.accuracy:.2%} of 40 test images read right ({interval})" in text
-    network = sum(value.size for name, value in tested.saved.values.items() if "running" not in name)
+    network = sum(value.size for name, value in tested.saved.weights.items() if "running" not in name)
     assert f"{network:,} parameters" in text
     assert f"test images misread {40 - result.correct} of 40" in text
     assert "epochs 2 seed 0 validation accuracy 62.50%" in text

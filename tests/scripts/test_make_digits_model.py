@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastdigits.data import load_part
-from fastdigits.inference.recognizer import Reading
+from fastdigits.inference.recognizer import Prediction
 from fastdigits.nn.calibration import Calibration
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -65,9 +65,9 @@ def test_few_outliers_are_taken_for_digits_in_any_way(collect):
             return np.full((len(images), 11), 1 / 11, np.float32)
 
         def read(self, images):
-            return [Reading(7, one, (), 1, False) for one in confidence]
+            return [Prediction(7, one, (), 1, False) for one in confidence]
 
     calibration = make._calibrated(Doubtful(), seen)
     sure = np.minimum(doubts[:, 0], 2 * doubts[:, 1]) <= 1 - calibration.unsure_below
     assert isinstance(calibration, Calibration)
-    assert sure.mean() == pytest.approx(make.MOST_CONFIDENT_OUTLIERS, abs=0.003)
+    assert sure.mean() == pytest.approx(make.MAX_CONFIDENT_OUTLIERS, abs=0.003)

@@ -16,7 +16,7 @@ from PIL import Image
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.imaging import read_picture
-from fastdigits.inference.recognizer import Reader, Reading
+from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
 
@@ -24,8 +24,8 @@ BLANK = [[0] * 28 for _ in range(28)]
 
 
 @pytest.fixture(scope="module")
-def reader(weights):
-    return Reader(weights[0])
+def recognizer(weights):
+    return Recognizer(weights[0])
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def error_of(response):
     return response.json()["error"]
 
 
-def test_pixels_in_every_form_are_read_alike(ask, reader, digits):
+def test_pixels_in_every_form_are_read_alike(ask, recognizer, digits):
     images, labels = digits
     for image, label in zip(images[:20], labels, strict=False):
         forms = [image.tolist(), image.ravel().tolist(), (image / 255).tolist(), (image.ravel() / 255).tolist()]
         answers = [ask("POST", "/predict", json={"pixels": pixels}) for pixels in forms]
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.text for answer in answers}) == 1
-        (expected,) = reader.read(image[None])
+        (expected,) = recognizer.predict(image[None])
         found = answers[0].json()
         assert found["model"] == "lenet"
         assert (found["digit"], found["second"], found["unsure"]) == (expected.digit, expected.second, expected.unsure)
@@ -82,17 +82,17 @@ def test_pixels_in_every_form_are_read_alike(ask, reader, digits):
         assert found["digit"] == label
 
 
-def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, reader, digits):
+def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, recognizer, digits):
     drawn = 255 - np.roll(digits[0][18], (3, -4), (0, 1))
-    _, expected = reader.look(drawn)
+    _, expected = recognizer.recognize(drawn)
     found = ask("POST", "/predict", json={"pixels": drawn.tolist()}).json()
     assert found["probabilities"] == list(expected.probabilities)
     assert found["digit"] == digits[1][18] == 3
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "image/x-unheard-of"])
-def test_a_picture_as_the_body(kind, post, reader, picture):
-    _, expected = reader.look(read_picture(picture))
+def test_a_picture_as_the_body(kind, post, recognizer, picture):
+    _, expected = recognizer.recognize(read_picture(picture))
     found = post("/predict", picture, kind)
     assert found.status_code == 200
     assert found.json()["probabilities"] == list(expected.probabilities)
@@ -106,9 +106,9 @@ def test_a_picture_of_a_form(name, ask, post, picture):
     assert found.json() == post("/predict", picture, "image/png").json()
 
 
-def test_explanations(post, reader, picture):
+def test_explanations(post, recognizer, picture):
     found = post("/predict?explain=true", picture, "image/png").json()
-    prepared, _ = reader.look(read_picture(picture))
+    prepared, _ = recognizer.recognize(read_picture(picture))
     assert found["image"] == prepared.image.tolist()
     assert found["box"] == list(prepared.box)
     shapes = [(maps["layer"], maps["shape"], maps["total"]) for maps in found["features"]]
@@ -127,7 +127,7 @@ def test_explanations(post, reader, picture):
         assert maps["low"] == 0 < maps["high"]  # after a ReLU, or the mean of such
 
 
-def test_pictures_are_looked_at_in_several_ways(post, reader, monkeypatch):
+def test_pictures_are_looked_at_in_several_ways(post, recognizer, monkeypatch):
     """The first that the network is sure of counts, or else the one that it is least unsure of."""
     import fastdigits.serve.recogniser as recogniser
     from fastdigits.imaging import Prepared
@@ -138,7 +138,7 @@ def test_pictures_are_looked_at_in_several_ways(post, reader, monkeypatch):
     def told(confidences, unsure_below):
         async def read(model, image, explain):
             confidence = confidences[image[0, 0] - 1]
-            return Answer(Reading(int(image[0, 0]), confidence, (0.1,) * 10, 0, confidence < unsure_below), 1)
+            return Answer(Prediction(int(image[0, 0]), confidence, (0.1,) * 10, 0, confidence < unsure_below), 1)
 
         monkeypatch.setattr(recogniser, "candidates", lambda picture: iter(ways))
         monkeypatch.setattr(recogniser.Worker, "read", lambda worker, *asked: read(*asked))

@@ -38,7 +38,7 @@ def saved_network(layers, normalisation=NORMALISATION):
     network.initialise(1)
     numbers = np.random.default_rng(1)
     values = {
-        name: value + numbers.uniform(0, 0.2, value.shape).astype("f4") for name, value in network.values().items()
+        name: value + numbers.uniform(0, 0.2, value.shape).astype("f4") for name, value in network.weights().items()
     }
     return SavedNetwork(network.config(), values, normalisation, "", "", {}, [], {})
 
@@ -77,11 +77,11 @@ def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):
 def test_the_last_maps_lead_to_the_probabilities(saved, cpu, explainer_of, image):
     """What the last layer makes of the last maps is what the network says."""
     *_, last = feature_maps(explainer_of(saved), image)
-    scores = saved.values["dense_2/weight"] @ last.values + saved.values["dense_2/bias"]
+    scores = saved.weights["dense_2/weight"] @ last.values + saved.weights["dense_2/bias"]
     shares = np.exp(scores - scores.max())
     network = Network.from_config(saved.network)
     network.build(cpu, 16, training=False)
-    network.set_values(saved.values)
+    network.set_weights(saved.weights)
     batches = Batches(cpu, image[None], np.zeros(1, np.uint8), 16, NORMALISATION)
     expected = probabilities(network, batches, np.arange(1))[0]
     np.testing.assert_allclose(shares / shares.sum(), expected, rtol=0, atol=1e-5)
@@ -91,7 +91,7 @@ def test_the_first_maps_are_the_convolution_of_the_normalised_image(explainer_of
     saved = saved_network([Conv2D(3, 5), ReLU(), Flatten(), Dense(10)], Normalisation(0.2, 0.3))
     (maps,) = feature_maps(explainer_of(saved), image)
     windows = np.lib.stride_tricks.sliding_window_view((image / 255 - 0.2) / 0.3, (5, 5))
-    weight, bias = saved.values["conv2d_1/weight"], saved.values["conv2d_1/bias"]
+    weight, bias = saved.weights["conv2d_1/weight"], saved.weights["conv2d_1/bias"]
     expected = np.einsum("ijpq,opq->oij", windows, weight[:, 0]) + bias[:, None, None]
     np.testing.assert_allclose(maps.values, np.maximum(expected, 0), rtol=0, atol=1e-4)
 

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.errors import UserError
-from fastdigits.inference.recognizer import Reader
-from fastdigits.nn.network import TOGETHER
+from fastdigits.inference.recognizer import Recognizer
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.ops import FEW
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.models import unique
@@ -40,12 +40,14 @@ def read_all(worker, images, models=(0,)):
 
 
 def test_what_reads_one_image_some_or_many_is_compiled_before(weights, monkeypatch):
-    read, sizes = Reader.read, []
-    monkeypatch.setattr(Reader, "read", lambda reader, images: sizes.append(len(images)) or read(reader, images))
+    read, sizes = Recognizer.predict, []
+    monkeypatch.setattr(
+        Recognizer, "predict", lambda recognizer, images: sizes.append(len(images)) or read(recognizer, images)
+    )
     Worker(weights[:1]).close()
     assert any(size == 1 for size in sizes)
-    assert any(FEW < size <= TOGETHER for size in sizes)
-    assert any(size > TOGETHER for size in sizes)
+    assert any(FEW < size <= INFERENCE_MICRO_BATCH for size in sizes)
+    assert any(size > INFERENCE_MICRO_BATCH for size in sizes)
 
 
 def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digits):
@@ -53,7 +55,7 @@ def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digit
     batches = []
     worker.on_batch = batches.append
     answers = read_all(worker, images, models=(0, 1))
-    expected = [reading for file in weights for reading in Reader(file).read(images)]
+    expected = [reading for file in weights for reading in Recognizer(file).predict(images)]
     for answer, alone in zip(answers, expected, strict=True):
         assert answer.reading.digit == alone.digit
         assert answer.reading.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
@@ -64,19 +66,19 @@ def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digit
 def test_many_threads_never_enter_a_network_at_once(worker, digits, monkeypatch):
     """Threads of their own event loops ask; one thread reads, one batch at a time."""
     inside, threads = [], set()
-    read = Reader.read
+    read = Recognizer.predict
 
-    def watched(reader, images):
+    def watched(recognizer, images):
         inside.append(1)
         threads.add(threading.current_thread().name)
         assert len(inside) == 1
         time.sleep(0.001)
         try:
-            return read(reader, images)
+            return read(recognizer, images)
         finally:
             inside.pop()
 
-    monkeypatch.setattr(Reader, "read", watched)
+    monkeypatch.setattr(Recognizer, "predict", watched)
     images, found = digits[0][:30], {}
     askers = [
         threading.Thread(target=lambda number=number: found.update({number: read_all(worker, images, models=(0, 1))}))
@@ -93,13 +95,13 @@ def test_many_threads_never_enter_a_network_at_once(worker, digits, monkeypatch)
 
 
 def test_a_failure_reaches_who_asked_and_nobody_else(worker, digits, monkeypatch):
-    read = Reader.read
+    read = Recognizer.predict
 
-    def unlucky(reader, images):
+    def unlucky(recognizer, images):
         assert images.any()
-        return read(reader, images)
+        return read(recognizer, images)
 
-    monkeypatch.setattr(Reader, "read", unlucky)
+    monkeypatch.setattr(Recognizer, "predict", unlucky)
 
     async def ask():
         with pytest.raises(AssertionError):

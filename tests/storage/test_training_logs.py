@@ -34,12 +34,12 @@ def write(tmp_path):
         values = {name: np.zeros(parameter.shape, np.float32) for name, parameter in network.parameters().items()}
         saved = weights.SavedNetwork(
             network=network.config(),
-            values=values,
+            weights=values,
             normalisation=Normalisation(0.0, 1.0),
             model="linear",
             dataset="mnist",
             config=asdict(content),
-            history=[epoch.figures() for epoch in EPOCHS],
+            history=[epoch.to_dict() for epoch in EPOCHS],
             metrics={},
         )
         weights.write(path, saved)

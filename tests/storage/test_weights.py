@@ -28,7 +28,7 @@ def saved():
     numbers = np.random.default_rng(7)
     return weights.SavedNetwork(
         network=network.config(),
-        values={
+        weights={
             name: numbers.standard_normal(parameter.shape, np.float32)
             for name, parameter in network.parameters().items()
         },
@@ -36,7 +36,7 @@ def saved():
         model="cnn",
         dataset="mnist",
         config=asdict(TrainConfig(lr=0.01, seed=3)),
-        history=[epoch.figures() for epoch in EPOCHS],
+        history=[epoch.to_dict() for epoch in EPOCHS],
         metrics={"test_accuracy": 0.99, "test_loss": 0.03, "seconds": {"train": 1.5}},
     )
 
@@ -64,10 +64,10 @@ def refused(path, message):
 
 def test_round_trip(path, saved):
     found = weights.read(path)
-    assert list(found.values) == NAMES
+    assert list(found.weights) == NAMES
     for name in NAMES:
-        assert found.values[name].dtype == np.float32
-        assert found.values[name].tobytes() == saved.values[name].tobytes()
+        assert found.weights[name].dtype == np.float32
+        assert found.weights[name].tobytes() == saved.weights[name].tobytes()
     for field in ("network", "normalisation", "model", "dataset", "config", "history", "metrics"):
         assert getattr(found, field) == getattr(saved, field)
 
@@ -104,15 +104,15 @@ def normalised(saved):
     """A network with running statistics, also within a layer."""
     block = Residual([Conv2D(2, 1), BatchNorm()])
     network = Network([Conv2D(2, 3), BatchNorm(), block, Flatten(), Dense(10)])
-    values = {name: np.full(array.shape, 0.5, "f4") for name, array in network.kept().items()}
-    return replace(saved, network=network.config(), values=values)
+    values = {name: np.full(array.shape, 0.5, "f4") for name, array in network.state().items()}
+    return replace(saved, network=network.config(), weights=values)
 
 
 def test_running_statistics_are_kept(tmp_path, normalised):
     weights.write(tmp_path / "n.h5", normalised)
-    found = weights.read(tmp_path / "n.h5").values
+    found = weights.read(tmp_path / "n.h5").weights
     assert {name: value.tobytes() for name, value in found.items()} == {
-        name: value.tobytes() for name, value in normalised.values.items()
+        name: value.tobytes() for name, value in normalised.weights.items()
     }
     with h5py.File(tmp_path / "n.h5") as file:
         assert set(file["weights/batchnorm_1"]) == {"gamma", "beta", "running_mean", "running_var"}
@@ -121,14 +121,14 @@ def test_running_statistics_are_kept(tmp_path, normalised):
 
 @pytest.mark.parametrize("name", ["batchnorm_1/running_var", "residual_1/batchnorm_1.running_var"])
 def test_a_variance_below_0_is_refused(tmp_path, normalised, name):
-    normalised.values[name][1] = -0.5
+    normalised.weights[name][1] = -0.5
     with refused(tmp_path / "n.h5", "hold a variance below 0"):
         weights.write(tmp_path / "n.h5", normalised)
 
 
 def test_history_is_made_of_epochs(path):
     history = weights.read(path).history
-    assert [Epoch(**epoch).figures() for epoch in history] == [epoch.figures() for epoch in EPOCHS]
+    assert [Epoch(**epoch).to_dict() for epoch in history] == [epoch.to_dict() for epoch in EPOCHS]
     assert type(history[0]["epoch"]) is int
 
 
@@ -136,7 +136,7 @@ def test_a_file_from_before_the_learning_rate_was_kept(path):
     with h5py.File(path, "r+") as file:
         del file["history/learning_rate"]
     history = [Epoch(**epoch) for epoch in weights.read(path).history]
-    assert history == [replace(Epoch(**epoch.figures()), learning_rate=None) for epoch in EPOCHS]
+    assert history == [replace(Epoch(**epoch.to_dict()), learning_rate=None) for epoch in EPOCHS]
 
 
 def test_no_history(path, saved):
@@ -155,7 +155,7 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
         assert preprocessing["preparation"] == {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None}
         assert json.loads(file.attrs["config"])["seed"] == 3
         assert file["weights/conv2d_1/weight"].dtype == np.float32
-        assert file["weights/dense_1/bias"][()].tolist() == saved.values["dense_1/bias"].tolist()
+        assert file["weights/dense_1/bias"][()].tolist() == saved.weights["dense_1/bias"].tolist()
         assert file["history/train_loss"][()].tolist() == [0.5, 0.1]
         assert np.isnan(file["history/validation_loss"][1])
 
@@ -163,10 +163,10 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
 def test_layers_and_columns_keep_their_order(path, saved):
     network = Network([Flatten(), *(Dense(2) for _ in range(11))])
     values = {name: np.ones(parameter.shape, np.float32) for name, parameter in network.parameters().items()}
-    weights.write(path, replace(saved, network=network.config(), values=values))
+    weights.write(path, replace(saved, network=network.config(), weights=values))
     with h5py.File(path) as file:
         assert list(file["weights"]) == [f"dense_{number}" for number in range(1, 12)]
-        assert list(file["history"]) == list(EPOCHS[0].figures())
+        assert list(file["history"]) == list(EPOCHS[0].to_dict())
 
 
 def test_same_network_same_bytes(path, saved, tmp_path):
@@ -189,10 +189,10 @@ def test_no_object_has_a_time(path):
 def test_big_endian_weights_become_native(path, saved):
     with h5py.File(path, "r+") as file:
         del file["weights/dense_1/weight"]
-        file.create_dataset("weights/dense_1/weight", data=saved.values["dense_1/weight"], dtype=">f4")
-    found = weights.read(path).values["dense_1/weight"]
+        file.create_dataset("weights/dense_1/weight", data=saved.weights["dense_1/weight"], dtype=">f4")
+    found = weights.read(path).weights["dense_1/weight"]
     assert found.dtype.isnative
-    assert found.tobytes() == saved.values["dense_1/weight"].tobytes()
+    assert found.tobytes() == saved.weights["dense_1/weight"].tobytes()
 
 
 def test_names_of_any_folder(path, saved):
@@ -435,8 +435,8 @@ def test_any_byte_may_be_wrong(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"values": {}}, "asks for the weights"),
-        ({"values": {name: np.full(1, np.nan, "f4") for name in NAMES}}, "has the shape"),
+        ({"weights": {}}, "asks for the weights"),
+        ({"weights": {name: np.full(1, np.nan, "f4") for name in NAMES}}, "has the shape"),
         ({"normalisation": Normalisation(0.5, 0.0)}, "std above 0"),
         ({"history": [asdict(replace(EPOCHS[0], train_loss=float("nan")))]}, "NaN, .* for train_loss"),
     ],
@@ -449,7 +449,7 @@ def test_what_could_not_be_read_is_not_written(path, saved, change, message):
 
 
 def test_weights_that_are_not_finite_are_not_written(path, saved):
-    saved.values["dense_1/bias"][3] = np.inf
+    saved.weights["dense_1/bias"][3] = np.inf
     with refused(path, "dense_1/bias hold NaN or infinity"):
         weights.write(path, saved)
 

@@ -8,7 +8,7 @@ from fastdigits.data import load_digits
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import Layer
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
 
@@ -35,10 +35,10 @@ def noisy(monkeypatch):
 def learn(few):
     """learn(model, ...) trains a new network and returns it with its Training."""
 
-    def learn(model="linear", device="cpu", watcher=None, checkpoints=None, **settings):
+    def learn(model="linear", device="cpu", callback=None, checkpoints=None, **settings):
         network, config = Network(layers_of(model)), TrainConfig(**{"epochs": 2, **settings})
-        watcher = watcher or Watcher()
-        return network, train(network, *few, devices.load(device), config, watcher, checkpoints=checkpoints)
+        callback = callback or Callback()
+        return network, train(network, *few, devices.load(device), config, callback, checkpoints=checkpoints)
 
     return learn
 
@@ -46,4 +46,4 @@ def learn(few):
 @pytest.fixture
 def content():
     """content(network) has all its parameters as bytes."""
-    return lambda network: {name: value.tobytes() for name, value in network.values().items()}
+    return lambda network: {name: value.tobytes() for name, value in network.weights().items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdigits.config import training as config
-from fastdigits.training import loop
+from fastdigits.training import trainer
 
 
 @pytest.mark.parametrize("device", ["cpu", "reference"])
@@ -13,34 +13,34 @@ def test_a_step_of_all_images_is_one_step_of_that_batch_size(device, learn):
     together, training = learn("mlp", device, batch_size=None, **settings)
     counted, _ = learn("mlp", device, batch_size=280, **settings)
     assert training.batch_size == 280
-    for name, value in counted.values().items():
-        assert value.tobytes() == together.values()[name].tobytes()
+    for name, value in counted.weights().items():
+        assert value.tobytes() == together.weights()[name].tobytes()
 
 
 @pytest.mark.parametrize("most", [7, 100, 279])
 def test_parts_add_up_to_the_gradient_of_all(most, learn, monkeypatch):
     settings = {"optimizer": "momentum", "lr": 0.1, "validation": 20, "epochs": 3, "batch_size": None}
     whole, training = learn("mlp", **settings)
-    monkeypatch.setattr(loop, "MOST_TOGETHER", most)
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", most)
     parts, parts_training = learn("mlp", **settings)
     assert parts.batch_size == most  # the buffers are those of a part
     for one, other in zip(training.epochs, parts_training.epochs, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
         assert one.train_accuracy == other.train_accuracy
-    for name, value in whole.values().items():
-        np.testing.assert_allclose(parts.values()[name], value, rtol=0, atol=1e-5)
+    for name, value in whole.weights().items():
+        np.testing.assert_allclose(parts.weights()[name], value, rtol=0, atol=1e-5)
 
 
 def test_batches_beyond_what_goes_together_come_in_parts_too(learn, monkeypatch):
     plain, _ = learn(batch_size=130, validation=20)
-    monkeypatch.setattr(loop, "MOST_TOGETHER", 50)
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 50)
     parts, _ = learn(batch_size=130, validation=20)
     assert parts.batch_size == 50
-    for name, value in plain.values().items():
-        np.testing.assert_allclose(parts.values()[name], value, rtol=0, atol=1e-4)
+    for name, value in plain.weights().items():
+        np.testing.assert_allclose(parts.weights()[name], value, rtol=0, atol=1e-4)
 
 
 def test_all_images_need_no_more_memory_than_a_part(learn):
     network, _ = learn("lenet", batch_size=None, validation=0, epochs=1)
     assert network.batch_size == 300
-    assert config.MOST_TOGETHER <= 1024
+    assert config.MAX_MICRO_BATCH <= 1024

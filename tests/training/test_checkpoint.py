@@ -10,24 +10,24 @@ from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.storage import weights
 from fastdigits.training import checkpoint
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
 
 ALL = {"ema": 0.9, "clip_norm": 1.0, "keep_best": True, "warmup": 0.2}
 
 
-class Interrupting(Watcher):
+class Interrupting(Callback):
     """Raises KeyboardInterrupt after so many steps, or epochs."""
 
     def __init__(self, steps=0, epochs=0):
         self.steps, self.epochs = steps, epochs
 
-    def step(self, *_):
+    def on_step(self, *_):
         self.steps -= 1
         if self.steps == 0:
             raise KeyboardInterrupt
 
-    def epoch(self, _):
+    def on_epoch_end(self, _):
         self.epochs -= 1
         if self.epochs == 0:
             raise KeyboardInterrupt
@@ -35,12 +35,12 @@ class Interrupting(Watcher):
 
 @pytest.fixture
 def interrupted(learn, tmp_path):
-    """interrupted(watcher, model, ...) is the checkpoint that a training leaves behind that is interrupted."""
+    """interrupted(callback, model, ...) is the checkpoint that a training leaves behind that is interrupted."""
 
-    def interrupted(watcher, model="linear", **settings):
+    def interrupted(callback, model="linear", **settings):
         path = tmp_path / "a.checkpoint.h5"
         with pytest.raises(KeyboardInterrupt):
-            learn(model, watcher=watcher, checkpoints=Checkpoints(path, 1000, model, "arrays"), **settings)
+            learn(model, callback=callback, checkpoints=Checkpoints(path, 1000, model, "arrays"), **settings)
         return path
 
     return interrupted
@@ -58,7 +58,7 @@ def resume(learn):
 
 
 def figures(training):
-    return [epoch.figures() for epoch in training.epochs]
+    return [epoch.to_dict() for epoch in training.epochs]
 
 
 @pytest.mark.parametrize("watch", [{"epochs": 1}, {"epochs": 2}, {"steps": 1}, {"steps": 4}, {"steps": 6}], ids=str)
@@ -108,15 +108,15 @@ def test_a_training_that_is_over_only_ends(interrupted, resume, learn, content):
 
 
 def test_files_are_written_every_so_many_epochs(learn, tmp_path):
-    class Listing(Watcher):
+    class Listing(Callback):
         found = []
 
-        def epoch(self, record):
+        def on_epoch_end(self, record):
             path = tmp_path / "c.h5"
             self.found.append(len(weights.read(path).history) if path.exists() else 0)
 
     checkpoints = Checkpoints(tmp_path / "c.h5", 2, "linear", "arrays")
-    learn(epochs=6, watcher=Listing(), checkpoints=checkpoints)
+    learn(epochs=6, callback=Listing(), checkpoints=checkpoints)
     assert Listing.found == [0, 0, 2, 2, 4, 4]
     assert checkpoints.written
     assert [path.name for path in tmp_path.iterdir()] == ["c.h5"]
@@ -126,8 +126,8 @@ def test_a_checkpoint_is_a_weights_file(interrupted, learn):
     path = interrupted(Interrupting(epochs=2), epochs=4, schedule="constant", ema=0.9)
     saved = weights.read(path)
     ended, _ = learn(epochs=2, schedule="constant", ema=0.9)  # the weights are those of a training that ends here
-    assert {name: value.tobytes() for name, value in saved.values.items()} == {
-        name: value.tobytes() for name, value in ended.values().items()
+    assert {name: value.tobytes() for name, value in saved.weights.items()} == {
+        name: value.tobytes() for name, value in ended.weights().items()
     }
     assert (saved.model, saved.dataset, len(saved.history)) == ("linear", "arrays", 2)
     assert saved.config == asdict(TrainConfig(epochs=4, schedule="constant", ema=0.9))

@@ -26,12 +26,12 @@ def test_the_average_weighs_the_weights_of_every_step_by_age(trainer):
     trainer.shuffle(1)
     for first in (0, 100, 200):
         trainer.step(first, 100, 1.0)
-        passed.append(trainer.network.values()["dense_1/weight"].astype(float))
+        passed.append(trainer.network.weights()["dense_1/weight"].astype(float))
     expected = (0.75**2 * passed[0] + 0.75 * passed[1] + passed[2]) / (0.75**2 + 0.75 + 1)
-    with trainer.evaluated():
-        average = trainer.network.values()["dense_1/weight"]
+    with trainer.using_evaluation_weights():
+        average = trainer.network.weights()["dense_1/weight"]
     np.testing.assert_allclose(average, expected, rtol=0, atol=1e-6)
-    assert np.array_equal(trainer.network.values()["dense_1/weight"], passed[2])  # training goes on from here
+    assert np.array_equal(trainer.network.weights()["dense_1/weight"], passed[2])  # training goes on from here
 
 
 def test_averages_are_evaluated_and_kept(few, learn):
@@ -43,10 +43,10 @@ def test_averages_are_evaluated_and_kept(few, learn):
     again = evaluate(network, Batches(network.ops, *few, 128, training.normalisation), rows, "cross-entropy")
     assert (again.loss, again.accuracy) == (last.validation_loss, last.validation_accuracy)
     assert last.validation_loss != plain_training.epochs[-1].validation_loss
-    assert not np.array_equal(network.values()["dense_1/weight"], plain.values()["dense_1/weight"])
+    assert not np.array_equal(network.weights()["dense_1/weight"], plain.weights()["dense_1/weight"])
 
 
 def test_an_average_that_forgets_at_once_is_the_network_itself(learn):
-    plain = learn()[0].values()
-    for name, value in learn(ema=0.0)[0].values().items():
+    plain = learn()[0].weights()
+    for name, value in learn(ema=0.0)[0].weights().items():
         np.testing.assert_allclose(value, plain[name], rtol=0, atol=1e-7)

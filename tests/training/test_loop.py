@@ -16,7 +16,7 @@ from fastdigits.inference.evaluate import Evaluation, evaluate, wilson_interval
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Dense, Flatten, Network
 from fastdigits.training import loop as train_module
-from fastdigits.training.loop import Trainer, Watcher, split, train
+from fastdigits.training.loop import Callback, Trainer, split, train
 from fastdigits.training.precompile import compile_kernels
 
 # All that decides the golden losses, whatever the defaults become
@@ -56,28 +56,28 @@ def few(digits):
 def learn():
     """learn(digits, ...) trains a new network and returns it with its Training."""
 
-    def learn(digits, model="linear", device="cpu", watcher=None, **settings):
+    def learn(digits, model="linear", device="cpu", callback=None, **settings):
         network = Network(layers_of(model))
         config = TrainConfig(**{**MODEL_SETTINGS.get(model, {}), "epochs": 2, **settings})
-        return network, train(network, *digits, devices.load(device), config, watcher or Watcher())
+        return network, train(network, *digits, devices.load(device), config, callback or Callback())
 
     return learn
 
 
-class Recorder(Watcher):
+class Recorder(Callback):
     """Keeps all that it is told."""
 
     def __init__(self):
         self.steps, self.epochs, self.compilations, self.totals = [], [], 0, [0.0]
 
-    def compiled(self, seconds):
+    def on_compiled(self, seconds):
         self.compilations += 1
 
-    def step(self, epoch, images, total, figures):
+    def on_step(self, epoch, images, total, metrics):
         self.steps.append((epoch, images, total))
-        self.totals.append(figures()[0] * images)
+        self.totals.append(metrics()[0] * images)
 
-    def epoch(self, record):
+    def on_epoch_end(self, record):
         self.epochs.append(record)
 
     def losses(self, batch_size):
@@ -87,7 +87,7 @@ class Recorder(Watcher):
 
 def content(network):
     """All parameters as bytes."""
-    return {name: value.tobytes() for name, value in network.values().items()}
+    return {name: value.tobytes() for name, value in network.weights().items()}
 
 
 def figures(training):
@@ -141,7 +141,7 @@ def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, lear
     alone = Network(layers_of(model))
     try:
         settings = {**MODEL_SETTINGS.get(model, {}), "epochs": 2}
-        alone_training = train(alone, *digits, ops, TrainConfig(**settings), Watcher())
+        alone_training = train(alone, *digits, ops, TrainConfig(**settings), Callback())
         assert numba.get_num_threads() == 1
     finally:
         devices.load("cpu")
@@ -169,19 +169,19 @@ def test_any_batch_size_gives_the_losses_of_the_reference(batch_size, few, learn
     expected_network, expected = learn(few, device="reference", **settings)
     for epoch, expected_epoch in zip(figures(training), figures(expected), strict=True):
         np.testing.assert_allclose(epoch, expected_epoch, rtol=1e-4)
-    for name, value in expected_network.values().items():
-        np.testing.assert_allclose(network.values()[name], value, rtol=0, atol=1e-5)
+    for name, value in expected_network.weights().items():
+        np.testing.assert_allclose(network.weights()[name], value, rtol=0, atol=1e-5)
 
 
 def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, monkeypatch):
     orders, epochs = [], []
 
     class Recording(Batches):
-        def parts(self, order, images, learning=False):
+        def parts(self, order, images, training=False):
             if not self.start[0]:  # the order is that of a whole epoch, batch by batch
                 orders.append(np.array(order))
-                epochs.append(int(self.epoch[0]) if learning else None)
-            return super().parts(order, images, learning)
+                epochs.append(int(self.epoch[0]) if training else None)
+            return super().parts(order, images, training)
 
     monkeypatch.setattr(train_module, "Batches", Recording)
     learn(few, validation=60, epochs=3, seed=5)
@@ -224,7 +224,7 @@ def test_prepared_pixels_are_normalised_and_what_is_stored_prepares_others_alike
     preparation = Preparation(pad=2, contrast=4.0, gamma=0.7)
     network = Network(layers_of("linear"), (1, 32, 32))
     config, ops = TrainConfig(epochs=1, validation=100, pad=2, contrast=4.0, gamma=0.7), devices.load("cpu")
-    normalisation = train(network, images, labels, ops, config, Watcher()).normalisation
+    normalisation = train(network, images, labels, ops, config, Callback()).normalisation
     assert normalisation.preparation == preparation
     pixels = preparation.apply(images[split(labels, config)[0]]) / 255
     assert (normalisation.mean, normalisation.std) == pytest.approx((pixels.mean(), pixels.std()))
@@ -264,9 +264,9 @@ def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
     seen = []
 
     class Recording(Batches):
-        def parts(self, order, images, learning=False):
-            for x, targets, count in super().parts(order, images, learning):
-                if learning and images > 1:  # not while compiling
+        def parts(self, order, images, training=False):
+            for x, targets, count in super().parts(order, images, training):
+                if training and images > 1:  # not while compiling
                     rows = np.argsort(np.array(order))
                     seen.append(np.moveaxis(x, -1, 1).reshape(-1, 784)[:count][rows])
                 yield x, targets, count
@@ -289,7 +289,7 @@ def test_without_validation(few, learn):
 
 def test_the_watcher_is_told_of_every_step_and_epoch(few, learn):
     recorder = Recorder()
-    _, training = learn(few, watcher=recorder, validation=50, batch_size=100)
+    _, training = learn(few, callback=recorder, validation=50, batch_size=100)
     assert recorder.steps == [(epoch, images, 250) for epoch in (1, 2) for images in (100, 200, 250)]
     assert recorder.epochs == training.epochs
     assert recorder.compilations == 1
@@ -347,7 +347,7 @@ def test_evaluation_is_what_numpy_computes(device, loss, digits):
     weight, bias = random.normal(size=(10, 784)).astype(np.float32) / 28, random.normal(size=10).astype(np.float32)
     network = Network([Flatten(), Dense(10)])
     network.build(ops, 100, training=False)
-    network.set_values({"dense_1/weight": weight, "dense_1/bias": bias})
+    network.set_weights({"dense_1/weight": weight, "dense_1/bias": bias})
     result = evaluate(network, Batches(ops, images, labels, 100, Normalisation(0.13, 0.31)), rows, loss)
 
     x, y = (images[rows].reshape(len(rows), -1) / 255 - 0.13) / 0.31, labels[rows]
@@ -399,7 +399,7 @@ def test_a_network_from_the_cpu_reads_the_same_on_the_reference(model, digits, f
         ops = devices.load(device)
         other = Network(layers_of(model))
         other.build(ops, 64, training=False)
-        other.set_values(network.values())
+        other.set_weights(network.weights())
         results.append(evaluate(other, Batches(ops, *few, 64, training.normalisation), np.arange(300), "cross-entropy"))
     assert results[0].confusion.tolist() == results[1].confusion.tolist()
     assert results[0].loss == pytest.approx(results[1].loss, rel=1e-4)
@@ -416,6 +416,6 @@ def test_figures_begin_anew(few):
     trainer.shuffle(1)
     evaluated = evaluate(network, batches, order, config.loss)
     for _ in range(2):
-        trainer.forget()
+        trainer.reset_metrics()
         trainer.step(0, 300, share=0)
-        assert trainer.figures(300) == pytest.approx((evaluated.loss, evaluated.accuracy))
+        assert trainer.metrics(300) == pytest.approx((evaluated.loss, evaluated.accuracy))

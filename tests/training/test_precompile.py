@@ -12,7 +12,7 @@ from fastdigits import ops
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import network_of
 from fastdigits.training import precompile
-from fastdigits.training.precompile import Recording, compile_backwards
+from fastdigits.training.precompile import DeferredOps, compile_backwards
 
 STEP = (
     "conv2d_backward_weight",
@@ -20,7 +20,7 @@ STEP = (
     "augment_batch",
     "dense_backward_weight",
     "softmax_cross_entropy",
-    "tally",
+    "accumulate_metrics",
     "adamw_step",
 )
 
@@ -70,7 +70,7 @@ def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environm
         assert kernels._start(network, config).wait() == 0
         compiled = []
         with on_compilation(lambda: compiled.append(1)):
-            kernels.do_everything(network, batches, config)
+            kernels.run_each_kernel_once(network, batches, config)
         print(len(compiled))
     """
     done = subprocess.run(
@@ -85,7 +85,7 @@ def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environm
 def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
     order = []
 
-    class Told(Recording):
+    class Told(DeferredOps):
         def __getattr__(self, name):
             put_down = super().__getattr__(name)
             if name not in STEP:
@@ -97,14 +97,14 @@ def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
             tell.__name__ = name
             return lambda *arguments: self.calls.append(partial(tell, *arguments))
 
-    monkeypatch.setattr("fastdigits.training.precompile.Recording", Told)
+    monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", Told)
     config = TrainConfig(pad=1, augment="shift=1")
     compile_backwards(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
     assert [name for name, after in zip(order, [*order[1:], None], strict=True) if name != after] == [
         "conv2d_backward_weight",
         "gather_batch",  # of evaluation
         "adamw_step",
-        "tally",
+        "accumulate_metrics",
         "dense_backward_weight",
         "softmax_cross_entropy",
         "augment_batch",
@@ -112,7 +112,7 @@ def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
 
 
 def test_what_is_recorded_is_not_done():
-    recording = Recording(ops.load("reference"))
+    recording = DeferredOps(ops.load("reference"))
     x, y = recording.upload(np.float32([[-1], [2]])), recording.empty((2, 1))
     assert (y == 0).all()
     recording.relu_forward(x, y)

@@ -6,27 +6,27 @@ import pytest
 from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.storage.run_statistics import in_words, spread
-from fastdigits.training.callbacks import Watcher
-from fastdigits.training.failure import DeadRun
-from fastdigits.training.repeats import Outcome, over_folds, over_seeds, repeat
+from fastdigits.training.callbacks import Callback
+from fastdigits.training.failure import TrainingFailed
+from fastdigits.training.repeats import RunResult, over_folds, over_seeds, repeat
 
 
-class Recorder(Watcher):
+class Recorder(Callback):
     def __init__(self):
         self.titles, self.places, self.reasons = [], [], []
 
-    def run(self, title, done, total):
+    def on_run_start(self, title, done, total):
         self.titles.append(title)
         self.places.append((done, total))
 
-    def dead(self, reason):
+    def on_run_failed(self, reason):
         self.reasons.append(str(reason))
 
 
 def outcome(seed, accuracy, test=0.5, loss=0.1):
     """What a training came to that reached a validation accuracy and a test accuracy."""
     summary = {"validation_accuracy": accuracy, "test": {"accuracy": test}, "seconds": {"train": 2.0}, "seed": seed}
-    return Outcome(f"network {seed}", summary, (accuracy, -loss))
+    return RunResult(f"network {seed}", summary, (accuracy, -loss))
 
 
 def attempt_with(results):
@@ -36,7 +36,7 @@ def attempt_with(results):
     def attempt(task):
         tried.append(task.config.seed)
         if task.config.seed not in results:
-            raise DeadRun(f"seed {task.config.seed} is dead.")
+            raise TrainingFailed(f"seed {task.config.seed} is dead.")
         return results[task.config.seed]
 
     return attempt, tried
@@ -61,10 +61,10 @@ def test_folds_have_one_seed_and_rows_of_their_own():
 
 def test_the_best_by_validation_is_kept_and_not_the_best_by_test():
     attempt, _ = attempt_with({0: outcome(0, 0.8, test=0.9), 1: outcome(1, 0.9, test=0.7), 2: outcome(2, 0.7)})
-    watcher = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, watcher)
+    callback = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, callback)
     assert (done.best.saved, done.title) == ("network 1", "run 2 of 3, seed 1")
-    assert watcher.titles == [f"run {n} of 3, seed {n - 1}" for n in (1, 2, 3)]
+    assert callback.titles == [f"run {n} of 3, seed {n - 1}" for n in (1, 2, 3)]
     averages = done.averages()
     assert averages["validation_accuracy"] == pytest.approx({"mean": 0.8, "std": 0.1, "min": 0.7, "max": 0.9})
     assert averages["test_accuracy"]["mean"] == pytest.approx(0.7)
@@ -75,41 +75,41 @@ def test_of_equal_accuracies_the_lower_loss_is_better():
     attempt, _ = attempt_with(
         {0: outcome(0, 0.8, loss=0.3), 1: outcome(1, 0.8, loss=0.2), 2: outcome(2, 0.8, loss=0.4)}
     )
-    assert repeat(over_seeds(TrainConfig(), 3), attempt, 0, Watcher()).best.saved == "network 1"
+    assert repeat(over_seeds(TrainConfig(), 3), attempt, 0, Callback()).best.saved == "network 1"
 
 
 def test_dead_runs_are_counted_and_in_no_average():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8)})
-    watcher = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, watcher)
-    assert (tried, done.dead, watcher.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
+    callback = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, callback)
+    assert (tried, done.dead, callback.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
     assert done.averages()["validation_accuracy"]["mean"] == pytest.approx(0.7)
     assert done.averages()["dead_runs"] == 1
 
 
 def test_a_dead_run_tries_seeds_that_no_other_run_has():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8), 7: outcome(7, 0.9)})
-    watcher = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 5, watcher)
+    callback = Recorder()
+    done = repeat(over_seeds(TrainConfig(), 3), attempt, 5, callback)
     assert tried == [0, 1, 4, 7, 2]
     assert (done.best.saved, done.dead) == ("network 7", 2)
-    assert watcher.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
+    assert callback.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
 
 
 def test_a_single_training_needs_no_validation_and_no_title():
-    attempt, _ = attempt_with({0: Outcome("network", {}, None)})
-    watcher = Recorder()
-    assert repeat(over_seeds(TrainConfig(), 1), attempt, 0, watcher).best.saved == "network"
-    assert watcher.titles == []
+    attempt, _ = attempt_with({0: RunResult("network", {}, None)})
+    callback = Recorder()
+    assert repeat(over_seeds(TrainConfig(), 1), attempt, 0, callback).best.saved == "network"
+    assert callback.titles == []
 
 
 def test_nothing_but_dead_runs():
     attempt, tried = attempt_with({})
-    with pytest.raises(DeadRun, match="seed 2 is dead"):
-        repeat(over_seeds(TrainConfig(), 1), attempt, 2, Watcher())
+    with pytest.raises(TrainingFailed, match="seed 2 is dead"):
+        repeat(over_seeds(TrainConfig(), 1), attempt, 2, Callback())
     assert tried == [0, 1, 2]
     with pytest.raises(UserError, match="All 4 trainings are dead"):
-        repeat(over_seeds(TrainConfig(), 2), attempt, 1, Watcher())
+        repeat(over_seeds(TrainConfig(), 2), attempt, 1, Callback())
 
 
 def test_spread():

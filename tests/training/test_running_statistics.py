@@ -6,19 +6,19 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn import Network
-from fastdigits.training import checkpoint, loop
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training import checkpoint, trainer
+from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.loop import split
 
 
-class Interrupting(Watcher):
+class Interrupting(Callback):
     """Raises KeyboardInterrupt after so many steps."""
 
     def __init__(self, steps):
         self.steps = steps
 
-    def step(self, *_):
+    def on_step(self, *_):
         self.steps -= 1
         if self.steps == 0:
             raise KeyboardInterrupt
@@ -31,13 +31,13 @@ def test_what_is_kept_reads_as_it_did(settings, noisy, few, learn):
     batches = Batches(network.ops, *few, 50, training.normalisation)
     again = evaluate(network, batches, rows, "cross-entropy")
     assert (again.loss, again.accuracy) == (kept.validation_loss, kept.validation_accuracy)
-    assert network.values()["batchnorm_1/running_mean"].all()
+    assert network.weights()["batchnorm_1/running_mean"].all()
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 7])
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "keep_best": True}], ids=str)
 def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, learn, content, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "MOST_TOGETHER", 40)  # a step has parts
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 40)  # a step has parts
     settings = {"batch_size": 70, "lr": 0.05, **settings}
     through, _ = learn(noisy, "reference", **settings)
     path = tmp_path / "a.checkpoint.h5"
@@ -51,12 +51,12 @@ def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, learn,
 def test_each_part_of_a_step_has_its_number(learn, monkeypatch):
     seen, forward = [], Network.forward
 
-    def watched(network, x, learning=None):
-        seen.append(learning)
-        return forward(network, x, learning)
+    def watched(network, x, training=None):
+        seen.append(training)
+        return forward(network, x, training)
 
     monkeypatch.setattr(Network, "forward", watched)
-    monkeypatch.setattr(loop, "MOST_TOGETHER", 100)
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 100)
     learn("linear", "reference", batch_size=None, validation=20, epochs=1)
-    _compiling, *parts = [(learning.part, learning.count) for learning in seen if learning]
+    _compiling, *parts = [(training.part, training.count) for training in seen if training]
     assert parts == [(0, 100), (1, 100), (2, 80)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastdigits.config.schedules import DECAYING, RISE, SCHEDULES, Moment, share
+from fastdigits.config.schedules import DECAYING, RISE, SCHEDULES, Moment, lr_factor
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
@@ -34,7 +34,7 @@ EPOCHS, EPOCH_STEPS = 6, 10
 def shares(schedule, history=(), **settings):
     """The share of the learning rate of every step of six epochs of ten steps."""
     config = TrainConfig(epochs=EPOCHS, schedule=schedule, **settings)
-    return np.array([share(config, step, EPOCH_STEPS, history) for step in range(EPOCHS * EPOCH_STEPS)])
+    return np.array([lr_factor(config, step, EPOCH_STEPS, history) for step in range(EPOCHS * EPOCH_STEPS)])
 
 
 def test_step_is_a_staircase():

@@ -9,7 +9,7 @@ from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.storage.history import Epoch, best, waited
-from fastdigits.training.failure import DeadRun, chance, check_alive
+from fastdigits.training.failure import TrainingFailed, chance_accuracy, check_alive
 from fastdigits.training.loop import split
 
 # Oscillates, and is not best at the end
@@ -80,17 +80,17 @@ def test_without_images_to_validate_on_there_is_no_best(settings):
 
 def test_chance_is_what_luck_explains():
     labels = np.repeat(np.arange(4, dtype=np.uint8), [40, 20, 20, 20])
-    assert chance(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
+    assert chance_accuracy(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
 
 
 def test_only_a_training_that_ends_at_chance_is_dead():
     check_alive(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
     check_alive(history(0.1, 0.1), 0.12)  # too short to tell
-    with pytest.raises(DeadRun, match=r"--lr.*--restart-dead"):
+    with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
         check_alive(history(0.5, 0.1, 0.11, 0.12), 0.12)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_network_that_is_not_finite_is_dead(learn):
-    with pytest.raises(DeadRun, match="finite"):
+    with pytest.raises(TrainingFailed, match="finite"):
         learn("mlp", optimizer="sgd", lr=1e30)

@@ -38,7 +38,7 @@ def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Con
 
 def graph_of(task: Task) -> bytes:
     """The network with its weights as an ONNX model; UserError if it has a layer that this file does not know."""
-    tensors = [numpy_helper.from_array(array, name) for name, array in task.values.items()]
+    tensors = [numpy_helper.from_array(array, name) for name, array in task.weights.items()]
     nodes, before = [], "x"
     for name, layer in zip(task.network.names, task.network.layers, strict=True):
         before = _add(name, layer, before, f"{name}/", nodes, tensors)
@@ -57,7 +57,7 @@ def _add(name: str, layer: Layer, before: str, prefix: str, nodes: list, tensors
     """
     kind = type(layer).__name__
     if isinstance(layer, Residual):
-        inner = dict(zip(*layer.inner(), strict=True))
+        inner = dict(zip(*layer.children(), strict=True))
         skip, y = inner.pop("projection", None), before
         for inner_name, part in inner.items():
             y = _add(f"{name}.{inner_name}", part, y, prefix, nodes, tensors)

@@ -164,7 +164,7 @@ def _orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...
 def _in_their_order(task: Task) -> dict[str, np.ndarray]:
     turned = {}
     for name, (shape, axes) in _orders(task.network).items():
-        ours = task.values[name]
+        ours = task.weights[name]
         array = ours.reshape(shape).transpose(axes)
         turned[name] = np.ascontiguousarray(array.reshape(-1, len(ours)) if ours.ndim == 2 else array)
     return turned
@@ -174,7 +174,7 @@ def _in_our_order(task: Task, arrays: dict[str, np.ndarray]) -> dict[str, np.nda
     turned = {}
     for name, (shape, axes) in _orders(task.network).items():
         array = arrays[name].reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
-        turned[name] = array.reshape(task.values[name].shape)
+        turned[name] = array.reshape(task.weights[name].shape)
     return turned
 
 

@@ -120,13 +120,13 @@ class Learner:
         """Those of the last step, in our names and shapes."""
         learned = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
         gradients = {name: parameter.grad.cpu().numpy() for name, parameter in learned.items()}
-        return {name: gradient.reshape(self.task.values[name].shape) for name, gradient in gradients.items()}
+        return {name: gradient.reshape(self.task.weights[name].shape) for name, gradient in gradients.items()}
 
 
 def prepared(task: Task, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
     """(the network with its weights, the images) on a device."""
     torch.set_num_threads(task.threads)
-    module, x = module_of(task.network, task.values).to(device), torch.from_numpy(task.images).to(device)
+    module, x = module_of(task.network, task.weights).to(device), torch.from_numpy(task.images).to(device)
     if not channels_last:
         return module, x
     return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -153,7 +153,7 @@ def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def convolves(task: Task) -> bool:
     """Whether the order of the channels in memory matters."""
-    return any(isinstance(layer, Conv2D) for layer in sequence.everything(task.network.layers))
+    return any(isinstance(layer, Conv2D) for layer in sequence.walk(task.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:
@@ -177,7 +177,7 @@ class _PaddedBefore(nn.Conv2d):
 class _Residual(nn.Module):
     def __init__(self, layer: Residual):
         super().__init__()
-        for name, module in _modules(*layer.inner()).items():
+        for name, module in _modules(*layer.children()).items():
             self.add_module(name, module)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

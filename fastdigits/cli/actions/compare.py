@@ -27,7 +27,7 @@ from fastdigits.ops.runtime import numba_setup
 from fastdigits.storage import weights
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.experiment import run
-from fastdigits.training.failure import DeadRun
+from fastdigits.training.failure import TrainingFailed
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Session:
         for config in subject.trainings:
             try:
                 saved, train_s = self._train(subject, config)
-            except DeadRun as error:
+            except TrainingFailed as error:
                 self.say(f"{subject.name}: dead: {error}")
             else:
                 trained.append(saved)
@@ -98,15 +98,15 @@ class Session:
         return measure(subject.name, subject.network, trained, seconds, *images, self.ops)
 
     def _train(self, subject: Subject, config: TrainConfig) -> tuple[SavedNetwork, float]:
-        watcher = watching(self.values["progress"], True, self.say, config, 0)
-        with announcing_compilation(self.ops, watcher.say), watcher.display():
-            watcher.run(f"{subject.name}, seed {config.seed}", self.done, self.trainings)
+        callback = watching(self.values["progress"], True, self.say, config, 0)
+        with announcing_compilation(self.ops, callback.say), callback.display():
+            callback.on_run_start(f"{subject.name}, seed {config.seed}", self.done, self.trainings)
             self.done += 1
-            done = run(subject.name, subject.network, self.digits, self.ops, config, watcher)
+            done = run(subject.name, subject.network, self.digits, self.ops, config, callback)
         return done.saved(), done.training.seconds["train"]
 
     def _write(self) -> None:
-        rows = [entry.figures() for entry in self.entries]
+        rows = [entry.to_dict() for entry in self.entries]
         where = cpu_name() if self.ops.device != "cuda" else self.ops.device
         cores = self.values["threads"] or numba_setup.cores()
         title = f"{self.digits.name} on {where}, {cores} core{'s' if cores > 1 else ''}"

@@ -41,7 +41,7 @@ def _learned_kernels(name: str, network: "Network", saved: "SavedNetwork | None"
 
     if not saved:
         raise click.UsageError("--filters draws what a network has learned; give a file that 'train' has written.")
-    kernels = kernels_of(network, saved.values)
+    kernels = kernels_of(network, saved.weights)
     if not kernels:
         raise UserError(f"The network {name} has neither kernels nor weights of pixels; leave --filters out.")
     return kernels

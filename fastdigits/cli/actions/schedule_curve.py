@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fastdigits.config.schedules import share
+from fastdigits.config.schedules import lr_factor
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def curve(config: TrainConfig) -> dict[str, Any]:
     highest = OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
     ranks = [WORST_RANK] * config.epochs
     steps = range(config.epochs * EPOCH_STEPS)
-    rates = [highest * share(config, step, EPOCH_STEPS, ranks[: step // EPOCH_STEPS]) for step in steps]
+    rates = [highest * lr_factor(config, step, EPOCH_STEPS, ranks[: step // EPOCH_STEPS]) for step in steps]
     return {"schedule": config.schedule, "epochs": config.epochs, "epoch_steps": EPOCH_STEPS, "rates": rates}
 
 

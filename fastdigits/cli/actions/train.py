@@ -16,10 +16,10 @@ from fastdigits.cli.terminal.progress import announcing_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, test_line, watching
 from fastdigits.data import load_digits
 from fastdigits.storage import run_statistics, weights
-from fastdigits.storage.training_logs import in_series, of_summaries
+from fastdigits.storage.training_logs import group_runs, of_summaries
 from fastdigits.training.experiment import run
-from fastdigits.training.failure import DeadRun
-from fastdigits.training.repeats import Outcome, Repeats, Task, repeat
+from fastdigits.training.failure import TrainingFailed
+from fastdigits.training.repeats import RunResult, RunResults, RunSpec, repeat
 
 
 class Session:
@@ -35,8 +35,8 @@ class Session:
         self.ops = load_ops(values["device"], values["threads"], self.say, job.config.exact)
         self.tasks = job.tasks(values["folds"], values["runs"], self.digits)
         self.several = len(self.tasks) > 1
-        self.watcher = watching(values["progress"], values["as_json"], self.say, job.config, values["log_every"])
-        self.done = Repeats()
+        self.callback = watching(values["progress"], values["as_json"], self.say, job.config, values["log_every"])
+        self.done = RunResults()
 
     def say(self, line: str) -> None:
         """Print a line; beside JSON, which is alone on stdout, on stderr."""
@@ -62,23 +62,23 @@ class Session:
             interrupt.check()
 
     def _train(self) -> None:
-        watcher = self.watcher
+        callback = self.callback
         try:
-            with announcing_compilation(self.ops, watcher.say), watcher.display():
-                repeat(self.tasks, self._attempt, self.values["restart_dead"], watcher, self.done)
-        except DeadRun as error:
+            with announcing_compilation(self.ops, callback.say), callback.display():
+                repeat(self.tasks, self._attempt, self.values["restart_dead"], callback, self.done)
+        except TrainingFailed as error:
             if self.values["stats_file"]:
                 run_statistics.add(self.values["stats_file"], [], error.trainings)
             raise
 
-    def _attempt(self, task: Task) -> Outcome:
+    def _attempt(self, task: RunSpec) -> RunResult:
         job, begin = self.job, perf_counter() if self.several else self.start
-        arguments = job.model, self.network, self.digits, self.ops, task.config, self.watcher
+        arguments = job.model, self.network, self.digits, self.ops, task.config, self.callback
         done = run(*arguments, task.rows, job.checkpoints)
         summary = done.summary(self.load_s, perf_counter() - begin, job.output)
         if self.several:
-            self.watcher.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {test_line(summary)}")
-        return Outcome(done.saved(), task.names | summary, done.kept.rank if self.several else None)
+            self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {test_line(summary)}")
+        return RunResult(done.saved(), task.names | summary, done.kept.rank if self.several else None)
 
     def _keep(self) -> dict[str, Any]:
         """Write all files and say what is in them; return the figures of the network that is kept."""
@@ -98,7 +98,7 @@ class Session:
         if plot_file:
             from fastdigits.plots import curves
 
-            figure_files.write(plot_file, curves.draw(in_series(of_summaries(done.summaries))))
+            figure_files.write(plot_file, curves.draw(group_runs(of_summaries(done.summaries))))
             self.say(f"picture: {click.format_filename(plot_file)}")
         return summary
 

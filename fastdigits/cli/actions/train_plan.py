@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastdigits.data import DigitSet
     from fastdigits.nn import Network
     from fastdigits.training.checkpoint import Checkpoints
-    from fastdigits.training.repeats import Task
+    from fastdigits.training.repeats import RunSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Plan:
     network: Callable[["DigitSet"], "Network"]
     checkpoints: "Checkpoints"
 
-    def tasks(self, folds: int | None, runs: int, digits: "DigitSet") -> list["Task"]:
+    def tasks(self, folds: int | None, runs: int, digits: "DigitSet") -> list["RunSpec"]:
         """The trainings to do."""
         from fastdigits.training.repeats import over_folds, over_seeds
 

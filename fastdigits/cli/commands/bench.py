@@ -139,7 +139,7 @@ def command(
     report = _measure(plan, frameworks)
     click.echo(bench_tables.as_text(report))
     if old:
-        click.echo("\n" + bench_tables.changes(old, report.figures(), compare(old, report.figures())))
+        click.echo("\n" + bench_tables.changes(old, report.to_dict(), compare(old, report.to_dict())))
     if json_file:
         report.write(json_file)
     if plot_file:

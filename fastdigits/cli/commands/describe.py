@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--epochs", type=click.IntRange(min=1), default=TrainConfig().epochs, show_default=True, help="Of the training."
 )
 @click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate at its highest; train's if not given."
+    "--lr", type=click.FloatRange(min=0, min_open=True), help="TrainingStep rate at its highest; train's if not given."
 )
 @click.option(
     "-o", "--output", type=figure_files.PictureFile(), metavar="FILE.png", help="Where the curve of the schedule goes."

@@ -31,7 +31,7 @@ def command(clean: bool, as_json: bool) -> None:
     for folder in removed:
         say(f"removed {folder.path}")
     report = examine(say)
-    figures = report.figures() | {"removed": [str(folder.path) for folder in removed]}
+    figures = report.to_dict() | {"removed": [str(folder.path) for folder in removed]}
     click.echo(json.dumps(figures) if as_json else as_text(report))
     if report.why_no_cpu:
         raise UserError(f"The CPU cannot be used: {report.why_no_cpu}; do what it says above.")

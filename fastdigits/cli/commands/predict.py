@@ -14,9 +14,9 @@ from fastdigits.errors import UserError
 
 if TYPE_CHECKING:
     from fastdigits.imaging import Prepared
-    from fastdigits.inference.recognizer import Reader, Reading
+    from fastdigits.inference.recognizer import Prediction, Recognizer
 
-MOST_SHOWN = 30  # pictures in a figure
+MAX_SHOWN = 30  # pictures in a figure
 PERHAPS = 0.2  # confidence from which on a digit is worth telling of
 
 
@@ -32,7 +32,7 @@ PERHAPS = 0.2  # confidence from which on a digit is worth telling of
     "--show",
     type=PictureFile(),
     metavar="FILE.png",
-    help=f"Draw each picture (the first {MOST_SHOWN}), the steps of its preparation and the reading; also .svg, .pdf.",
+    help=f"Draw each picture (the first {MAX_SHOWN}), the steps of its preparation and the reading; also .svg, .pdf.",
 )
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What to compute on.")
 @threads_option
@@ -53,7 +53,7 @@ def command(
     """
     from fastdigits.cli.terminal.progress import announcing_compilation
     from fastdigits.files import check_writable
-    from fastdigits.inference.recognizer import Reader
+    from fastdigits.inference.recognizer import Recognizer
 
     if show:
         check_writable(show)
@@ -61,12 +61,12 @@ def command(
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    reader = Reader(weights, device, threads)
-    if not reader.calibrated:
-        say(f"{reader.weights} has no calibration: its probabilities are taken as they are, and below 50 % as unsure")
+    recognizer = Recognizer(weights, device, threads)
+    if not recognizer.calibrated:
+        say(f"{recognizer.weights} has no calibration: probabilities stay as they are, and below 50 % counts as unsure")
     predictions, failed, shown = [], [], []
-    with announcing_compilation(reader.ops, say):
-        for path, picture, outcome in _outcomes(images, reader, several):
+    with announcing_compilation(recognizer.ops, say):
+        for path, picture, outcome in _outcomes(images, recognizer, several):
             interrupt.check()
             if isinstance(outcome, UserError):
                 failed.append({"image": path, "reason": str(outcome)})
@@ -75,7 +75,7 @@ def command(
             predictions.append({"image": path, **(_of_several(outcome) if several else _of_one(outcome))})
             if not as_json:
                 click.echo(_as_text(predictions[-1]))
-            if show and len(shown) < MOST_SHOWN:
+            if show and len(shown) < MAX_SHOWN:
                 shown.append((path, picture, outcome) if several else (path, outcome))
     if show and shown:
         from fastdigits.plots import reading
@@ -90,7 +90,7 @@ def command(
         )
 
 
-def _outcomes(images: tuple[str, ...], reader: "Reader", several: bool) -> Iterator[tuple[str, Any, Any]]:
+def _outcomes(images: tuple[str, ...], recognizer: "Recognizer", several: bool) -> Iterator[tuple[str, Any, Any]]:
     """Each picture's name, itself, and what was read in it, with --several line by line; or why it cannot be read."""
     from fastdigits.imaging import read_picture
 
@@ -106,10 +106,10 @@ def _outcomes(images: tuple[str, ...], reader: "Reader", several: bool) -> Itera
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
-            yield path, picture, reader.look_around(picture) if several else reader.look(picture)
+            yield path, picture, recognizer.recognize_all(picture) if several else recognizer.recognize(picture)
 
 
-def _of_one(look: tuple["Prepared", "Reading"]) -> dict[str, Any]:
+def _of_one(look: tuple["Prepared", "Prediction"]) -> dict[str, Any]:
     _, reading = look
     return {
         "digit": reading.digit,
@@ -120,7 +120,7 @@ def _of_one(look: tuple["Prepared", "Reading"]) -> dict[str, Any]:
     }
 
 
-def _of_several(lines: list[list[tuple["Prepared", "Reading"]]]) -> dict[str, Any]:
+def _of_several(lines: list[list[tuple["Prepared", "Prediction"]]]) -> dict[str, Any]:
     digits = [
         {
             "digit": reading.digit,

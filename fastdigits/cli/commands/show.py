@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastdigits.cli.actions.show import Part, Sheet
 
-MOST, MOST_SIDE_BY_SIDE = 1000, 20
+MAX_NUMBERS, MAX_SIDE_BY_SIDE = 1000, 20
 EPOCHS = 9
 PARTS = {"train": "training", "test": "test"}
 
@@ -33,8 +33,8 @@ class Numbers(click.ParamType):
             ends = [first, last] if dash else [first]
             if not all(end.isascii() and end.isdigit() and len(end) < 10 for end in ends):
                 self.fail(f"'{value}' is no list of numbers such as 0,5,100-119.", param, ctx)
-            if len(found) + int(ends[-1]) - int(first) >= MOST:
-                self.fail(f"'{value}' are more than {MOST} numbers; give fewer.", param, ctx)
+            if len(found) + int(ends[-1]) - int(first) >= MAX_NUMBERS:
+                self.fail(f"'{value}' are more than {MAX_NUMBERS} numbers; give fewer.", param, ctx)
             found += range(int(first), int(ends[-1]) + 1)
         return tuple(found)
 
@@ -49,13 +49,13 @@ class Numbers(click.ParamType):
 @click.option("--digits", type=Numbers(), metavar="LIST", help="Only images of these digits.")
 @click.option("--index", type=Numbers(), metavar="LIST", help="These images, such as 0,5,100-119, counted from 0.")
 @click.option("--random", "at_random", is_flag=True, help="Images of all digits mixed, not a row for each digit.")
-@click.option("--count", type=click.IntRange(1, MOST), help="How many images.")
+@click.option("--count", type=click.IntRange(1, MAX_NUMBERS), help="How many images.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is random.")
 @preparation_options(Preparation())
 @augment_option("")
 @click.option(
     "--epochs",
-    type=click.IntRange(1, MOST_SIDE_BY_SIDE),
+    type=click.IntRange(1, MAX_SIDE_BY_SIDE),
     default=EPOCHS,
     show_default=True,
     help="How many changes of an image by --augment are shown.",
@@ -102,8 +102,8 @@ def _sheet(part: "Part", preparation: Preparation, effects: Any, values: dict[st
     chosen = _chosen(part, classes, count, values)
     if plain:
         return show.in_lines(part, chosen)
-    if len(chosen) > MOST_SIDE_BY_SIDE:
-        raise click.UsageError(f"At most {MOST_SIDE_BY_SIDE} images are shown before and after; choose fewer.")
+    if len(chosen) > MAX_SIDE_BY_SIDE:
+        raise click.UsageError(f"At most {MAX_SIDE_BY_SIDE} images are shown before and after; choose fewer.")
     if any(effects):
         return show.changed_by_chance(part, chosen, preparation, effects, values["seed"], values["epochs"])
     return show.before_and_after(part, chosen, preparation)

@@ -87,7 +87,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     show_default=True,
     help="How the gradients change the weights.",
 )
-@click.option("--lr", type=RATE, help="Learning rate at its highest; the optimiser's usual one if not given.")
+@click.option("--lr", type=RATE, help="TrainingStep rate at its highest; the optimiser's usual one if not given.")
 @click.option("--momentum", type=SHARE, default=DEFAULT.momentum, show_default=True, help="For momentum and nesterov.")
 @click.option("--beta1", type=SHARE, default=DEFAULT.beta1, show_default=True, help="For adam and adamw.")
 @click.option("--beta2", type=SHARE, default=DEFAULT.beta2, show_default=True, help="For adam and adamw.")

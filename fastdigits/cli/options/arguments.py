@@ -76,9 +76,9 @@ def _test_image(index: str, data: str) -> ChosenImage:
 
 def _picture(path: str, weights: str) -> "np.ndarray":
     from fastdigits.imaging import read_picture
-    from fastdigits.inference.recognizer import Reader
+    from fastdigits.inference.recognizer import Recognizer
 
-    prepared, _ = Reader(weights, "reference").look(read_picture(path))
+    prepared, _ = Recognizer(weights, "reference").recognize(read_picture(path))
     return prepared.image
 
 

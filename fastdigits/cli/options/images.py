@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastdigits.cli.options.common import together
-from fastdigits.data.preprocessing import MOST_CONTRAST, MOST_GAMMA, MOST_PAD, Preparation
+from fastdigits.data.preprocessing import MAX_CONTRAST, MAX_GAMMA, MAX_PAD, Preparation
 
 if TYPE_CHECKING:
     from fastdigits.config.training import TrainConfig
@@ -27,21 +27,21 @@ def preparation_options(default: "TrainConfig | Preparation") -> Callable:
     return together(
         click.option(
             "--pad",
-            type=click.IntRange(0, MOST_PAD),
+            type=click.IntRange(0, MAX_PAD),
             default=default.pad,
             show_default=True,
             help="Rows and columns of zeros added on every side of an image.",
         ),
         click.option(
             "--contrast",
-            type=click.FloatRange(0, MOST_CONTRAST, min_open=True),
+            type=click.FloatRange(0, MAX_CONTRAST, min_open=True),
             default=default.contrast,
             show_default=True,
             help="Stretch the grey levels so many times about the middle one, such as 4.",
         ),
         click.option(
             "--gamma",
-            type=click.FloatRange(0, MOST_GAMMA, min_open=True),
+            type=click.FloatRange(0, MAX_GAMMA, min_open=True),
             default=default.gamma,
             show_default=True,
             help="Raise brightness, 0 to 1, to this power, such as 0.7.",

@@ -20,7 +20,7 @@ from fastdigits.config.training import TrainConfig
 REFRESH_S = 0.1
 REST = 100  # times what a refresh took pass before the next one, so that a slow terminal does not hold training up
 LABEL, FIGURE = 9, 12  # characters
-LEAST_BAR, LEAST_LOSS = 4, 1e-12
+MIN_BAR, MIN_LOSS = 4, 1e-12
 BOLD, MOVING, RESTING = Style(bold=True), Style(color="cyan"), Style(dim=True)
 
 
@@ -41,18 +41,18 @@ class Dashboard(Lines):
     def display(self) -> AbstractContextManager:
         return self.live
 
-    def run(self, title: str, done: int, total: int) -> None:
-        super().run(title, done, total)
+    def on_run_start(self, title: str, done: int, total: int) -> None:
+        super().on_run_start(title, done, total)
         self.course.begin(done, total)
 
     def joined(self, parts: list[str]) -> str:
         return sparklines.packed(parts, self.live.console.width) if self.lines_below else super().joined(parts)
 
-    def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
-        super().step(epoch, images, total, figures)
+    def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
+        super().on_step(epoch, images, total, metrics)
         if perf_counter() < self.next_s:
             return
-        self.course.look(perf_counter(), epoch, images, total, *figures())
+        self.course.look(perf_counter(), epoch, images, total, *metrics())
         start = perf_counter()
         self.live.refresh()
         end = perf_counter()
@@ -72,14 +72,14 @@ class Dashboard(Lines):
 
     def _rows(self, plain: bool, width: int) -> Iterator[tuple[str, list[Segment], str]]:
         """(label, bar or curve, figure) of every line but the last."""
-        course, width = self.course, width if width >= LEAST_BAR else 0
+        course, width = self.course, width if width >= MIN_BAR else 0
 
         def bar(share: float) -> list[Segment]:
             done, rest = sparklines.bar(share, width, plain)
             return [Segment(done, MOVING), Segment(rest, RESTING)]
 
         def logarithm(value: float | None) -> float | None:
-            return None if value is None else log(max(value, LEAST_LOSS))
+            return None if value is None else log(max(value, MIN_LOSS))
 
         def curve(values: list[float | None]) -> list[Segment]:
             return [Segment(f"{sparklines.sparkline(values, plain):{width}}"[:width], MOVING)]

@@ -11,7 +11,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
 from fastdigits.ops.runtime import numba_setup
 from fastdigits.storage.history import Epoch
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
             bar.advance(task)
 
 
-class Lines(Watcher):
+class Lines(Callback):
     """One line for each epoch, and one every `log_every` batches if that is not 0."""
 
     def __init__(self, say: Callable[[str], Any], epochs: int, log_every: int):
@@ -55,25 +55,25 @@ class Lines(Watcher):
         """What must be open while training goes on."""
         return nullcontext()
 
-    def run(self, title: str, done: int, total: int) -> None:
+    def on_run_start(self, title: str, done: int, total: int) -> None:
         self.say(title)
 
-    def dead(self, reason: UserError) -> None:
+    def on_run_failed(self, reason: UserError) -> None:
         self.say(f"dead: {reason}")
 
-    def compiled(self, seconds: float) -> None:
+    def on_compiled(self, seconds: float) -> None:
         interrupt.check()
         interrupt.hold()
         self.say(f"kernels ready in {seconds:.1f} s")
 
-    def step(self, epoch: int, images: int, total: int, figures: Callable[[], tuple[float, float]]) -> None:
+    def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
         interrupt.check()
         self.batches = self.batches + 1 if images < total else 0
         if self.log_every and self.batches and self.batches % self.log_every == 0:
-            loss, accuracy = figures()
+            loss, accuracy = metrics()
             self.say(f"epoch {epoch}: {images} of {total} images, loss {loss:.4f}, accuracy {accuracy:.2%}")
 
-    def epoch(self, record: Epoch) -> None:
+    def on_epoch_end(self, record: Epoch) -> None:
         self.say(self.joined(self.parts(record)))
         interrupt.check()
 

@@ -17,10 +17,10 @@ from fastdigits.ops.fused.epilogues import MAXPOOLED, RECTIFIED, WHOLE, pooled
 from fastdigits.ops.fused.kernel import store_pooled
 from fastdigits.ops.lanes import broadcast, load, maximum, put_sums, select, splat, store, tile
 
-MOST_PARTS = 4  # warps that share out the channels of an output
+MAX_PARTS = 4  # warps that share out the channels of an output
 WEIGHT_WARPS = 2048  # that a weight gradient is shared out among: four for each scheduler of a large GPU
 ADDING_WARPS = 8  # that add up the parts of 32 gradients
-MOST_SUMS = 50  # of a weight gradient's tile, in registers
+MAX_SUMS = 50  # of a weight gradient's tile, in registers
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -38,17 +38,17 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
     backward_weight(x, dy, dy, stride, top, left, dweight, dbias, WHOLE)
 
 
-def forward(x, weight, bias, stride, top, left, y, routes, ENDING):
-    """conv2d_forward with an ending; only the pooled ones fill the routes."""
+def forward(x, weight, bias, stride, top, left, y, pool_mask, ENDING):
+    """conv2d_forward with an ending; only the pooled ones fill the pool_mask."""
     B, C, H, W, L = x.shape
     O, C, P, Q = weight.shape
     I, J = (size * pooled(ENDING) for size in y.shape[2:4])
     N, M, T = even(O, 4), _columns(J, stride), even(Q, 7)
     padded = _reaches_out(H, P, I, 2, stride, top) or _reaches_out(W, ceil(Q / T) * T, J, M, stride, left)
-    _forward(N, M, T, stride, top, left, int(padded), min(C, MOST_PARTS), ENDING)(x, weight, bias, y, routes)
+    _forward(N, M, T, stride, top, left, int(padded), min(C, MAX_PARTS), ENDING)(x, weight, bias, y, pool_mask)
 
 
-def backward_input(dy, routes, weight, stride, top, left, x, dx, RELU, SOURCE):
+def backward_input(dy, pool_mask, weight, stride, top, left, x, dx, RELU, SOURCE):
     """conv2d_backward_input; where RELU is 1, x is the output of a ReLU and dx the gradient by its input."""
     O, C, P, Q = weight.shape
     I, J = (size * pooled(SOURCE) for size in dy.shape[2:4])
@@ -59,21 +59,21 @@ def backward_input(dy, routes, weight, stride, top, left, x, dx, RELU, SOURCE):
     top, left = P - 1 - top, Q - 1 - left
     N, M, T = even(C, 4), _columns(W, 1), even(Q, 7)
     padded = _reaches_out(I, P, H, 2, 1, top) or _reaches_out(J, ceil(Q / T) * T, W, M, 1, left)
-    _backward_input(N, M, T, top, left, int(padded), min(O, MOST_PARTS), RELU, SOURCE)(dy, routes, weight, x, dx)
+    _backward_input(N, M, T, top, left, int(padded), min(O, MAX_PARTS), RELU, SOURCE)(dy, pool_mask, weight, x, dx)
 
 
-def backward_weight(x, dy, routes, stride, top, left, dweight, dbias, SOURCE):
+def backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, SOURCE):
     """conv2d_backward_weight, from the gradient by the convolution's output or by the pooled one."""
     B, C, H, W, L = x.shape
     O, C, P, Q = dweight.shape
     I, J = (size * pooled(SOURCE) for size in dy.shape[2:4])
     R, T, M = even(P, 5), even(Q, 5), _columns(J, stride)
-    N = even(O, max(1, min(4, MOST_SUMS // (R * T))))
+    N = even(O, max(1, min(4, MAX_SUMS // (R * T))))
     padded = _reaches_out(H, ceil(P / R) * R, I, 1, stride, top) or _reaches_out(W, ceil(Q / T) * T, J, M, stride, left)
     tiles = ceil(O / N), C, ceil(P / R), ceil(Q / T)
     splits = min(B * I, ceil(WEIGHT_WARPS / prod(tiles)))
     parts = scratch(splits * prod(tiles) * N * (R * T + 1)).reshape(splits, -1, R * T + 1)
-    _backward_weight(N, R, T, M, stride, top, left, int(padded or J % M > 0), tiles, SOURCE)(x, dy, routes, parts)
+    _backward_weight(N, R, T, M, stride, top, left, int(padded or J % M > 0), tiles, SOURCE)(x, dy, pool_mask, parts)
     _add_parts(N, R, T, tiles)(parts, dweight, dbias)
 
 
@@ -103,8 +103,8 @@ def _tiles(y, N, rows, columns):
 def _forward(N, M, T, S, TOP, LEFT, PADDED, PARTS, ENDING):
     COLUMNS, POOLED = (M - 1) * S + T, pooled(ENDING)
 
-    @kernel(lambda x, weight, bias, y, routes: _tiles(y, N, 2 // POOLED, M // POOLED), PARTS)
-    def conv2d_forward(x, weight, bias, y, routes):
+    @kernel(lambda x, weight, bias, y, pool_mask: _tiles(y, N, 2 // POOLED, M // POOLED), PARTS)
+    def conv2d_forward(x, weight, bias, y, pool_mask):
         B, C, H, W, L = x.shape
         B, O, I, J, L = y.shape
         lane, part, b = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.z
@@ -124,7 +124,7 @@ def _forward(N, M, T, S, TOP, LEFT, PADDED, PARTS, ENDING):
                     window = tile(4)
                     for k in range(4):
                         window[k] = v + total(sums, n, k // 2, 2 * j - j0 + k % 2, lane, PARTS)
-                    store_pooled(window, y, routes, (b, o0 + n, i0 // 2, j), ENDING == MAXPOOLED)
+                    store_pooled(window, y, pool_mask, (b, o0 + n, i0 // 2, j), ENDING == MAXPOOLED)
             else:
                 for i in range(i0, min(i0 + 2, I)):
                     for j in range(j0, min(j0 + M, J)):
@@ -138,8 +138,8 @@ def _forward(N, M, T, S, TOP, LEFT, PADDED, PARTS, ENDING):
 def _backward_input(N, M, T, TOP, LEFT, PADDED, PARTS, RELU, SOURCE):
     COLUMNS = M - 1 + T
 
-    @kernel(lambda dy, routes, weight, x, dx: _tiles(dx, N, 2, M), PARTS)
-    def conv2d_backward_input(dy, routes, weight, x, dx):
+    @kernel(lambda dy, pool_mask, weight, x, dx: _tiles(dx, N, 2, M), PARTS)
+    def conv2d_backward_input(dy, pool_mask, weight, x, dx):
         B, O, I, J, L = dy.shape
         B, C, H, W, L = dx.shape
         lane, part, b = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.z
@@ -148,7 +148,9 @@ def _backward_input(N, M, T, TOP, LEFT, PADDED, PARTS, RELU, SOURCE):
         acc = tile(N, 2, M)
         clear(acc, N, M)
         for o in range(part, O, PARTS):
-            add_channel(dy, routes, weight, acc, b, o, c0, h0 - TOP, w0 - LEFT, N, M, 1, T, COLUMNS, PADDED, 1, SOURCE)
+            add_channel(
+                dy, pool_mask, weight, acc, b, o, c0, h0 - TOP, w0 - LEFT, N, M, 1, T, COLUMNS, PADDED, 1, SOURCE
+            )
         sums = cuda.shared.array((PARTS, N, 2, M, LANES), float32)
         share(acc, sums, part, lane, N, M)
         cuda.syncthreads()
@@ -183,8 +185,8 @@ def _backward_input_strided(N, M, S, TOP, LEFT, RELU):
 def _backward_weight(N, R, T, M, S, TOP, LEFT, PADDED, TILES, SOURCE):
     COLUMNS, POOLED, SUMS = (M - 1) * S + T, pooled(SOURCE), R * T + 1
 
-    @kernel(lambda x, dy, routes, parts: (blocks(prod(TILES)), len(parts)))
-    def conv2d_backward_weight(x, dy, routes, parts):
+    @kernel(lambda x, dy, pool_mask, parts: (blocks(prod(TILES)), len(parts)))
+    def conv2d_backward_weight(x, dy, pool_mask, parts):
         B, O, I, J, L = dy.shape
         GROUPS, C, TILES_P, TILES_Q = TILES
         t, split = warp_number(), cuda.blockIdx.y
@@ -197,7 +199,7 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, PADDED, TILES, SOURCE):
                     acc[n, k] = splat(0.0)
             for row in range(split, B * I * POOLED, len(parts)):
                 b, i = row // (I * POOLED), row % (I * POOLED)
-                add_row(x, dy, routes, acc, b, o0, c, i, p0, q0, TOP, LEFT, N, R, T, M, S, COLUMNS, PADDED, SOURCE)
+                add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, TOP, LEFT, N, R, T, M, S, COLUMNS, PADDED, SOURCE)
             put_sums(parts, (split, t * N, 0), acc)
 
     return conv2d_backward_weight

@@ -1,7 +1,7 @@
 """The convolution of one tile as a GPU likes it: with few loads, for it loads one vector in the time of four products.
 
 What is read of a row of pixels serves all columns of the kernel. SOURCE says what is read: an array as it is (WHOLE),
-or the gradient by a convolution's output from that by the pooled one and its routes (MAXPOOLED, AVGPOOLED).
+or the gradient by a convolution's output from that by the pooled one and its pool_mask (MAXPOOLED, AVGPOOLED).
 """
 
 from fastdigits.ops.fused.epilogues import AVGPOOLED, WHOLE
@@ -32,7 +32,7 @@ def total(sums, n, r, m, lane, PARTS):
     return result
 
 
-def add_channel(x, routes, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, SOURCE):
+def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, SOURCE):
     """Add to the sums of N channels, two rows and M columns what channel c of x makes of them.
 
     acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
@@ -45,7 +45,7 @@ def add_channel(x, routes, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, P
             xs = tile(2, COLUMNS)
             for r in range(2):
                 for k in range(COLUMNS):
-                    xs[r, k] = pixel(x, routes, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, SOURCE)
+                    xs[r, k] = pixel(x, pool_mask, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, SOURCE)
             for t in range(T):
                 if q0 + t < Q:
                     for n in range(N):
@@ -62,7 +62,7 @@ def _weight(weight, o, c, p, q, FLIPPED):
     return broadcast(weight, (min(o, O - 1), c, p, q))
 
 
-def add_row(x, dy, routes, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, SOURCE):
+def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, SOURCE):
     """Add row i of block b to the gradients by rows p0 .. p0+R and columns q0 .. q0+T of the kernels o0 .. o0+N.
 
     acc[n, r T + t] += sum_j dy[b, o0 + n, i, j] x[b, c, i S + p0 + r - top, j S + q0 + t - left], M columns j at a
@@ -74,19 +74,19 @@ def add_row(x, dy, routes, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, C
         ds = tile(N, M)
         for n in range(N):
             for m in range(M):
-                ds[n, m] = pixel(dy, routes, b, min(o0 + n, O - 1), i, j0 + m, PADDED, SOURCE)
+                ds[n, m] = pixel(dy, pool_mask, b, min(o0 + n, O - 1), i, j0 + m, PADDED, SOURCE)
                 acc[n, R * T] = acc[n, R * T] + ds[n, m]
         for r in range(R):
             xs = tile(COLUMNS)
             for k in range(COLUMNS):
-                xs[k] = pixel(x, routes, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, WHOLE)
+                xs[k] = pixel(x, pool_mask, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, WHOLE)
             for t in range(T):
                 for n in range(N):
                     for m in range(M):
                         acc[n, r * T + t] = fma(xs[m * S + t], ds[n, m], acc[n, r * T + t])
 
 
-def pixel(x, routes, b, c, h, w, PADDED, SOURCE):
+def pixel(x, pool_mask, b, c, h, w, PADDED, SOURCE):
     """Pixel h, w of channel c; zeros outside."""
     B, C, H, W, L = x.shape
     if SOURCE == WHOLE:
@@ -94,5 +94,5 @@ def pixel(x, routes, b, c, h, w, PADDED, SOURCE):
     i, j = h >> 1, w >> 1
     d = load_inside(x, (b, c, i, j), W if 0 <= i < H else 0)
     at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))
-    d = select(any_bit(routes, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
+    d = select(any_bit(pool_mask, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
     return d * splat(0.25) if SOURCE == AVGPOOLED else d

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from fastdigits.ops.runtime.diagnosis import Obstacle, Part
 
 DOWNLOAD = "https://www.nvidia.com/drivers"
-LEAST_CUDA = 12, 0
-LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # that the toolkit of each version compiles for
+MIN_CUDA = 12, 0
+MIN_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # that the toolkit of each version compiles for
 MAJOR, MINOR = 75, 76  # the numbers of these attributes of a device
 
 # What the driver's errors mean to the user
@@ -42,7 +42,7 @@ class Driver(NamedTuple):
         if cuda > self.cuda[0]:
             return f"the driver runs CUDA {self.cuda[0]}.{self.cuda[1]} at most"
         for device in self.devices:
-            if device.capability < LEAST_CAPABILITY.get(cuda, (0, 0)):
+            if device.capability < MIN_CAPABILITY.get(cuda, (0, 0)):
                 return f"the {device.name} is too old for CUDA {cuda}"
         return None
 
@@ -59,9 +59,9 @@ def examine() -> Driver:
     number = c_int()
     _call(library, "cuDriverGetVersion", byref(number))
     cuda = number.value // 1000, number.value % 1000 // 10
-    if cuda < LEAST_CUDA:
+    if cuda < MIN_CUDA:
         raise Obstacle(
-            f"the NVIDIA driver is too old: it runs CUDA {cuda[0]}.{cuda[1]}, and {LEAST_CUDA[0]}.{LEAST_CUDA[1]} is "
+            f"the NVIDIA driver is too old: it runs CUDA {cuda[0]}.{cuda[1]}, and {MIN_CUDA[0]}.{MIN_CUDA[1]} is "
             "needed",
             f"install a newer driver: {DOWNLOAD}",
         )

@@ -10,14 +10,14 @@ from typing import Any
 from numba import config, cuda
 from numba.cuda import types as numba_types
 
-TOGETHER = 512  # threads that a processor must have room for: with its 65,536 registers, 128 for each
+MIN_RESIDENT_THREADS = 512  # threads that a processor must have room for: with its 65,536 registers, 128 for each
 
 Capability = tuple[int, int]
 
 
 def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> str:
     """The PTX of a kernel for arguments of these numba types and blocks of so many threads."""
-    bounds = threads, TOGETHER // threads
+    bounds = threads, MIN_RESIDENT_THREADS // threads
     signature = numba_types.void(*types)
     ptx, _ = cuda.compile_ptx(function, signature, cc=capability, device=False, launch_bounds=bounds)
     return ptx

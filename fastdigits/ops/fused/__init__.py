@@ -1,7 +1,7 @@
 """Chains of operations in one pass: what lies between them stays in registers and is never written.
 
 Each is defined as the calls of the plain operations that it stands for. A convolution with ReLU
-and pooling also writes where the gradient will go, its routes: to which of the four pixels under
+and pooling also writes where the gradient will go, its pool_mask: to which of the four pixels under
 a pooled one, as the sum of their bits 1, 2, 4, 8 (upper left, upper right, lower left, lower right).
 """
 

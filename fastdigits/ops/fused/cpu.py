@@ -75,38 +75,38 @@ def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, db
     conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(rectified))
 
 
-def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. A core owns whole pooled rows."""
     PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
-    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, routes)
+    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, pool_mask)
 
 
-def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. A core owns whole pooled rows."""
     PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
-    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, routes)
+    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, pool_mask)
 
 
-def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward."""
-    conv2d_backward(x, _unpooled(dy, routes, 1), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask, 1), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward."""
-    conv2d_backward(x, _unpooled(dy, routes, 0), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask, 0), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward_weight. A core owns a tile of dweight, over all images."""
     R, M = square_tile(*dweight.shape[2:])
-    _backward_weight(R, M, 1)(x, dy, routes, top, left, dweight, dbias)
+    _backward_weight(R, M, 1)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward_weight. A core owns a tile of dweight, over all images."""
     R, M = square_tile(*dweight.shape[2:])
-    _backward_weight(R, M, 0)(x, dy, routes, top, left, dweight, dbias)
+    _backward_weight(R, M, 0)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
 def _overhangs(x, weight, top, left, y):
@@ -115,21 +115,21 @@ def _overhangs(x, weight, top, left, y):
     return rows - top > x.shape[2] or columns - left > x.shape[3]
 
 
-def _unpooled(dy, routes, MAXIMUM):
+def _unpooled(dy, pool_mask, MAXIMUM):
     """The gradient by the convolution's output, of max pooling where MAXIMUM is 1. A core owns whole pooled rows."""
     B, O, I, J, L = dy.shape
     dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)
-    _unpool(MAXIMUM)(dy, routes, dz)
+    _unpool(MAXIMUM)(dy, pool_mask, dz)
     return dz
 
 
 @cache
 def _unpool(MAXIMUM):
     @cpu.parallel
-    def unpool(dy, routes, dz):
+    def unpool(dy, pool_mask, dz):
         B, O, I, J, L = dy.shape
         for t in prange(B * O * I):
-            _unpool_row(dy, routes, dz, t // I // O, t // I % O, t % I, MAXIMUM)
+            _unpool_row(dy, pool_mask, dz, t // I // O, t // I % O, t % I, MAXIMUM)
 
     return unpool
 
@@ -137,13 +137,13 @@ def _unpool(MAXIMUM):
 @cache
 def _conv2d_pool(N, PADDED, MAXIMUM):
     @cpu.parallel
-    def conv2d_relu_pool_forward(x, weight, bias, top, left, y, routes):
+    def conv2d_relu_pool_forward(x, weight, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
         for row in prange(B * I):
             for o0 in range(0, O, N):
                 for j in range(J):
                     _forward_pool_tile(
-                        x, weight, bias, top, left, y, routes, row // I, o0, row % I, j, N, PADDED, MAXIMUM
+                        x, weight, bias, top, left, y, pool_mask, row // I, o0, row % I, j, N, PADDED, MAXIMUM
                     )
 
     return conv2d_relu_pool_forward
@@ -152,12 +152,12 @@ def _conv2d_pool(N, PADDED, MAXIMUM):
 @cache
 def _backward_weight(R, M, MAXIMUM):
     @cpu.parallel
-    def conv2d_relu_pool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+    def conv2d_relu_pool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
         O, C, P, Q = dweight.shape
         tiles_p = (P + R - 1) // R
         for t in prange(O * C * tiles_p):
             o, c, p0 = t // tiles_p // C, t // tiles_p % C, t % tiles_p * R
             for q0 in range(0, Q, M):
-                _backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM)
+                _backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM)
 
     return conv2d_relu_pool_backward_weight

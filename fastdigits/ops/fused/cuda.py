@@ -54,33 +54,33 @@ def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, db
     conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(rectified), WHOLE)
 
 
-def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. A block of warps owns a tile of y."""
-    conv2d.forward(x, weight, bias, 1, top, left, y, routes, MAXPOOLED)
+    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, MAXPOOLED)
 
 
-def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. A block of warps owns a tile of y."""
-    conv2d.forward(x, weight, bias, 1, top, left, y, routes, AVGPOOLED)
+    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, AVGPOOLED)
 
 
-def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, MAXPOOLED)
-    conv2d.backward_input(dy, routes, weight, 1, top, left, x, dx, int(rectified), MAXPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, MAXPOOLED)
+    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(rectified), MAXPOOLED)
 
 
-def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, AVGPOOLED)
-    conv2d.backward_input(dy, routes, weight, 1, top, left, x, dx, int(rectified), AVGPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, AVGPOOLED)
+    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(rectified), AVGPOOLED)
 
 
-def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
-    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, MAXPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, MAXPOOLED)
 
 
-def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
-    conv2d.backward_weight(x, dy, routes, 1, top, left, dweight, dbias, AVGPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, AVGPOOLED)

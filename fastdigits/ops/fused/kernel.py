@@ -20,7 +20,7 @@ def add_relu(a, b, y, v):
     store(y, (v,), maximum(splat(0.0), load(a, (v,)) + load(b, (v,))))
 
 
-def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, PADDED, MAXIMUM):
+def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, PADDED, MAXIMUM):
     """The pooled pixel i, j of output channels o0 .. o0+N.
 
     PADDED: 0 if no pixel that it reads lies outside. MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for
@@ -52,11 +52,11 @@ def forward_pool_tile(x, weight, bias, top, left, y, routes, b, o0, i, j, N, PAD
             window = tile(4)
             for k in range(4):
                 window[k] = acc[n, k // 2, k % 2]
-            store_pooled(window, y, routes, (b, o0 + n, i, j), MAXIMUM)
+            store_pooled(window, y, pool_mask, (b, o0 + n, i, j), MAXIMUM)
 
 
-def store_pooled(window, y, routes, at, MAXIMUM):
-    """Rectify and pool four pixels into y[at]; bit k of routes[at] says that pixel k gets its gradient."""
+def store_pooled(window, y, pool_mask, at, MAXIMUM):
+    """Rectify and pool four pixels into y[at]; bit k of pool_mask[at] says that pixel k gets its gradient."""
     if MAXIMUM:
         best, route = window[0], splat(1.0)
         for k in range(1, 4):
@@ -64,27 +64,27 @@ def store_pooled(window, y, routes, at, MAXIMUM):
             best = select(higher, window[k], best)
             route = select(higher, splat(1 << k), route)
         store(y, at, maximum(splat(0.0), best))
-        store(routes, at, select(best > splat(0.0), route, splat(0.0)))
+        store(pool_mask, at, select(best > splat(0.0), route, splat(0.0)))
     else:
         total, route = splat(0.0), splat(0.0)
         for k in range(4):
             total = total + maximum(splat(0.0), window[k])
             route = route + select(window[k] > splat(0.0), splat(1 << k), splat(0.0))
         store(y, at, total * splat(0.25))
-        store(routes, at, route)
+        store(pool_mask, at, route)
 
 
-def unpool_row(dy, routes, dz, b, o, i, MAXIMUM):
+def unpool_row(dy, pool_mask, dz, b, o, i, MAXIMUM):
     """The two rows of dz, the gradient by the convolution's output, under row i of one channel of the pooled dy."""
     B, O, I, J, L = dy.shape
     for j in range(J):
         d = load(dy, (b, o, i, j)) * splat(1.0 if MAXIMUM else 0.25)
         for k in range(4):
-            chosen = any_bit(routes, (b, o, i, j), 1 << k)
+            chosen = any_bit(pool_mask, (b, o, i, j), 1 << k)
             store(dz, (b, o, 2 * i + k // 2, 2 * j + k % 2), select(chosen, d, splat(0.0)))
 
 
-def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
+def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
     """The gradient by the kernel rows p0 .. p0+R and columns q0 .. q0+M of one output and one input channel.
 
     MAXIMUM: 1 for conv2d_relu_maxpool_backward_weight, 0 for conv2d_relu_avgpool_backward_weight.
@@ -106,14 +106,14 @@ def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0,
                 at, w0 = (b, o, i, j), 2 * j + q0 - left
                 if MAXIMUM:
                     if inside and first <= j < last:
-                        bias = bias + _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 1)
+                        bias = bias + _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 1)
                     else:
-                        bias = bias + _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 0)
+                        bias = bias + _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 0)
                 else:
                     if inside and first <= j < last:
-                        bias = bias + _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 1)
+                        bias = bias + _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 1)
                     else:
-                        bias = bias + _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, 0)
+                        bias = bias + _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 0)
     for r in range(R):
         for m in range(M):
             if p0 + r < P and q0 + m < Q:
@@ -122,11 +122,11 @@ def backward_weight_tile(x, dy, routes, top, left, dweight, dbias, o, c, p0, q0,
         put(dbias, (o,), sum_lanes(bias))
 
 
-def _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, INSIDE):
+def _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, INSIDE):
     """Add a pooled pixel's share to acc, choosing the x that won in each lane before multiplying; return its bias's."""
     b, _, _, _ = at
-    d = select(any_bit(routes, at, 15), load(dy, at), splat(0.0))
-    lower, right = any_bit(routes, at, 4 + 8), any_bit(routes, at, 2 + 8)
+    d = select(any_bit(pool_mask, at, 15), load(dy, at), splat(0.0))
+    lower, right = any_bit(pool_mask, at, 4 + 8), any_bit(pool_mask, at, 2 + 8)
     above = tile(M)
     for r in range(R + 1):
         for m in range(M):
@@ -137,12 +137,12 @@ def _add_max_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, INSIDE):
     return d
 
 
-def _add_avg_pixel(x, dy, routes, acc, at, c, h0, w0, R, M, INSIDE):
+def _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, INSIDE):
     """Add a pooled pixel's share to acc, and return that of the bias."""
     b, _, _, _ = at
     ds, total = tile(4), splat(0.0)
     for k in range(4):
-        ds[k] = select(any_bit(routes, at, 1 << k), load(dy, at) * splat(0.25), splat(0.0))
+        ds[k] = select(any_bit(pool_mask, at, 1 << k), load(dy, at) * splat(0.25), splat(0.0))
         total = total + ds[k]
     for r in range(R + 1):
         for m in range(M + 1):

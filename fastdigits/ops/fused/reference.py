@@ -112,10 +112,10 @@ def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, db
         dx *= x > 0
 
 
-def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """Fill y = maxpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
 
-    routes is the bit of the first largest pixel of the window, or 0 where that is not positive.
+    pool_mask is the bit of the first largest pixel of the window, or 0 where that is not positive.
 
     Parameters
     ----------
@@ -123,81 +123,81 @@ def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
         As in conv2d_forward.
     y : float32 (B, O, I, J, L), filled
         I and J are half of the convolution's rows and columns; an odd last one is left out.
-    routes : uint8 (B, O, I, J, L), filled
+    pool_mask : uint8 (B, O, I, J, L), filled
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     first = pixels.argmax(0)
     y[...] = np.maximum(pixels.max(0), 0)
-    routes[...] = np.where(y > 0, 1 << first, 0)
+    pool_mask[...] = np.where(y > 0, 1 << first, 0)
 
 
-def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """Fill y = avgpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
 
-    routes is the sum of the bits of the positive pixels of the window.
+    pool_mask is the sum of the bits of the positive pixels of the window.
 
     Parameters
     ----------
-    x, weight, bias, top, left, y, routes
+    x, weight, bias, top, left, y, pool_mask
         As in conv2d_relu_maxpool_forward.
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels, 0).sum(0) / 4
-    routes[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
+    pool_mask[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
 
 
-def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
     x : float32 (B, C, H, W, L)
     dy : float32 (B, O, I, J, L)
-    routes : uint8 (B, O, I, J, L)
+    pool_mask : uint8 (B, O, I, J, L)
         At most one bit each.
     weight, top, left, rectified, dx, dweight, dbias
         As in conv2d_backward.
     """
-    conv2d_backward(x, _unpooled(dy, routes), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
     x, dy, weight, top, left, rectified, dx, dweight, dbias
         As in conv2d_relu_maxpool_backward.
-    routes : uint8 (B, O, I, J, L)
+    pool_mask : uint8 (B, O, I, J, L)
     """
-    conv2d_backward(x, _unpooled(dy / 4, routes), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy / 4, pool_mask), weight, 1, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_maxpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """Fill dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
     x : float32 (B, C, H, W, L)
     dy : float32 (B, O, I, J, L)
-    routes : uint8 (B, O, I, J, L)
+    pool_mask : uint8 (B, O, I, J, L)
         At most one bit each.
     top, left, dweight, dbias
         As in conv2d_backward_weight.
     """
-    conv2d_backward_weight(x, _unpooled(dy, routes), 1, top, left, dweight, dbias)
+    conv2d_backward_weight(x, _unpooled(dy, pool_mask), 1, top, left, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward_weight(x, dy, routes, top, left, dweight, dbias):
+def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """Fill dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
     x, dy, top, left, dweight, dbias
         As in conv2d_relu_maxpool_backward_weight.
-    routes : uint8 (B, O, I, J, L)
+    pool_mask : uint8 (B, O, I, J, L)
     """
-    conv2d_backward_weight(x, _unpooled(dy / 4, routes), 1, top, left, dweight, dbias)
+    conv2d_backward_weight(x, _unpooled(dy / 4, pool_mask), 1, top, left, dweight, dbias)
 
 
 def _convolved_windows(x, weight, bias, top, left, y):
@@ -207,11 +207,11 @@ def _convolved_windows(x, weight, bias, top, left, y):
     return np.stack([z[:, :, k // 2 :: 2, k % 2 :: 2] for k in range(4)])
 
 
-def _unpooled(dy, routes):
+def _unpooled(dy, pool_mask):
     """The gradient by the convolution's output: dy where a route goes, else 0."""
     dz = np.zeros_like(_full_size(dy))
     for k in range(4):
-        dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(routes & (1 << k), dy, 0)
+        dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(pool_mask & (1 << k), dy, 0)
     return dz
 
 

@@ -23,7 +23,7 @@ class Array(types.Type):
     """A C-contiguous array of the device; its shape but for the first axis is a constant."""
 
     def __init__(self, dtype, inner):
-        self.dtype, self.inner = dtype, inner
+        self.dtype, self.children = dtype, inner
         super().__init__(name=f"{dtype}(:, {inner})")
 
 
@@ -109,7 +109,7 @@ def _lane(b):
 def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
     """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, and a lane on; unless `where`, of x."""
     at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
-    offset, sizes = at[0], array_type.inner
+    offset, sizes = at[0], array_type.children
     for size, i in zip(sizes, at[1:], strict=False):
         offset = b.add(b.mul(offset, I32(size), flags=("nsw",)), i, flags=("nsw",))
     if len(at) <= len(sizes):
@@ -123,12 +123,12 @@ def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
 
 def _sizes(b, array_type, array):
     length = b.sext(b.extract_value(array, 1), I64)
-    return cgutils.pack_array(b, [length, *map(I64, array_type.inner)])
+    return cgutils.pack_array(b, [length, *map(I64, array_type.children)])
 
 
 @intrinsic
 def _shape(typing, x):
-    return types.UniTuple(types.intp, 1 + len(x.inner))(x), lambda ctx, b, sig, args: _sizes(b, x, args[0])
+    return types.UniTuple(types.intp, 1 + len(x.children))(x), lambda ctx, b, sig, args: _sizes(b, x, args[0])
 
 
 @overload_attribute(Array, "shape", target="cuda")
@@ -184,7 +184,7 @@ def broadcast(typing, x, at):
 @intrinsic
 def broadcast_row(typing, x, at, t, n):
     columns = t.shape[1]
-    together = 4 if x.inner[-1] % 4 == 0 and columns % 4 == 0 else 1  # else rows start anywhere
+    together = 4 if x.children[-1] % 4 == 0 and columns % 4 == 0 else 1  # else rows start anywhere
 
     def code(ctx, b, sig, args):
         first = _pointer(ctx, b, x, *args[:2])

@@ -6,4 +6,4 @@ A loss is written image by image; its gradient is that of the mean over the `cou
 batch. Empty lanes have the target -1: their loss and their gradient are 0.
 """
 
-OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "tally")
+OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "accumulate_metrics")

@@ -36,8 +36,8 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
         _mean_squared_error_block(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores, b)
 
 
-def tally(scores, targets, loss, hits, totals):
-    """See reference.tally."""
+def accumulate_metrics(scores, targets, loss, hits, totals):
+    """See reference.accumulate_metrics."""
     _count_hits(scores, targets, hits)
     totals += loss.sum(dtype=np.float64), hits.sum(dtype=np.float64)
 

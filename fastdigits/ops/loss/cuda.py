@@ -40,8 +40,8 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
 
 
 @kernel(lambda *arguments: (1,), TALLY_WARPS)
-def tally(scores, targets, loss, hits, totals):
-    """See reference.tally. One block of warps: each adds up some blocks of images, and one lane at last them all."""
+def accumulate_metrics(scores, targets, loss, hits, totals):
+    """See reference.accumulate_metrics. Each warp of one block sums some blocks of images; one lane sums the warps."""
     lane, warp = cuda.threadIdx.x, cuda.threadIdx.y
     sums = cuda.shared.array((2, TALLY_WARPS, LANES), float64)
     sums[0, warp, lane] = sums[1, warp, lane] = float64(0.0)

@@ -65,7 +65,7 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     dscores[...] = 2 * difference / (count * K)
 
 
-def tally(scores, targets, loss, hits, totals):
+def accumulate_metrics(scores, targets, loss, hits, totals):
     """Fill hits[b, l] = 1 where the highest score (the first of equal ones) is the target's, else 0, and count them.
 
     totals[0] += sum_{b,l} loss[b, l]    totals[1] += sum_{b,l} hits[b, l]    each in a fixed order

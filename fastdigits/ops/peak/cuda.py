@@ -10,7 +10,7 @@ from fastdigits.ops.lanes import fma, load, splat, store, tile
 from fastdigits.ops.peak.cpu import chains
 
 CHAINS = 64  # independent sums of a thread: so many that counting their turns costs next to nothing
-TOGETHER = 4  # vectors of a warp: with one, too few bytes would be on their way at a time
+VECTORS = 4  # vectors of a warp: with one, too few bytes would be on their way at a time
 
 _chains = bound(chains)
 
@@ -28,19 +28,19 @@ def multiply_adds(x, y, repeats):
     _chains(x, y, warp_number(), repeats, CHAINS)
 
 
-@kernel(lambda b, c, a: (len(a) // (WARPS * TOGETHER),))
+@kernel(lambda b, c, a: (len(a) // (WARPS * VECTORS),))
 def triad(b, c, a):
     """Fill a = b + 3 c: two numbers read and one written for each.
 
     Parameters
     ----------
-    b, c : float32 (V, LANES), with V a multiple of WARPS * TOGETHER
+    b, c : float32 (V, LANES), with V a multiple of WARPS * VECTORS
     a : float32 (V, LANES), filled
     """
-    first, sums = warp_number() * TOGETHER, tile(TOGETHER)
-    for k in range(TOGETHER):
+    first, sums = warp_number() * VECTORS, tile(VECTORS)
+    for k in range(VECTORS):
         sums[k] = fma(load(c, (first + k,)), splat(3.0), load(b, (first + k,)))
-    for k in range(TOGETHER):
+    for k in range(VECTORS):
         store(a, (first + k,), sums[k])
 
 

@@ -19,7 +19,7 @@ TALLEST, WIDEST = 110, 70  # of any box
 DEPTH = 0.32  # of a column, drawn into the depth, in heights of a row
 THINNEST = 3  # a single channel can still be seen
 NEURON, PITCH = 7.5, 10.0  # the diameter of a neuron, and from one to the next
-MOST_NEURONS = 12  # that are all drawn; of more some are left out
+MAX_NEURONS = 12  # that are all drawn; of more some are left out
 LIGHTER = {"front": 0.5, "top": 0.75, "right": 0.3}  # than the colour, by this share of white
 
 
@@ -82,8 +82,8 @@ class Neurons:
     """A column of neurons; of many only the first and the last ones."""
 
     def __init__(self, units: int):
-        self.hidden = units > MOST_NEURONS
-        self.drawn = MOST_NEURONS + round(log2(units / MOST_NEURONS)) // 2 * 2 if self.hidden else units
+        self.hidden = units > MAX_NEURONS
+        self.drawn = MAX_NEURONS + round(log2(units / MAX_NEURONS)) // 2 * 2 if self.hidden else units
         self.width = NEURON
         self.height = (self.drawn - 1 + 2 * self.hidden) * PITCH + NEURON
 

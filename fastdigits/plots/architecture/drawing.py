@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MARGIN, HEADER = 14, 46  # points around the whole, and for the title
 POOLS = (MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 COLOURS = {Conv2D: style.BLUE, Dense: style.GREEN, **dict.fromkeys(POOLS, style.ORANGE)}
-MOST_CLASSES = 10  # whose numbers stand beside the last neurons
+MAX_CLASSES = 10  # whose numbers stand beside the last neurons
 NOTE = "Volumes to scale: rows upwards, columns into the depth, channels to the right."
 MANY = "Of many neurons only some are drawn."
 
@@ -84,6 +84,6 @@ def _draw_label(axes: "Axes", place: Place) -> None:
 
 def _draw_classes(axes: "Axes", place: Place) -> None:
     """The numbers of the classes beside their neurons."""
-    if place.body.drawn <= MOST_CLASSES:
+    if place.body.drawn <= MAX_CLASSES:
         for number, (x, y) in enumerate(place.body.centres(place.x, place.y)):
             axes.text(x + NEURON, y, str(number), fontsize=style.SMALL * 0.8, va="center_baseline")

@@ -7,7 +7,7 @@ from fastdigits.check import gradients
 from fastdigits.data import load_digits
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D, ReLU, Residual
-from fastdigits.training.callbacks import Watcher
+from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.gpu
 
@@ -29,24 +29,24 @@ def digits():
     return mnist.train_images[:2000], mnist.train_labels[:2000]
 
 
-class Losses(Watcher):
+class Losses(Callback):
     """The loss of each step of the first epoch."""
 
     def __init__(self, batch_size):
         self.batch_size, self.totals = batch_size, [0.0]
 
-    def step(self, epoch, images, total, figures):
-        self.totals.append(figures()[0] * images)
+    def on_step(self, epoch, images, total, metrics):
+        self.totals.append(metrics()[0] * images)
 
     def losses(self):
         return np.diff(self.totals) / self.batch_size
 
 
 def test_golden_losses_of_ten_steps(gpu, demands, golden, digits):
-    watcher = Losses(32)
+    callback = Losses(32)
     images, labels = digits
-    demands.learn(gpu, MODELS["lenet"], (images[:320], labels[:320]), watcher, **vars(golden.GOLDEN_CONFIG))
-    np.testing.assert_allclose(watcher.losses(), golden.GOLDEN_LOSSES, rtol=2e-6)
+    demands.learn(gpu, MODELS["lenet"], (images[:320], labels[:320]), callback, **vars(golden.GOLDEN_CONFIG))
+    np.testing.assert_allclose(callback.losses(), golden.GOLDEN_LOSSES, rtol=2e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)

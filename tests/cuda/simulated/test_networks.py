@@ -58,7 +58,7 @@ def test_learns_as_defined(demands, ops, network, digits):
     ids=["many options", "augmentation", "all images"],
 )
 def test_learns_as_defined_with_options(demands, ops, digits, monkeypatch, settings):
-    monkeypatch.setattr("fastdigits.training.trainer.MOST_TOGETHER", 5)  # so that all images come in two parts
+    monkeypatch.setattr("fastdigits.training.trainer.MAX_MICRO_BATCH", 5)  # so that all images come in two parts
     demands.learns_as_defined(ops, NETWORKS["dense"], digits, TERMS, **SETTINGS | settings)
 
 

@@ -16,7 +16,7 @@ def test_chains_go_to_two():
 
 
 def test_triad():
-    shape = 2 * WARPS * cuda.TOGETHER, LANES
+    shape = 2 * WARPS * cuda.VECTORS, LANES
     b, c, a = np.arange(prod(shape), dtype=np.float32).reshape(shape), np.full(shape, 2.0), np.full(shape, np.nan)
     cuda.triad(b, c.astype(np.float32), a)
     np.testing.assert_array_equal(a, b + 6)
@@ -26,7 +26,7 @@ def test_what_is_counted():
     work, flops = cuda.multiply_adds_work(WARPS, 2)
     work()
     assert flops == 2 * 2 * WARPS * cuda.CHAINS * LANES  # a product and a sum, twice
-    vectors = WARPS * cuda.TOGETHER
+    vectors = WARPS * cuda.VECTORS
     work, moved_bytes = cuda.triad_work(vectors)
     work()
     assert moved_bytes == 3 * 4 * vectors * LANES

@@ -38,13 +38,13 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
         fused.conv2d_relu_forward(x, weight, bias, stride, top, left, y)
 
 
-def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
-    """See fused.reference.conv2d_relu_maxpool_forward; the routes are left as they are."""
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
+    """See fused.reference.conv2d_relu_maxpool_forward; the pool_mask are left as they are."""
     _convolve(x, weight, bias, top, left, y, MAXPOOLED)
 
 
-def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
-    """See fused.reference.conv2d_relu_avgpool_forward; the routes are left as they are."""
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
+    """See fused.reference.conv2d_relu_avgpool_forward; the pool_mask are left as they are."""
     _convolve(x, weight, bias, top, left, y, AVGPOOLED)
 
 

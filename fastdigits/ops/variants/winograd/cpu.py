@@ -51,20 +51,20 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
         fused.conv2d_relu_forward(x, weight, bias, stride, top, left, y)
 
 
-def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_maxpool_forward. A core owns whole tiles of the convolution's output."""
     if suits(weight, 1, y, MAXPOOLED):
-        _forward(x, weight, bias, top, left, y, routes, MAXPOOLED)
+        _forward(x, weight, bias, top, left, y, pool_mask, MAXPOOLED)
     else:
-        fused.conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, routes)
+        fused.conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask)
 
 
-def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes):
+def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_avgpool_forward. A core owns whole tiles of the convolution's output."""
     if suits(weight, 1, y, AVGPOOLED):
-        _forward(x, weight, bias, top, left, y, routes, AVGPOOLED)
+        _forward(x, weight, bias, top, left, y, pool_mask, AVGPOOLED)
     else:
-        fused.conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, routes)
+        fused.conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask)
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
@@ -75,20 +75,20 @@ def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, db
         fused.conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See fused.reference.conv2d_relu_maxpool_backward. Shared out as conv2d_backward."""
     if suits(weight, 1, dy, MAXPOOLED) and len(x) > 1:
-        _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, MAXPOOLED)
+        _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, MAXPOOLED)
     else:
-        fused.conv2d_relu_maxpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias)
+        fused.conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
     """See fused.reference.conv2d_relu_avgpool_backward. Shared out as conv2d_backward."""
     if suits(weight, 1, dy, AVGPOOLED) and len(x) > 1:
-        _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, AVGPOOLED)
+        _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, AVGPOOLED)
     else:
-        fused.conv2d_relu_avgpool_backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias)
+        fused.conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias)
 
 
 def suits(weight, stride, y, ENDING):
@@ -98,21 +98,21 @@ def suits(weight, stride, y, ENDING):
     return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pooled(ENDING), J * pooled(ENDING))
 
 
-def _forward(x, weight, bias, top, left, y, routes, ENDING):
+def _forward(x, weight, bias, top, left, y, pool_mask, ENDING):
     O, C, _, _ = weight.shape
     _, _, I, J, _ = y.shape
     N, M = winograd_tile(O, I * pooled(ENDING), J * pooled(ENDING))
-    _convolution(N, M, pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, routes)
+    _convolution(N, M, pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, pool_mask)
 
 
-def _backward(x, dy, routes, weight, top, left, rectified, dx, dweight, dbias, ENDING):
+def _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, ENDING):
     O, C, _, _ = weight.shape
     INPUTS = int(turned_inputs(C, O))
     R, S = (O, C) if INPUTS else (C, O)
     M = min(2, -(-S // LANES))
     gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, pooled(ENDING), ENDING)
     u = _transformed(weight, 1)
-    gradients(x, dy, routes, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
+    gradients(x, dy, pool_mask, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
 
 
 def _transformed(weight, back):
@@ -136,7 +136,7 @@ def _convolution(N, M, POOLED, ENDING):
     """The convolution by N channels of M tiles at a time; y has 1 / POOLED of its rows and columns."""
 
     @cpu.parallel
-    def winograd_convolution(x, u, bias, top, left, y, routes):
+    def winograd_convolution(x, u, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
         K, C, _ = u.shape
         across = (J * POOLED + 3) // 4
@@ -154,7 +154,7 @@ def _convolution(N, M, POOLED, ENDING):
                 for n in range(min(N, O - o0)):
                     for t in range(min(M, tiles - t0)):
                         i, j = (t0 + t) // across * 4, (t0 + t) % across * 4
-                        _finish(m, n * M + t, bias, routes, y, b, o0 + n, i, j, ENDING)
+                        _finish(m, n * M + t, bias, pool_mask, y, b, o0 + n, i, j, ENDING)
 
     return winograd_convolution
 
@@ -168,7 +168,7 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
     """
 
     @cpu.parallel
-    def winograd_gradients(x, dy, routes, u, top, left, rectified, dx, dweight, dbias):
+    def winograd_gradients(x, dy, pool_mask, u, top, left, rectified, dx, dweight, dbias):
         B, C, H, W, L = x.shape
         B, O, I, J, L = dy.shape
         R, S = (O, C) if INPUTS else (C, O)
@@ -190,7 +190,7 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
                     for c in range(C):
                         _transform_input(x, v, top, left, across, b, c, t0, T)
                     for o in range(O):
-                        _transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING)
+                        _transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDING)
                     for k in range(36):
                         for s0 in range(0, S, M * LANES):
                             if INPUTS:

@@ -125,8 +125,8 @@ def multiply(u, v, m, s0, k, N, T):
             store(m, (k, n * T + t), acc[n, t])
 
 
-def finish(m, at, bias, routes, y, b, o, i0, j0, ENDING):
-    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says; only pooling fills routes."""
+def finish(m, at, bias, pool_mask, y, b, o, i0, j0, ENDING):
+    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says; only pooling fills pool_mask."""
     B, O, I, J, L = y.shape
     sums, half = tile(4, 4), tile(4, 6)
     for q in range(6):
@@ -151,7 +151,7 @@ def finish(m, at, bias, routes, y, b, o, i0, j0, ENDING):
                     window = tile(4)
                     for k in range(4):
                         window[k] = sums[2 * p + k // 2, 2 * q + k % 2]
-                    store_pooled(window, y, routes, (b, o, i0 // 2 + p, j0 // 2 + q), ENDING == MAXPOOLED)
+                    store_pooled(window, y, pool_mask, (b, o, i0 // 2 + p, j0 // 2 + q), ENDING == MAXPOOLED)
     else:
         for p in range(4):
             for q in range(4):
@@ -162,10 +162,10 @@ def finish(m, at, bias, routes, y, b, o, i0, j0, ENDING):
                     store(y, at_y, v)
 
 
-def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING):
+def transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDING):
     """m[:, o*T : o*T + T] = A dY A^T of the tiles t0 .. t0+T of channel o of block b, their sums into biases.
 
-    dy is the gradient by what ENDING made of the output: if that was pooled, `routes` says which pixels get it.
+    dy is the gradient by what ENDING made of the output: if that was pooled, `pool_mask` says which pixels get it.
     """
     B, O, I, J, L = dy.shape
     for t in range(T):
@@ -180,7 +180,7 @@ def transform_gradient(dy, routes, m, biases, part, across, b, o, t0, T, ENDING)
                     whole = load_inside(dy, at, J if inside else 0) * splat(1.0 if ENDING == MAXPOOLED else 0.25)
                     at = at if inside else (b, o, 0, 0)
                     for k in range(4):
-                        pixel = select(any_bit(routes, at, 1 << k), whole, splat(0.0))
+                        pixel = select(any_bit(pool_mask, at, 1 << k), whole, splat(0.0))
                         d[2 * p + k // 2, 2 * q + k % 2] = pixel
         elif i0 + 4 <= I and j0 + 4 <= J:
             for p in range(4):
