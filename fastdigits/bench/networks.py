@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 
 from fastdigits.bench.task import Contestant, Task
 from fastdigits.nn import Network
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Array, Ops
 from fastdigits.training.trainer import Trainer
 
 
 class OneBatch:
     """The task's batch on a device, in place of a data set's: always the same one, and there already."""
 
-    def __init__(self, task: Task, ops: Any):
+    def __init__(self, task: Task, ops: Ops):
         self.x, self.targets = packed(ops, task.images), packed_labels(ops, task.labels)
         self.batch_size = len(task.labels)
 
@@ -24,12 +24,12 @@ class OneBatch:
         """It needs none."""
         return ()
 
-    def parts(self, order: Any, images: int, training: bool) -> Iterator[tuple[Any, Any, int]]:
+    def parts(self, order: Array, images: int, training: bool) -> Iterator[tuple[Array, Array, int]]:
         """It as (x, targets, number of images)."""
         yield self.x, self.targets, self.batch_size
 
 
-def training(task: Task, ops: Any) -> Contestant:
+def training(task: Task, ops: Ops) -> Contestant:
     """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
     network, batch = built(task, ops, training=True), OneBatch(task, ops)
     trainer = Trainer(network, batch, task.recipe, np.arange(batch.batch_size, dtype=np.int32))
@@ -47,9 +47,9 @@ def training(task: Task, ops: Any) -> Contestant:
     return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def inference(task: Task, ops: Any) -> Contestant:
+def inference(task: Task, ops: Ops) -> Contestant:
     """The scores of a batch, without anything that only training needs."""
-    ops = to_infer(ops, len(task.images))
+    ops = inference_ops(ops, len(task.images))
     network, x = built(task, ops, training=False), packed(ops, task.images)
     forward = ops.captured(lambda: network.forward(x))
 
@@ -66,7 +66,7 @@ def inference(task: Task, ops: Any) -> Contestant:
     return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def built(task: Task, ops: Any, training: bool) -> Network:
+def built(task: Task, ops: Ops, training: bool) -> Network:
     """The task's network on a device."""
     network = deepcopy(task.network)
     network.build(ops, len(task.images), training)
@@ -74,14 +74,14 @@ def built(task: Task, ops: Any, training: bool) -> Network:
     return network
 
 
-def packed(ops: Any, images: np.ndarray) -> Any:
+def packed(ops: Ops, images: np.ndarray) -> Array:
     """Images as a batch (B, C, H, W, L) on a device."""
     x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
     ops.pack(images, x)
     return x
 
 
-def packed_labels(ops: Any, labels: np.ndarray) -> Any:
+def packed_labels(ops: Ops, labels: np.ndarray) -> Array:
     """Labels as targets (B, L) on a device, -1 in empty lanes."""
     targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
     targets.reshape(-1)[: len(labels)] = labels

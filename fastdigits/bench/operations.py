@@ -18,6 +18,7 @@ from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Flatten, Layer, TrainingStep
 from fastdigits.nn.sequence import first_learning
+from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
 RUNS = 50
@@ -56,7 +57,7 @@ class Operation:
         return asdict(self) | {"gflops": self.gflops, "gigabytes_per_second": self.gigabytes_per_second}
 
 
-def measure(task: Task, ops: Any, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
+def measure(task: Task, ops: Ops, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
     """Time every step of a network on a device, its loss and its optimiser.
 
     Parameters
@@ -101,7 +102,7 @@ class _Work:
     product: tuple[int, int, int] | None = None
 
 
-def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
+def _layers(task: Task, network: Network, ops: Ops) -> Iterator[_Work]:
     """The layers, forwards and backwards, each with the output of the one before."""
     x, batch = packed(ops, task.images), len(task.images)
     training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
@@ -117,7 +118,7 @@ def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
         x = ops.upload(y)
 
 
-def _others(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
+def _others(task: Task, network: Network, ops: Ops) -> Iterator[_Work]:
     """What a training step does besides the layers: loss and optimiser."""
     config, images = task.recipe, len(task.images)
     scores = ops.upload(network.forward(packed(ops, task.images)))
@@ -132,7 +133,7 @@ def _others(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     yield _Work(config.optimizer, "", step, 0, buffer.gradients.nbytes + 2 * read_and_written)
 
 
-def _seconds(call: Callable[[], Any], runs: int, ops: Any, network: Network) -> list[float]:
+def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
     """The times of several calls; those before, which may compile and wake threads, do not count."""
 
     def step(_: int) -> None:

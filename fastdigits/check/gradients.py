@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Ops
 
 IMAGES = 8
 SEED = 3  # of numbers that leave no unit so near to a kink that rounding could take it to the other side
@@ -36,12 +37,12 @@ def networks() -> dict[str, Network]:
     return zoo | {name: Network(layers, (1, 12, 12)) for name, layers in more.items()}
 
 
-def steps(ops: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
+def steps(ops: Ops) -> list[tuple[str, Callable[[], list[Finding]]]]:
     """One check for each network."""
     return [(f"gradients of {name}", partial(_check, name, ops)) for name in networks()]
 
 
-def _check(name: str, ops: Any) -> list[Finding]:
+def _check(name: str, ops: Ops) -> list[Finding]:
     defined = Learner(networks()[name], in_float64(devices.load("reference")))
     expected = defined.gradients()
     differences = _finding(f"gradients of {name}, by differences", *_differences(defined, expected))
@@ -75,20 +76,20 @@ def _differences(defined: "Learner", gradients: dict[str, np.ndarray]) -> tuple[
     return differences, there, gradients
 
 
-def in_float64(definitions: Any) -> Any:
+def in_float64(definitions: Ops) -> Ops:
     """The definitions with float64 arrays where nothing else is asked for."""
     functions = {name: function for name, function in vars(definitions).items() if callable(function)}
     wide = {
         "empty": lambda shape, dtype=np.float64: definitions.empty(shape, dtype),
         "zeros": lambda shape, dtype=np.float64: definitions.zeros(shape, dtype),
     }
-    return devices.Ops(definitions.device, definitions.lanes, functions | wide)
+    return cast(Ops, devices.LoadedOps(definitions.device, definitions.lanes, functions | wide))
 
 
 class Learner:
     """A network with random parameters, built on a device, and a batch of random images; the same every time."""
 
-    def __init__(self, network: Network, ops: Any):
+    def __init__(self, network: Network, ops: Ops):
         random = np.random.default_rng(SEED)
         network.build(ops, IMAGES)
         network.initialise(SEED)

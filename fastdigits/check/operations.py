@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from inspect import unwrap
-from typing import Any
 
 import numpy as np
 
@@ -11,11 +10,12 @@ from fastdigits import ops as devices
 from fastdigits.check.cases import Call, calls
 from fastdigits.check.compare import error_share, run, tolerance
 from fastdigits.check.finding import Finding, excess
+from fastdigits.ops.interface import Ops
 
 Outputs = dict[str, np.ndarray]
 
 
-def steps(ops: Any, exact: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
+def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[Finding]]]]:
     """One check for each operation: its function in `ops`, and that in `exact` where it is another."""
     definitions, found = devices.load("reference"), []
     by_operation: dict[str, list[Call]] = {}
@@ -29,7 +29,7 @@ def steps(ops: Any, exact: Any) -> list[tuple[str, Callable[[], list[Finding]]]]
 
 
 def _one_method(
-    ops: Any, group: list[Call], function: Callable, _same: Callable, definition: Callable
+    ops: Ops, group: list[Call], function: Callable, _same: Callable, definition: Callable
 ) -> list[Finding]:
     tally = _Tally(group[0].op, ops)
     for call in group:
@@ -38,7 +38,7 @@ def _one_method(
 
 
 def _two_methods(
-    ops: Any, group: list[Call], winograd: Callable, direct: Callable, definition: Callable
+    ops: Ops, group: list[Call], winograd: Callable, direct: Callable, definition: Callable
 ) -> list[Finding]:
     """Both methods against the definition, and against each other where Winograd's does not leave it to the direct."""
     op = group[0].op
@@ -61,7 +61,7 @@ def _same_bits(one: Outputs, other: Outputs) -> bool:
 class _Tally:
     """The comparisons of one function, and the first that fails."""
 
-    def __init__(self, subject: str, ops: Any):
+    def __init__(self, subject: str, ops: Ops):
         self.ops, self.subject, self.compared, self.largest_share, self.failure = ops, subject, 0, 0.0, None
 
     def add(self, call: Call, function: Callable, exact: Outputs) -> Outputs:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from fastdigits.inference.evaluate import probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
+from fastdigits.ops.interface import Ops
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
@@ -77,7 +77,7 @@ class Recognizer:
     @cached_property
     def one(self) -> Network:
         """The network, built to read one image in the least time."""
-        return self._built(devices.to_infer(self.ops, 1), 1)
+        return self._built(devices.inference_ops(self.ops, 1), 1)
 
     @cached_property
     def few(self) -> Network:
@@ -89,7 +89,7 @@ class Recognizer:
         """The network, built to read many images in the least time."""
         return self._built(self.ops, EVALUATION_BATCH)
 
-    def _built(self, ops: Any, batch_size: int) -> Network:
+    def _built(self, ops: Ops, batch_size: int) -> Network:
         network = Network.from_config(self.saved.network)
         network.build(ops, batch_size, training=False)
         network.set_weights(self.saved.weights)
@@ -127,7 +127,10 @@ class Recognizer:
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
         count = len(images)
-        network = self.one if count <= devices.FEW else self.few if count <= INFERENCE_MICRO_BATCH else self.many
+        if count <= devices.MAX_SEQUENTIAL_IMAGES:
+            network = self.one
+        else:
+            network = self.few if count <= INFERENCE_MICRO_BATCH else self.many
         labels = np.zeros(count, np.uint8)
         batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(count))

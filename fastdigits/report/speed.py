@@ -1,7 +1,6 @@
 """How fast a network reads, measured on the machine at hand."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,8 @@ from fastdigits.bench.timing import race
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.nn import Network
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
 ROUNDS, BUDGET_S = 11, 2.0
@@ -26,7 +26,7 @@ class Speed:
     single_s: float
 
 
-def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any) -> Speed:
+def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops) -> Speed:
     """The speed of reading many images, of which `result` tells, and of one, which is read again and again.
 
     Parameters
@@ -36,7 +36,7 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
     image : uint8 (H, W)
     ops : Ops
     """
-    single, network = to_infer(ops, 1), Network.from_config(saved.network)
+    single, network = inference_ops(ops, 1), Network.from_config(saved.network)
     network.build(single, 1, training=False)
     network.set_weights(saved.weights)
     batches = Batches(single, image[np.newaxis], np.zeros(1, np.uint8), 1, saved.normalisation)

@@ -17,7 +17,7 @@ import numpy as np
 from fastdigits.files import StrPath
 from fastdigits.imaging.types import SIDE
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
-from fastdigits.ops import FEW
+from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.jobs import Answer, Job, answers, deliver, settle
 from fastdigits.serve.limits import Refused
 from fastdigits.serve.maps import feature_maps
@@ -123,6 +123,6 @@ class Worker:
 
 def _warm_up(model: Model) -> None:
     """Compile what the first requests would wait for: one image, some, and many are read by kernels of their own."""
-    for images in (1, FEW + 1, INFERENCE_MICRO_BATCH + 1):
+    for images in (1, MAX_SEQUENTIAL_IMAGES + 1, INFERENCE_MICRO_BATCH + 1):
         model.recognizer.predict(np.zeros((images, SIDE, SIDE), np.uint8))
     feature_maps(model.explainer, np.zeros((SIDE, SIDE), np.uint8))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from fastdigits.data import stratified_split
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
@@ -42,7 +42,7 @@ def train(
     network: Network,
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,

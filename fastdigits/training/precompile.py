@@ -23,7 +23,8 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
-from fastdigits.ops import load, to_infer
+from fastdigits.ops import inference_ops, load
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import kernel_cache, numba_setup
 from fastdigits.training.trainer import Trainer, prepare
 
@@ -58,7 +59,7 @@ def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig
 class DeferredOps:
     """Operations that are put down instead of done, but for those of arrays and of random numbers."""
 
-    def __init__(self, ops: Any):
+    def __init__(self, ops: Ops):
         from fastdigits.ops import array, random
 
         self.calls: list[Callable[[], Any]] = []
@@ -106,13 +107,13 @@ def _start(network: Network, config: TrainConfig) -> subprocess.Popen:
     return helper
 
 
-def steps(model: str, config: TrainConfig, ops: Any) -> list[tuple[str, Callable[[], None]]]:
+def steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, Callable[[], None]]]:
     """Compile the kernels of a network, on a device, by doing what the commands do with a single black image."""
     name = name_of(model)
     return [
         (f"{name}: training", partial(_training, model, config, ops)),
         (f"{name}: evaluation", partial(_evaluation, model, config, ops, EVALUATION_BATCH)),
-        (f"{name}: single images", partial(_evaluation, model, config, to_infer(ops, 1), 1)),
+        (f"{name}: single images", partial(_evaluation, model, config, inference_ops(ops, 1), 1)),
     ]
 
 
@@ -136,7 +137,7 @@ def _is_quickly_compiled(call: partial) -> bool:
     return not call.func.__name__.startswith("conv2d") or "backward" not in call.func.__name__
 
 
-def _training(model: str, config: TrainConfig, ops: Any) -> None:
+def _training(model: str, config: TrainConfig, ops: Ops) -> None:
     images, labels = _black(config.batch_size or MAX_MICRO_BATCH)
     network = _network(model, config, images)
     batches = prepare(network, images, labels, np.arange(len(images)), ops, config)
@@ -145,7 +146,7 @@ def _training(model: str, config: TrainConfig, ops: Any) -> None:
     evaluate(network, batches, FIRST, config.loss)
 
 
-def _evaluation(model: str, config: TrainConfig, ops: Any, batch_size: int) -> None:
+def _evaluation(model: str, config: TrainConfig, ops: Ops, batch_size: int) -> None:
     images, labels = _black(batch_size)
     network = _network(model, config, images)
     network.build(ops, batch_size, training=False)

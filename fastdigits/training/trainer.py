@@ -1,7 +1,6 @@
 """What learns, and all that its next step depends on."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best, waited
 from fastdigits.training.ema import EMA
 from fastdigits.training.optimizer import Optimizer
@@ -103,7 +103,7 @@ class Trainer:
 
 
 def prepare(
-    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Any, config: TrainConfig
+    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
 ) -> Batches:
     """Build the network on a device, and the batches of images that it learns from; `rows` are those to learn from."""
     normalisation = Normalisation(0.0, 1.0, config.preparation)

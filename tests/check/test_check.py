@@ -8,7 +8,7 @@ import pytest
 
 from fastdigits.check import compare, gradients, operations, steps
 from fastdigits.nn import MaxPool2D, ReLU
-from fastdigits.ops import Ops, fused, load
+from fastdigits.ops import LoadedOps, fused, load
 from fastdigits.ops.dense import reference as dense
 from fastdigits.ops.variants import winograd
 
@@ -18,7 +18,7 @@ REFERENCE = load("reference")
 def with_others(ops, **functions):
     """The same operations but for some."""
     named = {name: function for name, function in vars(ops).items() if callable(function)}
-    return Ops(ops.device, ops.lanes, named | functions)
+    return LoadedOps(ops.device, ops.lanes, named | functions)
 
 
 def findings(steps):

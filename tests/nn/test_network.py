@@ -29,7 +29,7 @@ from fastdigits.nn import (
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.nn.parameter import ALIGNMENT
-from fastdigits.ops import load, to_infer
+from fastdigits.ops import inference_ops, load
 from fastdigits.ops.array import blocks
 from fastdigits.training.optimizer import Optimizer
 
@@ -393,7 +393,7 @@ def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, b
     network, many = networks()[name], load_ops("cpu")
     x = prepare(network, many, images, training=False)
     many.unpack(network.forward(x), of_many)
-    one = to_infer(many, 1)
+    one = inference_ops(many, 1)
     network.build(one, 1, training=False)
     network.set_weights(start_values(network))
     x = one.empty((1, 1, 28, 28, 1))

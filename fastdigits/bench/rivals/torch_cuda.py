@@ -10,13 +10,13 @@ from fastdigits.bench.machine import shortest
 from fastdigits.bench.rivals.torch import Learner, convolves, prepared, version
 from fastdigits.bench.task import Contestant, Task
 
-__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unusable"]
+__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unavailable"]
 
 NAME, DEVICE = "torch-cuda", "cuda"
 WARM_UP = 3  # steps before a capture: PyTorch chooses its kernels and makes its buffers in them
 
 
-def why_unusable() -> str | None:
+def why_unavailable() -> str | None:
     """Why PyTorch cannot compute on a GPU here, or None if it can."""
     return None if torch.cuda.is_available() else "PyTorch finds no GPU"
 
