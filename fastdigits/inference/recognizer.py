@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -119,30 +118,23 @@ class Recognizer:
             network = self._single_network
         else:
             network = self._small_network if count <= INFERENCE_MICRO_BATCH else self._large_network
-        labels = np.zeros(count, np.uint8)
-        batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
+        batches = Batches(network.ops, images, None, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(count))
 
     @cached_property
     def _single_network(self) -> Network:
         """The network with the lowest latency for one image."""
-        return self._built(devices.to_infer(self.ops, 1), 1)
+        return self.saved.built(devices.to_infer(self.ops, 1), 1)
 
     @cached_property
     def _small_network(self) -> Network:
         """The network for a few images: a batch takes its full time even if most of it is empty."""
-        return self._built(self.ops, self.ops.lanes)
+        return self.saved.built(self.ops, self.ops.lanes)
 
     @cached_property
     def _large_network(self) -> Network:
         """The network with the highest throughput."""
-        return self._built(self.ops, EVALUATION_BATCH)
-
-    def _built(self, ops: Any, batch_size: int) -> Network:
-        network = Network.from_config(self.saved.network)
-        network.build(ops, batch_size, training=False)
-        network.set_weights(self.saved.weights)
-        return network
+        return self.saved.built(self.ops, EVALUATION_BATCH)
 
     def _prediction(self, p: np.ndarray, no_digit: float) -> Prediction:
         p = p + no_digit / DIGITS

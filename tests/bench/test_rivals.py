@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +88,14 @@ def test_tensorflow_names_a_layer_that_it_does_not_know(mode):
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
 def task(request):
-    """The last has dropout, which is left out."""
+    """The last has dropout, which is left out.
+
+    Every ReLU and every maximum is 3e-5 standard deviations or more from its kink, of which rounding, of some 1e-6,
+    could choose the side. For alexnet, with its many units, this needs few images, and chosen ones.
+    """
+    if request.param == "alexnet":
+        few = make_task("alexnet", 2, 2)
+        return replace(few, images=np.random.default_rng(123).standard_normal(few.images.shape, np.float32))
     layers = {"every layer": EVERY_LAYER, "averaged": AVERAGED}.get(request.param)
     return _task(layers) if layers else make_task(request.param, 6, 2)
 

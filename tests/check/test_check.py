@@ -171,7 +171,7 @@ def test_every_chain_is_in_a_network():
 
 @pytest.mark.parametrize("name", gradients.networks())
 def test_no_unit_is_near_a_kink(name):
-    """Rounding errors, of some 1e-6, and the steps of differences must not move a unit over its kink."""
+    """Neither rounding errors, of up to 1e-5, nor the steps of differences must move a unit over its kink."""
     learner = gradients.Learner(gradients.networks()[name], gradients.in_float64(REFERENCE))
     values = learner.network.weights()
     learner.network.build(learner.ops, gradients.IMAGES, fused=False)
