@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -77,23 +76,17 @@ class Recognizer:
     @cached_property
     def one(self) -> Network:
         """The network, built to read one image in the least time."""
-        return self._built(devices.to_infer(self.ops, 1), 1)
+        return self.saved.built(devices.to_infer(self.ops, 1), 1)
 
     @cached_property
     def few(self) -> Network:
         """The network, built to read a few images in the least time: a batch is read even where it is mostly empty."""
-        return self._built(self.ops, self.ops.lanes)
+        return self.saved.built(self.ops, self.ops.lanes)
 
     @cached_property
     def many(self) -> Network:
         """The network, built to read many images in the least time."""
-        return self._built(self.ops, EVALUATION_BATCH)
-
-    def _built(self, ops: Any, batch_size: int) -> Network:
-        network = Network.from_config(self.saved.network)
-        network.build(ops, batch_size, training=False)
-        network.set_weights(self.saved.weights)
-        return network
+        return self.saved.built(self.ops, EVALUATION_BATCH)
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Read images uint8 (N, 28, 28), prepared as fastdigits.imaging.prepare does."""
@@ -128,8 +121,7 @@ class Recognizer:
         """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
         count = len(images)
         network = self.one if count <= devices.FEW else self.few if count <= INFERENCE_MICRO_BATCH else self.many
-        labels = np.zeros(count, np.uint8)
-        batches = Batches(network.ops, images, labels, network.batch_size, self.saved.normalisation)
+        batches = Batches(network.ops, images, None, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(count))
 
     def _look_at(self, cell: Cell) -> list[tuple[Prepared, Prediction]]:

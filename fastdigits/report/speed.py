@@ -9,7 +9,6 @@ from fastdigits.bench.machine import cpu_name
 from fastdigits.bench.timing import time_in_turns
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation
-from fastdigits.nn import Network
 from fastdigits.ops import to_infer
 from fastdigits.storage.weights import SavedNetwork
 
@@ -36,10 +35,9 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
     image : uint8 (H, W)
     ops : Ops
     """
-    single, network = to_infer(ops, 1), Network.from_config(saved.network)
-    network.build(single, 1, training=False)
-    network.set_weights(saved.weights)
-    batches = Batches(single, image[np.newaxis], np.zeros(1, np.uint8), 1, saved.normalisation)
+    single = to_infer(ops, 1)
+    network = saved.built(single, 1)
+    batches = Batches(single, image[np.newaxis], None, 1, saved.normalisation)
     [(x, _, _)] = batches.over(single.upload(np.zeros(1, np.int32)))
 
     def run(steps: int) -> None:
