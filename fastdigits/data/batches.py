@@ -15,7 +15,8 @@ class Batches:
     ----------
     ops : Ops
     images : uint8 (N, H, W)
-    labels : uint8 (N,)
+    labels : uint8 (N,) or None
+        None to infer: the targets of all images are 0 then.
     batch_size : int
         The most images of a batch; its last lanes stay empty where that is no multiple of ops.lanes.
     normalisation : Normalisation
@@ -30,7 +31,7 @@ class Batches:
         self,
         ops: Ops,
         images: np.ndarray,
-        labels: np.ndarray,
+        labels: np.ndarray | None,
         batch_size: int,
         normalisation: Normalisation,
         effects: Effects = NO_EFFECTS,
@@ -41,7 +42,7 @@ class Batches:
         images = normalisation.preparation.apply(images)
         self.images = ops.upload(images)
         self.rows = self.images.reshape(len(images), -1)
-        self.labels = ops.upload(labels.reshape(-1, 1))
+        self.labels = ops.zeros((len(images), 1), np.uint8) if labels is None else ops.upload(labels.reshape(-1, 1))
         count = blocks(batch_size, ops.lanes)
         self.x = ops.zeros((count, 1, *images.shape[1:], ops.lanes))
         self.targets = ops.zeros((count, ops.lanes))

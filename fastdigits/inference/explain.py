@@ -77,16 +77,15 @@ class Explainer:
     """
 
     def __init__(self, saved: SavedNetwork, ops: Ops, training: bool = False):
-        self.normalisation, self.network = saved.normalisation, Network.from_config(saved.network)
-        self.network.build(ops, 1, training, fused=False)
-        self.network.set_weights(saved.weights)
+        self.normalisation = saved.normalisation
+        self.network = saved.built(ops, 1, training, fused=False)
         self.stages = _making(self.network)
 
     def input(self, image: np.ndarray) -> Array:
         """The network's input (1, 1, H, W, L) of an image uint8 (H, W); UserError if it is of another size."""
-        images, label, ops = image[np.newaxis], np.zeros(1, np.uint8), self.network.ops
-        self.network.check_images(images, label, self.normalisation.preparation.pad)
-        batches = Batches(ops, images, label, 1, self.normalisation)
+        images, ops = image[np.newaxis], self.network.ops
+        self.network.check_images(images, None, self.normalisation.preparation.pad)
+        batches = Batches(ops, images, None, 1, self.normalisation)
         [(x, _, _)] = batches.over(ops.upload(np.zeros(1, np.int32)))
         return x
 

@@ -82,11 +82,11 @@ class Network:
         """How many numbers are learned."""
         return sum(parameter.size for parameter in self.parameters().values())
 
-    def check_images(self, images: np.ndarray, labels: np.ndarray, pad: int = 0) -> None:
+    def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
         """UserError unless the network can read the images (N, H, W), with so many zeros added on each side, and has
-        a score for every label (N,).
+        a score for every label (N,), if there are labels.
         """
-        if len(images) != len(labels):
+        if labels is not None and len(images) != len(labels):
             raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
         shape = tuple(size + 2 * pad for size in images.shape[1:])
         if (1, *shape) != self.input_shape:
@@ -96,7 +96,7 @@ class Network:
             raise UserError(
                 f"The network reads images of {expected} pixels{channels}, but these have {size}{padded}; use others."
             )
-        if labels.max() >= self.classes:
+        if labels is not None and labels.max() >= self.classes:
             raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}; use more.")
 
     def build(self, ops: Ops, batch_size: int, training: bool = True, fused: bool = True) -> None:

@@ -8,11 +8,12 @@ epochs in float64, NaN where there is none. A checkpoint (methods/checkpoint.py)
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, asdict, dataclass, fields
 from io import BytesIO
 from types import UnionType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -49,6 +50,37 @@ class SavedNetwork:
     history: list[dict]  # Epoch.to_dict(), epoch by epoch
     metrics: dict
     calibration: Calibration | None = None
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        normalisation: Normalisation,
+        config: TrainConfig,
+        history: Sequence[Epoch],
+        *,
+        model: str,
+        dataset: str,
+        metrics: dict[str, Any] | None = None,
+    ) -> "SavedNetwork":
+        """Copy the weights of a network that is built, and all that belongs to them."""
+        return cls(
+            network=network.config(),
+            weights=network.weights(),
+            normalisation=normalisation,
+            model=model,
+            dataset=dataset,
+            config=asdict(config),
+            history=[epoch.to_dict() for epoch in history],
+            metrics=metrics or {},
+        )
+
+    def built(self, ops: Any, batch_size: int, training: bool = False, fused: bool = True) -> Network:
+        """Build the network with its weights on a device; see `Network.build` for the parameters."""
+        network = Network.from_config(self.network)
+        network.build(ops, batch_size, training, fused)
+        network.set_weights(self.weights)
+        return network
 
 
 def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:

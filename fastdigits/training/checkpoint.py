@@ -7,8 +7,9 @@ The order of the images needs no place: it follows from the seed and the epoch.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -53,10 +54,11 @@ class Checkpoints:
     resumed: Checkpoint | None = None
     written: bool = False
 
-    def tell(self, trainer: "Trainer", event: Callable[..., None], *news: Any) -> None:
-        """Tell a callback what happened; Ctrl-C, which comes while it looks, leaves the file behind."""
+    @contextmanager
+    def on_interrupt(self, trainer: "Trainer") -> Iterator[None]:
+        """Write the file if the block is interrupted; wrap only code between two steps."""
         try:
-            event(*news)
+            yield
         except KeyboardInterrupt:
             self.save(trainer)
             raise
@@ -71,15 +73,13 @@ class Checkpoints:
         if self.path is None:
             return
         with trainer.using_evaluation_weights():
-            saved = SavedNetwork(
-                network=trainer.network.config(),
-                weights=trainer.network.weights(),
-                normalisation=trainer.batches.normalisation,
+            saved = SavedNetwork.of(
+                trainer.network,
+                trainer.batches.normalisation,
+                trainer.config,
+                trainer.history,
                 model=self.model,
                 dataset=self.dataset,
-                config=asdict(trainer.config),
-                history=[epoch.to_dict() for epoch in trainer.history],
-                metrics={},
             )
         weights.write(self.path, saved, lambda file: _encode(trainer, file))
         self.written = True

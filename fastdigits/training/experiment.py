@@ -39,14 +39,13 @@ class Run:
 
     def saved(self) -> SavedNetwork:
         """What goes into the weights file."""
-        return SavedNetwork(
-            network=self.network.config(),
-            weights=self.network.weights(),
-            normalisation=self.training.normalisation,
+        return SavedNetwork.of(
+            self.network,
+            self.training.normalisation,
+            self.config,
+            self.training.epochs,
             model=self.model,
             dataset=self.dataset,
-            config=asdict(self.config),
-            history=[epoch.to_dict() for epoch in self.training.epochs],
             metrics={
                 "kept_epoch": self.training.kept,
                 "test_images": self.test.images,

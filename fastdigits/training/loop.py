@@ -97,7 +97,8 @@ def train(
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
         trainer.end_epoch(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
-        checkpoints.tell(trainer, callback.on_epoch_end, trainer.history[-1])
+        with checkpoints.on_interrupt(trainer):
+            callback.on_epoch_end(trainer.history[-1])
         checkpoints.after_epoch(trainer)
     kept = trainer.finish()
     rate = learned / seconds["train"] if learned else None
@@ -125,7 +126,8 @@ def train_epoch(
         step = (epoch - 1) * steps + first // size
         trainer.step(first, last - first, share(step))
         trainer.images = last
-        checkpoints.tell(trainer, callback.on_step, epoch, last, total, lambda done=last: trainer.metrics(done))
+        with checkpoints.on_interrupt(trainer):
+            callback.on_step(epoch, last, total, lambda done=last: trainer.metrics(done))
     return *trainer.metrics(total), trainer.optimizer.lr * share(epoch * steps - 1)
 
 

@@ -43,7 +43,7 @@ def helpers(monkeypatch):
 
     monkeypatch.setattr(precompile, "_start", start)
     monkeypatch.setattr(precompile, "SOON_S", -1.0)
-    monkeypatch.setattr(precompile.environment, "threads", lambda: 2)
+    monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 2)
     return started
 
 
@@ -58,19 +58,20 @@ def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environm
     program = """if True:
         import sys
         import numpy as np
-        from fastdigits import kernels, ops
-        from fastdigits.config import TrainConfig
+        from fastdigits import ops
+        from fastdigits.config.training import TrainConfig
         from fastdigits.models import network_of
-        from fastdigits.ops.environment import on_compilation
-        from fastdigits.train import prepare
+        from fastdigits.ops.runtime.numba_setup import on_compilation
+        from fastdigits.training import precompile
+        from fastdigits.training.trainer import prepare
 
         network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig()
         images, rows = np.zeros((300, 28, 28), np.uint8), np.arange(300)
         batches = prepare(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
-        assert kernels._start(network, config).wait() == 0
+        assert precompile._start(network, config).wait() == 0
         compiled = []
         with on_compilation(lambda: compiled.append(1)):
-            kernels.run_each_kernel_once(network, batches, config)
+            precompile.run_each_kernel_once(network, batches, config)
         print(len(compiled))
     """
     done = subprocess.run(
@@ -154,7 +155,7 @@ def test_nobody_helps_where_little_or_nothing_is_compiled(network, helpers, monk
 
 
 def test_nobody_helps_one_core(network, helpers, monkeypatch):
-    monkeypatch.setattr(precompile.environment, "threads", lambda: 1)
+    monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 1)
     with precompile._help(network, TrainConfig()):
         compile_something()
     assert helpers == []
