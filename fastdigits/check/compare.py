@@ -23,7 +23,7 @@ def tolerance(dtype: np.dtype | type, terms: int, scale: float = 1.0) -> float:
     return terms * np.finfo(dtype).eps * scale if rounded else 0.0
 
 
-def error_share(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
+def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
     """The largest error as a share of the allowed one; infinite where a number is NaN, or none is allowed."""
     with np.errstate(invalid="ignore"):  # infinity less infinity
         error = np.abs(np.subtract(actual, exact, dtype=float)).max()

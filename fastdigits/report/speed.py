@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.bench.machine import cpu_name
-from fastdigits.bench.timing import race
+from fastdigits.bench.timing import time_in_turns
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.ops import to_infer
@@ -45,5 +45,5 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
             scores = network.forward(x)
         single.download(scores)  # waits for a device that works by itself
 
-    [times] = race([run], ROUNDS, BUDGET_S)
+    [times] = time_in_turns([run], ROUNDS, BUDGET_S)
     return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)

@@ -2,8 +2,8 @@
 
 One that needs a device has why_unusable().
 
-training(task, compiled, say) and inference(task, compiled, say) give the ways that this framework has to
-do the task, as contestants; the best of them races.
+training(workload, compiled, say) and inference(workload, compiled, say) give the ways that this framework has to
+do the workload, as contenders; the best of them races.
 """
 
 import importlib
