@@ -15,14 +15,14 @@ from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer
 from fastdigits.ops import LoadedOps, Ops
 from fastdigits.training.callbacks import Callback
-from fastdigits.training.loop import Training, train
+from fastdigits.training.loop import TrainingResult, train
 
 Digits = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
 def learn(
     ops: Ops, layers: list[Layer], digits: Digits, callback: Callback | None = None, **settings: Any
-) -> tuple[Network, Training]:
+) -> tuple[Network, TrainingResult]:
     """Train a new network."""
     network = Network(layers, (1, *digits[0].shape[1:]))
     return network, train(network, *digits, ops, TrainConfig(**settings), callback or Callback())

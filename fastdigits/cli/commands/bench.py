@@ -8,7 +8,7 @@ import click
 
 from fastdigits.cli.options import figure_files
 from fastdigits.cli.options.common import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
-from fastdigits.config.recipes import RECIPES, settings_of
+from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.ops.interface import Ops
 
 AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
@@ -205,7 +205,7 @@ def _target(plan: Plan, model: str, ops: Ops) -> Any:
     from fastdigits.config.training import TrainConfig
     from fastdigits.data import load_digits
 
-    settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
+    settings = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
 
