@@ -99,7 +99,7 @@ SUBSTITUTES = {
         shared_columns=lambda columns, threads: 3,
         single_tile=lambda channels, rows, columns, taps: ("columns" if taps > 40 else "channels", 2, 2),
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
-        turned_inputs=lambda inputs, outputs: inputs > outputs,
+        transposes_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,
         winograd_tile=lambda channels, rows, columns: (2, 3),
     ),

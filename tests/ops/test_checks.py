@@ -57,13 +57,13 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # noise of one sign
     ("augment_batch", "batch._fill_normal", "radius * sine_of_turns(turns))", "radius)"),
     # Nesterov's look ahead is left out
-    ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), speed, g)", "speed"),
+    ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), new_velocity, g)", "new_velocity"),
     # epsilon is left out
     ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
     # Winograd: the last channel is not summed
     ("conv2d_forward", "variants.winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
     # the bias goes to another point
-    ("conv2d_relu_forward", "variants.winograd.finish", "if q == 1", "if q == 2"),
+    ("conv2d_relu_forward", "variants.winograd.store_tile", "if q == 1", "if q == 2"),
     # tiles of the input gradient replace what their neighbours added
     ("conv2d_backward", "variants.winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
     # a second group of tiles forgets the first
@@ -96,7 +96,7 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     # the neighbours' gradients are left out
     ("lrn_backward", "lrn.backward_pixel", "min(C, c + size // 2 + 1)", "c"),
     # what is left is not raised
-    ("dropout", "elementwise.dropout", " * splat(raise_by)", ""),
+    ("dropout", "elementwise.dropout", " * splat(scale)", ""),
     # the images of a block share a mask
     ("random_mask", "random.mask_element", "(b * L + l) * K", "(b * L) * K"),
     # one round less

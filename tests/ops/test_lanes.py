@@ -23,16 +23,16 @@ from fastdigits.ops.lanes import (
     lookup,
     mantissa,
     maximum,
-    nearest,
     odds,
     power_of_two,
     prefetch,
-    put,
+    round,
     select,
     splat,
     sqrt,
     store,
     store_row,
+    store_scalar,
     store_span,
     sum_lanes,
     tile,
@@ -162,7 +162,7 @@ def test_single_numbers():
         store(y, (1,), splat(0.1))
         store(y, (2,), lane_numbers(lanes))
         store(y, (3,), load(x, (0,)))
-        put(y, (3, 1), sum_lanes(load(x, (7,))))
+        store_scalar(y, (3, 1), sum_lanes(load(x, (7,))))
 
     y = _same(kernel, WHOLE, L, rows=4)
     assert (y[0] == WHOLE[1, 2]).all()
@@ -202,7 +202,7 @@ def test_comparisons():
 def test_nearest_rounds_halves_to_even():
     def kernel(x, y):
         for v in range(8):
-            store(y, (v,), nearest(load(x, (v,)) / splat(4.0)))
+            store(y, (v,), round(load(x, (v,)) / splat(4.0)))
 
     assert np.array_equal(_same(kernel, WHOLE), np.rint(WHOLE / 4))
 

@@ -15,7 +15,7 @@ FAULTS = [  # operation, the module and function that does a warp's part, what i
     # the last kernel column is not summed
     ("conv2d_forward", "conv2d.add_channel", "q0 + t < Q", "q0 + t < Q - 1"),
     # what the first warp has summed is all
-    ("conv2d_forward", "conv2d.total", "range(1, PARTS)", "range(1, 1)"),
+    ("conv2d_forward", "conv2d.sum_parts", "range(1, PARTS)", "range(1, 1)"),
     # the columns of the kernel are not flipped
     ("conv2d_backward_input", "conv2d.add_channel", "q0 + t, FLIPPED)", "Q - 1 - q0 - t, FLIPPED)"),
     # where columns are left at the end of a row, the last one counts several times
@@ -25,7 +25,7 @@ FAULTS = [  # operation, the module and function that does a warp's part, what i
     # the gradient goes to the pixel left of the largest
     ("conv2d_relu_maxpool_backward_weight", "conv2d.add_row", "i, j0 + m,", "i, j0 + m + 1,"),
     # the sums of the last warp are left out
-    ("dense_forward", "dense.total", "range(1, PARTS)", "range(1, PARTS - 1)"),
+    ("dense_forward", "dense.sum_parts", "range(1, PARTS)", "range(1, PARTS - 1)"),
     # all inputs get the gradient of the first
     ("dense_backward_input", "dense.add_outputs", "ws[o, n]", "ws[o, 0]"),
     # the normal numbers are those of the neighbour
