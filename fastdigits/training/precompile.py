@@ -76,7 +76,12 @@ class DeferredOps:
 @contextmanager
 def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
     """A block in which another process helps to compile, where the folder and a second core are to be had."""
-    if network.ops.device != "cpu" or numba_setup.threads() < 2 or not kernel_cache.lasts() or not sys.executable:
+    if (
+        network.ops.device != "cpu"
+        or numba_setup.threads() < 2
+        or not kernel_cache.is_persistent()
+        or not sys.executable
+    ):
         yield
         return
     helper = began = None
