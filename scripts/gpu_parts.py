@@ -18,7 +18,7 @@ import numpy as np
 from fastdigits import check, ops
 from fastdigits.bench import comparison, gpu, machine, networks, operations, time_to_accuracy
 from fastdigits.bench.workload import INFERENCE, TRAINING, Workload, check_agreement, make_workload
-from fastdigits.config.recipes import AUGMENT, settings_of
+from fastdigits.config.recipes import AUGMENT, model_settings
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits, load_part
 from fastdigits.doctor import report as doctor
@@ -142,7 +142,7 @@ def accuracy(setup: Setup) -> Figures:
     start = perf_counter()
     setup.ops.download(setup.ops.upload(digits.train_images)[:1])
     upload_s = perf_counter() - start
-    configs = [TrainConfig(**settings_of("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
+    configs = [TrainConfig(**model_settings("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
     found = time_to_accuracy.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
     seconds = {"mean": fmean(seed.train_s for seed in found.seeds), "median": median(s.train_s for s in found.seeds)}
     return found.to_dict() | {"train_s": seconds, "upload_s": upload_s}

@@ -10,6 +10,7 @@ from fastdigits.bench import networks
 from fastdigits.bench.interference import MAX_CORES, measure_interference
 from fastdigits.bench.timing import Times, quartiles, ratios, time_in_turns
 from fastdigits.bench.workload import TRAINING, Contender, Workload, check_agreement
+from fastdigits.ops.interface import Ops
 
 BUDGET_S = 15.0  # per network and mode
 TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find the fastest variant of a framework
@@ -56,7 +57,7 @@ class Row:
 def measure(
     workload: Workload,
     mode: str,
-    devices: list[Any],
+    devices: list[Ops],
     rivals: list[ModuleType],
     rounds: int,
     compiled: bool,

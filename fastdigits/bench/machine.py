@@ -47,7 +47,7 @@ def measure() -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         cores=peak.cores(),
         lanes=LANES,
-        threading_layer=numba_setup.parallel_layer(),
+        threading_layer=numba_setup.threading_layer(),
         python=platform.python_version(),
         numba=version("numba"),
         numpy=version("numpy"),

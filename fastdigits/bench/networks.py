@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 
 from fastdigits.bench.workload import Contender, Workload
 from fastdigits.nn import Network
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Array, Ops
 from fastdigits.training.trainer import Trainer
 
 
-def training(workload: Workload, ops: Any) -> Contender:
+def training(workload: Workload, ops: Ops) -> Contender:
     """Return the contender that runs training steps: forward, loss, backward, AdamW and the metrics of the epoch."""
     network, batch = build_network(workload, ops, training=True), OneBatch(workload, ops)
     trainer = Trainer(network, batch, workload.recipe, np.arange(batch.batch_size, dtype=np.int32))
@@ -31,9 +31,9 @@ def training(workload: Workload, ops: Any) -> Contender:
     return Contender(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def inference(workload: Workload, ops: Any) -> Contender:
+def inference(workload: Workload, ops: Ops) -> Contender:
     """Return the contender that computes the scores of the batch in inference mode."""
-    ops = to_infer(ops, len(workload.images))
+    ops = inference_ops(ops, len(workload.images))
     network, x = build_network(workload, ops, training=False), pack_images(ops, workload.images)
     forward = ops.captured(lambda: network.forward(x))
 
@@ -53,7 +53,7 @@ def inference(workload: Workload, ops: Any) -> Contender:
 class OneBatch:
     """Stands in for `Batches` in a trainer: the workload's batch, on the device already and the same in every step."""
 
-    def __init__(self, workload: Workload, ops: Any):
+    def __init__(self, workload: Workload, ops: Ops):
         self.x, self.targets = pack_images(ops, workload.images), pack_labels(ops, workload.labels)
         self.batch_size = len(workload.labels)
 
@@ -61,12 +61,12 @@ class OneBatch:
         """Return nothing to write to the device before a step."""
         return ()
 
-    def parts(self, order: Any, images: int, training: bool) -> Iterator[tuple[Any, Any, int]]:
+    def parts(self, order: Array, images: int, training: bool) -> Iterator[tuple[Array, Array, int]]:
         """Yield the batch as (x, targets, number of images)."""
         yield self.x, self.targets, self.batch_size
 
 
-def build_network(workload: Workload, ops: Any, training: bool) -> Network:
+def build_network(workload: Workload, ops: Ops, training: bool) -> Network:
     """Return the workload's network with its weights, built on a device."""
     network = deepcopy(workload.network)
     network.build(ops, len(workload.images), training)
@@ -74,14 +74,14 @@ def build_network(workload: Workload, ops: Any, training: bool) -> Network:
     return network
 
 
-def pack_images(ops: Any, images: np.ndarray) -> Any:
+def pack_images(ops: Ops, images: np.ndarray) -> Array:
     """Return images (N, C, H, W) as a batch (B, C, H, W, L) on a device."""
     x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
     ops.pack(images, x)
     return x
 
 
-def pack_labels(ops: Any, labels: np.ndarray) -> Any:
+def pack_labels(ops: Ops, labels: np.ndarray) -> Array:
     """Return labels (N,) as targets (B, L) on a device, -1 in empty lanes."""
     targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
     targets.reshape(-1)[: len(labels)] = labels

@@ -18,6 +18,7 @@ from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Flatten, Layer, TrainingStep
 from fastdigits.nn.sequence import first_learning
+from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
 RUNS = 50
@@ -57,7 +58,7 @@ class Operation:
         return asdict(self) | {"gflops": self.gflops, "gigabytes_per_second": self.gigabytes_per_second}
 
 
-def measure(workload: Workload, ops: Any, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
+def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
     """Time every step of a network on a device, its loss and its optimizer.
 
     Parameters
@@ -102,7 +103,7 @@ class _Work:
     product: tuple[int, int, int] | None = None
 
 
-def _layers(workload: Workload, network: Network, ops: Any) -> Iterator[_Work]:
+def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
     """Yield the forward and backward pass of each layer, applied to the output of the layer before."""
     x, batch = pack_images(ops, workload.images), len(workload.images)
     training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
@@ -118,7 +119,7 @@ def _layers(workload: Workload, network: Network, ops: Any) -> Iterator[_Work]:
         x = ops.upload(y)
 
 
-def _loss_and_optimizer(workload: Workload, network: Network, ops: Any) -> Iterator[_Work]:
+def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
     """Yield the other parts of a training step."""
     config, images = workload.recipe, len(workload.images)
     scores = ops.upload(network.forward(pack_images(ops, workload.images)))
@@ -133,7 +134,7 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Any) -> Itera
     yield _Work(config.optimizer, "", step, 0, buffer.gradients.nbytes + 2 * read_and_written)
 
 
-def _seconds(call: Callable[[], Any], runs: int, ops: Any, network: Network) -> list[float]:
+def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
     """Return the seconds of each run, after calls that are not timed because they may compile and wake threads."""
 
     def step(_: int) -> None:

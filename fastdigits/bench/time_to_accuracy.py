@@ -9,6 +9,7 @@ from typing import Any
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
 from fastdigits.models import name_of, network_of
+from fastdigits.ops.interface import Ops
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import run
 
@@ -55,7 +56,7 @@ class TimeToAccuracy:
 
 def measure(
     model: str,
-    ops: Any,
+    ops: Ops,
     load: Callable[[], DigitSet],
     target: float,
     configs: list[TrainConfig],

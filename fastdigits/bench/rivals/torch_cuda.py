@@ -10,13 +10,13 @@ from fastdigits.bench.machine import shortest
 from fastdigits.bench.rivals.torch import TorchTrainer, has_convolution, module_and_images, version
 from fastdigits.bench.workload import Contender, Workload
 
-__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unusable"]
+__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unavailable"]
 
 NAME, DEVICE = "torch-cuda", "cuda"
 WARM_UP = 3  # steps before a capture, in which PyTorch chooses its kernels and allocates its buffers
 
 
-def why_unusable() -> str | None:
+def why_unavailable() -> str | None:
     """Return why PyTorch cannot use a GPU here, or None if it can."""
     return None if torch.cuda.is_available() else "PyTorch finds no GPU"
 
