@@ -18,7 +18,7 @@ import numpy as np
 from fastdigits import check, ops
 from fastdigits.bench import comparison, gpu, machine, networks, operations, time_to_accuracy
 from fastdigits.bench.workload import INFERENCE, TRAINING, Workload, check_agreement, make_workload
-from fastdigits.config.recipes import AUGMENT, settings_of
+from fastdigits.config.recipes import AUGMENT, model_settings
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits, load_part
 from fastdigits.doctor import report as doctor
@@ -109,7 +109,9 @@ def timings(setup: Setup) -> Figures:
         for mode, images in ((TRAINING, setup.batch_size), (INFERENCE, 1), (INFERENCE, setup.large)):
             others = [setup.rival] if setup.rival else []
             workload = setup.workload(model, images)
-            rows = comparison.measure(workload, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
+            rows = comparison.measure(
+                workload, mode, [setup.ops], others, setup.runs, False, setup.say, all_variants=True
+            )
             found += [row.to_dict() for row in rows]
     return {"rows": found}
 
@@ -140,7 +142,7 @@ def accuracy(setup: Setup) -> Figures:
     start = perf_counter()
     setup.ops.download(setup.ops.upload(digits.train_images)[:1])
     upload_s = perf_counter() - start
-    configs = [TrainConfig(**settings_of("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
+    configs = [TrainConfig(**model_settings("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
     found = time_to_accuracy.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
     seconds = {"mean": fmean(seed.train_s for seed in found.seeds), "median": median(s.train_s for s in found.seeds)}
     return found.to_dict() | {"train_s": seconds, "upload_s": upload_s}

@@ -116,7 +116,7 @@ class Recognizer:
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         count = len(images)
-        if count <= devices.FEW:
+        if count <= devices.MAX_SEQUENTIAL_IMAGES:
             network = self._single_network
         else:
             network = self._small_network if count <= INFERENCE_MICRO_BATCH else self._large_network
@@ -126,7 +126,7 @@ class Recognizer:
     @cached_property
     def _single_network(self) -> Network:
         """The network with the lowest latency for one image."""
-        return self.saved.built(devices.to_infer(self.ops, 1), 1)
+        return self.saved.built(devices.inference_ops(self.ops, 1), 1)
 
     @cached_property
     def _small_network(self) -> Network:
