@@ -16,8 +16,8 @@ from fastdigits.bench.task import Task
 from fastdigits.bench.timing import quartiles, timed, wait_for_threads
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.layers import Flatten, Layer, TrainingStep
-from fastdigits.nn.sequence import first_learning
+from fastdigits.nn.layers import Flatten, TrainingStep
+from fastdigits.nn.sequence import Step, first_trainable
 from fastdigits.training.optimizer import Optimizer
 
 RUNS = 50
@@ -108,7 +108,7 @@ def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     for number, layer in enumerate(network.steps):
         y = layer.forward(x, training)
         if not isinstance(layer, Flatten):  # which computes nothing
-            name, deeper = _name(layer, network), number > first_learning(network.steps)
+            name, deeper = _name(layer, network), number > first_trainable(network.steps)
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
             yield _Work(name, "forward", partial(layer.forward, x, training), flops, x.nbytes + y.nbytes, product)
             if layer.parameters or deeper:
@@ -145,19 +145,17 @@ def _seconds(call: Callable[[], Any], runs: int, ops: Any, network: Network) -> 
     return [timed(step, 1, perf_counter) for _ in range(runs)]
 
 
-def _name(layer: Layer, network: Network) -> str:
+def _name(step: Step, network: Network) -> str:
     """That of the step's first layer in the network, and the kinds of those that it does along with it."""
-    first, *others = getattr(layer, "parts", [layer])
+    first, *others = step.parts
     name = next(name for name, part in zip(network.names, network.layers, strict=True) if part is first)
-    return "+".join(
-        [name, *(type(part).__name__.lower() for part in others), *(["relu"] if layer.applies_relu else [])]
-    )
+    return "+".join([name, *(type(part).__name__.lower() for part in others)])
 
 
-def _product(layer: Layer, batch: int) -> tuple[int, int, int] | None:
+def _product(step: Step, batch: int) -> tuple[int, int, int] | None:
     """(rows, inner size, columns) of the matrix product that this layer's forward pass amounts to, if it is one."""
-    if not layer.parameters or not layer.multiply_adds() or layer.children()[1]:
+    if not step.parameters or not step.multiply_adds() or step.parts[0].children()[1]:
         return None
-    weight = layer.parameters[0]
+    weight = step.parameters[0]
     rows, inner = weight.shape[0], weight.size // weight.shape[0]
-    return rows, inner, batch * layer.multiply_adds() // (rows * inner)
+    return rows, inner, batch * step.multiply_adds() // (rows * inner)

@@ -157,9 +157,9 @@ def test_every_chain_is_in_a_network():
     called = set()
 
     def watched(name):
-        def call(*arguments):
+        def call(*arguments, **named):
             called.add(name)
-            getattr(REFERENCE, name)(*arguments)
+            getattr(REFERENCE, name)(*arguments, **named)
 
         return call
 
