@@ -1,6 +1,6 @@
 """Networks for Python programs: build, fit, evaluate, predict, save, load."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
+from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
@@ -78,23 +79,18 @@ class Sequential:
         """The probability of each class, float32 (N, classes), for uint8 images (N, rows, columns)."""
         images = _as_bytes(images, "images")
         network = self._network_for(len(images))
-        batches = self._batches(images, np.zeros(len(images), np.uint8), network)
+        batches = self._batches(images, None, network)
         return probabilities(network, batches, np.arange(len(images)))
 
     def save(self, path: str | Path) -> None:
         """Write the network and all that is needed to use it to an HDF5 file."""
         self._need_training()
-        saved = weights.SavedNetwork(
-            network=self.network.config(),
-            weights=self.network.weights(),
-            normalisation=self.normalisation,
-            model="sequential",
-            dataset="arrays",
-            config=asdict(self.config),
-            history=[epoch.to_dict() for epoch in self.history],
-            metrics={},
+        weights.write(path, self._saved())
+
+    def _saved(self) -> SavedNetwork:
+        return SavedNetwork.of(
+            self.network, self.normalisation, self.config, self.history, model="sequential", dataset="arrays"
         )
-        weights.write(path, saved)
 
     def _network_for(self, count: int) -> Network:
         """The network as it reads so many images in little time: a whole batch is read even where it is mostly empty.
@@ -105,13 +101,11 @@ class Sequential:
         if count > INFERENCE_MICRO_BATCH:
             return self.network
         if self._of_one_block is None:
-            whole, ops = self.network, self.network.ops
-            self._of_one_block = Network(whole.layers, whole.input_shape)
-            self._of_one_block.build(ops, ops.lanes, training=False, fused=whole.fused)
-            self._of_one_block.set_weights(whole.weights())
+            ops = self.network.ops
+            self._of_one_block = self._saved().built(ops, ops.lanes, fused=self.network.fused)
         return self._of_one_block
 
-    def _batches(self, images: np.ndarray, labels: np.ndarray, network: Network) -> Batches:
+    def _batches(self, images: np.ndarray, labels: np.ndarray | None, network: Network) -> Batches:
         self._need_training()
         network.check_images(images, labels, self.normalisation.preparation.pad)
         return Batches(network.ops, images, labels, network.batch_size, self.normalisation)
@@ -126,12 +120,10 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     saved = weights.read(path)
     network = Network.from_config(saved.network)
     model = Sequential(network.layers, network.input_shape, device)
+    model.network = saved.built(devices.load(model.device, exact=saved.config["exact"]), EVALUATION_BATCH)
     model.config = TrainConfig(**saved.config)
     model.history = [Epoch(**epoch) for epoch in saved.history]
     model.normalisation = saved.normalisation
-    ops = devices.load(model.device, exact=model.config.exact)
-    model.network.build(ops, EVALUATION_BATCH, training=False)
-    model.network.set_weights(saved.weights)
     return model
 
 

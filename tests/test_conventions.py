@@ -38,12 +38,6 @@ def test_there_is_something_to_check():
     assert "ops/conv2d/reference.py" in DEFINITIONS
 
 
-def test_numba_is_imported_only_by_the_operations():
-    importers = {name for name, tree in SOURCES.items() for i in _imports(tree) if i.split(".")[0] == "numba"}
-    assert {name for name in importers if not name.startswith("ops/")} == set()
-    assert "ops/conv2d/cpu.py" in importers
-
-
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_definitions_import_only_numpy(name):
     family = f"fastdigits.{Path(name).parent.as_posix().replace('/', '.')}"

@@ -12,20 +12,21 @@ from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, confusion, evaluate, probabilities
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
-AS_IT_IS = ((0, 0),)
+NO_SHIFT = ((0, 0),)
 # Rows down and columns to the right: an image as it is, and moved by one pixel in all eight directions
 SHIFTS = tuple((i, j) for i in (0, -1, 1) for j in (0, -1, 1))
 MIN_PROBABILITY = 1e-12  # of a probability whose logarithm is taken
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class EnsembleEvaluation:
     """What each network reads by itself, and all of them together; their probabilities (N, classes) where wanted."""
 
     members: list[Evaluation]
-    together: Evaluation
+    combined: Evaluation
     probabilities: np.ndarray | None
 
 
@@ -33,9 +34,9 @@ def evaluate_ensemble(
     networks: Sequence[SavedNetwork],
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
-    shifts: Sequence[tuple[int, int]] = AS_IT_IS,
-) -> Verdict:
+    ops: Ops,
+    shifts: Sequence[tuple[int, int]] = NO_SHIFT,
+) -> EnsembleEvaluation:
     """Read images with every network, and with the mean of their probabilities.
 
     p[n, k] = mean over shifts of softmax(scores)[n, k] for one network, and the mean of these for all together
@@ -60,24 +61,22 @@ def evaluate_ensemble(
     Hansen and Salamon (1990), Neural network ensembles; Krizhevsky, Sutskever and Hinton (2012), ImageNet
     classification with deep convolutional neural networks, section 4.1 (the mean over several looks).
     """
-    built = [Network.from_config(saved.network) for saved in networks]
-    _check_alike(networks, built)
-    members, total, seconds = [], np.zeros((len(labels), built[0].classes), np.float32), 0.0
-    for network, saved in zip(built, networks, strict=True):
+    classes = _check_alike(networks)
+    members, total, seconds = [], np.zeros((len(labels), classes), np.float32), 0.0
+    for saved in networks:
+        network = saved.built(ops, EVALUATION_BATCH)
         network.check_images(images, labels, saved.normalisation.preparation.pad)
-        network.build(ops, EVALUATION_BATCH, training=False)
-        network.set_weights(saved.weights)
-        looks = (Batches(ops, shifted(images, *s), labels, EVALUATION_BATCH, saved.normalisation) for s in shifts)
+        looks = (Batches(ops, shifted(images, *s), None, EVALUATION_BATCH, saved.normalisation) for s in shifts)
         mean, member_s = _mean_probabilities(network, looks, len(labels))
         members.append(_judge(mean, labels, member_s))
         total, seconds = total + mean, seconds + member_s
-    mean = total / len(built)
-    return Verdict(members, _judge(mean, labels, seconds), mean)
+    mean = total / len(networks)
+    return EnsembleEvaluation(members, _judge(mean, labels, seconds), mean)
 
 
-def evaluate_alone(
-    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Any, with_probabilities: bool
-) -> Verdict:
+def evaluate_single(
+    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops, with_probabilities: bool
+) -> EnsembleEvaluation:
     """Read images once with one network, and judge it by the loss that it was trained with.
 
     Raises
@@ -85,14 +84,12 @@ def evaluate_alone(
     UserError
         If the network does not fit the images.
     """
-    network, loss, rows = Network.from_config(saved.network), saved.config["loss"], np.arange(len(labels))
+    network, loss, rows = saved.built(ops, EVALUATION_BATCH), saved.config["loss"], np.arange(len(labels))
     network.check_images(images, labels, saved.normalisation.preparation.pad)
-    network.build(ops, EVALUATION_BATCH, training=False)
-    network.set_weights(saved.weights)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
     evaluate(network, batches, rows[:1], loss)  # compiles, so that the seconds are those of the work
     result = evaluate(network, batches, rows, loss)
-    return Verdict([result], result, probabilities(network, batches, rows) if with_probabilities else None)
+    return EnsembleEvaluation([result], result, probabilities(network, batches, rows) if with_probabilities else None)
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:
@@ -122,16 +119,19 @@ def _judge(p: np.ndarray, labels: np.ndarray, seconds: float) -> Evaluation:
     return Evaluation(confusion(labels, p.argmax(1), p.shape[1]), loss, seconds)
 
 
-def _check_alike(networks: Sequence[SavedNetwork], built: Sequence[Network]) -> None:
-    first, *others = map(_reading, networks, built)
+def _check_alike(networks: Sequence[SavedNetwork]) -> int:
+    """The number of classes; UserError unless all networks take the same images and tell the same classes."""
+    first, *others = map(_reading, networks)
     for other in others:
         if other != first:
             sizes = [f"{rows} x {columns} pixels with {classes} classes" for rows, columns, classes in (first, other)]
             raise UserError(f"An ensemble must read alike, not {sizes[0]} and {sizes[1]}; leave one out.")
+    return first[2]
 
 
-def _reading(saved: SavedNetwork, network: Network) -> tuple[int, int, int]:
+def _reading(saved: SavedNetwork) -> tuple[int, int, int]:
     """(rows, columns) of the images before they are prepared, and the number of classes."""
+    network = Network.from_config(saved.network)
     C, H, W = network.input_shape
     edges = 2 * saved.normalisation.preparation.pad
     return H - edges, W - edges, network.classes

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_fraction, vectors
+from fastdigits.ops.interface import Array, Ops
 
 STREAMS = 2**31  # the random streams from this number on belong to dropout layers
 STREAMS_PER_PART = 2**12  # one for each layer of the network, by its number
@@ -30,11 +30,11 @@ class Dropout(Layer):
         check_fraction(self, "rate")
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.mask = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.training = training is not None
         if training is None:
             return x
@@ -48,7 +48,7 @@ class Dropout(Layer):
         self.ops.dropout(x=vectors(x), mask=vectors(self.mask), rate=float(self.rate), y=vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if not self.training:
             return dy
         if input_gradient:

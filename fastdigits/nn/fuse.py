@@ -12,7 +12,6 @@ All other layers run as they are. The steps hold the layers, use their parameter
 
 from collections.abc import Sequence
 from itertools import dropwhile
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
 from fastdigits.nn.sequence import Step
+from fastdigits.ops.interface import Array, Ops
 
 
 def fuse(layers: Sequence[Layer], forward_only: bool = False) -> list[Step]:
@@ -83,7 +83,7 @@ class FusedStep:
         """The parameters of the layers."""
         return [parameter for part in self.parts for parameter in part.parameters]
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.parts[-1].output_shape, ops.lanes))
@@ -105,7 +105,7 @@ class FusedConv2D(FusedStep):
         super().__init__(conv, relu)
         self.conv, self.relu, self.after_relu = conv, relu, after_relu
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
         self.x, conv = x, self.conv
         forward = self.ops.conv2d_relu_forward if self.relu else self.ops.conv2d_forward
@@ -120,7 +120,7 @@ class FusedConv2D(FusedStep):
         )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         conv = self.conv
         if input_gradient:
@@ -156,14 +156,14 @@ class FusedDense(FusedStep):
         super().__init__(dense, relu)
         self.dense, self.relu, self.after_relu = dense, relu, after_relu
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
         self.x = x
         forward = self.ops.dense_relu_forward if self.relu else self.ops.dense_forward
         forward(x=x, weight=self.dense.weight.value, bias=self.dense.bias.value, y=self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         weight, bias = self.dense.weight, self.dense.bias
         self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=weight.gradient, dbias=bias.gradient)
@@ -182,12 +182,12 @@ class ConvReLUPool(FusedStep):
         self.conv, self.after_relu = conv, after_relu
         self.takes_maximum = isinstance(pool, MaxPool2D)
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
         self.pool_mask = ops.empty(self.y.shape, np.uint8)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
         self.x, ops, conv = x, self.ops, self.conv
         forward = ops.conv2d_relu_maxpool_forward if self.takes_maximum else ops.conv2d_relu_avgpool_forward
@@ -202,7 +202,7 @@ class ConvReLUPool(FusedStep):
         )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         ops, conv = self.ops, self.conv
         if input_gradient:
@@ -242,12 +242,12 @@ class BatchNormReLU(FusedStep):
         super().__init__(norm, relu)
         self.norm = norm
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
         self.mean, self.var = ops.empty(self.norm.gamma.shape), ops.empty(self.norm.gamma.shape)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
         self.x, norm = x, self.norm
         running_mean, running_var = norm.running
@@ -278,7 +278,7 @@ class BatchNormReLU(FusedStep):
             )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         norm = self.norm
         self.ops.batchnorm_relu_backward(
@@ -304,14 +304,14 @@ class FusedResidual(FusedStep):
         super().__init__(block, relu)
         self.steps, self.skip, self.relu = steps, block.skip, relu
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
         self.dsum = ops.empty(self.y.shape) if training and self.relu else None
         for step in [*self.steps, *([self.skip] if self.skip else [])]:
             step.allocate(ops, blocks, training)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
         skipped = self.skip.forward(x, training) if self.skip else x
         x = sequence.forward(self.steps, x, training)
@@ -319,7 +319,7 @@ class FusedResidual(FusedStep):
         add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         if self.relu:
             self.ops.relu_backward(vectors(self.y), vectors(dy), vectors(self.dsum))

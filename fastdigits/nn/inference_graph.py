@@ -9,13 +9,13 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fastdigits.nn import sequence
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Conv2D, Dense, Layer
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.residual import Residual
+from fastdigits.ops.interface import Ops
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Fold:
     norm: BatchNorm
     folded: Conv2D | Dense
 
-    def allocate(self, ops: Any) -> None:
+    def allocate(self, ops: Ops) -> None:
         """Make the arrays of the folded layer's parameters."""
         for parameter in self.folded.parameters:
             parameter.value = ops.empty(parameter.shape)
 
-    def update(self, ops: Any) -> None:
+    def update(self, ops: Ops) -> None:
         """Compute the folded layer's parameters from the present ones of the two layers."""
         layer, norm, folded = self.layer, self.norm, self.folded
         running_mean, running_var = norm.running

@@ -7,12 +7,12 @@ The fields of a layer are its options, which weights files store. `connect` sets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
 from fastdigits.ops import conv2d
+from fastdigits.ops.interface import Array, Ops
 
 Shape = tuple[int, ...]
 MAX_CROPPED = 4096
@@ -34,7 +34,7 @@ class TrainingStep:
     """
 
     count: int
-    step: Any
+    step: Array
     seed: int
     part: int = 0
 
@@ -61,13 +61,13 @@ class Layer:
         """
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """Make the buffers for batches of up to `blocks` blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
         self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """Compute the output for a batch x, in a buffer that the next call overwrites.
 
         Pass `training` to be able to call `backward`. Without it the layer runs in inference mode. In a network that
@@ -75,7 +75,7 @@ class Layer:
         """
         raise NotImplementedError
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """Fill the gradients of the parameters; return the gradient of the input if `input_gradient` is set."""
         raise NotImplementedError
 
@@ -137,7 +137,7 @@ class Conv2D(Layer):
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.ops.conv2d_forward(
             x=x,
@@ -150,7 +150,7 @@ class Conv2D(Layer):
         )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.conv2d_backward(
                 x=self.x,
@@ -200,12 +200,12 @@ class Dense(Layer):
         self.parameters = [self.weight, self.bias]
         return (self.units,)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.ops.dense_forward(x=x, weight=self.weight.value, bias=self.bias.value, y=self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
         if input_gradient:
             self.ops.dense_backward_input(dy=dy, weight=self.weight.value, dx=self.dx)
@@ -222,34 +222,34 @@ class Flatten(Layer):
     def shape_of_output(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         self.lanes = ops.lanes
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         return x.reshape(len(x), *self.output_shape, self.lanes)
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         return dy.reshape(len(dy), *self.input_shape, self.lanes)
 
 
 class Activation(Layer):
     """Base class of functions of single elements; their operations take arrays as vectors (V, L)."""
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.apply(vectors(x), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.apply_gradient(vectors(self.x), vectors(self.y), vectors(dy), vectors(self.dx))
         return self.dx
 
-    def apply(self, x: Any, y: Any) -> None:
+    def apply(self, x: Array, y: Array) -> None:
         """Fill the output y."""
         raise NotImplementedError
 
-    def apply_gradient(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
         """Fill the gradient dx of the input."""
         raise NotImplementedError
 
@@ -258,10 +258,10 @@ class Activation(Layer):
 class ReLU(Activation):
     """max(x, 0)."""
 
-    def apply(self, x: Any, y: Any) -> None:
+    def apply(self, x: Array, y: Array) -> None:
         self.ops.relu_forward(x, y)
 
-    def apply_gradient(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
         self.ops.relu_backward(y, dy, dx)
 
 
@@ -276,10 +276,10 @@ class LeakyReLU(Activation):
             raise UserError(f"LeakyReLU: slope must lie between 0 and 1, not {self.slope!r}.")
         return input_shape
 
-    def apply(self, x: Any, y: Any) -> None:
+    def apply(self, x: Array, y: Array) -> None:
         self.ops.leaky_relu_forward(x, float(self.slope), y)
 
-    def apply_gradient(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
         self.ops.leaky_relu_backward(y, dy, float(self.slope), dx)
 
 
@@ -287,10 +287,10 @@ class LeakyReLU(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
-    def apply(self, x: Any, y: Any) -> None:
+    def apply(self, x: Array, y: Array) -> None:
         self.ops.sigmoid_forward(x, y)
 
-    def apply_gradient(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
         self.ops.sigmoid_backward(y, dy, dx)
 
 
@@ -298,14 +298,14 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent."""
 
-    def apply(self, x: Any, y: Any) -> None:
+    def apply(self, x: Array, y: Array) -> None:
         self.ops.tanh_forward(x, y)
 
-    def apply_gradient(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
         self.ops.tanh_backward(y, dy, dx)
 
 
-def vectors(array: Any) -> Any:
+def vectors(array: Array) -> Array:
     """View an array of activations as vectors (V, L)."""
     return array.reshape(-1, array.shape[-1])
 

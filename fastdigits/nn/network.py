@@ -1,7 +1,6 @@
 """A network: a chain of layers, built for one device."""
 
 from copy import copy
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from fastdigits.nn.parameter import Parameter, ParameterBuffer
 from fastdigits.nn.registry import layer_from_config
 from fastdigits.nn.sequence import Step
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Array, Ops
 
 MAX_PIXELS = 4096  # in a row or a column, far beyond any digit
 INFERENCE_MICRO_BATCH = 64  # images at a time: the activations between two layers then stay in the cache
@@ -80,13 +80,13 @@ class Network:
         """Number of trainable scalars."""
         return sum(parameter.size for parameter in self.parameters().values())
 
-    def check_images(self, images: np.ndarray, labels: np.ndarray, pad: int = 0) -> None:
+    def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
         """Check that images and labels fit the network.
 
         Parameters
         ----------
         images : array (N, H, W)
-        labels : array (N,)
+        labels : array (N,), optional
         pad : int
             Number of zeros that preprocessing adds on each side of an image.
 
@@ -95,7 +95,7 @@ class Network:
         UserError
             If their numbers differ, the images have another shape or a label has no output.
         """
-        if len(images) != len(labels):
+        if labels is not None and len(images) != len(labels):
             raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
         shape = tuple(size + 2 * pad for size in images.shape[1:])
         if (1, *shape) != self.input_shape:
@@ -103,13 +103,13 @@ class Network:
             channels = f" in {self.input_shape[0]} channels" if self.input_shape[0] > 1 else ""
             padded = f" with {pad} zeros added on each side" if pad else ""
             raise UserError(f"Expected {expected} images{channels}, got {size}{padded}.")
-        if labels.max() >= self.classes:
+        if labels is not None and labels.max() >= self.classes:
             raise UserError(
                 f"Label {labels.max()} is out of range for {self.classes} outputs; "
                 f"give the last Dense layer at least {labels.max() + 1} units."
             )
 
-    def build(self, ops: Any, batch_size: int, training: bool = True, fused: bool = True) -> None:
+    def build(self, ops: Ops, batch_size: int, training: bool = True, fused: bool = True) -> None:
         """Allocate parameters and buffers on the device of `ops`.
 
         Parameters
@@ -133,10 +133,9 @@ class Network:
             self.inference_steps = fuse(graph, forward_only=True)
         for fold in self.folds:
             fold.allocate(ops)
-        count = blocks(batch_size, ops.lanes)
-        self.micro_batch = (
-            min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes)) if ops.in_parts and not training else count
-        )
+        self.micro_batch = count = blocks(batch_size, ops.lanes)
+        if ops.prefers_micro_batches and not training:
+            self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
         self.scores = ops.empty((count, self.classes, ops.lanes))
         if training:
             for step in self.steps:
@@ -159,7 +158,7 @@ class Network:
         """Copy parameters and running statistics to the host, by name."""
         return {name: self.ops.download(parameter.value) for name, parameter in self.state().items()}
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """Compute the scores of a batch, in a buffer that the next call overwrites.
 
         Parameters
@@ -185,11 +184,11 @@ class Network:
             self.scores[part] = sequence.forward(self.inference_steps, x[part])
         return self.scores
 
-    def backward(self, dscores: Any) -> None:
+    def backward(self, dscores: Array) -> None:
         """Fill the gradients of all parameters, given that of the scores of the last `forward` with `training`."""
         sequence.backward(self.steps, dscores, input_gradient=False)
 
-    def input_gradient(self, dscores: Any) -> Any:
+    def input_gradient(self, dscores: Array) -> Array:
         """Compute the gradient of the input of the last `forward`, given that of the scores.
 
         The network must be built with `training` and without `fused`. After a `forward` without `training` it is the

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_fraction, check_pixels, check_positive
 from fastdigits.nn.parameter import Parameter
+from fastdigits.ops.interface import Array, Ops
 
 
 @dataclass(eq=False)
@@ -40,11 +40,11 @@ class BatchNorm(Layer):
         self.running = [Parameter("running_mean", (C,)), Parameter("running_var", (C,), "one")]
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.mean, self.var = ops.empty(self.gamma.shape), ops.empty(self.gamma.shape)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x, self.count = x, training.count if training else None
         running_mean, running_var = self.running
         if training:
@@ -73,7 +73,7 @@ class BatchNorm(Layer):
             )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if self.count is None:
             return self._backward_of_inference(dy)
         self.ops.batchnorm_backward(
@@ -90,7 +90,7 @@ class BatchNorm(Layer):
         )
         return self.dx
 
-    def _backward_of_inference(self, dy: Any) -> Any:
+    def _backward_of_inference(self, dy: Array) -> Array:
         """With the running statistics the layer is an affine map; its gradient is the same map without the offset."""
         zero = self.ops.zeros(self.gamma.shape)
         self.ops.batchnorm_inference(
@@ -130,11 +130,11 @@ class LocalResponseNorm(Layer):
                 raise UserError(f"LocalResponseNorm: {name} must lie between 0 and 1000, not {value!r}.")
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.base = ops.empty(planes(self.y).shape)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.ops.lrn_forward(
             x=planes(x),
@@ -147,7 +147,7 @@ class LocalResponseNorm(Layer):
         )
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.lrn_backward(
                 x=planes(self.x),
@@ -162,7 +162,7 @@ class LocalResponseNorm(Layer):
         return self.dx
 
 
-def planes(array: Any) -> Any:
+def planes(array: Array) -> Array:
     """View activations (B, C, ..., L) as (B, C, S, L): channels of S pixels, or of one number each."""
     B, C, *pixels, L = array.shape
     return array.reshape(B, C, prod(pixels), L)

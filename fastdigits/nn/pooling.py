@@ -1,11 +1,11 @@
 """Pooling layers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_pixels, check_positive, pair
 from fastdigits.ops import pool2d
+from fastdigits.ops.interface import Array
 
 
 @dataclass(eq=False)
@@ -38,12 +38,12 @@ class Pool2D(Layer):
 class MaxPool2D(Pool2D):
     """Maximum of each window; the fields are those of Pool2D."""
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.ops.maxpool2d_forward(x=x, window=self.size, stride=self.stride, y=self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.maxpool2d_backward(x=self.x, dy=dy, window=self.size, stride=self.stride, dx=self.dx)
         return self.dx
@@ -53,11 +53,11 @@ class MaxPool2D(Pool2D):
 class AvgPool2D(Pool2D):
     """Mean of each window; the fields are those of Pool2D."""
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.ops.avgpool2d_forward(x=x, window=self.size, stride=self.stride, y=self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.avgpool2d_backward(dy=dy, window=self.size, stride=self.stride, dx=self.dx)
         return self.dx
@@ -76,16 +76,16 @@ class GlobalAvgPool2D(Layer):
         check_pixels(self, input_shape)
         return input_shape[:1]
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.ops.avgpool2d_forward(x=x, window=self.input_shape[1:], stride=1, y=_as_pixels(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self.input_shape[1:], stride=1, dx=self.dx)
         return self.dx
 
 
-def _as_pixels(y: Any) -> Any:
+def _as_pixels(y: Array) -> Array:
     """View (B, C, L) as channels of one pixel (B, C, 1, 1, L)."""
     return y.reshape(*y.shape[:2], 1, 1, y.shape[-1])

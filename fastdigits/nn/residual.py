@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
 from fastdigits.nn.layers import Conv2D, Layer, Shape, TrainingStep, format_shape, vectors
 from fastdigits.nn.parameter import Parameter
+from fastdigits.ops.interface import Array, Ops
 
 
 @dataclass(eq=False)
@@ -65,18 +65,18 @@ class Residual(Layer):
         block.layers, block.skip = layers, copy(self.skip)
         return block
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         for layer in self.children()[1]:
             layer.allocate(ops, blocks, training)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         skipped = self.skip.forward(x, training) if self.skip else x
         x = sequence.forward(self.layers, x, training)
         self.ops.add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         skipped = self.skip.backward(dy, input_gradient) if self.skip else dy
         dx = sequence.backward(self.layers, dy, input_gradient)
         if input_gradient:

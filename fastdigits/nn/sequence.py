@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
 from fastdigits.nn.parameter import Parameter
+from fastdigits.ops.interface import Array, Ops
 
 # Far beyond any network for digits: a damaged weights file must not ask for terabytes.
 MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
@@ -24,13 +25,13 @@ class Step(Protocol):
     def parameters(self) -> Sequence[Parameter]:
         """The parameters whose gradients `backward` fills."""
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
 
     def multiply_adds(self) -> int:
@@ -90,14 +91,14 @@ def first_trainable(steps: Sequence[Step]) -> int:
     return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
 
 
-def forward(steps: Sequence[Step], x: Any, training: TrainingStep | None = None) -> Any:
+def forward(steps: Sequence[Step], x: Array, training: TrainingStep | None = None) -> Array:
     """Run all steps; return the output of the last one."""
     for step in steps:
         x = step.forward(x, training)
     return x
 
 
-def backward(steps: Sequence[Step], gradient: Any, input_gradient: bool) -> Any:
+def backward(steps: Sequence[Step], gradient: Array, input_gradient: bool) -> Array:
     """Fill the gradients of all parameters; return the gradient of the input if `input_gradient` is set."""
     first = -1 if input_gradient else first_trainable(steps)
     for number in range(len(steps) - 1, max(first, 0) - 1, -1):

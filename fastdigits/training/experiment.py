@@ -11,12 +11,13 @@ from fastdigits.data import DigitSet
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import chance_accuracy, check_alive
-from fastdigits.training.loop import Rows, Training, train
+from fastdigits.training.failure import chance_accuracy, check_above_chance
+from fastdigits.training.loop import Rows, TrainingResult, train
 
 
 @dataclass(frozen=True)
@@ -27,27 +28,26 @@ class Run:
     dataset: str
     network: Network
     config: TrainConfig
-    training: Training
+    training: TrainingResult
     test: Evaluation
     test_s: float
 
     @property
     def kept(self) -> Epoch:
         """The epoch whose weights the network has."""
-        return self.training.epochs[self.training.kept - 1]
+        return self.training.epochs[self.training.kept_epoch - 1]
 
     def saved(self) -> SavedNetwork:
         """What goes into the weights file."""
-        return SavedNetwork(
-            network=self.network.config(),
-            weights=self.network.weights(),
-            normalisation=self.training.normalisation,
+        return SavedNetwork.of(
+            self.network,
+            self.training.normalisation,
+            self.config,
+            self.training.epochs,
             model=self.model,
             dataset=self.dataset,
-            config=asdict(self.config),
-            history=[epoch.to_dict() for epoch in self.training.epochs],
             metrics={
-                "kept_epoch": self.training.kept,
+                "kept_epoch": self.training.kept_epoch,
                 "test_images": self.test.images,
                 "test_accuracy": self.test.accuracy,
                 "test_loss": self.test.loss,
@@ -64,7 +64,7 @@ class Run:
             "parameters": self.network.parameter_count,
             "batch_size": self.training.batch_size,
             "epochs": [asdict(epoch) for epoch in self.training.epochs],
-            "kept_epoch": self.training.kept,
+            "kept_epoch": self.training.kept_epoch,
             "validation_accuracy": self.kept.validation_accuracy,
             "test": {
                 "images": self.test.images,
@@ -83,7 +83,7 @@ def run(
     model: str,
     network: Network,
     digits: DigitSet,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,
@@ -100,7 +100,7 @@ def run(
     """
     images = digits.train_images, digits.train_labels
     training = train(network, *images, ops, config, callback, rows, checkpoints)
-    check_alive(training.epochs, chance_accuracy(digits.train_labels))
+    check_above_chance(training.epochs, chance_accuracy(digits.train_labels))
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)

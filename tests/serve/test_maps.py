@@ -60,7 +60,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def explainer_of(cpu):
-    return lambda saved: Explainer(saved, ops.to_infer(cpu, 1))
+    return lambda saved: Explainer(saved, ops.inference_ops(cpu, 1))
 
 
 def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):
@@ -79,11 +79,8 @@ def test_the_last_maps_lead_to_the_probabilities(saved, cpu, explainer_of, image
     *_, last = feature_maps(explainer_of(saved), image)
     scores = saved.weights["dense_2/weight"] @ last.values + saved.weights["dense_2/bias"]
     shares = np.exp(scores - scores.max())
-    network = Network.from_config(saved.network)
-    network.build(cpu, 16, training=False)
-    network.set_weights(saved.weights)
-    batches = Batches(cpu, image[None], np.zeros(1, np.uint8), 16, NORMALISATION)
-    expected = probabilities(network, batches, np.arange(1))[0]
+    batches = Batches(cpu, image[None], None, 16, NORMALISATION)
+    expected = probabilities(saved.built(cpu, 16), batches, np.arange(1))[0]
     np.testing.assert_allclose(shares / shares.sum(), expected, rtol=0, atol=1e-5)
 
 

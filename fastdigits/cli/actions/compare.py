@@ -20,7 +20,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
-from fastdigits.inference.compare import Entry, measure
+from fastdigits.inference.compare import ComparedModel, measure
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops.runtime import numba_setup
@@ -51,7 +51,7 @@ class Session:
         self.subjects = [self._subject(text) for text in dict.fromkeys(values["subjects"])]
         exact = values["exact"] or any(one.saved.config["exact"] for one in self.subjects if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)
-        self.entries: list[Entry] = []
+        self.entries: list[ComparedModel] = []
         self.done, self.trainings = 0, sum(len(one.trainings) for one in self.subjects)
 
     def say(self, line: str) -> None:
@@ -79,11 +79,11 @@ class Session:
             network = network_of(text, input_shape=configs[0].preparation.input_shape(images))
             return Subject(name_of(text), network, trainings=configs)
         network = Network.from_config(saved.network)
-        with weights.naming(text):
+        with weights.prefix_errors(text):
             network.check_images(images, labels, saved.normalisation.preparation.pad)
         return Subject(f"{saved.model} ({text})", network, saved)
 
-    def _entry(self, subject: Subject) -> Entry:
+    def _entry(self, subject: Subject) -> ComparedModel:
         trained, seconds = [subject.saved] if subject.saved else [], []
         for config in subject.trainings:
             try:

@@ -13,7 +13,7 @@ SPREAD = ("std", "lowest", "highest")
 
 
 def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
-    """A table for people, with the spread where something was trained several times; `rows` are Entry.to_dict()."""
+    """Format ComparedModel.to_dict() rows as a Markdown table, with the spread of models trained repeatedly."""
     several = any(row["runs"] > 1 for row in rows)
     heads = [*HEADS[:5], *(SPREAD if several else ()), *HEADS[5:]]
     cells = [heads, *(_cells(row, several) for row in rows)]

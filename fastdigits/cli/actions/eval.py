@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from fastdigits.inference.ensemble import Verdict
+    from fastdigits.inference.ensemble import EnsembleEvaluation
 
 WORST, EXAMPLES = 24, 8  # mistakes, and images of each kind
 
@@ -38,7 +38,7 @@ def check_files(files: dict[str, str | None]) -> None:
 
 
 def write(
-    files: dict[str, str | None], verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray", title: str
+    files: dict[str, str | None], verdict: "EnsembleEvaluation", images: "np.ndarray", labels: "np.ndarray", title: str
 ) -> None:
     """Draw what was asked for; `title` says what has been read by what."""
     for name, path in files.items():
@@ -46,31 +46,31 @@ def write(
             figure_files.write(path, DRAW[name](verdict, images, labels, title))
 
 
-def draw_confusion(verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
+def draw_confusion(verdict: "EnsembleEvaluation", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
     """The confusion matrix."""
     from fastdigits.plots import confusion
 
-    result = verdict.together
+    result = verdict.combined
     return confusion.draw(result.confusion, f"{title}: {result.correct:,} of {result.images:,} images right")
 
 
-def draw_mistakes(verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
+def draw_mistakes(verdict: "EnsembleEvaluation", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
     """The mistakes whose true digit was thought least probable."""
     from fastdigits.inference.evaluate import worst_mistakes
     from fastdigits.plots import mistakes
 
-    count = verdict.together.images - verdict.together.correct
+    count = verdict.combined.images - verdict.combined.correct
     rows = worst_mistakes(verdict.probabilities, labels, WORST)
     which = f"the worst {len(rows)} of {count:,} mistakes" if count > len(rows) else f"{count or 'no'} mistakes"
     return mistakes.draw(images, labels, verdict.probabilities, rows, f"{title}: {which}")
 
 
-def draw_examples(verdict: "Verdict", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
+def draw_examples(verdict: "EnsembleEvaluation", images: "np.ndarray", labels: "np.ndarray", title: str) -> "Figure":
     """Images that were read right and images that were not."""
-    from fastdigits.inference.evaluate import both_kinds
+    from fastdigits.inference.evaluate import correct_and_wrong
     from fastdigits.plots import examples
 
-    groups = both_kinds(verdict.probabilities, labels, EXAMPLES)
+    groups = correct_and_wrong(verdict.probabilities, labels, EXAMPLES)
     return examples.draw(images, labels, verdict.probabilities, groups, title)
 
 

@@ -38,7 +38,7 @@ class Part:
 
 def by_class(part: Part, classes: Sequence[int], count: int, seed: int) -> Sheet:
     """A row for each class."""
-    groups = preview.of_each_class(part.labels, classes, max(1, count // len(classes)), seed)
+    groups = preview.sample_each_class(part.labels, classes, max(1, count // len(classes)), seed)
     rows = [
         Row(f"{digit}", part.images[group], [f"#{row}" for row in group])
         for digit, group in zip(classes, groups, strict=True)
@@ -54,7 +54,7 @@ def in_lines(part: Part, chosen: np.ndarray) -> Sheet:
 
 def before_and_after(part: Part, chosen: np.ndarray, preparation: Preparation) -> Sheet:
     """The images as they are, and below after each step of a preparation, and after all of them."""
-    steps = [("as it is", Preparation()), *preview.steps_of(preparation)]
+    steps = [("as it is", Preparation()), *preview.preparation_steps(preparation)]
     rows = [Row(name, step.apply(part.images[chosen])) for name, step in steps]
     return Sheet(rows, [*map(part.title, chosen)], chosen)
 
@@ -68,11 +68,11 @@ def changed_by_chance(
     if preparation:
         before.append(("prepared", preparation.apply(part.images[chosen])))
     alone = len(chosen) == 1
-    parts = preview.parts_of(effects) if alone else [("", effects)]
+    parts = preview.effect_steps(effects) if alone else [("", effects)]
     rows = []
     for name, effect in parts:
         seen = [
-            preview.augmented(reference, part.images, chosen, preparation, effect, seed, epoch)
+            preview.augment(reference, part.images, chosen, preparation, effect, seed, epoch)
             for epoch in range(1, epochs + 1)
         ]
         for place, row in enumerate(chosen):

@@ -16,10 +16,10 @@ from fastdigits.cli.terminal.progress import announcing_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, test_line, watching
 from fastdigits.data import load_digits
 from fastdigits.storage import run_statistics, weights
-from fastdigits.storage.training_logs import group_runs, of_summaries
+from fastdigits.storage.training_logs import from_summaries, group_runs
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
-from fastdigits.training.repeats import RunResult, RunResults, RunSpec, repeat
+from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
 
 
 class Session:
@@ -65,7 +65,7 @@ class Session:
         callback = self.callback
         try:
             with announcing_compilation(self.ops, callback.say), callback.display():
-                repeat(self.tasks, self._attempt, self.values["restart_dead"], callback, self.done)
+                run_all(self.tasks, self._attempt, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
             if self.values["stats_file"]:
                 run_statistics.add(self.values["stats_file"], [], error.trainings)
@@ -78,27 +78,27 @@ class Session:
         summary = done.summary(self.load_s, perf_counter() - begin, job.output)
         if self.several:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {test_line(summary)}")
-        return RunResult(done.saved(), task.names | summary, done.kept.rank if self.several else None)
+        return RunResult(done.saved(), task.tags | summary, done.kept.rank if self.several else None)
 
     def _keep(self) -> dict[str, Any]:
         """Write all files and say what is in them; return the figures of the network that is kept."""
         done, output = self.done, self.job.output
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
         weights.write(output, done.best.saved)
-        summary = done.best.summary | {"dead_runs": done.dead}
+        summary = done.best.summary | {"dead_runs": done.failed}
         if self.several:
             for line in averages_lines(done.averages()):
                 self.say(line)
-            self.say(f"the best by validation is {done.title}")
+            self.say(f"the best by validation is {done.best_title}")
             summary |= {"trainings": done.summaries, "averages": done.averages()}
         self.say(test_line(summary))
         self.say(f"weights: {click.format_filename(output)}")
         if stats_file:
-            run_statistics.add(stats_file, done.summaries, done.dead)
+            run_statistics.add(stats_file, done.summaries, done.failed)
         if plot_file:
             from fastdigits.plots import curves
 
-            figure_files.write(plot_file, curves.draw(group_runs(of_summaries(done.summaries))))
+            figure_files.write(plot_file, curves.draw(group_runs(from_summaries(done.summaries))))
             self.say(f"picture: {click.format_filename(plot_file)}")
         return summary
 

@@ -8,7 +8,8 @@ import click
 
 from fastdigits.cli.options import figure_files
 from fastdigits.cli.options.common import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
-from fastdigits.config.recipes import RECIPES, settings_of
+from fastdigits.config.recipes import RECIPES, model_settings
+from fastdigits.ops.interface import Ops
 
 AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
@@ -166,16 +167,16 @@ def _check(plan: Plan, json_file: str | None, plot_file: str | None) -> None:
 def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     """The report of everything that was asked for."""
     from fastdigits import ops as devices
-    from fastdigits.bench import gpu, machine, operations, race
+    from fastdigits.bench import comparison, gpu, machine, operations
     from fastdigits.bench.report import Report
-    from fastdigits.bench.task import make_task
+    from fastdigits.bench.workload import make_workload
     from fastdigits.models import MODELS
 
     devices.load("cpu", plan.threads)  # the machine's own rates are measured with it, whatever the devices are
-    wanted = plan.devices or (("cpu",) if devices.why_unusable("cuda") else ("cpu", "cuda"))
+    wanted = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
     loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in wanted]
     _say("machine: peak of multiply-adds and memory")
-    facts, on_gpu = machine.examine(), "cuda" in [ops.device for ops in loaded]
+    facts, on_gpu = machine.measure(), "cuda" in [ops.device for ops in loaded]
     versions = {framework.NAME: framework.version() for framework in frameworks}
     settings = {
         "batch_size": plan.batch_size,
@@ -184,29 +185,29 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
         "exact": plan.exact,
         "versions": versions,
     }
-    report = Report(facts, settings, gpu=gpu.examine() if on_gpu else None)
+    report = Report(facts, settings, gpu=gpu.measure() if on_gpu else None)
     product = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
-        task = make_task(model, plan.batch_size, facts.cores)
+        workload = make_workload(model, plan.batch_size, facts.cores)
         for mode in plan.modes:
-            report.rows += race.measure(task, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
+            report.rows += comparison.measure(workload, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
         if plan.ops:
             _say(f"{model}: single steps")
-            report.operations += operations.measure(task, loaded[0], product, max(plan.runs, 2))
+            report.operations += operations.measure(workload, loaded[0], product, max(plan.runs, 2))
         if plan.target:
             report.targets += [_target(plan, model, ops) for ops in loaded]
-    report.machine = machine.examine_again(facts)
+    report.machine = machine.measure_again(facts)
     return report
 
 
-def _target(plan: Plan, model: str, ops: Any) -> Any:
-    from fastdigits.bench import target
+def _target(plan: Plan, model: str, ops: Ops) -> Any:
+    from fastdigits.bench import time_to_accuracy
     from fastdigits.config.training import TrainConfig
     from fastdigits.data import load_digits
 
-    settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
+    settings = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
-    return target.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
+    return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
 
 
 def _say(line: str) -> None:

@@ -30,34 +30,34 @@ def command(device: str, threads: int | None, as_json: bool) -> None:
         click.echo(line, err=as_json)
 
     chosen = load_ops(device, threads, say)
-    findings = []
+    results = []
     with announcing_compilation(chosen, say):
         for _, found in run_steps(check.steps(chosen, ops.load(chosen.device, threads, exact=True))):
-            findings += found
+            results += found
     summary = {
         "device": chosen.device,
         "lanes": chosen.lanes,
-        "passed": all(finding.passed for finding in findings),
-        "checks": [_figures(finding) for finding in findings],
+        "passed": all(result.passed for result in results),
+        "checks": [_figures(result) for result in results],
         "seconds": perf_counter() - start,
     }
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
-    for finding in findings:
-        if not finding.passed:
+    for result in results:
+        if not result.passed:
             raise UserError(
-                f"The check of {finding.subject} on {chosen.device} fails ({finding.failure}); "
+                f"The check of {result.subject} on {chosen.device} fails ({result.failure}); "
                 f"report it with what 'fastdigits check --json' prints."
             )
 
 
-def _figures(finding: Any) -> dict[str, Any]:
-    """A finding as plain JSON types, which know no infinity."""
+def _figures(result: Any) -> dict[str, Any]:
+    """A result as plain JSON types, which know no infinity."""
     return {
-        "check": finding.subject,
-        "compared": finding.compared,
-        "largest_error_share": finding.largest_share if isfinite(finding.largest_share) else None,
-        "passed": finding.passed,
-        "failure": finding.failure,
+        "check": result.subject,
+        "compared": result.compared,
+        "largest_error_share": result.error_over_tolerance if isfinite(result.error_over_tolerance) else None,
+        "passed": result.passed,
+        "failure": result.failure,
     }
 
 

@@ -19,13 +19,13 @@ def command() -> None:
 @json_option
 def list_sets(as_json: bool) -> None:
     """Show the shipped data set and where it lies."""
-    from fastdigits.data.sources import PREFIXES, SHA256, SHIPPED, shipped_folder, summarise, verify
+    from fastdigits.data.sources import PREFIXES, SHA256, SHIPPED, shipped_folder, summarize_part, verify
 
     folder = shipped_folder()
     shipped = {
         "name": SHIPPED,
         "folder": str(folder),
-        "parts": {part: asdict(summarise(SHIPPED, part)) for part in PREFIXES},
+        "parts": {part: asdict(summarize_part(SHIPPED, part)) for part in PREFIXES},
         "files": [{"file": name, "sha256": SHA256[name], "state": state} for name, state in verify(folder)],
     }
     click.echo(json.dumps({"sets": [shipped]}) if as_json else _as_text(shipped))

@@ -16,7 +16,7 @@ from fastdigits.cli.options.common import (
 )
 
 if TYPE_CHECKING:
-    from fastdigits.inference.ensemble import Verdict
+    from fastdigits.inference.ensemble import EnsembleEvaluation
     from fastdigits.inference.evaluate import Evaluation
     from fastdigits.storage.weights import SavedNetwork
 
@@ -50,7 +50,7 @@ def command(
     Networks are measured as if with --exact where one of them was trained so.
     """
     from fastdigits.data import load_part
-    from fastdigits.inference.ensemble import AS_IT_IS, SHIFTS, evaluate_alone, evaluate_ensemble
+    from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, evaluate_ensemble, evaluate_single
     from fastdigits.storage.weights import read
 
     eval.check_files(files)
@@ -59,10 +59,10 @@ def command(
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:
-        verdict = evaluate_alone(networks[0], images, labels, ops, any(files.values()))
+        verdict = evaluate_single(networks[0], images, labels, ops, any(files.values()))
     else:
-        verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else AS_IT_IS)
-    result = verdict.together
+        verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else NO_SHIFT)
+    result = verdict.combined
     summary = {
         **_figures(result),
         "per_class": result.per_class,
@@ -89,7 +89,9 @@ def _figures(result: "Evaluation") -> dict[str, Any]:
     }
 
 
-def _members(files: tuple[str, ...], networks: list["SavedNetwork"], verdict: "Verdict") -> list[dict[str, Any]]:
+def _members(
+    files: tuple[str, ...], networks: list["SavedNetwork"], verdict: "EnsembleEvaluation"
+) -> list[dict[str, Any]]:
     return [
         {"file": file, "model": saved.model, **_figures(member)}
         for file, saved, member in zip(files, networks, verdict.members, strict=True)

@@ -11,10 +11,10 @@ from fastdigits.cli.options.common import json_option
 @json_option
 def command(as_json: bool) -> None:
     """List the networks that can be trained."""
-    from fastdigits.data import measured
+    from fastdigits.data.model_results import load_model_results
     from fastdigits.models import MODELS, network_of
 
-    rows, found = [], measured.read()
+    rows, found = [], load_model_results()
     for name, build in MODELS.items():
         network = network_of(name)
         rows.append(

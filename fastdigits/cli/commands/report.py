@@ -8,6 +8,7 @@ import click
 
 from fastdigits.cli.options.common import device_option, json_option, load_ops, threads_option
 from fastdigits.errors import UserError
+from fastdigits.ops.interface import Ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +74,7 @@ def command(
     say("drawing")
     content = _page(tested, speed, training).encode(errors="replace")
     write_atomically(output, content)
-    result = tested.verdict.together
+    result = tested.verdict.combined
     say(f"{saved.model} on {data}: {result.accuracy:.2%} of {result.images:,} images right")
     say(f"report: {click.format_filename(output)}, {len(content) / 1e6:.1f} MB")
     if as_json:
@@ -83,19 +84,19 @@ def command(
 
 
 def _measure(
-    saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Any, say: Callable[[str], None]
+    saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Ops, say: Callable[[str], None]
 ) -> tuple["Tested", "Speed"]:
     """What the network makes of the test images, and how fast."""
     from fastdigits.cli.terminal.progress import announcing_compilation
-    from fastdigits.inference.ensemble import evaluate_alone
+    from fastdigits.inference.ensemble import evaluate_single
     from fastdigits.report.pictures import Tested
     from fastdigits.report.speed import measure
 
     with announcing_compilation(ops, say):
         say(f"{saved.model}: reading {len(labels):,} test images of {data}")
-        verdict = evaluate_alone(saved, images, labels, ops, with_probabilities=True)
+        verdict = evaluate_single(saved, images, labels, ops, with_probabilities=True)
         say("measuring how long a single image takes")
-        speed = measure(saved, verdict.together, images[0], ops)
+        speed = measure(saved, verdict.combined, images[0], ops)
     return Tested(saved, verdict, images, labels, data), speed
 
 
@@ -115,7 +116,7 @@ def _training(stats_file: str, saved: "SavedNetwork") -> dict[str, Any]:
     from fastdigits.storage import run_statistics
 
     history = saved.history
-    for run in run_statistics.runs(stats_file):
+    for run in run_statistics.read(stats_file):
         figures = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []
         if (run.get("model"), run.get("seed")) == (saved.model, saved.config["seed"]) and figures == history:
             return run

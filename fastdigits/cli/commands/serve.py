@@ -61,7 +61,7 @@ def command(
     numba_setup.prepare_numba(machine["threads"])
     with numba_setup.on_first_compilation(lambda: click.echo("compiling kernels, once ...")):
         app = create_app(weights or (None,), limits, allow_origins, **machine)
-    names = ", ".join(facts.name for facts in app.state.recogniser.worker.models)
+    names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
     click.echo(f"{names} at {server.url(listener)}, for programs at {server.url(listener)}/docs; Ctrl-C stops.")
     server.run(app, listener)
     click.echo("Stopped.")

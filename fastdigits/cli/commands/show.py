@@ -131,5 +131,5 @@ def _chosen(part: "Part", classes: list[int], count: int, values: dict[str, Any]
     if count == 1 and not (values["at_random"] or values["digits"]):
         return np.zeros(1, int)
     if values["at_random"] or count < len(classes):
-        return preview.at_random(part.labels, classes, count, values["seed"])
-    return np.concatenate(preview.of_each_class(part.labels, classes, count // len(classes), values["seed"]))
+        return preview.sample(part.labels, classes, count, values["seed"])
+    return np.concatenate(preview.sample_each_class(part.labels, classes, count // len(classes), values["seed"]))

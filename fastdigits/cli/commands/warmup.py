@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.common import ModelName, device_option, exact_option, json_option, load_ops, threads_option
-from fastdigits.config.recipes import RECIPES, settings_of
+from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.config.training import MODEL, TrainConfig
 
 USUAL = ("default", "fast")
@@ -46,7 +46,7 @@ def command(
     start = perf_counter()
     from fastdigits.cli.terminal.progress import run_steps
     from fastdigits.ops.runtime import kernel_cache
-    from fastdigits.training.precompile import steps
+    from fastdigits.training.precompile import warmup_steps
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
@@ -57,7 +57,7 @@ def command(
     before = kernel_cache.in_use() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
-    for name, _ in run_steps([step for model, config in configs for step in steps(model, config, ops)]):
+    for name, _ in run_steps([step for model, config in configs for step in warmup_steps(model, config, ops)]):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
     after = kernel_cache.in_use() if before else None
@@ -75,7 +75,7 @@ def _wanted(models: tuple[str, ...], recipe: str | None) -> Iterator[tuple[str, 
     """Each network with the settings that it trains with."""
     for name in [recipe] if recipe else USUAL[: 1 if models else None]:
         for model in dict.fromkeys(models) or [RECIPES[name].get("model", MODEL)]:
-            yield model, settings_of(model, name)
+            yield model, model_settings(model, name)
 
 
 def _as_text(summary: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def test_line(summary: dict[str, Any]) -> str:
 
 def averages_lines(averages: dict[str, Any]) -> list[str]:
     """What several trainings reached."""
-    from fastdigits.storage.run_statistics import in_words
+    from fastdigits.storage.run_statistics import format_summary
 
-    accuracies = [in_words(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
+    accuracies = [format_summary(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
     return [f"{averages['trained']} trainings, {averages['dead_runs']} more were dead", *accuracies]
