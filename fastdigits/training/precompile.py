@@ -70,7 +70,7 @@ class DeferredOps:
         value = getattr(self._ops, name)
         if name in self._done or not callable(value):
             return value
-        return lambda *arguments: self.calls.append(partial(value, *arguments))
+        return lambda *arguments, **named: self.calls.append(partial(value, *arguments, **named))
 
 
 @contextmanager
