@@ -5,7 +5,9 @@ SIMD vectors (cpu.py) or CUDA threads (cuda.py). Vectors also support + - * / an
 a mask for `select`.
 """
 
+from collections.abc import Callable
 from types import FunctionType, ModuleType
+from typing import cast
 
 import numpy as np
 
@@ -189,12 +191,12 @@ def transpose(t):
 NAMES = tuple(name for name, value in globals().items() if isinstance(value, FunctionType))
 
 
-def bind(kernel: FunctionType, lanes: ModuleType, inline: bool = False):
+def bind(kernel: Callable, lanes: ModuleType, inline: bool = False) -> Callable:
     """Return a kernel with the lane functions of another module, compiled by the `compile_kernel` of that module.
 
     The functions that it calls are bound and inlined as well, because they may take tiles.
     """
-    return lanes.compile_kernel(with_lanes(kernel, lanes), inline)
+    return lanes.compile_kernel(with_lanes(cast(FunctionType, kernel), lanes), inline)
 
 
 def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:

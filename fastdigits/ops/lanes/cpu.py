@@ -5,6 +5,7 @@ Each function emits the LLVM code for its namesake in __init__.py.
 
 import operator
 from math import prod
+from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
@@ -50,7 +51,7 @@ class _TileModel(models.PrimitiveModel):
 
 
 # Decorators of the operations: `parallel` shares the iterations of a prange among cores, `serial` uses one core
-_ENTRY = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_ENTRY: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
 
 

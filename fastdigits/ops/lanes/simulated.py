@@ -6,6 +6,7 @@ the code of cuda.py cannot run there, but the kernels and the distribution of wo
 
 from itertools import product
 from threading import current_thread
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,18 @@ def compile_kernel(kernel, inline=True):
 
 def lane() -> int:
     """Return the number of this thread in its warp."""
-    return current_thread().threadIdx.x
+    return _thread().threadIdx.x
 
 
 def warp_number() -> int:
     """Return the number of this warp along the first axis of the grid."""
-    thread = current_thread()
+    thread = _thread()
     return thread.blockIdx.x * thread._manager._block_dim[1] + thread.threadIdx.y
+
+
+def _thread() -> Any:
+    """Return this thread, to which the simulator has added its position in the grid."""
+    return current_thread()
 
 
 def _checked(x, at):
