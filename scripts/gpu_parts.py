@@ -109,7 +109,9 @@ def timings(setup: Setup) -> Figures:
         for mode, images in ((TRAINING, setup.batch_size), (INFERENCE, 1), (INFERENCE, setup.large)):
             others = [setup.rival] if setup.rival else []
             workload = setup.workload(model, images)
-            rows = comparison.measure(workload, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
+            rows = comparison.measure(
+                workload, mode, [setup.ops], others, setup.runs, False, setup.say, all_variants=True
+            )
             found += [row.to_dict() for row in rows]
     return {"rows": found}
 

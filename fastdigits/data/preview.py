@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from fastdigits.data.augmentation import EFFECTS
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
 from fastdigits.ops.batch import NO_EFFECTS, Effects
+from fastdigits.ops.interface import Ops
 
 
 def sample_each_class(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> list[np.ndarray]:
@@ -48,7 +48,7 @@ def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:
 
 
 def augment(
-    ops: Any, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
+    ops: Ops, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
 ) -> np.ndarray:
     """The images of some rows as training sees them in an epoch: prepared, and then changed by chance.
 

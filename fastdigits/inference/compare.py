@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdigits.inference.ensemble import evaluate_ensemble
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.run_statistics import Summary, summarize
 from fastdigits.storage.weights import SavedNetwork
 
@@ -61,7 +62,7 @@ def measure(
     train_s: Sequence[float],
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
+    ops: Ops,
 ) -> ComparedModel:
     """What a network has come to in some trainings, on test images.
 

@@ -12,6 +12,7 @@ from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, confusion, evaluate, probabilities
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
 NO_SHIFT = ((0, 0),)
@@ -33,7 +34,7 @@ def evaluate_ensemble(
     networks: Sequence[SavedNetwork],
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
+    ops: Ops,
     shifts: Sequence[tuple[int, int]] = NO_SHIFT,
 ) -> EnsembleEvaluation:
     """Read images with every network, and with the mean of their probabilities.
@@ -74,7 +75,7 @@ def evaluate_ensemble(
 
 
 def evaluate_single(
-    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Any, with_probabilities: bool
+    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops, with_probabilities: bool
 ) -> EnsembleEvaluation:
     """Read images once with one network, and judge it by the loss that it was trained with.
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from fastdigits.config.training import LOSSES
 from fastdigits.data.batches import Batches
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Array
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.nd
     return by_image[ops.download(targets).reshape(-1) >= 0]
 
 
-def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Any, Any]:
+def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Array, Array]:
     """The network's scores (B, classes, L) for the images of the given rows, and their targets (B, L), on the device.
 
     Empty lanes, which the end of each batch may have, have the target -1.

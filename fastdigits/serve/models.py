@@ -9,7 +9,7 @@ from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.calibration import Calibration
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, recognizer: Recognizer) -> Model:
-    saved, explainer = recognizer.saved, Explainer(recognizer.saved, to_infer(recognizer.ops, 1))
+    saved, explainer = recognizer.saved, Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     parameters = explainer.network.parameter_count

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fastdigits.nn.parameter import ParameterBuffer
+from fastdigits.ops.interface import Array, Ops
 
 
 class EMA:
@@ -18,11 +18,11 @@ class EMA:
     buffer : ParameterBuffer
     """
 
-    def __init__(self, ops: Any, decay: float, buffer: ParameterBuffer):
+    def __init__(self, ops: Ops, decay: float, buffer: ParameterBuffer):
         self.buffer, self.decay, self.average_step = buffer, float(decay), ops.average_step
         self.values, self.spare = ops.zeros(buffer.values.shape), ops.empty(buffer.values.shape)
 
-    def step(self, count: Any) -> None:
+    def step(self, count: Array) -> None:
         """Add the parameters to the average; count[0], on the device, is the number of the step, from 1 on."""
         self.average_step(self.buffer.values, count, self.decay, self.values)
 

@@ -11,6 +11,7 @@ from fastdigits.data import DigitSet
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
@@ -90,7 +91,7 @@ def run(
     model: str,
     network: Network,
     digits: DigitSet,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,

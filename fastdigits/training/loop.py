@@ -6,7 +6,6 @@ loss, backward, update.
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from fastdigits.data import stratified_split
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
@@ -54,7 +54,7 @@ def train(
     network: Network,
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,

@@ -1,12 +1,12 @@
 """The optimizer: one operation that updates all parameters at once."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.nn.parameter import ParameterBuffer
+from fastdigits.ops.interface import Array, Ops
 
 EPSILON = 1e-8
 NORM_PARTS = 64  # partial sums of the gradient norm, so that cores can share the work
@@ -22,7 +22,7 @@ class Optimizer:
     buffer : ParameterBuffer
     """
 
-    def __init__(self, ops: Any, config: TrainConfig, buffer: ParameterBuffer):
+    def __init__(self, ops: Ops, config: TrainConfig, buffer: ParameterBuffer):
         defaults = OPTIMIZERS[config.optimizer]
         self.lr = defaults.lr if config.lr is None else config.lr
         decay = float(defaults.weight_decay if config.weight_decay is None else config.weight_decay)
@@ -45,7 +45,7 @@ class Optimizer:
         self.ops.write(self.step_scalars(lr_factor))
         self.update()
 
-    def step_scalars(self, lr_factor: float) -> tuple[tuple[Any, float], ...]:
+    def step_scalars(self, lr_factor: float) -> tuple[tuple[Array, float], ...]:
         """Begin a step: return (device array, value) pairs that `ops.write` must write before `update`."""
         self.steps += 1
         return (self.rate, self.lr * lr_factor), (self.count, self.steps)

@@ -23,7 +23,8 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
-from fastdigits.ops import load, to_infer
+from fastdigits.ops import inference_ops, load
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import kernel_cache, numba_setup
 from fastdigits.training.trainer import Trainer, build_for_training
 
@@ -46,7 +47,7 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
         run_each_kernel_once(network, batches, config)
 
 
-def warmup_steps(model: str, config: TrainConfig, ops: Any) -> list[tuple[str, Callable[[], None]]]:
+def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, Callable[[], None]]]:
     """List (name, function) steps that compile what `train`, `eval` and `predict` need of a network.
 
     Parameters
@@ -60,7 +61,7 @@ def warmup_steps(model: str, config: TrainConfig, ops: Any) -> list[tuple[str, C
     return [
         (f"{name}: training", partial(_warm_up_training, model, config, ops)),
         (f"{name}: evaluation", partial(_warm_up_evaluation, model, config, ops, EVALUATION_BATCH)),
-        (f"{name}: single images", partial(_warm_up_evaluation, model, config, to_infer(ops, 1), 1)),
+        (f"{name}: single images", partial(_warm_up_evaluation, model, config, inference_ops(ops, 1), 1)),
     ]
 
 
@@ -136,7 +137,7 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
 class DeferredOps:
     """Operations that record their calls in `calls` instead of running; those of arrays and random numbers do run."""
 
-    def __init__(self, ops: Any):
+    def __init__(self, ops: Ops):
         from fastdigits.ops import array, random
 
         self.calls: list[Callable[[], Any]] = []
@@ -147,7 +148,7 @@ class DeferredOps:
         value = getattr(self._ops, name)
         if name in self._run_at_once or not callable(value):
             return value
-        return lambda *arguments: self.calls.append(partial(value, *arguments))
+        return lambda *arguments, **named: self.calls.append(partial(value, *arguments, **named))
 
 
 def _compiles_quickly(call: partial) -> bool:
@@ -155,7 +156,7 @@ def _compiles_quickly(call: partial) -> bool:
     return not call.func.__name__.startswith("conv2d") or "backward" not in call.func.__name__
 
 
-def _warm_up_training(model: str, config: TrainConfig, ops: Any) -> None:
+def _warm_up_training(model: str, config: TrainConfig, ops: Ops) -> None:
     images, labels = _black_images(config.batch_size or MAX_MICRO_BATCH)
     network = _network(model, config, images)
     batches = build_for_training(network, images, labels, np.arange(len(images)), ops, config)
@@ -164,7 +165,7 @@ def _warm_up_training(model: str, config: TrainConfig, ops: Any) -> None:
     evaluate(network, batches, FIRST_ROW, config.loss)
 
 
-def _warm_up_evaluation(model: str, config: TrainConfig, ops: Any, batch_size: int) -> None:
+def _warm_up_evaluation(model: str, config: TrainConfig, ops: Ops, batch_size: int) -> None:
     images, labels = _black_images(batch_size)
     network = _network(model, config, images)
     network.build(ops, batch_size, training=False)

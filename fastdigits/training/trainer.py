@@ -1,7 +1,6 @@
 """One training step, and all state that the next step depends on."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 
@@ -10,13 +9,14 @@ from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.ema import EMA
 from fastdigits.training.optimizer import Optimizer
 
 
 def build_for_training(
-    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Any, config: TrainConfig
+    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
 ) -> Batches:
     """Build a network and upload its images; pixels are normalised by the training images alone.
 

@@ -1,4 +1,4 @@
-"""Every rival computes what we compute, layer by layer and gradient by gradient."""
+"""Test that every rival computes what we compute, layer by layer and gradient by gradient."""
 
 import sys
 import time
@@ -109,7 +109,7 @@ def test_torch_trains_the_same_network(workload):
         check_agreement(ours, variant, workload.tolerance)
 
 
-def test_torch_reads_the_same(workload):
+def test_torch_computes_the_same_scores(workload):
     pytest.importorskip("torch")
     ours = networks.inference(workload, ops.load("reference"))
     variants = rivals.load("torch").inference(workload, compiled=False, say=pytest.fail)
@@ -193,7 +193,7 @@ def test_adamw_in_tensorflow_is_ours():
     np.testing.assert_allclose(parameter.numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_onnxruntime_reads_the_same(workload):
+def test_onnxruntime_computes_the_same_scores(workload):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     (rival,) = rivals.load("onnxruntime").inference(workload, compiled=False, say=pytest.fail)

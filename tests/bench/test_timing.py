@@ -24,8 +24,8 @@ class Clock:
 
         return run
 
-    def rest(self):
-        self.log.append("rest")
+    def wait(self):
+        self.log.append("wait")
 
 
 @pytest.fixture
@@ -35,23 +35,23 @@ def clock():
 
 def _turns(clock):
     """Whose turn it was, without the calls that find the lengths of the stretches."""
-    start = clock.log.index("rest")
+    start = clock.log.index("wait")
     return [clock.log[i + 2][0] for i in range(start, len(clock.log), 3)]
 
 
 def test_contenders_take_turns_and_rotate(clock):
     run = [clock.contender(name, 0.05) for name in "abc"]
-    time_in_turns(run, 3, 1e9, clock, clock.rest)
+    time_in_turns(run, 3, 1e9, clock, clock.wait)
     assert _turns(clock) == list("abcbcacab")
 
 
 def test_every_turn_is_a_rest_a_warm_up_and_a_timed_stretch(clock):
-    time_in_turns([clock.contender("a", 0.001)], 2, 1e9, clock, clock.rest)
-    assert clock.log[clock.log.index("rest") :] == ["rest", ("a", 10), ("a", 40)] * 2
+    time_in_turns([clock.contender("a", 0.001)], 2, 1e9, clock, clock.wait)
+    assert clock.log[clock.log.index("wait") :] == ["wait", ("a", 10), ("a", 40)] * 2
 
 
 def test_seconds_are_those_of_a_step(clock):
-    slow, fast = time_in_turns([clock.contender("a", 0.004), clock.contender("b", 0.001)], 5, 1e9, clock, clock.rest)
+    slow, fast = time_in_turns([clock.contender("a", 0.004), clock.contender("b", 0.001)], 5, 1e9, clock, clock.wait)
     assert slow.seconds == pytest.approx([0.004] * 5)
     assert fast.seconds == pytest.approx([0.001] * 5)
     assert (slow.steps, fast.steps) == (10, 40)
@@ -60,12 +60,12 @@ def test_seconds_are_those_of_a_step(clock):
 
 def test_first_call_and_warm_up_do_not_count(clock):
     compiling = [9.0] + [0.1] * 3  # then a warm-up and a timed stretch in each round
-    (times,) = time_in_turns([clock.contender("a", [*compiling, 5.0, 0.1, 5.0, 0.2])], 2, 1e9, clock, clock.rest)
+    (times,) = time_in_turns([clock.contender("a", [*compiling, 5.0, 0.1, 5.0, 0.2])], 2, 1e9, clock, clock.wait)
     assert times.seconds == pytest.approx([0.1, 0.2])
 
 
 def test_budget_ends_a_race_after_a_whole_round(clock):
-    both = time_in_turns([clock.contender("a", 1.0), clock.contender("b", 1.0)], 100, 10.0, clock, clock.rest)
+    both = time_in_turns([clock.contender("a", 1.0), clock.contender("b", 1.0)], 100, 10.0, clock, clock.wait)
     assert [len(times.seconds) for times in both] == [1, 1]
 
 

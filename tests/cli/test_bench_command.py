@@ -63,9 +63,9 @@ def test_cpu_and_gpu_stand_side_by_side_where_both_can_be_used(invoke, monkeypat
 
     definitions = ops.load("reference")
     functions = {name: function for name, function in vars(definitions).items() if callable(function)}
-    load, cuda = ops.load, ops.Ops("cuda", 1, functions)
+    load, cuda = ops.load, ops.LoadedOps("cuda", 1, functions)
     monkeypatch.setattr(ops, "load", lambda device, *more: cuda if device == "cuda" else load(device, *more))
-    monkeypatch.setattr(ops, "why_unusable", lambda device: None)
+    monkeypatch.setattr(ops, "why_unavailable", lambda device: None)
     monkeypatch.setattr(gpu, "measure", lambda: gpu.Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12))
     result = invoke(*SHORT, "--no-inference", "--json", "new.json")
     assert result.exit_code == 0, result.output

@@ -13,7 +13,7 @@ from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer
-from fastdigits.ops import Ops
+from fastdigits.ops import LoadedOps, Ops
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import TrainingResult, train
 
@@ -31,7 +31,7 @@ def learn(
 def with_others(ops: Ops, **others: Callable) -> Ops:
     """The same operations but for some."""
     functions = {name: function for name, function in vars(ops).items() if callable(function)}
-    return Ops(ops.device, ops.lanes, functions | others, ops.in_parts)
+    return LoadedOps(ops.device, ops.lanes, functions | others, ops.prefers_micro_batches)
 
 
 def learns_as_defined(ops: Ops, layers: list[Layer], digits: Digits, terms: int, **settings: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.ops import Ops, load
+from fastdigits.ops import LoadedOps, Ops, load
 from fastdigits.ops.cuda import graph
 
 
@@ -97,31 +97,31 @@ def recording_ops(stream: Stream) -> Ops:
     reference = load("reference")
 
     def making(name: str) -> Callable:
-        def make(*arguments):
+        def make(*arguments, **named):
             assert not stream.records, f"{name} makes an array while the stream records"
-            array = getattr(reference, name)(*arguments).view(Array)
+            array = getattr(reference, name)(*arguments, **named).view(Array)
             array.stream = stream
             return array
 
         return make
 
     def at_once(name: str) -> Callable:
-        def do(*arguments):
+        def do(*arguments, **named):
             assert not stream.records, f"{name} is called while the stream records"
             stream.note(name)
-            return getattr(reference, name)(*arguments)
+            return getattr(reference, name)(*arguments, **named)
 
         return do
 
     def started(name: str) -> Callable:
-        def start(*arguments):
+        def start(*arguments, **named):
             if not stream.records:
                 stream.note("eager")
-            stream.do(lambda: getattr(reference, name)(*arguments))
+            stream.do(lambda: getattr(reference, name)(*arguments, **named))
 
         return start
 
     functions = {name: started(name) for name, function in vars(reference).items() if callable(function)}
     functions |= {name: making(name) for name in ("empty", "zeros", "upload")}
     functions |= {name: at_once(name) for name in ("download", "write", "pack", "unpack")}
-    return Ops("recorded", reference.lanes, functions | {"captured": graph.Captured})
+    return LoadedOps("recorded", reference.lanes, functions | {"captured": graph.Captured})

@@ -134,7 +134,7 @@ def test_unknown_part(report):
     assert "There is no part 'magic'" in result.stderr
 
 
-@pytest.mark.skipif(ops.why_unusable("cuda") is None, reason="this machine has CUDA")
+@pytest.mark.skipif(ops.why_unavailable("cuda") is None, reason="this machine has CUDA")
 def test_without_a_gpu_there_is_one_sentence(tmp_path):
     """As on a machine where nothing is installed but numba, NumPy, click and h5py."""
     program = (
@@ -144,5 +144,5 @@ def test_without_a_gpu_there_is_one_sentence(tmp_path):
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ), timeout=300)
     assert done.returncode == 1
-    assert done.stderr == f"Error: The device 'cuda' cannot be used: {ops.why_unusable('cuda')}.\n"
+    assert done.stderr == f"Error: The device 'cuda' cannot be used: {ops.why_unavailable('cuda')}.\n"
     assert list(tmp_path.iterdir()) == []

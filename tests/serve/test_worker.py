@@ -10,7 +10,7 @@ pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 from fastdigits.errors import UserError
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
-from fastdigits.ops import FEW
+from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.limits import RequestError
 from fastdigits.serve.models import unique
 from fastdigits.serve.worker import Worker
@@ -46,7 +46,7 @@ def test_what_reads_one_image_some_or_many_is_compiled_before(weights, monkeypat
     )
     Worker(weights[:1]).close()
     assert any(size == 1 for size in sizes)
-    assert any(FEW < size <= INFERENCE_MICRO_BATCH for size in sizes)
+    assert any(MAX_SEQUENTIAL_IMAGES < size <= INFERENCE_MICRO_BATCH for size in sizes)
     assert any(size > INFERENCE_MICRO_BATCH for size in sizes)
 
 

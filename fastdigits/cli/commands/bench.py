@@ -9,6 +9,7 @@ import click
 from fastdigits.cli.options import figure_files
 from fastdigits.cli.options.common import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
 from fastdigits.config.recipes import RECIPES, model_settings
+from fastdigits.ops.interface import Ops
 
 AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
@@ -172,7 +173,7 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     from fastdigits.models import MODELS
 
     devices.load("cpu", plan.threads)  # the machine's own rates are measured with it, whatever the devices are
-    wanted = plan.devices or (("cpu",) if devices.why_unusable("cuda") else ("cpu", "cuda"))
+    wanted = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
     loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in wanted]
     _say("machine: peak of multiply-adds and memory")
     facts, on_gpu = machine.measure(), "cuda" in [ops.device for ops in loaded]
@@ -199,7 +200,7 @@ def _measure(plan: Plan, frameworks: list[Any]) -> Any:
     return report
 
 
-def _target(plan: Plan, model: str, ops: Any) -> Any:
+def _target(plan: Plan, model: str, ops: Ops) -> Any:
     from fastdigits.bench import time_to_accuracy
     from fastdigits.config.training import TrainConfig
     from fastdigits.data import load_digits

@@ -8,6 +8,7 @@ import click
 
 from fastdigits.cli.options.common import device_option, json_option, load_ops, threads_option
 from fastdigits.errors import UserError
+from fastdigits.ops.interface import Ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +84,7 @@ def command(
 
 
 def _measure(
-    saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Any, say: Callable[[str], None]
+    saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Ops, say: Callable[[str], None]
 ) -> tuple["Tested", "Speed"]:
     """What the network makes of the test images, and how fast."""
     from fastdigits.cli.terminal.progress import announcing_compilation

@@ -7,6 +7,7 @@ import click
 
 from fastdigits.errors import UserError
 from fastdigits.ops import DEVICES as COMPUTING_DEVICES
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 
 DEVICES = ("auto", *COMPUTING_DEVICES)
@@ -77,7 +78,7 @@ def together(*options: Callable) -> Callable:
     return decorate
 
 
-def load_ops(device: str, threads: int | None, say: Any, exact: bool = False) -> Any:
+def load_ops(device: str, threads: int | None, say: Any, exact: bool = False) -> Ops:
     """The operations of the device that the user chose; "auto" says what it chose and why."""
     from fastdigits import ops
 

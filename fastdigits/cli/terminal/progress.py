@@ -9,6 +9,7 @@ import click
 
 from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
@@ -16,7 +17,7 @@ from fastdigits.training.callbacks import Callback
 T = TypeVar("T")
 
 
-def announcing_compilation(ops: Any, say: Callable[[str], Any]) -> AbstractContextManager:
+def announcing_compilation(ops: Ops, say: Callable[[str], Any]) -> AbstractContextManager:
     """A block in which the first compilation is told of; the definitions compile nothing."""
     if ops.device == "reference":
         return nullcontext()

@@ -6,6 +6,7 @@ for the shapes that its arrays have but for their first axis, and CuPy starts it
 
 from collections.abc import Callable
 from functools import update_wrapper
+from inspect import signature
 from math import prod
 from typing import Any
 
@@ -35,9 +36,14 @@ class Kernel:
     def __init__(self, function: Callable, grid: Callable[..., Grid], warps: int):
         update_wrapper(self, function)
         self.function, self.grid, self.block = with_lanes(function, lanes), grid, (LANES, warps)
+        self.names = tuple(signature(function).parameters)
         self.programs: dict[tuple, Callable] = {}
 
-    def __call__(self, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any, **named: Any) -> None:
+        if named:
+            arguments = (*arguments, *(named.pop(name) for name in self.names[len(arguments) :]))
+            if named:
+                raise TypeError(f"{self.function.__name__} has no arguments {', '.join(named)}.")
         grid = self.grid(*arguments)
         if prod(grid):
             start(self, grid, [_as_32_bits(argument) for argument in arguments])

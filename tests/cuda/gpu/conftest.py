@@ -6,7 +6,7 @@ from secrets import randbits
 import pytest
 
 from fastdigits.check import cases
-from fastdigits.ops import load, why_unusable
+from fastdigits.ops import load, why_unavailable
 from fastdigits.ops.runtime import numba_setup
 
 REAL = {
@@ -27,7 +27,7 @@ REAL = {
     "DENSE": ((128, 784, 128), (129, 785, 127), (1000, 100, 10), (1, 9216, 128)),
     "POOLINGS": ((130, (28, 27), (2, 2), 2), (65, (13, 15), (3, 3), 2)),
     "NORMALISED": ((128, 196), (1000, 49), (33, 1)),
-    "JUDGED": (128, 1000, 10001),
+    "LOSS_BATCHES": (128, 1000, 10001),
     "GATHERED": (128, 1000, 10001),
     "VECTORS": 10007,
 }
@@ -45,7 +45,7 @@ def calls(lanes: int) -> Iterator[cases.Call]:
 @pytest.fixture(scope="session")
 def gpu():
     """The operations of a real GPU."""
-    reason = "CUDA is only simulated" if numba_setup.simulates_cuda() else why_unusable("cuda")
+    reason = "CUDA is only simulated" if numba_setup.simulates_cuda() else why_unavailable("cuda")
     if reason:
         pytest.skip(f"no GPU: {reason}")
     return load("cuda")
