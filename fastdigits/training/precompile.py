@@ -70,13 +70,18 @@ class DeferredOps:
         value = getattr(self._ops, name)
         if name in self._done or not callable(value):
             return value
-        return lambda *arguments: self.calls.append(partial(value, *arguments))
+        return lambda *arguments, **named: self.calls.append(partial(value, *arguments, **named))
 
 
 @contextmanager
 def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
     """A block in which another process helps to compile, where the folder and a second core are to be had."""
-    if network.ops.device != "cpu" or numba_setup.threads() < 2 or not kernel_cache.lasts() or not sys.executable:
+    if (
+        network.ops.device != "cpu"
+        or numba_setup.threads() < 2
+        or not kernel_cache.is_persistent()
+        or not sys.executable
+    ):
         yield
         return
     helper = began = None

@@ -315,9 +315,9 @@ def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, l
 @pytest.mark.parametrize(
     ("images", "labels", "says"),
     [
-        ((5, 27, 28), 9, "28 x 28 pixels, but these have 27 x 28"),
-        ((5, 28, 29), 9, "28 x 28 pixels, but these have 28 x 29"),
-        ((5, 28, 28), 10, "10 outputs, but there is a label 10"),
+        ((5, 27, 28), 9, "Expected 28 x 28 images, got 27 x 28"),
+        ((5, 28, 29), 9, "Expected 28 x 28 images, got 28 x 29"),
+        ((5, 28, 28), 10, "Label 10 is out of range for 10 outputs"),
         ((4, 28, 28), 9, "4 images"),
         ((6, 28, 28), 9, "6 images"),
     ],
