@@ -9,7 +9,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# A block's info string is its language, then flags: ```console no-run or ```python source=fastdigits/ops/dense/kernel.py
+# The info string of a block is a language and flags, as in ```console no-run or ```python file=squareplus/kernel.py
 LANGUAGES = {
     "console": {"no-run"},  # no-run: too long, or needs a network, a GPU or another framework; parsed only
     "python": {"file", "source"},  # file=PATH: saved under this name; source=PATH: quoted from this file
@@ -41,7 +41,7 @@ def blocks(page: Path) -> Iterator[Block]:
     content = page.read_text("utf8")
     for found in pattern.finditer(content):
         language, *flags = found[1].split() or [""]
-        named = dict((flag.partition("=")[0], flag.partition("=")[2]) for flag in flags)
+        named = {flag.partition("=")[0]: flag.partition("=")[2] for flag in flags}
         yield Block(page, content[: found.start()].count("\n") + 1, language, named, found[2])
 
 

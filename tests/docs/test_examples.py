@@ -1,7 +1,7 @@
-"""Every example of the pages runs: Python blocks and commands, in order, in an empty folder for each page.
+"""Every example in the documentation runs: Python blocks and commands, in order, in a new folder for each page.
 
-A page's Python blocks share one namespace. Blocks with file=PATH are saved under this name and can be imported. Commands
-run unless their block says no-run; then test_pages.py parses them. Of other programs than fastdigits none is run.
+The Python blocks of a page share one namespace. A block with file=PATH is saved under that name and can be imported.
+A command runs unless its block says no-run; test_pages.py parses it then. Commands of other programs do not run.
 """
 
 import importlib
@@ -25,7 +25,7 @@ def _is_run(block: Block) -> bool:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, with the pictures that the pages speak of; what is imported from it is forgotten."""
+    """A folder to work in, with the pictures that the pages mention; what is imported from it is forgotten."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     images = load_digits().test_images

@@ -1,4 +1,4 @@
-"""What the pages say about the project is true: links, paths, commands, options, packages and quoted code."""
+"""The documentation matches the project: links, paths, commands, options, packages and quoted code."""
 
 import os
 import re
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 import pytest
-
-from fastdigits.cli import COMMANDS, cli
 from markdown_pages import LANGUAGES, PAGES, ROOT, anchors, blocks, commands, inline_code, links, prose
 
+from fastdigits.cli import COMMANDS, cli
+
 MAX_README_LINES = 160
-# Programs whose command lines are not parsed here: they belong to others, or need a running server
+# Other programs, whose command lines are not parsed
 OTHER_PROGRAMS = {"cd", "curl", "git", "mypy", "pip", "pre-commit", "ruff", "source"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -44,7 +44,9 @@ def test_links_lead_somewhere(page):
 def test_named_paths_exist(page):
     if page.name == "CHANGELOG.md":  # which also names what is gone
         return
-    paths = [code for code in inline_code(page) if re.fullmatch(r"(fastdigits|tests|data|docs|scripts)/[a-z0-9_./*]+", code)]
+    paths = [
+        code for code in inline_code(page) if re.fullmatch(r"(fastdigits|tests|data|docs|scripts)/[a-z0-9_./*]+", code)
+    ]
     assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []
 
 
@@ -76,11 +78,18 @@ def _check_command(words: list[str], where: str) -> None:
 
 def parse(arguments: list[str]) -> None:
     """Parse a command line completely, without running the command."""
-    group, context = cli, click.Context(cli, info_name="fastdigits")
-    while isinstance(group, click.Group):
-        name, command, arguments = group.resolve_command(context, list(arguments))
-        context = command.make_context(name, list(arguments), parent=context)
-        group, arguments = command, [*context._protected_args, *context.args] if isinstance(command, click.Group) else []
+    command, context, name = cli, click.Context(cli, info_name="fastdigits"), "fastdigits"
+    while isinstance(command, click.Group):
+        name, command, arguments = command.resolve_command(context, arguments)
+    command.make_context(name, list(arguments), parent=context)
+
+
+@pytest.mark.parametrize(
+    "line", ["trian", "train --epochs few", "train --no-such-option", "predict", "data lisst", "train --model lent"]
+)
+def test_invalid_command_lines_are_noticed(line):
+    with pytest.raises(click.UsageError):
+        parse(line.split())
 
 
 @each_page
@@ -107,7 +116,9 @@ def test_every_command_is_described():
     headings = re.findall(r"^## (.*)$", prose(ROOT / "docs/commands.md"), re.MULTILINE)
     assert headings == list(dict.fromkeys(headings))
     assert set(headings) == set(COMMANDS)
-    assert {code.split()[1] for code in inline_code(ROOT / "README.md") if code.startswith("fastdigits ")} == {*COMMANDS}
+    assert {code.split()[1] for code in inline_code(ROOT / "README.md") if code.startswith("fastdigits ")} == {
+        *COMMANDS
+    }
 
 
 def test_options_of_the_commands_page_exist():
