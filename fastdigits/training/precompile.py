@@ -80,7 +80,12 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
     There is no helper if only one core or no cache folder is available.
     """
-    if network.ops.device != "cpu" or numba_setup.threads() < 2 or not kernel_cache.lasts() or not sys.executable:
+    if (
+        network.ops.device != "cpu"
+        or numba_setup.threads() < 2
+        or not kernel_cache.is_persistent()
+        or not sys.executable
+    ):
         yield
         return
     helper = compiling_since = None
