@@ -36,7 +36,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer
-from fastdigits.nn.registry import LAYERS, layer_of
+from fastdigits.nn.registry import LAYERS, layer_from_config
 
 SUFFIX = ".toml"
 
@@ -64,7 +64,7 @@ def read(path: str) -> list[Layer]:
         raise UserError(f"{path} must be a list of [[layer]] and nothing else; see data/models for examples.")
     for number, layer in enumerate(content["layer"], start=1):
         _check(layer, f"{path}: layer {number}")
-    return [layer_of(layer) for layer in content["layer"]]
+    return [layer_from_config(layer) for layer in content["layer"]]
 
 
 def write(layers: list[dict[str, Any]], table: str = "layer") -> str:

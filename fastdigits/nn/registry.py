@@ -28,7 +28,7 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 
-def layer_of(description: dict) -> Layer:
+def layer_from_config(description: dict) -> Layer:
     """The layer that `Layer.config()` describes.
 
     Raises
@@ -43,5 +43,5 @@ def layer_of(description: dict) -> Layer:
     if kind not in LAYERS:
         raise UserError(f"There is no layer '{kind}'; there are {', '.join(LAYERS)}.")
     if LAYERS[kind] is Residual:
-        fields["layers"] = [layer_of(layer) for layer in fields["layers"]]
+        fields["layers"] = [layer_from_config(layer) for layer in fields["layers"]]
     return LAYERS[kind](**fields)
