@@ -7,10 +7,11 @@ The fields of a layer are its options, which weights files store. `connect` sets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
+from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
+from fastdigits.nn.registry import INITIALIZERS
 from fastdigits.ops import conv2d
 from fastdigits.ops.interface import Array, Ops
 
@@ -65,7 +66,7 @@ class Layer:
         """Make the buffers for batches of up to `blocks` blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """Compute the output for a batch x, in a buffer that the next call overwrites.
