@@ -15,7 +15,7 @@ from fastdigits import ops
 from fastdigits.bench import machine, timing
 from fastdigits.data import load_digits
 from fastdigits.doctor import trial
-from fastdigits.ops.runtime.diagnosis import Part
+from fastdigits.ops.runtime.diagnosis import Finding
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHORT = ("--device", "cpu", "--model", "linear", "--batch-size", "16", "--large", "32", "--runs", "1", "--seeds", "2")
@@ -31,7 +31,7 @@ def report(monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "SAMPLE_S", 0.001)
     monkeypatch.setattr(machine, "peak_flops", lambda: 1e11)
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
-    monkeypatch.setattr(trial, "part", lambda device: Part(device, "works"))
+    monkeypatch.setattr(trial, "try_device", lambda device: Finding(device, "works"))
     monkeypatch.setenv("PATH", str(tmp_path))  # without any compute-sanitizer
     monkeypatch.setattr(parts, "__file__", str(tmp_path / "scripts" / "gpu_parts.py"))  # and any tests
 
