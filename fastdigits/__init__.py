@@ -9,6 +9,7 @@ print(model.evaluate(digits.test_images, digits.test_labels).accuracy)
 """
 
 import importlib
+from typing import Any
 
 from fastdigits.nn.registry import LAYERS
 
@@ -26,7 +27,7 @@ _NAMES = {
 __all__ = sorted(_NAMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'fastdigits' has no attribute '{name}'")
     value = getattr(importlib.import_module(_NAMES[name]), name)

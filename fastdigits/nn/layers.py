@@ -132,8 +132,13 @@ class Conv2D(Layer):
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
         if I < 1 or J < 1:
             raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
-        fans = {"fan_in": C * P * Q, "fan_out": self.filters * P * Q}
-        self.weight = Parameter("weight", (self.filters, C, P, Q), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.filters, C, P, Q),
+            self.initializer,
+            fan_in=C * P * Q,
+            fan_out=self.filters * P * Q,
+        )
         self.bias = Parameter("bias", (self.filters,))
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
@@ -195,8 +200,13 @@ class Dense(Layer):
             )
         check_positive(self, "units")
         check_initializer(self)
-        fans = {"fan_in": input_shape[0], "fan_out": self.units}
-        self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.units, *input_shape),
+            self.initializer,
+            fan_in=input_shape[0],
+            fan_out=self.units,
+        )
         self.bias = Parameter("bias", (self.units,))
         self.parameters = [self.weight, self.bias]
         return (self.units,)
