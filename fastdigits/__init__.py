@@ -42,7 +42,7 @@ _NAMES = {public: (home, name) for home, names in _HOMES.items() for public, nam
 __all__ = sorted(_NAMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _NAMES:
         raise AttributeError(f"module 'fastdigits' has no attribute '{name}'")
     home, inner = _NAMES[name]

@@ -12,6 +12,7 @@ All other layers run as they are. The steps hold the layers, use their parameter
 
 from collections.abc import Sequence
 from itertools import dropwhile
+from typing import Any
 
 import numpy as np
 
@@ -232,7 +233,7 @@ class ConvReLUPool(FusedStep):
             dweight=conv.weight.gradient,
             dbias=conv.bias.gradient,
         )
-        return None
+        return self.dx
 
 
 class BatchNormReLU(FusedStep):
@@ -307,7 +308,7 @@ class FusedResidual(FusedStep):
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
-        self.dsum = ops.empty(self.y.shape) if training and self.relu else None
+        self.dsum: Any = ops.empty(self.y.shape) if training and self.relu else None
         for step in [*self.steps, *([self.skip] if self.skip else [])]:
             step.allocate(ops, blocks, training)
 

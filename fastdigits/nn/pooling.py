@@ -74,15 +74,16 @@ class GlobalAvgPool2D(Layer):
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         check_pixels(self, input_shape)
-        return input_shape[:1]
+        C, *self._window = input_shape
+        return (C,)
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        self.ops.avgpool2d_forward(x=x, window=self.input_shape[1:], stride=1, y=_as_pixels(self.y))
+        self.ops.avgpool2d_forward(x=x, window=self._window, stride=1, y=_as_pixels(self.y))
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self.input_shape[1:], stride=1, dx=self.dx)
+            self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self._window, stride=1, dx=self.dx)
         return self.dx
 
 

@@ -104,8 +104,13 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
 def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     """The other process; no signal of the terminal reaches it."""
-    silent = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
-    helper = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, start_new_session=True, **silent)
+    helper = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     task = {"path": sys.path, "network": network.config(), "config": asdict(config), "threads": numba_setup.threads()}
     with suppress(OSError), helper.stdin:  # it may have ended
         helper.stdin.write(json.dumps(task).encode())

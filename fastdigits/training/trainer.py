@@ -69,7 +69,8 @@ class Trainer:
 
     def metrics(self, images: int) -> tuple[float, float]:
         """(mean loss, accuracy) over so many images since the last `forget`."""
-        return tuple(float(total) / images for total in self.ops.download(self.totals))
+        loss, hits = self.ops.download(self.totals)
+        return float(loss) / images, float(hits) / images
 
     def reset_metrics(self) -> None:
         """Begin the figures anew."""
