@@ -74,7 +74,8 @@ class GlobalAvgPool2D(Layer):
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         check_pixels(self, input_shape)
-        C, *self._window = input_shape
+        C, H, W = input_shape
+        self._window = H, W
         return (C,)
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
