@@ -88,7 +88,7 @@ class FusedStep:
         """See Layer.allocate."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.parts[-1].output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.parts[0].input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.parts[0].input_shape, ops.lanes)) if training else None
 
     def multiply_adds(self) -> int:
         """See Layer.multiply_adds."""
@@ -220,19 +220,21 @@ class ConvReLUPool(FusedStep):
                 dweight=conv.weight.gradient,
                 dbias=conv.bias.gradient,
             )
-            return self.dx
-        backward_weight = (
-            ops.conv2d_relu_maxpool_backward_weight if self.takes_maximum else ops.conv2d_relu_avgpool_backward_weight
-        )
-        backward_weight(
-            x=self.x,
-            dy=dy,
-            pool_mask=self.pool_mask,
-            top=conv.top,
-            left=conv.left,
-            dweight=conv.weight.gradient,
-            dbias=conv.bias.gradient,
-        )
+        else:
+            backward_weight = (
+                ops.conv2d_relu_maxpool_backward_weight
+                if self.takes_maximum
+                else ops.conv2d_relu_avgpool_backward_weight
+            )
+            backward_weight(
+                x=self.x,
+                dy=dy,
+                pool_mask=self.pool_mask,
+                top=conv.top,
+                left=conv.left,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
         return self.dx
 
 

@@ -10,8 +10,8 @@ from math import prod
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
+from fastdigits.nn.registry import INITIALIZERS
 from fastdigits.ops import conv2d
 from fastdigits.ops.interface import Array, Ops
 
@@ -67,7 +67,7 @@ class Layer:
         """Make the buffers for batches of up to `blocks` blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """Compute the output for a batch x, in a buffer that the next call overwrites.
@@ -133,8 +133,13 @@ class Conv2D(Layer):
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
         if I < 1 or J < 1:
             raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
-        fans = {"fan_in": C * P * Q, "fan_out": self.filters * P * Q}
-        self.weight = Parameter("weight", (self.filters, C, P, Q), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.filters, C, P, Q),
+            self.initializer,
+            fan_in=C * P * Q,
+            fan_out=self.filters * P * Q,
+        )
         self.bias = Parameter("bias", (self.filters,))
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
@@ -196,8 +201,13 @@ class Dense(Layer):
             )
         check_positive(self, "units")
         check_initializer(self)
-        fans = {"fan_in": input_shape[0], "fan_out": self.units}
-        self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.units, *input_shape),
+            self.initializer,
+            fan_in=input_shape[0],
+            fan_out=self.units,
+        )
         self.bias = Parameter("bias", (self.units,))
         self.parameters = [self.weight, self.bias]
         return (self.units,)

@@ -32,8 +32,8 @@ class Parameter:
     initializer: str | None = None
     fan_in: int = 0
     fan_out: int = 0
-    value: Any = field(default=None, repr=False)  # an Array once the network is built
-    gradient: Any = field(default=None, repr=False)  # an Array once the network is built for training
+    value: Any = field(default=None, repr=False)
+    gradient: Any = field(default=None, repr=False)
 
     @property
     def size(self) -> int:

@@ -8,10 +8,10 @@ import click
 
 from fastdigits.cli.options import figure_files
 from fastdigits.cli.options.common import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
+from fastdigits.config.choices import RIVALS
 from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.ops.interface import Ops
 
-AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
 
 
@@ -71,7 +71,7 @@ class Plan:
 )
 @click.option(
     "--against",
-    type=Names(AGAINST),
+    type=Names(tuple(RIVALS)),
     default=(),
     metavar="NAMES",
     help="torch, torch-cuda (on the GPU), tensorflow and onnxruntime (inference only) run the same networks; numpy "
