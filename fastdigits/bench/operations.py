@@ -16,8 +16,8 @@ from fastdigits.bench.timing import quartiles, timed, wait_until_idle
 from fastdigits.bench.workload import Workload
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.layers import Flatten, Layer, TrainingStep
-from fastdigits.nn.sequence import first_learning
+from fastdigits.nn.layers import Flatten, TrainingStep
+from fastdigits.nn.sequence import Step, first_trainable
 from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
@@ -110,7 +110,7 @@ def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
     for number, layer in enumerate(network.steps):
         y = layer.forward(x, training)
         if not isinstance(layer, Flatten):  # a reshape, which computes nothing
-            name, has_dx = _name(layer, network), number > first_learning(network.steps)
+            name, has_dx = _name(layer, network), number > first_trainable(network.steps)
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
             yield _Work(name, "forward", partial(layer.forward, x, training), flops, x.nbytes + y.nbytes, product)
             if layer.parameters or has_dx:
@@ -147,19 +147,17 @@ def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> 
     return [timed(step, 1, perf_counter) for _ in range(runs)]
 
 
-def _name(layer: Layer, network: Network) -> str:
+def _name(step: Step, network: Network) -> str:
     """Return the name of the step's first layer in the network, followed by the kinds of the layers fused with it."""
-    first, *others = getattr(layer, "parts", [layer])
+    first, *others = step.parts
     name = next(name for name, part in zip(network.names, network.layers, strict=True) if part is first)
-    return "+".join(
-        [name, *(type(part).__name__.lower() for part in others), *(["relu"] if layer.applies_relu else [])]
-    )
+    return "+".join([name, *(type(part).__name__.lower() for part in others)])
 
 
-def _product(layer: Layer, batch: int) -> tuple[int, int, int] | None:
-    """Return (rows, inner size, columns) of the matrix product equivalent to the layer's forward pass, if any."""
-    if not layer.parameters or not layer.multiply_adds() or layer.children()[1]:
+def _product(step: Step, batch: int) -> tuple[int, int, int] | None:
+    """Return (rows, inner size, columns) of the matrix product equivalent to the step's forward pass, if any."""
+    if not step.parameters or not step.multiply_adds() or step.parts[0].children()[1]:
         return None
-    weight = layer.parameters[0]
+    weight = step.parameters[0]
     rows, inner = weight.shape[0], weight.size // weight.shape[0]
-    return rows, inner, batch * layer.multiply_adds() // (rows * inner)
+    return rows, inner, batch * step.multiply_adds() // (rows * inner)

@@ -157,9 +157,9 @@ def test_the_networks_use_every_fused_op():
     called = set()
 
     def watched(name):
-        def call(*arguments):
+        def call(*arguments, **named):
             called.add(name)
-            getattr(REFERENCE, name)(*arguments)
+            getattr(REFERENCE, name)(*arguments, **named)
 
         return call
 

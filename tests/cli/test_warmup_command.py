@@ -83,7 +83,7 @@ def test_definitions_need_no_compiling(invoke):
 
 def test_kernels_that_cannot_be_kept(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.PASSING}abc"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.TEMPORARY_PREFIX}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
     assert "nothing can be kept for the next command; see 'fastdigits doctor'" in result.stdout

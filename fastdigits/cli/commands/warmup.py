@@ -54,13 +54,13 @@ def command(
     size = {"batch_size": batch_size} if batch_size else {}
     configs = [(model, TrainConfig(**settings | size, exact=exact)) for model, settings in _wanted(models, recipe)]
     ops = load_ops(device, threads, say, exact)
-    before = kernel_cache.in_use() if ops.device != "reference" else None
+    before = kernel_cache.current() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
     for name, _ in run_steps([step for model, config in configs for step in warmup_steps(model, config, ops)]):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
-    after = kernel_cache.in_use() if before else None
+    after = kernel_cache.current() if before else None
     summary = {
         "device": ops.device,
         "steps": done,
