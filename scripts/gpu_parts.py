@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from fastdigits import check, ops
-from fastdigits.bench import gpu, machine, networks, operations, race, target
-from fastdigits.bench.task import INFERENCE, TRAINING, Task, check_agreement, make_task
-from fastdigits.config.recipes import AUGMENT, settings_of
+from fastdigits.bench import comparison, gpu, machine, networks, operations, time_to_accuracy
+from fastdigits.bench.workload import INFERENCE, TRAINING, Workload, check_agreement, make_workload
+from fastdigits.config.recipes import AUGMENT, model_settings
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits, load_part
 from fastdigits.doctor import report as doctor
@@ -49,9 +49,9 @@ class Setup:
     data: str
     say: Callable[[str], Any]
 
-    def task(self, model: str, batch_size: int) -> Task:
+    def workload(self, model: str, batch_size: int) -> Workload:
         """The network on a batch of random images."""
-        return make_task(model, batch_size, os.cpu_count() or 1)
+        return make_workload(model, batch_size, os.cpu_count() or 1)
 
 
 def facts(setup: Setup) -> Figures:
@@ -62,20 +62,20 @@ def facts(setup: Setup) -> Figures:
 def checks(setup: Setup) -> Figures:
     """Every operation against its definition, and the gradients of networks, as `fastdigits check` does."""
     exact = ops.load(setup.ops.device, exact=True)
-    findings = [finding for _, run in check.steps(setup.ops, exact) for finding in run()]
-    failures = [f"{finding.subject}: {finding.failure}" for finding in findings if not finding.passed]
-    shares = [finding.largest_share for finding in findings if finding.passed]
-    return {"checks": len(findings), "failures": failures, "largest_error_share": max(shares, default=None)}
+    results = [result for _, run in check.steps(setup.ops, exact) for result in run()]
+    failures = [f"{result.subject}: {result.failure}" for result in results if not result.passed]
+    shares = [result.error_over_tolerance for result in results if result.passed]
+    return {"checks": len(results), "failures": failures, "largest_error_share": max(shares, default=None)}
 
 
 def parity(setup: Setup) -> Figures:
     """Scores and gradients of whole networks against those of the CPU."""
     cpu, failures = ops.load("cpu"), []
     for model in setup.models:
-        task = setup.task(model, setup.batch_size)
-        for contestants in (networks.training, networks.inference):
+        workload = setup.workload(model, setup.batch_size)
+        for contenders in (networks.training, networks.inference):
             try:
-                check_agreement(contestants(task, cpu), contestants(task, setup.ops), task.tolerance)
+                check_agreement(contenders(workload, cpu), contenders(workload, setup.ops), workload.tolerance)
             except UserError as error:
                 failures.append(str(error))
     return {"checks": 2 * len(setup.models), "failures": failures}
@@ -108,8 +108,8 @@ def timings(setup: Setup) -> Figures:
     for model in setup.models:
         for mode, images in ((TRAINING, setup.batch_size), (INFERENCE, 1), (INFERENCE, setup.large)):
             others = [setup.rival] if setup.rival else []
-            task = setup.task(model, images)
-            rows = race.measure(task, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
+            workload = setup.workload(model, images)
+            rows = comparison.measure(workload, mode, [setup.ops], others, setup.runs, False, setup.say, every_way=True)
             found += [row.to_dict() for row in rows]
     return {"rows": found}
 
@@ -119,14 +119,14 @@ def steps(setup: Setup) -> Figures:
     found = []
     for model in setup.models:
         setup.say(f"{model}: single steps, batch {setup.large}")
-        task = setup.task(model, setup.large)
-        found += [row.to_dict() for row in operations.measure(task, setup.ops, None, setup.runs)]
+        workload = setup.workload(model, setup.large)
+        found += [row.to_dict() for row in operations.measure(workload, setup.ops, None, setup.runs)]
     return {"operations": found}
 
 
 def ceilings(setup: Setup) -> Figures:
     """The most that the device can do, by our own kernels, and PyTorch's rate of a large matrix product."""
-    here = gpu.examine() if setup.ops.device == "cuda" else machine.examine()
+    here = gpu.measure() if setup.ops.device == "cuda" else machine.measure()
     found = asdict(here)
     if hasattr(setup.rival, "product_seconds"):
         seconds = setup.rival.product_seconds(SIDE, SIDE, SIDE, setup.runs)
@@ -140,8 +140,8 @@ def accuracy(setup: Setup) -> Figures:
     start = perf_counter()
     setup.ops.download(setup.ops.upload(digits.train_images)[:1])
     upload_s = perf_counter() - start
-    configs = [TrainConfig(**settings_of("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
-    found = target.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
+    configs = [TrainConfig(**model_settings("fast", "fast"), seed=seed) for seed in range(setup.seeds)]
+    found = time_to_accuracy.measure("fast", setup.ops, lambda: digits, 0.99, configs, setup.say)
     seconds = {"mean": fmean(seed.train_s for seed in found.seeds), "median": median(s.train_s for s in found.seeds)}
     return found.to_dict() | {"train_s": seconds, "upload_s": upload_s}
 
@@ -150,10 +150,10 @@ def memory(setup: Setup) -> Figures:
     """How much more memory is in use after so many steps of training."""
     grown = {}
     for model in setup.models:
-        contestant = networks.training(setup.task(model, setup.batch_size), setup.ops)
-        contestant.run(50)
+        contender = networks.training(setup.workload(model, setup.batch_size), setup.ops)
+        contender.run(50)
         before = _used_bytes(setup.ops.device)
-        contestant.run(STEPS)
+        contender.run(STEPS)
         grown[model] = _used_bytes(setup.ops.device) - before
     return {"steps": STEPS, "grown_bytes": grown}
 

@@ -34,7 +34,7 @@ def main(device: str, only: str | None, file: str, **options: Any) -> None:
     from fastdigits import ops
 
     start = perf_counter()
-    if reason := ops.why_unusable(device):
+    if reason := ops.why_unavailable(device):
         raise click.ClickException(f"The device '{device}' cannot be used: {reason}.")
     rival = _rival(device)
     from gpu_parts import PARTS, Setup

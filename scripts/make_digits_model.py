@@ -33,7 +33,7 @@ from fastdigits.training.experiment import run
 from fastdigits.training.loop import split
 
 MODEL, EPOCHS = "best", 20
-MAX_CONFIDENT_OUTLIERS = 0.025  # of those that it validates with
+MAX_CONFIDENT_NEGATIVES = 0.025  # of those that it validates with
 
 
 class Log(Callback):
@@ -49,8 +49,8 @@ def main() -> None:
     config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
     mnist = load_digits()
     rows, held_out = split(mnist.train_labels, config)
-    learned = _pictures(mnist, rows, 1, options.digits, options.outliers, options.processes)
-    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.outliers // 4, options.processes)
+    learned = _pictures(mnist, rows, 1, options.digits, options.negatives, options.processes)
+    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.negatives // 4, options.processes)
     digits, all_rows = _joined(mnist, rows, held_out, learned, validated)
     network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
     done = run(MODEL, network, digits, device, config, Log(), all_rows)
@@ -69,13 +69,13 @@ def finish(saved: SavedNetwork, validated: Seen, mnist: DigitSet, path: str) -> 
     return f"test accuracy {right.mean():.2%} on MNIST, {calibration}, {path}"
 
 
-def _pictures(mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, outliers: int, processes: int) -> Seen:
+def _pictures(mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, negatives: int, processes: int) -> Seen:
     def tell(done: int) -> None:
-        if done % 1000 == 0 or done == digits + outliers:
-            print(f"{done} of {digits + outliers} pictures", file=sys.stderr, flush=True)
+        if done % 1000 == 0 or done == digits + negatives:
+            print(f"{done} of {digits + negatives} pictures", file=sys.stderr, flush=True)
 
     collection = Collection(seed, mnist.train_images[rows], mnist.train_labels[rows])
-    return collection.draw(digits, outliers, processes, tell)
+    return collection.draw(digits, negatives, processes, tell)
 
 
 def _joined(
@@ -91,17 +91,17 @@ def _joined(
 
 
 def _calibrated(recognizer: Recognizer, seen: Seen) -> Calibration:
-    """Honest probabilities, and so high a confidence asked for that few outliers have it, seen in any way."""
+    """Honest probabilities, and so high a confidence asked for that few negatives have it, seen in any way."""
     temperature = fit_temperature(recognizer.class_probabilities(seen.images), seen.labels)
     recognizer.calibration = Calibration(temperature)
     doubt = np.array([1 - reading.confidence for reading in recognizer.predict(seen.images)]) * seen.ways
     least = np.ones(seen.pictures[-1] + 1)
     np.minimum.at(least, seen.pictures, doubt)
-    outlier = np.zeros(len(least), bool)
-    outlier[seen.pictures] = seen.labels == NO_DIGIT
-    most_doubt = float(np.quantile(least[outlier], MAX_CONFIDENT_OUTLIERS))
+    negative = np.zeros(len(least), bool)
+    negative[seen.pictures] = seen.labels == NO_DIGIT
+    most_doubt = float(np.quantile(least[negative], MAX_CONFIDENT_NEGATIVES))
     calibration = Calibration(round(temperature, 3), round(1 - min(max(most_doubt, 0.01), 0.5), 3))
-    unsure = np.mean(least[~outlier] > 1 - calibration.unsure_below)
+    unsure = np.mean(least[~negative] > 1 - calibration.unsure_below)
     print(f"unsure of {unsure:.2%} of the validation pictures with a digit")
     return calibration
 
@@ -110,7 +110,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
     parser.add_argument("--digits", type=int, default=40_000, help="pictures of digits to learn from")
-    parser.add_argument("--outliers", type=int, default=16_000, help="pictures without one to learn from")
+    parser.add_argument("--negatives", type=int, default=16_000, help="pictures without one to learn from")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))

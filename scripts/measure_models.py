@@ -15,7 +15,8 @@ from fastdigits import ops
 from fastdigits.bench.machine import cpu_name
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
-from fastdigits.data import load_digits, measured
+from fastdigits.data import load_digits
+from fastdigits.data.model_results import load_model_results
 from fastdigits.data.sources import shipped_folder
 from fastdigits.models import MODELS, network_of
 from fastdigits.ops.runtime import numba_setup
@@ -48,7 +49,7 @@ def row(model: str, parameters: int, found: dict[str, Any]) -> str:
 
 def save(found: dict[str, dict[str, Any]]) -> None:
     """Put the figures where `fastdigits models` reads them, beside those of other networks."""
-    known = measured.read() | found
+    known = load_model_results() | found
     text = json.dumps({model: known[model] for model in MODELS if model in known}, indent=1)
     (shipped_folder() / "models" / "measured.json").write_text(text + "\n", "utf8")
 

@@ -4,7 +4,7 @@
     python scripts/measure_pictures.py --weights weights.h5 --each 20
 
 The digits are MNIST's validation images, which the network that ships has not learned from, and strokes of a pen; the
-pictures without a digit are of other makings than those it has learned from (scripts/pictures/strangers.py).
+pictures without a digit are of other makings than those it has learned from (scripts/pictures/holdout_negatives.py).
 """
 
 import argparse
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from pictures.collect import digit
+from pictures.holdout_negatives import HOLDOUT_NEGATIVES
 from pictures.kinds import KINDS
-from pictures.strangers import STRANGERS
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_part
@@ -36,7 +36,7 @@ def pictures_of_digits(kind: str, count: int, seed: int = SEED) -> Iterator[tupl
 def pictures_of_others(making: str, count: int, seed: int = SEED) -> Iterator[np.ndarray]:
     """So many pictures of a making."""
     for number in range(count):
-        yield STRANGERS[making](np.random.default_rng([seed, list(STRANGERS).index(making), number]))
+        yield HOLDOUT_NEGATIVES[making](np.random.default_rng([seed, list(HOLDOUT_NEGATIVES).index(making), number]))
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     print(_line("all", everything))
     print(f"\n{'without one':20}{'sure':>9}")
     sure = []
-    for making in STRANGERS:
+    for making in HOLDOUT_NEGATIVES:
         found = [(not recognizer.recognize(picture)[1].unsure,) for picture in pictures_of_others(making, options.each)]
         sure += found
         print(_line(making, found), flush=True)

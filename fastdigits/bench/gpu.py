@@ -21,7 +21,7 @@ class Gpu:
     bytes_per_second: float
 
 
-def examine() -> Gpu:
+def measure() -> Gpu:
     """The facts of the first GPU; takes some seconds where the kernels must be compiled."""
     from fastdigits.ops.cuda import driver
 

@@ -37,7 +37,7 @@ class Machine:
     bytes_per_second: float
 
 
-def examine() -> Machine:
+def measure() -> Machine:
     """The facts of this machine, for the cores that the CPU's operations were loaded for; takes about a second."""
     from fastdigits.ops.lanes.vector_unit import LANES
     from fastdigits.ops.peak import cpu as peak
@@ -47,7 +47,7 @@ def examine() -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         cores=peak.cores(),
         lanes=LANES,
-        threading_layer=numba_setup.parallel_layer(),
+        threading_layer=numba_setup.threading_layer(),
         python=platform.python_version(),
         numba=version("numba"),
         numpy=version("numpy"),
@@ -56,7 +56,7 @@ def examine() -> Machine:
     )
 
 
-def examine_again(machine: Machine) -> Machine:
+def measure_again(machine: Machine) -> Machine:
     """The same with the higher rates of two measurements: what else runs on the machine only ever lowers them."""
     rates = {"peak_flops": peak_flops(), "bytes_per_second": bytes_per_second()}
     return replace(machine, **{name: max(rate, getattr(machine, name)) for name, rate in rates.items()})

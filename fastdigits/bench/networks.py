@@ -1,38 +1,38 @@
-"""The contestants of this package: a training step and an inference pass on one of its devices."""
+"""The contenders of this package: a training step and an inference pass on one of its devices."""
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 
-from fastdigits.bench.task import Contestant, Task
+from fastdigits.bench.workload import Contender, Workload
 from fastdigits.nn import Network
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Array, Ops
 from fastdigits.training.trainer import Trainer
 
 
 class OneBatch:
-    """The task's batch on a device, in place of a data set's: always the same one, and there already."""
+    """The workload's batch on a device, in place of a data set's: always the same one, and there already."""
 
-    def __init__(self, task: Task, ops: Any):
-        self.x, self.targets = packed(ops, task.images), packed_labels(ops, task.labels)
-        self.batch_size = len(task.labels)
+    def __init__(self, workload: Workload, ops: Ops):
+        self.x, self.targets = packed(ops, workload.images), packed_labels(ops, workload.labels)
+        self.batch_size = len(workload.labels)
 
     def step_scalars(self, first: int, epoch: int) -> tuple:
         """It needs none."""
         return ()
 
-    def parts(self, order: Any, images: int, training: bool) -> Iterator[tuple[Any, Any, int]]:
+    def parts(self, order: Array, images: int, training: bool) -> Iterator[tuple[Array, Array, int]]:
         """It as (x, targets, number of images)."""
         yield self.x, self.targets, self.batch_size
 
 
-def training(task: Task, ops: Any) -> Contestant:
+def training(workload: Workload, ops: Ops) -> Contender:
     """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
-    network, batch = built(task, ops, training=True), OneBatch(task, ops)
-    trainer = Trainer(network, batch, task.recipe, np.arange(batch.batch_size, dtype=np.int32))
+    network, batch = built(workload, ops, training=True), OneBatch(workload, ops)
+    trainer = Trainer(network, batch, workload.recipe, np.arange(batch.batch_size, dtype=np.int32))
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -44,13 +44,13 @@ def training(task: Task, ops: Any) -> Contestant:
         run(1)
         return {name: ops.download(parameter.gradient) for name, parameter in network.parameters().items()}
 
-    return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
+    return Contender(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def inference(task: Task, ops: Any) -> Contestant:
+def inference(workload: Workload, ops: Ops) -> Contender:
     """The scores of a batch, without anything that only training needs."""
-    ops = to_infer(ops, len(task.images))
-    network, x = built(task, ops, training=False), packed(ops, task.images)
+    ops = inference_ops(ops, len(workload.images))
+    network, x = built(workload, ops, training=False), packed(ops, workload.images)
     forward = ops.captured(lambda: network.forward(x))
 
     def run(steps: int) -> None:
@@ -59,29 +59,29 @@ def inference(task: Task, ops: Any) -> Contestant:
         ops.download(scores[:1])  # waits for a device that works by itself
 
     def outputs() -> dict[str, np.ndarray]:
-        scores = np.empty((len(task.images), network.classes), np.float32)
+        scores = np.empty((len(workload.images), network.classes), np.float32)
         ops.unpack(forward(), scores)
         return {"scores": scores}
 
-    return Contestant(f"fastdigits {ops.device}", "", run, outputs, ops.device)
+    return Contender(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def built(task: Task, ops: Any, training: bool) -> Network:
-    """The task's network on a device."""
-    network = deepcopy(task.network)
-    network.build(ops, len(task.images), training)
-    network.set_weights(task.weights)
+def built(workload: Workload, ops: Ops, training: bool) -> Network:
+    """The workload's network on a device."""
+    network = deepcopy(workload.network)
+    network.build(ops, len(workload.images), training)
+    network.set_weights(workload.weights)
     return network
 
 
-def packed(ops: Any, images: np.ndarray) -> Any:
+def packed(ops: Ops, images: np.ndarray) -> Array:
     """Images as a batch (B, C, H, W, L) on a device."""
     x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
     ops.pack(images, x)
     return x
 
 
-def packed_labels(ops: Any, labels: np.ndarray) -> Any:
+def packed_labels(ops: Ops, labels: np.ndarray) -> Array:
     """Labels as targets (B, L) on a device, -1 in empty lanes."""
     targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
     targets.reshape(-1)[: len(labels)] = labels

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from fastdigits.bench.networks import built, packed, packed_labels
-from fastdigits.bench.task import Task
-from fastdigits.bench.timing import quartiles, timed, wait_for_threads
+from fastdigits.bench.timing import quartiles, timed, wait_until_idle
+from fastdigits.bench.workload import Workload
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Flatten, Layer, TrainingStep
 from fastdigits.nn.sequence import first_learning
+from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
 RUNS = 50
@@ -56,26 +57,26 @@ class Operation:
         return asdict(self) | {"gflops": self.gflops, "gigabytes_per_second": self.gigabytes_per_second}
 
 
-def measure(task: Task, ops: Any, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
+def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
     """Time every step of a network on a device, its loss and its optimiser.
 
     Parameters
     ----------
-    task : Task
+    workload : Workload
     ops : Ops
     rival : module, optional
         Of bench.rivals, with `product_seconds`, for the rate of its matrix product of each layer's size.
     runs : int
         Of which the median counts.
     """
-    network, found = built(task, ops, training=True), []
-    for work in chain(_layers(task, network, ops), _others(task, network, ops)):
+    network, found = built(workload, ops, training=True), []
+    for work in chain(_layers(workload, network, ops), _others(workload, network, ops)):
         product = work.flops / rival.product_seconds(*work.product, runs) / 1e9 if rival and work.product else None
         seconds = _seconds(work.call, runs, ops, network)
         found.append(
             Operation(
-                model=task.model,
-                batch_size=len(task.images),
+                model=workload.model,
+                batch_size=len(workload.images),
                 device=ops.device,
                 step=work.step,
                 direction=work.direction,
@@ -101,9 +102,9 @@ class _Work:
     product: tuple[int, int, int] | None = None
 
 
-def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
+def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
     """The layers, forwards and backwards, each with the output of the one before."""
-    x, batch = packed(ops, task.images), len(task.images)
+    x, batch = packed(ops, workload.images), len(workload.images)
     training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
     for number, layer in enumerate(network.steps):
         y = layer.forward(x, training)
@@ -117,11 +118,11 @@ def _layers(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
         x = ops.upload(y)
 
 
-def _others(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
+def _others(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
     """What a training step does besides the layers: loss and optimiser."""
-    config, images = task.recipe, len(task.images)
-    scores = ops.upload(network.forward(packed(ops, task.images)))
-    targets, dscores = packed_labels(ops, task.labels), ops.empty(scores.shape)
+    config, images = workload.recipe, len(workload.images)
+    scores = ops.upload(network.forward(packed(ops, workload.images)))
+    targets, dscores = packed_labels(ops, workload.labels), ops.empty(scores.shape)
     losses = ops.empty(targets.shape)
     given = scores, targets, images, float(config.label_smoothing)
     loss = partial(getattr(ops, LOSSES[config.loss]), *given, losses, dscores)
@@ -132,7 +133,7 @@ def _others(task: Task, network: Network, ops: Any) -> Iterator[_Work]:
     yield _Work(config.optimizer, "", step, 0, buffer.gradients.nbytes + 2 * read_and_written)
 
 
-def _seconds(call: Callable[[], Any], runs: int, ops: Any, network: Network) -> list[float]:
+def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
     """The times of several calls; those before, which may compile and wake threads, do not count."""
 
     def step(_: int) -> None:
@@ -140,7 +141,7 @@ def _seconds(call: Callable[[], Any], runs: int, ops: Any, network: Network) -> 
         ops.download(network.buffer.values[:1])  # waits for a device that works by itself
 
     step(1)
-    wait_for_threads()
+    wait_until_idle()
     step(1)
     return [timed(step, 1, perf_counter) for _ in range(runs)]
 

@@ -1,8 +1,8 @@
-"""Images per second of all contestants as bars."""
+"""Images per second of all contenders as bars."""
 
 from typing import TYPE_CHECKING
 
-from fastdigits.bench.race import Row
+from fastdigits.bench.comparison import Row
 from fastdigits.plots import style
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
 
 @style.look()
 def draw(rows: list[Row], machine: str) -> "Figure":
-    """One panel for each network and mode, one bar for each contestant.
+    """One panel for each network and mode, one bar for each contender.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ def draw(rows: list[Row], machine: str) -> "Figure":
         One line that says what was measured on.
     """
     modes, models = list(dict.fromkeys(row.mode for row in rows)), list(dict.fromkeys(row.model for row in rows))
-    contestants = list(dict.fromkeys(row.contestant for row in rows))
-    colours = dict(zip(contestants, style.COLOURS * len(contestants), strict=False))
-    height = len(models) * (MARGIN + BAR_HEIGHT * len(contestants)) + 0.5
+    contenders = list(dict.fromkeys(row.contender for row in rows))
+    colours = dict(zip(contenders, style.COLOURS * len(contenders), strict=False))
+    height = len(models) * (MARGIN + BAR_HEIGHT * len(contenders)) + 0.5
     figure = style.new_figure(PANEL_WIDTH * len(modes), height)
     figure.suptitle(machine, fontsize=style.SMALL)
     panels = figure.subplots(len(models), len(modes), squeeze=False)
@@ -41,7 +41,7 @@ def _panel(axes, rows: list[Row], colours: dict[str, str]) -> None:
         [speed - row.batch_size / row.quartiles_s[1] for speed, row in zip(speeds, rows, strict=True)],
         [row.batch_size / row.quartiles_s[0] - speed for speed, row in zip(speeds, rows, strict=True)],
     ]
-    bars = axes.barh(range(len(rows)), speeds, xerr=spread, color=[colours[row.contestant] for row in rows], capsize=3)
+    bars = axes.barh(range(len(rows)), speeds, xerr=spread, color=[colours[row.contender] for row in rows], capsize=3)
     axes.bar_label(bars, [f" {speed:,.0f}" for speed in speeds], padding=4)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
     axes.invert_yaxis()
@@ -53,5 +53,5 @@ def _panel(axes, rows: list[Row], colours: dict[str, str]) -> None:
 
 
 def _label(row: Row) -> str:
-    lines = [row.contestant, f"({row.variant})" if row.variant else "", "disturbed" if row.disturbed else ""]
+    lines = [row.contender, f"({row.variant})" if row.variant else "", "disturbed" if row.disturbed else ""]
     return "\n".join(filter(None, lines))

@@ -4,16 +4,16 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fastdigits.bench.comparison import Row
 from fastdigits.bench.gpu import Gpu
 from fastdigits.bench.machine import Machine
 from fastdigits.bench.operations import Operation
-from fastdigits.bench.race import Row
-from fastdigits.bench.target import Target
+from fastdigits.bench.time_to_accuracy import TimeToAccuracy
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, write_atomically
 
 FORMAT, VERSION = "fastdigits bench", 1
-KEYS = ("mode", "model", "batch_size", "contestant", "step", "direction")  # what names a row among all
+KEYS = ("mode", "model", "batch_size", "contender", "step", "direction")  # what names a row among all
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Report:
     settings: dict[str, Any]
     rows: list[Row] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
-    targets: list[Target] = field(default_factory=list)
+    targets: list[TimeToAccuracy] = field(default_factory=list)
     gpu: Gpu | None = None
 
     def share_of_peak(self, gflops: float, device: str) -> float:
@@ -88,6 +88,9 @@ def read(path: StrPath) -> dict[str, Any]:
             figures = json.load(file)
         if (figures["format"], figures["version"]) != (FORMAT, VERSION):
             raise ValueError
+        for row in figures["rows"]:
+            if "contestant" in row:  # the name of this field in files of earlier versions
+                row["contender"] = row.pop("contestant")
         [change.ratio for change in compare(figures, figures)]
         str(figures["machine"]["cpu"]), int(figures["machine"]["cores"])
     except OSError as error:

@@ -4,15 +4,15 @@
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from fastdigits.check import gradients, operations
-from fastdigits.check.finding import Finding
+from fastdigits.check.result import CheckResult
+from fastdigits.ops.interface import Ops
 
-__all__ = ["Finding", "steps"]
+__all__ = ["CheckResult", "steps"]
 
 
-def steps(ops: Any, exact: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
+def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
     """All checks of a device.
 
     Parameters

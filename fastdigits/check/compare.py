@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from math import inf
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from fastdigits.check.cases import Call
+from fastdigits.ops.interface import Ops
 
 HOST = SimpleNamespace(upload=np.copy, download=np.copy)  # NumPy's arrays as they are
 MARGIN = 64  # elements before and after each array: four vectors of the widest unit
@@ -23,7 +23,7 @@ def tolerance(dtype: np.dtype | type, terms: int, scale: float = 1.0) -> float:
     return terms * np.finfo(dtype).eps * scale if rounded else 0.0
 
 
-def error_share(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
+def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
     """The largest error as a share of the allowed one; infinite where a number is NaN, or none is allowed."""
     with np.errstate(invalid="ignore"):  # infinity less infinity
         error = np.abs(np.subtract(actual, exact, dtype=float)).max()
@@ -33,7 +33,7 @@ def error_share(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
 
 
 def run(
-    function: Callable, call: Call, float_type: type = np.float32, ops: Any = HOST
+    function: Callable, call: Call, float_type: type = np.float32, ops: Ops = HOST
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """(the outputs, the names of arrays that changed though they must not) of a call on copies of its arrays.
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.check.compare import error_share
-from fastdigits.check.finding import Finding, excess
+from fastdigits.check.compare import error_over_tolerance
+from fastdigits.check.result import CheckResult, describe_excess
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Network, ReLU, Residual
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Ops
 
 IMAGES = 8
 SEED = 3  # of numbers that leave no unit so near to a kink that rounding could take it to the other side
@@ -36,27 +37,29 @@ def networks() -> dict[str, Network]:
     return zoo | {name: Network(layers, (1, 12, 12)) for name, layers in more.items()}
 
 
-def steps(ops: Any) -> list[tuple[str, Callable[[], list[Finding]]]]:
+def steps(ops: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
     """One check for each network."""
     return [(f"gradients of {name}", partial(_check, name, ops)) for name in networks()]
 
 
-def _check(name: str, ops: Any) -> list[Finding]:
-    defined = Learner(networks()[name], in_float64(devices.load("reference")))
+def _check(name: str, ops: Ops) -> list[CheckResult]:
+    defined = BatchLoss(networks()[name], float64_reference(devices.load("reference")))
     expected = defined.gradients()
-    differences = _finding(f"gradients of {name}, by differences", *_differences(defined, expected))
-    gradients = Learner(networks()[name], ops).gradients()
-    return [_finding(f"gradients of {name}", gradients, expected, expected), differences]
+    differences = _result(f"gradients of {name}, by differences", *_differences(defined, expected))
+    gradients = BatchLoss(networks()[name], ops).gradients()
+    return [_result(f"gradients of {name}", gradients, expected, expected), differences]
 
 
-def _finding(subject: str, found: dict, expected: dict, scale: dict) -> Finding:
+def _result(subject: str, found: dict, expected: dict, scale: dict) -> CheckResult:
     largest: dict[str, float] = {}
     for name, array in scale.items():
         largest[_layer(name)] = max(largest.get(_layer(name), 0.0), np.abs(array).max())
-    shares = {name: error_share(found[name], expected[name], ROUNDING * largest[_layer(name)]) for name in found}
+    shares = {
+        name: error_over_tolerance(found[name], expected[name], ROUNDING * largest[_layer(name)]) for name in found
+    }
     worst = max(shares, key=shares.__getitem__)
-    failure = f"{worst}: {excess(shares[worst])}" if shares[worst] > 1 else None
-    return Finding(subject, sum(array.size for array in found.values()), shares[worst], failure)
+    failure = f"{worst}: {describe_excess(shares[worst])}" if shares[worst] > 1 else None
+    return CheckResult(subject, sum(array.size for array in found.values()), shares[worst], failure)
 
 
 def _layer(name: str) -> str:
@@ -64,7 +67,7 @@ def _layer(name: str) -> str:
     return name.replace("/", ".").rpartition(".")[0]
 
 
-def _differences(defined: "Learner", gradients: dict[str, np.ndarray]) -> tuple[dict, dict, dict]:
+def _differences(defined: "BatchLoss", gradients: dict[str, np.ndarray]) -> tuple[dict, dict, dict]:
     """Central differences at random places of each parameter, the gradients there, and all gradients."""
     random, differences, there = np.random.default_rng(SEED), {}, {}
     for name, parameter in defined.network.parameters().items():
@@ -75,20 +78,20 @@ def _differences(defined: "Learner", gradients: dict[str, np.ndarray]) -> tuple[
     return differences, there, gradients
 
 
-def in_float64(definitions: Any) -> Any:
+def float64_reference(definitions: Ops) -> Ops:
     """The definitions with float64 arrays where nothing else is asked for."""
     functions = {name: function for name, function in vars(definitions).items() if callable(function)}
     wide = {
         "empty": lambda shape, dtype=np.float64: definitions.empty(shape, dtype),
         "zeros": lambda shape, dtype=np.float64: definitions.zeros(shape, dtype),
     }
-    return devices.Ops(definitions.device, definitions.lanes, functions | wide)
+    return cast(Ops, devices.LoadedOps(definitions.device, definitions.lanes, functions | wide))
 
 
-class Learner:
+class BatchLoss:
     """A network with random parameters, built on a device, and a batch of random images; the same every time."""
 
-    def __init__(self, network: Network, ops: Any):
+    def __init__(self, network: Network, ops: Ops):
         random = np.random.default_rng(SEED)
         network.build(ops, IMAGES)
         network.initialise(SEED)

@@ -33,7 +33,7 @@ RECIPES: dict[str, dict[str, object]] = {
 }
 
 
-def settings_of(model: str, recipe: str) -> dict[str, object]:
+def model_settings(model: str, recipe: str) -> dict[str, object]:
     """The settings that a network trains with by a recipe: its own, where the recipe does not say otherwise."""
     chosen = MODEL_SETTINGS.get(model, {}) | RECIPES[recipe]
     return {name: value for name, value in chosen.items() if name != "model"}

@@ -13,7 +13,7 @@ RISE = 0.15
 LR_DECAY, DECAY_EVERY = 0.5, 1
 
 
-class Moment(NamedTuple):
+class Progress(NamedTuple):
     """What a schedule may look at: a step from 0 on, of so many, and the ranks of the epochs that are over.
 
     `decay` and `every` are the options --lr-decay and --decay-every, the latter in epochs.
@@ -32,22 +32,22 @@ class Moment(NamedTuple):
         return self.step / (self.epoch_steps * self.every)
 
 
-def constant(at: Moment) -> float:
+def constant(at: Progress) -> float:
     """1 at every step."""
     return 1.0
 
 
-def step(at: Moment) -> float:
+def step(at: Progress) -> float:
     """decay^floor(epochs / every): a staircase."""
     return at.decay ** int(at.periods)
 
 
-def exponential(at: Moment) -> float:
+def exponential(at: Progress) -> float:
     """decay^(epochs / every): what `step` is on the whole, without its stairs."""
     return at.decay**at.periods
 
 
-def inverse_time(at: Moment) -> float:
+def inverse_time(at: Progress) -> float:
     """1 / (1 + decay epochs / every).
 
     After Robbins and Monro (1951), A stochastic approximation method, whose condition it meets.
@@ -55,7 +55,7 @@ def inverse_time(at: Moment) -> float:
     return 1 / (1 + at.decay * at.periods)
 
 
-def cosine(at: Moment) -> float:
+def cosine(at: Progress) -> float:
     """1/2 (1 + cos(pi step / steps)): half a wave from 1 down to 0.
 
     After Loshchilov and Hutter (2017), SGDR: stochastic gradient descent with warm restarts, equation 5, without them.
@@ -63,7 +63,7 @@ def cosine(at: Moment) -> float:
     return (1 + cos(pi * at.step / at.steps)) / 2
 
 
-def one_cycle(at: Moment) -> float:
+def one_cycle(at: Progress) -> float:
     """Up in a straight line over the first 15 % of the steps, then down in a straight line to 0.
 
     After Smith and Topin (2018), Super-convergence: very fast training of neural networks using large learning rates.
@@ -72,7 +72,7 @@ def one_cycle(at: Moment) -> float:
     return min(position / RISE, (1 - position) / (1 - RISE))
 
 
-def plateau(at: Moment) -> float:
+def plateau(at: Progress) -> float:
     """decay^stalls, where a stall is `every` epochs in a row without a better validation."""
     return at.decay ** stalls(at.ranks, at.every)
 
@@ -89,7 +89,7 @@ def stalls(ranks: Sequence[Rank], every: int) -> int:
     return count
 
 
-SCHEDULES: dict[str, Callable[[Moment], float]] = {
+SCHEDULES: dict[str, Callable[[Progress], float]] = {
     "constant": constant,
     "step": step,
     "inverse-time": inverse_time,
@@ -101,7 +101,7 @@ SCHEDULES: dict[str, Callable[[Moment], float]] = {
 DECAYING = ("step", "inverse-time", "exponential", "plateau")  # they take --lr-decay and --decay-every
 
 
-def warm_up(at: Moment, warmup: float) -> float:
+def warm_up(at: Progress, warmup: float) -> float:
     """Up in a straight line, to 1 at the last of the first `warmup` (a share) of all steps.
 
     After Goyal et al. (2017), Accurate, large minibatch SGD: training ImageNet in 1 hour, section 2.2.
@@ -112,5 +112,5 @@ def warm_up(at: Moment, warmup: float) -> float:
 def lr_factor(config, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
     """The share of the learning rate at a step, counted from 0 over all epochs, under a TrainConfig."""
     decay = LR_DECAY if config.lr_decay is None else config.lr_decay
-    at = Moment(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)
+    at = Progress(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)
     return warm_up(at, config.warmup) * SCHEDULES[config.schedule](at)

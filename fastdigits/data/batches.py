@@ -1,12 +1,11 @@
 """Batches: a data set on the device, from which any rows are gathered, normalised and packed."""
 
-from typing import Any
-
 import numpy as np
 
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import NO_EFFECTS, Effects
+from fastdigits.ops.interface import Array, Ops
 
 
 class Batches:
@@ -30,7 +29,7 @@ class Batches:
 
     def __init__(
         self,
-        ops: Any,
+        ops: Ops,
         images: np.ndarray,
         labels: np.ndarray | None,
         batch_size: int,
@@ -52,16 +51,16 @@ class Batches:
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Any):
+    def over(self, order: Array):
         """Yield (x, targets, number of images) for the images of all rows in `order` (int32, on the device)."""
         self.ops.write(self.step_scalars(0))
         return self.parts(order, len(order))
 
-    def step_scalars(self, first: int, epoch: int = 0) -> tuple[tuple[Any, int], ...]:
+    def step_scalars(self, first: int, epoch: int = 0) -> tuple[tuple[Array, int], ...]:
         """What tells `parts` where to begin and how to change images: for ops.write, before it."""
         return (self.start, first), (self.epoch, epoch)
 
-    def parts(self, order: Any, images: int, training: bool = False):
+    def parts(self, order: Array, images: int, training: bool = False):
         """Yield (x, targets, number of images) for so many images of `order` from start[0] on, a batch at a time.
 
         The arrays are the same every time, filled anew. With `training` the images are changed as in the epoch

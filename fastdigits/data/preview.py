@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -10,9 +9,10 @@ from fastdigits.data.augmentation import EFFECTS
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
 from fastdigits.ops.batch import NO_EFFECTS, Effects
+from fastdigits.ops.interface import Ops
 
 
-def of_each_class(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> list[np.ndarray]:
+def sample_each_class(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> list[np.ndarray]:
     """For each class the rows, in order, of so many of its images that chance chooses; of all if it has fewer.
 
     Parameters
@@ -24,20 +24,20 @@ def of_each_class(labels: np.ndarray, classes: Sequence[int], count: int, seed: 
     return [np.sort(shuffled[labels[shuffled] == digit][:count]) for digit in classes]
 
 
-def at_random(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> np.ndarray:
+def sample(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> np.ndarray:
     """The rows of so many images of these classes, in random order; of all if there are fewer."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     return shuffled[np.isin(labels[shuffled], classes)][:count]
 
 
-def steps_of(preparation: Preparation) -> list[tuple[str, Preparation]]:
+def preparation_steps(preparation: Preparation) -> list[tuple[str, Preparation]]:
     """What a preparation does, each by itself, and all together if it does several things; with their names."""
     settings = {name: value for name, value in vars(preparation).items() if value != getattr(UNPREPARED, name)}
     alone = [(f"{name} {value:g}", replace(UNPREPARED, **{name: value})) for name, value in settings.items()]
     return alone + [("all together", preparation)] * (len(alone) > 1)
 
 
-def parts_of(effects: Effects) -> list[tuple[str, Effects]]:
+def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:
     """Each effect by itself, and all together if there are several; with their names."""
     alone = [
         (f"{name} {size:g}", NO_EFFECTS._replace(**{effect.field: size}))
@@ -47,8 +47,8 @@ def parts_of(effects: Effects) -> list[tuple[str, Effects]]:
     return alone + [("all together", effects)] * (len(alone) > 1)
 
 
-def augmented(
-    ops: Any, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
+def augment(
+    ops: Ops, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
 ) -> np.ndarray:
     """The images of some rows as training sees them in an epoch: prepared, and then changed by chance.
 

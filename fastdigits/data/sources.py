@@ -100,7 +100,7 @@ class PartSummary:
     classes: int
 
 
-def summarise(data: StrPath, part: str) -> PartSummary:
+def summarize_part(data: StrPath, part: str) -> PartSummary:
     """Sum up a part of a data set from the header of its images and its labels, without unpacking the images.
 
     Parameters

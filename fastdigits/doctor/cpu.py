@@ -42,7 +42,7 @@ def vector_unit() -> list[Part]:
 def threading_layer() -> list[Part]:
     """What runs parallel loops."""
     importlib.import_module("numba")  # else it would look as if OpenMP were missing
-    layer = numba_setup.parallel_layer()
+    layer = numba_setup.threading_layer()
     if layer != "workqueue":
         return [Part("threading layer", layer)]
     problem = f"OpenMP cannot be used ({_why_no_openmp()}), and numba's own layer starts parallel loops more slowly"

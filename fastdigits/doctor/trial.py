@@ -11,7 +11,7 @@ from fastdigits.ops.runtime.diagnosis import Part
 
 LIMIT_S = 300  # compiling takes a few seconds; a sick driver may never answer
 ROOT = Path(__file__).parents[2]  # that `fastdigits` is imported from
-PROGRAM = "import sys; from fastdigits import ops; ops.try_kernel(sys.argv[1])"
+PROGRAM = "import sys; from fastdigits import ops; ops.run_test_kernel(sys.argv[1])"
 
 ANEW = "pip install --force-reinstall numba llvmlite numpy"
 

@@ -8,18 +8,19 @@ import numpy as np
 
 from fastdigits.inference.ensemble import evaluate_ensemble
 from fastdigits.nn import Network
-from fastdigits.storage.run_statistics import Spread, spread
+from fastdigits.ops.interface import Ops
+from fastdigits.storage.run_statistics import Summary, summarize
 from fastdigits.storage.weights import SavedNetwork
 
 LOOKS = 3  # at the test images, for the time that the fastest one takes
 
 
 @dataclass(frozen=True)
-class Entry:
+class ComparedModel:
     """A network that was trained once or several times.
 
     `accuracies` are shares of the test images that each training came to; it has none where all of them were dead.
-    `train_s` are the seconds of training alone, which weights files do not tell; `read_s` those to read one image.
+    `train_s` are the seconds of training alone, which weights files do not tell; `inference_s` those to read one image.
     """
 
     name: str
@@ -28,17 +29,17 @@ class Entry:
     epochs: int
     accuracies: list[float]
     train_s: list[float]
-    read_s: float | None
+    inference_s: float | None
 
     @property
-    def accuracy(self) -> Spread | None:
+    def accuracy(self) -> Summary | None:
         """Mean, standard deviation, lowest and highest of the test accuracies."""
-        return spread(self.accuracies)
+        return summarize(self.accuracies)
 
     @property
-    def training(self) -> Spread | None:
+    def training(self) -> Summary | None:
         """The same of the seconds of training."""
-        return spread(self.train_s)
+        return summarize(self.train_s)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""
@@ -50,7 +51,7 @@ class Entry:
             "runs": len(self.accuracies),
             "test_accuracy": self.accuracy,
             "train_seconds": self.training,
-            "read_images_per_second": 1 / self.read_s if self.read_s else None,
+            "read_images_per_second": 1 / self.inference_s if self.inference_s else None,
         }
 
 
@@ -61,8 +62,8 @@ def measure(
     train_s: Sequence[float],
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
-) -> Entry:
+    ops: Ops,
+) -> ComparedModel:
     """What a network has come to in some trainings, on test images.
 
     Parameters
@@ -82,17 +83,17 @@ def measure(
     UserError
         If the network cannot read these images.
     """
-    accuracies, read_s = [], None
+    accuracies, inference_s = [], None
     for saved in trained:
-        looks = [evaluate_ensemble([saved], images, labels, ops).together for _ in range(LOOKS)]
+        looks = [evaluate_ensemble([saved], images, labels, ops).combined for _ in range(LOOKS)]
         accuracies.append(looks[0].accuracy)
-        read_s = min(filter(None, (read_s, *(look.seconds / len(labels) for look in looks))))
-    return Entry(
+        inference_s = min(filter(None, (inference_s, *(look.seconds / len(labels) for look in looks))))
+    return ComparedModel(
         name=name,
         parameters=network.parameter_count,
         multiply_adds=sum(layer.multiply_adds() for layer in network.layers),
         epochs=max((len(saved.history) for saved in trained), default=0),
         accuracies=accuracies,
         train_s=[*train_s],
-        read_s=read_s,
+        inference_s=inference_s,
     )

@@ -12,20 +12,21 @@ from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, confusion, evaluate, probabilities
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
-AS_IT_IS = ((0, 0),)
+NO_SHIFT = ((0, 0),)
 # Rows down and columns to the right: an image as it is, and moved by one pixel in all eight directions
 SHIFTS = tuple((i, j) for i in (0, -1, 1) for j in (0, -1, 1))
 MIN_PROBABILITY = 1e-12  # of a probability whose logarithm is taken
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class EnsembleEvaluation:
     """What each network reads by itself, and all of them together; their probabilities (N, classes) where wanted."""
 
     members: list[Evaluation]
-    together: Evaluation
+    combined: Evaluation
     probabilities: np.ndarray | None
 
 
@@ -33,9 +34,9 @@ def evaluate_ensemble(
     networks: Sequence[SavedNetwork],
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
-    shifts: Sequence[tuple[int, int]] = AS_IT_IS,
-) -> Verdict:
+    ops: Ops,
+    shifts: Sequence[tuple[int, int]] = NO_SHIFT,
+) -> EnsembleEvaluation:
     """Read images with every network, and with the mean of their probabilities.
 
     p[n, k] = mean over shifts of softmax(scores)[n, k] for one network, and the mean of these for all together
@@ -70,12 +71,12 @@ def evaluate_ensemble(
         members.append(_judge(mean, labels, member_s))
         total, seconds = total + mean, seconds + member_s
     mean = total / len(networks)
-    return Verdict(members, _judge(mean, labels, seconds), mean)
+    return EnsembleEvaluation(members, _judge(mean, labels, seconds), mean)
 
 
-def evaluate_alone(
-    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Any, with_probabilities: bool
-) -> Verdict:
+def evaluate_single(
+    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops, with_probabilities: bool
+) -> EnsembleEvaluation:
     """Read images once with one network, and judge it by the loss that it was trained with.
 
     Raises
@@ -88,7 +89,7 @@ def evaluate_alone(
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
     evaluate(network, batches, rows[:1], loss)  # compiles, so that the seconds are those of the work
     result = evaluate(network, batches, rows, loss)
-    return Verdict([result], result, probabilities(network, batches, rows) if with_probabilities else None)
+    return EnsembleEvaluation([result], result, probabilities(network, batches, rows) if with_probabilities else None)
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from fastdigits.config.training import LOSSES
 from fastdigits.data.batches import Batches
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Array
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Evaluation:
 def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) -> Evaluation:
     """Read the images of the given rows (int32) with a network that is built on the device of the batches."""
     ops, start = network.ops, perf_counter()
-    scores, targets = read_scores(network, batches, rows)
+    scores, targets = forward_all(network, batches, rows)
     losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
     getattr(ops, LOSSES[loss])(scores, targets, len(rows), 0.0, losses, gradient)
     ops.accumulate(losses, total)
@@ -67,14 +67,14 @@ def confusion(true: np.ndarray, read: np.ndarray, classes: int) -> np.ndarray:
 def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.ndarray:
     """The probability of each class, float32 (N, classes), for the images of the given rows."""
     ops = network.ops
-    scores, targets = read_scores(network, batches, rows)
+    scores, targets = forward_all(network, batches, rows)
     shares = ops.empty(scores.shape)
     ops.softmax(scores, shares)
     by_image = np.moveaxis(ops.download(shares), -1, 1).reshape(-1, network.classes)
     return by_image[ops.download(targets).reshape(-1) >= 0]
 
 
-def read_scores(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Any, Any]:
+def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Array, Array]:
     """The network's scores (B, classes, L) for the images of the given rows, and their targets (B, L), on the device.
 
     Empty lanes, which the end of each batch may have, have the target -1.
@@ -115,7 +115,7 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> 
     return rows[probabilities[rows, labels[rows]].argsort(kind="stable")][:most]
 
 
-def both_kinds(probabilities: np.ndarray, labels: np.ndarray, most: int) -> dict[str, np.ndarray]:
+def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, most: int) -> dict[str, np.ndarray]:
     """The rows of images that were read right, and of those that were not: of each no more than so many, evenly spread.
 
     Parameters

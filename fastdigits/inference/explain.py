@@ -1,7 +1,6 @@
 """What a network sees in one image: what every layer makes of it, and which pixels decide."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from fastdigits.data.batches import Batches
 from fastdigits.inspection.stages import stages_of
 from fastdigits.nn import Dropout, Flatten, Network
 from fastdigits.nn.layers import Layer
+from fastdigits.ops.interface import Array, Ops
 from fastdigits.storage.weights import SavedNetwork
 
 UNCHANGING = (Flatten, Dropout)  # layers that, in use, hand on what they get
@@ -40,7 +40,7 @@ class Explanation:
         return int(self.probabilities.argmax())
 
 
-def explain(saved: SavedNetwork, image: np.ndarray, ops: Any) -> Explanation:
+def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
     """Read an image, uint8 (H, W), and look at what happens in the network.
 
     Raises
@@ -76,12 +76,12 @@ class Explainer:
         Whether the network can also go backwards.
     """
 
-    def __init__(self, saved: SavedNetwork, ops: Any, training: bool = False):
+    def __init__(self, saved: SavedNetwork, ops: Ops, training: bool = False):
         self.normalisation = saved.normalisation
         self.network = saved.built(ops, 1, training, fused=False)
         self.stages = _making(self.network)
 
-    def input(self, image: np.ndarray) -> Any:
+    def input(self, image: np.ndarray) -> Array:
         """The network's input (1, 1, H, W, L) of an image uint8 (H, W); UserError if it is of another size."""
         images, ops = image[np.newaxis], self.network.ops
         self.network.check_images(images, None, self.normalisation.preparation.pad)
@@ -98,7 +98,7 @@ class Explainer:
         return {name: _of_first(self.network.ops, layer.y) for name, layer in self.stages.items()}
 
 
-def gradient_of_winner(network: Network, x: Any) -> tuple[Any, Any]:
+def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:
     """The scores of a batch x (B, C, H, W, L), and the gradient of the highest score of its first image by x.
 
     The network must be built for training and without fused steps.
@@ -120,5 +120,5 @@ def _making(network: Network) -> dict[str, Layer]:
     return making
 
 
-def _of_first(ops: Any, array: Any) -> np.ndarray:
+def _of_first(ops: Ops, array: Array) -> np.ndarray:
     return ops.download(array)[0, ..., 0]

@@ -1,5 +1,6 @@
-"""A trained network as a reader of digits: what it reads, how sure it is, and when it had better not answer."""
+"""Recognize the digits of a picture with a trained network, and say when the answer is unsure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,10 +26,22 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network reads in an image.
+    """The prediction of a network for one image.
 
-    `probabilities` are those of the ten digits, `digit` has the greatest, which is the `confidence`, and `second` the
-    next. `unsure` says that it may as well be another digit, or none; `no_digit` is the probability of the latter.
+    Attributes
+    ----------
+    digit : int
+        The most probable digit.
+    confidence : float
+        Its probability.
+    probabilities : tuple of float
+        Of the digits 0 to 9.
+    second : int
+        The second most probable digit.
+    unsure : bool
+        Whether the confidence is too low to rely on: it may be another digit, or none.
+    no_digit : float
+        The probability that the image shows no digit; 0 if the network has no output for it.
     """
 
     digit: int
@@ -40,24 +53,24 @@ class Prediction:
 
 
 class Recognizer:
-    """A network of a weights file, ready to read images.
+    """Recognize digits with the network of a weights file.
 
-    A network of eleven outputs tells by the last one that something is no digit. Its probability q is shared out
-    among the digits, since nothing speaks for one of them: (1 - q) p[digit] + q / 10.
+    The last output of a network with eleven outputs stands for "no digit". Its probability q is spread evenly over
+    the digits: (1 - q) p[digit] + q / 10.
 
     Parameters
     ----------
     weights : path, optional
-        The model that ships unless given.
+        Defaults to the model shipped with fastdigits.
     device : str
         "auto", "cpu", "cuda" or "reference".
     threads : int, optional
-        Processor cores to use; all unless given.
+        Number of processor cores; defaults to all.
 
     Raises
     ------
     UserError
-        If the weights file is damaged, or its network does not read digits in images of 28 x 28 pixels.
+        If the weights file is damaged, or its network does not recognize digits in images of 28 x 28 pixels.
     """
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
@@ -68,71 +81,118 @@ class Recognizer:
         side = SIDE + 2 * saved.normalisation.preparation.pad
         if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
             raise UserError(
-                f"{self.weights}: its network reads no digits of {SIDE} x {SIDE} pixels; give another file."
+                f"{self.weights}: its network does not recognize digits in images of {SIDE} x {SIDE} pixels; "
+                "give another file."
             )
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
 
-    @cached_property
-    def one(self) -> Network:
-        """The network, built to read one image in the least time."""
-        return self.saved.built(devices.to_infer(self.ops, 1), 1)
-
-    @cached_property
-    def few(self) -> Network:
-        """The network, built to read a few images in the least time: a batch is read even where it is mostly empty."""
-        return self.saved.built(self.ops, self.ops.lanes)
-
-    @cached_property
-    def many(self) -> Network:
-        """The network, built to read many images in the least time."""
-        return self.saved.built(self.ops, EVALUATION_BATCH)
-
     def predict(self, images: np.ndarray) -> list[Prediction]:
-        """Read images uint8 (N, 28, 28), prepared as fastdigits.imaging.prepare does."""
+        """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `prepare` returns them."""
         p = self.calibration.apply(self.class_probabilities(images))
-        return [self._reading(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
+        return [self._prediction(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
 
     def recognize(self, picture: np.ndarray) -> tuple[Prepared, Prediction]:
-        """Read the digit of a picture uint8 (H, W, 3) or (H, W).
+        """Recognize the digit of a picture uint8 (H, W, 3) or (H, W).
 
-        Where it is not plain what is ink and what is ground, the first way to see it that the network is sure of, or
-        else the one that it is least unsure of. Each further way is one more chance to be mistaken: of the n-th, the
-        network is sure whose doubt, 1 - confidence, is at most an n-th of what it may be at first.
+        If ink and background are ambiguous, try each interpretation and return the first confident one, else the most
+        confident. See `CandidateSearch`.
         """
-        looks = []
-        for number, prepared in enumerate(candidates(picture), 1):
-            reading = self.predict(prepared.image[None])[0]
-            doubtful = 1 - reading.confidence > (1 - self.calibration.unsure_below) / number
-            looks.append((prepared, replace(reading, unsure=doubtful)))
-            if not doubtful:
-                return looks[-1]
-        return max(looks, key=lambda look: look[1].confidence)
+        search = CandidateSearch(candidates(picture), self.calibration)
+        while (prepared := search.next_candidate()) is not None:
+            search.add(self.predict(prepared.image[None])[0])
+        return search.tried[search.best]
 
     def recognize_all(self, picture: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
-        """Read every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
+        """Recognize every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
 
-        What is rather no digit than one is left out.
+        Omit what is more likely no digit.
         """
-        lines = [[look for cell in line for look in self._look_at(cell)] for line in find_cells(picture)]
+        lines = [[digit for cell in line for digit in self._recognize_cell(cell)] for line in find_cells(picture)]
         return [line for line in lines if line]
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
-        """The network's own probabilities, float32 (N, classes), of images uint8 (N, 28, 28)."""
+        """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         count = len(images)
-        network = self.one if count <= devices.FEW else self.few if count <= INFERENCE_MICRO_BATCH else self.many
+        if count <= devices.MAX_SEQUENTIAL_IMAGES:
+            network = self._single_network
+        else:
+            network = self._small_network if count <= INFERENCE_MICRO_BATCH else self._large_network
         batches = Batches(network.ops, images, None, network.batch_size, self.saved.normalisation)
         return probabilities(network, batches, np.arange(count))
 
-    def _look_at(self, cell: Cell) -> list[tuple[Prepared, Prediction]]:
-        """One digit, or several that touch if the least sure of them is surer than the one."""
-        found = (cell.whole, *cell.parts)
-        whole, *parts = zip(found, self.predict(np.stack([one.image for one in found])), strict=True)
-        several = parts and min(reading.confidence for _, reading in parts) > whole[1].confidence
-        return [look for look in (parts if several else [whole]) if look[1].no_digit < 0.5]
+    @cached_property
+    def _single_network(self) -> Network:
+        """The network with the lowest latency for one image."""
+        return self.saved.built(devices.inference_ops(self.ops, 1), 1)
 
-    def _reading(self, p: np.ndarray, no_digit: float) -> Prediction:
+    @cached_property
+    def _small_network(self) -> Network:
+        """The network for a few images: a batch takes its full time even if most of it is empty."""
+        return self.saved.built(self.ops, self.ops.lanes)
+
+    @cached_property
+    def _large_network(self) -> Network:
+        """The network with the highest throughput."""
+        return self.saved.built(self.ops, EVALUATION_BATCH)
+
+    def _prediction(self, p: np.ndarray, no_digit: float) -> Prediction:
         p = p + no_digit / DIGITS
-        digit, second = (int(place) for place in np.argsort(-p, kind="stable")[:2])
-        unsure = bool(p[digit] < self.calibration.unsure_below)
+        digit, second = (int(index) for index in np.argsort(-p, kind="stable")[:2])
+        unsure = not self.calibration.is_sure(float(p[digit]))
         return Prediction(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)
+
+    def _recognize_cell(self, cell: Cell) -> list[tuple[Prepared, Prediction]]:
+        """Return one digit, or several that touch if the least sure of them is surer than the one."""
+        prepared = (cell.whole, *cell.parts)
+        predictions = self.predict(np.stack([one.image for one in prepared]))
+        whole, *parts = zip(prepared, predictions, strict=True)
+        several = parts and min(prediction.confidence for _, prediction in parts) > whole[1].confidence
+        return [digit for digit in (parts if several else [whole]) if digit[1].no_digit < 0.5]
+
+
+class CandidateSearch:
+    """Choose among the candidates of a picture: the first that the network is sure of, else the most confident.
+
+    Each further candidate is another chance to be wrong with confidence, so `Calibration.is_sure` asks more of it.
+    The search does not call the network itself, so that the caller may wait for it in its own way:
+
+        while (prepared := search.next_candidate()) is not None:
+            search.add(predict(prepared.image))
+        prepared, prediction = search.tried[search.best]
+
+    Parameters
+    ----------
+    candidates : iterator of Prepared
+        At least one; the next is only asked for while the network is unsure of all before.
+    calibration : Calibration
+        That of the network.
+
+    Attributes
+    ----------
+    tried : list of (Prepared, Prediction)
+        The candidates so far. The rule for the n-th attempt decides `unsure`.
+    """
+
+    def __init__(self, candidates: Iterator[Prepared], calibration: Calibration):
+        self.tried: list[tuple[Prepared, Prediction]] = []
+        self._candidates, self._calibration = candidates, calibration
+        self._pending: Prepared | None = None
+
+    def next_candidate(self) -> Prepared | None:
+        """Return the next candidate to predict, or None if the search is over."""
+        decided = self.tried and not self.tried[-1][1].unsure
+        self._pending = None if decided else next(self._candidates, None)
+        return self._pending
+
+    def add(self, prediction: Prediction) -> None:
+        """Add the network's prediction for the candidate returned last."""
+        sure = self._calibration.is_sure(prediction.confidence, attempt=len(self.tried) + 1)
+        self.tried.append((self._pending, replace(prediction, unsure=not sure)))
+
+    @property
+    def best(self) -> int:
+        """The index in `tried` of the chosen candidate."""
+        if not self.tried[-1][1].unsure:
+            return len(self.tried) - 1
+        return max(range(len(self.tried)), key=lambda index: self.tried[index][1].confidence)

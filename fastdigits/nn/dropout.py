@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_share, vectors
+from fastdigits.ops.interface import Array, Ops
 
 STREAMS = 2**31  # of random numbers: those from here on are the dropout layers'
 PART = 2**12  # streams of each part of a step, by the numbers of its layers
@@ -28,11 +28,11 @@ class Dropout(Layer):
         check_share(self, "rate")
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.mask = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.in_use = not training
         if self.in_use:
             return x
@@ -41,7 +41,7 @@ class Dropout(Layer):
         self.ops.dropout(vectors(x), vectors(self.mask), float(self.rate), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if self.in_use:
             return dy
         if input_gradient:

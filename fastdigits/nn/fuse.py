@@ -7,14 +7,13 @@
 | BatchNorm or Residual, ReLU | the first rectifies, both ways |
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU, TrainingStep
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
+from fastdigits.ops.interface import Array, Ops
 
 
 class ConvReLUPool(Layer):
@@ -25,19 +24,19 @@ class ConvReLUPool(Layer):
         self.input_shape, self.output_shape = conv.input_shape, pool.output_shape
         self.parameters, self.pool = conv.parameters, "maxpool" if isinstance(pool, MaxPool2D) else "avgpool"
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.conv.ops = ops
         self.pool_mask = ops.empty(self.y.shape, np.uint8)
         names = (f"conv2d_relu_{self.pool}_{part}" for part in ("forward", "backward", "backward_weight"))
         self.pooled_forward, self.pooled_backward, self.pooled_backward_weight = (getattr(ops, name) for name in names)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x, conv = x, self.conv
         self.pooled_forward(x, conv.weight.value, conv.bias.value, conv.top, conv.left, self.y, self.pool_mask)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         conv = self.conv
         place, gradients = (conv.top, conv.left), (conv.weight.gradient, conv.bias.gradient)
         if not input_gradient:

@@ -7,7 +7,6 @@
 """
 
 from copy import copy
-from typing import Any
 
 from fastdigits.nn import sequence
 from fastdigits.nn.dropout import Dropout
@@ -15,6 +14,7 @@ from fastdigits.nn.layers import Conv2D, Dense, Layer
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.residual import Residual
+from fastdigits.ops.interface import Ops
 
 
 class Folded:
@@ -25,7 +25,7 @@ class Folded:
         self.layer, self.norm = layer, norm
         self.weight, self.bias = Parameter("weight", layer.weight.shape), Parameter("bias", layer.bias.shape)
 
-    def prepare(self, ops: Any) -> None:
+    def prepare(self, ops: Ops) -> None:
         """Make room for the weights."""
         self.ops = ops
         for parameter in (self.weight, self.bias):

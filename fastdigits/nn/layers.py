@@ -6,12 +6,13 @@ shape of its input, `allocate` gets the operations and the memory, `forward` and
 
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from fastdigits.errors import UserError
 from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
 from fastdigits.ops import conv2d
+from fastdigits.ops.interface import Array, Ops
 
 Shape = tuple[int, ...]
 MAX_CROPPED = 4096
@@ -26,7 +27,7 @@ class TrainingStep:
     """
 
     count: int
-    step: Any
+    step: Array
     seed: int
     part: int = 0
 
@@ -49,13 +50,13 @@ class Layer:
         """The shape of one image's output."""
         return input_shape
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """Make the buffers for batches of so many blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
         self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """The output for a batch x, in a buffer that the next call fills anew.
 
         With `training`, `backward` may follow. Without, the network is merely used, and in a chain that is not fused
@@ -63,7 +64,7 @@ class Layer:
         """
         raise NotImplementedError
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         """Fill the parameters' gradients; return that of the input where it is wanted."""
         raise NotImplementedError
 
@@ -112,13 +113,13 @@ class Conv2D(Layer):
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         forward = self.ops.conv2d_relu_forward if self.applies_relu else self.ops.conv2d_forward
         forward(x, self.weight.value, self.bias.value, self.stride, self.top, self.left, self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         place, gradients = (self.stride, self.top, self.left), (self.weight.gradient, self.bias.gradient)
         if input_gradient:
             backward = self.ops.conv2d_backward
@@ -149,13 +150,13 @@ class Dense(Layer):
         self.parameters = [self.weight, self.bias]
         return (self.units,)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         forward = self.ops.dense_relu_forward if self.applies_relu else self.ops.dense_forward
         forward(x, self.weight.value, self.bias.value, self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         self.ops.dense_backward_weight(self.x, dy, self.weight.gradient, self.bias.gradient)
         if input_gradient and self.masks_input_gradient:
             self.ops.dense_backward_input_relu(dy, self.weight.value, self.x, self.dx)
@@ -174,13 +175,13 @@ class Flatten(Layer):
     def shape_of_output(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         self.lanes = ops.lanes
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         return x.reshape(len(x), *self.output_shape, self.lanes)
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         return dy.reshape(len(dy), *self.input_shape, self.lanes)
 
 
@@ -193,11 +194,11 @@ class _Activation(Layer):
         """What the operation takes besides the arrays."""
         return ()
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         getattr(self.ops, f"{self.operation}_forward")(vectors(x), *self.options(), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             gradients = vectors(self.y), vectors(dy), *self.options(), vectors(self.dx)
             getattr(self.ops, f"{self.operation}_backward")(*gradients)
@@ -241,7 +242,7 @@ class Tanh(_Activation):
     operation = "tanh"
 
 
-def vectors(array: Any) -> Any:
+def vectors(array: Array) -> Array:
     """Any array of activations as the view (V, L)."""
     return array.reshape(-1, array.shape[-1])
 

@@ -1,7 +1,6 @@
 """A chain of layers with its parameters, built for one device."""
 
 from copy import copy
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from fastdigits.nn.layers import Layer, Shape, TrainingStep
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
 from fastdigits.nn.registry import layer_of
 from fastdigits.ops.array import blocks
+from fastdigits.ops.interface import Array, Ops
 
 MAX_PIXELS = 4096  # far beyond any digit
 INFERENCE_MICRO_BATCH = 64  # images at a time, so that activations between layers stay in the cache
@@ -99,7 +99,7 @@ class Network:
         if labels is not None and labels.max() >= self.classes:
             raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}; use more.")
 
-    def build(self, ops: Any, batch_size: int, training: bool = True, fused: bool = True) -> None:
+    def build(self, ops: Ops, batch_size: int, training: bool = True, fused: bool = True) -> None:
         """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images.
 
         With `fused`, chains of layers that have an operation of their own become one step, and where layers have
@@ -115,10 +115,9 @@ class Network:
         self.folded = [layer for layer in sequence.walk(used) if isinstance(layer, Folded)]
         for layer in self.folded:
             layer.prepare(ops)
-        count = blocks(batch_size, ops.lanes)
-        self.micro_batch = (
-            min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes)) if ops.in_parts and not training else count
-        )
+        self.micro_batch = count = blocks(batch_size, ops.lanes)
+        if ops.prefers_micro_batches and not training:
+            self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
         self.scores = ops.empty((count, self.classes, ops.lanes))
         for step in self.steps if training else []:
             step.allocate(ops, count, training=True)
@@ -139,7 +138,7 @@ class Network:
         """A copy of all parameters and running statistics, by name."""
         return {name: self.ops.download(parameter.value) for name, parameter in self.state().items()}
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew.
 
         `training` is for batches that the network learns from, and `backward` may follow; without it the network is
@@ -157,11 +156,11 @@ class Network:
             self.scores[part] = sequence.forward(self.inference_steps, x[part])
         return self.scores
 
-    def backward(self, dscores: Any) -> None:
+    def backward(self, dscores: Array) -> None:
         """Fill the gradients of all parameters from that of the scores of the last `forward` with `training`."""
         sequence.backward(self.steps, dscores, input_gradient=False)
 
-    def input_gradient(self, dscores: Any) -> Any:
+    def input_gradient(self, dscores: Array) -> Array:
         """The gradient of the input of the last `forward`, from that of the scores.
 
         The network must be built for training and without `fused`; then that `forward` may also be one without

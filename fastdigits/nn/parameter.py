@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from fastdigits.ops.interface import Array, Ops
+
 # Every parameter starts at a multiple of so many numbers: whole cache lines and whole vectors on every device.
 ALIGNMENT = 64
 
@@ -22,7 +24,7 @@ class Parameter:
     fan_in: int = 0
     fan_out: int = 0
     value: Any = field(default=None, repr=False)
-    gradient: Any = field(default=None, repr=False)
+    gradient: Array = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
@@ -37,7 +39,7 @@ class ParameterBuffer:
     are zeros, and their gradients too.
     """
 
-    def __init__(self, ops: Any, parameters: list[Parameter], training: bool):
+    def __init__(self, ops: Ops, parameters: list[Parameter], training: bool):
         starts, end = [], 0
         for parameter in parameters:
             starts.append(end)

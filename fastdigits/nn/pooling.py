@@ -1,11 +1,11 @@
 """Layers that sum up neighbouring pixels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_positive, need_pixels, pair
 from fastdigits.ops import pool2d
+from fastdigits.ops.interface import Array
 
 
 class _Pool2D(Layer):
@@ -30,12 +30,12 @@ class MaxPool2D(_Pool2D):
     window: int | tuple[int, int]
     stride: int | None = None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
         self.ops.maxpool2d_forward(x, self.size, self.stride, self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.maxpool2d_backward(self.x, dy, self.size, self.stride, self.dx)
         return self.dx
@@ -48,11 +48,11 @@ class AvgPool2D(_Pool2D):
     window: int | tuple[int, int]
     stride: int | None = None
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.ops.avgpool2d_forward(x, self.size, self.stride, self.y)
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.avgpool2d_backward(dy, self.size, self.stride, self.dx)
         return self.dx
@@ -66,14 +66,14 @@ class GlobalAvgPool2D(Layer):
         need_pixels(self, input_shape)
         return input_shape[:1]
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.ops.avgpool2d_forward(x, self.input_shape[1:], 1, self._single_pixels(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
             self.ops.avgpool2d_backward(self._single_pixels(dy), self.input_shape[1:], 1, self.dx)
         return self.dx
 
-    def _single_pixels(self, y: Any) -> Any:
+    def _single_pixels(self, y: Array) -> Array:
         return y.reshape(*y.shape[:2], 1, 1, y.shape[-1])

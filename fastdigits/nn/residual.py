@@ -2,11 +2,11 @@
 
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
 from fastdigits.nn.layers import Conv2D, Layer, Shape, TrainingStep, times, vectors
+from fastdigits.ops.interface import Array, Ops
 
 
 @dataclass(eq=False)
@@ -46,20 +46,20 @@ class Residual(Layer):
         skip = [self.skip] if self.skip else []
         return [*sequence.names_of(self.layers), *(["projection"] if skip else [])], [*self.layers, *skip]
 
-    def allocate(self, ops: Any, blocks: int, training: bool) -> None:
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.dsum = ops.empty(self.y.shape) if training and self.applies_relu else None
         for step in [*self.steps, *([self.skip] if self.skip else [])]:
             step.allocate(ops, blocks, training)
 
-    def forward(self, x: Any, training: TrainingStep | None = None) -> Any:
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         skipped = self.skip.forward(x, training) if self.skip else x
         x = sequence.forward(self.steps, x, training)
         add = self.ops.add_relu if self.applies_relu else self.ops.add
         add(vectors(x), vectors(skipped), vectors(self.y))
         return self.y
 
-    def backward(self, dy: Any, input_gradient: bool) -> Any:
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
         if self.applies_relu:
             self.ops.relu_backward(vectors(self.y), vectors(dy), vectors(self.dsum))
             dy = self.dsum

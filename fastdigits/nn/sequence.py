@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
-from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
+from fastdigits.ops.interface import Array
 
 # Far beyond any network for digits; a damaged weights file must not ask for terabytes.
 MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
@@ -40,14 +40,14 @@ def first_learning(steps: list[Layer]) -> int:
     return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
 
 
-def forward(steps: list[Layer], x: Any, training: TrainingStep | None = None) -> Any:
+def forward(steps: list[Layer], x: Array, training: TrainingStep | None = None) -> Array:
     """The output of the last step."""
     for step in steps:
         x = step.forward(x, training)
     return x
 
 
-def backward(steps: list[Layer], gradient: Any, input_gradient: bool) -> Any:
+def backward(steps: list[Layer], gradient: Array, input_gradient: bool) -> Array:
     """Fill the gradients of all parameters; return that of the input where it is wanted."""
     first = -1 if input_gradient else first_learning(steps)
     for number in range(len(steps) - 1, max(first, 0) - 1, -1):

@@ -1,20 +1,21 @@
-"""The op interface: every operation by name, for one device.
+"""Load the operations of a device.
 
-`load("cpu")` gives an object whose attributes are the functions that the families list in OPS:
-the same names, parameters and results on every device. This is the one place that reads the
-device's name.
+`load("cpu")` returns an `Ops`: an object with the same functions on every device, under the names in the families'
+OPS. No other module chooses code by a device's name.
 """
 
 import functools
 import importlib
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import cast
 
 from fastdigits.errors import UserError
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 
 DEVICES = ("cpu", "cuda", "reference")
-FEW = 3  # images that a CPU reads sooner one after the other than side by side
+MAX_SEQUENTIAL_IMAGES = 3  # up to here a CPU is faster on one image after another than on all lanes at once
 FAMILIES = (
     "activation",
     "array",
@@ -32,18 +33,14 @@ FAMILIES = (
 )
 
 
-class Ops:
-    """All operations of one device; `lanes` is how many images lie side by side in its arrays.
+class LoadedOps:
+    """An `Ops` made of functions, by name. Its attributes cannot be set."""
 
-    `in_parts` says whether many images are read in less time a few after the other, so that what lies between two
-    layers stays in a cache; else a device has enough to do only with many at once.
+    device: str
+    lanes: int
 
-    The operations trust their callers: arrays are C-contiguous, of the types that the references
-    name, with `lanes` as the last axis where that is L.
-    """
-
-    def __init__(self, device: str, lanes: int, functions: dict[str, Callable], in_parts: bool = True):
-        self.__dict__.update(functions, device=device, lanes=lanes, in_parts=in_parts)
+    def __init__(self, device: str, lanes: int, functions: dict[str, Callable], prefers_micro_batches: bool = True):
+        self.__dict__.update(functions, device=device, lanes=lanes, prefers_micro_batches=prefers_micro_batches)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Ops are fixed once loaded: {name} cannot be set.")
@@ -53,17 +50,17 @@ class Ops:
 
 
 def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
-    """The operations of a device.
+    """Load the operations of a device.
 
     Parameters
     ----------
     device : str
         "cpu", "cuda" or "reference" (plain NumPy, the definition of every operation).
     threads : int, optional
-        Processor cores that the CPU kernels use; all of them unless given.
+        Number of processor cores that the CPU kernels use. The default is all.
     exact : bool
-        Whether convolutions add up the very products of their definition; otherwise Winograd's method may
-        save most of them, at the cost of some 1e-6 of the result.
+        Whether convolutions sum the products of their definition. If False, the CPU may use Winograd's method, which
+        needs a quarter of the multiplications and differs by some 1e-6 of the result.
 
     Raises
     ------
@@ -72,8 +69,7 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     """
     if device not in DEVICES:
         raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
-    reason = why_unusable(device)
-    if reason:
+    if reason := why_unavailable(device):
         raise UserError(
             f"The device '{device}' cannot be used: {reason}; use --device cpu, or see 'fastdigits doctor'."
         )
@@ -81,47 +77,42 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
         return _load(device, threads, exact)
     except ImportError as error:
         if (error.name or "").startswith("fastdigits"):
-            raise  # our own mistake
+            raise  # a bug of ours, not a missing package
         raise UserError(
-            f"The device '{device}' cannot be used ({error}); 'fastdigits doctor' says what mends it."
+            f"The device '{device}' cannot be used ({error}); run 'fastdigits doctor' to see how to fix it."
         ) from None
 
 
-def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
-    if device != "reference":
-        numba_setup.prepare_numba(threads)
-    families = FAMILIES if exact or device != "cpu" else (*FAMILIES, "variants.winograd")
-    functions = {name: _find(family, device, name) for family in families for name in _names(family)}
-    if device == "cpu" and numba_setup.parallel_layer() == "workqueue":
-        functions = {name: numba_setup.one_at_a_time(function) for name, function in functions.items()}
-    return Ops(device, _lanes(device), functions, in_parts=device != "cuda")
+def inference_ops(ops: Ops, images: int) -> Ops:
+    """Return the operations of the same device that infer a number of images fastest.
 
-
-def to_infer(ops: Ops, images: int) -> Ops:
-    """The operations of the same device that read so many images in the least time; they may only infer.
-
-    On the CPU a few images are read one by one, with L = 1.
+    Up to MAX_SEQUENTIAL_IMAGES, the CPU runs one image at a time, with L = 1. Those operations cannot train.
     """
-    if ops.device != "cpu" or images > FEW:
+    if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
         return ops
-    functions = {name: _find(family, "reference", name) for family in FAMILIES for name in _names(family)}
-    functions |= {name: _find("variants.single_image", "cpu", name) for name in _names("variants.single_image")}
-    return Ops("cpu", 1, functions)
+    functions = _functions("reference", FAMILIES) | _functions("cpu", ("variants.single_image",))
+    return cast(Ops, LoadedOps("cpu", 1, functions))
 
 
-def why_unusable(device: str) -> str | None:
-    """Why this machine cannot compute on the device, or None if it can; numba's simulator of CUDA can."""
+def why_unavailable(device: str) -> str | None:
+    """Say why this machine cannot compute on the device; None if it can, or if Numba simulates CUDA."""
     return _why_no_cuda() if device == "cuda" and not numba_setup.simulates_cuda() else None
 
 
 def choose_device() -> tuple[str, str]:
-    """What "auto" means here: (device, the reason in one sentence)."""
-    reason = "it is only simulated" if numba_setup.simulates_cuda() else why_unusable("cuda")
+    """Return the device that "auto" stands for on this machine, and the reason in one sentence."""
+    reason = "it is only simulated" if numba_setup.simulates_cuda() else why_unavailable("cuda")
     return ("cpu", f"cpu, because cuda cannot be used: {reason}") if reason else ("cuda", "cuda, since it works here")
 
 
-def try_kernel(device: str) -> None:
-    """Compute something small on a device; raises whatever goes wrong, ArithmeticError if the numbers are not right."""
+def run_test_kernel(device: str) -> None:
+    """Compute a small ReLU on a device.
+
+    Raises
+    ------
+    ArithmeticError
+        If the result is wrong. Any other error that the device raises passes through.
+    """
     import numpy as np
 
     ops = _load(device)
@@ -133,7 +124,7 @@ def try_kernel(device: str) -> None:
 
 
 def why_incomplete(device: str) -> str | None:
-    """What fastdigits itself lacks for a device, or None if it has all operations."""
+    """Say that this version lacks kernels for a device; None if it has all."""
     complete = all(find_spec(f"fastdigits.ops.{family}.{device}") for family in FAMILIES)
     return None if complete else f"this version has no {device.upper()} kernels yet"
 
@@ -142,22 +133,32 @@ def why_incomplete(device: str) -> str | None:
 def _why_no_cuda() -> str | None:
     from fastdigits.ops.cuda import availability
 
-    return why_incomplete("cuda") or availability.why_no_cuda(lambda: try_kernel("cuda"))
+    return why_incomplete("cuda") or availability.why_no_cuda(lambda: run_test_kernel("cuda"))
+
+
+def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
+    if device != "reference":
+        numba_setup.prepare_numba(threads)
+    functions = _functions(device, FAMILIES if exact or device != "cpu" else (*FAMILIES, "variants.winograd"))
+    if device == "cpu" and numba_setup.threading_layer() == "workqueue":
+        functions = {name: numba_setup.serialized(function) for name, function in functions.items()}
+    return cast(Ops, LoadedOps(device, _lanes(device), functions, prefers_micro_batches=device != "cuda"))
 
 
 def _lanes(device: str) -> int:
     if device == "reference":
         return 1  # ordinary (N, C, H, W), with a last axis of one
-    machine = importlib.import_module(f"fastdigits.ops.{'cuda.launch' if device == 'cuda' else 'lanes.vector_unit'}")
-    return machine.LANES
+    module = importlib.import_module(f"fastdigits.ops.{'cuda.launch' if device == 'cuda' else 'lanes.vector_unit'}")
+    return module.LANES
 
 
-def _names(family: str) -> tuple[str, ...]:
-    return importlib.import_module(f"fastdigits.ops.{family}").OPS
-
-
-def _find(family: str, device: str, name: str) -> Callable:
-    module = importlib.import_module(f"fastdigits.ops.{family}.{device}")
-    if not hasattr(module, name):
-        raise NotImplementedError(f"ops/{family.replace('.', '/')}/{device}.py does not define {name}")
-    return getattr(module, name)
+def _functions(device: str, families: tuple[str, ...]) -> dict[str, Callable]:
+    """The operations of families by name; a later family replaces those of an earlier one."""
+    found = {}
+    for family in families:
+        module = importlib.import_module(f"fastdigits.ops.{family}.{device}")
+        for name in importlib.import_module(f"fastdigits.ops.{family}").OPS:
+            if not hasattr(module, name):
+                raise NotImplementedError(f"ops/{family.replace('.', '/')}/{device}.py does not define {name}")
+            found[name] = getattr(module, name)
+    return found

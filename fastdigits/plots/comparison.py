@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fastdigits.inference.compare import Entry
+    from fastdigits.inference.compare import ComparedModel
 
 PANEL, MIN_WIDTH, HEIGHT, LEGEND_LINE = 6.0, 9.0, 4.5, 0.32  # inches
 LARGEST, SMALLEST = 900, 0.004  # points squared, of the mark of the largest network, and the least share of it
@@ -20,7 +20,7 @@ MIN_ERROR = 0.005  # percent: what nothing wrong is drawn as
 
 
 @style.look()
-def draw(entries: Sequence["Entry"], title: str = "") -> "Figure":
+def draw(entries: Sequence["ComparedModel"], title: str = "") -> "Figure":
     """Accuracy against the seconds of training, where they are known, and against the time to read an image.
 
     Equal distances in accuracy are equal ratios of what is wrong; the area of a mark is in proportion to the square
@@ -28,14 +28,14 @@ def draw(entries: Sequence["Entry"], title: str = "") -> "Figure":
 
     Parameters
     ----------
-    entries : sequence of Entry
+    entries : sequence of ComparedModel
         Those without an accuracy are left out.
     title : str
     """
     drawn = [entry for entry in entries if entry.accuracies]
     panels = {
         "training (s)": [entry.training and entry.training["mean"] for entry in drawn],
-        "reading one image (µs)": [1e6 * entry.read_s for entry in drawn],
+        "reading one image (µs)": [1e6 * entry.inference_s for entry in drawn],
     }
     panels = {label: times for label, times in panels.items() if any(times)}
     height = HEIGHT + LEGEND_LINE * (-(-len(drawn) // 2) + 1)
@@ -50,7 +50,7 @@ def draw(entries: Sequence["Entry"], title: str = "") -> "Figure":
     return figure
 
 
-def _panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["Entry"]) -> None:
+def _panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["ComparedModel"]) -> None:
     """A mark for each network whose time is known."""
     largest = max(entry.parameters for entry in entries)
     for number, (x, entry) in enumerate(zip(times, entries, strict=True)):
@@ -84,7 +84,7 @@ def _scale(axes: "Axes", errors: Sequence[float]) -> None:
     axes.set_ylim(max(0, 100 - MARGIN * max(errors)), 100 - min(errors) / MARGIN)
 
 
-def _legend(figure: "Figure", entries: Sequence["Entry"], title: str) -> None:
+def _legend(figure: "Figure", entries: Sequence["ComparedModel"], title: str) -> None:
     from matplotlib.lines import Line2D
 
     words = [f"{style.plain(entry.name)}: {entry.parameters:,} parameters" for entry in entries]

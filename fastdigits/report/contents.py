@@ -36,7 +36,7 @@ def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date
         "figures": _figures(tested, network, speed),
         "run": _run(tested),
         "mistakes": worst(tested),
-        "mistake_count": tested.verdict.together.images - tested.verdict.together.correct,
+        "mistake_count": tested.verdict.combined.images - tested.verdict.combined.correct,
         "pictures": draw(tested, network),
         "layers": _layers(network),
         "speed": _speed(speed),
@@ -47,7 +47,7 @@ def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date
 
 def _figures(tested: Tested, network: Network, speed: Speed) -> Rows:
     """The most important ones."""
-    result = tested.verdict.together
+    result = tested.verdict.combined
     low, high = result.interval_95
     cost = sum(layer.multiply_adds() for layer in network.layers)
     return [
@@ -62,7 +62,7 @@ def _figures(tested: Tested, network: Network, speed: Speed) -> Rows:
 
 
 def _run(tested: Tested) -> Rows:
-    saved, result = tested.saved, tested.verdict.together
+    saved, result = tested.saved, tested.verdict.combined
     kept = _kept_epoch(saved)
     rows = [
         ("trained on", saved.dataset),

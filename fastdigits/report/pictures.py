@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.inference.ensemble import Verdict
-from fastdigits.inference.evaluate import both_kinds, worst_mistakes
+from fastdigits.inference.ensemble import EnsembleEvaluation
+from fastdigits.inference.evaluate import correct_and_wrong, worst_mistakes
 from fastdigits.inspection.filters import kernels_of
 from fastdigits.nn import Network
 from fastdigits.plots import architecture, confusion, curves, examples, filters
@@ -22,7 +22,7 @@ class Tested:
     """A trained network and what it makes of test images, uint8 (N, H, W), with their labels (N,)."""
 
     saved: SavedNetwork
-    verdict: Verdict
+    verdict: EnsembleEvaluation
     images: np.ndarray
     labels: np.ndarray
     dataset: str
@@ -42,12 +42,12 @@ def worst(tested: Tested) -> list[dict[str, Any]]:
 def draw(tested: Tested, network: Network) -> dict[str, Any]:
     """All pictures by what they show; None where there is nothing to show."""
     probabilities, labels = tested.verdict.probabilities, tested.labels
-    chosen = both_kinds(probabilities, labels, EXAMPLES)
+    chosen = correct_and_wrong(probabilities, labels, EXAMPLES)
     saved, history = tested.saved, [Epoch(**figures) for figures in tested.saved.history]
     kernels = kernels_of(network, saved.weights)
     return {
         "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
-        "confusion": embedded(confusion.draw(tested.verdict.together.confusion, "")),
+        "confusion": embedded(confusion.draw(tested.verdict.combined.confusion, "")),
         "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model)),
         "architecture": embedded(architecture.draw(network, saved.model)),
         "filters": embedded(filters.draw(kernels, "")) if kernels else None,

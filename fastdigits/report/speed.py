@@ -1,15 +1,15 @@
 """How fast a network reads, measured on the machine at hand."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastdigits.bench.machine import cpu_name
-from fastdigits.bench.timing import race
+from fastdigits.bench.timing import time_in_turns
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation
-from fastdigits.ops import to_infer
+from fastdigits.ops import inference_ops
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
 ROUNDS, BUDGET_S = 11, 2.0
@@ -25,7 +25,7 @@ class Speed:
     single_s: float
 
 
-def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any) -> Speed:
+def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops) -> Speed:
     """The speed of reading many images, of which `result` tells, and of one, which is read again and again.
 
     Parameters
@@ -35,7 +35,7 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
     image : uint8 (H, W)
     ops : Ops
     """
-    single = to_infer(ops, 1)
+    single = inference_ops(ops, 1)
     network = saved.built(single, 1)
     batches = Batches(single, image[np.newaxis], None, 1, saved.normalisation)
     [(x, _, _)] = batches.over(single.upload(np.zeros(1, np.int32)))
@@ -45,5 +45,5 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Any
             scores = network.forward(x)
         single.download(scores)  # waits for a device that works by itself
 
-    [times] = race([run], ROUNDS, BUDGET_S)
+    [times] = time_in_turns([run], ROUNDS, BUDGET_S)
     return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)

@@ -1,6 +1,6 @@
-"""A server that reads digits: the page to draw on, and the same by HTTP for programs.
+"""An HTTP server that recognizes digits, with a page to draw them on.
 
-page, programs -> api -> bodies -> recogniser (imaging, in threads) -> worker (networks, in one thread) -> answers
+request -> api -> bodies -> recognition (imaging, in threads) -> worker (networks, in one thread) -> answer
 """
 
 from fastdigits.serve.app import create_app

@@ -1,4 +1,4 @@
-"""What programs ask for."""
+"""The routes of the HTTP API."""
 
 from base64 import b64encode
 from time import monotonic
@@ -13,111 +13,114 @@ from fastdigits import __version__
 from fastdigits.serve import bodies, schema
 from fastdigits.serve.bodies import FORM, JSON
 from fastdigits.serve.jobs import Answer
-from fastdigits.serve.limits import Refused
+from fastdigits.serve.limits import RequestError
 from fastdigits.serve.maps import FeatureMaps
-from fastdigits.serve.models import ModelFacts
-from fastdigits.serve.recogniser import Look
+from fastdigits.serve.models import ModelInfo
+from fastdigits.serve.recognition import Recognition
 
-PICTURE_KINDS = ("image/", "application/octet-stream")
-TRUTH = {"true": True, "1": True, "false": False, "0": False}
+PICTURE_TYPES = ("image/", "application/octet-stream")  # as prefixes
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def add_routes(app: FastAPI) -> None:
-    """Let an application answer what programs ask.
+    """Add the routes of the API to an application.
 
-    The routes take requests as they are and give answers as they go out: to have FastAPI take 784 numbers apart would
-    cost more than to read the digit. Their schemas are therefore written out.
+    The handlers parse requests themselves and declare their schemas by hand: validation of 784 numbers by FastAPI
+    would take longer than the prediction.
     """
-    reading = {"methods": ["POST"], "tags": ["Reading"]}
-    app.add_api_route("/predict", predict, **reading, **schema.PREDICT)
-    app.add_api_route("/api/neural", neural, operation_id="neural", **reading, **schema.NEURAL)
-    app.add_api_route("/", neural, operation_id="neural_at_root", **reading, **schema.NEURAL)
+    recognition = {"methods": ["POST"], "tags": ["Recognition"]}
+    app.add_api_route("/predict", predict, **recognition, **schema.PREDICT)
+    app.add_api_route("/api/neural", neural, operation_id="neural", **recognition, **schema.NEURAL)
+    app.add_api_route("/", neural, operation_id="neural_at_root", **recognition, **schema.NEURAL)
     server = {"methods": ["GET"], "tags": ["Server"]}
-    app.add_api_route("/health", health, response_model=schema.Health, summary="Whether the server is up", **server)
-    app.add_api_route("/models", models, response_model=schema.Offer, summary="The models there are", **server)
-    app.add_api_route("/metrics", metrics, response_class=PlainTextResponse, summary="For Prometheus", **server)
+    app.add_api_route("/health", health, response_model=schema.Health, summary="Check that the server is up", **server)
+    app.add_api_route("/models", models, response_model=schema.ModelList, summary="List the models", **server)
+    app.add_api_route("/metrics", metrics, response_class=PlainTextResponse, summary="Prometheus metrics", **server)
 
 
 async def predict(request: Request) -> Response:
-    """Read a digit: 28 x 28 pixels as JSON, or a picture of any size."""
-    facts = request.app.state.recogniser.model(request.query_params.get("model", "0"))
-    explain = _is_true(request.query_params.get("explain", "false"), "explain")
-    prepared, answer = await _look(request, facts, explain)
-    _note(request, facts, answer)
-    reading = answer.reading
-    said: dict[str, Any] = {
-        "model": facts.name,
-        "digit": reading.digit,
-        "confidence": reading.confidence,
-        "probabilities": reading.probabilities,
-        "second": reading.second,
-        "unsure": reading.unsure,
+    """Send 28 x 28 pixels as JSON, or a picture of any size as the body or as a file of a form."""
+    model = request.app.state.recognition.model(request.query_params.get("model", "0"))
+    explain = _parse_boolean(request.query_params.get("explain", "false"), "explain")
+    prepared, answer = await _recognize(request, model, explain)
+    _record(request, model, answer)
+    prediction = answer.prediction
+    content: dict[str, Any] = {
+        "model": model.name,
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "second": prediction.second,
+        "unsure": prediction.unsure,
     }
     if explain:
-        said["image"], said["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
-        said["features"] = [_as_json(maps) for maps in answer.maps]
-    return _json(said)
+        content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
+        content["features"] = [_maps_as_json(maps) for maps in answer.maps]
+    return _json(content)
 
 
 async def neural(request: Request) -> Response:
-    """Read a digit drawn on a grid: 28 rows of 28 numbers from 0 to 255."""
+    """Send 28 rows of 28 numbers from 0, the background, to 255, the ink."""
     if bodies.media_type(request) != JSON:
-        raise Refused(415, f'Send {JSON}, such as {{"gridValues": [[0, ...], ...], "method": 0}}.')
-    async with bodies.received(request) as body:
-        found = bodies.json_object(body)
-    image = bodies.image_of(found.get("gridValues"), "gridValues")
-    method = found.get("method", 0)
+        raise RequestError(415, f'Send {JSON}, such as {{"gridValues": [[0, ...], ...], "method": 0}}.')
+    async with bodies.received_body(request) as body:
+        content = bodies.json_object(body)
+    image = bodies.image_from_json(content.get("gridValues"), "gridValues")
+    method = content.get("method", 0)
     if type(method) is not int:
-        raise Refused(422, "'method' must be the index of a model, a whole number.")
-    recogniser = request.app.state.recogniser
-    facts = recogniser.model(method)
-    _, answer = await recogniser.read_image(facts, image)
-    _note(request, facts, answer)
-    return _json([str(answer.reading.digit), f"{answer.reading.confidence:.4f}"])
+        raise RequestError(422, "'method' must be the index of a model, a whole number.")
+    recognition = request.app.state.recognition
+    model = recognition.model(method)
+    _, answer = await recognition.recognize_image(model, image)
+    _record(request, model, answer)
+    return _json([str(answer.prediction.digit), f"{answer.prediction.confidence:.4f}"])
 
 
 async def health(request: Request) -> Response:
-    """Its version, how many models it has, and for how long it has been up."""
+    """Return the version, the number of models, and the seconds since the start."""
     uptime = round(monotonic() - request.app.state.started, 1)
-    models = len(request.app.state.recogniser.worker.models)
-    return _json({"status": "ok", "version": __version__, "models": models, "uptime_s": uptime})
+    count = len(request.app.state.recognition.worker.models)
+    return _json({"status": "ok", "version": __version__, "models": count, "uptime_s": uptime})
 
 
 async def models(request: Request) -> Response:
-    """Each has an index and a name, and may be chosen by either."""
-    return _json({"models": [vars(facts) for facts in request.app.state.recogniser.worker.models]})
+    """Return each model's index and name; requests may choose a model by either."""
+    return _json({"models": [model.to_dict() for model in request.app.state.recognition.worker.models]})
 
 
 async def metrics(request: Request) -> Response:
-    """Requests, times, batches, memory and processor time in the text format of Prometheus."""
+    """Return requests, latencies, batch sizes, memory and processor time in the text format of Prometheus."""
     return PlainTextResponse(request.app.state.metrics.as_text(), media_type="text/plain; version=0.0.4")
 
 
-def _is_true(text: str, name: str) -> bool:
-    if text.lower() not in TRUTH:
-        raise Refused(422, f"'{name}' must be true or false, not {text!r}.")
-    return TRUTH[text.lower()]
+def _parse_boolean(text: str, name: str) -> bool:
+    if text.lower() not in BOOLEANS:
+        raise RequestError(422, f"'{name}' must be true or false, not {text!r}.")
+    return BOOLEANS[text.lower()]
 
 
-async def _look(request: Request, facts: ModelFacts, explain: bool) -> Look:
-    """What the network reads in what the body of a request holds in one way or another."""
-    recogniser, kind = request.app.state.recogniser, bodies.media_type(request)
-    if kind not in (JSON, FORM) and not kind.startswith(PICTURE_KINDS):
-        raise Refused(415, f"Send {JSON}, {FORM} or a picture such as image/png, not {kind or 'a body of no type'}.")
-    async with bodies.received(request) as body:
+async def _recognize(request: Request, model: ModelInfo, explain: bool) -> Recognition:
+    """Recognize the digit in a body: JSON, a form with a file, or a picture file."""
+    recognition, kind = request.app.state.recognition, bodies.media_type(request)
+    if kind not in (JSON, FORM) and not kind.startswith(PICTURE_TYPES):
+        raise RequestError(
+            415, f"Send {JSON}, {FORM} or a picture such as image/png, not {kind or 'a body of no type'}."
+        )
+    async with bodies.received_body(request) as body:
         if kind == JSON:
-            image = bodies.image_of(bodies.json_object(body).get("pixels"), "pixels", unit=True)
-            return await recogniser.read_image(facts, image, explain)
+            image = bodies.image_from_json(bodies.json_object(body).get("pixels"), "pixels", unit=True)
+            return await recognition.recognize_image(model, image, explain)
         content = await bodies.uploaded_file(request, body) if kind == FORM else body
-        return await recogniser.read_picture(facts, content, explain)
+        return await recognition.recognize_file(model, content, explain)
 
 
-def _note(request: Request, facts: ModelFacts, answer: Answer) -> None:
-    request.app.state.metrics.predictions.labels(facts.name, answer.reading.unsure).inc()
-    request.state.noted = {"model": facts.name, "together": answer.together}
+def _record(request: Request, model: ModelInfo, answer: Answer) -> None:
+    """Count a prediction, and add it to the request's line in the log."""
+    request.app.state.metrics.predictions.labels(model.name, answer.prediction.unsure).inc()
+    request.state.log_fields = {"model": model.name, "together": answer.batch_size}
 
 
-def _as_json(maps: FeatureMaps) -> dict[str, Any]:
+def _maps_as_json(maps: FeatureMaps) -> dict[str, Any]:
     low, high = float(maps.values.min()), float(maps.values.max())
     levels = np.rint((maps.values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
     return {

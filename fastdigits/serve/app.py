@@ -1,4 +1,4 @@
-"""The application: what answers requests, however they arrive."""
+"""Create the application: networks, routes, page, error answers and middleware."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -19,14 +19,14 @@ from starlette.routing import Match, Route
 from fastdigits import __version__
 from fastdigits.files import StrPath
 from fastdigits.serve import api
-from fastdigits.serve.limits import Held, Limits, Refused
+from fastdigits.serve.limits import BufferedBytes, Limits, RequestError
 from fastdigits.serve.metrics import Metrics
-from fastdigits.serve.observer import Observer, problem
-from fastdigits.serve.recogniser import Recogniser
+from fastdigits.serve.observer import Observer, error_response
+from fastdigits.serve.recognition import RecognitionService
 from fastdigits.serve.worker import Worker
 
 STATIC = Path(__file__).parent / "static"
-ONLY_FROM_HERE = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
 
 
 def create_app(
@@ -36,18 +36,18 @@ def create_app(
     device: str = "auto",
     threads: int | None = None,
 ) -> FastAPI:
-    """The application that serves networks, for any ASGI server; the networks are loaded when it returns.
+    """Load networks and create the application that serves them, for any ASGI server.
 
     Parameters
     ----------
     models : sequence of paths
-        Weights files; None stands for the model that ships.
+        Weights files; None stands for the model shipped with fastdigits.
     limits : Limits, optional
     allow_origins : sequence of str
-        Other sites whose pages may ask this server, such as "https://example.org", or "*".
+        Other sites whose pages may send requests, such as "https://example.org", or "*" for all.
     device : str
     threads : int, optional
-        Processor cores that the kernels use; all of them unless given.
+        Number of processor cores for the kernels; defaults to all.
 
     Raises
     ------
@@ -59,70 +59,70 @@ def create_app(
     app = FastAPIOffline(
         title="fastdigits",
         version=__version__,
-        description="Reads handwritten digits.",
+        description="Recognizes handwritten digits.",
         lifespan=_lifespan,
         redoc_url=None,
         favicon_url="/static/icon.svg",
         swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0},
     )
-    app.state.limits, app.state.held, app.state.started = limits, Held(), monotonic()
-    app.state.recogniser, app.state.metrics = Recogniser(worker, limits), Metrics(lambda: worker.waiting)
+    app.state.limits, app.state.buffered, app.state.started = limits, BufferedBytes(), monotonic()
+    app.state.recognition, app.state.metrics = RecognitionService(worker, limits), Metrics(lambda: worker.queued)
     worker.on_batch = app.state.metrics.batches.observe
     api.add_routes(app)
     app.add_api_route("/", _page, response_class=HTMLResponse, tags=["Server"], summary="The page to draw on")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for kind, answer in ERRORS.items():
-        app.add_exception_handler(kind, answer)
+    for kind, handler in ERROR_HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     if allow_origins:
-        app.add_middleware(Crossing, allow_origins=allow_origins, allow_methods=["GET", "POST"])
+        app.add_middleware(JSONErrorCORS, allow_origins=allow_origins, allow_methods=["GET", "POST"])
     app.add_middleware(Observer, metrics=app.state.metrics, limits=limits)
     return app
 
 
-class Crossing(CORSMiddleware):
-    """Lets pages of other sites ask; those that may not are told so as of every other error."""
+class JSONErrorCORS(CORSMiddleware):
+    """CORS whose refusals have the same JSON form as all other errors."""
 
     def preflight_response(self, request_headers: Any) -> Response:
-        answer = super().preflight_response(request_headers)
-        if answer.status_code == HTTPStatus.OK:
-            return answer
-        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        return problem(answer.status_code, f"{answer.body.decode()}; see --allow-origin.", kept)
+        response = super().preflight_response(request_headers)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        return error_response(response.status_code, f"{response.body.decode()}; see --allow-origin.", headers)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
-    await asyncio.to_thread(app.state.recogniser.close)
+    await asyncio.to_thread(app.state.recognition.close)
 
 
 async def _page() -> FileResponse:
-    """A page that sends what is drawn on it to /predict."""
-    headers = {"Content-Security-Policy": ONLY_FROM_HERE, "Cache-Control": "no-cache"}
+    """Return a page that sends what is drawn on it to /predict."""
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
     return FileResponse(STATIC / "index.html", headers=headers)
 
 
-async def _refused(request: Request, refused: Refused) -> Response:
-    headers = {"Retry-After": "1"} if refused.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(refused.status, refused.sentence, headers)
+async def _on_request_error(request: Request, error: RequestError) -> Response:
+    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return error_response(error.status, error.message, headers)
 
 
-async def _no_route(request: Request, error: HTTPException) -> Response:
-    sentences = {
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    messages = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; see /docs.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for {request.url.path}; see /docs.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed for {request.url.path}; see /docs.",
     }
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_allowed(request)))
-    return problem(error.status_code, sentences.get(error.status_code, f"{error.detail}."), headers)
+        headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
+    return error_response(error.status_code, messages.get(error.status_code, f"{error.detail}."), headers)
 
 
-def _allowed(request: Request) -> set[str]:
-    """The methods of all routes to a path; where there is none, it is that of a file."""
+def _allowed_methods(request: Request) -> set[str]:
+    """Return the methods of all routes to the request's path; a path without a route is that of a static file."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
-    to_path = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return {method for route in to_path for method in route.methods} or {"GET", "HEAD"}
+    matching = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    return {method for route in matching for method in route.methods} or {"GET", "HEAD"}
 
 
-ERRORS = {Refused: _refused, HTTPException: _no_route}
+ERROR_HANDLERS = {RequestError: _on_request_error, HTTPException: _on_http_exception}

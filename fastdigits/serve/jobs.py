@@ -1,4 +1,4 @@
-"""What waits for a network to read it, and how the answer gets back."""
+"""The jobs that wait for a network, and the way of an answer back to its event loop."""
 
 import asyncio
 from contextlib import suppress
@@ -13,16 +13,16 @@ from fastdigits.serve.models import Model
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a network reads in an image, together with how many; its feature maps if they were asked for."""
+    """A prediction for an image, the size of the batch that it was part of, and the feature maps if requested."""
 
-    reading: Prediction
-    together: int
+    prediction: Prediction
+    batch_size: int
     maps: list[FeatureMaps] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """An image uint8 (28, 28) that waits for the network of a number, and who waits for the answer."""
+    """An image uint8 (28, 28) for the network at index `model`; `answer` is a future of `loop`."""
 
     model: int
     image: np.ndarray
@@ -31,30 +31,30 @@ class Job:
     loop: asyncio.AbstractEventLoop
 
 
-def answers(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
-    """What a network reads in the images of all jobs, read together."""
+def run_jobs(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
+    """Predict the images of all jobs as one batch; on failure return the exception for each of them."""
     try:
-        readings = model.recognizer.predict(np.stack([job.image for job in jobs]))
+        predictions = model.recognizer.predict(np.stack([job.image for job in jobs]))
         return [
-            Answer(reading, len(jobs), feature_maps(model.explainer, job.image) if job.explain else None)
-            for job, reading in zip(jobs, readings, strict=True)
+            Answer(prediction, len(jobs), feature_maps(model.explainer, job.image) if job.explain else None)
+            for job, prediction in zip(jobs, predictions, strict=True)
         ]
-    except Exception as failure:  # the thread must go on for others
+    except Exception as failure:  # the thread must survive to serve the next jobs
         return [failure] * len(jobs)
 
 
 def deliver(jobs: list[Job], answers: list[Answer | Exception]) -> None:
-    """Wake up who waits, each event loop once."""
+    """Hand answers over from the worker's thread, with one call for each event loop."""
     pairs = list(zip(jobs, answers, strict=True))
     for loop in {job.loop for job in jobs}:
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
             loop.call_soon_threadsafe(settle, [(job, answer) for job, answer in pairs if job.loop is loop])
 
 
 def settle(pairs: list[tuple[Job, Answer | Exception]]) -> None:
-    """Give jobs their answers, in the event loop that waits for them."""
+    """Set the futures of jobs; call this in their event loop."""
     for job, answer in pairs:
-        if job.answer.done():  # who asked has given up
+        if job.answer.done():  # cancelled
             continue
         if isinstance(answer, Exception):
             job.answer.set_exception(answer)

@@ -1,36 +1,47 @@
-"""How much a request may ask for, and how a request that asks for more is refused."""
+"""Limits on what requests may use, and the error of a request that exceeds them."""
 
 from dataclasses import dataclass
 
 from fastdigits.imaging import MAX_BYTES, MAX_PIXELS
 
-MAX_JSON_BYTES = 2**18  # far beyond 784 numbers; more would hold up everybody else while it is parsed
+MAX_JSON_BYTES = 2**18  # ample for 784 numbers; parsing blocks the event loop, and with it every other request
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for, and how many there may be at a time.
+    """Limits of one server.
 
-    `seconds` holds for the arrival of a request and then, anew, for its answer.
+    Attributes
+    ----------
+    body_bytes : int
+        Length of a request's body; JSON has a lower limit, MAX_JSON_BYTES.
+    picture_pixels : int
+        Pixels of a picture.
+    seconds : float
+        Time for a request to arrive, and the same again to answer it.
+    requests : int
+        Requests in progress.
+    buffered_bytes : int
+        Length of the bodies of all requests in progress.
     """
 
     body_bytes: int = min(20 * 2**20, MAX_BYTES)
     picture_pixels: int = min(25_000_000, MAX_PIXELS)
     seconds: float = 10.0
     requests: int = 256
-    held_bytes: int = 256 * 2**20  # by the bodies of all requests together
+    buffered_bytes: int = 256 * 2**20
 
 
 @dataclass
-class Held:
-    """How many bytes the bodies of all requests have at the moment."""
+class BufferedBytes:
+    """Count the bytes of the bodies of all requests in progress."""
 
     total: int = 0
 
 
-class Refused(Exception):
-    """A request that gets no answer: the HTTP status and a sentence that says why."""
+class RequestError(Exception):
+    """A request that cannot be answered: the HTTP status, and a sentence that says what is wrong."""
 
-    def __init__(self, status: int, sentence: str):
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status, self.message = status, message

@@ -1,4 +1,4 @@
-"""Feature maps: what the layers of a network make of one image, no more than somebody looks at."""
+"""Compute the feature maps of an image."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,15 @@ import numpy as np
 
 from fastdigits.inference.explain import Explainer
 
-MAX_MAPS, MAX_UNITS = 64, 1024  # of a layer
+MAX_MAPS, MAX_UNITS = 64, 1024  # returned for a layer
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """What a stage gives: float32 (channels, rows, columns) or (units,); `total` counts those left out, too."""
+    """The output of one stage: float32 (channels, rows, columns) or (units,).
+
+    `values` holds the first MAX_MAPS channels or MAX_UNITS units of `total`.
+    """
 
     layer: str
     values: np.ndarray
@@ -19,7 +22,7 @@ class FeatureMaps:
 
 
 def feature_maps(explainer: Explainer, image: np.ndarray) -> list[FeatureMaps]:
-    """The feature maps of an image uint8 (28, 28), from the first stage to that before the scores."""
+    """Compute the feature maps of an image uint8 (28, 28), from the first stage to the last before the scores."""
     explainer.forward(image)
     *inner, _ = explainer.maps().items()
     return [

@@ -1,52 +1,59 @@
-"""The networks that a server offers, each under a name of its own."""
+"""Load the networks of a server and give each a unique name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
 from fastdigits.inference.recognizer import Recognizer
-from fastdigits.ops import to_infer
+from fastdigits.nn.calibration import Calibration
+from fastdigits.ops import inference_ops
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """What clients are told of a network; `index` is what they may choose it by, as well as by its name."""
+class ModelInfo:
+    """A description of a network; clients choose it by `index` or `name`."""
 
     index: int
     name: str
     architecture: str
     parameters: int
     test_accuracy: float | None
+    calibration: Calibration
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what clients get to see, as JSON types."""
+        return {name: value for name, value in vars(self).items() if name != "calibration"}
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network that reads, the same one layer by layer, and what is known of it."""
+    """A network: to recognize digits, and to compute its feature maps."""
 
-    facts: ModelFacts
+    info: ModelInfo
     recognizer: Recognizer
     explainer: Explainer
 
 
 def load_models(files: Sequence[StrPath | None], device: str, threads: int | None) -> list[Model]:
-    """Load networks in the thread that will use them; None stands for the model that ships.
+    """Load weights files; None stands for the model shipped with fastdigits.
+
+    Call this in the thread that will use the networks.
 
     Raises
     ------
     UserError
-        If a file holds no network that reads digits of 28 x 28 pixels.
+        If a file holds no network that recognizes digits in images of 28 x 28 pixels.
     """
-    readers = [Recognizer(file, device, threads) for file in files]
-    names = unique([Path(recognizer.weights).stem for recognizer in readers])
-    return [
-        _model(index, name, recognizer) for index, (name, recognizer) in enumerate(zip(names, readers, strict=True))
-    ]
+    recognizers = [Recognizer(file, device, threads) for file in files]
+    names = unique([Path(recognizer.weights).stem for recognizer in recognizers])
+    return [_model(index, *pair) for index, pair in enumerate(zip(names, recognizers, strict=True))]
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The same names, with a number at those that came before."""
+    """Return the names with a number appended to each that occurred before."""
     taken: list[str] = []
     for name in names:
         number, candidate = 1, name
@@ -58,8 +65,9 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, recognizer: Recognizer) -> Model:
-    saved, explainer = recognizer.saved, Explainer(recognizer.saved, to_infer(recognizer.ops, 1))
+    saved, explainer = recognizer.saved, Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
-    facts = ModelFacts(index, name, saved.model, explainer.network.parameter_count, accuracy)
-    return Model(facts, recognizer, explainer)
+    parameters = explainer.network.parameter_count
+    info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.calibration)
+    return Model(info, recognizer, explainer)

@@ -1,4 +1,4 @@
-"""What surrounds every request: a line in the log, figures, a limit on their number, and an answer come what may."""
+"""Middleware around every request: a line in the log, metrics, a limit on their number, and an answer to failures."""
 
 import logging
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ from fastdigits.serve.metrics import Metrics
 
 log = logging.getLogger("fastdigits.serve")
 
-BUSY = "The server has as many requests as it can bear; try again in a moment."
-FAILED = "The server failed at this request; its log says why."
+BUSY = "The server is busy with other requests; try again in a moment."
+FAILED = "The server failed to answer this request; see its log for the cause."
 
 
-def problem(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Every error's answer."""
-    return JSONResponse({"error": sentence}, status, headers)
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Create the answer to a request that failed."""
+    return JSONResponse({"error": message}, status, headers)
 
 
 class Observer:
-    """The ASGI application within, observed."""
+    """ASGI middleware that observes an application."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits):
         self.app, self.metrics, self.limits, self.running = app, metrics, limits, 0
@@ -35,38 +35,38 @@ class Observer:
             return
         start, status = perf_counter(), 0
 
-        async def noting_status(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        app = self.app if self.running < self.limits.requests else problem(503, BUSY, {"Retry-After": "1"})
+        app = self.app if self.running < self.limits.requests else error_response(503, BUSY, {"Retry-After": "1"})
         self.running += 1
         self.metrics.running.set(self.running)
         try:
-            await app(scope, receive, noting_status)
+            await app(scope, receive, send_and_note_status)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if not status:
-                await problem(500, FAILED)(scope, receive, noting_status)
+                await error_response(500, FAILED)(scope, receive, send_and_note_status)
         finally:
             self.running -= 1
             self.metrics.running.set(self.running)
-            self._note(scope, status, perf_counter() - start)
+            self._record(scope, status, perf_counter() - start)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
-        self.metrics.request(scope["method"], route, status, seconds)
+        self.metrics.record_request(scope["method"], route, status, seconds)
         if log.isEnabledFor(logging.INFO):
-            host, port = scope.get("client") or (None, None)
-            said = {"client": host, "method": scope["method"], "path": scope["path"], "status": status}
-            noted = scope.get("state", {}).get("noted", {})
-            log.info("request", extra={"fields": said | {"ms": round(1000 * seconds, 2)} | noted})
+            host, _ = scope.get("client") or (None, None)
+            fields = {"client": host, "method": scope["method"], "path": scope["path"], "status": status}
+            fields |= {"ms": round(1000 * seconds, 2)} | scope.get("state", {}).get("log_fields", {})
+            log.info("request", extra={"fields": fields})
 
 
 class JSONLines(logging.Formatter):
-    """A record of the log as one line of JSON."""
+    """Format each log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Connections that cannot be held open by sending slowly, and whose errors are JSON as all others are."""
+"""An HTTP protocol that closes slow connections and answers malformed requests in JSON."""
 
 import json
 from asyncio import Transport
@@ -7,27 +7,27 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_CONNECTIONS = 512
 MAX_HEAD_BYTES = 2**16
-GRACE_S = 1.0  # in which the application may say by itself that a body is late
+GRACE_S = 1.0  # beyond the time limit, so that the application can report a late body itself
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it, with limits on connections, on heads, and on the time of a request's arrival.
+    """uvicorn's HTTP/1.1 with limits on connections, on the size of heads, and on the time a request takes to arrive.
 
     A subclass sets that time, `seconds`.
     """
 
     seconds: float
-    deadline = None
-    head_bytes: int | None = None  # of the request that arrives; None while its body does
+    deadline = None  # timer of the request that is arriving
+    head_bytes: int | None = None  # received of the head so far; None while the body arrives
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            self.refuse(503, "The server has as many connections as it can bear; try again in a moment.")
+            self.refuse(503, "The server has too many connections; try again in a moment.")
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -48,31 +48,31 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._stop_waiting()
+        self._cancel_deadline()
         super().on_message_complete()
         self.head_bytes = 0
 
     def send_400_response(self, msg: str) -> None:
-        self.refuse(400, "This is not HTTP as it should be; check what sends it.")
+        self.refuse(400, "The request is not valid HTTP; check the program that sends it.")
 
-    def refuse(self, status: int, sentence: str) -> None:
-        """Answer what no application is asked, and hang up."""
-        content = json.dumps({"error": sentence}).encode()
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with an error without calling the application, and close the connection."""
+        content = json.dumps({"error": message}).encode()
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(content)
         self.transport.write(STATUS_LINE[status] + head + content)
         self.transport.close()
 
     def _expect_head(self) -> None:
-        self._stop_waiting()
+        self._cancel_deadline()
         self.head_bytes = self.head_bytes or 0
-        self.deadline = self.loop.call_later(self.seconds + GRACE_S, self._too_late)
+        self.deadline = self.loop.call_later(self.seconds + GRACE_S, self._on_deadline)
 
-    def _stop_waiting(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
 
-    def _too_late(self) -> None:
+    def _on_deadline(self) -> None:
         if self.transport.is_closing():
             return
         if self.head_bytes:

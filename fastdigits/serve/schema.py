@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of bodies and answers."""
+"""The OpenAPI description of the bodies and answers of the API."""
 
 from typing import Any
 
@@ -10,55 +10,59 @@ from fastdigits.serve.bodies import FORM, JSON, PIXELS
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 
 
-class Problem(BaseModel):
-    """Why a request got no answer."""
+class ErrorMessage(BaseModel):
+    """The answer to a request that failed."""
 
-    error: str = Field(description="What is wrong and how to mend it, in one sentence.")
+    error: str = Field(description="What is wrong and how to fix it, in one sentence.")
 
 
-class Maps(BaseModel):
-    """What one layer of the network makes of the image."""
+class FeatureMaps(BaseModel):
+    """The output of one layer for the image."""
 
-    layer: str = Field(description="The layer and those that alter what it gives, such as 'conv2d_1, ReLU'.")
-    shape: list[int] = Field(description="Maps, rows and columns; of a dense layer the number of units alone.")
-    total: int = Field(description="How many maps or units the layer has; only the first ones may be here.")
-    low: float = Field(description="The value that the level 0 stands for.")
-    high: float = Field(description="The value that the level 255 stands for.")
-    levels: str = Field(description="A byte for each value, row by row, in Base64.")
+    layer: str = Field(description="The layer and those fused with it, such as 'conv2d_1, ReLU'.")
+    shape: list[int] = Field(description="Maps, rows and columns; for a dense layer the number of units.")
+    total: int = Field(description="The number of maps or units of the layer; the answer may hold only the first.")
+    low: float = Field(description="The value of level 0.")
+    high: float = Field(description="The value of level 255.")
+    levels: str = Field(description="One byte per value, row by row, in Base64.")
 
 
 class Prediction(BaseModel):
-    """What the network reads."""
+    """The prediction of a model."""
 
     model: str
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(ge=0, le=1, description="The probability of the digit.")
     probabilities: list[float] = Field(min_length=10, max_length=10, description="Of the digits 0 to 9.")
-    second: int = Field(ge=0, le=9, description="The digit that is the next likely.")
-    unsure: bool = Field(description="It may be another digit, or none at all.")
-    image: list[list[int]] | None = Field(None, description="What the network sees: 28 rows of 28, with explain=true.")
-    box: list[int] | None = Field(None, description="Where the ink lies in the picture: left, top, width, height.")
-    features: list[Maps] | None = Field(None, description="What its layers make of it, with explain=true.")
+    second: int = Field(ge=0, le=9, description="The second most probable digit.")
+    unsure: bool = Field(description="Whether it may be another digit, or none at all.")
+    image: list[list[int]] | None = Field(
+        None, description="The input of the network: 28 rows of 28 levels; with explain=true."
+    )
+    box: list[int] | None = Field(
+        None, description="The bounding box of the ink in the picture: left, top, width, height; with explain=true."
+    )
+    features: list[FeatureMaps] | None = Field(None, description="The output of each layer; with explain=true.")
 
 
-class Offered(BaseModel):
-    """A network that is served."""
+class Model(BaseModel):
+    """A model of the server."""
 
     index: int
     name: str
     architecture: str
     parameters: int
-    test_accuracy: float | None = Field(description="Share of MNIST's test images that it read right after training.")
+    test_accuracy: float | None = Field(description="Accuracy on the test images of MNIST, measured after training.")
 
 
-class Offer(BaseModel):
-    """All networks that are served."""
+class ModelList(BaseModel):
+    """All models of the server."""
 
-    models: list[Offered]
+    models: list[Model]
 
 
 class Health(BaseModel):
-    """That the server is up."""
+    """The state of the server."""
 
     status: str
     version: str
@@ -66,10 +70,20 @@ class Health(BaseModel):
     uptime_s: float
 
 
-def numbers(most: int) -> dict[str, Any]:
-    """A list of numbers 0 .. 255 of one length."""
+def numbers(count: int) -> dict[str, Any]:
+    """Describe a list of `count` numbers from 0 to 255."""
     number = {"type": "number", "minimum": 0, "maximum": 255}
-    return {"type": "array", "minItems": most, "maxItems": most, "items": number}
+    return {"type": "array", "minItems": count, "maxItems": count, "items": number}
+
+
+def body(content: dict[str, Any]) -> dict[str, Any]:
+    """Describe the body of a route that parses it itself: media types and their schemas."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": shape} for kind, shape in content.items()}}}
+
+
+def parameter(name: str, shape: dict[str, Any], description: str) -> dict[str, Any]:
+    """Describe a parameter of the query."""
+    return {"name": name, "in": "query", "required": False, "schema": shape, "description": description}
 
 
 GRID = {"type": "array", "minItems": SIDE, "maxItems": SIDE, "items": numbers(SIDE)}
@@ -81,7 +95,7 @@ PIXELS_BODY = {
     "required": ["pixels"],
     "properties": {
         "pixels": {
-            "description": "Numbers from 0 to 255, or from 0 to 1: so they are read if none is above 1.",
+            "description": "Numbers from 0, the background, to 255, the ink; or from 0 to 1, if none is above 1.",
             "oneOf": [GRID, numbers(PIXELS)],
         }
     },
@@ -90,7 +104,9 @@ PIXELS_BODY = {
 FORM_BODY = {
     "type": "object",
     "required": ["picture"],
-    "properties": {"picture": {"type": "string", "format": "binary", "description": "A picture; any name will do."}},
+    "properties": {
+        "picture": {"type": "string", "format": "binary", "description": "A picture file; the field may have any name."}
+    },
 }
 GRID_BODY = {
     "type": "object",
@@ -109,43 +125,29 @@ DIGIT_AND_CONFIDENCE = {
     "description": "The digit and its probability, both as text.",
     "example": ["7", "0.9987"],
 }
-
-
-def body(content: dict[str, Any]) -> dict[str, Any]:
-    """A request's body for a route that reads it itself: media types and their schemas."""
-    return {"requestBody": {"required": True, "content": {kind: {"schema": shape} for kind, shape in content.items()}}}
-
-
-REFUSALS: dict[int | str, Any] = {
-    400: {"model": Problem, "description": "Not JSON, no picture, or a damaged one"},
-    404: {"model": Problem, "description": "No such model"},
-    408: {"model": Problem, "description": "The request did not arrive in time"},
-    413: {"model": Problem, "description": "Too long"},
-    415: {"model": Problem, "description": "Neither JSON nor a picture"},
-    422: {"model": Problem, "description": "JSON of another shape, or other numbers"},
-    503: {"model": Problem, "description": "Busy, or stopping"},
+ERRORS: dict[int | str, Any] = {
+    400: {"model": ErrorMessage, "description": "Not JSON, not a picture, or a damaged picture"},
+    404: {"model": ErrorMessage, "description": "No such model"},
+    408: {"model": ErrorMessage, "description": "The request did not arrive in time"},
+    413: {"model": ErrorMessage, "description": "The body is too long"},
+    415: {"model": ErrorMessage, "description": "Neither JSON nor a picture"},
+    422: {"model": ErrorMessage, "description": "JSON of the wrong shape, or numbers out of range"},
+    503: {"model": ErrorMessage, "description": "The server is busy or stopping"},
 }
-
-
-def parameter(name: str, shape: dict[str, Any], description: str) -> dict[str, Any]:
-    """A parameter of the query."""
-    return {"name": name, "in": "query", "required": False, "schema": shape, "description": description}
-
-
 PICTURE = {"type": "string", "format": "binary"}
 MODEL = parameter("model", {"type": "string", "default": "0"}, "The name of the model, or its index.")
 EXPLAIN = parameter(
-    "explain", {"type": "boolean", "default": False}, "Also tell what the network sees and what its layers make of it."
+    "explain", {"type": "boolean", "default": False}, "Also return the input of the network and its feature maps."
 )
 PREDICT: dict[str, Any] = {
-    "summary": "Read a digit in pixels or in a picture",
+    "summary": "Recognize the digit in pixels or in a picture",
     "response_model": Prediction,
-    "responses": REFUSALS,
+    "responses": ERRORS,
     "openapi_extra": body({JSON: PIXELS_BODY, FORM: FORM_BODY} | dict.fromkeys(PICTURE_TYPES, PICTURE))
     | {"parameters": [MODEL, EXPLAIN]},
 }
 NEURAL: dict[str, Any] = {
-    "summary": "Read a digit on a grid",
-    "responses": REFUSALS | {200: {"content": {JSON: {"schema": DIGIT_AND_CONFIDENCE}}, "description": "The reading"}},
+    "summary": "Recognize the digit in a grid",
+    "responses": ERRORS | {200: {"content": {JSON: {"schema": DIGIT_AND_CONFIDENCE}}, "description": "The prediction"}},
     "openapi_extra": body({JSON: GRID_BODY}),
 }

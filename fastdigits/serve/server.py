@@ -1,4 +1,4 @@
-"""An application on a socket, until somebody stops it."""
+"""Serve an application on a socket until it is interrupted."""
 
 import gc
 import logging
@@ -14,17 +14,17 @@ from fastdigits.errors import UserError
 from fastdigits.serve.observer import JSONLines
 from fastdigits.serve.protocol import GuardedProtocol
 
-LAST_ANSWERS_S = 10  # for requests that have begun when the server is told to stop
-TURN_S = 0.001  # of a thread that keeps Python to itself; 0.005, Python's own, lets a short answer wait for many turns
+SHUTDOWN_S = 10  # for requests in progress to finish after a signal to stop
+SWITCH_INTERVAL_S = 0.001  # how long a thread may keep the GIL; Python's default of 0.005 delays short answers
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes any that is free.
+    """Create a listening socket; port 0 takes any free port.
 
     Raises
     ------
     UserError
-        If there is no such address here, or another program listens there.
+        If the address does not belong to this machine, or the port is taken.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -35,18 +35,18 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url(listener: socket.socket) -> str:
-    """Where a browser finds what listens there."""
+    """Return the address of a listening socket for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM: then nothing new is taken, and what has begun is answered."""
-    _log_lines_of_json()
-    sys.setswitchinterval(TURN_S)
+    """Serve until Ctrl-C or SIGTERM; then accept no new requests and finish those in progress."""
+    _log_json_lines()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
-    gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up requests
+    gc.freeze()  # exempts what is loaded by now from garbage collection, which would delay requests
     seconds = app.state.limits.seconds
     config = uvicorn.Config(
         app,
@@ -57,15 +57,15 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=LAST_ANSWERS_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # for uvicorn raises again what has stopped it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises the signal again when it has stopped
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _log_lines_of_json() -> None:
-    """All that is said while requests are answered: a line of JSON each, on stderr."""
+def _log_json_lines() -> None:
+    """Log to stderr, one line of JSON per record."""
     handler = logging.StreamHandler()
     handler.setFormatter(JSONLines())
     for name, level in {"fastdigits.serve": logging.INFO, "uvicorn": logging.WARNING}.items():

@@ -1,8 +1,8 @@
-"""The one thread that owns the networks.
+"""The worker: the one thread that owns the networks.
 
-Kernels that share their work among threads must not be entered by two requests at once, and a network fills buffers
-of its own. So requests queue, and what has queued is read together, as one batch: what came while the thread was busy,
-and what came in one turn of an event loop, before which the thread is not woken up.
+Two requests must not enter kernels that share their work among threads, and a network writes to buffers of its own.
+Jobs therefore wait in a queue, and the worker predicts all that wait as one batch. The jobs of one turn of an event
+loop enter the queue together, so that they do not wake up the worker one by one.
 """
 
 import asyncio
@@ -17,23 +17,29 @@ import numpy as np
 from fastdigits.files import StrPath
 from fastdigits.imaging.types import SIDE
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
-from fastdigits.ops import FEW
-from fastdigits.serve.jobs import Answer, Job, answers, deliver, settle
-from fastdigits.serve.limits import Refused
+from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
+from fastdigits.serve.jobs import Answer, Job, deliver, run_jobs, settle
+from fastdigits.serve.limits import RequestError
 from fastdigits.serve.maps import feature_maps
-from fastdigits.serve.models import Model, ModelFacts, load_models
+from fastdigits.serve.models import Model, ModelInfo, load_models
 
 
 class Worker:
-    """Networks in a thread of their own, ready when the constructor returns.
+    """Load networks in a thread of their own and warm them up; ready when the constructor returns.
 
     Parameters
     ----------
     files : sequence of paths
-        Weights files; None stands for the model that ships.
+        Weights files; None stands for the model shipped with fastdigits.
     device : str
     threads : int, optional
-        Processor cores that the kernels use; all of them unless given.
+        Number of processor cores for the kernels; defaults to all.
+
+    Attributes
+    ----------
+    models : list of ModelInfo
+    on_batch : callable
+        Called with the number of images of each batch.
 
     Raises
     ------
@@ -42,10 +48,10 @@ class Worker:
     """
 
     def __init__(self, files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None):
-        self.models: list[ModelFacts] = []
+        self.models: list[ModelInfo] = []
         self.on_batch: Callable[[int], Any] = lambda images: None
-        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
-        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # what each loop will hand over after its turn
+        self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # jobs of the current turn of each loop
         self._lock = threading.Lock()
         self._closed = False
         self._failure: BaseException | None = None
@@ -58,41 +64,41 @@ class Worker:
             raise self._failure
 
     @property
-    def waiting(self) -> int:
-        """How many batches wait to be read."""
-        return self._jobs.qsize()
+    def queued(self) -> int:
+        """The number of batches in the queue."""
+        return self._queue.qsize()
 
-    async def read(self, model: int, image: np.ndarray, explain: bool = False) -> Answer:
-        """What the network of this number reads in an image uint8 (28, 28) that has been prepared."""
+    async def predict(self, model: int, image: np.ndarray, explain: bool = False) -> Answer:
+        """Predict the digit of an image uint8 (28, 28) in the format of MNIST with the network at an index."""
         loop = asyncio.get_running_loop()
         job = Job(model, image, explain, loop.create_future(), loop)
         if loop not in self._turns:
             self._turns[loop] = []
-            loop.call_soon(self._hand_over, loop)
+            loop.call_soon(self._enqueue_turn, loop)
         self._turns[loop].append(job)
         return await job.answer
 
     def close(self) -> None:
-        """Answer what has queued, then end the thread."""
+        """Answer the jobs in the queue, then end the thread."""
         with self._lock:
             self._closed = True
-            self._jobs.put(None)
+            self._queue.put(None)
         self._thread.join()
 
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _enqueue_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs = self._turns.pop(loop)
         with self._lock:
             if not self._closed:
-                self._jobs.put(jobs)
+                self._queue.put(jobs)
                 return
-        settle([(job, Refused(503, "The server is stopping; ask again when it is back.")) for job in jobs])
+        settle([(job, RequestError(503, "The server is stopping; try again when it is back.")) for job in jobs])
 
     def _run(self, files: Sequence[StrPath | None], device: str, threads: int | None, ready: threading.Event) -> None:
         try:
             models = load_models(files, device, threads)
             for model in models:
                 _warm_up(model)
-            self.models = [model.facts for model in models]
+            self.models = [model.info for model in models]
         except BaseException as failure:
             self._failure = failure
             return
@@ -101,28 +107,28 @@ class Worker:
         self._serve(models)
 
     def _serve(self, models: list[Model]) -> None:
-        while jobs := self._next():
-            for number, model in enumerate(models):
-                together = [job for job in jobs if job.model == number]
-                if together:
-                    self.on_batch(len(together))
-                    deliver(together, answers(model, together))
+        while jobs := self._next_jobs():
+            for index, model in enumerate(models):
+                batch = [job for job in jobs if job.model == index]
+                if batch:
+                    self.on_batch(len(batch))
+                    deliver(batch, run_jobs(model, batch))
 
-    def _next(self) -> list[Job]:
-        """The jobs that have queued, at least one; none when the worker is closed and nothing is left."""
-        jobs = self._jobs.get() or []
+    def _next_jobs(self) -> list[Job]:
+        """Wait for at least one job and return all in the queue; none if the worker is closed and the queue empty."""
+        jobs = self._queue.get() or []
         with suppress(Empty):
             while jobs and len(jobs) < INFERENCE_MICRO_BATCH:
-                more = self._jobs.get_nowait()
+                more = self._queue.get_nowait()
                 if more is None:
-                    self._jobs.put(None)  # to be found again when these are done
+                    self._queue.put(None)  # ends the loop after these jobs
                     break
                 jobs.extend(more)
         return jobs
 
 
 def _warm_up(model: Model) -> None:
-    """Compile what the first requests would wait for: one image, some, and many are read by kernels of their own."""
-    for images in (1, FEW + 1, INFERENCE_MICRO_BATCH + 1):
+    """Compile the kernels for one, a few and many images, so that the first requests need not wait for them."""
+    for images in (1, MAX_SEQUENTIAL_IMAGES + 1, INFERENCE_MICRO_BATCH + 1):
         model.recognizer.predict(np.zeros((images, SIDE, SIDE), np.uint8))
     feature_maps(model.explainer, np.zeros((SIDE, SIDE), np.uint8))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from fastdigits.errors import UserError
 
 # What differs between two runs that are otherwise the same to the bit
-TIMES = ("seconds", "images_per_second")
+TIMING_FIELDS = ("seconds", "images_per_second")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Epoch:
 
     def to_dict(self) -> dict[str, float | None]:
         """All but the times: what the weights file keeps, so that the same seed gives the same bytes."""
-        return {name: value for name, value in asdict(self).items() if name not in TIMES}
+        return {name: value for name, value in asdict(self).items() if name not in TIMING_FIELDS}
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -51,11 +51,11 @@ class RunGroup:
     runs: Sequence[Sequence[Epoch]]
 
 
-def best(history: Sequence[Epoch]) -> Epoch:
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """The first epoch that no other's validation is better than."""
     return max(history, key=lambda epoch: epoch.rank)
 
 
-def waited(history: Sequence[Epoch]) -> int:
+def epochs_since_best(history: Sequence[Epoch]) -> int:
     """How many epochs went by since the best one."""
-    return history[-1].epoch - best(history).epoch if history else 0
+    return history[-1].epoch - best_epoch(history).epoch if history else 0

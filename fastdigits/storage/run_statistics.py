@@ -9,7 +9,7 @@ from typing import Any
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
 
-Spread = dict[str, float]
+Summary = dict[str, float]
 
 
 def check(path: str | Path) -> None:
@@ -40,7 +40,7 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     write_atomically(text_path(path), as_text(averages).encode())
 
 
-def runs(path: str | Path) -> list[dict[str, Any]]:
+def read(path: str | Path) -> list[dict[str, Any]]:
     """The runs in a file; UserError if there is no such file or it is none of statistics."""
     if not Path(path).exists():
         raise UserError(f"There is no file {path}; give one that 'fastdigits train --stats' wrote.")
@@ -52,8 +52,8 @@ def as_text(averages: dict[str, Any]) -> str:
     validation = [next((a for a in reversed(run) if a is not None), None) for run in averages["validation_accuracies"]]
     lines = [
         f"runs: {averages['times_run']}; {averages['dead_runs']} more were dead and are in no average",
-        in_words("test accuracy", spread(averages["test_accuracies"])),
-        in_words("validation accuracy of the last epoch", spread(validation)),
+        format_summary("test accuracy", summarize(averages["test_accuracies"])),
+        format_summary("validation accuracy of the last epoch", summarize(validation)),
     ]
     for name, seconds in averages["times"].items():
         lines.append(f"mean seconds of {name}: " + ("none" if seconds is None else f"{seconds:.6g}"))
@@ -105,7 +105,7 @@ def _accuracies(runs: list[dict[str, Any]]) -> dict[str, list]:
     }
 
 
-def spread(values: Sequence[float | None]) -> Spread | None:
+def summarize(values: Sequence[float | None]) -> Summary | None:
     """Mean, standard deviation (of n - 1; 0 for one value), lowest and highest; None where there is no value."""
     known = [value for value in values if value is not None]
     if not known:
@@ -114,9 +114,9 @@ def spread(values: Sequence[float | None]) -> Spread | None:
     return {"mean": fmean(known), "std": deviation, "min": min(known), "max": max(known)}
 
 
-def in_words(name: str, spread: Spread | None, form: str = ".2%") -> str:
+def format_summary(name: str, summary: Summary | None, form: str = ".2%") -> str:
     """One line such as "test accuracy: mean 98.00%, std 0.10%, lowest 97.90%, highest 98.10%"."""
-    if spread is None:
+    if summary is None:
         return f"{name}: none"
-    mean, std, low, high = (format(spread[key], form) for key in ("mean", "std", "min", "max"))
+    mean, std, low, high = (format(summary[key], form) for key in ("mean", "std", "min", "max"))
     return f"{name}: mean {mean}, std {std}, lowest {low}, highest {high}"

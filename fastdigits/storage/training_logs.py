@@ -36,7 +36,7 @@ def read(paths: Iterable[StrPath]) -> list[RunGroup]:
     return group_runs([record for path in paths for record in _records(path)])
 
 
-def of_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[TrainingLog]:
+def from_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[TrainingLog]:
     """The trainings that `train --json` and statistics describe."""
     return [
         TrainingLog(
@@ -89,7 +89,7 @@ def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
     try:
         figures = json.loads(content)
         summaries = figures.get("runs", figures.get("trainings", [figures]))
-        return of_summaries(summaries, str(path))
+        return from_summaries(summaries, str(path))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
             f"{path} has neither weights nor statistics; give a file that 'fastdigits train' wrote."

@@ -26,14 +26,14 @@ from fastdigits.files import StrPath, check_writable, write_atomically
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.network import Network
 from fastdigits.storage import hdf5
-from fastdigits.storage.history import TIMES, Epoch
+from fastdigits.storage.history import TIMING_FIELDS, Epoch
 
-__all__ = ["SavedNetwork", "check_writable", "naming", "read", "read_values", "write", "write_values"]
+__all__ = ["SavedNetwork", "check_writable", "prefix_errors", "read", "read_values", "write", "write_values"]
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
 STRUCTURES = ("v108", "v108")  # of HDF5 1.8: read everywhere, and with checksums that show damage
-NEWER = {"learning_rate"}  # columns of the history that older files lack
+OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
 STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
 
 
@@ -93,7 +93,7 @@ def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None
     UserError
         If the file cannot be written there, or `read` would refuse it, as with weights that are not finite.
     """
-    with naming(path):
+    with prefix_errors(path):
         content = _file_image(saved, extend)
     write_atomically(path, content)
 
@@ -106,7 +106,7 @@ def read(path: StrPath) -> SavedNetwork:
     UserError
         If the file cannot be read, or is not as `write` makes it.
     """
-    with naming(path), hdf5.open_file(path) as file:
+    with prefix_errors(path), hdf5.open_file(path) as file:
         return _decode(file)
 
 
@@ -243,14 +243,14 @@ def _has_type(value: object, kind: type | UnionType) -> bool:
 
 def _columns() -> list[Field]:
     """What Epoch.to_dict() holds."""
-    return [field for field in fields(Epoch) if field.name not in TIMES]
+    return [field for field in fields(Epoch) if field.name not in TIMING_FIELDS]
 
 
 def _history(group: h5py.Group) -> list[dict]:
     names = [field.name for field in _columns()]
     if not len(group):
         return []
-    if not {*names} - NEWER <= set(group) <= {*names}:
+    if not {*names} - OPTIONAL_COLUMNS <= set(group) <= {*names}:
         hdf5.refuse(f"its history has not exactly the columns {', '.join(names)}")
     found = {name: hdf5.array(group, name, "f8") for name in names if name in group}
     if found["epoch"].ndim != 1 or len({column.shape for column in found.values()}) > 1:
@@ -271,7 +271,7 @@ def _figures(field: Field, column: np.ndarray) -> list[int | float | None]:
 
 
 @contextmanager
-def naming(path: StrPath) -> Iterator[None]:
+def prefix_errors(path: StrPath) -> Iterator[None]:
     """Within, a UserError begins with the name of the file."""
     try:
         yield

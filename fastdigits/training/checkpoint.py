@@ -93,14 +93,14 @@ class Checkpoints:
             If the checkpoint is that of other images, or of more epochs than there are to be.
         """
         if self.resumed:
-            with weights.naming(self.resumed.path):
+            with weights.prefix_errors(self.resumed.path):
                 _restore(trainer, self.resumed, images)
 
 
 def read(path: StrPath) -> Checkpoint:
     """Read a checkpoint; UserError if the file is damaged or none."""
     saved = weights.read(path)
-    with weights.naming(path), hdf5.open_file(path) as file:
+    with weights.prefix_errors(path), hdf5.open_file(path) as file:
         if not hdf5.has_attribute(file, "progress"):
             raise UserError("it is no checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
         root = hdf5.group(file, "/")
@@ -120,8 +120,8 @@ def _encode(trainer: "Trainer", file: h5py.File) -> None:
     state = file.create_group("state", track_order=True)
     for name, array in _arrays(trainer).items():
         state.create_dataset(name, data=trainer.ops.download(array).reshape(-1), dtype="<f4")
-    if trainer.best_values:
-        weights.write_values(file, "best", trainer.best_values)
+    if trainer.best_weights:
+        weights.write_values(file, "best", trainer.best_weights)
 
 
 def _progress(trainer: "Trainer") -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
     trainer.network.set_weights(saved.weights)  # with what lies outside the flat arrays
     for name, array in arrays.items():
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
-    trainer.best_values, trainer.images = checkpoint.best, numbers["images"]
+    trainer.best_weights, trainer.images = checkpoint.best, numbers["images"]
     trainer.optimizer.steps = numbers["steps"]
     trainer.totals[...] = ops.upload(np.array([numbers["total_loss"], numbers["total_hits"]]))
 

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fastdigits.nn.parameter import ParameterBuffer
+from fastdigits.ops.interface import Array, Ops
 
 
 class EMA:
     """The exponential moving average of all parameters; what lies outside their buffer stays as it is."""
 
-    def __init__(self, ops: Any, decay: float, buffer: ParameterBuffer):
+    def __init__(self, ops: Ops, decay: float, buffer: ParameterBuffer):
         self.buffer, self.decay, self.average_step = buffer, float(decay), ops.average_step
         self.values, self.spare = ops.zeros(buffer.values.shape), ops.empty(buffer.values.shape)
 
-    def step(self, count: Any) -> None:
+    def step(self, count: Array) -> None:
         """Take the parameters in after step number count[0], from 1 on."""
         self.average_step(self.buffer.values, count, self.decay, self.values)
 

@@ -11,12 +11,13 @@ from fastdigits.data import DigitSet
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import chance_accuracy, check_alive
-from fastdigits.training.loop import Rows, Training, train
+from fastdigits.training.failure import chance_accuracy, check_above_chance
+from fastdigits.training.loop import Rows, TrainingResult, train
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Run:
     dataset: str
     network: Network
     config: TrainConfig
-    training: Training
+    training: TrainingResult
     test: Evaluation
     test_s: float
 
     @property
     def kept(self) -> Epoch:
         """The epoch whose weights the network has."""
-        return self.training.epochs[self.training.kept - 1]
+        return self.training.epochs[self.training.kept_epoch - 1]
 
     def saved(self) -> SavedNetwork:
         """What goes into the weights file."""
@@ -46,7 +47,7 @@ class Run:
             model=self.model,
             dataset=self.dataset,
             metrics={
-                "kept_epoch": self.training.kept,
+                "kept_epoch": self.training.kept_epoch,
                 "test_images": self.test.images,
                 "test_accuracy": self.test.accuracy,
                 "test_loss": self.test.loss,
@@ -63,7 +64,7 @@ class Run:
             "parameters": self.network.parameter_count,
             "batch_size": self.training.batch_size,
             "epochs": [asdict(epoch) for epoch in self.training.epochs],
-            "kept_epoch": self.training.kept,
+            "kept_epoch": self.training.kept_epoch,
             "validation_accuracy": self.kept.validation_accuracy,
             "test": {
                 "images": self.test.images,
@@ -82,7 +83,7 @@ def run(
     model: str,
     network: Network,
     digits: DigitSet,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,
@@ -99,7 +100,7 @@ def run(
     """
     images = digits.train_images, digits.train_labels
     training = train(network, *images, ops, config, callback, rows, checkpoints)
-    check_alive(training.epochs, chance_accuracy(digits.train_labels))
+    check_above_chance(training.epochs, chance_accuracy(digits.train_labels))
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)

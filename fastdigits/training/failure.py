@@ -29,7 +29,7 @@ def chance_accuracy(labels: np.ndarray) -> float:
     return float(share + 3 * np.sqrt(share * (1 - share) / len(labels)))
 
 
-def check_alive(history: Sequence[Epoch], chance: float) -> None:
+def check_above_chance(history: Sequence[Epoch], chance: float) -> None:
     """Look at the training accuracies of the last epochs of a training.
 
     Raises

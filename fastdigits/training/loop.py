@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -12,21 +11,22 @@ from fastdigits.data import stratified_split
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn.network import Network
+from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.precompile import compile_kernels
-from fastdigits.training.trainer import Trainer, prepare
+from fastdigits.training.trainer import Trainer, build_for_training
 
 Rows = tuple[np.ndarray, np.ndarray]  # to train on and to validate on, int32
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """A finished training; `seconds` are those of "compile", "train" and "validation".
 
-    `batch_size` is how many images a step learned from, `kept` the epoch whose weights the network has;
+    `batch_size` is how many images a step learned from, `kept_epoch` the epoch whose weights the network has;
     `images_per_second` is None where a checkpoint left nothing to learn.
     """
 
@@ -35,19 +35,19 @@ class Training:
     seconds: dict[str, float]
     images_per_second: float | None
     batch_size: int
-    kept: int
+    kept_epoch: int
 
 
 def train(
     network: Network,
     images: np.ndarray,
     labels: np.ndarray,
-    ops: Any,
+    ops: Ops,
     config: TrainConfig,
     callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
-) -> Training:
+) -> TrainingResult:
     """Build the network on a device, give it its random start and train it.
 
     Parameters
@@ -73,7 +73,7 @@ def train(
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
     rows, validation_rows = rows or split(labels, config)
-    batches = prepare(network, images, labels, rows, ops, config)
+    batches = build_for_training(network, images, labels, rows, ops, config)
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -103,7 +103,7 @@ def train(
     kept = trainer.finish()
     rate = learned / seconds["train"] if learned else None
     size = config.batch_size or len(rows)
-    return Training(batches.normalisation, trainer.history, seconds, rate, size, kept)
+    return TrainingResult(batches.normalisation, trainer.history, seconds, rate, size, kept)
 
 
 def train_epoch(

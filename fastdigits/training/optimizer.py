@@ -1,12 +1,12 @@
 """Optimisers: which operation steps the parameters, and what it remembers between steps."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.nn.parameter import ParameterBuffer
+from fastdigits.ops.interface import Array, Ops
 
 EPSILON = 1e-8
 NORM_PARTS = 64  # sums that the norm of the gradients is made of, so that cores can share the work
@@ -15,7 +15,7 @@ NORM_PARTS = 64  # sums that the norm of the gradients is made of, so that cores
 class Optimizer:
     """Steps all parameters of a network at once, by gradients that `clip_norm` may shrink before."""
 
-    def __init__(self, ops: Any, config: TrainConfig, buffer: ParameterBuffer):
+    def __init__(self, ops: Ops, config: TrainConfig, buffer: ParameterBuffer):
         usual = OPTIMIZERS[config.optimizer]
         self.lr = usual.lr if config.lr is None else config.lr
         decay = float(usual.weight_decay if config.weight_decay is None else config.weight_decay)
@@ -38,7 +38,7 @@ class Optimizer:
         self.ops.write(self.step_scalars(lr_factor))
         self.update()
 
-    def step_scalars(self, lr_factor: float) -> tuple[tuple[Any, float], ...]:
+    def step_scalars(self, lr_factor: float) -> tuple[tuple[Array, float], ...]:
         """What tells `update` of the next step, which begins here: for ops.write, before it."""
         self.steps += 1
         return (self.rate, self.lr * lr_factor), (self.count, self.steps)

@@ -23,17 +23,18 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
-from fastdigits.ops import load, to_infer
+from fastdigits.ops import inference_ops, load
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import kernel_cache, numba_setup
-from fastdigits.training.trainer import Trainer, prepare
+from fastdigits.training.trainer import Trainer, build_for_training
 
 SIDE = 28  # rows and columns of an image
 FIRST = np.zeros(1, np.int32)
-SOON_S = 0.5  # of compiling, after which a second process, which takes a second to start, is worth its while
+HELPER_DELAY_S = 0.5  # of compiling, after which a second process, which takes a second to start, is worth its while
 # What the other process does first of all; it imports what this one would
 PROGRAM = (
     "import json, sys; task = json.load(sys.stdin); sys.path[:] = task.pop('path'); "
-    "from fastdigits.training.precompile import compile_backwards; compile_backwards(**task)"
+    "from fastdigits.training.precompile import compile_in_reverse; compile_in_reverse(**task)"
 )
 
 
@@ -42,7 +43,7 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
 
     It changes running statistics, so that it must come before `network.initialise`.
     """
-    with _help(network, config):
+    with helper_process(network, config):
         run_each_kernel_once(network, batches, config)
 
 
@@ -58,7 +59,7 @@ def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig
 class DeferredOps:
     """Operations that are put down instead of done, but for those of arrays and of random numbers."""
 
-    def __init__(self, ops: Any):
+    def __init__(self, ops: Ops):
         from fastdigits.ops import array, random
 
         self.calls: list[Callable[[], Any]] = []
@@ -73,7 +74,7 @@ class DeferredOps:
 
 
 @contextmanager
-def _help(network: Network, config: TrainConfig) -> Iterator[None]:
+def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
     """A block in which another process helps to compile, where the folder and a second core are to be had."""
     if network.ops.device != "cpu" or numba_setup.threads() < 2 or not kernel_cache.lasts() or not sys.executable:
         yield
@@ -83,9 +84,9 @@ def _help(network: Network, config: TrainConfig) -> Iterator[None]:
     def compiling() -> None:
         nonlocal helper, began
         began = began or perf_counter()
-        if helper is None and perf_counter() - began > SOON_S:
+        if helper is None and perf_counter() - began > HELPER_DELAY_S:
             with suppress(OSError):  # one process will do
-                helper = _start(network, config)
+                helper = _start_helper(network, config)
 
     try:
         with numba_setup.on_compilation(compiling):
@@ -96,7 +97,7 @@ def _help(network: Network, config: TrainConfig) -> Iterator[None]:
             helper.wait()
 
 
-def _start(network: Network, config: TrainConfig) -> subprocess.Popen:
+def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     """The other process; no signal of the terminal reaches it."""
     silent = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     helper = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, start_new_session=True, **silent)
@@ -106,17 +107,17 @@ def _start(network: Network, config: TrainConfig) -> subprocess.Popen:
     return helper
 
 
-def steps(model: str, config: TrainConfig, ops: Any) -> list[tuple[str, Callable[[], None]]]:
+def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, Callable[[], None]]]:
     """Compile the kernels of a network, on a device, by doing what the commands do with a single black image."""
     name = name_of(model)
     return [
         (f"{name}: training", partial(_training, model, config, ops)),
         (f"{name}: evaluation", partial(_evaluation, model, config, ops, EVALUATION_BATCH)),
-        (f"{name}: single images", partial(_evaluation, model, config, to_infer(ops, 1), 1)),
+        (f"{name}: single images", partial(_evaluation, model, config, inference_ops(ops, 1), 1)),
     ]
 
 
-def compile_backwards(network: dict, config: dict, threads: int) -> None:
+def compile_in_reverse(network: dict, config: dict, threads: int) -> None:
     """Compile what a training on the CPU needs, what takes longest first, and then the last.
 
     The network and the settings are as in weights files.
@@ -125,7 +126,9 @@ def compile_backwards(network: dict, config: dict, threads: int) -> None:
     ops = DeferredOps(load("cpu", threads, settings.exact))
     _, *sides = network.input_shape
     images, labels = _black(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
-    run_each_kernel_once(network, prepare(network, images, labels, np.arange(len(images)), ops, settings), settings)
+    run_each_kernel_once(
+        network, build_for_training(network, images, labels, np.arange(len(images)), ops, settings), settings
+    )
     ops.calls.reverse()
     for call in sorted(ops.calls, key=_is_quickly_compiled):
         call()
@@ -136,16 +139,16 @@ def _is_quickly_compiled(call: partial) -> bool:
     return not call.func.__name__.startswith("conv2d") or "backward" not in call.func.__name__
 
 
-def _training(model: str, config: TrainConfig, ops: Any) -> None:
+def _training(model: str, config: TrainConfig, ops: Ops) -> None:
     images, labels = _black(config.batch_size or MAX_MICRO_BATCH)
     network = _network(model, config, images)
-    batches = prepare(network, images, labels, np.arange(len(images)), ops, config)
+    batches = build_for_training(network, images, labels, np.arange(len(images)), ops, config)
     compile_kernels(network, batches, config)
     network.initialise(config.seed)
     evaluate(network, batches, FIRST, config.loss)
 
 
-def _evaluation(model: str, config: TrainConfig, ops: Any, batch_size: int) -> None:
+def _evaluation(model: str, config: TrainConfig, ops: Ops, batch_size: int) -> None:
     images, labels = _black(batch_size)
     network = _network(model, config, images)
     network.build(ops, batch_size, training=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.splits import stratified_folds
-from fastdigits.storage.run_statistics import spread
+from fastdigits.storage.run_statistics import summarize
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.failure import TrainingFailed
@@ -16,12 +16,12 @@ from fastdigits.training.failure import TrainingFailed
 
 @dataclass(frozen=True, eq=False)
 class RunSpec:
-    """One training: how, and on which rows where that is not left to the configuration; "fold" is among its `names`."""
+    """One training: how, and on which rows where that is not left to the configuration; "fold" is among its `tags`."""
 
     title: str
     config: TrainConfig
     rows: tuple[np.ndarray, np.ndarray] | None = None
-    names: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,25 +41,25 @@ class RunResults:
     """All tasks that have come to something, the best of them by validation, and how many trainings were dead."""
 
     summaries: list[dict[str, Any]] = field(default_factory=list)
-    title: str = ""
+    best_title: str = ""
     best: RunResult | None = None
-    dead: int = 0
+    failed: int = 0
 
     def add(self, title: str, outcome: RunResult) -> None:
         """A task came to something."""
         self.summaries.append(outcome.summary)
         if self.best is None or outcome.rank > self.best.rank:
-            self.title, self.best = title, outcome
+            self.best_title, self.best = title, outcome
 
     def averages(self) -> dict[str, Any]:
         """Mean, standard deviation, lowest and highest of what all of them reached, as plain JSON types."""
         accuracies = [summary["validation_accuracy"] for summary in self.summaries]
         return {
             "trained": len(self.summaries),
-            "dead_runs": self.dead,
-            "validation_accuracy": spread(accuracies),
-            "test_accuracy": spread([summary["test"]["accuracy"] for summary in self.summaries]),
-            "train_seconds": spread([summary["seconds"]["train"] for summary in self.summaries]),
+            "dead_runs": self.failed,
+            "validation_accuracy": summarize(accuracies),
+            "test_accuracy": summarize([summary["test"]["accuracy"] for summary in self.summaries]),
+            "train_seconds": summarize([summary["seconds"]["train"] for summary in self.summaries]),
         }
 
 
@@ -78,7 +78,7 @@ def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[RunS
     return [RunSpec(f"fold {n} of {folds}", config, rows, {"fold": n}) for n, rows in enumerate(parts, 1)]
 
 
-def repeat(
+def run_all(
     tasks: list[RunSpec],
     attempt: Callable[[RunSpec], RunResult],
     restarts: int,
@@ -115,14 +115,14 @@ def repeat(
             try:
                 outcome = attempt(replace(task, config=replace(task.config, seed=seed)))
             except TrainingFailed as error:
-                done.dead += 1
+                done.failed += 1
                 if len(tasks) == 1 and number == restarts:
-                    raise TrainingFailed(str(error), done.dead) from None
+                    raise TrainingFailed(str(error), done.failed) from None
                 callback.on_run_failed(error)
             else:
                 done.add(task.title, outcome)
                 break
     if done.best is None:
-        reason = f"All {done.dead} trainings are dead; lower --lr, or choose another --init or --optimizer."
-        raise TrainingFailed(reason, done.dead)
+        reason = f"All {done.failed} trainings are dead; lower --lr, or choose another --init or --optimizer."
+        raise TrainingFailed(reason, done.failed)
     return done

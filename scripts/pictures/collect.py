@@ -10,7 +10,7 @@ from fastdigits.imaging import candidates, prepare
 from pictures.alphabet import DIGITS
 from pictures.glyphs import Glyph, from_image, from_strokes, jittered
 from pictures.kinds import KINDS
-from pictures.outliers import OUTLIERS
+from pictures.negatives import NEGATIVES
 from pictures.scenes import Rng
 
 NO_DIGIT = 10
@@ -34,9 +34,9 @@ def any_digit(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndar
     return _any(rng, KINDS)(rng, glyph), label
 
 
-def any_outlier(rng: Rng) -> tuple[np.ndarray, int]:
+def any_negative(rng: Rng) -> tuple[np.ndarray, int]:
     """A picture of anything else."""
-    return _any(rng, OUTLIERS)(rng), NO_DIGIT
+    return _any(rng, NEGATIVES)(rng), NO_DIGIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +69,17 @@ class Collection:
         picture, label = any_digit(np.random.default_rng([self.seed, 0, number]), self.images, self.labels)
         return [prepare(picture).image], label
 
-    def outlier(self, number: int) -> tuple[list[np.ndarray], int]:
-        picture, label = any_outlier(np.random.default_rng([self.seed, 1, number]))
+    def negative(self, number: int) -> tuple[list[np.ndarray], int]:
+        picture, label = any_negative(np.random.default_rng([self.seed, 1, number]))
         return [prepared.image for prepared in candidates(picture)], label
 
-    def draw(self, digits: int, outliers: int, processes: int, tell: Callable[[int], None] = lambda done: None) -> Seen:
+    def draw(
+        self, digits: int, negatives: int, processes: int, tell: Callable[[int], None] = lambda done: None
+    ) -> Seen:
         """So many pictures of digits and others; `tell` hears how many are done."""
         with Pool(processes) as pool:
             looks = list(_counted(pool.imap(self.digit, range(digits), 64), tell, 0))
-            looks += list(_counted(pool.imap(self.outlier, range(outliers), 64), tell, digits))
+            looks += list(_counted(pool.imap(self.negative, range(negatives), 64), tell, digits))
         images, labels = zip(*looks, strict=True)
         times = [len(ways) for ways in images]
         pictures = np.repeat(np.arange(len(times)), times)

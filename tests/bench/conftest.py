@@ -2,26 +2,26 @@
 
 import pytest
 
+from fastdigits.bench.comparison import Row
 from fastdigits.bench.gpu import Gpu
 from fastdigits.bench.machine import Machine
 from fastdigits.bench.operations import Operation
-from fastdigits.bench.race import Row
 from fastdigits.bench.report import Report
-from fastdigits.bench.target import Seed, Target
+from fastdigits.bench.time_to_accuracy import SeedResult, TimeToAccuracy
 
 
 @pytest.fixture
 def row():
-    """row(mode, model, contestant, median) has a tenth around its median as its spread."""
+    """row(mode, model, contender, median) has a tenth around its median as its spread."""
 
-    def row(mode="training", model="lenet", contestant="fastdigits cpu", median=1.0, variant="", other_cores=0.0):
+    def row(mode="training", model="lenet", contender="fastdigits cpu", median=1.0, variant="", other_cores=0.0):
         return Row(
             mode=mode,
             model=model,
             batch_size=128,
-            contestant=contestant,
+            contender=contender,
             variant=variant,
-            device="cuda" if contestant.endswith("cuda") else "cpu",
+            device="cuda" if contender.endswith("cuda") else "cpu",
             steps=10,
             seconds=[0.9 * median, median, 1.1 * median],
             best_s=0.9 * median,
@@ -42,6 +42,8 @@ def report(row):
     """report(rows) of a machine of 500 GFLOP/s with a GPU of 50,000, with one operation and one target."""
     machine = Machine("a CPU", "an OS", 2, 16, "omp", "3", "0", "2", 5e11, 5e10)
     operation = Operation("lenet", 128, "cpu", "dense_1", "forward", 1e-6, (0.9e-6, 1.1e-6), 250_000, 40_000)
-    target = Target("lenet", "cpu", 128, 10, 0.99, [Seed(0, 0.991, 1, 1, 1, 1), Seed(1, 0.993, 1, 1, 1, 1)])
+    target = TimeToAccuracy(
+        "lenet", "cpu", 128, 10, 0.99, [SeedResult(0, 0.991, 1, 1, 1, 1), SeedResult(1, 0.993, 1, 1, 1, 1)]
+    )
     gpu = Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12)
     return lambda *rows: Report(machine, {"runs": 3}, list(rows) or [row()], [operation], [target], gpu)

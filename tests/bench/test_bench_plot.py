@@ -12,7 +12,7 @@ def test_a_panel_for_each_network_and_mode(row):
 
 
 def test_bars_are_images_per_second(row):
-    (axes,) = draw([row(median=0.5), row(contestant="torch", variant="eager", median=2.0)], "").axes
+    (axes,) = draw([row(median=0.5), row(contender="torch", variant="eager", median=2.0)], "").axes
     assert axes.get_xlabel() == "images per second"
     assert axes.get_ylabel() == "batch 128"
     assert [bar.get_width() for bar in axes.patches] == [256, 64]
@@ -20,8 +20,8 @@ def test_bars_are_images_per_second(row):
     assert {"256", "64"} <= {text.get_text().strip() for text in axes.texts}
 
 
-def test_a_contestant_has_one_colour_in_all_panels(row):
-    rows = [row(model="mlp"), row(model="lenet"), row(model="lenet", contestant="torch")]
+def test_a_contender_has_one_colour_in_all_panels(row):
+    rows = [row(model="mlp"), row(model="lenet"), row(model="lenet", contender="torch")]
     first, second = draw(rows, "").axes
     assert first.patches[0].get_facecolor() == second.patches[0].get_facecolor()
     assert second.patches[0].get_facecolor() != second.patches[1].get_facecolor()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from fastdigits import ops
-from fastdigits.bench import machine, noise
+from fastdigits.bench import interference, machine
 
 
 def test_facts():
     cpu = ops.load("cpu", threads=1)
-    facts = machine.examine()
+    facts = machine.measure()
     ops.load("cpu")
     assert (facts.cores, facts.lanes) == (1, cpu.lanes)
     assert facts.cpu
@@ -24,7 +24,7 @@ def test_second_look_only_raises_rates(monkeypatch):
     facts = machine.Machine("", "", 1, 16, "omp", "", "", "", 5.0, 5.0)
     monkeypatch.setattr(machine, "peak_flops", lambda: 7.0)
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 3.0)
-    again = machine.examine_again(facts)
+    again = machine.measure_again(facts)
     assert (again.peak_flops, again.bytes_per_second) == (7.0, 5.0)
 
 
@@ -49,15 +49,15 @@ def test_cores_of_other_programs(tmp_path, monkeypatch):
     """Four seconds of work, one of them our own, in two; idle and waiting cores do not count."""
     ticks, file = os.sysconf("SC_CLK_TCK"), tmp_path / "stat"
     own, now = iter([1.0, 2.0]), iter([10.0, 12.0])
-    monkeypatch.setattr(noise, "process_time", lambda: next(own))
-    monkeypatch.setattr(noise, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(interference, "process_time", lambda: next(own))
+    monkeypatch.setattr(interference, "perf_counter", lambda: next(now))
     file.write_text("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 7")
-    with noise.watch_others(file) as others:
+    with interference.measure_interference(file) as found:
         file.write_text(f"cpu  {ticks} {ticks} 0 {9 * ticks} {9 * ticks} 0 {ticks} {ticks} {ticks} 0\ncpu0 7")
-    assert others.cores == pytest.approx(1.5)
+    assert found.cores == pytest.approx(1.5)
 
 
 def test_silent_system(tmp_path):
-    with noise.watch_others(tmp_path / "none") as others:
+    with interference.measure_interference(tmp_path / "none") as found:
         pass
-    assert others.cores is None
+    assert found.cores is None

@@ -20,11 +20,11 @@ def test_schema_of_a_row(report):
     (row,) = report().to_dict()["rows"]
     assert row["seconds"] == [0.9, 1.0, 1.1]
     assert row["share_of_peak"] == pytest.approx(0.1)
-    assert {"mode", "model", "batch_size", "contestant", "variant", "median_s", "quartiles_s", "ratio"} <= set(row)
+    assert {"mode", "model", "batch_size", "contender", "variant", "median_s", "quartiles_s", "ratio"} <= set(row)
 
 
 def test_each_device_is_measured_by_its_own_peak(report, row):
-    on_cpu, on_gpu = report(row(), row(contestant="torch-cuda")).to_dict()["rows"]
+    on_cpu, on_gpu = report(row(), row(contender="torch-cuda")).to_dict()["rows"]
     assert on_cpu["share_of_peak"] == pytest.approx(0.1)
     assert on_gpu["share_of_peak"] == pytest.approx(0.001)
 
@@ -58,10 +58,21 @@ def test_disturbed_rows_are_neither_faster_nor_slower(report, row):
 
 
 def test_only_rows_of_both_runs_are_compared(report, row):
-    old = report(row(), row(contestant="torch", variant="eager")).to_dict()
-    new = report(row(mode="inference"), row(contestant="torch", variant="compile")).to_dict()
+    old = report(row(), row(contender="torch", variant="eager")).to_dict()
+    new = report(row(mode="inference"), row(contender="torch", variant="compile")).to_dict()
     names = [change.name for change in compare(old, new)]
     assert names == ["training lenet 128 torch", "lenet 128 dense_1 forward"]
+
+
+def test_a_file_with_the_earlier_name_of_a_contender_is_compared(report, tmp_path):
+    figures = report().to_dict()
+    figures["rows"] = [
+        {"contestant" if key == "contender" else key: value for key, value in row.items()} for row in figures["rows"]
+    ]
+    path = tmp_path / "earlier.json"
+    path.write_text(json.dumps(figures))
+    names = [change.name for change in compare(read(path), report().to_dict())]
+    assert names == ["training lenet 128 fastdigits cpu", "lenet 128 dense_1 forward"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "fastdigits bench", "version": 0}', "[" * 100_000])

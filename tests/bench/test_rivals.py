@@ -11,7 +11,7 @@ from fastdigits import ops
 from fastdigits.bench import networks, rivals
 from fastdigits.bench.rivals import limit
 from fastdigits.bench.rivals.limit import time_limit
-from fastdigits.bench.task import Task, check_agreement, make_task
+from fastdigits.bench.workload import Workload, check_agreement, make_workload
 from fastdigits.errors import UserError
 from fastdigits.nn import (
     AvgPool2D,
@@ -55,7 +55,7 @@ NOT_IN_TENSORFLOW = BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual
 IN_TENSORFLOW = [layer for layer in EVERY_LAYER if not isinstance(layer, NOT_IN_TENSORFLOW)]
 
 
-def _task(layers, batch=6):
+def _workload(layers, batch=6):
     random = np.random.default_rng(3)
     network = Network(layers)
     values = {
@@ -63,7 +63,7 @@ def _task(layers, batch=6):
     }
     values = {name: np.abs(value) if name.endswith("var") else value for name, value in values.items()}
     images = random.standard_normal((batch, *network.input_shape), np.float32)
-    return Task("all", network, values, images, random.integers(0, 10, batch), 2)
+    return Workload("all", network, values, images, random.integers(0, 10, batch), 2)
 
 
 @pytest.mark.parametrize("name", ["torch", "onnxruntime"])
@@ -83,46 +83,46 @@ def test_every_layer_of_tensorflow_is_tried():
 def test_tensorflow_names_a_layer_that_it_does_not_know(mode):
     pytest.importorskip("tensorflow")
     with pytest.raises(UserError, match="There is no layer BatchNorm in the comparison with TensorFlow"):
-        getattr(rivals.load("tensorflow"), mode)(_task(AVERAGED), compiled=False, say=pytest.fail)
+        getattr(rivals.load("tensorflow"), mode)(_workload(AVERAGED), compiled=False, say=pytest.fail)
 
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
-def task(request):
+def workload(request):
     """The last has dropout, which is left out.
 
     Every ReLU and every maximum is 3e-5 standard deviations or more from its kink, of which rounding, of some 1e-6,
     could choose the side. For alexnet, with its many units, this needs few images, and chosen ones.
     """
     if request.param == "alexnet":
-        few = make_task("alexnet", 2, 2)
+        few = make_workload("alexnet", 2, 2)
         return replace(few, images=np.random.default_rng(123).standard_normal(few.images.shape, np.float32))
     layers = {"every layer": EVERY_LAYER, "averaged": AVERAGED}.get(request.param)
-    return _task(layers) if layers else make_task(request.param, 6, 2)
+    return _workload(layers) if layers else make_workload(request.param, 6, 2)
 
 
-def test_torch_trains_the_same_network(task):
+def test_torch_trains_the_same_network(workload):
     pytest.importorskip("torch")
-    ours = networks.training(task, ops.load("reference"))
-    variants = rivals.load("torch").training(task, compiled=False, say=pytest.fail)
+    ours = networks.training(workload, ops.load("reference"))
+    variants = rivals.load("torch").training(workload, compiled=False, say=pytest.fail)
     assert [variant.variant for variant in variants] == ["eager", "eager, unfused AdamW", "channels_last"]
     for variant in variants:
-        check_agreement(ours, variant, task.tolerance)
+        check_agreement(ours, variant, workload.tolerance)
 
 
-def test_torch_reads_the_same(task):
+def test_torch_reads_the_same(workload):
     pytest.importorskip("torch")
-    ours = networks.inference(task, ops.load("reference"))
-    variants = rivals.load("torch").inference(task, compiled=False, say=pytest.fail)
+    ours = networks.inference(workload, ops.load("reference"))
+    variants = rivals.load("torch").inference(workload, compiled=False, say=pytest.fail)
     assert [variant.variant for variant in variants] == ["eager", "channels_last"]
     for variant in variants:
-        check_agreement(ours, variant, task.tolerance)
+        check_agreement(ours, variant, workload.tolerance)
 
 
 @pytest.mark.parametrize("mode", ["training", "inference"])
-def test_torch_on_the_gpu_computes_the_same(mode, task, monkeypatch):
+def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
     """All but CUDA itself: PyTorch's CPU stands in for the GPU, and a step for its graph."""
     torch = pytest.importorskip("torch")
-    from fastdigits.bench.rivals.torch import Learner
+    from fastdigits.bench.rivals.torch import TorchTrainer
 
     if not torch.cuda.is_available():
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -130,9 +130,9 @@ def test_torch_on_the_gpu_computes_the_same(mode, task, monkeypatch):
         monkeypatch.setattr(rival, "DEVICE", "cpu")
         monkeypatch.setattr(rival, "_captured", lambda step: step)
         monkeypatch.setattr(rival, "_wait", lambda: None)
-        monkeypatch.setattr(rival, "Learner", lambda *where, fused, capturable: Learner(*where, fused=fused))
-    ours = getattr(networks, mode)(task, ops.load("reference"))
-    variants = getattr(rivals.load("torch-cuda"), mode)(task, compiled=False, say=pytest.fail)
+        monkeypatch.setattr(rival, "TorchTrainer", lambda *where, fused, capturable: TorchTrainer(*where, fused=fused))
+    ours = getattr(networks, mode)(workload, ops.load("reference"))
+    variants = getattr(rivals.load("torch-cuda"), mode)(workload, compiled=False, say=pytest.fail)
     assert [v.title for v in variants] == [
         "torch-cuda (eager)",
         "torch-cuda (eager, channels_last)",
@@ -140,7 +140,7 @@ def test_torch_on_the_gpu_computes_the_same(mode, task, monkeypatch):
         "torch-cuda (graph, channels_last)",
     ]
     for variant in variants:
-        check_agreement(ours, variant, task.tolerance)
+        check_agreement(ours, variant, workload.tolerance)
 
 
 def test_torch_without_a_gpu(monkeypatch):
@@ -158,7 +158,7 @@ def test_torch_says_why_it_does_not_compile(monkeypatch):
         raise RuntimeError("no compiler\nand more lines")
 
     monkeypatch.setattr(rival, "_compile", fail)
-    variants = rival.inference(make_task("linear", 2, 1), compiled=True, say=said.append)
+    variants = rival.inference(make_workload("linear", 2, 1), compiled=True, say=said.append)
     assert [variant.variant for variant in variants] == ["eager"]
     assert said == ["  torch.compile is left out: no compiler"]
 
@@ -167,10 +167,10 @@ def test_torch_says_why_it_does_not_compile(monkeypatch):
 @pytest.mark.parametrize("name", ["every layer", "lenet"])
 def test_tensorflow_computes_the_same(name, mode, monkeypatch):
     pytest.importorskip("tensorflow")
-    task = _task(IN_TENSORFLOW) if name == "every layer" else make_task(name, 6, 2)
+    workload = _workload(IN_TENSORFLOW) if name == "every layer" else make_workload(name, 6, 2)
     monkeypatch.setattr(limit, "COMPILE_LIMIT_S", 600)
-    ours = getattr(networks, mode)(task, ops.load("reference"))
-    variants = getattr(rivals.load("tensorflow"), mode)(task, compiled=True, say=pytest.fail)
+    ours = getattr(networks, mode)(workload, ops.load("reference"))
+    variants = getattr(rivals.load("tensorflow"), mode)(workload, compiled=True, say=pytest.fail)
     assert [variant.title for variant in variants] == ["tensorflow (graph)", "tensorflow (XLA)"]
     for variant in variants:
         check_agreement(ours, variant)
@@ -179,7 +179,7 @@ def test_tensorflow_computes_the_same(name, mode, monkeypatch):
 def test_adamw_in_tensorflow_is_ours():
     """Three steps; where epsilon enters it differs, which is less than what is compared."""
     tf = pytest.importorskip("tensorflow")
-    random, recipe, reference = np.random.default_rng(0), make_task("linear", 2, 2).recipe, ops.load("reference")
+    random, recipe, reference = np.random.default_rng(0), make_workload("linear", 2, 2).recipe, ops.load("reference")
     values, mean, square = random.standard_normal((7, 1), np.float32), np.zeros((7, 1)), np.zeros((7, 1))
     expected = values.astype(float)
     parameter = tf.Variable(values)
@@ -193,11 +193,11 @@ def test_adamw_in_tensorflow_is_ours():
     np.testing.assert_allclose(parameter.numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_onnxruntime_reads_the_same(task):
+def test_onnxruntime_reads_the_same(workload):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    (rival,) = rivals.load("onnxruntime").inference(task, compiled=False, say=pytest.fail)
-    check_agreement(networks.inference(task, ops.load("reference")), rival, task.tolerance)
+    (rival,) = rivals.load("onnxruntime").inference(workload, compiled=False, say=pytest.fail)
+    check_agreement(networks.inference(workload, ops.load("reference")), rival, workload.tolerance)
 
 
 def test_numpy_multiplies():

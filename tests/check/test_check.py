@@ -8,7 +8,7 @@ import pytest
 
 from fastdigits.check import compare, gradients, operations, steps
 from fastdigits.nn import MaxPool2D, ReLU
-from fastdigits.ops import Ops, fused, load
+from fastdigits.ops import LoadedOps, fused, load
 from fastdigits.ops.dense import reference as dense
 from fastdigits.ops.variants import winograd
 
@@ -18,35 +18,35 @@ REFERENCE = load("reference")
 def with_others(ops, **functions):
     """The same operations but for some."""
     named = {name: function for name, function in vars(ops).items() if callable(function)}
-    return Ops(ops.device, ops.lanes, named | functions)
+    return LoadedOps(ops.device, ops.lanes, named | functions)
 
 
-def findings(steps):
+def results(steps):
     """What the steps find, by subject."""
-    return {finding.subject: finding for _, run in steps for finding in run()}
+    return {result.subject: result for _, run in steps for result in run()}
 
 
 def failures(found):
-    return {subject: finding.failure for subject, finding in found.items() if not finding.passed}
+    return {subject: result.failure for subject, result in found.items() if not result.passed}
 
 
 def test_definitions_pass_in_float32():
-    found = findings(steps(REFERENCE, REFERENCE))
+    found = results(steps(REFERENCE, REFERENCE))
     assert failures(found) == {}
     assert {"conv2d_forward", "adamw_step", "gradients of cnn", "gradients of cnn, by differences"} < set(found)
-    assert all(finding.compared and 0 <= finding.largest_share < 1 for finding in found.values())
+    assert all(result.compared and 0 <= result.error_over_tolerance < 1 for result in found.values())
 
 
 def test_the_cpu_passes_with_both_methods():
     ops, exact = load("cpu"), load("cpu", exact=True)
-    found = findings(steps(ops, exact))
+    found = results(steps(ops, exact))
     assert failures(found) == {}
     others = {name for name in winograd.OPS if unwrap(getattr(ops, name)) is not unwrap(getattr(exact, name))}
     assert others == set(winograd.OPS)
     for name in winograd.OPS:
         ways = [found[f"{name} ({way})"] for way in ("winograd", "direct", "winograd to direct")]
         assert ways[0].compared == ways[2].compared < ways[1].compared
-        assert ways[2].largest_share > 0
+        assert ways[2].error_over_tolerance > 0
 
 
 class DeviceArray:
@@ -89,7 +89,7 @@ def test_arrays_are_taken_to_the_device_and_back():
     functions = {name: on_a_device(function) for name, function in vars(REFERENCE).items() if callable(function)}
     there = {"upload": lambda a: DeviceArray(a.copy()), "download": lambda a: a._array.copy()}
     ops = with_others(REFERENCE, **functions | there)
-    found = findings(operations.steps(ops, ops))
+    found = results(operations.steps(ops, ops))
     assert failures(found) == {}
     assert len(found) > 30
 
@@ -118,7 +118,7 @@ def _changes_its_input(x, y):
 )
 def test_a_broken_operation_is_found(broken, message):
     broken_ops = with_others(REFERENCE, relu_forward=broken)
-    found = failures(findings(operations.steps(broken_ops, broken_ops)))
+    found = failures(results(operations.steps(broken_ops, broken_ops)))
     assert set(found) == {"relu_forward"}
     assert found["relu_forward"].startswith(message)
 
@@ -131,7 +131,7 @@ def test_a_fault_of_one_method_is_told_from_the_other(broken):
 
     other = with_others(REFERENCE, conv2d_forward=faulty)
     methods = (other, REFERENCE) if broken == "winograd" else (REFERENCE, other)
-    found = failures(findings(operations.steps(*methods)))
+    found = failures(results(operations.steps(*methods)))
     assert set(found) == {f"conv2d_forward ({broken})", "conv2d_forward (winograd to direct)"}
 
 
@@ -141,7 +141,7 @@ def _doubles(x, dy, dweight, dbias):
 
 
 def test_a_wrong_gradient_of_the_device_is_found():
-    found = findings(gradients.steps(with_others(REFERENCE, dense_backward_weight=_doubles)))
+    found = results(gradients.steps(with_others(REFERENCE, dense_backward_weight=_doubles)))
     assert set(failures(found)) == {f"gradients of {name}" for name in gradients.networks()}
     assert found["gradients of mlp"].failure.startswith("dense_")
 
@@ -149,7 +149,7 @@ def test_a_wrong_gradient_of_the_device_is_found():
 def test_a_wrong_gradient_of_the_definition_is_found(monkeypatch):
     wrong = with_others(REFERENCE, dense_backward_weight=_doubles)
     monkeypatch.setattr(gradients.devices, "load", lambda device: wrong)
-    found = failures(findings(gradients.steps(wrong)))
+    found = failures(results(gradients.steps(wrong)))
     assert set(found) == {f"gradients of {name}, by differences" for name in gradients.networks()}
 
 
@@ -163,7 +163,7 @@ def test_every_chain_is_in_a_network():
 
         return call
 
-    findings(gradients.steps(with_others(REFERENCE, **{name: watched(name) for name in fused.OPS})))
+    results(gradients.steps(with_others(REFERENCE, **{name: watched(name) for name in fused.OPS})))
     first_layers = {"conv2d_relu_maxpool_backward_weight", "conv2d_relu_avgpool_backward_weight"}
     assert first_layers < called
     assert called == {name for name in fused.OPS if not name.endswith("_inference")}
@@ -172,7 +172,7 @@ def test_every_chain_is_in_a_network():
 @pytest.mark.parametrize("name", gradients.networks())
 def test_no_unit_is_near_a_kink(name):
     """Neither rounding errors, of up to 1e-5, nor the steps of differences must move a unit over its kink."""
-    learner = gradients.Learner(gradients.networks()[name], gradients.in_float64(REFERENCE))
+    learner = gradients.BatchLoss(gradients.networks()[name], gradients.float64_reference(REFERENCE))
     values = learner.network.weights()
     learner.network.build(learner.ops, gradients.IMAGES, fused=False)
     learner.network.set_weights(values)
@@ -204,9 +204,9 @@ def distances_from_kinks(layers, x, training):
     ],
 )
 def test_share_of_an_error(actual, allowed, share):
-    assert compare.error_share(np.array(actual), np.array([1.0, 2.0]), allowed) == share
+    assert compare.error_over_tolerance(np.array(actual), np.array([1.0, 2.0]), allowed) == share
 
 
 def test_share_of_an_error_in_bytes():
     """0 - 1 is -1 and not 255."""
-    assert compare.error_share(np.array([0], np.uint8), np.array([1], np.uint8), 4.0) == 0.25
+    assert compare.error_over_tolerance(np.array([0], np.uint8), np.array([1], np.uint8), 4.0) == 0.25

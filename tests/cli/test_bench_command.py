@@ -14,7 +14,7 @@ def _short(monkeypatch):
     """Stretches of a moment, and rates of the machine that need not be measured each time."""
     from fastdigits.bench import machine, timing
 
-    monkeypatch.setattr(timing, "STRETCH_S", 0.001)
+    monkeypatch.setattr(timing, "SAMPLE_S", 0.001)
     monkeypatch.setattr(machine, "peak_flops", lambda: 1e11)
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
 
@@ -30,7 +30,7 @@ def test_all_parts(invoke, tmp_path, tiny):
     assert "linear training: fastdigits cpu\n" in result.stderr
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
     figures = json.loads((tmp_path / "new.json").read_text())
-    assert [(row["mode"], row["contestant"]) for row in figures["rows"]] == [
+    assert [(row["mode"], row["contender"]) for row in figures["rows"]] == [
         ("training", "fastdigits cpu"),
         ("training", "fastdigits reference"),
         ("inference", "fastdigits cpu"),
@@ -63,15 +63,15 @@ def test_cpu_and_gpu_stand_side_by_side_where_both_can_be_used(invoke, monkeypat
 
     definitions = ops.load("reference")
     functions = {name: function for name, function in vars(definitions).items() if callable(function)}
-    load, cuda = ops.load, ops.Ops("cuda", 1, functions)
+    load, cuda = ops.load, ops.LoadedOps("cuda", 1, functions)
     monkeypatch.setattr(ops, "load", lambda device, *more: cuda if device == "cuda" else load(device, *more))
-    monkeypatch.setattr(ops, "why_unusable", lambda device: None)
-    monkeypatch.setattr(gpu, "examine", lambda: gpu.Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12))
+    monkeypatch.setattr(ops, "why_unavailable", lambda device: None)
+    monkeypatch.setattr(gpu, "measure", lambda: gpu.Gpu("a GPU", "9.0", 2**37, "13.0", 5e13, 4e12))
     result = invoke(*SHORT, "--no-inference", "--json", "new.json")
     assert result.exit_code == 0, result.output
     assert "a GPU, compute capability 9.0, driver for CUDA 13.0" in result.stdout
     rows = json.loads((tmp_path / "new.json").read_text())["rows"]
-    assert [(row["contestant"], row["device"]) for row in rows] == [
+    assert [(row["contender"], row["device"]) for row in rows] == [
         ("fastdigits cpu", "cpu"),
         ("fastdigits cuda", "cuda"),
     ]

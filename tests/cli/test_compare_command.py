@@ -11,13 +11,13 @@ import sys
 import pytest
 
 from fastdigits.cli.actions import compare_tables
-from fastdigits.inference.compare import Entry
+from fastdigits.inference.compare import ComparedModel
 from fastdigits.plots import comparison
 
 QUICK = ("--epochs", "2", "--runs", "2", "--seed", "3")
-SEVERAL = Entry("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 1e-6).to_dict()
-ONE = Entry("a|b", 61_706, 416_520, 10, [0.99], [], 1e-5).to_dict()
-DEAD = Entry("mlp", 118_282, 118_016, 0, [], [], None).to_dict()
+SEVERAL = ComparedModel("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 1e-6).to_dict()
+ONE = ComparedModel("a|b", 61_706, 416_520, 10, [0.99], [], 1e-5).to_dict()
+DEAD = ComparedModel("mlp", 118_282, 118_016, 0, [], [], None).to_dict()
 
 
 def cells(line):

@@ -200,7 +200,7 @@ def test_models(process):
 
 
 def test_models_with_what_they_have_reached(invoke, monkeypatch, tmp_path):
-    monkeypatch.setattr("fastdigits.data.measured.shipped_folder", lambda: tmp_path)
+    monkeypatch.setattr("fastdigits.data.model_results.shipped_folder", lambda: tmp_path)
     (tmp_path / "models").mkdir()
     figures = {"test_accuracy": 0.9929, "seeds": 5, "seconds": 4.62, "machine": "an abacus"}
     (tmp_path / "models" / "measured.json").write_text(json.dumps({"lenet": figures}))
@@ -221,7 +221,7 @@ def test_each_machine_names_the_models_measured_on_it(invoke, tmp_path, monkeypa
         for name, machine in (("linear", "slow"), ("lenet", "fast"), ("cnn", "slow"))
     }
     (tmp_path / "models" / "measured.json").write_text(json.dumps(reached))
-    monkeypatch.setattr("fastdigits.data.measured.shipped_folder", lambda: tmp_path)
+    monkeypatch.setattr("fastdigits.data.model_results.shipped_folder", lambda: tmp_path)
     footers = invoke("models").stdout.splitlines()[-2:]
     assert [footer.partition(", ")[2] for footer in footers] == ["slow; linear, cnn", "fast; lenet"]
 

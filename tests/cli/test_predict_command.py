@@ -112,7 +112,8 @@ def test_networks_that_read_no_digits_are_refused(invoke, trained, pictures, tin
     images, labels = load_part(tiny, "train")
     small = write_digits(tiny.parent / "small", images[:, 4:24, 4:24], labels, images[:9, 4:24, 4:24], labels[:9])
     invoke("train", "--model", "linear", "--epochs", "1", "--data", small, "--output", "small.h5")
-    assert "reads no digits of 28 x 28" in str(invoke("predict", pictures, "--weights", "small.h5").exception)
+    error = invoke("predict", pictures, "--weights", "small.h5").exception
+    assert "does not recognize digits in images of 28 x 28" in str(error)
 
 
 @pytest.mark.parametrize("file", ["steps.png", "steps.pdf"])

@@ -105,7 +105,7 @@ def test_several_augmented_images_after_preparation(show, digits):
     assert [image.shape for image in rows[0].images] == [(28, 28), (34, 34), (34, 34), (34, 34)]
     preparation, effects = Preparation(pad=3), parse_effects("rotate=20")
     for epoch in (1, 2):
-        one = preview.augmented(
+        one = preview.augment(
             load_ops("reference"), digits.train_images, np.array([4, 9]), preparation, effects, 0, epoch
         )
         np.testing.assert_array_equal([row.images[1 + epoch] for row in rows], one)

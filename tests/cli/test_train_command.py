@@ -18,7 +18,7 @@ from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.errors import UserError
-from fastdigits.ops import why_unusable
+from fastdigits.ops import why_unavailable
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import read
 
@@ -478,7 +478,7 @@ def test_a_name_that_is_no_text(environment, tiny, tmp_path):
     assert os.listdir(os.fsencode(tmp_path)) == [b"\xff.h5"]
 
 
-@pytest.mark.skipif(why_unusable("cuda") is None, reason="this machine has CUDA")
+@pytest.mark.skipif(why_unavailable("cuda") is None, reason="this machine has CUDA")
 @pytest.mark.parametrize("command", [LINEAR, ("eval",)], ids=" ".join)
 def test_a_device_that_is_not_there(command, fails, trained, tiny):
     weights = [trained] if command == ("eval",) else []

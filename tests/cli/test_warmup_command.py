@@ -39,8 +39,8 @@ def test_a_training_after_it_compiles_nothing(environment, tiny, tmp_path):
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
 def test_training_and_use_after_it_compile_nothing(model, invoke, tiny):
     config = TrainConfig(epochs=1)
-    for step in precompile.steps(model, config, load("cpu")):
-        step.run()
+    for _, run in precompile.warmup_steps(model, config, load("cpu")):
+        run()
     with numba_environment.on_first_compilation(lambda: pytest.fail("something is compiled")):
         assert invoke("train", "--model", model, "--epochs", 1, "--data", tiny).exit_code == 0
         assert invoke("eval", "weights.h5", "--data", tiny).exit_code == 0
@@ -67,7 +67,7 @@ def test_compilation_is_noticed(invoke):
 )
 def test_what_is_compiled(arguments, networks, invoke, monkeypatch):
     asked = []
-    monkeypatch.setattr(precompile, "steps", lambda model, config, ops: asked.append((model, config)) or [])
+    monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: asked.append((model, config)) or [])
     result = invoke("warmup", *arguments, "--device", "reference", "--json")
     assert result.exit_code == 0, result.exception
     assert [model for model, _ in asked] == networks
@@ -82,7 +82,7 @@ def test_definitions_need_no_compiling(invoke):
 
 
 def test_kernels_that_cannot_be_kept(invoke, monkeypatch, tmp_path):
-    monkeypatch.setattr(precompile, "steps", lambda model, config, ops: [])
+    monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.PASSING}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception

@@ -13,16 +13,16 @@ from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer
-from fastdigits.ops import Ops
+from fastdigits.ops import LoadedOps, Ops
 from fastdigits.training.callbacks import Callback
-from fastdigits.training.loop import Training, train
+from fastdigits.training.loop import TrainingResult, train
 
 Digits = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
 def learn(
     ops: Ops, layers: list[Layer], digits: Digits, callback: Callback | None = None, **settings: Any
-) -> tuple[Network, Training]:
+) -> tuple[Network, TrainingResult]:
     """Train a new network."""
     network = Network(layers, (1, *digits[0].shape[1:]))
     return network, train(network, *digits, ops, TrainConfig(**settings), callback or Callback())
@@ -31,7 +31,7 @@ def learn(
 def with_others(ops: Ops, **others: Callable) -> Ops:
     """The same operations but for some."""
     functions = {name: function for name, function in vars(ops).items() if callable(function)}
-    return Ops(ops.device, ops.lanes, functions | others, ops.in_parts)
+    return LoadedOps(ops.device, ops.lanes, functions | others, ops.prefers_micro_batches)
 
 
 def learns_as_defined(ops: Ops, layers: list[Layer], digits: Digits, terms: int, **settings: Any) -> None:

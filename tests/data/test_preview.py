@@ -23,18 +23,18 @@ def images():
 
 
 def test_of_each_class_as_many():
-    groups = preview.of_each_class(LABELS, [1, 3], 5, seed=0)
+    groups = preview.sample_each_class(LABELS, [1, 3], 5, seed=0)
     assert [set(LABELS[group]) for group in groups] == [{1}, {3}]
     assert [len(set(group.tolist())) for group in groups] == [5, 5]
     assert all((np.diff(group) > 0).all() for group in groups)
-    assert [len(group) for group in preview.of_each_class(LABELS, [0, 1], 99, seed=0)] == [25, 25]
+    assert [len(group) for group in preview.sample_each_class(LABELS, [0, 1], 99, seed=0)] == [25, 25]
 
 
 @pytest.mark.parametrize(
     "choose",
     [
-        lambda seed: preview.of_each_class(LABELS, [1, 3], 5, seed)[0],
-        lambda seed: preview.at_random(LABELS, [0, 2], 5, seed),
+        lambda seed: preview.sample_each_class(LABELS, [1, 3], 5, seed)[0],
+        lambda seed: preview.sample(LABELS, [0, 2], 5, seed),
     ],
     ids=["of each class", "at random"],
 )
@@ -43,33 +43,32 @@ def test_the_seed_decides(choose):
 
 
 def test_at_random_of_some_classes():
-    chosen = preview.at_random(LABELS, [0, 2], 20, seed=0)
+    chosen = preview.sample(LABELS, [0, 2], 20, seed=0)
     assert len(set(chosen.tolist())) == 20
     assert set(LABELS[chosen]) == {0, 2}
-    assert len(preview.at_random(LABELS, [0, 2], 99, seed=0)) == 50
+    assert len(preview.sample(LABELS, [0, 2], 99, seed=0)) == 50
 
 
 def test_steps_of_a_preparation():
     whole = Preparation(pad=2, contrast=4.0, binarize=0.5)
-    assert preview.steps_of(whole) == [
+    assert preview.preparation_steps(whole) == [
         ("pad 2", Preparation(pad=2)),
         ("contrast 4", Preparation(contrast=4.0)),
         ("binarize 0.5", Preparation(binarize=0.5)),
         ("all together", whole),
     ]
-    assert preview.steps_of(Preparation(gamma=0.7)) == [("gamma 0.7", Preparation(gamma=0.7))]
+    assert preview.preparation_steps(Preparation(gamma=0.7)) == [("gamma 0.7", Preparation(gamma=0.7))]
 
 
 def test_parts_of_effects():
     whole = parse_effects("shift=2,elastic=0.5")
-    assert preview.parts_of(whole) == [
+    assert preview.effect_steps(whole) == [
         ("shift 2", NO_EFFECTS._replace(shift_px=2.0)),
         ("elastic 0.5", NO_EFFECTS._replace(elastic_px=0.5)),
         ("all together", whole),
     ]
-    assert (
-        len(preview.parts_of(parse_effects(",".join(f"{name}={SIZES[name]}" for name in EFFECTS)))) == len(EFFECTS) + 1
-    )
+    everything = parse_effects(",".join(f"{name}={SIZES[name]}" for name in EFFECTS))
+    assert len(preview.effect_steps(everything)) == len(EFFECTS) + 1
 
 
 @pytest.mark.parametrize("device", ["reference", "cpu"])
@@ -84,19 +83,19 @@ def test_training_sees_these_images(device, images):
     seen = np.empty((3, 1, 11, 9), np.float32)
     ops.unpack(x, seen)
     pixels = 255 * (seen[:, 0] * normalisation.std + normalisation.mean)
-    shown = preview.augmented(REFERENCE, images, order, config.preparation, config.effects, 5, 4)
+    shown = preview.augment(REFERENCE, images, order, config.preparation, config.effects, 5, 4)
     assert shown.dtype == np.uint8
     np.testing.assert_allclose(shown, pixels, atol=0.51)
 
 
 def test_without_effects_images_stay_as_they_are(images):
-    shown = preview.augmented(REFERENCE, images, np.array([7, 8]), UNPREPARED, NO_EFFECTS, 0, 1)
+    shown = preview.augment(REFERENCE, images, np.array([7, 8]), UNPREPARED, NO_EFFECTS, 0, 1)
     np.testing.assert_array_equal(shown, images[[7, 8]])
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_each_effect_changes_pixels_anew_in_every_epoch(effect, images):
     effects = parse_effects(f"{effect}={SIZES[effect]}")
-    first, second = (preview.augmented(REFERENCE, images, np.array([7]), UNPREPARED, effects, 0, e) for e in (1, 2))
+    first, second = (preview.augment(REFERENCE, images, np.array([7]), UNPREPARED, effects, 0, e) for e in (1, 2))
     assert (first != images[7]).any()
     assert (first != second).any()

@@ -14,7 +14,7 @@ import pytest
 from fastdigits.data import load_digits, load_part, verify
 from fastdigits.data import sources as sources_module
 from fastdigits.data.download import download
-from fastdigits.data.sources import SHA256, shipped_folder, summarise
+from fastdigits.data.sources import SHA256, shipped_folder, summarize_part
 from fastdigits.errors import UserError
 
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
@@ -94,7 +94,7 @@ def test_test_part_needs_no_training_files(tmp_path):
 
 
 def test_summary(tmp_path):
-    summary = summarise(write(tmp_path, small_set()), "train")
+    summary = summarize_part(write(tmp_path, small_set()), "train")
     assert (summary.images, summary.height, summary.width, summary.classes) == (3, 4, 5, 3)
 
 

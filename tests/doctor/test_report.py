@@ -304,7 +304,7 @@ def test_the_reason_is_given_where_the_device_is_chosen(monkeypatch):
 def test_a_kernel_that_computes_something_else(monkeypatch):
     monkeypatch.setattr("fastdigits.ops.activation.reference.relu_forward", lambda x, y: y.fill(1))
     with pytest.raises(ArithmeticError, match="wrong numbers"):
-        ops.try_kernel("reference")
+        ops.run_test_kernel("reference")
 
 
 def test_choosing_a_device_without_a_driver_is_light():
@@ -352,7 +352,7 @@ def test_conflicting_versions_are_named(monkeypatch):
 
 
 def test_openmp_that_is_missing(monkeypatch):
-    monkeypatch.setattr(cpu.numba_setup, "parallel_layer", lambda: "workqueue")
+    monkeypatch.setattr(cpu.numba_setup, "threading_layer", lambda: "workqueue")
     monkeypatch.setitem(sys.modules, "numba.np.ufunc.omppool", None)
     (found,) = cpu.threading_layer()
     assert found.problem.startswith("OpenMP cannot be used (import of numba.np.ufunc.omppool halted")

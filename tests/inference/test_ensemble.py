@@ -57,8 +57,8 @@ def test_an_ensemble_tells_the_mean_of_its_probabilities(device, digits):
     each = [probabilities(network, images) for network in networks]
     for member, p in zip(verdict.members, each, strict=True):
         assert_is(member, p, labels)
-    assert_is(verdict.together, np.mean(each, axis=0), labels)
-    assert verdict.together.seconds == pytest.approx(sum(member.seconds for member in verdict.members))
+    assert_is(verdict.combined, np.mean(each, axis=0), labels)
+    assert verdict.combined.seconds == pytest.approx(sum(member.seconds for member in verdict.members))
 
 
 def test_several_looks_tell_the_mean_of_the_moved_images(digits):
@@ -70,7 +70,7 @@ def test_several_looks_tell_the_mean_of_the_moved_images(digits):
     each = [np.mean([probabilities(network, look) for look in looks], axis=0) for network in networks]
     for member, p in zip(verdict.members, each, strict=True):
         assert_is(member, p, labels)
-    assert_is(verdict.together, np.mean(each, axis=0), labels)
+    assert_is(verdict.combined, np.mean(each, axis=0), labels)
 
 
 def test_the_shifts_are_nine_and_the_first_is_none():
@@ -89,7 +89,7 @@ def test_moved_images_lose_what_leaves_them():
 
 def test_copies_of_one_network_agree_with_it(digits):
     ops, network = devices.load("cpu"), saved(3)
-    alone, twice = (evaluate_ensemble([network] * n, *digits, ops).together for n in (1, 2))
+    alone, twice = (evaluate_ensemble([network] * n, *digits, ops).combined for n in (1, 2))
     assert twice.confusion.tolist() == alone.confusion.tolist()
     assert twice.loss == pytest.approx(alone.loss)
 
@@ -102,7 +102,7 @@ def test_padding_is_none_of_the_images_that_are_read(digits):
         np.mean([probabilities(network, np.pad(shifted(images, *s), edges)) for s in SHIFTS], axis=0)
         for network, edges in ((padded, ((0, 0), (2, 2), (2, 2))), (saved(1), 0))
     ]
-    assert_is(verdict.together, np.mean(each, axis=0), labels)
+    assert_is(verdict.combined, np.mean(each, axis=0), labels)
 
 
 def test_networks_that_read_unlike_cannot_vote(digits):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdigits import ops as devices
-from fastdigits.check.gradients import in_float64
+from fastdigits.check.gradients import float64_reference
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.errors import UserError
@@ -62,7 +62,7 @@ NETWORKS = {
 def test_the_gradient_of_the_input_is_that_of_differences(kind):
     body = NETWORKS[kind]
     head = [] if kind == "dense" else [GlobalAvgPool2D(), Dense(5)] if kind == "blocks" else [Flatten(), Dense(5)]
-    network = randomised(Network([*body, *head], (1, 11, 13)), in_float64(devices.load("reference")))
+    network = randomised(Network([*body, *head], (1, 11, 13)), float64_reference(devices.load("reference")))
     x = np.random.default_rng(5).standard_normal((1, 1, 11, 13, 1))
     scores, gradient = gradient_of_winner(network, x)
     winner, found = scores[0, :, 0].argmax(), gradient[0, 0, :, :, 0].copy()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastdigits.inference.evaluate import both_kinds, worst_mistakes
+from fastdigits.inference.evaluate import correct_and_wrong, worst_mistakes
 
 # images 1, 3 and 4 are misread, and 3 is the one whose true class is least probable
 LABELS = np.array([0, 0, 1, 2, 2, 1], np.uint8)
@@ -19,12 +19,12 @@ def test_the_worst_mistakes_come_first():
 
 def test_examples_of_both_kinds_are_spread_over_all():
     def rows(labels, most):
-        return [chosen.tolist() for chosen in both_kinds(PROBABILITIES, labels, most).values()]
+        return [chosen.tolist() for chosen in correct_and_wrong(PROBABILITIES, labels, most).values()]
 
     assert rows(LABELS, 10) == [[0, 2, 5], [1, 3, 4]]
     assert rows(LABELS, 2) == [[0, 5], [1, 4]]
     assert rows(PROBABILITIES.argmax(1), 10) == [[0, 1, 2, 3, 4, 5], []]
-    assert both_kinds(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Read right"].tolist() == [
+    assert correct_and_wrong(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Read right"].tolist() == [
         0,
         33,
         66,

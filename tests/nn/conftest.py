@@ -5,7 +5,7 @@ import pytest
 
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
-from fastdigits.ops import Ops, load
+from fastdigits.ops import LoadedOps, load
 
 DEVICES = ("cpu", "reference")
 
@@ -34,7 +34,7 @@ def exact_ops():
     functions["empty"] = lambda shape, dtype=np.float32: reference.empty(shape, precise(dtype))
     functions["zeros"] = lambda shape, dtype=np.float32: reference.zeros(shape, precise(dtype))
     functions["upload"] = lambda host: reference.upload(host.astype(precise(host.dtype)))
-    return Ops("reference", reference.lanes, functions)
+    return LoadedOps("reference", reference.lanes, functions)
 
 
 @pytest.fixture

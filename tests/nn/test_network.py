@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from fastdigits.check.gradients import in_float64
+from fastdigits.check.gradients import float64_reference
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.models import MODELS, ModelOptions, layers_of
 from fastdigits.nn import (
@@ -29,7 +29,7 @@ from fastdigits.nn import (
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.nn.parameter import ALIGNMENT
-from fastdigits.ops import load, to_infer
+from fastdigits.ops import inference_ops, load
 from fastdigits.ops.array import blocks
 from fastdigits.training.optimizer import Optimizer
 
@@ -111,7 +111,7 @@ def start_values(network):
 @cache
 def _start_values(config):
     network, random = Network.from_config(json.loads(config)), np.random.default_rng(2)
-    x, training = prepare_layers(network, in_float64(load("reference")))
+    x, training = prepare_layers(network, float64_reference(load("reference")))
     for parameter in network.state().values():
         parameter.value[...] = random_value(parameter, random)
     running = {name: network.weights()[name] for name in network.running()}
@@ -231,7 +231,7 @@ def inputs_of_kinks(layers, x, training):
 def test_rounding_decides_nothing(name):
     """Every kink is MARGIN away from the exact activations, and float32 stays on their side of it."""
     found = []
-    for ops in (in_float64(load("reference")), load("cpu")):
+    for ops in (float64_reference(load("reference")), load("cpu")):
         network = networks()[name]
         x, training = prepare_layers(network, ops)
         network.set_weights(start_values(network))
@@ -393,7 +393,7 @@ def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, b
     network, many = networks()[name], load_ops("cpu")
     x = prepare(network, many, images, training=False)
     many.unpack(network.forward(x), of_many)
-    one = to_infer(many, 1)
+    one = inference_ops(many, 1)
     network.build(one, 1, training=False)
     network.set_weights(start_values(network))
     x = one.empty((1, 1, 28, 28, 1))
@@ -404,7 +404,7 @@ def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, b
 
 @pytest.mark.parametrize("name", networks())
 def test_gradients_are_the_same_on_both_devices(name, load_ops, batch):
-    exact_loss, exact = loss_and_gradients(networks()[name], in_float64(load_ops("reference")), *batch)
+    exact_loss, exact = loss_and_gradients(networks()[name], float64_reference(load_ops("reference")), *batch)
     for device in ("cpu", "reference"):
         network = networks()[name]
         loss, gradients = loss_and_gradients(network, load_ops(device), *batch)

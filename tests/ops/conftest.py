@@ -63,7 +63,11 @@ def plain_ops(monkeypatch):
         return SimpleNamespace(**{name: getattr(modules[f], name) for f in families for name in names[f]})
 
     def _plain_module(family: str, substitutes: dict) -> ModuleType:
-        for part in ("kernel", "reference"):  # must not be imported for the first time among the substitutes
+        for part in (
+            "kernel",
+            "cpu_kernel",
+            "reference",
+        ):  # must not be imported for the first time among the substitutes
             if find_spec(f"fastdigits.ops.{family}.{part}"):
                 importlib.import_module(f"fastdigits.ops.{family}.{part}")
         with monkeypatch.context() as substituted:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.ops import Ops, load
+from fastdigits.ops import LoadedOps, Ops, load
 from fastdigits.ops.cuda import graph
 
 
@@ -124,4 +124,4 @@ def recording_ops(stream: Stream) -> Ops:
     functions = {name: started(name) for name, function in vars(reference).items() if callable(function)}
     functions |= {name: making(name) for name in ("empty", "zeros", "upload")}
     functions |= {name: at_once(name) for name in ("download", "write", "pack", "unpack")}
-    return Ops("recorded", reference.lanes, functions | {"captured": graph.Captured})
+    return LoadedOps("recorded", reference.lanes, functions | {"captured": graph.Captured})

@@ -11,7 +11,8 @@ import numba
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.ops import DEVICES, FAMILIES, choose_device, load, why_unusable
+from fastdigits.ops import DEVICES, FAMILIES, choose_device, load, why_unavailable
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 
 load("cpu")  # sets numba up before the modules below are imported
@@ -73,6 +74,35 @@ def test_every_device_refers_to_the_definition(family, name, part):
         assert function.__doc__.startswith(f"See reference.{name}.")
 
 
+def test_protocol_has_the_operations_of_all_families():
+    methods = {name for name, value in vars(Ops).items() if isinstance(value, FunctionType) and name[0] != "_"}
+    assert methods == {name for _, name in OPERATIONS}
+
+
+@each_operation
+def test_protocol_has_the_parameters_of_the_definition(family, name):
+    protocol, definition = (
+        inspect.signature(getattr(Ops, name)),
+        inspect.signature(_function(family, "reference", name)),
+    )
+    assert list(protocol.parameters)[1:] == list(definition.parameters)  # all but self
+    assert _optional(protocol) == _optional(definition)
+    assert all(p.annotation is not inspect.Parameter.empty for p in list(protocol.parameters.values())[1:])
+
+
+def _optional(signature: inspect.Signature) -> set[str]:
+    return {name for name, p in signature.parameters.items() if p.default is not inspect.Parameter.empty}
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+def test_loaded_operations_satisfy_the_protocol(device):
+    ops = load(device)
+    assert [name for name in Ops.__annotations__ if not hasattr(ops, name)] == []
+    for _, name in OPERATIONS:
+        function = getattr(ops, name)
+        assert _parameters(getattr(function, "py_func", function)) == _parameters(getattr(Ops, name))[1:]
+
+
 @pytest.mark.parametrize("device", ["cpu", "reference"])
 def test_loaded_operations(device):
     ops = load(device)
@@ -90,9 +120,9 @@ def test_two_devices_at_once():
 
 def test_the_simulator_is_a_device_but_never_chosen_by_itself(monkeypatch):
     monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "0")
-    assert why_unusable("cuda")
+    assert why_unavailable("cuda")
     monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
-    assert why_unusable("cuda") is None
+    assert why_unavailable("cuda") is None
     assert choose_device() == ("cpu", "cpu, because cuda cannot be used: it is only simulated")
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from fastdigits.ops import FEW, load, to_infer
+from fastdigits.ops import MAX_SEQUENTIAL_IMAGES, inference_ops, load
 from fastdigits.ops.variants import single_image
 
 LANES, OPS = 1, single_image.OPS
 CPU, REFERENCE = load("cpu"), load("reference")
-SINGLE = to_infer(CPU, 1)
+SINGLE = inference_ops(CPU, 1)
 
 
 def test_agrees_with_definition(checks, call):
@@ -42,9 +42,9 @@ def test_any_number_of_channels_in_the_lanes(checks, op, size, channels):
 
 
 def test_only_few_images_on_the_cpu_are_read_one_by_one():
-    assert to_infer(CPU, FEW).lanes == 1
-    assert to_infer(CPU, FEW + 1) is CPU
-    assert to_infer(REFERENCE, 1) is REFERENCE
+    assert inference_ops(CPU, MAX_SEQUENTIAL_IMAGES).lanes == 1
+    assert inference_ops(CPU, MAX_SEQUENTIAL_IMAGES + 1) is CPU
+    assert inference_ops(REFERENCE, 1) is REFERENCE
 
 
 def _definition(op):

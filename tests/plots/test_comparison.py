@@ -2,14 +2,14 @@
 
 import pytest
 
-from fastdigits.inference.compare import Entry
+from fastdigits.inference.compare import ComparedModel
 from fastdigits.plots import style
 from fastdigits.plots.comparison import draw
 
-LINEAR = Entry("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 3e-7)
-LENET = Entry("lenet", 61_706, 416_520, 10, [0.99], [5.0], 3e-6)
-LOADED = Entry("cnn (a.h5)", 1_000_000, 10**7, 20, [0.995], [], 5e-6)
-DEAD = Entry("mlp", 118_282, 118_016, 0, [], [], None)
+LINEAR = ComparedModel("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 3e-7)
+LENET = ComparedModel("lenet", 61_706, 416_520, 10, [0.99], [5.0], 3e-6)
+LOADED = ComparedModel("cnn (a.h5)", 1_000_000, 10**7, 20, [0.995], [], 5e-6)
+DEAD = ComparedModel("mlp", 118_282, 118_016, 0, [], [], None)
 
 
 def marks(axes):
@@ -74,4 +74,4 @@ def test_weights_alone_have_no_panel_of_training():
 
 
 def test_all_right():
-    style.content(draw([Entry("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")
+    style.content(draw([ComparedModel("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")

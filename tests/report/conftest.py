@@ -6,7 +6,7 @@ import pytest
 from fastdigits import ops
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation
-from fastdigits.inference.ensemble import evaluate_alone
+from fastdigits.inference.ensemble import evaluate_single
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
@@ -37,7 +37,7 @@ def tested():
     normalisation = Normalisation(0.5, 0.3)
     saved = SavedNetwork(network.config(), network.weights(), normalisation, "<b>&", "x", config, history, {})
     images, labels = random.integers(0, 256, (40, 12, 12), np.uint8), random.integers(0, 10, 40).astype(np.uint8)
-    verdict = evaluate_alone(saved, images, labels, definitions, with_probabilities=True)
+    verdict = evaluate_single(saved, images, labels, definitions, with_probabilities=True)
     return Tested(saved, verdict, images, labels, 'a "folder"')
 
 

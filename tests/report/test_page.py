@@ -22,7 +22,7 @@ def text_of(html):
 
 
 def test_what_the_page_says(page, tested):
-    text, result = text_of(page), tested.verdict.together
+    text, result = text_of(page), tested.verdict.combined
     assert '<b>& on a "folder"' in text
     low, high = result.interval_95
     interval = f"95% interval {low:.2%} to {high:.2%}"
@@ -47,7 +47,7 @@ def test_settings_that_are_not_usual_stand_out(page):
 
 
 def test_every_count_of_the_confusion_is_in_its_picture(page_contents, tested):
-    counts = tested.verdict.together.confusion
+    counts = tested.verdict.combined.confusion
     picture = page_contents["pictures"]["confusion"]
     found = re.findall(r">(\d+)</t(?:span|ext)>", picture)
     for count in counts[counts > 0]:

@@ -28,7 +28,7 @@ def report(monkeypatch, tmp_path):
     main, parts = importlib.import_module("gpu_report").main, importlib.import_module("gpu_parts")
     steps = parts.check.steps
     monkeypatch.setattr(parts.check, "steps", lambda *devices: steps(ops.load("reference"), ops.load("reference"))[:3])
-    monkeypatch.setattr(timing, "STRETCH_S", 0.001)
+    monkeypatch.setattr(timing, "SAMPLE_S", 0.001)
     monkeypatch.setattr(machine, "peak_flops", lambda: 1e11)
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
     monkeypatch.setattr(trial, "part", lambda device: Part(device, "works"))
@@ -67,7 +67,7 @@ def test_all_parts(report, few):
     assert found["parity"] == {"checks": 2, "failures": [], "seconds": found["parity"]["seconds"]}
     assert found["tests"]["left_out"] == "it needs pytest, pytest-xdist and the folder tests"
     assert found["sanitizer"]["left_out"] == "compute-sanitizer is not on the PATH"
-    races = {(row["mode"], row["batch_size"], row["contestant"], row["variant"]) for row in found["timings"]["rows"]}
+    races = {(row["mode"], row["batch_size"], row["contender"], row["variant"]) for row in found["timings"]["rows"]}
     ways = {("fastdigits cpu", ""), ("torch", "eager")}
     assert races >= {(*race, *way) for race in (("training", 16), ("inference", 1), ("inference", 32)) for way in ways}
     assert len(found["accuracy"]["seeds"]) == 2
@@ -134,7 +134,7 @@ def test_unknown_part(report):
     assert "There is no part 'magic'" in result.stderr
 
 
-@pytest.mark.skipif(ops.why_unusable("cuda") is None, reason="this machine has CUDA")
+@pytest.mark.skipif(ops.why_unavailable("cuda") is None, reason="this machine has CUDA")
 def test_without_a_gpu_there_is_one_sentence(tmp_path):
     """As on a machine where nothing is installed but numba, NumPy, click and h5py."""
     program = (
@@ -144,5 +144,5 @@ def test_without_a_gpu_there_is_one_sentence(tmp_path):
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ), timeout=300)
     assert done.returncode == 1
-    assert done.stderr == f"Error: The device 'cuda' cannot be used: {ops.why_unusable('cuda')}.\n"
+    assert done.stderr == f"Error: The device 'cuda' cannot be used: {ops.why_unavailable('cuda')}.\n"
     assert list(tmp_path.iterdir()) == []

@@ -38,7 +38,7 @@ def test_pictures_do_not_depend_on_the_number_of_processes(collect, seen):
         assert (getattr(alone, name) == getattr(seen, name)).all()
 
 
-def test_each_digit_is_seen_once_and_each_outlier_in_every_way(collect, seen):
+def test_each_digit_is_seen_once_and_each_negative_in_every_way(collect, seen):
     assert seen.images.shape == (len(seen.labels), 28, 28)
     assert (seen.pictures[:12] == np.arange(12)).all()
     assert (seen.labels[:12] < 10).all()
@@ -48,8 +48,8 @@ def test_each_digit_is_seen_once_and_each_outlier_in_every_way(collect, seen):
         assert seen.ways[seen.pictures == number].tolist() == list(range(1, (seen.pictures == number).sum() + 1))
 
 
-def test_few_outliers_are_taken_for_digits_in_any_way(collect):
-    """With doubts d of the first and e of the second way an outlier counts as min(d, 2 e)."""
+def test_few_negatives_are_taken_for_digits_in_any_way(collect):
+    """With doubts d of the first and e of the second way an negative counts as min(d, 2 e)."""
     make = importlib.import_module("make_digits_model")
     count = 1000
     doubts = np.random.default_rng(0).uniform(0.01, 0.4, (count, 2))
@@ -64,10 +64,10 @@ def test_few_outliers_are_taken_for_digits_in_any_way(collect):
         def class_probabilities(self, images):
             return np.full((len(images), 11), 1 / 11, np.float32)
 
-        def read(self, images):
+        def predict(self, images):
             return [Prediction(7, one, (), 1, False) for one in confidence]
 
     calibration = make._calibrated(Doubtful(), seen)
     sure = np.minimum(doubts[:, 0], 2 * doubts[:, 1]) <= 1 - calibration.unsure_below
     assert isinstance(calibration, Calibration)
-    assert sure.mean() == pytest.approx(make.MAX_CONFIDENT_OUTLIERS, abs=0.003)
+    assert sure.mean() == pytest.approx(make.MAX_CONFIDENT_NEGATIVES, abs=0.003)

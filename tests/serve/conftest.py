@@ -51,7 +51,7 @@ def app(weights):
 
     app = create_app(weights)
     yield app
-    app.state.recogniser.close()
+    app.state.recognition.close()
 
 
 @pytest.fixture(scope="session")

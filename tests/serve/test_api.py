@@ -33,7 +33,7 @@ def limited(app):
     """limited(body_bytes=...) gives the application other limits until the test ends."""
 
     def limited(**changed):
-        app.state.limits = app.state.recogniser.limits = replace(Limits(), **changed)
+        app.state.limits = app.state.recognition.limits = replace(Limits(), **changed)
 
     yield limited
     limited()
@@ -129,7 +129,7 @@ def test_explanations(post, recognizer, picture):
 
 def test_pictures_are_looked_at_in_several_ways(post, recognizer, monkeypatch):
     """The first that the network is sure of counts, or else the one that it is least unsure of."""
-    import fastdigits.serve.recogniser as recogniser
+    import fastdigits.serve.recognition as recognition
     from fastdigits.imaging import Prepared
     from fastdigits.serve.jobs import Answer
 
@@ -140,8 +140,8 @@ def test_pictures_are_looked_at_in_several_ways(post, recognizer, monkeypatch):
             confidence = confidences[image[0, 0] - 1]
             return Answer(Prediction(int(image[0, 0]), confidence, (0.1,) * 10, 0, confidence < unsure_below), 1)
 
-        monkeypatch.setattr(recogniser, "candidates", lambda picture: iter(ways))
-        monkeypatch.setattr(recogniser.Worker, "read", lambda worker, *asked: read(*asked))
+        monkeypatch.setattr(recognition, "candidates", lambda picture: iter(ways))
+        monkeypatch.setattr(recognition.Worker, "predict", lambda worker, *asked: read(*asked))
         return post("/predict", as_png(np.zeros((9, 9), np.uint8)), "image/png").json()
 
     assert told([0.2, 0.8, 0.9, 0.1], unsure_below=0.7)["digit"] == 2
@@ -317,12 +317,12 @@ def test_long_bodies_are_refused(post, ask, limited, picture):
 
 
 def test_bodies_of_all_requests_together_are_limited(post, limited, picture):
-    limited(held_bytes=len(picture) - 1)
+    limited(buffered_bytes=len(picture) - 1)
     response = post("/predict", picture, "image/png")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert "try again" in error_of(response)
-    limited(held_bytes=len(picture))
+    limited(buffered_bytes=len(picture))
     for _ in range(3):  # what is done is held no longer
         assert post("/predict", picture, "image/png").status_code == 200
 
@@ -347,7 +347,7 @@ def test_more_requests_than_the_limit_are_refused(weights, picture):
             return await asyncio.gather(*(client.post("/predict", **send) for _ in range(8)))
 
     responses = asyncio.run(many())
-    app.state.recogniser.close()
+    app.state.recognition.close()
     statuses = [response.status_code for response in responses]
     assert sorted(statuses) == [200] * 3 + [503] * 5
     busy = responses[statuses.index(503)]
@@ -358,9 +358,9 @@ def test_more_requests_than_the_limit_are_refused(weights, picture):
 def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeypatch):
     import time
 
-    import fastdigits.serve.recogniser as recogniser
+    import fastdigits.serve.recognition as recognition
 
-    monkeypatch.setattr(recogniser, "candidates", lambda picture: time.sleep(0.5))
+    monkeypatch.setattr(recognition, "candidates", lambda picture: time.sleep(0.5))
     limited(seconds=0.05)
     response = post("/predict", picture, "image/png")
     assert response.status_code == 503
@@ -368,13 +368,13 @@ def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeyp
 
 
 def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, picture, monkeypatch, caplog):
-    import fastdigits.serve.recogniser as recogniser
+    import fastdigits.serve.recognition as recognition
 
     with monkeypatch.context() as patch:
-        patch.setattr(recogniser, "candidates", lambda picture: 1 / 0)
+        patch.setattr(recognition, "candidates", lambda picture: 1 / 0)
         response = post("/predict", picture, "image/png")
     assert response.status_code == 500
-    assert "its log says why" in error_of(response)
+    assert "see its log" in error_of(response)
     assert "division by zero" in caplog.text
     assert post("/predict", picture, "image/png").status_code == 200
 
@@ -448,7 +448,7 @@ def test_no_other_site_may_ask_unless_told(ask, weights):
     refused = ask("OPTIONS", "/predict", app, headers={**preflight, **other})
     assert refused.status_code == 400
     assert "--allow-origin" in error_of(refused)
-    app.state.recogniser.close()
+    app.state.recognition.close()
 
 
 def test_the_page_needs_nothing_from_elsewhere(ask):

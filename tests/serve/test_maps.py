@@ -60,7 +60,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def explainer_of(cpu):
-    return lambda saved: Explainer(saved, ops.to_infer(cpu, 1))
+    return lambda saved: Explainer(saved, ops.inference_ops(cpu, 1))
 
 
 def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):

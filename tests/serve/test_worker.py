@@ -10,8 +10,8 @@ pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 from fastdigits.errors import UserError
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
-from fastdigits.ops import FEW
-from fastdigits.serve.limits import Refused
+from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
+from fastdigits.serve.limits import RequestError
 from fastdigits.serve.models import unique
 from fastdigits.serve.worker import Worker
 
@@ -34,7 +34,7 @@ def read_all(worker, images, models=(0,)):
     """The answers to all images at once, for each network."""
 
     async def ask():
-        return await asyncio.gather(*(worker.read(model, image) for model in models for image in images))
+        return await asyncio.gather(*(worker.predict(model, image) for model in models for image in images))
 
     return run(ask())
 
@@ -46,7 +46,7 @@ def test_what_reads_one_image_some_or_many_is_compiled_before(weights, monkeypat
     )
     Worker(weights[:1]).close()
     assert any(size == 1 for size in sizes)
-    assert any(FEW < size <= INFERENCE_MICRO_BATCH for size in sizes)
+    assert any(MAX_SEQUENTIAL_IMAGES < size <= INFERENCE_MICRO_BATCH for size in sizes)
     assert any(size > INFERENCE_MICRO_BATCH for size in sizes)
 
 
@@ -57,8 +57,8 @@ def test_what_has_queued_is_read_together_and_as_if_alone(worker, weights, digit
     answers = read_all(worker, images, models=(0, 1))
     expected = [reading for file in weights for reading in Recognizer(file).predict(images)]
     for answer, alone in zip(answers, expected, strict=True):
-        assert answer.reading.digit == alone.digit
-        assert answer.reading.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+        assert answer.prediction.digit == alone.digit
+        assert answer.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
     assert sum(batches) == len(answers) == 400
     assert max(batches) > 64  # of one turn
 
@@ -90,7 +90,7 @@ def test_many_threads_never_enter_a_network_at_once(worker, digits, monkeypatch)
         asker.join()
     assert threads == {"networks"}
     assert len(found) == 8
-    readings = [[answer.reading.digit for answer in answers] for answers in found.values()]
+    readings = [[answer.prediction.digit for answer in answers] for answers in found.values()]
     assert all(one == readings[0] for one in readings)
 
 
@@ -105,21 +105,21 @@ def test_a_failure_reaches_who_asked_and_nobody_else(worker, digits, monkeypatch
 
     async def ask():
         with pytest.raises(AssertionError):
-            await worker.read(0, np.zeros((28, 28), np.uint8))
-        return await worker.read(0, digits[0][0])
+            await worker.predict(0, np.zeros((28, 28), np.uint8))
+        return await worker.predict(0, digits[0][0])
 
-    assert run(ask()).reading.digit == digits[1][0]
+    assert run(ask()).prediction.digit == digits[1][0]
 
 
 def test_who_gives_up_does_not_disturb(worker, digits):
     async def ask():
-        given_up = asyncio.ensure_future(worker.read(0, digits[0][0]))
+        given_up = asyncio.ensure_future(worker.predict(0, digits[0][0]))
         await asyncio.sleep(0)
         given_up.cancel()
-        return await worker.read(0, digits[0][1])
+        return await worker.predict(0, digits[0][1])
 
     for _ in range(20):
-        assert run(ask()).reading.digit == digits[1][1]
+        assert run(ask()).prediction.digit == digits[1][1]
 
 
 def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
@@ -127,12 +127,12 @@ def test_closing_answers_what_has_queued_and_nothing_new(weights, digits):
     worker = Worker(weights)
 
     async def ask():
-        queued = [asyncio.ensure_future(worker.read(0, image)) for image in digits[0][:50]]
+        queued = [asyncio.ensure_future(worker.predict(0, image)) for image in digits[0][:50]]
         await asyncio.sleep(0)  # they ask
         await asyncio.sleep(0)  # the loop hands over what they ask
         await asyncio.to_thread(worker.close)
-        with pytest.raises(Refused, match="stopping"):
-            await worker.read(0, digits[0][0])
+        with pytest.raises(RequestError, match="stopping"):
+            await worker.predict(0, digits[0][0])
         return await asyncio.gather(*queued)
 
     assert len(run(ask())) == 50

@@ -12,6 +12,12 @@ from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
 
+@pytest.fixture(params=["cpu", "reference"])
+def ops(request):
+    """The operations of one device after the other."""
+    return devices.load(request.param)
+
+
 @pytest.fixture(scope="session")
 def few():
     """The first 300 training images of MNIST with their labels."""

@@ -79,7 +79,7 @@ def test_resumed_is_the_same_as_never_stopped(model, settings, watch, interrupte
     resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
     assert content(resumed) == content(network)
     assert figures(resumed_training) == figures(training)
-    assert resumed_training.kept == training.kept
+    assert resumed_training.kept_epoch == training.kept_epoch
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

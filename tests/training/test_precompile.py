@@ -12,7 +12,7 @@ from fastdigits import ops
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import network_of
 from fastdigits.training import precompile
-from fastdigits.training.precompile import DeferredOps, compile_backwards
+from fastdigits.training.precompile import DeferredOps, compile_in_reverse
 
 STEP = (
     "conv2d_backward_weight",
@@ -41,8 +41,8 @@ def helpers(monkeypatch):
         started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
         return started[-1]
 
-    monkeypatch.setattr(precompile, "_start", start)
-    monkeypatch.setattr(precompile, "SOON_S", -1.0)
+    monkeypatch.setattr(precompile, "_start_helper", start)
+    monkeypatch.setattr(precompile, "HELPER_DELAY_S", -1.0)
     monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 2)
     return started
 
@@ -63,12 +63,12 @@ def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environm
         from fastdigits.models import network_of
         from fastdigits.ops.runtime.numba_setup import on_compilation
         from fastdigits.training import precompile
-        from fastdigits.training.trainer import prepare
+        from fastdigits.training.trainer import build_for_training
 
         network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig()
         images, rows = np.zeros((300, 28, 28), np.uint8), np.arange(300)
-        batches = prepare(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
-        assert precompile._start(network, config).wait() == 0
+        batches = build_for_training(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
+        assert precompile._start_helper(network, config).wait() == 0
         compiled = []
         with on_compilation(lambda: compiled.append(1)):
             precompile.run_each_kernel_once(network, batches, config)
@@ -100,7 +100,7 @@ def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
 
     monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", Told)
     config = TrainConfig(pad=1, augment="shift=1")
-    compile_backwards(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
+    compile_in_reverse(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
     assert [name for name, after in zip(order, [*order[1:], None], strict=True) if name != after] == [
         "conv2d_backward_weight",
         "gather_batch",  # of evaluation
@@ -125,7 +125,7 @@ def test_what_is_recorded_is_not_done():
 
 
 def test_a_helper_ends_with_the_compilation(network, helpers):
-    with precompile._help(network, TrainConfig()):
+    with precompile.helper_process(network, TrainConfig()):
         compile_something()
         compile_something()
         (helper,) = helpers
@@ -135,7 +135,7 @@ def test_a_helper_ends_with_the_compilation(network, helpers):
 
 def test_a_helper_ends_with_an_interrupt(network, helpers):
     def interrupted():
-        with precompile._help(network, TrainConfig()):
+        with precompile.helper_process(network, TrainConfig()):
             compile_something()
             compile_something()
             raise KeyboardInterrupt
@@ -146,17 +146,17 @@ def test_a_helper_ends_with_an_interrupt(network, helpers):
 
 
 def test_nobody_helps_where_little_or_nothing_is_compiled(network, helpers, monkeypatch):
-    with precompile._help(network, TrainConfig()):
+    with precompile.helper_process(network, TrainConfig()):
         pass
-    monkeypatch.setattr(precompile, "SOON_S", 1000.0)
-    with precompile._help(network, TrainConfig()):
+    monkeypatch.setattr(precompile, "HELPER_DELAY_S", 1000.0)
+    with precompile.helper_process(network, TrainConfig()):
         compile_something()
     assert helpers == []
 
 
 def test_nobody_helps_one_core(network, helpers, monkeypatch):
     monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 1)
-    with precompile._help(network, TrainConfig()):
+    with precompile.helper_process(network, TrainConfig()):
         compile_something()
     assert helpers == []
 
@@ -165,6 +165,6 @@ def test_without_another_process_one_does_it_all(network, helpers, monkeypatch):
     def start(network, config):
         raise BlockingIOError("no more processes")
 
-    monkeypatch.setattr(precompile, "_start", start)
-    with precompile._help(network, TrainConfig()):
+    monkeypatch.setattr(precompile, "_start_helper", start)
+    with precompile.helper_process(network, TrainConfig()):
         compile_something()

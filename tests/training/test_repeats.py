@@ -5,10 +5,10 @@ import pytest
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
-from fastdigits.storage.run_statistics import in_words, spread
+from fastdigits.storage.run_statistics import format_summary, summarize
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.failure import TrainingFailed
-from fastdigits.training.repeats import RunResult, over_folds, over_seeds, repeat
+from fastdigits.training.repeats import RunResult, over_folds, over_seeds, run_all
 
 
 class Recorder(Callback):
@@ -53,7 +53,7 @@ def test_folds_have_one_seed_and_rows_of_their_own():
     labels = np.repeat(np.arange(3, dtype=np.uint8), 10)
     tasks = over_folds(TrainConfig(seed=5), 4, labels)
     assert {task.config.seed for task in tasks} == {5}
-    assert [task.names for task in tasks] == [{"fold": 1}, {"fold": 2}, {"fold": 3}, {"fold": 4}]
+    assert [task.tags for task in tasks] == [{"fold": 1}, {"fold": 2}, {"fold": 3}, {"fold": 4}]
     held_out = [task.rows[1] for task in tasks]
     assert sorted(np.concatenate(held_out).tolist()) == list(range(30))
     assert all(len(np.union1d(*task.rows)) == 30 for task in tasks)
@@ -62,8 +62,8 @@ def test_folds_have_one_seed_and_rows_of_their_own():
 def test_the_best_by_validation_is_kept_and_not_the_best_by_test():
     attempt, _ = attempt_with({0: outcome(0, 0.8, test=0.9), 1: outcome(1, 0.9, test=0.7), 2: outcome(2, 0.7)})
     callback = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, callback)
-    assert (done.best.saved, done.title) == ("network 1", "run 2 of 3, seed 1")
+    done = run_all(over_seeds(TrainConfig(), 3), attempt, 0, callback)
+    assert (done.best.saved, done.best_title) == ("network 1", "run 2 of 3, seed 1")
     assert callback.titles == [f"run {n} of 3, seed {n - 1}" for n in (1, 2, 3)]
     averages = done.averages()
     assert averages["validation_accuracy"] == pytest.approx({"mean": 0.8, "std": 0.1, "min": 0.7, "max": 0.9})
@@ -75,14 +75,14 @@ def test_of_equal_accuracies_the_lower_loss_is_better():
     attempt, _ = attempt_with(
         {0: outcome(0, 0.8, loss=0.3), 1: outcome(1, 0.8, loss=0.2), 2: outcome(2, 0.8, loss=0.4)}
     )
-    assert repeat(over_seeds(TrainConfig(), 3), attempt, 0, Callback()).best.saved == "network 1"
+    assert run_all(over_seeds(TrainConfig(), 3), attempt, 0, Callback()).best.saved == "network 1"
 
 
 def test_dead_runs_are_counted_and_in_no_average():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8)})
     callback = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 0, callback)
-    assert (tried, done.dead, callback.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
+    done = run_all(over_seeds(TrainConfig(), 3), attempt, 0, callback)
+    assert (tried, done.failed, callback.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
     assert done.averages()["validation_accuracy"]["mean"] == pytest.approx(0.7)
     assert done.averages()["dead_runs"] == 1
 
@@ -90,31 +90,34 @@ def test_dead_runs_are_counted_and_in_no_average():
 def test_a_dead_run_tries_seeds_that_no_other_run_has():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8), 7: outcome(7, 0.9)})
     callback = Recorder()
-    done = repeat(over_seeds(TrainConfig(), 3), attempt, 5, callback)
+    done = run_all(over_seeds(TrainConfig(), 3), attempt, 5, callback)
     assert tried == [0, 1, 4, 7, 2]
-    assert (done.best.saved, done.dead) == ("network 7", 2)
+    assert (done.best.saved, done.failed) == ("network 7", 2)
     assert callback.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
 
 
 def test_a_single_training_needs_no_validation_and_no_title():
     attempt, _ = attempt_with({0: RunResult("network", {}, None)})
     callback = Recorder()
-    assert repeat(over_seeds(TrainConfig(), 1), attempt, 0, callback).best.saved == "network"
+    assert run_all(over_seeds(TrainConfig(), 1), attempt, 0, callback).best.saved == "network"
     assert callback.titles == []
 
 
 def test_nothing_but_dead_runs():
     attempt, tried = attempt_with({})
     with pytest.raises(TrainingFailed, match="seed 2 is dead"):
-        repeat(over_seeds(TrainConfig(), 1), attempt, 2, Callback())
+        run_all(over_seeds(TrainConfig(), 1), attempt, 2, Callback())
     assert tried == [0, 1, 2]
     with pytest.raises(UserError, match="All 4 trainings are dead"):
-        repeat(over_seeds(TrainConfig(), 2), attempt, 1, Callback())
+        run_all(over_seeds(TrainConfig(), 2), attempt, 1, Callback())
 
 
 def test_spread():
-    assert spread([0.5, None, 0.7]) == pytest.approx({"mean": 0.6, "std": 0.02**0.5, "min": 0.5, "max": 0.7})
-    assert spread([0.5])["std"] == 0
-    assert spread([None]) is None
-    assert in_words("accuracy", spread([0.5])) == "accuracy: mean 50.00%, std 0.00%, lowest 50.00%, highest 50.00%"
-    assert in_words("accuracy", None) == "accuracy: none"
+    assert summarize([0.5, None, 0.7]) == pytest.approx({"mean": 0.6, "std": 0.02**0.5, "min": 0.5, "max": 0.7})
+    assert summarize([0.5])["std"] == 0
+    assert summarize([None]) is None
+    assert (
+        format_summary("accuracy", summarize([0.5]))
+        == "accuracy: mean 50.00%, std 0.00%, lowest 50.00%, highest 50.00%"
+    )
+    assert format_summary("accuracy", None) == "accuracy: none"

@@ -27,7 +27,7 @@ class Interrupting(Callback):
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5}, {"keep_best": True}, {"ema": 0.5, "keep_best": True}], ids=str)
 def test_what_is_kept_reads_as_it_did(settings, noisy, few, learn):
     network, training = learn(noisy, "reference", batch_size=50, lr=0.05, epochs=3, **settings)
-    kept, rows = training.epochs[training.kept - 1], split(few[1], TrainConfig())[1]
+    kept, rows = training.epochs[training.kept_epoch - 1], split(few[1], TrainConfig())[1]
     batches = Batches(network.ops, *few, 50, training.normalisation)
     again = evaluate(network, batches, rows, "cross-entropy")
     assert (again.loss, again.accuracy) == (kept.validation_loss, kept.validation_accuracy)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastdigits.config.schedules import DECAYING, RISE, SCHEDULES, Moment, lr_factor
+from fastdigits.config.schedules import DECAYING, RISE, SCHEDULES, Progress, lr_factor
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
@@ -13,12 +13,12 @@ TARGET, STEEPNESS = np.linspace(-1, 1, 100, dtype=np.float32), np.linspace(0.5, 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 469, 4300])
 def test_one_cycle_stays_between_0_and_1(steps):
-    rates = [SCHEDULES["one-cycle"](Moment(step, steps, steps)) for step in range(steps)]
+    rates = [SCHEDULES["one-cycle"](Progress(step, steps, steps)) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates)
 
 
 def test_one_cycle_rises_to_1_at_15_percent_and_falls_to_0():
-    rates = np.array([SCHEDULES["one-cycle"](Moment(step, 1000, 100)) for step in range(1000)])
+    rates = np.array([SCHEDULES["one-cycle"](Progress(step, 1000, 100)) for step in range(1000)])
     peak = rates.argmax()
     assert peak == pytest.approx(0.15 * 1000, abs=2)
     assert rates[peak] > 0.99
@@ -31,10 +31,10 @@ def test_one_cycle_rises_to_1_at_15_percent_and_falls_to_0():
 EPOCHS, EPOCH_STEPS = 6, 10
 
 
-def shares(schedule, history=(), **settings):
+def shares(schedule, ranks=(), **settings):
     """The share of the learning rate of every step of six epochs of ten steps."""
     config = TrainConfig(epochs=EPOCHS, schedule=schedule, **settings)
-    return np.array([lr_factor(config, step, EPOCH_STEPS, history) for step in range(EPOCHS * EPOCH_STEPS)])
+    return np.array([lr_factor(config, step, EPOCH_STEPS, ranks) for step in range(EPOCHS * EPOCH_STEPS)])
 
 
 def test_step_is_a_staircase():
@@ -65,9 +65,9 @@ def test_cosine_is_half_a_wave():
 
 def test_plateau_falls_with_every_stall_and_is_level_between():
     accuracies = (0.5, 0.6, 0.6, 0.5, 0.7, 0.6, 0.6)
-    history = [Epoch(number, 1.0, 0.5, 0.5, accuracy) for number, accuracy in enumerate(accuracies, 1)]
+    ranks = [Epoch(number, 1.0, 0.5, 0.5, accuracy).rank for number, accuracy in enumerate(accuracies, 1)]
     for number, rate in enumerate([1, 1, 1, 1, 1 / 4, 1 / 4, 1 / 4, 1 / 16]):
-        assert set(shares("plateau", history[:number], lr_decay=0.25, decay_every=2)) == {rate}
+        assert set(shares("plateau", ranks[:number], lr_decay=0.25, decay_every=2)) == {rate}
 
 
 @pytest.mark.parametrize("schedule", DECAYING)
@@ -109,7 +109,7 @@ def test_settings_that_make_no_sense(settings, says):
 
 
 def test_constant_is_1():
-    assert {SCHEDULES["constant"](Moment(step, 10, 5)) for step in range(10)} == {1.0}
+    assert {SCHEDULES["constant"](Progress(step, 10, 5)) for step in range(10)} == {1.0}
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import evaluate
-from fastdigits.storage.history import Epoch, best, waited
-from fastdigits.training.failure import TrainingFailed, chance_accuracy, check_alive
+from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
+from fastdigits.training.failure import TrainingFailed, chance_accuracy, check_above_chance
 from fastdigits.training.loop import split
 
 # Oscillates, and is not best at the end
@@ -23,9 +23,9 @@ def history(*accuracies, losses=None):
 
 
 def test_the_best_epoch_is_the_first_of_equal_ones():
-    assert best(history(0.5, 0.9, 0.7, 0.9)).epoch == 2
-    assert best(history(0.9, 0.9, 0.8, losses=[0.4, 0.3, 0.1])).epoch == 2
-    assert [waited(history(0.5, 0.9, 0.7, 0.9)[:n]) for n in range(5)] == [0, 0, 0, 1, 2]
+    assert best_epoch(history(0.5, 0.9, 0.7, 0.9)).epoch == 2
+    assert best_epoch(history(0.9, 0.9, 0.8, losses=[0.4, 0.3, 0.1])).epoch == 2
+    assert [epochs_since_best(history(0.5, 0.9, 0.7, 0.9)[:n]) for n in range(5)] == [0, 0, 0, 1, 2]
 
 
 @pytest.mark.parametrize(("every", "expected"), [(1, [0, 0, 1, 2, 2, 3, 4]), (2, [0, 0, 0, 1, 1, 1, 2])])
@@ -37,27 +37,27 @@ def test_stalls_are_counted_anew_after_each(every, expected):
 def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_best(few, learn):
     network, training = learn("mlp", epochs=60, early_stop=3, **JUMPY)
     assert len(training.epochs) < 60
-    assert training.kept == len(training.epochs) - 3 == best(training.epochs).epoch
-    assert all(waited(training.epochs[:n]) < 3 for n in range(len(training.epochs)))
+    assert training.kept_epoch == len(training.epochs) - 3 == best_epoch(training.epochs).epoch
+    assert all(epochs_since_best(training.epochs[:n]) < 3 for n in range(len(training.epochs)))
     batches = Batches(network.ops, *few, 20, training.normalisation)
     rows = split(few[1], TrainConfig(validation=60))[1]
-    kept = training.epochs[training.kept - 1]
+    kept = training.epochs[training.kept_epoch - 1]
     result = evaluate(network, batches, rows, "cross-entropy")
     assert (result.accuracy, result.loss) == (kept.validation_accuracy, kept.validation_loss)
 
 
 def test_keep_best_keeps_what_a_shorter_training_ends_with(learn, content):
     network, training = learn("mlp", epochs=12, keep_best=True, **JUMPY)
-    assert training.kept < 12  # else this shows nothing
-    assert content(network) == content(learn("mlp", epochs=training.kept, **JUMPY)[0])
+    assert training.kept_epoch < 12  # else this shows nothing
+    assert content(network) == content(learn("mlp", epochs=training.kept_epoch, **JUMPY)[0])
     last, last_training = learn("mlp", epochs=12, **JUMPY)
-    assert last_training.kept == 12
+    assert last_training.kept_epoch == 12
     assert content(last) != content(network)
 
 
 def test_early_stop_may_keep_the_last(learn):
     _, training = learn("mlp", epochs=60, early_stop=2, keep_best=False, **JUMPY)
-    assert training.kept == len(training.epochs) < 60
+    assert training.kept_epoch == len(training.epochs) < 60
 
 
 def test_the_rate_of_a_plateau_falls_where_validation_stalls(learn, content):
@@ -75,7 +75,7 @@ def test_without_images_to_validate_on_there_is_no_best(settings):
     with pytest.raises(UserError, match="validation"):
         TrainConfig(validation=0, **settings)
     with pytest.raises(UserError, match="--validation"):
-        best([Epoch(1, 1.0, 0.5, None, None)])
+        best_epoch([Epoch(1, 1.0, 0.5, None, None)])
 
 
 def test_chance_is_what_luck_explains():
@@ -84,10 +84,10 @@ def test_chance_is_what_luck_explains():
 
 
 def test_only_a_training_that_ends_at_chance_is_dead():
-    check_alive(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
-    check_alive(history(0.1, 0.1), 0.12)  # too short to tell
+    check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
+    check_above_chance(history(0.1, 0.1), 0.12)  # too short to tell
     with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
-        check_alive(history(0.5, 0.1, 0.11, 0.12), 0.12)
+        check_above_chance(history(0.5, 0.1, 0.11, 0.12), 0.12)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

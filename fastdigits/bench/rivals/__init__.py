@@ -1,9 +1,9 @@
 """Other frameworks: one file each, with NAME, version(), and training and inference where it does them.
 
-One that needs a device has why_unusable().
+One that needs a device has why_unavailable().
 
-training(task, compiled, say) and inference(task, compiled, say) give the ways that this framework has to
-do the task, as contestants; the best of them races.
+training(workload, compiled, say) and inference(workload, compiled, say) give the ways that this framework has to
+do the workload, as contenders; the best of them races.
 """
 
 import importlib
@@ -43,7 +43,7 @@ def load(name: str) -> ModuleType:
         raise UserError(
             f"To measure against {name} its packages must be installed ({error}); run 'pip install {RIVALS[name]}'."
         ) from None
-    reason = module.why_unusable() if hasattr(module, "why_unusable") else None
+    reason = module.why_unavailable() if hasattr(module, "why_unavailable") else None
     if reason:
         raise UserError(f"To measure against {name} is not possible here: {reason}; leave it out.")
     return module

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from fastdigits.bench.task import Contestant
+from fastdigits.bench.workload import Contender
 
 COMPILE_LIMIT_S = 60.0
 
 
-def try_compiled(way: str, make: Callable[[], Contestant], say: Callable[[str], Any]) -> list[Contestant]:
-    """The compiled contestant, ready to run; none where compiling fails or takes too long."""
+def try_compiled(way: str, make: Callable[[], Contender], say: Callable[[str], Any]) -> list[Contender]:
+    """The compiled contender, ready to run; none where compiling fails or takes too long."""
     try:
         with time_limit(COMPILE_LIMIT_S):
-            contestant = make()
-            contestant.run(2)
-            return [contestant]
+            contender = make()
+            contender.run(2)
+            return [contender]
     except Exception as error:  # whatever a compiler may raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         say(f"  {way} is left out: {reason[:150]}")

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from fastdigits.bench.timing import timed, wait_for_threads
+from fastdigits.bench.timing import timed, wait_until_idle
 
 NAME = "numpy"
 
@@ -21,6 +21,6 @@ def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
     a = random.standard_normal((rows, inner), np.float32)
     b = random.standard_normal((inner, columns), np.float32)
     product = np.empty((rows, columns), np.float32)
-    wait_for_threads()
+    wait_until_idle()
     np.matmul(a, b, product)
     return median(timed(lambda _: np.matmul(a, b, product), 1, perf_counter) for _ in range(runs))

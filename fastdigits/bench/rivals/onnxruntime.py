@@ -8,7 +8,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from fastdigits.bench.rivals import zeros_after
-from fastdigits.bench.task import Contestant, Task
+from fastdigits.bench.workload import Contender, Workload
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, LocalResponseNorm, Residual
 from fastdigits.nn.layers import Layer
@@ -22,30 +22,30 @@ def version() -> str:
     return onnxruntime.__version__
 
 
-def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Scores of the batch, with all optimisations of the graph that ONNX Runtime has."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = task.threads, 1
-    session = onnxruntime.InferenceSession(graph_of(task), options, providers=["CPUExecutionProvider"])
-    feed = {"x": task.images}
+    options.intra_op_num_threads, options.inter_op_num_threads = workload.threads, 1
+    session = onnxruntime.InferenceSession(graph_of(workload), options, providers=["CPUExecutionProvider"])
+    feed = {"x": workload.images}
 
     def run(steps: int) -> None:
         for _ in range(steps):
             session.run(None, feed)
 
-    return [Contestant(NAME, "", run, lambda: {"scores": session.run(None, feed)[0]})]
+    return [Contender(NAME, "", run, lambda: {"scores": session.run(None, feed)[0]})]
 
 
-def graph_of(task: Task) -> bytes:
+def graph_of(workload: Workload) -> bytes:
     """The network with its weights as an ONNX model; UserError if it has a layer that this file does not know."""
-    tensors = [numpy_helper.from_array(array, name) for name, array in task.weights.items()]
+    tensors = [numpy_helper.from_array(array, name) for name, array in workload.weights.items()]
     nodes, before = [], "x"
-    for name, layer in zip(task.network.names, task.network.layers, strict=True):
+    for name, layer in zip(workload.network.names, workload.network.layers, strict=True):
         before = _add(name, layer, before, f"{name}/", nodes, tensors)
-    batch = len(task.images)
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *task.network.input_shape])
-    scores = helper.make_tensor_value_info(before, TensorProto.FLOAT, [batch, task.network.classes])
-    graph = helper.make_graph(nodes, task.model, [x], [scores], tensors)
+    batch = len(workload.images)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *workload.network.input_shape])
+    scores = helper.make_tensor_value_info(before, TensorProto.FLOAT, [batch, workload.network.classes])
+    graph = helper.make_graph(nodes, workload.model, [x], [scores], tensors)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString()
 
@@ -96,7 +96,7 @@ def _lrn(layer: LocalResponseNorm) -> tuple[str, dict[str, Any]]:
     return "LRN", {"size": layer.size, **strength}
 
 
-# Each of our layers as an ONNX operation with its attributes, but for Dropout, which a Task has not, and Residual
+# Each of our layers as an ONNX operation with its attributes, but for Dropout, which a Workload has not, and Residual
 LAYERS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: ("Gemm", {"transB": 1}),

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.rivals.limit import try_compiled
-from fastdigits.bench.task import Contestant, Task
+from fastdigits.bench.workload import Contender, Workload
 from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, Flatten, Network
@@ -29,19 +29,19 @@ def version() -> str:
     return tf.__version__
 
 
-def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Training steps with AdamW as one graph."""
-    found = [_training(task, "graph", xla=False)]
+    found = [_training(workload, "graph", xla=False)]
     if compiled:
-        found += try_compiled("XLA", lambda: _training(task, "XLA", xla=True), say)
+        found += try_compiled("XLA", lambda: _training(workload, "XLA", xla=True), say)
     return found
 
 
-def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Scores of the batch as one graph, whose weights are constants."""
-    found = [_inference(task, "graph", xla=False)]
+    found = [_inference(workload, "graph", xla=False)]
     if compiled:
-        found += try_compiled("XLA", lambda: _inference(task, "XLA", xla=True), say)
+        found += try_compiled("XLA", lambda: _inference(workload, "XLA", xla=True), say)
     return found
 
 
@@ -76,11 +76,11 @@ class AdamW:
             power.assign(power * beta)
 
 
-def _training(task: Task, variant: str, xla: bool) -> Contestant:
-    x, labels = _prepared(task), tf.constant(task.labels)
-    parameters = {name: tf.Variable(array) for name, array in _in_their_order(task).items()}
-    variables, forward = list(parameters.values()), _forward_of(task.network)
-    optimizer = AdamW(variables, task.recipe, rate=0.0)  # why 0, networks.py says
+def _training(workload: Workload, variant: str, xla: bool) -> Contender:
+    x, labels = _prepared(workload), tf.constant(workload.labels)
+    parameters = {name: tf.Variable(array) for name, array in _in_their_order(workload).items()}
+    variables, forward = list(parameters.values()), _forward_of(workload.network)
+    optimizer = AdamW(variables, workload.recipe, rate=0.0)  # why 0, networks.py says
 
     def gradients() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -100,13 +100,13 @@ def _training(task: Task, variant: str, xla: bool) -> Contestant:
 
     def outputs() -> dict[str, np.ndarray]:
         found = tf.function(gradients, jit_compile=xla)()
-        return _in_our_order(task, {name: g.numpy() for name, g in zip(parameters, found, strict=True)})
+        return _in_our_order(workload, {name: g.numpy() for name, g in zip(parameters, found, strict=True)})
 
-    return Contestant(NAME, variant, run, outputs)
+    return Contender(NAME, variant, run, outputs)
 
 
-def _inference(task: Task, variant: str, xla: bool) -> Contestant:
-    x, parameters, forward = _prepared(task), _in_their_order(task), _forward_of(task.network)
+def _inference(workload: Workload, variant: str, xla: bool) -> Contender:
+    x, parameters, forward = _prepared(workload), _in_their_order(workload), _forward_of(workload.network)
 
     @tf.function(jit_compile=xla)
     def scores(batch: tf.Tensor) -> tf.Tensor:
@@ -117,15 +117,15 @@ def _inference(task: Task, variant: str, xla: bool) -> Contestant:
             last = scores(x)
         last.numpy()
 
-    return Contestant(NAME, variant, run, lambda: {"scores": scores(x).numpy()})
+    return Contender(NAME, variant, run, lambda: {"scores": scores(x).numpy()})
 
 
-def _prepared(task: Task) -> tf.Tensor:
+def _prepared(workload: Workload) -> tf.Tensor:
     """The images in TensorFlow's order, with as many threads as everybody has; it takes their number only once."""
-    if tf.config.threading.get_intra_op_parallelism_threads() != task.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    if tf.config.threading.get_intra_op_parallelism_threads() != workload.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(workload.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    return tf.constant(task.images.transpose(0, 2, 3, 1))
+    return tf.constant(workload.images.transpose(0, 2, 3, 1))
 
 
 def _forward_of(network: Network) -> Callable[[Any, dict[str, Any]], Any]:
@@ -161,20 +161,20 @@ def _orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...
     return found
 
 
-def _in_their_order(task: Task) -> dict[str, np.ndarray]:
+def _in_their_order(workload: Workload) -> dict[str, np.ndarray]:
     turned = {}
-    for name, (shape, axes) in _orders(task.network).items():
-        ours = task.weights[name]
+    for name, (shape, axes) in _orders(workload.network).items():
+        ours = workload.weights[name]
         array = ours.reshape(shape).transpose(axes)
         turned[name] = np.ascontiguousarray(array.reshape(-1, len(ours)) if ours.ndim == 2 else array)
     return turned
 
 
-def _in_our_order(task: Task, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _in_our_order(workload: Workload, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     turned = {}
-    for name, (shape, axes) in _orders(task.network).items():
+    for name, (shape, axes) in _orders(workload.network).items():
         array = arrays[name].reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
-        turned[name] = array.reshape(task.weights[name].shape)
+        turned[name] = array.reshape(workload.weights[name].shape)
     return turned
 
 

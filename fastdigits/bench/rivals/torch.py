@@ -10,7 +10,7 @@ from torch import nn
 
 from fastdigits.bench.rivals import zeros_after
 from fastdigits.bench.rivals.limit import try_compiled
-from fastdigits.bench.task import Contestant, Task
+from fastdigits.bench.workload import Contender, Workload
 from fastdigits.errors import UserError
 from fastdigits.nn import BatchNorm, Conv2D, Network, Residual, sequence
 from fastdigits.nn.layers import Layer
@@ -24,22 +24,22 @@ def version() -> str:
     return torch.__version__
 
 
-def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Training steps with AdamW: PyTorch's two implementations of it, and its ways to run a network."""
     ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
-    found = [_training(task, *way) for way in ways if convolves(task) or not way[1]]
+    found = [_training(workload, *way) for way in ways if convolves(workload) or not way[1]]
     if compiled:
-        found += try_compiled("torch.compile", lambda: _training(task, "compile", False, True, _compile), say)
+        found += try_compiled("torch.compile", lambda: _training(workload, "compile", False, True, _compile), say)
     return found
 
 
-def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Scores of the batch under torch.inference_mode."""
-    found = [_inference(task, "eager", False)]
-    if convolves(task):
-        found.append(_inference(task, "channels_last", True))
+    found = [_inference(workload, "eager", False)]
+    if convolves(workload):
+        found.append(_inference(workload, "channels_last", True))
     if compiled:
-        found += try_compiled("torch.compile", lambda: _inference(task, "compile", False, _compile), say)
+        found += try_compiled("torch.compile", lambda: _inference(workload, "compile", False, _compile), say)
     return found
 
 
@@ -64,23 +64,23 @@ def _modules(names: list[str], layers: list[Layer]) -> OrderedDict[str, nn.Modul
 
 
 def _training(
-    task: Task, variant: str, channels_last: bool, fused: bool, compile_: Callable | None = None
-) -> Contestant:
-    learner = Learner(task, "cpu", channels_last, compile_, fused=fused)
+    workload: Workload, variant: str, channels_last: bool, fused: bool, compile_: Callable | None = None
+) -> Contender:
+    trainer = TorchTrainer(workload, "cpu", channels_last, compile_, fused=fused)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            learner.step()
+            trainer.step()
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
-        return learner.gradients()
+        return trainer.gradients()
 
-    return Contestant(NAME, variant, run, outputs)
+    return Contender(NAME, variant, run, outputs)
 
 
-def _inference(task: Task, variant: str, channels_last: bool, compile_: Callable | None = None) -> Contestant:
-    module, x = prepared(task, "cpu", channels_last)
+def _inference(workload: Workload, variant: str, channels_last: bool, compile_: Callable | None = None) -> Contender:
+    module, x = prepared(workload, "cpu", channels_last)
     module.eval()
     forward = compile_(module) if compile_ else module
 
@@ -93,20 +93,20 @@ def _inference(task: Task, variant: str, channels_last: bool, compile_: Callable
         with torch.inference_mode():
             return {"scores": forward(x).numpy().copy()}
 
-    return Contestant(NAME, variant, run, outputs)
+    return Contender(NAME, variant, run, outputs)
 
 
-class Learner:
-    """The network and the batch of a task on a device, and AdamW with further settings of PyTorch's."""
+class TorchTrainer:
+    """The network and the batch of a workload on a device, and AdamW with further settings of PyTorch's."""
 
     def __init__(
-        self, task: Task, device: str, channels_last: bool, compile_: Callable | None = None, **settings: bool
+        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **settings: bool
     ):
-        self.task = task
-        self.module, self.x = prepared(task, device, channels_last)
-        self.labels = torch.from_numpy(task.labels).to(device)
+        self.workload = workload
+        self.module, self.x = prepared(workload, device, channels_last)
+        self.labels = torch.from_numpy(workload.labels).to(device)
         self.forward = compile_(self.module) if compile_ else self.module
-        recipe = task.recipe
+        recipe = workload.recipe
         settings |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
         self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **settings)  # why 0, networks.py says
 
@@ -120,13 +120,13 @@ class Learner:
         """Those of the last step, in our names and shapes."""
         learned = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
         gradients = {name: parameter.grad.cpu().numpy() for name, parameter in learned.items()}
-        return {name: gradient.reshape(self.task.weights[name].shape) for name, gradient in gradients.items()}
+        return {name: gradient.reshape(self.workload.weights[name].shape) for name, gradient in gradients.items()}
 
 
-def prepared(task: Task, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+def prepared(workload: Workload, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
     """(the network with its weights, the images) on a device."""
-    torch.set_num_threads(task.threads)
-    module, x = module_of(task.network, task.weights).to(device), torch.from_numpy(task.images).to(device)
+    torch.set_num_threads(workload.threads)
+    module, x = module_of(workload.network, workload.weights).to(device), torch.from_numpy(workload.images).to(device)
     if not channels_last:
         return module, x
     return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -151,9 +151,9 @@ def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def convolves(task: Task) -> bool:
+def convolves(workload: Workload) -> bool:
     """Whether the order of the channels in memory matters."""
-    return any(isinstance(layer, Conv2D) for layer in sequence.walk(task.network.layers))
+    return any(isinstance(layer, Conv2D) for layer in sequence.walk(workload.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:
@@ -193,7 +193,7 @@ def _batch_norm(layer: BatchNorm) -> nn.Module:
     return kind(layer.input_shape[0], layer.epsilon, layer.momentum)
 
 
-# Each of our layers in PyTorch but for Dropout, which a Task has not
+# Each of our layers in PyTorch but for Dropout, which a Workload has not
 LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: nn.Linear(*reversed(layer.weight.shape)),

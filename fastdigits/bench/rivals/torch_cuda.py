@@ -7,28 +7,28 @@ import numpy as np
 import torch
 
 from fastdigits.bench.machine import shortest
-from fastdigits.bench.rivals.torch import Learner, convolves, prepared, version
-from fastdigits.bench.task import Contestant, Task
+from fastdigits.bench.rivals.torch import TorchTrainer, convolves, prepared, version
+from fastdigits.bench.workload import Contender, Workload
 
-__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unusable"]
+__all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unavailable"]
 
 NAME, DEVICE = "torch-cuda", "cuda"
 WARM_UP = 3  # steps before a capture: PyTorch chooses its kernels and makes its buffers in them
 
 
-def why_unusable() -> str | None:
+def why_unavailable() -> str | None:
     """Why PyTorch cannot compute on a GPU here, or None if it can."""
     return None if torch.cuda.is_available() else "PyTorch finds no GPU"
 
 
-def training(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Training steps with the fused AdamW; "graph" replays a captured step."""
-    return [_training(task, *way) for way in _ways(task)]
+    return [_training(workload, *way) for way in _ways(workload)]
 
 
-def inference(task: Task, compiled: bool, say: Callable[[str], Any]) -> list[Contestant]:
+def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
     """Scores of the batch; "graph" replays a captured pass."""
-    return [_inference(task, *way) for way in _ways(task)]
+    return [_inference(workload, *way) for way in _ways(workload)]
 
 
 def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
@@ -44,27 +44,27 @@ def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
     return shortest(work, runs)
 
 
-def _ways(task: Task) -> list[tuple[bool, bool]]:
+def _ways(workload: Workload) -> list[tuple[bool, bool]]:
     """(channels last, as a graph)."""
     _compute_in_float32()
-    return [(last, graph) for graph in (False, True) for last in (False, True) if convolves(task) or not last]
+    return [(last, graph) for graph in (False, True) for last in (False, True) if convolves(workload) or not last]
 
 
-def _training(task: Task, channels_last: bool, graph: bool) -> Contestant:
-    learner = Learner(task, DEVICE, channels_last, fused=True, capturable=graph)
-    run = _repeated(learner.step, graph)
+def _training(workload: Workload, channels_last: bool, graph: bool) -> Contender:
+    trainer = TorchTrainer(workload, DEVICE, channels_last, fused=True, capturable=graph)
+    run = _repeated(trainer.step, graph)
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
-        return learner.gradients()
+        return trainer.gradients()
 
-    return Contestant(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
+    return Contender(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
 
 
-def _inference(task: Task, channels_last: bool, graph: bool) -> Contestant:
-    module, x = prepared(task, DEVICE, channels_last)
+def _inference(workload: Workload, channels_last: bool, graph: bool) -> Contender:
+    module, x = prepared(workload, DEVICE, channels_last)
     module.eval()
-    scores = torch.empty((len(task.images), task.network.classes), device=DEVICE)
+    scores = torch.empty((len(workload.images), workload.network.classes), device=DEVICE)
 
     def read() -> None:
         with torch.inference_mode():
@@ -76,7 +76,7 @@ def _inference(task: Task, channels_last: bool, graph: bool) -> Contestant:
         run(1)
         return {"scores": scores.cpu().numpy()}
 
-    return Contestant(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
+    return Contender(NAME, _variant(channels_last, graph), run, outputs, DEVICE)
 
 
 def _variant(channels_last: bool, graph: bool) -> str:

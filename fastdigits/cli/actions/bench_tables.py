@@ -116,4 +116,4 @@ def _target(target: Any) -> str:
 
 
 def _title(row: Any) -> str:
-    return f"{row.contestant} ({row.variant})" if row.variant else row.contestant
+    return f"{row.contender} ({row.variant})" if row.variant else row.contender

@@ -19,7 +19,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
-from fastdigits.inference.compare import Entry, measure
+from fastdigits.inference.compare import ComparedModel, measure
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops.runtime import numba_setup

@@ -16,10 +16,10 @@ from fastdigits.cli.terminal.training_lines import averages_lines, result_line, 
 from fastdigits.data import load_digits
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
-from fastdigits.storage.training_logs import group_runs, of_summaries
+from fastdigits.storage.training_logs import from_summaries, group_runs
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
-from fastdigits.training.repeats import RunResult, RunResults, RunSpec, repeat
+from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
 
 
 def run_command(ctx: click.Context, start: float) -> None:
@@ -98,12 +98,12 @@ class Session:
         if self.repeated:
             for line in averages_lines(done.averages()):
                 self.say(line)
-            self.say(f"the best by validation is {done.title}")
+            self.say(f"the best by validation is {done.best_title}")
             summary |= {"trainings": done.summaries, "averages": done.averages()}
         self.say(result_line(summary))
         self.say(f"weights: {click.format_filename(output)}")
         if stats_file:
-            run_statistics.add(stats_file, done.summaries, done.dead)
+            run_statistics.add(stats_file, done.summaries, done.failed)
         if plot_file:
             write_figure(plot_file, curves.draw(group_runs(of_summaries(done.summaries))))
             self.say(f"picture: {click.format_filename(plot_file)}")

@@ -3,14 +3,14 @@
 import numpy as np
 from numba import prange
 
-from fastdigits.ops.batch import KNOTS, NUMBERS, kernel
+from fastdigits.ops.batch import KNOTS, NUMBERS, cpu_kernel, kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.vector_unit import LANES
 
-_gather_block = bind(kernel.gather_block, cpu)
+_gather_block = bind(cpu_kernel.gather_block, cpu)
 _gather_labels = bind(kernel.gather_labels, cpu)
-_augment_image = bind(kernel.augment_image, cpu)
-_pack_images = bind(kernel.pack_images, cpu)
+_augment_image = bind(cpu_kernel.augment_image, cpu)
+_pack_images = bind(cpu_kernel.pack_images, cpu)
 _fill_splines = bind(kernel.fill_splines, cpu)
 
 

@@ -6,12 +6,12 @@ import numpy as np
 from numba import cuda, float32
 
 from fastdigits.ops.batch import DISPLACEMENTS, KNOTS, NOISE, NUMBERS, PARAMETERS
-from fastdigits.ops.batch.kernel import fill_splines, gather_labels, gather_pixel
+from fastdigits.ops.batch.cuda_kernel import affine, bilinear, displacement, normal, number, signed, whole
+from fastdigits.ops.batch.kernel import brightness, fill_splines, gather_labels, gather_pixel
 from fastdigits.ops.cuda.device import arrays
 from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
-from fastdigits.ops.lanes import floor, fma, maximum, select, splat, sqrt
-from fastdigits.ops.lanes.math import exp, log, sine_of_turns
-from fastdigits.ops.random.kernel import fraction, philox
+from fastdigits.ops.lanes import fma, splat
+from fastdigits.ops.lanes.math import exp
 
 IMAGE_WARPS = 2 * WARPS  # that change an image
 THREADS = IMAGE_WARPS * LANES
@@ -49,80 +49,6 @@ def _splines(size):
     return arrays().asarray(values)
 
 
-def number(e, row, epoch, stream, seed):
-    """Number e of random.kernel.draw."""
-    words = philox(row, epoch, stream + e // 4, seed)
-    w = e % 4
-    return fraction(words[0] if w == 0 else words[1] if w == 1 else words[2] if w == 2 else words[3])
-
-
-def normal(e, half, row, epoch, stream, seed):
-    """Normal number e of batch.kernel._fill_normal, of 2 half."""
-    pair = e % half
-    radius = sqrt(splat(-2.0) * log(splat(1.0) - number(pair, row, epoch, stream, seed)))
-    turns = number(half + pair, row, epoch, stream, seed)
-    return radius * sine_of_turns(turns + splat(0.25) if e < half else turns)
-
-
-def signed(number):
-    """A number in [0, 1) as one in [-1, 1)."""
-    return splat(2.0) * number - splat(1.0)
-
-
-def brightness(level, contrast, gamma):
-    """The brightness, 0 .. 255, that a pixel 0 .. 255 gets by a factor and an exponent."""
-    value = fma(splat(level), contrast * splat(1 / 255), splat(0.5) - splat(0.5) * contrast)
-    value = select(value > splat(1.0), splat(1.0), value)
-    return select(value > splat(0.0), exp(log(maximum(value, splat(1e-30))) * gamma) * splat(255.0), splat(0.0))
-
-
-def bilinear(images, levels, row, u, v):
-    """The brightness of an image between its pixels; around it they are like black ones."""
-    N, H, W = images.shape
-    u, v = maximum(splat(-1.0), u), maximum(splat(-1.0), v)
-    u, v = select(u > splat(H), splat(H), u), select(v > splat(W), splat(W), v)
-    i, j = int(floor(u)), int(floor(v))
-    right, down = v - splat(j), u - splat(i)
-    left = pixel(images, levels, row, i, j)
-    upper = fma(right, pixel(images, levels, row, i, j + 1) - left, left)
-    left = pixel(images, levels, row, i + 1, j)
-    lower = fma(right, pixel(images, levels, row, i + 1, j + 1) - left, left)
-    return fma(down, lower - upper, upper)
-
-
-def pixel(images, levels, row, i, j):
-    """The brightness of a pixel, which may lie outside."""
-    N, H, W = images.shape
-    return levels[images[row, i, j]] if 0 <= i < H and 0 <= j < W else levels[0]
-
-
-def whole(number, choices):
-    """floor(number * choices) for a number of 24 bits in [0, 1); float32 might round it up."""
-    return int(number * splat(2.0**24)) * choices >> 24
-
-
-def affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W):
-    """As batch.kernel._affine has it."""
-    turns, slope = rotate_deg * signed(numbers[2]) * splat(1 / 360), shear_deg * signed(numbers[5]) * splat(1 / 360)
-    cos, sin = sine_of_turns(turns + splat(0.25)), sine_of_turns(turns)
-    slant = sine_of_turns(slope) / sine_of_turns(slope + splat(0.25))
-    rows, columns = splat(1.0) + rescale * signed(numbers[3]), splat(1.0) + rescale * signed(numbers[4])
-    u0 = splat((H - 1) / 2) - shift_px * signed(numbers[0])
-    v0 = splat((W - 1) / 2) - shift_px * signed(numbers[1])
-    return u0, cos / rows + sin * slant, sin / columns, v0, cos * slant - sin / rows, cos / columns
-
-
-def displacement(bends, d, row_splines, column_splines, i, j):
-    """How far pixel i, j is displaced down (d = 0) or right (1)."""
-    total = splat(0.0)
-    for a in range(KNOTS):
-        of_row = splat(0.0)
-        for c in range(KNOTS):
-            of_row = fma(bends[(2 * a + d) * KNOTS + c], column_splines[c, j], of_row)
-        total = fma(row_splines[a, i], of_row, total)
-    return total
-
-
 @kernel(lambda images, *others: (others[-1].size,), IMAGE_WARPS)
 def _augment(
     images, labels, order, start, count, scale, shift, seed, epoch, row_splines, column_splines, shift_px, rotate_deg,
@@ -142,7 +68,9 @@ def _augment(
     for p in range(t, 256, THREADS):
         levels[p] = p
         if contrast > splat(0.0) or gamma > splat(0.0):
-            levels[p] = brightness(p, exp(contrast * signed(numbers[6])), exp(gamma * signed(numbers[7])))
+            factor = exp(contrast * signed(numbers[6]))
+            offset = splat(0.5) - splat(0.5) * factor
+            levels[p] = brightness(splat(p), factor * splat(1 / 255), offset, exp(gamma * signed(numbers[7])))
     cuda.syncthreads()
     u0, ui, uj, v0, vi, vj = affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W)
     side = min(whole(numbers[8], erase_px + 1), H, W)

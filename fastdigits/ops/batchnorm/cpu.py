@@ -3,13 +3,13 @@
 import numpy as np
 from numba import prange
 
-from fastdigits.ops.batchnorm import kernel
+from fastdigits.ops.batchnorm import cpu_kernel
 from fastdigits.ops.lanes import bind, cpu
 
-_forward_channel = bind(kernel.forward_channel, cpu)
-_normalise_plane = bind(kernel.normalise_plane, cpu)
-_backward_channel = bind(kernel.backward_channel, cpu)
-_fold_output = bind(kernel.fold_output, cpu)
+_forward_channel = bind(cpu_kernel.forward_channel, cpu)
+_normalise_plane = bind(cpu_kernel.normalise_plane, cpu)
+_backward_channel = bind(cpu_kernel.backward_channel, cpu)
+_fold_output = bind(cpu_kernel.fold_output, cpu)
 
 
 @cpu.parallel

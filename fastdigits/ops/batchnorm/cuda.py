@@ -5,9 +5,9 @@ from math import sqrt
 
 from numba import cuda, float32
 
-from fastdigits.ops.batchnorm.kernel import gradient, normalise
+from fastdigits.ops.batchnorm.kernel import filled_lanes, gradient, normalise, store_gradient
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, sum_block, warp_number
-from fastdigits.ops.lanes import fma, lane_numbers, load, select, splat, store
+from fastdigits.ops.lanes import fma, load, select, splat
 
 CHANNEL_WARPS = 16
 
@@ -76,12 +76,12 @@ def _forward(RELU):
         total, squares = splat(0.0), splat(0.0)
         totals = cuda.shared.array(CHANNEL_WARPS, float32)
         for t in range(warp, B * S, CHANNEL_WARPS):
-            filled = splat(count - t // S * L) > lane_numbers(L)
+            filled = filled_lanes(count, t // S, L)
             total += select(filled, load(x, (t // S, c, t % S)), splat(0.0))
         middle = sum_block(total, totals) * share
         of_squares = cuda.shared.array(CHANNEL_WARPS, float32)
         for t in range(warp, B * S, CHANNEL_WARPS):
-            filled = splat(count - t // S * L) > lane_numbers(L)
+            filled = filled_lanes(count, t // S, L)
             distance = load(x, (t // S, c, t % S)) - middle
             squares += select(filled, distance * distance, splat(0.0))
         spread = sum_block(squares, of_squares) * share
@@ -116,7 +116,7 @@ def _backward(RELU):
         total, moment, middle = splat(0.0), splat(0.0), mean[c]
         for t in range(warp, B * S, CHANNEL_WARPS):
             b, s = t // S, t % S
-            filled = splat(count - b * L) > lane_numbers(L)
+            filled = filled_lanes(count, b, L)
             d = select(filled, gradient(y, dy, b, c, s, RELU), splat(0.0))
             total += d
             moment = fma(d, load(x, (b, c, s)) - middle, moment)
@@ -127,9 +127,8 @@ def _backward(RELU):
         scale, shift, slope = gamma[c] * inverse, of_beta * share, -inverse * of_gamma * share
         for t in range(warp, B * S, CHANNEL_WARPS):
             b, s = t // S, t % S
-            filled = splat(count - b * L) > lane_numbers(L)
-            d = fma(load(x, (b, c, s)) - middle, slope, gradient(y, dy, b, c, s, RELU) - shift)
-            store(dx, (b, c, s), select(filled, scale * d, splat(0.0)))
+            filled = filled_lanes(count, b, L)
+            store_gradient(x, y, dy, middle, scale, shift, slope, filled, dx, b, c, s, RELU)
         if warp == 0 and cuda.threadIdx.x == 0:
             dbeta[c], dgamma[c] = of_beta, of_gamma
 

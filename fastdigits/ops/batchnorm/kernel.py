@@ -3,27 +3,7 @@
 RELU: 1 lets a ReLU follow, 0 does not.
 """
 
-from fastdigits.ops.lanes import fma, lane_numbers, load, maximum, put, select, splat, store, sum_lanes, tile
-
-
-def forward_channel(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, c, RELU):
-    """batchnorm_forward for channel c."""
-    B, C, S, L = x.shape
-    n = count * S
-    put(mean, (c,), _sum_channel(x, count, c) / n)
-    put(var, (c,), _sum_squares(x, mean[c], count, c) / n)
-    put(running_mean, (c,), running_mean[c] + momentum * (mean[c] - running_mean[c]))
-    put(running_var, (c,), running_var[c] + momentum * (var[c] * n / max(n - 1, 1) - running_var[c]))
-    scale = gamma[c] * (var[c] + epsilon) ** -0.5
-    for b in range(B):
-        normalise_plane(x, mean[c], scale, beta[c], y, b, c, RELU)
-
-
-def normalise_plane(x, mean, scale, shift, y, b, c, RELU):
-    """batchnorm_inference for channel c of block b, with scale = gamma (var + epsilon)^-1/2."""
-    B, C, S, L = x.shape
-    for s in range(S):
-        normalise(x, mean, scale, shift, y, b, c, s, RELU)
+from fastdigits.ops.lanes import fma, lane_numbers, load, maximum, select, splat, store
 
 
 def normalise(x, mean, scale, shift, y, b, c, s, RELU):
@@ -32,86 +12,18 @@ def normalise(x, mean, scale, shift, y, b, c, s, RELU):
     store(y, (b, c, s), maximum(splat(0.0), v) if RELU else v)
 
 
-def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, c, RELU):
-    """batchnorm_backward for channel c; with RELU, y is the output of the ReLU and dy the gradient by it."""
-    B, C, S, L = x.shape
-    n, middle = count * S, splat(mean[c])
-    total, moment = splat(0.0), splat(0.0)
-    for b in range(B):
-        ds, ms = tile(4), tile(4)
-        for k in range(4):
-            ds[k], ms[k] = splat(0.0), splat(0.0)
-        for s0 in range(0, S - 3, 4):
-            for k in range(4):
-                d = gradient(y, dy, b, c, s0 + k, RELU)
-                ds[k] = ds[k] + d
-                ms[k] = fma(d, load(x, (b, c, s0 + k)) - middle, ms[k])
-        for s in range(S - S % 4, S):
-            d = gradient(y, dy, b, c, s, RELU)
-            ds[0] = ds[0] + d
-            ms[0] = fma(d, load(x, (b, c, s)) - middle, ms[0])
-        filled = splat(count - b * L) > lane_numbers(L)
-        total = total + select(filled, (ds[0] + ds[1]) + (ds[2] + ds[3]), splat(0.0))
-        moment = moment + select(filled, (ms[0] + ms[1]) + (ms[2] + ms[3]), splat(0.0))
-    inverse = (var[c] + epsilon) ** -0.5
-    put(dbeta, (c,), sum_lanes(total))
-    put(dgamma, (c,), sum_lanes(moment) * inverse)
-    scale, shift, slope = splat(gamma[c] * inverse), splat(dbeta[c] / n), splat(-inverse * dgamma[c] / n)
-    for b in range(B):
-        filled = splat(count - b * L) > lane_numbers(L)
-        for s in range(S):
-            d = fma(load(x, (b, c, s)) - middle, slope, gradient(y, dy, b, c, s, RELU) - shift)
-            store(dx, (b, c, s), select(filled, scale * d, splat(0.0)))
-
-
-def fold_output(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias, o):
-    """batchnorm_fold for output o."""
-    O, K = weight.shape
-    scale = gamma[o] * (var[o] + epsilon) ** -0.5
-    for k in range(K):
-        put(folded_weight, (o, k), weight[o, k] * scale)
-    put(folded_bias, (o,), (bias[o] - mean[o]) * scale + beta[o])
-
-
-def _sum_channel(x, count, c):
-    """The sum of channel c over all images and pixels."""
-    B, C, S, L = x.shape
-    total = splat(0.0)
-    for b in range(B):
-        acc = tile(4)
-        for k in range(4):
-            acc[k] = splat(0.0)
-        for s0 in range(0, S - 3, 4):
-            for k in range(4):
-                acc[k] = acc[k] + load(x, (b, c, s0 + k))
-        for s in range(S - S % 4, S):
-            acc[0] = acc[0] + load(x, (b, c, s))
-        filled = splat(count - b * L) > lane_numbers(L)
-        total = total + select(filled, (acc[0] + acc[1]) + (acc[2] + acc[3]), splat(0.0))
-    return sum_lanes(total)
-
-
-def _sum_squares(x, mean, count, c):
-    """The sum of the squared distances of channel c from its mean: not of the squares, which may be huge."""
-    B, C, S, L = x.shape
-    total, middle = splat(0.0), splat(mean)
-    for b in range(B):
-        acc = tile(4)
-        for k in range(4):
-            acc[k] = splat(0.0)
-        for s0 in range(0, S - 3, 4):
-            for k in range(4):
-                d = load(x, (b, c, s0 + k)) - middle
-                acc[k] = fma(d, d, acc[k])
-        for s in range(S - S % 4, S):
-            d = load(x, (b, c, s)) - middle
-            acc[0] = fma(d, d, acc[0])
-        filled = splat(count - b * L) > lane_numbers(L)
-        total = total + select(filled, (acc[0] + acc[1]) + (acc[2] + acc[3]), splat(0.0))
-    return sum_lanes(total)
+def store_gradient(x, y, dy, mean, scale, shift, slope, filled, dx, b, c, s, RELU):
+    """Fill dx[b, c, s] with scale (gradient - shift + slope (x - mean)) in the filled lanes, else 0."""
+    d = fma(load(x, (b, c, s)) - mean, slope, gradient(y, dy, b, c, s, RELU) - shift)
+    store(dx, (b, c, s), select(filled, scale * d, splat(0.0)))
 
 
 def gradient(y, dy, b, c, s, RELU):
     """dy[b, c, s]; with RELU, that by the input of the ReLU."""
     d = load(dy, (b, c, s))
     return select(load(y, (b, c, s)) > splat(0.0), d, splat(0.0)) if RELU else d
+
+
+def filled_lanes(count, b, L):
+    """The mask of the lanes of block b that hold one of the `count` images."""
+    return splat(count - b * L) > lane_numbers(L)

@@ -4,15 +4,15 @@ from functools import cache
 
 from numba import prange
 
-from fastdigits.ops.conv2d import kernel
+from fastdigits.ops.conv2d import cpu_kernel, kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import LOAD_INSIDE, row_tile, tile_shape, weight_tile_shape
 
-_forward_tile = bind(kernel.forward_tile, cpu)
+_forward_tile = bind(cpu_kernel.forward_tile, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)
-_backward_input_row = bind(kernel.backward_input_row, cpu)
-_backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
-_backward_bias = bind(kernel.backward_bias, cpu)
+_backward_input_row = bind(cpu_kernel.backward_input_row, cpu)
+_backward_weight_tile = bind(cpu_kernel.backward_weight_tile, cpu)
+_backward_bias = bind(cpu_kernel.backward_bias, cpu)
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):

@@ -14,8 +14,8 @@ from fastdigits.ops.conv2d.kernel import backward_input_tile
 from fastdigits.ops.cuda.device import scratch
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
 from fastdigits.ops.fused.epilogues import MAXPOOLED, RECTIFIED, WHOLE, pooled
-from fastdigits.ops.fused.kernel import store_pooled
-from fastdigits.ops.lanes import broadcast, load, maximum, put_sums, select, splat, store, tile
+from fastdigits.ops.fused.kernel import store_input_gradient, store_output, store_pooled
+from fastdigits.ops.lanes import broadcast, put_sums, splat, tile
 
 MAX_PARTS = 4  # warps that share out the channels of an output
 WEIGHT_WARPS = 2048  # that a weight gradient is shared out among: four for each scheduler of a large GPU
@@ -129,7 +129,7 @@ def _forward(N, M, T, S, TOP, LEFT, PADDED, PARTS, ENDING):
                 for i in range(i0, min(i0 + 2, I)):
                     for j in range(j0, min(j0 + M, J)):
                         sum_ = v + total(sums, n, i - i0, j - j0, lane, PARTS)
-                        store(y, (b, o0 + n, i, j), maximum(splat(0.0), sum_) if ENDING == RECTIFIED else sum_)
+                        store_output(y, (b, o0 + n, i, j), sum_, ENDING == RECTIFIED)
 
     return conv2d_forward
 
@@ -157,8 +157,8 @@ def _backward_input(N, M, T, TOP, LEFT, PADDED, PARTS, RELU, SOURCE):
         for n in range(part, min(N, C - c0), PARTS):
             for h in range(h0, min(h0 + 2, H)):
                 for w in range(w0, min(w0 + M, W)):
-                    d, at = total(sums, n, h - h0, w - w0, lane, PARTS), (b, c0 + n, h, w)
-                    store(dx, at, select(load(x, at) > splat(0.0), d, splat(0.0)) if RELU else d)
+                    d = total(sums, n, h - h0, w - w0, lane, PARTS)
+                    store_input_gradient(x, dx, (b, c0 + n, h, w), d, RELU)
 
     return conv2d_backward_input
 

@@ -4,8 +4,9 @@ What is read of a row of pixels serves all columns of the kernel. SOURCE says wh
 or the gradient by a convolution's output from that by the pooled one and its pool_mask (MAXPOOLED, AVGPOOLED).
 """
 
+from fastdigits.ops.conv2d.kernel import load_pixel
 from fastdigits.ops.fused.epilogues import AVGPOOLED, WHOLE
-from fastdigits.ops.lanes import any_bit, broadcast, fma, load, load_inside, select, splat, tile
+from fastdigits.ops.lanes import any_bit, broadcast, fma, load_inside, select, splat, tile
 
 
 def clear(acc, N, M):
@@ -90,7 +91,7 @@ def pixel(x, pool_mask, b, c, h, w, PADDED, SOURCE):
     """Pixel h, w of channel c; zeros outside."""
     B, C, H, W, L = x.shape
     if SOURCE == WHOLE:
-        return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0) if PADDED else load(x, (b, c, h, w))
+        return load_pixel(x, b, c, h, w, PADDED)
     i, j = h >> 1, w >> 1
     d = load_inside(x, (b, c, i, j), W if 0 <= i < H else 0)
     at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))

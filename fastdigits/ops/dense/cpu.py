@@ -4,14 +4,14 @@ from functools import cache
 
 from numba import get_num_threads, prange
 
-from fastdigits.ops.dense import kernel
+from fastdigits.ops.dense import cpu_kernel, kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import NEW_LINE, shared_columns, tile_rows, tile_shape
 from fastdigits.ops.lanes.vector_unit import LANES
 
-_forward_tile = bind(kernel.forward_tile, cpu)
-_backward_input_tile = bind(kernel.backward_input_tile, cpu)
-_backward_weight_columns = bind(kernel.backward_weight_columns, cpu)
+_forward_tile = bind(cpu_kernel.forward_tile, cpu)
+_backward_input_tile = bind(cpu_kernel.backward_input_tile, cpu)
+_backward_weight_columns = bind(cpu_kernel.backward_weight_columns, cpu)
 _backward_bias = bind(kernel.backward_bias, cpu)
 
 FEW = 64  # fewer outputs are tiled as so many: a last layer then needs no kernels of its own

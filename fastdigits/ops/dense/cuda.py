@@ -11,7 +11,8 @@ from numba import cuda, float32
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
 from fastdigits.ops.dense.cuda_kernel import add_inputs, add_outputs, clear, share, total
 from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
-from fastdigits.ops.lanes import broadcast, fma, load, maximum, put_sums, select, splat, store, tile
+from fastdigits.ops.fused.kernel import store_input_gradient, store_output
+from fastdigits.ops.lanes import broadcast, fma, load, put_sums, tile
 
 PARTS, STEP = 16, 8  # warps that share out the products, and how many of them each loads at once
 
@@ -77,7 +78,7 @@ def _forward(N, M, RELU):
             n, m = s // M, s % M
             if o0 + n < O and b0 + m < B:
                 sum_ = broadcast(bias, (o0 + n,)) + total(sums, n, m, lane, PARTS)
-                store(y, (b0 + m, o0 + n), maximum(splat(0.0), sum_) if RELU else sum_)
+                store_output(y, (b0 + m, o0 + n), sum_, RELU)
 
     return dense_forward
 
@@ -104,8 +105,8 @@ def _backward_input(N, M, RELU):
         for s in range(part, N * M, PARTS):
             n, m = s // M, s % M
             if k0 + n < K and b0 + m < B:
-                d, at = total(sums, n, m, lane, PARTS), (b0 + m, k0 + n)
-                store(dx, at, select(load(x, at) > splat(0.0), d, splat(0.0)) if RELU else d)
+                d = total(sums, n, m, lane, PARTS)
+                store_input_gradient(x, dx, (b0 + m, k0 + n), d, RELU)
 
     return dense_backward_input
 

@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 from numba import prange
 
-from fastdigits.ops.batchnorm import kernel as batchnorm
+from fastdigits.ops.batchnorm import cpu_kernel as batchnorm
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.dense import cpu as dense
-from fastdigits.ops.fused import kernel
+from fastdigits.ops.fused import cpu_kernel, kernel
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import pool_tile_rows, square_tile
 
@@ -16,9 +16,9 @@ _normalise_channel = bind(batchnorm.forward_channel, cpu)
 _normalise_plane = bind(batchnorm.normalise_plane, cpu)
 _backward_channel = bind(batchnorm.backward_channel, cpu)
 _add_relu = bind(kernel.add_relu, cpu)
-_forward_pool_tile = bind(kernel.forward_pool_tile, cpu)
-_unpool_row = bind(kernel.unpool_row, cpu)
-_backward_weight_tile = bind(kernel.backward_weight_tile, cpu)
+_forward_pool_tile = bind(cpu_kernel.forward_pool_tile, cpu)
+_unpool_row = bind(cpu_kernel.unpool_row, cpu)
+_backward_weight_tile = bind(cpu_kernel.backward_weight_tile, cpu)
 
 
 @cpu.parallel

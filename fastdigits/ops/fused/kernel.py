@@ -1,18 +1,11 @@
 """Chains on one vector or tile, written once for every device. Pooling windows are 2 x 2 pixels, 2 apart."""
 
 from fastdigits.ops.lanes import (
-    any_bit,
-    broadcast,
-    fma,
     load,
-    load_inside,
     maximum,
-    put,
     select,
     splat,
     store,
-    sum_lanes,
-    tile,
 )
 
 
@@ -20,39 +13,14 @@ def add_relu(a, b, y, v):
     store(y, (v,), maximum(splat(0.0), load(a, (v,)) + load(b, (v,))))
 
 
-def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, PADDED, MAXIMUM):
-    """The pooled pixel i, j of output channels o0 .. o0+N.
+def store_output(y, at, v, relu):
+    """Store v, or max(0, v) if relu is 1, in y[at]."""
+    store(y, at, maximum(splat(0.0), v) if relu else v)
 
-    PADDED: 0 if no pixel that it reads lies outside. MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for
-    conv2d_relu_avgpool_forward.
-    """
-    B, C, H, W, L = x.shape
-    B, O, I, J, L = y.shape
-    O, C, P, Q = weight.shape
-    h0, w0 = 2 * i - top, 2 * j - left
-    acc = tile(N, 2, 2)
-    for n in range(N):
-        for r in range(2):
-            for s in range(2):
-                acc[n, r, s] = broadcast(bias, (min(o0 + n, O - 1),))
-    for c in range(C):
-        for p in range(max(0, -1 - h0), min(P, H - h0)):
-            for q in range(Q):
-                xs = tile(2, 2)
-                for r in range(2):
-                    for s in range(2):
-                        xs[r, s] = _pixel(x, b, c, h0 + p + r, w0 + q + s, not PADDED)
-                for n in range(N):
-                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
-                    for r in range(2):
-                        for s in range(2):
-                            acc[n, r, s] = fma(xs[r, s], v, acc[n, r, s])
-    for n in range(N):
-        if o0 + n < O:
-            window = tile(4)
-            for k in range(4):
-                window[k] = acc[n, k // 2, k % 2]
-            store_pooled(window, y, pool_mask, (b, o0 + n, i, j), MAXIMUM)
+
+def store_input_gradient(x, dx, at, d, relu):
+    """Store d in dx[at]; if relu is 1, x is the output of a ReLU, and the gradient is 0 where x is."""
+    store(dx, at, select(load(x, at) > splat(0.0), d, splat(0.0)) if relu else d)
 
 
 def store_pooled(window, y, pool_mask, at, MAXIMUM):
@@ -72,90 +40,3 @@ def store_pooled(window, y, pool_mask, at, MAXIMUM):
             route = route + select(window[k] > splat(0.0), splat(1 << k), splat(0.0))
         store(y, at, total * splat(0.25))
         store(pool_mask, at, route)
-
-
-def unpool_row(dy, pool_mask, dz, b, o, i, MAXIMUM):
-    """The two rows of dz, the gradient by the convolution's output, under row i of one channel of the pooled dy."""
-    B, O, I, J, L = dy.shape
-    for j in range(J):
-        d = load(dy, (b, o, i, j)) * splat(1.0 if MAXIMUM else 0.25)
-        for k in range(4):
-            chosen = any_bit(pool_mask, (b, o, i, j), 1 << k)
-            store(dz, (b, o, 2 * i + k // 2, 2 * j + k % 2), select(chosen, d, splat(0.0)))
-
-
-def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
-    """The gradient by the kernel rows p0 .. p0+R and columns q0 .. q0+M of one output and one input channel.
-
-    MAXIMUM: 1 for conv2d_relu_maxpool_backward_weight, 0 for conv2d_relu_avgpool_backward_weight.
-    """
-    B, C, H, W, L = x.shape
-    B, O, I, J, L = dy.shape
-    O, C, P, Q = dweight.shape
-    acc, bias = tile(R, M), splat(0.0)
-    for r in range(R):
-        for m in range(M):
-            acc[r, m] = splat(0.0)
-    first = min(J, max(0, (left - q0 + 1) // 2))  # the pooled columns first .. last read x only inside
-    last = max(first, min(J, (W - 1 - M - q0 + left) // 2 + 1))
-    for b in range(B):
-        for i in range(I):
-            h0 = 2 * i + p0 - top
-            inside = 0 <= h0 < H - R
-            for j in range(J):
-                at, w0 = (b, o, i, j), 2 * j + q0 - left
-                if MAXIMUM:
-                    if inside and first <= j < last:
-                        bias = bias + _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 1)
-                    else:
-                        bias = bias + _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 0)
-                else:
-                    if inside and first <= j < last:
-                        bias = bias + _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 1)
-                    else:
-                        bias = bias + _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, 0)
-    for r in range(R):
-        for m in range(M):
-            if p0 + r < P and q0 + m < Q:
-                put(dweight, (o, c, p0 + r, q0 + m), sum_lanes(acc[r, m]))
-    if c == 0 and p0 == 0 and q0 == 0:
-        put(dbias, (o,), sum_lanes(bias))
-
-
-def _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, INSIDE):
-    """Add a pooled pixel's share to acc, choosing the x that won in each lane before multiplying; return its bias's."""
-    b, _, _, _ = at
-    d = select(any_bit(pool_mask, at, 15), load(dy, at), splat(0.0))
-    lower, right = any_bit(pool_mask, at, 4 + 8), any_bit(pool_mask, at, 2 + 8)
-    above = tile(M)
-    for r in range(R + 1):
-        for m in range(M):
-            v = select(right, _pixel(x, b, c, h0 + r, w0 + m + 1, INSIDE), _pixel(x, b, c, h0 + r, w0 + m, INSIDE))
-            if r > 0:
-                acc[r - 1, m] = fma(select(lower, v, above[m]), d, acc[r - 1, m])
-            above[m] = v
-    return d
-
-
-def _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, INSIDE):
-    """Add a pooled pixel's share to acc, and return that of the bias."""
-    b, _, _, _ = at
-    ds, total = tile(4), splat(0.0)
-    for k in range(4):
-        ds[k] = select(any_bit(pool_mask, at, 1 << k), load(dy, at) * splat(0.25), splat(0.0))
-        total = total + ds[k]
-    for r in range(R + 1):
-        for m in range(M + 1):
-            v = _pixel(x, b, c, h0 + r, w0 + m, INSIDE)
-            for k in range(4):
-                if 0 <= r - k // 2 < R and 0 <= m - k % 2 < M:
-                    acc[r - k // 2, m - k % 2] = fma(v, ds[k], acc[r - k // 2, m - k % 2])
-    return total
-
-
-def _pixel(x, b, c, h, w, INSIDE):
-    """x[b, c, h, w]; unless INSIDE is 1, zeros outside."""
-    B, C, H, W, L = x.shape
-    if INSIDE:
-        return load(x, (b, c, h, w))
-    return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)

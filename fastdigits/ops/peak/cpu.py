@@ -5,26 +5,14 @@ The share of an operation in these rates says how much of the machine it uses.
 
 from numba import float32, get_num_threads, prange
 
-from fastdigits.ops.lanes import bind, cpu, fma, load, splat, store, tile
+from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.vector_unit import REGISTERS
+from fastdigits.ops.peak import kernel
 
 CHAINS = REGISTERS * 3 // 4  # independent sums: more than any CPU's pipes times latency, and none is spilled
 
 
-def chains(x, y, t, repeats, N):
-    """Lengthen N independent chains of multiply-adds in registers; their ends go to y[t], so that none is left out."""
-    acc = tile(N)
-    for n in range(N):
-        acc[n] = load(x, (n,))
-    half, one = splat(0.5), splat(1.0)  # sums go to 2, and never to slow numbers near 0 or to infinity
-    for _ in range(repeats):
-        for n in range(N):
-            acc[n] = fma(acc[n], half, one)
-    for n in range(N):
-        store(y, (t, n), acc[n])
-
-
-_chains = bind(chains, cpu)
+_chains = bind(kernel.chains, cpu)
 
 
 @cpu.parallel

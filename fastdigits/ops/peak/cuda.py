@@ -7,7 +7,7 @@ import numpy as np
 from fastdigits.ops.array.cuda import download, empty, zeros
 from fastdigits.ops.cuda.launch import LANES, WARPS, bound, kernel, warp_number
 from fastdigits.ops.lanes import fma, load, splat, store, tile
-from fastdigits.ops.peak.cpu import chains
+from fastdigits.ops.peak.kernel import chains
 
 CHAINS = 64  # independent sums of a thread: so many that counting their turns costs next to nothing
 VECTORS = 4  # vectors of a warp: with one, too few bytes would be on their way at a time

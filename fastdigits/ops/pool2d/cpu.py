@@ -3,12 +3,12 @@
 from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.pool2d import kernel
+from fastdigits.ops.pool2d import cpu_kernel, kernel
 
 _max_forward_row = bind(kernel.max_forward_row, cpu)
-_max_backward_plane = bind(kernel.max_backward_plane, cpu)
+_max_backward_plane = bind(cpu_kernel.max_backward_plane, cpu)
 _avg_forward_row = bind(kernel.avg_forward_row, cpu)
-_avg_backward_plane = bind(kernel.avg_backward_plane, cpu)
+_avg_backward_plane = bind(cpu_kernel.avg_backward_plane, cpu)
 
 
 @cpu.parallel

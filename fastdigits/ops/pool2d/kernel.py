@@ -15,20 +15,6 @@ def max_forward_row(x, window, stride, y, b, c, i):
         store(y, (b, c, i, j), best)
 
 
-def max_backward_plane(x, dy, window, stride, dx, b, c):
-    """maxpool2d_backward for one channel."""
-    P, Q = window
-    B, C, I, J, L = dy.shape
-    _clear_plane(dx, b, c)
-    for i in range(I):
-        for j in range(J):
-            first, d = first_maximum(x, window, stride, b, c, i, j), load(dy, (b, c, i, j))
-            for p in range(P):
-                for q in range(Q):
-                    at = (b, c, i * stride + p, j * stride + q)
-                    store(dx, at, load(dx, at) + select(first == splat(p * Q + q), d, splat(0.0)))
-
-
 def first_maximum(x, window, stride, b, c, i, j):
     """The number p Q + q of the first largest pixel of a window."""
     P, Q = window
@@ -51,24 +37,3 @@ def avg_forward_row(x, window, stride, y, b, c, i):
             for q in range(Q):
                 total = total + load(x, (b, c, i * stride + p, j * stride + q))
         store(y, (b, c, i, j), total * splat(1 / (P * Q)))
-
-
-def avg_backward_plane(dy, window, stride, dx, b, c):
-    """avgpool2d_backward for one channel."""
-    P, Q = window
-    B, C, I, J, L = dy.shape
-    _clear_plane(dx, b, c)
-    for i in range(I):
-        for j in range(J):
-            d = load(dy, (b, c, i, j)) * splat(1 / (P * Q))
-            for p in range(P):
-                for q in range(Q):
-                    at = (b, c, i * stride + p, j * stride + q)
-                    store(dx, at, load(dx, at) + d)
-
-
-def _clear_plane(dx, b, c):
-    B, C, H, W, L = dx.shape
-    for h in range(H):
-        for w in range(W):
-            store(dx, (b, c, h, w), splat(0.0))

@@ -4,12 +4,12 @@ import numpy as np
 from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.random import ROUNDS, half_bits, kernel, least
+from fastdigits.ops.random import ROUNDS, cpu_kernel, half_bits, kernel, least
 
 _philox_word = bind(kernel.philox_word, cpu)
 _uniform = bind(kernel.uniform, cpu)
 _permuted = bind(kernel.permuted, cpu)
-_mask_row = bind(kernel.mask_row, cpu)
+_mask_row = bind(cpu_kernel.mask_row, cpu)
 
 
 def random_uniform(seed, stream, step, values):

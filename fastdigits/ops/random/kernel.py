@@ -35,21 +35,6 @@ def fraction(word):
     return float32(word >> SHIFT_8) * float32(2**-24)
 
 
-def draw(values, element, step, stream, seed):
-    """Fill values (n,) with numbers in [0, 1): values[e] is word e % 4 for (element, step, stream + e // 4)."""
-    for start in range(0, len(values), 4):
-        words = philox(element, step, stream + start // 4, seed)
-        for w in range(min(4, len(values) - start)):
-            values[start + w] = fraction(words[w])
-
-
-def mask_row(seed, stream, step, least, mask, b, k):
-    """random_mask for element k of all images of block b, with least = ceil(rate 2^24)."""
-    B, K, L = mask.shape
-    for l in range(L):
-        mask_element(seed, stream, step, least, mask, b, k, l)
-
-
 def mask_element(seed, stream, step, least, mask, b, k, l):
     """random_mask for element k of image l of block b: 1 where a number of 24 bits is at least `least`."""
     B, K, L = mask.shape

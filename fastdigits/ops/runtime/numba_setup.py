@@ -65,7 +65,7 @@ def simulates_cuda() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def parallel_layer() -> str:
+def threading_layer() -> str:
     """The layer that numba will run threads with: "omp" or "tbb" where they are installed, else "workqueue"."""
     for layer in ("omp", "tbb"):
         try:
@@ -76,7 +76,7 @@ def parallel_layer() -> str:
     return "workqueue"
 
 
-def one_at_a_time(function: Callable) -> Callable:
+def serialized(function: Callable) -> Callable:
     """The same function, entered by one Python thread at a time: the workqueue layer aborts the process otherwise."""
 
     @wraps(function)

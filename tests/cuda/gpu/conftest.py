@@ -6,7 +6,7 @@ from secrets import randbits
 import pytest
 
 from fastdigits.check import cases
-from fastdigits.ops import load, why_unusable
+from fastdigits.ops import load, why_unavailable
 from fastdigits.ops.runtime import numba_setup
 
 REAL = {
@@ -45,7 +45,7 @@ def calls(lanes: int) -> Iterator[cases.Call]:
 @pytest.fixture(scope="session")
 def gpu():
     """The operations of a real GPU."""
-    reason = "CUDA is only simulated" if numba_setup.simulates_cuda() else why_unusable("cuda")
+    reason = "CUDA is only simulated" if numba_setup.simulates_cuda() else why_unavailable("cuda")
     if reason:
         pytest.skip(f"no GPU: {reason}")
     return load("cuda")

@@ -69,8 +69,8 @@ def test_evaluates_as_defined(gpu, demands, digits, model):
 
 @pytest.mark.parametrize("name", [name for name, _ in gradients.steps(None)])
 def test_gradients(gpu, name):
-    findings = dict(gradients.steps(gpu))[name]()
-    assert [finding.failure for finding in findings if not finding.passed] == []
+    results = dict(gradients.steps(gpu))[name]()
+    assert [result.failure for result in results if not result.passed] == []
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -11,13 +11,13 @@ from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOL
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
 from fastdigits.ops.lanes.vector_unit import LANES
-from fastdigits.ops.variants.single_image import kernel
+from fastdigits.ops.variants.single_image import cpu_kernel
 
-_pad_row = bind(kernel.pad_row, cpu)
-_row_tile = bind(kernel.row_tile, cpu)
-_channel_tile = bind(kernel.channel_tile, cpu)
-_turn = bind(kernel.turn, cpu)
-_dense_outputs = bind(kernel.dense_outputs, cpu)
+_pad_row = bind(cpu_kernel.pad_row, cpu)
+_row_tile = bind(cpu_kernel.row_tile, cpu)
+_channel_tile = bind(cpu_kernel.channel_tile, cpu)
+_turn = bind(cpu_kernel.turn, cpu)
+_dense_outputs = bind(cpu_kernel.dense_outputs, cpu)
 
 OUTPUTS, SUMS = 8, 2  # of a dense layer at a time: rows of weights, and vectors of sums for each
 

@@ -14,21 +14,21 @@ from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOL
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import tile_rows, turned_inputs, winograd_pays, winograd_tile
 from fastdigits.ops.lanes.vector_unit import LANES
-from fastdigits.ops.variants.winograd import kernel
+from fastdigits.ops.variants.winograd import cpu_kernel
 
-_transform_kernels = bind(kernel.transform_kernels, cpu)
-_transform_input = bind(kernel.transform_input, cpu)
-_transform_gradient = bind(kernel.transform_gradient, cpu)
-_multiply = bind(kernel.multiply, cpu)
-_finish = bind(kernel.finish, cpu)
-_add_products = bind(kernel.add_products, cpu)
-_rows_reached = bind(kernel.rows_reached, cpu)
-_rows_done = bind(kernel.rows_done, cpu)
-_clear_rows = bind(kernel.clear_rows, cpu)
-_add_input_gradient = bind(kernel.add_input_gradient, cpu)
-_mask_rows = bind(kernel.mask_rows, cpu)
-_kernel_gradient = bind(kernel.kernel_gradient, cpu)
-_bias_gradient = bind(kernel.bias_gradient, cpu)
+_transform_kernels = bind(cpu_kernel.transform_kernels, cpu)
+_transform_input = bind(cpu_kernel.transform_input, cpu)
+_transform_gradient = bind(cpu_kernel.transform_gradient, cpu)
+_multiply = bind(cpu_kernel.multiply, cpu)
+_finish = bind(cpu_kernel.finish, cpu)
+_add_products = bind(cpu_kernel.add_products, cpu)
+_rows_reached = bind(cpu_kernel.rows_reached, cpu)
+_rows_done = bind(cpu_kernel.rows_done, cpu)
+_clear_rows = bind(cpu_kernel.clear_rows, cpu)
+_add_input_gradient = bind(cpu_kernel.add_input_gradient, cpu)
+_mask_rows = bind(cpu_kernel.mask_rows, cpu)
+_kernel_gradient = bind(cpu_kernel.kernel_gradient, cpu)
+_bias_gradient = bind(cpu_kernel.bias_gradient, cpu)
 
 PARTS = 8  # in which the weight gradients of all blocks are summed, whatever the number of cores
 NO_ROUTES = np.empty((0, 0, 0, 0, LANES), np.uint8)  # where nothing is pooled

@@ -1,4 +1,4 @@
-"""What all contestants do: one network with the same weights, on the same random batch."""
+"""What all contenders do: one network with the same weights, on the same random batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TOLERANCE_NORMALISED = 5e-2  # gradients before a batch normalisation are small 
 
 
 @dataclass(frozen=True)
-class Task:
+class Workload:
     """A network that is not built, its parameters and running statistics by name, and a batch.
 
     Parameters
@@ -29,7 +29,7 @@ class Task:
     images : float32 (N, C, H, W)
     labels : int64 (N,)
     threads : int
-        Cores that every contestant may use.
+        Cores that every contender may use.
     """
 
     model: str
@@ -41,13 +41,13 @@ class Task:
 
     @property
     def recipe(self) -> TrainConfig:
-        """How all contestants train, whatever the defaults are."""
+        """How all contenders train, whatever the defaults are."""
         adamw = {"optimizer": "adamw", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
         return TrainConfig(batch_size=len(self.labels), loss="cross-entropy", label_smoothing=0.0, **adamw)
 
     @property
     def tolerance(self) -> float:
-        """How far apart two contestants' results may be, as shares of the largest."""
+        """How far apart two contenders' results may be, as shares of the largest."""
         normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(self.network.layers))
         return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
@@ -68,8 +68,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """One way to do a task.
+class Contender:
+    """One way to do a workload.
 
     `run` does so many steps and returns when they are done. `outputs` gives what one step computes,
     in our names and shapes: "scores" (N, classes) for inference, the gradients of all parameters for training.
@@ -88,7 +88,7 @@ class Contestant:
         return f"{self.name} ({self.variant})" if self.variant else self.name
 
 
-def make_task(model: str, batch_size: int, threads: int) -> Task:
+def make_workload(model: str, batch_size: int, threads: int) -> Workload:
     """A network with its random start and a random batch, the same every time.
 
     It has no dropout, for which every framework draws other numbers.
@@ -99,7 +99,7 @@ def make_task(model: str, batch_size: int, threads: int) -> Task:
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, *network.input_shape), np.float32)
     labels = random.integers(0, network.classes, batch_size)
-    return Task(name_of(model), Network(network.layers), network.weights(), images, labels, threads)
+    return Workload(name_of(model), Network(network.layers), network.weights(), images, labels, threads)
 
 
 def _without_dropout(layers: list[Layer]) -> list[Layer]:
@@ -110,7 +110,7 @@ def _without_dropout(layers: list[Layer]) -> list[Layer]:
     ]
 
 
-def check_agreement(ours: Contestant, rival: Contestant, tolerance: float = TOLERANCE) -> None:
+def check_agreement(ours: Contender, rival: Contender, tolerance: float = TOLERANCE) -> None:
     """UserError unless a rival computes what we compute: a race between different networks means nothing.
 
     Arrays may differ by `tolerance` times their largest number, or a thousandth of the largest of all arrays.

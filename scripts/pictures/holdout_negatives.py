@@ -1,4 +1,4 @@
-"""Pictures without a digit that no network has learned from: of other makings than outliers.py, to test with.
+"""Pictures without a digit that no network has learned from: of other makings than negatives.py, to test with.
 
 Letters of other fonts on other grounds, pens that turn otherwise, other noise, other textures, a real photograph.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from pictures.outliers import FONTS
+from pictures.negatives import FONTS
 from pictures.scenes import Rng
 
 OTHER_FONTS = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmr10", "cmtt10", "cmb10", "DejaVuSerif-Italic")
@@ -124,6 +124,6 @@ def _bytes(values: np.ndarray) -> np.ndarray:
     return np.round(np.clip(values, 0, 255)).astype(np.uint8)
 
 
-STRANGERS: dict[str, Callable[[Rng], np.ndarray]] = {
+HOLDOUT_NEGATIVES: dict[str, Callable[[Rng], np.ndarray]] = {
     maker.__name__: maker for maker in (blank_page, odd_noise, letter, doodle, pattern, photograph)
 }

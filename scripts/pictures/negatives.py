@@ -149,7 +149,7 @@ def _wandering(rng: Rng, count: int) -> list[tuple[float, float]]:
     return [tuple(point) for point in points.tolist()]
 
 
-OUTLIERS: dict[str, Callable[[Rng], np.ndarray]] = {
+NEGATIVES: dict[str, Callable[[Rng], np.ndarray]] = {
     maker.__name__: maker
     for maker in (blank, noise, letter, printed_letter, scribble, hatching, blot, texture, view, several_digits)
 }

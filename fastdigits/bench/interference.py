@@ -12,21 +12,21 @@ MAX_CORES = 0.1  # of other programs; from here on they take the cores of what i
 
 
 @dataclass
-class Others:
+class Interference:
     """Cores that other programs kept busy on average; None where the system does not tell."""
 
     cores: float | None = None
 
 
 @contextmanager
-def watch_others(statistics: Path = STATISTICS) -> Iterator[Others]:
+def measure_interference(statistics: Path = STATISTICS) -> Iterator[Interference]:
     """An object that has its figure when the block is over."""
-    others = Others()
+    interference = Interference()
     busy_s, own_s, start = _busy_seconds(statistics), process_time(), perf_counter()
-    yield others
+    yield interference
     if busy_s is not None:
         taken_s = _busy_seconds(statistics) - busy_s - (process_time() - own_s)
-        others.cores = max(taken_s, 0.0) / (perf_counter() - start)
+        interference.cores = max(taken_s, 0.0) / (perf_counter() - start)
 
 
 def _busy_seconds(statistics: Path) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from fastdigits.data.sources import shipped_folder
 
 
-def read() -> dict[str, dict[str, Any]]:
+def load_model_results() -> dict[str, dict[str, Any]]:
     """What `models/measured.json` beside the shipped data says of each network.
 
     The file, which scripts/measure_models.py writes, is a JSON object such as {"lenet": {"test_accuracy": 0.9929,

@@ -9,12 +9,13 @@ from typing import Any
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
 from fastdigits.models import name_of, network_of
+from fastdigits.ops.interface import Ops
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import run
 
 
 @dataclass(frozen=True)
-class Seed:
+class SeedResult:
     """One run: its test accuracy at the end and the seconds of each part."""
 
     seed: int
@@ -26,7 +27,7 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class Target:
+class TimeToAccuracy:
     """All runs of one network on one device, and the mean test accuracy that they were to reach."""
 
     model: str
@@ -34,7 +35,7 @@ class Target:
     batch_size: int
     epochs: int
     target: float
-    seeds: list[Seed]
+    seeds: list[SeedResult]
 
     @property
     def accuracies(self) -> dict[str, float]:
@@ -54,8 +55,8 @@ class Target:
 
 
 def measure(
-    model: str, ops: Any, load: Callable[[], DigitSet], target: float, configs: list[TrainConfig], say: Callable
-) -> Target:
+    model: str, ops: Ops, load: Callable[[], DigitSet], target: float, configs: list[TrainConfig], say: Callable
+) -> TimeToAccuracy:
     """Train a network as each configuration says, and test it once.
 
     Parameters
@@ -79,6 +80,8 @@ def measure(
         network = network_of(model, input_shape=config.preparation.input_shape(digits.train_images))
         done = run(name_of(model), network, digits, ops, config, Callback())
         seconds = done.training.seconds
-        runs.append(Seed(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s))
+        runs.append(
+            SeedResult(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s)
+        )
         say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")
-    return Target(name_of(model), ops.device, configs[0].batch_size, configs[0].epochs, target, runs)
+    return TimeToAccuracy(name_of(model), ops.device, configs[0].batch_size, configs[0].epochs, target, runs)

@@ -10,7 +10,7 @@ m (36, O * T, L)   their products, or transformed gradients by the outputs, like
 """
 
 from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED
-from fastdigits.ops.fused.kernel import store_pooled
+from fastdigits.ops.fused.kernel import store_input_gradient, store_output, store_pooled
 from fastdigits.ops.lanes import (
     any_bit,
     broadcast,
@@ -18,7 +18,6 @@ from fastdigits.ops.lanes import (
     load,
     load_inside,
     load_row,
-    maximum,
     prefetch,
     put,
     select,
@@ -156,10 +155,7 @@ def finish(m, at, bias, pool_mask, y, b, o, i0, j0, ENDING):
         for p in range(4):
             for q in range(4):
                 if i0 + p < I and j0 + q < J:
-                    at_y, v = (b, o, i0 + p, j0 + q), sums[p, q]
-                    if ENDING == RECTIFIED:
-                        v = maximum(splat(0.0), v)
-                    store(y, at_y, v)
+                    store_output(y, (b, o, i0 + p, j0 + q), sums[p, q], ENDING == RECTIFIED)
 
 
 def transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDING):
@@ -253,7 +249,7 @@ def mask_rows(x, dx, b, c, first, last):
     for h in range(first, last):
         for w in range(W):
             at = (b, c, h, w)
-            store(dx, at, select(load(x, at) > splat(0.0), load(dx, at), splat(0.0)))
+            store_input_gradient(x, dx, at, load(dx, at), 1)
 
 
 def add_products(r, s, sums, part, k, s0, N, T, M, L):

@@ -5,7 +5,7 @@ from math import isinf
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """How far something lies from what it should be, at most, as a share of what rounding explains.
 
     `compared` counts the calls or numbers that were compared; `failure` says what is wrong, if anything is.
@@ -13,7 +13,7 @@ class Finding:
 
     subject: str
     compared: int
-    largest_share: float
+    error_over_tolerance: float
     failure: str | None = None
 
     @property
@@ -22,7 +22,7 @@ class Finding:
         return self.failure is None
 
 
-def excess(share: float) -> str:
+def describe_excess(share: float) -> str:
     """In words, by how much an error is too large."""
     if isinf(share):
         return "a number is NaN, or differs where nothing is rounded"

@@ -1,4 +1,4 @@
-"""Which contestants there are for a network, and how long they take."""
+"""Which contenders there are for a network, and how long they take."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from fastdigits.bench import networks
-from fastdigits.bench.noise import MAX_CORES, watch_others
-from fastdigits.bench.task import TRAINING, Contestant, Task, check_agreement
-from fastdigits.bench.timing import Times, quartiles, race, ratios
+from fastdigits.bench.interference import MAX_CORES, measure_interference
+from fastdigits.bench.timing import Times, quartiles, ratios, time_in_turns
+from fastdigits.bench.workload import TRAINING, Contender, Workload, check_agreement
 
 BUDGET_S = 15.0  # for one network, trained or used
 TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find a framework's best way
@@ -19,16 +19,16 @@ Say = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant in one race.
+    """One contender in one race.
 
-    `ratio` is how many times as long as the first contestant it took, `other_cores` how many cores other
+    `ratio` is how many times as long as the first contender it took, `other_cores` how many cores other
     programs used during the race, None where the system does not tell.
     """
 
     mode: str
     model: str
     batch_size: int
-    contestant: str
+    contender: str
     variant: str
     device: str
     steps: int
@@ -53,7 +53,7 @@ class Row:
 
 
 def measure(
-    task: Task,
+    workload: Workload,
     mode: str,
     devices: list[Any],
     rivals: list[ModuleType],
@@ -66,7 +66,7 @@ def measure(
 
     Parameters
     ----------
-    task : Task
+    workload : Workload
     mode : str
         "training" or "inference".
     devices : list of Ops
@@ -86,48 +86,50 @@ def measure(
     UserError
         If a rival computes something else than we do.
     """
-    contestants = []
+    contenders = []
     for ops in devices:
-        say(f"{task.model} {mode}: fastdigits {ops.device}")
-        contestants.append(networks.training(task, ops) if mode == TRAINING else networks.inference(task, ops))
+        say(f"{workload.model} {mode}: fastdigits {ops.device}")
+        contenders.append(networks.training(workload, ops) if mode == TRAINING else networks.inference(workload, ops))
     for rival in rivals:
         if not hasattr(rival, mode):
             continue
-        say(f"{task.model} {mode}: {rival.NAME} {rival.version()}")
-        variants = getattr(rival, mode)(task, compiled, say)
+        say(f"{workload.model} {mode}: {rival.NAME} {rival.version()}")
+        variants = getattr(rival, mode)(workload, compiled, say)
         for variant in variants:
-            check_agreement(contestants[0], variant, task.tolerance)
-        contestants += variants if every_way else [fastest(variants)]
-    with watch_others() as others:
-        times = race([contestant.run for contestant in contestants], rounds, BUDGET_S)
-    return [row(task, mode, *pair, times[0], others.cores) for pair in zip(contestants, times, strict=True)]
+            check_agreement(contenders[0], variant, workload.tolerance)
+        contenders += variants if every_way else [fastest(variants)]
+    with measure_interference() as interference:
+        times = time_in_turns([contender.run for contender in contenders], rounds, BUDGET_S)
+    return [row(workload, mode, *pair, times[0], interference.cores) for pair in zip(contenders, times, strict=True)]
 
 
-def fastest(variants: list[Contestant]) -> Contestant:
+def fastest(variants: list[Contender]) -> Contender:
     """The one with the best round of a short trial."""
     if len(variants) == 1:
         return variants[0]
-    times = race([variant.run for variant in variants], TRIAL_ROUNDS, TRIAL_BUDGET_S)
+    times = time_in_turns([variant.run for variant in variants], TRIAL_ROUNDS, TRIAL_BUDGET_S)
     return min(zip(times, variants, strict=True), key=lambda pair: min(pair[0].seconds))[1]
 
 
-def row(task: Task, mode: str, contestant: Contestant, times: Times, first: Times, other_cores: float | None) -> Row:
-    """All figures of one contestant."""
-    images, slower = len(task.images), ratios(times, first)
+def row(
+    workload: Workload, mode: str, contender: Contender, times: Times, first: Times, other_cores: float | None
+) -> Row:
+    """All figures of one contender."""
+    images, slower = len(workload.images), ratios(times, first)
     return Row(
         mode=mode,
-        model=task.model,
+        model=workload.model,
         batch_size=images,
-        contestant=contestant.name,
-        variant=contestant.variant,
-        device=contestant.device,
+        contender=contender.name,
+        variant=contender.variant,
+        device=contender.device,
         steps=times.steps,
         seconds=times.seconds,
         best_s=min(times.seconds),
         median_s=times.median,
         quartiles_s=times.quartiles,
         images_per_second=images / times.median,
-        gflops=task.flops(mode) / times.median / 1e9,
+        gflops=workload.flops(mode) / times.median / 1e9,
         ratio=median(slower),
         ratio_quartiles=quartiles(slower),
         other_cores=other_cores,

@@ -1,0 +1,122 @@
+"""The convolution of one tile on the CPU."""
+
+from fastdigits.ops.fused.kernel import store_input_gradient, store_output
+from fastdigits.ops.lanes import (
+    broadcast,
+    fma,
+    load,
+    load_inside,
+    put,
+    splat,
+    sum_lanes,
+    tile,
+)
+
+
+def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu):
+    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i; relu: 1 rectifies, 0 does not."""
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = y.shape
+    O, C, P, Q = weight.shape
+    h0, w0 = i * stride - top, j0 * stride - left
+    acc = tile(N, M)
+    for n in range(N):
+        for m in range(M):
+            acc[n, m] = broadcast(bias, (min(o0 + n, O - 1),))
+    for c in range(C):
+        for p in range(max(0, -h0), min(P, H - h0)):
+            for q in range(Q):
+                xs = tile(M)
+                for m in range(M):
+                    w = w0 + q + m * stride
+                    xs[m] = load_inside(x, (b, c, h0 + p, w), W)
+                for n in range(N):
+                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+                    for m in range(M):
+                        acc[n, m] = fma(xs[m], v, acc[n, m])
+    for n in range(N):
+        for m in range(M):
+            if o0 + n < O and j0 + m < J:
+                store_output(y, (b, o0 + n, i, j0 + m), acc[n, m], relu)
+
+
+def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu):
+    """conv2d_backward_input of stride 1 for input channels c0 .. c0+N and the whole row h of W columns.
+
+    Each of the J columns of dy adds to the Q columns of dx that it came from: no multiplication by a
+    zero outside. LEFT: the zeros before the first column. relu: as in backward_input_tile.
+    """
+    B, O, I, _, L = dy.shape
+    O, C, P, _ = weight.shape
+    acc = tile(N, W)
+    for n in range(N):
+        for w in range(W):
+            acc[n, w] = splat(0.0)
+    for o in range(O):
+        for p in range(max(0, h + top - I + 1), min(P, h + top + 1)):
+            ws = tile(N, Q)
+            for n in range(N):
+                for q in range(Q):
+                    ws[n, q] = broadcast(weight, (o, min(c0 + n, C - 1), p, q))
+            for j in range(J):
+                d = load(dy, (b, o, h + top - p, j))
+                for q in range(Q):
+                    if 0 <= j + q - LEFT < W:
+                        for n in range(N):
+                            acc[n, j + q - LEFT] = fma(d, ws[n, q], acc[n, j + q - LEFT])
+    for n in range(N):
+        for w in range(W):
+            if c0 + n < C:
+                store_input_gradient(x, dx, (b, c0 + n, h, w), acc[n, w], relu)
+
+
+def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):
+    """conv2d_backward_weight for output channels o0 .. o0+N, kernel rows p0 .. p0+R, columns q0 .. q0+M."""
+    B, C, H, W, L = x.shape
+    B, O, I, J, L = dy.shape
+    O, C, P, Q = dweight.shape
+    acc = tile(N, R, M)
+    for n in range(N):
+        for r in range(R):
+            for m in range(M):
+                acc[n, r, m] = splat(0.0)
+    for b in range(B):
+        for i in range(I):
+            h = i * stride + p0 - top
+            rows_inside = 0 <= h <= H - R
+            for j in range(J):
+                w = j * stride + q0 - left
+                xs, ds = tile(R, M), tile(N)
+                for n in range(N):
+                    ds[n] = load(dy, (b, min(o0 + n, O - 1), i, j))
+                if rows_inside and 0 <= w <= W - M:
+                    for r in range(R):
+                        for m in range(M):
+                            xs[r, m] = load(x, (b, c, h + r, w + m))
+                else:
+                    for r in range(R):
+                        for m in range(M):
+                            xs[r, m] = load_inside(x, (b, c, h + r, w + m), W if 0 <= h + r < H else 0)
+                for n in range(N):
+                    for r in range(R):
+                        for m in range(M):
+                            acc[n, r, m] = fma(xs[r, m], ds[n], acc[n, r, m])
+    for n in range(N):
+        for r in range(R):
+            for m in range(M):
+                if o0 + n < O and p0 + r < P and q0 + m < Q:
+                    put(dweight, (o0 + n, c, p0 + r, q0 + m), sum_lanes(acc[n, r, m]))
+
+
+def backward_bias(dy, dbias, o):
+    """dbias[o]."""
+    B, O, I, J, L = dy.shape
+    acc = tile(4)  # a single sum would wait for each of its additions
+    for k in range(4):
+        acc[k] = splat(0.0)
+    for b in range(B):
+        for i in range(I):
+            for j0 in range(0, J, 4):
+                for k in range(4):
+                    acc[k] = acc[k] + load_inside(dy, (b, o, i, j0 + k), J)
+    put(dbias, (o,), sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3])))
