@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import click
 
 from fastdigits import ops as devices
-from fastdigits.bench import gpu, machine, operations, plot, race, rivals, target
+from fastdigits.bench import comparison, gpu, machine, operations, plot, rivals, time_to_accuracy
 from fastdigits.bench.report import Report, compare, read
-from fastdigits.bench.task import make_task
+from fastdigits.bench.workload import make_workload
 from fastdigits.cli.actions import bench_tables
 from fastdigits.cli.actions.common import load_ops, say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
-from fastdigits.config.recipes import settings_of
+from fastdigits.config.recipes import model_settings
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.models import MODELS
+from fastdigits.ops.interface import Ops
 
 SEEDS = 3
 
@@ -66,10 +66,10 @@ def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str 
 
 def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
     devices.load("cpu", plan.threads)  # measures the machine's own rates, whatever the chosen devices are
-    chosen = plan.devices or (("cpu",) if devices.why_unusable("cuda") else ("cpu", "cuda"))
+    chosen = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
     loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in chosen]
     _say("machine: peak of multiply-adds and memory")
-    facts, on_gpu = machine.examine(), "cuda" in [ops.device for ops in loaded]
+    facts, on_gpu = machine.measure(), "cuda" in [ops.device for ops in loaded]
     settings = {
         "batch_size": plan.batch_size,
         "runs": plan.runs,
@@ -77,25 +77,25 @@ def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
         "exact": plan.exact,
         "versions": {framework.NAME: framework.version() for framework in frameworks},
     }
-    report = Report(facts, settings, gpu=gpu.examine() if on_gpu else None)
+    report = Report(facts, settings, gpu=gpu.measure() if on_gpu else None)
     numpy = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
-        task = make_task(model, plan.batch_size, facts.cores)
+        workload = make_workload(model, plan.batch_size, facts.cores)
         for mode in plan.modes:
-            report.rows += race.measure(task, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
+            report.rows += comparison.measure(workload, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
         if plan.ops:
             _say(f"{model}: single operations")
-            report.operations += operations.measure(task, loaded[0], numpy, max(plan.runs, 2))
+            report.operations += operations.measure(workload, loaded[0], numpy, max(plan.runs, 2))
         if plan.target:
             report.targets += [_time_to_accuracy(plan, model, ops) for ops in loaded]
-    report.machine = machine.examine_again(facts)
+    report.machine = machine.measure_again(facts)
     return report
 
 
-def _time_to_accuracy(plan: Plan, model: str, ops: Any) -> Any:
-    settings = {"batch_size": plan.batch_size} | settings_of(model, plan.recipe or "default")
+def _time_to_accuracy(plan: Plan, model: str, ops: Ops) -> time_to_accuracy.TimeToAccuracy:
+    settings = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
-    return target.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
+    return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
 
 
 def _say(line: str) -> None:

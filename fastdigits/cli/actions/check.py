@@ -51,7 +51,7 @@ def _row(result: Any) -> dict[str, Any]:
     return {
         "check": result.subject,
         "compared": result.compared,
-        "largest_error_share": result.largest_share if isfinite(result.largest_share) else None,
+        "largest_error_share": result.error_over_tolerance if isfinite(result.error_over_tolerance) else None,
         "passed": result.passed,
         "failure": result.failure,
     }

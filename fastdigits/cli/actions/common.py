@@ -1,6 +1,7 @@
-"""Steps that several actions share: load a device or a network, write a figure."""
+"""Steps that several actions share: load a device or a network, show the progress of a training, write a figure."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,11 @@ import click
 
 from fastdigits import ops
 from fastdigits.cli.options.figure_files import file_type
+from fastdigits.cli.terminal.training_lines import TrainingLines
+from fastdigits.config.training import TrainConfig
 from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, description
+from fastdigits.ops.interface import Ops
 from fastdigits.plots.style import content
 from fastdigits.storage.weights import SavedNetwork, read
 
@@ -17,12 +21,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact: bool = False) -> Any:
+def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact: bool = False) -> Ops:
     """Load the operations of a device. For "auto", say which one was chosen and why."""
     if device == "auto":
         device, reason = ops.choose_device()
         say(f"device: {reason}")
     return ops.load(device, threads, exact)
+
+
+def training_callback(
+    progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
+) -> TrainingLines:
+    """Return the callback that prints lines, with a dashboard below them if `progress` asks for one.
+
+    Without a choice (`progress` None), show the dashboard if stderr is a terminal and the lines go there too:
+    if the lines went elsewhere, the dashboard would stand alone.
+    """
+    lines_on_terminal = as_json or sys.stdout.isatty()
+    if progress is None:
+        progress = sys.stderr.isatty() and lines_on_terminal
+    if not progress:
+        return TrainingLines(say, config.epochs, log_every)
+    from fastdigits.cli.terminal.dashboard import Dashboard  # rich takes 0.1 s to import
+
+    return Dashboard(say, config, log_every, lines_on_terminal)
 
 
 def read_saved(model: str) -> SavedNetwork | None:

@@ -9,11 +9,10 @@ import click
 
 from fastdigits.bench.machine import cpu_name
 from fastdigits.cli.actions import compare_tables
-from fastdigits.cli.actions.common import load_ops, read_saved, say_written, write_figure
+from fastdigits.cli.actions.common import load_ops, read_saved, say_written, training_callback, write_figure
 from fastdigits.cli.options.figure_files import file_type
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.cli.terminal.training_lines import training_lines
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
@@ -31,7 +30,7 @@ from fastdigits.training.failure import TrainingFailed
 
 
 @dataclass(frozen=True, eq=False)
-class Contestant:
+class Candidate:
     """A network to compare: one that is saved, or one to be trained once for each configuration."""
 
     name: str
@@ -48,11 +47,11 @@ class Session:
         for path in values["outputs"]:
             check_writable(path)
         self.digits = load_digits(values["data"])
-        self.contestants = [self._contestant(model) for model in dict.fromkeys(values["models"])]
-        exact = values["exact"] or any(one.saved.config["exact"] for one in self.contestants if one.saved)
+        self.candidates = [self._candidate(model) for model in dict.fromkeys(values["models"])]
+        exact = values["exact"] or any(one.saved.config["exact"] for one in self.candidates if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)
-        self.entries: list[Entry] = []
-        self.done, self.trainings = 0, sum(len(one.configs) for one in self.contestants)
+        self.entries: list[ComparedModel] = []
+        self.done, self.trainings = 0, sum(len(one.configs) for one in self.candidates)
 
     def say(self, line: str) -> None:
         """Print a line on stderr; stdout has the table only."""
@@ -62,14 +61,14 @@ class Session:
         """Evaluate all networks and write the tables. After Ctrl-C, write those of the networks that are done."""
         with interrupt.deferrable():
             try:
-                for contestant in self.contestants:
-                    self.entries.append(self._entry(contestant))
+                for candidate in self.candidates:
+                    self.entries.append(self._entry(candidate))
                     interrupt.check()
             finally:
                 if self.entries:
                     self._write()
 
-    def _contestant(self, model: str) -> Contestant:
+    def _candidate(self, model: str) -> Candidate:
         images, labels = self.digits.test_images, self.digits.test_labels
         saved = read_saved(model)
         if saved is None:
@@ -79,32 +78,32 @@ class Session:
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])
             configs = [TrainConfig(**settings, seed=seed, exact=self.values["exact"]) for seed in seeds]
             network = network_of(model, input_shape=configs[0].preparation.input_shape(images))
-            return Contestant(name_of(model), network, configs=configs)
+            return Candidate(name_of(model), network, configs=configs)
         network = Network.from_config(saved.network)
-        with weights.naming(model):
+        with weights.prefix_errors(model):
             network.check_images(images, labels, saved.normalisation.preparation.pad)
-        return Contestant(f"{saved.model} ({model})", network, saved)
+        return Candidate(f"{saved.model} ({model})", network, saved)
 
-    def _entry(self, contestant: Contestant) -> Entry:
-        trained, seconds = [contestant.saved] if contestant.saved else [], []
-        for config in contestant.configs:
+    def _entry(self, candidate: Candidate) -> ComparedModel:
+        trained, seconds = [candidate.saved] if candidate.saved else [], []
+        for config in candidate.configs:
             try:
-                saved, train_s = self._train(contestant, config)
+                saved, train_s = self._train(candidate, config)
             except TrainingFailed as error:
-                self.say(f"{contestant.name}: run failed: {error}")
+                self.say(f"{candidate.name}: run failed: {error}")
             else:
                 trained.append(saved)
                 seconds.append(train_s)
-        self.say(f"{contestant.name}: evaluating on {len(self.digits.test_labels):,} images")
+        self.say(f"{candidate.name}: evaluating on {len(self.digits.test_labels):,} images")
         images = self.digits.test_images, self.digits.test_labels
-        return measure(contestant.name, contestant.network, trained, seconds, *images, self.ops)
+        return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
 
-    def _train(self, contestant: Contestant, config: TrainConfig) -> tuple[SavedNetwork, float]:
-        callback = training_lines(self.values["progress"], True, self.say, config, 0)
+    def _train(self, candidate: Candidate, config: TrainConfig) -> tuple[SavedNetwork, float]:
+        callback = training_callback(self.values["progress"], True, self.say, config, 0)
         with announce_compilation(self.ops, callback.say), callback.display():
-            callback.on_run_start(f"{contestant.name}, seed {config.seed}", self.done, self.trainings)
+            callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.trainings)
             self.done += 1
-            done = run(contestant.name, contestant.network, self.digits, self.ops, config, callback)
+            done = run(candidate.name, candidate.network, self.digits, self.ops, config, callback)
         return done.saved(), done.training.seconds["train"]
 
     def _write(self) -> None:

@@ -13,7 +13,7 @@ SPREAD = ("std", "lowest", "highest")
 
 
 def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
-    """Return a Markdown table of `Entry.to_dict()` rows, with the spread if a network was trained more than once."""
+    """Format `ComparedModel.to_dict()` rows as a Markdown table, with the spread of models trained repeatedly."""
     spread = any(row["runs"] > 1 for row in rows)
     heads = [*HEADS[:5], *(SPREAD if spread else ()), *HEADS[5:]]
     cells = [heads, *(_cells(row, spread) for row in rows)]

@@ -10,8 +10,8 @@ import numpy as np
 from fastdigits.cli.actions.common import load_ops, say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.data import load_part
-from fastdigits.inference.ensemble import AS_IT_IS, SHIFTS, Verdict, evaluate_alone, evaluate_ensemble
-from fastdigits.inference.evaluate import Evaluation, both_kinds, worst_mistakes
+from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
+from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
 from fastdigits.plots import confusion, examples, mistakes
 from fastdigits.storage.weights import SavedNetwork, read
 
@@ -38,10 +38,10 @@ def run(
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:
-        verdict = evaluate_alone(networks[0], images, labels, ops, any(figures.values()))
+        evaluation = evaluate_single(networks[0], images, labels, ops, any(figures.values()))
     else:
-        verdict = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else AS_IT_IS)
-    result = verdict.together
+        evaluation = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else NO_SHIFT)
+    result = evaluation.combined
     summary = {
         **_metrics(result),
         "per_class": result.per_class,
@@ -52,31 +52,31 @@ def run(
         "device": ops.device,
         "dataset": data,
         "tta": tta,
-        "members": _members(weights, networks, verdict),
+        "members": _members(weights, networks, evaluation),
     }
     for name, path in figures.items():
         if path:
-            write_figure(path, FIGURES[name](verdict, images, labels, f"{summary['model']} on {data}"))
+            write_figure(path, FIGURES[name](evaluation, images, labels, f"{summary['model']} on {data}"))
             say_written(path)
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
 
 
-def _draw_confusion(verdict: Verdict, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
-    result = verdict.together
+def _draw_confusion(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
+    result = evaluation.combined
     return confusion.draw(result.confusion, f"{title}: {result.correct:,} of {result.images:,} images correct")
 
 
-def _draw_mistakes(verdict: Verdict, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
+def _draw_mistakes(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
     """Draw the mistakes with the lowest probability of the true digit."""
-    count = verdict.together.images - verdict.together.correct
-    rows = worst_mistakes(verdict.probabilities, labels, MAX_MISTAKES)
+    count = evaluation.combined.images - evaluation.combined.correct
+    rows = worst_mistakes(evaluation.probabilities, labels, MAX_MISTAKES)
     which = f"the worst {len(rows)} of {count:,} mistakes" if count > len(rows) else f"{count or 'no'} mistakes"
-    return mistakes.draw(images, labels, verdict.probabilities, rows, f"{title}: {which}")
+    return mistakes.draw(images, labels, evaluation.probabilities, rows, f"{title}: {which}")
 
 
-def _draw_examples(verdict: Verdict, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
-    groups = both_kinds(verdict.probabilities, labels, MAX_EXAMPLES)
-    return examples.draw(images, labels, verdict.probabilities, groups, title)
+def _draw_examples(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
+    groups = correct_and_wrong(evaluation.probabilities, labels, MAX_EXAMPLES)
+    return examples.draw(images, labels, evaluation.probabilities, groups, title)
 
 
 FIGURES = {"confusion": _draw_confusion, "mistakes": _draw_mistakes, "examples": _draw_examples}
@@ -92,10 +92,12 @@ def _metrics(result: Evaluation) -> dict[str, Any]:
     }
 
 
-def _members(files: Sequence[str], networks: list[SavedNetwork], verdict: Verdict) -> list[dict[str, Any]]:
+def _members(
+    files: Sequence[str], networks: list[SavedNetwork], evaluation: EnsembleEvaluation
+) -> list[dict[str, Any]]:
     return [
         {"file": file, "model": saved.model, **_metrics(member)}
-        for file, saved, member in zip(files, networks, verdict.members, strict=True)
+        for file, saved, member in zip(files, networks, evaluation.members, strict=True)
     ]
 
 

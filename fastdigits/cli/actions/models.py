@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from fastdigits.data import measured
+from fastdigits.data.model_results import load_model_results
 from fastdigits.models import MODELS, network_of
 
 
 def run(as_json: bool) -> None:
     """Print every network with its size and, where known, the accuracy that it has reached."""
-    results = measured.read()
+    results = load_model_results()
     rows = [_row(name) | results.get(name, {}) for name in MODELS]
     click.echo(json.dumps({"models": rows}) if as_json else _as_text(rows, bool(results)))
 

@@ -15,7 +15,8 @@ from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
 from fastdigits.files import write_atomically
-from fastdigits.inference.ensemble import evaluate_alone
+from fastdigits.inference.ensemble import evaluate_single
+from fastdigits.ops.interface import Ops
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
 from fastdigits.report.pictures import Tested
@@ -54,7 +55,7 @@ def run(
     found = contents(tested, speed, training, date.today().isoformat())
     page = render(found | {"reproduction": reproduction_of(saved)}).encode(errors="replace")
     write_atomically(output, page)
-    result = tested.verdict.together
+    result = tested.verdict.combined
     say(f"{saved.model} on {data}: accuracy {result.accuracy:.2%} on {result.images:,} images")
     say(f"report: {click.format_filename(output)}, {len(page) / 1e6:.1f} MB")
     if as_json:
@@ -64,20 +65,20 @@ def run(
 
 
 def _measure(
-    saved: SavedNetwork, data: str, images: np.ndarray, labels: np.ndarray, ops: Any, say: Callable[[str], None]
+    saved: SavedNetwork, data: str, images: np.ndarray, labels: np.ndarray, ops: Ops, say: Callable[[str], None]
 ) -> tuple[Tested, Speed]:
     with announce_compilation(ops, say):
         say(f"{saved.model}: evaluating on {len(labels):,} test images of {data}")
-        verdict = evaluate_alone(saved, images, labels, ops, with_probabilities=True)
+        verdict = evaluate_single(saved, images, labels, ops, with_probabilities=True)
         say("measuring the time of a single image")
-        speed = measure(saved, verdict.together, images[0], ops)
+        speed = measure(saved, verdict.combined, images[0], ops)
     return Tested(saved, verdict, images, labels, data), speed
 
 
 def _find_training(stats_file: str, saved: SavedNetwork) -> dict[str, Any]:
     """Return the run in a file of statistics that has the history of these weights."""
     history = saved.history
-    for run in run_statistics.runs(stats_file):
+    for run in run_statistics.read(stats_file):
         epochs = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []
         if (run.get("model"), run.get("seed")) == (saved.model, saved.config["seed"]) and epochs == history:
             return run

@@ -27,7 +27,7 @@ def run(
     numba_setup.prepare_numba(threads)
     with numba_setup.on_first_compilation(lambda: click.echo("compiling kernels, once ...")):
         app = create_app(weights or (None,), limits, allow_origins, device=device, threads=threads)
-    names = ", ".join(facts.name for facts in app.state.recogniser.worker.models)
+    names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
     click.echo(f"{names} at {server.url(listener)}, API at {server.url(listener)}/docs; press Ctrl-C to stop.")
     server.run(app, listener)
     click.echo("Stopped.")

@@ -94,12 +94,12 @@ def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) 
     if count == 1 and not (values["at_random"] or values["digits"]):
         return np.zeros(1, int)
     if values["at_random"] or count < len(classes):
-        return preview.at_random(part.labels, classes, count, values["seed"])
-    return np.concatenate(preview.of_each_class(part.labels, classes, count // len(classes), values["seed"]))
+        return preview.sample(part.labels, classes, count, values["seed"])
+    return np.concatenate(preview.sample_each_class(part.labels, classes, count // len(classes), values["seed"]))
 
 
 def _rows_by_class(part: Part, classes: Sequence[int], count: int, seed: int) -> Sheet:
-    groups = preview.of_each_class(part.labels, classes, max(1, count // len(classes)), seed)
+    groups = preview.sample_each_class(part.labels, classes, max(1, count // len(classes)), seed)
     rows = [
         Row(f"{digit}", part.images[group], [f"#{index}" for index in group])
         for digit, group in zip(classes, groups, strict=True)
@@ -114,7 +114,7 @@ def _rows_in_order(part: Part, indices: np.ndarray) -> Sheet:
 
 def _before_and_after(part: Part, indices: np.ndarray, preparation: Preparation) -> Sheet:
     """Show the images unchanged, after each step of the preparation alone, and after all of them."""
-    steps = [("as it is", Preparation()), *preview.steps_of(preparation)]
+    steps = [("as it is", Preparation()), *preview.preparation_steps(preparation)]
     rows = [Row(name, step.apply(part.images[indices])) for name, step in steps]
     return Sheet(rows, [*map(part.title, indices)], indices)
 
@@ -129,9 +129,9 @@ def _augmented(
         before.append(("prepared", preparation.apply(part.images[indices])))
     single = len(indices) == 1
     rows = []
-    for name, effect in preview.parts_of(effects) if single else [("", effects)]:
+    for name, effect in preview.effect_steps(effects) if single else [("", effects)]:
         after = [
-            preview.augmented(reference, part.images, indices, preparation, effect, seed, epoch)
+            preview.augment(reference, part.images, indices, preparation, effect, seed, epoch)
             for epoch in range(1, epochs + 1)
         ]
         columns = [*(images for _, images in before), *after]

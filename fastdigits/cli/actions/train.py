@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.actions.common import load_ops, write_figure
+from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.cli.terminal.training_lines import averages_lines, result_line, training_lines
+from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
@@ -42,7 +42,7 @@ class Session:
         self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
         self.specs = plan.run_specs(values["folds"], values["runs"], self.digits)
         self.repeated = len(self.specs) > 1
-        self.callback = training_lines(
+        self.callback = training_callback(
             values["progress"], values["as_json"], self.say, plan.config, values["log_every"]
         )
         self.done = RunResults()
@@ -74,27 +74,27 @@ class Session:
         callback = self.callback
         try:
             with announce_compilation(self.ops, callback.say), callback.display():
-                repeat(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
+                run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
             if self.values["stats_file"]:
                 run_statistics.add(self.values["stats_file"], [], error.trainings)
             raise
 
     def _run_once(self, spec: RunSpec) -> RunResult:
-        plan, begin = self.plan, perf_counter() if self.repeated else self.start
+        plan, start = self.plan, perf_counter() if self.repeated else self.start
         arguments = plan.model, self.network, self.digits, self.ops, spec.config, self.callback
         done = run(*arguments, spec.rows, plan.checkpoints)
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")
-        return RunResult(done.saved(), spec.names | summary, done.kept.rank if self.repeated else None)
+        return RunResult(done.saved(), spec.tags | summary, done.kept.rank if self.repeated else None)
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
         done, output = self.done, self.plan.output
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
         weights.write(output, done.best.saved)
-        summary = done.best.summary | {"dead_runs": done.dead}
+        summary = done.best.summary | {"dead_runs": done.failed}
         if self.repeated:
             for line in averages_lines(done.averages()):
                 self.say(line)
@@ -105,7 +105,7 @@ class Session:
         if stats_file:
             run_statistics.add(stats_file, done.summaries, done.failed)
         if plot_file:
-            write_figure(plot_file, curves.draw(group_runs(of_summaries(done.summaries))))
+            write_figure(plot_file, curves.draw(group_runs(from_summaries(done.summaries))))
             self.say(f"picture: {click.format_filename(plot_file)}")
         return summary
 

@@ -9,7 +9,7 @@ import click
 
 from fastdigits.cli.actions.common import load_ops
 from fastdigits.cli.terminal.progress import run_steps
-from fastdigits.config.recipes import RECIPES, settings_of
+from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.config.training import MODEL, TrainConfig
 from fastdigits.ops.runtime import kernel_cache
 from fastdigits.training import precompile
@@ -38,7 +38,8 @@ def run(
     before = kernel_cache.in_use() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
-    for name, _ in run_steps([step for model, config in configs for step in precompile.steps(model, config, ops)]):
+    steps = [step for model, config in configs for step in precompile.warmup_steps(model, config, ops)]
+    for name, _ in run_steps(steps):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
     after = kernel_cache.in_use() if before else None
@@ -56,7 +57,7 @@ def _settings(models: Sequence[str], recipe: str | None) -> Iterator[tuple[str, 
     """Yield each network with the settings of its training."""
     for name in [recipe] if recipe else DEFAULT_RECIPES[: 1 if models else None]:
         for model in dict.fromkeys(models) or [RECIPES[name].get("model", MODEL)]:
-            yield model, settings_of(model, name)
+            yield model, model_settings(model, name)
 
 
 def _as_text(summary: dict[str, Any]) -> str:

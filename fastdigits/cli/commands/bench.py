@@ -27,8 +27,8 @@ ROUNDS = 15
     "--devices",
     type=Names(DEVICES),
     metavar="NAMES",
-    help=f"Devices to measure, separated by commas: {', '.join(DEVICES)}. Times are relative to the first."
-    "  [default: cpu, and cuda where it works]",
+    show_default="cpu, and cuda where it works",
+    help=f"Devices to measure, separated by commas: {', '.join(DEVICES)}. Times are relative to the first.",
 )
 @click.option(
     "--against",
@@ -48,7 +48,7 @@ ROUNDS = 15
     help="Also train, and report whether the mean test accuracy reaches this.",
 )
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe of the trainings for --target.")
-@click.option("--seeds", type=click.IntRange(min=1), help="Number of trainings for --target.  [default: 3]")
+@click.option("--seeds", type=click.IntRange(min=1), show_default="3", help="Number of trainings for --target.")
 @data_option
 @exact_option
 @threads_option
@@ -82,8 +82,8 @@ def command(
 ) -> None:
     """Benchmark training and inference against other frameworks.
 
-    All contestants run the same network with the same weights on the same batch and take turns, so that other
-    programs on the machine disturb all of them alike. A contestant that computes a different result is not timed.
+    All contenders run the same network with the same weights on the same batch and take turns, so that other
+    programs on the machine disturb all of them alike. A contender that computes a different result is not timed.
     Without MODEL, all networks are measured.
     """
     _check_options(json_file, plot_file, options)

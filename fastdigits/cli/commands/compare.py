@@ -19,7 +19,7 @@ from fastdigits.cli.options.figure_files import FigureFile
 @device_option
 @exact_option
 @threads_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs per training.  [default: depends on the model]")
+@click.option("--epochs", type=click.IntRange(min=1), show_default="depends on the model", help="Epochs per training.")
 @click.option(
     "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings per model, seeds S, S+1, ..."
 )
@@ -33,7 +33,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     metavar="FILE",
     help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
 )
-@click.option("--progress/--no-progress", default=None, help="Show a dashboard.  [default: on a terminal]")
+@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a dashboard.")
 @json_option
 def command(**values: object) -> None:
     """Train each MODEL, load each WEIGHTS file, and compare accuracy and speed.

@@ -27,7 +27,7 @@ from fastdigits.config.training import TrainConfig
     show_default=True,
     help="Number of epochs of the schedule.",
 )
-@click.option("--lr", type=POSITIVE, help="Peak learning rate.  [default: that of 'train']")
+@click.option("--lr", type=POSITIVE, show_default="that of 'train'", help="Peak learning rate.")
 @click.option("-o", "--output", type=FigureFile(), metavar="FILE.png", help="Plot the schedule.")
 @json_option
 @click.pass_context

@@ -12,7 +12,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     "fastdigits predict phone-number.jpg --several --show boxes.png",
 )
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--weights", metavar="FILE", help="Weights file of the network.  [default: the included network]")
+@click.option("--weights", metavar="FILE", show_default="the included network", help="Weights file of the network.")
 @click.option("--several", is_flag=True, help="Recognize all digits of each picture, line by line.")
 @click.option(
     "--show",

@@ -12,7 +12,7 @@ from fastdigits.cli.options.common import device_option, json_option, threads_op
     "-o", "--output", type=HtmlFile(), default="report.html", show_default=True, help="HTML file of the report."
 )
 @click.option(
-    "--data", help="Data set: mnist, or a folder with the four IDX files.  [default: the one it was trained on]"
+    "--data", show_default="the one it was trained on", help="Data set: mnist, or a folder with the four IDX files."
 )
 @click.option(
     "--stats",

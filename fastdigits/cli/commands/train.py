@@ -78,7 +78,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default=DEFAULT.optimizer, show_default=True, help="Optimizer."
 )
-@click.option("--lr", type=POSITIVE, help="Peak learning rate.  [default: depends on the optimizer]")
+@click.option("--lr", type=POSITIVE, show_default="depends on the optimizer", help="Peak learning rate.")
 @click.option(
     "--momentum",
     type=FRACTION,
@@ -91,7 +91,8 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
 @click.option(
     "--weight-decay",
     type=click.FloatRange(min=0),
-    help="Weight decay: an L2 penalty, or decoupled from the gradient with adamw.  [default: depends on the optimizer]",
+    show_default="depends on the optimizer",
+    help="Weight decay: an L2 penalty, or decoupled from the gradient with adamw.",
 )
 @schedule_options(DEFAULT.schedule, DEFAULT.warmup)
 @regularization_options()
@@ -112,14 +113,15 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     help="Activation of the hidden layers, for the networks that leave a choice.",
 )
 @click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="Initializer of the weights.")
-@click.option("--pool", type=click.Choice(["max", "average"]), help="Pooling of lenet.  [default: average]")
+@click.option("--pool", type=click.Choice(["max", "average"]), show_default="average", help="Pooling of lenet.")
 @click.option(
     "--width", type=Number(0, 8, min_open=True), help="Factor for the number of channels of alexnet and resnet."
 )
 @click.option(
     "--validation",
     type=click.IntRange(min=0),
-    help="Number of training images to hold out for validation.  [default: a twelfth of them]",
+    show_default="a twelfth of them",
+    help="Number of training images to hold out for validation.",
 )
 @image_options(DEFAULT)
 @seed_option("Seed of all random numbers; the same seed gives the same bits.")
@@ -162,7 +164,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     metavar="FILE.png",
     help="Plot loss, accuracy and learning rate over the epochs, as 'fastdigits plot' does.",
 )
-@click.option("--progress/--no-progress", default=None, help="Show a dashboard.  [default: on a terminal]")
+@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a dashboard.")
 @click.option("--show", is_flag=True, help="Print the values of all options and exit.")
 @json_option
 @click.pass_context

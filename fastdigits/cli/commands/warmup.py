@@ -15,13 +15,15 @@ from fastdigits.config.recipes import RECIPES
     "models",
     type=ModelName(),
     multiple=True,
-    help="Network to compile for. May be repeated.  [default: those of the recipes default and fast]",
+    show_default="those of the recipes default and fast",
+    help="Network to compile for. May be repeated.",
 )
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe of the training to come.")
 @click.option(
     "--batch-size",
     type=click.IntRange(1, MAX_BATCH_SIZE),
-    help="Batch size of the training to come.  [default: that of the recipe]",
+    show_default="that of the recipe",
+    help="Batch size of the training to come.",
 )
 @device_option
 @exact_option

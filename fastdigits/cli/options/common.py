@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -20,7 +19,7 @@ data_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Device to compute on."
 )
-threads_option = click.option("--threads", type=Cores(), help="Number of processor cores to use.  [default: all]")
+threads_option = click.option("--threads", type=Cores(), show_default="all", help="Number of processor cores to use.")
 exact_option = click.option(
     "--exact", is_flag=True, help="Compute convolutions directly instead of with Winograd's method; slower."
 )

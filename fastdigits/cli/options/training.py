@@ -45,14 +45,15 @@ def schedule_options(schedule: str | None, warmup: float) -> Callable:
         click.option(
             "--lr-decay",
             type=POSITIVE,
+            show_default=f"{LR_DECAY}",
             help=f"Decay of the learning rate every --decay-every epochs, for the schedules {', '.join(DECAYING)}: "
-            f"a factor, or F in 1 / (1 + F t) for inverse-time.  [default: {LR_DECAY}]",
+            f"a factor, or F in 1 / (1 + F t) for inverse-time.",
         ),
         click.option(
             "--decay-every",
             type=COUNT,
-            help="Epochs between decays; for plateau, epochs in a row without a better validation."
-            f"  [default: {DECAY_EVERY}]",
+            show_default=f"{DECAY_EVERY}",
+            help="Epochs between decays; for plateau, epochs in a row without a better validation.",
         ),
         click.option(
             "--warmup",

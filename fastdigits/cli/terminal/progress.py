@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from fastdigits.cli.terminal import interrupt
+from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 
 T = TypeVar("T")
 
 
-def announce_compilation(ops: Any, say: Callable[[str], Any]) -> AbstractContextManager:
+def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> AbstractContextManager:
     """Print one line when the first kernel is compiled in this block. The reference device compiles nothing."""
     if ops.device == "reference":
         return nullcontext()

@@ -1,15 +1,13 @@
 """Training progress as lines of text, and the lines that sum up its result."""
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fastdigits.cli.terminal import interrupt
-from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.storage.history import Epoch
-from fastdigits.storage.run_statistics import in_words
+from fastdigits.storage.run_statistics import format_summary
 from fastdigits.training.callbacks import Callback
 
 
@@ -65,24 +63,6 @@ class TrainingLines(Callback):
         ]
 
 
-def training_lines(
-    progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
-) -> TrainingLines:
-    """Return the callback that prints lines, with a dashboard below them if `progress` asks for one.
-
-    Without a choice (`progress` None), show the dashboard if stderr is a terminal and the lines go there too:
-    if the lines went elsewhere, the dashboard would stand alone.
-    """
-    lines_on_terminal = as_json or sys.stdout.isatty()
-    if progress is None:
-        progress = sys.stderr.isatty() and lines_on_terminal
-    if not progress:
-        return TrainingLines(say, config.epochs, log_every)
-    from fastdigits.cli.terminal.dashboard import Dashboard  # rich takes 0.1 s to import
-
-    return Dashboard(say, config, log_every, lines_on_terminal)
-
-
 def result_line(summary: dict[str, Any]) -> str:
     """Describe the result on the test images, from the summary of a run."""
     test, (low, high) = summary["test"], summary["test"]["interval_95"]
@@ -96,5 +76,5 @@ def result_line(summary: dict[str, Any]) -> str:
 
 def averages_lines(averages: dict[str, Any]) -> list[str]:
     """Describe the accuracies of several runs."""
-    accuracies = [in_words(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
+    accuracies = [format_summary(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
     return [f"{averages['trained']} runs succeeded, {averages['dead_runs']} failed", *accuracies]
