@@ -1,5 +1,5 @@
-"""The one exception that a user is meant to read."""
+"""The exception whose message is meant for the user."""
 
 
 class UserError(Exception):
-    """What is wrong and how to mend it, in one sentence; the command prints it and exits with code 1."""
+    """States in one sentence what is wrong and how to fix it. Commands print it and exit with code 1."""

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Write files atomically."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ def write_atomically(path: StrPath, content: bytes) -> None:
     Raises
     ------
     UserError
-        When the file cannot be written there.
+        If the file cannot be written there.
     """
     with _explained(path):
         target = _target(path)
@@ -37,15 +37,15 @@ def write_atomically(path: StrPath, content: bytes) -> None:
 
 
 def check_writable(path: StrPath) -> None:
-    """Make sure that a file can be written there later; one that is there already stays as it is.
+    """Check that a file can be written later, without changing a file that exists.
 
     Raises
     ------
     UserError
-        When the folder is missing or takes no new files, or when the path is a folder or a protected file.
+        If the folder is missing or cannot be written, or if the path is a folder or a protected file.
     """
     with _explained(path), _temporary(os.path.dirname(_target(path))):
-        pass  # permission bits do not tell what a new file in the folder does
+        pass  # permission bits alone do not say whether a file can be created
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _explained(path: StrPath) -> Iterator[None]:
 
 
 def _target(path: StrPath) -> str:
-    """Where the bytes go, with all links resolved; nothing but an ordinary file may be there, open to writing."""
+    """The path with all links resolved. Raises UserError unless it is a new file or an ordinary writable one."""
     if not os.fspath(path):
         raise UserError("The name of an output file is empty; give it one.")
     target = os.path.realpath(path)
@@ -68,8 +68,8 @@ def _target(path: StrPath) -> str:
         raise UserError(f"{path} is a folder; give the name of a file in it.")
     if not os.path.isdir(os.path.dirname(target)):
         raise UserError(f"The folder {os.path.dirname(target)} does not exist; make it first or choose another one.")
-    with suppress(FileNotFoundError):  # then it is a new file
-        if not stat.S_ISREG(os.stat(target).st_mode):  # renaming over a device would destroy it
+    with suppress(FileNotFoundError):  # it is a new file
+        if not stat.S_ISREG(os.stat(target).st_mode):  # renaming over a device would replace it
             raise UserError(f"{path} is not an ordinary file; choose another name.")
         os.close(os.open(target, os.O_WRONLY))
     return target
@@ -77,7 +77,7 @@ def _target(path: StrPath) -> str:
 
 @contextmanager
 def _temporary(folder: str) -> Iterator[BinaryIO]:
-    """A new file with the usual permissions, gone afterwards unless it was renamed."""
+    """A new file with the usual permissions, removed afterwards unless it was renamed."""
     name = os.path.join(folder, f".fastdigits-{secrets.token_hex(8)}.part")
     try:
         with open(name, "xb") as file:
@@ -88,7 +88,7 @@ def _temporary(folder: str) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the new name last through a power failure, where the system lets a folder be opened."""
+    """Make a rename survive a power failure, if the system can open folders."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

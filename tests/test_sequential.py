@@ -226,7 +226,7 @@ def test_padded_and_augmented(digits, tmp_path):
     again = load(tmp_path / "model.h5", device="cpu")
     assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
     assert again.evaluate(digits.test_images, digits.test_labels).accuracy > 0.7
-    with pytest.raises(UserError, match=r"reads images of 32 x 32 .* have 36 x 36 with 2 zeros added on each side"):
+    with pytest.raises(UserError, match=r"Expected 32 x 32 images, got 36 x 36 with 2 zeros added on each side"):
         again.predict(np.zeros((3, 32, 32), np.uint8))
 
 

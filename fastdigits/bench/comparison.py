@@ -1,4 +1,4 @@
-"""Which contenders there are for a network, and how long they take."""
+"""Compare our devices and the rivals on one workload."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,19 +10,21 @@ from fastdigits.bench import networks
 from fastdigits.bench.interference import MAX_CORES, measure_interference
 from fastdigits.bench.timing import Times, quartiles, ratios, time_in_turns
 from fastdigits.bench.workload import TRAINING, Contender, Workload, check_agreement
+from fastdigits.ops.interface import Ops
 
-BUDGET_S = 15.0  # for one network, trained or used
-TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find a framework's best way
+BUDGET_S = 15.0  # per network and mode
+TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find the fastest variant of a framework
 
 Say = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contender in one race.
+    """The times of one contender in one comparison.
 
-    `ratio` is how many times as long as the first contender it took, `other_cores` how many cores other
-    programs used during the race, None where the system does not tell.
+    `seconds` has one value per round, in seconds per step. `ratio` is the median, over the rounds, of its time divided
+    by that of the first contender. `other_cores` is how many cores other programs used meanwhile, or None if the
+    system does not report it.
     """
 
     mode: str
@@ -44,25 +46,25 @@ class Row:
 
     @property
     def disturbed(self) -> bool:
-        """Whether other programs took so much of the machine that the figures say little."""
+        """Whether other programs used so much of the machine that the times are unreliable."""
         return self.other_cores is not None and self.other_cores > MAX_CORES
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return everything as plain JSON types."""
         return asdict(self) | {"disturbed": self.disturbed}
 
 
 def measure(
     workload: Workload,
     mode: str,
-    devices: list[Any],
+    devices: list[Ops],
     rivals: list[ModuleType],
     rounds: int,
     compiled: bool,
     say: Say,
-    every_way: bool = False,
+    all_variants: bool = False,
 ) -> list[Row]:
-    """Race our devices and the best way of each rival against each other.
+    """Time our devices and the fastest variant of each rival in turns.
 
     Parameters
     ----------
@@ -70,21 +72,22 @@ def measure(
     mode : str
         "training" or "inference".
     devices : list of Ops
-        The first is what all others are compared with.
+        The first is the baseline of all ratios.
     rivals : list of modules
-        Of bench.rivals; one that cannot do the mode is left out.
+        From `bench.rivals`; those that do not support the mode are left out.
     rounds : int
+        Number of rounds, at most; a time budget may end the comparison earlier.
     compiled : bool
-        Whether rivals may compile the network, which takes them long.
+        Whether rivals may compile the network, which can take a minute.
     say : function
-        Is told what goes on and what is left out.
-    every_way : bool
-        Whether all ways of each rival take part, not just its best.
+        Called with lines of progress, and with the reason for each variant left out.
+    all_variants : bool
+        Whether to time all variants of each rival instead of only the fastest.
 
     Raises
     ------
     UserError
-        If a rival computes something else than we do.
+        If a rival does not compute what we compute.
     """
     contenders = []
     for ops in devices:
@@ -97,14 +100,14 @@ def measure(
         variants = getattr(rival, mode)(workload, compiled, say)
         for variant in variants:
             check_agreement(contenders[0], variant, workload.tolerance)
-        contenders += variants if every_way else [fastest(variants)]
+        contenders += variants if all_variants else [fastest(variants)]
     with measure_interference() as interference:
         times = time_in_turns([contender.run for contender in contenders], rounds, BUDGET_S)
     return [row(workload, mode, *pair, times[0], interference.cores) for pair in zip(contenders, times, strict=True)]
 
 
 def fastest(variants: list[Contender]) -> Contender:
-    """The one with the best round of a short trial."""
+    """Return the variant with the fastest round in a short trial."""
     if len(variants) == 1:
         return variants[0]
     times = time_in_turns([variant.run for variant in variants], TRIAL_ROUNDS, TRIAL_BUDGET_S)
@@ -114,7 +117,7 @@ def fastest(variants: list[Contender]) -> Contender:
 def row(
     workload: Workload, mode: str, contender: Contender, times: Times, first: Times, other_cores: float | None
 ) -> Row:
-    """All figures of one contender."""
+    """Return the results of one contender, with ratios to the first."""
     images, slower = len(workload.images), ratios(times, first)
     return Row(
         mode=mode,

@@ -1,17 +1,17 @@
-"""The GPU: its name, and the most that its cores and its memory can do, measured."""
+"""Name the GPU and measure its peak arithmetic rate and memory bandwidth."""
 
 from dataclasses import dataclass
 
 from fastdigits.bench.machine import shortest
 
-WARPS, REPEATS = 2**14, 2**13  # more warps than any GPU runs at once; some ten milliseconds
-VECTORS = 2**22  # 512 MiB in each of three arrays: far more than a GPU's caches hold
+WARPS, REPEATS = 2**14, 2**13  # more warps than any GPU holds at once; some ten milliseconds
+VECTORS = 2**22  # 512 MiB in each of three arrays: far more than the caches of a GPU
 RUNS = 10
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """What was measured on, and its measured rates."""
+    """A GPU and its measured rates."""
 
     name: str
     compute_capability: str
@@ -22,7 +22,7 @@ class Gpu:
 
 
 def measure() -> Gpu:
-    """The facts of the first GPU; takes some seconds where the kernels must be compiled."""
+    """Describe and measure the first GPU; takes some seconds if the kernels must be compiled."""
     from fastdigits.ops.cuda import driver
 
     here = driver.examine()
@@ -38,7 +38,7 @@ def measure() -> Gpu:
 
 
 def peak_flops(warps: int = WARPS, repeats: int = REPEATS) -> float:
-    """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
+    """Return the floating-point operations per second of multiply-adds on registers, in the fastest run."""
     from fastdigits.ops.peak import cuda
 
     work, flops = cuda.multiply_adds_work(warps, repeats)
@@ -46,7 +46,7 @@ def peak_flops(warps: int = WARPS, repeats: int = REPEATS) -> float:
 
 
 def bytes_per_second(vectors: int = VECTORS) -> float:
-    """Bytes read and written per second by a = b + 3 c on arrays in the GPU's memory: the best run."""
+    """Return the bytes read and written per second by a = b + 3 c in the GPU's memory, in the fastest run."""
     from fastdigits.ops.peak import cuda
 
     work, moved_bytes = cuda.triad_work(vectors)

@@ -1,4 +1,4 @@
-"""The machine: its name and versions, and the most that its cores and its memory can do, measured."""
+"""Describe the machine and measure its peak arithmetic rate and memory bandwidth."""
 
 import platform
 import subprocess
@@ -15,15 +15,15 @@ import numpy as np
 from fastdigits.bench.timing import timed
 from fastdigits.ops.runtime import numba_setup
 
-REPEATS = 300_000  # of each chain: about a millisecond, long beside the start of a parallel loop
-BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches of one program's cores hold
+REPEATS = 300_000  # of each chain: about a millisecond, far longer than starting a parallel loop takes
+BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches hold
 PEAK_RUNS, BANDWIDTH_RUNS = 60, 8
-REST_S = 0.005  # between runs, so that they fall into the pauses of whatever else runs here
+PAUSE_S = 0.005  # between runs, so that some fall into moments when other programs pause
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured on; `peak_flops` and `bytes_per_second` are measured rates of the cores in use."""
+    """The CPU, the versions of the software, and the measured rates of the cores in use."""
 
     cpu: str
     system: str
@@ -38,7 +38,7 @@ class Machine:
 
 
 def measure() -> Machine:
-    """The facts of this machine, for the cores that the CPU's operations were loaded for; takes about a second."""
+    """Describe and measure the cores that the CPU's ops were loaded for; takes about a second."""
     from fastdigits.ops.lanes.vector_unit import LANES
     from fastdigits.ops.peak import cpu as peak
 
@@ -57,26 +57,28 @@ def measure() -> Machine:
 
 
 def measure_again(machine: Machine) -> Machine:
-    """The same with the higher rates of two measurements: what else runs on the machine only ever lowers them."""
+    """Measure the rates again and keep the higher ones, because other programs can only lower them."""
     rates = {"peak_flops": peak_flops(), "bytes_per_second": bytes_per_second()}
     return replace(machine, **{name: max(rate, getattr(machine, name)) for name, rate in rates.items()})
 
 
 def cpu_name() -> str:
-    """The processor's name as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    """Return the processor's name as the operating system reports it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
         if names:
             return names[0]
     if platform.system() == "Darwin":
-        found = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True)
-        return found.stdout.strip() or platform.machine()
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        return done.stdout.strip() or platform.machine()
     return platform.processor() or platform.machine()
 
 
 def peak_flops() -> float:
-    """Floating-point operations per second of multiply-adds on registers: the best run, for it is a bound."""
+    """Return the floating-point operations per second of multiply-adds on registers, in the fastest run."""
     from fastdigits.ops.lanes.vector_unit import LANES
     from fastdigits.ops.peak import cpu as peak
 
@@ -87,7 +89,7 @@ def peak_flops() -> float:
 
 
 def bytes_per_second() -> float:
-    """Bytes read and written per second by a = b + 3 c on arrays in memory: the best run."""
+    """Return the bytes read and written per second by a = b + 3 c on arrays in memory, in the fastest run."""
     from fastdigits.ops.peak import cpu as peak
 
     a, b, c = (np.ones(BANDWIDTH_FLOATS, np.float32) for _ in range(3))
@@ -95,10 +97,10 @@ def bytes_per_second() -> float:
 
 
 def shortest(work: Callable[[], Any], runs: int) -> float:
-    """The seconds of the quickest of several calls; the first, which may compile, does not count."""
+    """Return the seconds of the fastest of several calls, after one call that is not timed because it may compile."""
     work()
     seconds = []
     for _ in range(runs):
-        sleep(REST_S)
+        sleep(PAUSE_S)
         seconds.append(timed(lambda _: work(), 1, perf_counter))
     return min(seconds)

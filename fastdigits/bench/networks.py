@@ -13,32 +13,16 @@ from fastdigits.ops.interface import Array, Ops
 from fastdigits.training.trainer import Trainer
 
 
-class OneBatch:
-    """The workload's batch on a device, in place of a data set's: always the same one, and there already."""
-
-    def __init__(self, workload: Workload, ops: Ops):
-        self.x, self.targets = packed(ops, workload.images), packed_labels(ops, workload.labels)
-        self.batch_size = len(workload.labels)
-
-    def step_scalars(self, first: int, epoch: int) -> tuple:
-        """It needs none."""
-        return ()
-
-    def parts(self, order: Array, images: int, training: bool) -> Iterator[tuple[Array, Array, int]]:
-        """It as (x, targets, number of images)."""
-        yield self.x, self.targets, self.batch_size
-
-
 def training(workload: Workload, ops: Ops) -> Contender:
-    """A training step: scores, loss, gradients, AdamW and the running figures of an epoch."""
-    network, batch = built(workload, ops, training=True), OneBatch(workload, ops)
+    """Return the contender that runs training steps: forward, loss, backward, AdamW and the metrics of the epoch."""
+    network, batch = build_network(workload, ops, training=True), OneBatch(workload, ops)
     trainer = Trainer(network, batch, workload.recipe, np.arange(batch.batch_size, dtype=np.int32))
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            # With a rate of 0 the work is the same, but no gradient fades into numbers so small that they are slow.
+            # A learning rate of 0 costs the same, and keeps gradients from shrinking to slow denormal numbers.
             trainer.step(0, batch.batch_size, 0.0)
-        trainer.metrics(1)  # waits for a device that works by itself
+        trainer.metrics(1)  # waits for an asynchronous device
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
@@ -48,15 +32,15 @@ def training(workload: Workload, ops: Ops) -> Contender:
 
 
 def inference(workload: Workload, ops: Ops) -> Contender:
-    """The scores of a batch, without anything that only training needs."""
+    """Return the contender that computes the scores of the batch in inference mode."""
     ops = inference_ops(ops, len(workload.images))
-    network, x = built(workload, ops, training=False), packed(ops, workload.images)
+    network, x = build_network(workload, ops, training=False), pack_images(ops, workload.images)
     forward = ops.captured(lambda: network.forward(x))
 
     def run(steps: int) -> None:
         for _ in range(steps):
             scores = forward()
-        ops.download(scores[:1])  # waits for a device that works by itself
+        ops.download(scores[:1])  # waits for an asynchronous device
 
     def outputs() -> dict[str, np.ndarray]:
         scores = np.empty((len(workload.images), network.classes), np.float32)
@@ -66,23 +50,39 @@ def inference(workload: Workload, ops: Ops) -> Contender:
     return Contender(f"fastdigits {ops.device}", "", run, outputs, ops.device)
 
 
-def built(workload: Workload, ops: Ops, training: bool) -> Network:
-    """The workload's network on a device."""
+class OneBatch:
+    """Stands in for `Batches` in a trainer: the workload's batch, on the device already and the same in every step."""
+
+    def __init__(self, workload: Workload, ops: Ops):
+        self.x, self.targets = pack_images(ops, workload.images), pack_labels(ops, workload.labels)
+        self.batch_size = len(workload.labels)
+
+    def step_scalars(self, first: int, epoch: int) -> tuple:
+        """Return nothing to write to the device before a step."""
+        return ()
+
+    def parts(self, order: Array, images: int, training: bool) -> Iterator[tuple[Array, Array, int]]:
+        """Yield the batch as (x, targets, number of images)."""
+        yield self.x, self.targets, self.batch_size
+
+
+def build_network(workload: Workload, ops: Ops, training: bool) -> Network:
+    """Return the workload's network with its weights, built on a device."""
     network = deepcopy(workload.network)
     network.build(ops, len(workload.images), training)
     network.set_weights(workload.weights)
     return network
 
 
-def packed(ops: Ops, images: np.ndarray) -> Array:
-    """Images as a batch (B, C, H, W, L) on a device."""
+def pack_images(ops: Ops, images: np.ndarray) -> Array:
+    """Return images (N, C, H, W) as a batch (B, C, H, W, L) on a device."""
     x = ops.empty((blocks(len(images), ops.lanes), *images.shape[1:], ops.lanes))
     ops.pack(images, x)
     return x
 
 
-def packed_labels(ops: Ops, labels: np.ndarray) -> Array:
-    """Labels as targets (B, L) on a device, -1 in empty lanes."""
+def pack_labels(ops: Ops, labels: np.ndarray) -> Array:
+    """Return labels (N,) as targets (B, L) on a device, -1 in empty lanes."""
     targets = np.full((blocks(len(labels), ops.lanes), ops.lanes), -1, np.float32)
     targets.reshape(-1)[: len(labels)] = labels
     return ops.upload(targets)

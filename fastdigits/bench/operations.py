@@ -1,4 +1,4 @@
-"""What share of the machine each step of a network reaches, forwards and backwards."""
+"""Time each step of a network, forward and backward, to compare it with the peak rates of the hardware."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.bench.networks import built, packed, packed_labels
+from fastdigits.bench.networks import build_network, pack_images, pack_labels
 from fastdigits.bench.timing import quartiles, timed, wait_until_idle
 from fastdigits.bench.workload import Workload
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
-from fastdigits.nn.layers import Flatten, Layer, TrainingStep
-from fastdigits.nn.sequence import first_learning
+from fastdigits.nn.layers import Flatten, TrainingStep
+from fastdigits.nn.sequence import Step, first_trainable
 from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
@@ -26,9 +26,10 @@ RUNS = 50
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a network; `flops` and `moved_bytes` are what it must compute and carry to and from memory.
+    """The times of one step of a network.
 
-    `rival_gflops` is the rate of another library's matrix product of the same size, where one was asked for.
+    `flops` counts the floating-point operations of the step's formula, `moved_bytes` the sizes of the arrays that it
+    must read and write. `rival_gflops` is the rate of another library's matrix product of the same size, or None.
     """
 
     model: str
@@ -44,33 +45,33 @@ class Operation:
 
     @property
     def gflops(self) -> float:
-        """Floating-point operations in nanoseconds."""
+        """10^9 floating-point operations per second."""
         return self.flops / self.median_s / 1e9
 
     @property
     def gigabytes_per_second(self) -> float:
-        """Of the arrays read and written, wherever they lie."""
+        """10^9 bytes read and written per second, from whichever level of memory."""
         return self.moved_bytes / self.median_s / 1e9
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return everything as plain JSON types."""
         return asdict(self) | {"gflops": self.gflops, "gigabytes_per_second": self.gigabytes_per_second}
 
 
 def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = RUNS) -> list[Operation]:
-    """Time every step of a network on a device, its loss and its optimiser.
+    """Time every step of a network on a device, its loss and its optimizer.
 
     Parameters
     ----------
     workload : Workload
     ops : Ops
     rival : module, optional
-        Of bench.rivals, with `product_seconds`, for the rate of its matrix product of each layer's size.
+        From `bench.rivals`, with `product_seconds`: its matrix product is timed for the size of each layer.
     runs : int
-        Of which the median counts.
+        Number of timed runs of each step.
     """
-    network, found = built(workload, ops, training=True), []
-    for work in chain(_layers(workload, network, ops), _others(workload, network, ops)):
+    network, found = build_network(workload, ops, training=True), []
+    for work in chain(_layers(workload, network, ops), _loss_and_optimizer(workload, network, ops)):
         product = work.flops / rival.product_seconds(*work.product, runs) / 1e9 if rival and work.product else None
         seconds = _seconds(work.call, runs, ops, network)
         found.append(
@@ -92,7 +93,7 @@ def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be timed; `product` is (rows, inner size, columns) of the matrix product that it amounts to."""
+    """A call to time; `product` is (rows, inner size, columns) of the matrix product that it is equivalent to."""
 
     step: str
     direction: str
@@ -103,26 +104,26 @@ class _Work:
 
 
 def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
-    """The layers, forwards and backwards, each with the output of the one before."""
-    x, batch = packed(ops, workload.images), len(workload.images)
+    """Yield the forward and backward pass of each layer, applied to the output of the layer before."""
+    x, batch = pack_images(ops, workload.images), len(workload.images)
     training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
     for number, layer in enumerate(network.steps):
         y = layer.forward(x, training)
-        if not isinstance(layer, Flatten):  # which computes nothing
-            name, deeper = _name(layer, network), number > first_learning(network.steps)
+        if not isinstance(layer, Flatten):  # a reshape, which computes nothing
+            name, has_dx = _name(layer, network), number > first_trainable(network.steps)
             flops, product = 2 * batch * layer.multiply_adds(), _product(layer, batch)
             yield _Work(name, "forward", partial(layer.forward, x, training), flops, x.nbytes + y.nbytes, product)
-            if layer.parameters or deeper:
-                backward = partial(layer.backward, ops.upload(y), deeper)
-                yield _Work(name, "backward", backward, flops * (1 + deeper), y.nbytes + x.nbytes * (1 + deeper))
+            if layer.parameters or has_dx:
+                backward = partial(layer.backward, ops.upload(y), has_dx)
+                yield _Work(name, "backward", backward, flops * (1 + has_dx), y.nbytes + x.nbytes * (1 + has_dx))
         x = ops.upload(y)
 
 
-def _others(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
-    """What a training step does besides the layers: loss and optimiser."""
+def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
+    """Yield the other parts of a training step."""
     config, images = workload.recipe, len(workload.images)
-    scores = ops.upload(network.forward(packed(ops, workload.images)))
-    targets, dscores = packed_labels(ops, workload.labels), ops.empty(scores.shape)
+    scores = ops.upload(network.forward(pack_images(ops, workload.images)))
+    targets, dscores = pack_labels(ops, workload.labels), ops.empty(scores.shape)
     losses = ops.empty(targets.shape)
     given = scores, targets, images, float(config.label_smoothing)
     loss = partial(getattr(ops, LOSSES[config.loss]), *given, losses, dscores)
@@ -134,11 +135,11 @@ def _others(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
 
 
 def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
-    """The times of several calls; those before, which may compile and wake threads, do not count."""
+    """Return the seconds of each run, after calls that are not timed because they may compile and wake threads."""
 
     def step(_: int) -> None:
         call()
-        ops.download(network.buffer.values[:1])  # waits for a device that works by itself
+        ops.download(network.buffer.values[:1])  # waits for an asynchronous device
 
     step(1)
     wait_until_idle()
@@ -146,19 +147,17 @@ def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> 
     return [timed(step, 1, perf_counter) for _ in range(runs)]
 
 
-def _name(layer: Layer, network: Network) -> str:
-    """That of the step's first layer in the network, and the kinds of those that it does along with it."""
-    first, *others = getattr(layer, "parts", [layer])
+def _name(step: Step, network: Network) -> str:
+    """Return the name of the step's first layer in the network, followed by the kinds of the layers fused with it."""
+    first, *others = step.parts
     name = next(name for name, part in zip(network.names, network.layers, strict=True) if part is first)
-    return "+".join(
-        [name, *(type(part).__name__.lower() for part in others), *(["relu"] if layer.applies_relu else [])]
-    )
+    return "+".join([name, *(type(part).__name__.lower() for part in others)])
 
 
-def _product(layer: Layer, batch: int) -> tuple[int, int, int] | None:
-    """(rows, inner size, columns) of the matrix product that this layer's forward pass amounts to, if it is one."""
-    if not layer.parameters or not layer.multiply_adds() or layer.children()[1]:
+def _product(step: Step, batch: int) -> tuple[int, int, int] | None:
+    """Return (rows, inner size, columns) of the matrix product equivalent to the step's forward pass, if any."""
+    if not step.parameters or not step.multiply_adds() or step.parts[0].children()[1]:
         return None
-    weight = layer.parameters[0]
+    weight = step.parameters[0]
     rows, inner = weight.shape[0], weight.size // weight.shape[0]
-    return rows, inner, batch * layer.multiply_adds() // (rows * inner)
+    return rows, inner, batch * step.multiply_adds() // (rows * inner)

@@ -1,4 +1,4 @@
-"""Images per second of all contenders as bars."""
+"""Draw the images per second of all contenders as bars."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from fastdigits.bench.comparison import Row
 from fastdigits.plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
@@ -13,13 +14,13 @@ PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
 
 @style.look()
 def draw(rows: list[Row], machine: str) -> "Figure":
-    """One panel for each network and mode, one bar for each contender.
+    """Draw one panel per network and mode, with one bar per contender.
 
     Parameters
     ----------
     rows : list of Row
     machine : str
-        One line that says what was measured on.
+        One line that describes the machine.
     """
     modes, models = list(dict.fromkeys(row.mode for row in rows)), list(dict.fromkeys(row.model for row in rows))
     contenders = list(dict.fromkeys(row.contender for row in rows))
@@ -34,8 +35,8 @@ def draw(rows: list[Row], machine: str) -> "Figure":
     return figure
 
 
-def _panel(axes, rows: list[Row], colours: dict[str, str]) -> None:
-    """Bars with their values; the thin lines are the middle half of all rounds."""
+def _panel(axes: "Axes", rows: list[Row], colours: dict[str, str]) -> None:
+    """Draw bars with their values; the thin lines span the middle half of the rounds."""
     speeds = [row.images_per_second for row in rows]
     spread = [
         [speed - row.batch_size / row.quartiles_s[1] for speed, row in zip(speeds, rows, strict=True)],

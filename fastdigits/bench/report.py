@@ -1,4 +1,4 @@
-"""All that one run of the benchmark found, as JSON and back, and how it differs from an earlier one."""
+"""Store the results of a benchmark run as JSON, and compare two runs."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -13,12 +13,12 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath, write_atomically
 
 FORMAT, VERSION = "fastdigits bench", 1
-KEYS = ("mode", "model", "batch_size", "contender", "step", "direction")  # what names a row among all
+KEYS = ("mode", "model", "batch_size", "contender", "step", "direction")  # together they identify a row
 
 
 @dataclass
 class Report:
-    """The machine, its GPU where that took part, how it was measured, and the rows of each part."""
+    """The hardware, the settings, and the rows of each part of the benchmark; `gpu` is None if none took part."""
 
     machine: Machine
     settings: dict[str, Any]
@@ -28,36 +28,43 @@ class Report:
     gpu: Gpu | None = None
 
     def share_of_peak(self, gflops: float, device: str) -> float:
-        """What a rate is of that of multiply-adds on the device's registers."""
-        where = self.gpu if device == "cuda" and self.gpu else self.machine
-        return gflops * 1e9 / where.peak_flops
+        """Return a rate as a fraction of the device's peak rate of multiply-adds."""
+        hardware = self.gpu if device == "cuda" and self.gpu else self.machine
+        return gflops * 1e9 / hardware.peak_flops
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return everything as plain JSON types."""
         return {
             "format": FORMAT,
             "version": VERSION,
             "machine": asdict(self.machine),
             "settings": self.settings,
             "gpu": asdict(self.gpu) if self.gpu else None,
-            "rows": list(map(self._figures, self.rows)),
-            "operations": list(map(self._figures, self.operations)),
+            "rows": list(map(self._row_dict, self.rows)),
+            "operations": list(map(self._row_dict, self.operations)),
             "targets": [target.to_dict() for target in self.targets],
         }
 
-    def _figures(self, row: Row | Operation) -> dict[str, Any]:
+    def _row_dict(self, row: Row | Operation) -> dict[str, Any]:
         return row.to_dict() | {"share_of_peak": self.share_of_peak(row.gflops, row.device)}
 
     def write(self, path: StrPath) -> None:
-        """Write all of it as JSON; UserError where that fails."""
+        """Write everything as JSON.
+
+        Raises
+        ------
+        UserError
+            If the file cannot be written.
+        """
         write_atomically(path, (json.dumps(self.to_dict(), indent=1) + "\n").encode())
 
 
 @dataclass(frozen=True)
 class Change:
-    """How the time of one row changed: new / old, and whether the middle halves of both lie apart.
+    """How the time of one row changed between two runs.
 
-    `disturbed` says that other programs took part of the machine, then or now.
+    `beyond_spread` is true if the interquartile ranges of the two runs do not overlap, `disturbed` if other programs
+    used part of the machine in either run.
     """
 
     name: str
@@ -68,12 +75,12 @@ class Change:
 
     @property
     def ratio(self) -> float:
-        """New time by old time."""
+        """The new time divided by the old time."""
         return self.new_s / self.old_s
 
     @property
     def verdict(self) -> str:
-        """In a word: disturbed, faster, slower, or nothing where noise explains the difference."""
+        """One of "disturbed", "faster", "slower", or "" if the difference is within the spread."""
         if self.disturbed:
             return "disturbed"
         if not self.beyond_spread:
@@ -82,26 +89,32 @@ class Change:
 
 
 def read(path: StrPath) -> dict[str, Any]:
-    """The figures of an earlier run; UserError if the file holds none."""
+    """Return the results of an earlier run.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or was not written by `Report.write`.
+    """
     try:
         with open(path, encoding="utf8") as file:
-            figures = json.load(file)
-        if (figures["format"], figures["version"]) != (FORMAT, VERSION):
+            results = json.load(file)
+        if (results["format"], results["version"]) != (FORMAT, VERSION):
             raise ValueError
-        for row in figures["rows"]:
+        for row in results["rows"]:
             if "contestant" in row:  # the name of this field in files of earlier versions
                 row["contender"] = row.pop("contestant")
-        [change.ratio for change in compare(figures, figures)]
-        str(figures["machine"]["cpu"]), int(figures["machine"]["cores"])
+        [change.ratio for change in compare(results, results)]
+        str(results["machine"]["cpu"]), int(results["machine"]["cores"])
     except OSError as error:
         raise UserError(f"Cannot read {path} ({error.strerror}); give a file that 'bench --json' wrote.") from None
     except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError, AttributeError):
-        raise UserError(f"{path} was not written by 'bench --json' of this version; measure anew.") from None
-    return figures
+        raise UserError(f"{path} was not written by 'bench --json' of this version; run the benchmark again.") from None
+    return results
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    """The changes of all rows that both runs have, in the order of the new one."""
+    """Return the changes of all rows that both runs contain, in the order of the new run."""
     before = {_name(row): row for row in old["rows"] + old["operations"]}
     after = {_name(row): row for row in new["rows"] + new["operations"]}
     return [_change(name, before[name], row) for name, row in after.items() if name in before]

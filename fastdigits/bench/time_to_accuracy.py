@@ -1,4 +1,4 @@
-"""How long training takes to reach a test accuracy: whole runs of the default recipe, seed by seed."""
+"""Measure how long training takes to reach a test accuracy: whole training runs, one per seed."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from fastdigits.training.experiment import run
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One run: its test accuracy at the end and the seconds of each part."""
+    """The test accuracy after training with one seed, and the seconds of each phase."""
 
     seed: int
     accuracy: float
@@ -28,7 +28,7 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """All runs of one network on one device, and the mean test accuracy that they were to reach."""
+    """All runs of one network on one device, and the mean test accuracy that they should reach."""
 
     model: str
     device: str
@@ -39,38 +39,43 @@ class TimeToAccuracy:
 
     @property
     def accuracies(self) -> dict[str, float]:
-        """Mean, lowest, highest and standard deviation of the test accuracies; the last is 0 for a single run."""
+        """Mean, minimum, maximum and standard deviation of the test accuracies; the last is 0 for a single run."""
         values = [seed.accuracy for seed in self.seeds]
         spread = stdev(values) if len(values) > 1 else 0.0
         return {"mean": fmean(values), "min": min(values), "max": max(values), "std": spread}
 
     @property
     def reached(self) -> bool:
-        """Whether the mean test accuracy is the target or better."""
+        """Whether the mean test accuracy is at least the target."""
         return self.accuracies["mean"] >= self.target
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return everything as plain JSON types."""
         return asdict(self) | {"accuracies": self.accuracies, "reached": self.reached}
 
 
 def measure(
-    model: str, ops: Ops, load: Callable[[], DigitSet], target: float, configs: list[TrainConfig], say: Callable
+    model: str,
+    ops: Ops,
+    load: Callable[[], DigitSet],
+    target: float,
+    configs: list[TrainConfig],
+    say: Callable[[str], Any],
 ) -> TimeToAccuracy:
-    """Train a network as each configuration says, and test it once.
+    """Train a network once per configuration, and evaluate each run once on the test images.
 
     Parameters
     ----------
     model : str
     ops : Ops
     load : function
-        Reads the data set; its time is measured for each seed.
+        Loads the data set; called and timed for each run.
     target : float
-        A share of 1.
+        Accuracy between 0 and 1.
     configs : list of TrainConfig
-        Alike but for their seeds.
+        Differ only in their seeds.
     say : function
-        Is told of each run.
+        Called with one line of progress per run.
     """
     runs = []
     for config in configs:
@@ -81,7 +86,14 @@ def measure(
         done = run(name_of(model), network, digits, ops, config, Callback())
         seconds = done.training.seconds
         runs.append(
-            SeedResult(config.seed, done.test.accuracy, seconds["compile"], load_s, seconds["train"], done.test_s)
+            SeedResult(
+                seed=config.seed,
+                accuracy=done.test.accuracy,
+                compile_s=seconds["compile"],
+                load_s=load_s,
+                train_s=seconds["train"],
+                test_s=done.test_s,
+            )
         )
         say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")
     return TimeToAccuracy(name_of(model), ops.device, configs[0].batch_size, configs[0].epochs, target, runs)

@@ -1,35 +1,35 @@
-"""Times of several contenders who take turns, so that whatever disturbs the machine hits all alike."""
+"""Time several contenders in turns, so that anything that disturbs the machine affects all of them alike."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter, process_time, sleep
 
-SAMPLE_S = 0.04  # one timed stretch: many steps, so that neither the clock nor a rare hiccup counts
+SAMPLE_S = 0.04  # duration of one timed sample: long enough that neither the clock nor a rare hiccup matters
 MAX_STEPS = 1000
-WARM_UP = 0.25  # steps before each timed stretch, as a share of it: caches and sleeping threads
-TRIES = 3  # of each number of steps that is tried, lest one hiccup makes all stretches short
-REST_S = 0.01  # longer than the ticks in which some systems count a process's seconds
-MAX_RESTS = 30
+WARM_UP = 0.25  # steps before each sample, as a fraction of its steps: they fill caches and wake threads
+TRIES = 3  # per number of steps tried, so that one hiccup does not make all samples too short
+IDLE_CHECK_S = 0.01  # longer than the ticks in which some systems count the CPU time of a process
+MAX_IDLE_CHECKS = 30
 
 Steps = Callable[[int], object]
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds per step of one contender, one figure for each round; a stretch has so many steps."""
+    """Seconds per step of one contender, one value per round, and the number of steps in each timed sample."""
 
     steps: int
     seconds: list[float]
 
     @property
     def median(self) -> float:
-        """Seconds per step, in the middle of all rounds."""
+        """The median of the seconds per step."""
         return median(self.seconds)
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """The spread: half of all rounds lie between these seconds per step."""
+        """The first and third quartile of the seconds per step."""
         return quartiles(self.seconds)
 
 
@@ -38,36 +38,44 @@ def time_in_turns(
     rounds: int,
     budget_s: float,
     clock: Callable[[], float] = perf_counter,
-    rest: Callable[[], None] | None = None,
+    wait: Callable[[], None] | None = None,
 ) -> list[Times]:
-    """Time contenders in rounds; in each round all take their turn, the first of one round being the last of the next.
+    """Time every contender once per round, rotating the order by one place from round to round.
 
     Parameters
     ----------
     contenders : list of functions
-        Each runs as many steps as it is told. The first call, which may compile, is not timed.
+        Each runs the number of steps that it is given. The first call may compile and is not timed.
     rounds : int
+        Number of rounds, at most.
     budget_s : float
-        No round begins after so many seconds, but one always does.
-    clock, rest : functions, optional
-        Give the time in seconds, and wait before a contender's turn.
+        No round starts after this many seconds, except the first.
+    clock : function
+        Returns the time in seconds.
+    wait : function, optional
+        Called before each contender's turn; `wait_until_idle` by default.
+
+    Returns
+    -------
+    list of Times
+        In the order of `contenders`.
     """
-    rest, begin = rest or wait_until_idle, clock()
-    lengths = [steps_per_sample(run, clock) for run in contenders]
+    wait, start = wait or wait_until_idle, clock()
+    steps = [steps_per_sample(run, clock) for run in contenders]
     seconds: list[list[float]] = [[] for _ in contenders]
     for number in range(rounds):
-        if number and clock() - begin > budget_s:
+        if number and clock() - start > budget_s:
             break
-        for place in range(len(contenders)):
-            at = (number + place) % len(contenders)
-            rest()
-            contenders[at](max(1, round(lengths[at] * WARM_UP)))
-            seconds[at].append(timed(contenders[at], lengths[at], clock) / lengths[at])
-    return [Times(length, times) for length, times in zip(lengths, seconds, strict=True)]
+        for turn in range(len(contenders)):
+            at = (number + turn) % len(contenders)
+            wait()
+            contenders[at](max(1, round(steps[at] * WARM_UP)))
+            seconds[at].append(timed(contenders[at], steps[at], clock) / steps[at])
+    return [Times(count, times) for count, times in zip(steps, seconds, strict=True)]
 
 
 def steps_per_sample(run: Steps, clock: Callable[[], float]) -> int:
-    """How many steps a stretch of SAMPLE_S has, found by runs that double; the very first does not count."""
+    """Return how many steps take about SAMPLE_S, by doubling their number; the very first call is not timed."""
     run(1)
     steps = 1
     while True:
@@ -79,32 +87,32 @@ def steps_per_sample(run: Steps, clock: Callable[[], float]) -> int:
 
 
 def timed(run: Steps, steps: int, clock: Callable[[], float]) -> float:
-    """The seconds that so many steps take."""
+    """Return the seconds that `run(steps)` takes."""
     start = clock()
     run(steps)
     return clock() - start
 
 
 def wait_until_idle() -> None:
-    """Sleep until no thread of this process works any more.
+    """Sleep until no thread of this process uses CPU time any more.
 
-    Threads that finished their share stay awake for the next one, and take the cores of whoever is timed
-    then: for 3 ms those of our kernels, 8 ms PyTorch's, 33 ms ONNX Runtime's and 105 ms NumPy's (measured).
+    Threads that finished their work spin for a while in case more arrives, and take cores from the contender that is
+    timed next: our kernels for 3 ms, PyTorch for 8 ms, ONNX Runtime for 33 ms, NumPy for 105 ms (measured).
     """
-    for _ in range(MAX_RESTS):
+    for _ in range(MAX_IDLE_CHECKS):
         before = process_time()
-        sleep(REST_S)
-        if process_time() - before < REST_S / 10:
+        sleep(IDLE_CHECK_S)
+        if process_time() - before < IDLE_CHECK_S / 10:
             return
 
 
 def ratios(times: Times, base: Times) -> list[float]:
-    """How many times as long as `base` it took, round by round."""
+    """Return the time of each round divided by the time of `base` in the same round."""
     return [ours / theirs for ours, theirs in zip(times.seconds, base.seconds, strict=True)]
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
-    """The first and the third quartile of at least one value."""
+    """Return the first and third quartile of at least one value."""
     if len(values) == 1:
         return values[0], values[0]
     low, _, high = quantiles(values, n=4, method="inclusive")

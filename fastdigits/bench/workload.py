@@ -1,7 +1,8 @@
-"""What all contenders do: one network with the same weights, on the same random batch."""
+"""Define what all contenders compute: one network with the same weights, on the same random batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,23 +14,25 @@ from fastdigits.nn import BatchNorm, Dropout, Network, Residual, sequence
 from fastdigits.nn.layers import Layer
 
 TRAINING, INFERENCE = "training", "inference"
-TOLERANCE = 1e-4  # of the largest number of an array
-TOLERANCE_NORMALISED = 5e-2  # gradients before a batch normalisation are small differences of large sums
+TOLERANCE = 1e-4  # relative to the largest value of an array
+TOLERANCE_NORMALISED = 5e-2  # gradients ahead of a batch normalisation are small differences of large sums
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A network that is not built, its parameters and running statistics by name, and a batch.
+    """A network and a batch to run it on.
 
     Parameters
     ----------
     model : str
     network : Network
+        Not built yet.
     weights : dict of float32 arrays
+        Parameters and running statistics by name.
     images : float32 (N, C, H, W)
     labels : int64 (N,)
     threads : int
-        Cores that every contender may use.
+        Cores that each contender may use.
     """
 
     model: str
@@ -41,39 +44,50 @@ class Workload:
 
     @property
     def recipe(self) -> TrainConfig:
-        """How all contenders train, whatever the defaults are."""
-        adamw = {"optimizer": "adamw", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
+        """The training configuration of all contenders, independent of the defaults of `train`."""
+        adamw: dict[str, Any] = {"optimizer": "adamw", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
         return TrainConfig(batch_size=len(self.labels), loss="cross-entropy", label_smoothing=0.0, **adamw)
 
     @property
     def tolerance(self) -> float:
-        """How far apart two contenders' results may be, as shares of the largest."""
+        """How much the results of two contenders may differ, relative to the largest value."""
         normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(self.network.layers))
         return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
     @property
     def forward_flops(self) -> int:
-        """Floating-point operations of the scores of the batch, convolutions counted as the formula reads."""
+        """Floating-point operations of a forward pass, with convolutions counted by their formula."""
         return 2 * len(self.images) * sum(layer.multiply_adds() for layer in self.network.layers)
 
     @property
     def training_flops(self) -> int:
-        """Those of a training step: scores, weight gradients, and input gradients but for the first layer's."""
+        """Floating-point operations of a training step: forward pass, weight gradients, and all input gradients but
+        those of the first layer with parameters.
+        """
         first = next(layer for layer in self.network.layers if layer.parameters)
         return 3 * self.forward_flops - 2 * len(self.images) * first.multiply_adds()
 
     def flops(self, mode: str) -> int:
-        """Floating-point operations of one step of training or inference."""
+        """Return the floating-point operations of one step in a mode, "training" or "inference"."""
         return self.training_flops if mode == TRAINING else self.forward_flops
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do a workload.
+    """One implementation of a workload.
 
-    `run` does so many steps and returns when they are done. `outputs` gives what one step computes,
-    in our names and shapes: "scores" (N, classes) for inference, the gradients of all parameters for training.
-    `device` is "cpu" or "cuda" (or "reference"), whatever the framework calls it.
+    Parameters
+    ----------
+    name : str
+    variant : str
+        Distinguishes several ways in which one framework can run the workload; may be empty.
+    run : function
+        Runs the given number of steps and returns when they are finished.
+    outputs : function
+        Returns what one step computes, with our names and shapes: "scores" (N, classes) for inference, the gradients
+        of all parameters for training.
+    device : str
+        "cpu", "cuda" or "reference".
     """
 
     name: str
@@ -84,14 +98,14 @@ class Contender:
 
     @property
     def title(self) -> str:
-        """The name with the variant."""
+        """The name, with the variant in parentheses."""
         return f"{self.name} ({self.variant})" if self.variant else self.name
 
 
 def make_workload(model: str, batch_size: int, threads: int) -> Workload:
-    """A network with its random start and a random batch, the same every time.
+    """Return a network with random weights and a random batch, the same in every call.
 
-    It has no dropout, for which every framework draws other numbers.
+    Dropout layers are left out, because each framework draws its own random numbers.
     """
     network = Network(_without_dropout(layers_of(model)))
     network.build(ops.load("reference"), 1, training=False)
@@ -111,18 +125,26 @@ def _without_dropout(layers: list[Layer]) -> list[Layer]:
 
 
 def check_agreement(ours: Contender, rival: Contender, tolerance: float = TOLERANCE) -> None:
-    """UserError unless a rival computes what we compute: a race between different networks means nothing.
+    """Check that a rival computes what we compute, since times of different computations cannot be compared.
 
-    Arrays may differ by `tolerance` times their largest number, or a thousandth of the largest of all arrays.
+    Arrays may differ by `tolerance` times their largest value, or times a thousandth of the largest value of all
+    arrays if that is more.
+
+    Raises
+    ------
+    UserError
+        If an array is missing, or differs by more.
     """
     expected, found = ours.outputs(), rival.outputs()
     if expected.keys() != found.keys():
-        raise UserError(f"{rival.title} computes {', '.join(found)} and not {', '.join(expected)}; report this.")
+        raise UserError(
+            f"{rival.title} computes {', '.join(found)} instead of {', '.join(expected)}; report this as a bug."
+        )
     least = max((np.abs(array).max() for array in expected.values()), default=0) / 1000
     for name, array in expected.items():
         error, size = np.abs(array - found[name]).max(), max(np.abs(array).max(), least)
         if not error <= tolerance * size:
             raise UserError(
-                f"{rival.title} does not compute what {ours.title} does: {name} differs by {error:.2g} where the "
-                f"largest is {size:.2g}, so their times cannot be compared; report this."
+                f"{rival.title} and {ours.title} do not compute the same: {name} differs by {error:.2g}, its largest "
+                f"value is {size:.2g}. Their times cannot be compared; report this as a bug."
             )

@@ -1,6 +1,6 @@
-"""Whether a device computes what is defined: each operation by itself, and the gradients of whole networks.
+"""Check that a device computes what the reference defines: each op by itself, and the gradients of whole networks.
 
-`cases` are the calls, `compare` judges a result; the tests use the same two.
+`cases` lists the calls and `compare` judges their results; the tests use both as well.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ __all__ = ["CheckResult", "steps"]
 
 
 def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
-    """All checks of a device.
+    """Return all checks of a device as (name, function) pairs; each function runs one check and returns its results.
 
     Parameters
     ----------
     ops : Ops
-        Of the device.
+        The device to check.
     exact : Ops
-        Of the same device, with convolutions that add up the very products of their definition.
+        The same device without Winograd's method: its convolutions sum the products of the definition.
     """
     return [*operations.steps(ops, exact), *gradients.steps(ops)]

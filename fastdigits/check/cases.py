@@ -1,9 +1,9 @@
-"""Calls of every operation on sizes that no tile divides, with outputs that are not filled yet.
+"""Calls of every op on sizes that no tile divides, with outputs that are still unfilled.
 
-All numbers lie between -1 and 1, and so do their products: the terms that the tolerance speaks of.
+All inputs lie between -1 and 1, and so do their products, which are the terms that `compare.tolerance` counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,30 +11,35 @@ import numpy as np
 from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import Effects
 
+Size = tuple[int, int]
+
 
 class Call(NamedTuple):
-    """One call of an operation."""
+    """One call of an op."""
 
     op: str
     case: str
-    arguments: dict[str, Any]  # in order
-    outputs: tuple[str, ...]  # the arguments that it fills or changes
-    terms: int  # rounded terms in an element of an output; 0 if nothing is rounded
+    arguments: dict[str, Any]  # in the order of the parameters
+    outputs: tuple[str, ...]  # names of the arguments that the op fills or changes
+    terms: int  # number of rounded terms in an element of an output; 0 if nothing is rounded
 
     def __str__(self) -> str:
         return f"{self.op}: {self.case}"
 
 
 def calls(lanes: int, few: bool = False) -> Iterator[Call]:
-    """Calls of every operation on arrays of so many lanes; with `few`, of no more kinds of tile than need be."""
+    """Yield calls of every op on arrays with the given number of lanes.
+
+    With `few`, skip cases that would only compile further tile sizes.
+    """
     for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _conv2d(lanes, *convolution)
     for dense in DENSE[: 1 if few else None]:
         yield from _dense(lanes, *dense)
     for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _fused_conv2d(lanes, *convolution)
-    for convolution in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
-        yield from _pooled_conv2d(lanes, *convolution)
+    for pooled in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
+        yield from _pooled_conv2d(lanes, *pooled)
     for dense in DENSE[: 1 if few else None]:
         yield from _fused_dense(lanes, *dense)
     for pooling in POOLINGS:
@@ -44,25 +49,24 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     yield from _batchnorm_fold()
     for channels, size in ((1, 5), (7, 3), (11, 5)):
         yield from _lrn(lanes, channels, size)
-    for images in JUDGED:
+    for images in LOSS_BATCHES:
         yield from _losses(lanes, images)
     for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
-        for images, size in AUGMENTED:
-            yield from _augmented_batches(lanes, images, size, effects)
+        for images, image_size in AUGMENTED:
+            yield from _augmented_batches(lanes, images, image_size, effects)
     yield from _activations(lanes)
     yield from _elementwise(lanes)
     yield from _optimizers(lanes)
     yield from _random_numbers()
-    for images in JUDGED:
+    for images in LOSS_BATCHES:
         yield from _random_masks(lanes, images)
     yield from _arrays(lanes)
 
 
-# blocks, channels, outputs, (rows, columns), kernel, stride, zeros before and after rows and columns.
-# 13 outputs and 11 channels are covered by tiles of 7 and 6 where a register has 16 lanes, and sizes
-# that share such a tile are compiled once.
+# blocks, channels, outputs, (rows, columns), kernel, stride, padding (top, left), padding (bottom, right).
+# With 16 lanes, 13 outputs and 11 channels take tiles of 7 and 6, and sizes that share a tile are compiled once.
 CONVOLUTIONS = (
     (2, 11, 13, (5, 7), (3, 3), 1, (1, 1), (1, 1)),
     (2, 11, 13, (6, 15), (3, 3), 2, (1, 0), (0, 1)),
@@ -70,7 +74,7 @@ CONVOLUTIONS = (
     (1, 11, 13, (1, 4), (5, 5), 1, (2, 2), (2, 2)),  # a kernel larger than the image
     (2, 11, 13, (3, 7), (1, 1), 1, (0, 0), (0, 0)),
     (1, 11, 13, (5, 8), (3, 2), 1, (2, 0), (0, 1)),
-    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
+    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel covers
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
     (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
@@ -78,7 +82,8 @@ CONVOLUTIONS = (
     (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
 )
 
-# blocks, channels, outputs, (rows, columns), kernel, zeros before and after rows and columns; odd and even results
+# blocks, channels, outputs, (rows, columns), kernel, padding (top, left), padding (bottom, right); the convolution's
+# rows and columns are odd in some cases and even in others
 POOLED_CONVOLUTIONS = (
     (2, 3, 5, (7, 9), (3, 3), (1, 1), (1, 1)),
     (1, 1, 6, (14, 13), (5, 5), (2, 2), (2, 2)),
@@ -91,13 +96,13 @@ POOLED_CONVOLUTIONS = (
     (2, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),
 )
 
-# images, features, outputs; 80 images are more than the weight gradient transposes at a time
+# images, features, outputs; the weight gradient transposes fewer than 80 images at a time
 DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
-# images to augment, rows and columns
+# images to augment, (rows, columns)
 AUGMENTED = (1, (9, 13)), (7, (1, 3))
 
-# Each effect of augmentation alone, and all at once
+# each augmentation alone, and all at once
 EFFECTS = (
     Effects(),
     Effects(shift_px=3.0),
@@ -119,87 +124,111 @@ POOLINGS = (
     (1, (8, 9), (2, 3), 4),  # pixels between the windows
 )
 
-# images, pixels of a channel; a multiple of four pixels, and others
+# images, pixels of a channel: both a multiple of four and not
 NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
-# images of a batch that is judged, or gathered from a few more
-JUDGED, GATHERED = (1, 33), (1, 7, 33, 80)
+# images of a batch for the losses, and for gathering from a slightly larger data set
+LOSS_BATCHES, GATHERED = (1, 33), (1, 7, 33, 80)
 
-DRAWN = 1, 1000  # random numbers
+DRAWN = 1, 1000  # numbers of random values
 
-VECTORS = 7  # that elements and parameters make
+VECTORS = 7  # in the arrays of elementwise ops and optimizers
 
-SEED = 0  # of all numbers that are drawn
+SEED = 0
 
 
-def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+def _conv2d(
+    lanes: int,
+    blocks: int,
+    channels: int,
+    outputs: int,
+    size: Size,
+    kernel: Size,
+    stride: int,
+    before: Size,
+    after: Size,
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
     draw = _uniform()
     x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
-    place = {"stride": stride, "top": top, "left": left}
+    geometry = {"stride": stride, "top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
-    arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
-    more = _rounding(C, O, kernel, stride)
-    yield Call("conv2d_forward", case, arguments, ("y",), more * (C * P * Q + 1))
-    arguments = {"dy": dy, "weight": weight, **place, "dx": _unfilled(*x.shape)}
-    yield Call("conv2d_backward_input", case, arguments, ("dx",), more * O * P * Q)
+    arguments = {"x": x, "weight": weight, "bias": bias, **geometry, "y": _unfilled(*dy.shape)}
+    growth = _growth(C, O, kernel, stride)
+    yield Call("conv2d_forward", case, arguments, ("y",), growth * (C * P * Q + 1))
+    arguments = {"dy": dy, "weight": weight, **geometry, "dx": _unfilled(*x.shape)}
+    yield Call("conv2d_backward_input", case, arguments, ("dx",), growth * O * P * Q)
     filled = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
-    arguments = {"x": x, "dy": dy, **place, **filled}
-    yield Call("conv2d_backward_weight", case, arguments, tuple(filled), more * B * I * J * lanes)
+    arguments = {"x": x, "dy": dy, **geometry, **filled}
+    yield Call("conv2d_backward_weight", case, arguments, tuple(filled), growth * B * I * J * lanes)
 
 
-def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+def _fused_conv2d(
+    lanes: int,
+    blocks: int,
+    channels: int,
+    outputs: int,
+    size: Size,
+    kernel: Size,
+    stride: int,
+    before: Size,
+    after: Size,
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
     draw = _uniform()
     x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
-    x = np.maximum(x, 0)  # as a ReLU leaves it
-    place = {"stride": stride, "top": top, "left": left}
+    x = np.maximum(x, 0)  # the output of a ReLU
+    geometry = {"stride": stride, "top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}, stride {stride}"
-    arguments = {"x": x, "weight": weight, "bias": bias, **place, "y": _unfilled(*dy.shape)}
-    more = _rounding(C, O, kernel, stride)
-    yield Call("conv2d_relu_forward", case, arguments, ("y",), more * (C * P * Q + 1))
+    arguments = {"x": x, "weight": weight, "bias": bias, **geometry, "y": _unfilled(*dy.shape)}
+    growth = _growth(C, O, kernel, stride)
+    yield Call("conv2d_relu_forward", case, arguments, ("y",), growth * (C * P * Q + 1))
     filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
-    terms = more * max(B * I * J * lanes, O * P * Q)
+    terms = growth * max(B * I * J * lanes, O * P * Q)
     for rectified in (False, True):
-        arguments = {"x": x, "dy": dy, "weight": weight, **place, "rectified": rectified, **filled}
+        arguments = {"x": x, "dy": dy, "weight": weight, **geometry, "rectified": rectified, **filled}
         yield Call("conv2d_backward", f"{case}, {rectified}", arguments, tuple(filled), terms)
 
 
-def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after):
+def _pooled_conv2d(
+    lanes: int, blocks: int, channels: int, outputs: int, size: Size, kernel: Size, before: Size, after: Size
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     rows, columns = H + top + after[0] - P + 1, W + left + after[1] - Q + 1
     I, J = rows // 2, columns // 2
     draw = _uniform()
     x, weight, bias, dy = draw(B, C, H, W, lanes), draw(O, C, P, Q), draw(O), draw(B, O, I, J, lanes)
-    place = {"top": top, "left": left}
+    geometry = {"top": top, "left": left}
     case = f"{B} blocks, {C} to {O}, {H}x{W}, kernel {P}x{Q}"
     numbers = np.random.default_rng(SEED + 1).integers(0, 16, dy.shape).astype(np.uint8)
-    more = _rounding(C, O, kernel, 1)
+    growth = _growth(C, O, kernel, 1)
     for pool, pool_mask in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
-        arguments = {"x": x, "weight": weight, "bias": bias, **place}
+        arguments = {"x": x, "weight": weight, "bias": bias, **geometry}
         outputs = {"y": _unfilled(*dy.shape), "pool_mask": np.full(dy.shape, 99, np.uint8)}
-        terms = more * (C * P * Q + 5)
+        terms = growth * (C * P * Q + 5)
         yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
         gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
-        terms = more * max(5 * B * I * J * lanes, O * P * Q)
+        terms = growth * max(5 * B * I * J * lanes, O * P * Q)
         for rectified in (False, True):
             outputs = {"dx": _unfilled(*x.shape), **gradients}
             arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
-            arguments |= {**place, "rectified": rectified, **outputs}
+            arguments |= {**geometry, "rectified": rectified, **outputs}
             yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {rectified}", arguments, tuple(outputs), terms)
         outputs = gradients
-        arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **place, **outputs}
+        arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **geometry, **outputs}
         yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
 
 
-def _rounding(channels, outputs, kernel, stride):
-    """How much larger rounding errors may be where Winograd's method, whose steps go up to 8, may do the work."""
+def _growth(channels: int, outputs: int, kernel: Size, stride: int) -> int:
+    """Return the factor on the tolerance of a convolution: 8 if Winograd's method may compute it, whose transforms
+    multiply by up to 8, else 1.
+    """
     return 8 if (kernel, stride) == ((3, 3), 1) and min(channels, outputs) > 10 else 1
 
 
-def _fused_dense(lanes, images, features, outputs):
+def _fused_dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
     B, K, O = blocks(images, lanes), features, outputs
     draw = _uniform()
     x, weight, bias, dy = np.maximum(draw(B, K, lanes), 0), draw(O, K), draw(O), draw(B, O, lanes)
@@ -210,7 +239,7 @@ def _fused_dense(lanes, images, features, outputs):
     yield Call("dense_backward_input_relu", case, arguments, ("dx",), O)
 
 
-def _dense(lanes, images, features, outputs):
+def _dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
     B, K, O = blocks(images, lanes), features, outputs
     draw = _uniform()
     x, weight, bias, dy = draw(B, K, lanes), draw(O, K), draw(O), draw(B, O, lanes)
@@ -223,20 +252,20 @@ def _dense(lanes, images, features, outputs):
     yield Call("dense_backward_weight", case, {"x": x, "dy": dy, **filled}, tuple(filled), B * lanes)
 
 
-def _pool2d(lanes, images, size, window, stride):
+def _pool2d(lanes: int, images: int, size: Size, window: int, stride: int) -> Iterator[Call]:
     B, C, (H, W), (P, Q) = blocks(images, lanes), 3, size, window
     I, J = (H - P) // stride + 1, (W - Q) // stride + 1
     draw = _uniform()
-    x, dy = np.round(draw(B, C, H, W, lanes), 1), draw(B, C, I, J, lanes)  # rounded: some maxima are ties
-    place = {"window": window, "stride": stride}
+    x, dy = np.round(draw(B, C, H, W, lanes), 1), draw(B, C, I, J, lanes)  # rounded so that some maxima are ties
+    geometry = {"window": window, "stride": stride}
     case = f"batch of {images}, {H}x{W}, window {P}x{Q}, stride {stride}"
-    yield Call("maxpool2d_forward", case, {"x": x, **place, "y": _unfilled(*dy.shape)}, ("y",), 0)
-    yield Call("maxpool2d_backward", case, {"x": x, "dy": dy, **place, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
-    yield Call("avgpool2d_forward", case, {"x": x, **place, "y": _unfilled(*dy.shape)}, ("y",), P * Q)
-    yield Call("avgpool2d_backward", case, {"dy": dy, **place, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
+    yield Call("maxpool2d_forward", case, {"x": x, **geometry, "y": _unfilled(*dy.shape)}, ("y",), 0)
+    yield Call("maxpool2d_backward", case, {"x": x, "dy": dy, **geometry, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
+    yield Call("avgpool2d_forward", case, {"x": x, **geometry, "y": _unfilled(*dy.shape)}, ("y",), P * Q)
+    yield Call("avgpool2d_backward", case, {"dy": dy, **geometry, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
 
 
-def _batchnorm(lanes, images, pixels):
+def _batchnorm(lanes: int, images: int, pixels: int) -> Iterator[Call]:
     B, C, S = blocks(images, lanes) + 1, 5, pixels  # the last block is empty
     draw = _uniform()
     x, dy, y = draw(B, C, S, lanes), draw(B, C, S, lanes), np.maximum(draw(B, C, S, lanes), 0)
@@ -255,7 +284,7 @@ def _batchnorm(lanes, images, pixels):
         yield Call(f"batchnorm_{relu}backward", case, {**arguments, **settings, **outputs}, tuple(outputs), 4 * terms)
 
 
-def _batchnorm_fold():
+def _batchnorm_fold() -> Iterator[Call]:
     O, K = 5, 27
     draw = _uniform()
     arguments = {"weight": draw(O, K), "bias": draw(O), "gamma": draw(O), "beta": draw(O), "mean": draw(O)}
@@ -264,7 +293,7 @@ def _batchnorm_fold():
     yield Call("batchnorm_fold", f"{K} to {O}", arguments | outputs, tuple(outputs), 8)
 
 
-def _lrn(lanes, channels, size):
+def _lrn(lanes: int, channels: int, size: int) -> Iterator[Call]:
     shape = (2, channels, 3, lanes)
     draw = _uniform()
     x, y, dy, base = draw(*shape), draw(*shape), draw(*shape), 2 + draw(*shape)
@@ -275,7 +304,7 @@ def _lrn(lanes, channels, size):
     yield Call("lrn_backward", case, arguments, ("dx",), size + 8)
 
 
-def _elementwise(lanes):
+def _elementwise(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
     for op in ("add", "add_relu"):
@@ -284,7 +313,7 @@ def _elementwise(lanes):
     yield Call("dropout", f"{VECTORS} vectors", arguments, ("y",), 2)
 
 
-def _losses(lanes, images):
+def _losses(lanes: int, images: int) -> Iterator[Call]:
     B, K = blocks(images, lanes) + 1, 7  # the last block is empty
     draw = _uniform()
     scores, targets = draw(B, K, lanes), np.full(B * lanes, -1, np.float32)
@@ -302,7 +331,7 @@ def _losses(lanes, images):
     yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
 
 
-def _batches(lanes, images):
+def _batches(lanes: int, images: int) -> Iterator[Call]:
     B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
     rng = np.random.default_rng(SEED)
     arguments = {
@@ -318,7 +347,7 @@ def _batches(lanes, images):
     yield Call("gather_batch", f"batch of {images}", arguments | filled, tuple(filled), 2)
 
 
-def _augmented_batches(lanes, images, size, effects):
+def _augmented_batches(lanes: int, images: int, size: Size, effects: Effects) -> Iterator[Call]:
     B, N, (H, W) = blocks(images, lanes) + 1, 30, size
     rng = np.random.default_rng(SEED)
     arguments = {
@@ -335,11 +364,11 @@ def _augmented_batches(lanes, images, size, effects):
     }
     filled = {"x": _unfilled(B, H * W, lanes), "targets": _unfilled(B, lanes)}
     case = f"batch of {images}, {H}x{W}, {', '.join(name for name, limit in effects._asdict().items() if limit)}"
-    terms = 8 + 2 * (H + W)  # places of up to H and W pixels are rounded, and neighbours differ by up to 1
+    terms = 8 + 2 * (H + W)  # coordinates of up to H and W are rounded, and neighbouring pixels differ by up to 1
     yield Call("augment_batch", case, arguments | filled, tuple(filled), terms)
 
 
-def _activations(lanes):
+def _activations(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     x, dy = 4 * draw(VECTORS, lanes), draw(VECTORS, lanes)
     x[3, 0], x[4, 0] = 0.0, -0.0
@@ -351,7 +380,7 @@ def _activations(lanes):
         yield Call(f"{op}_backward", f"{VECTORS} vectors", arguments, ("dx",), terms)
 
 
-def _optimizers(lanes):
+def _optimizers(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     parameter, gradient, velocity, mean = (draw(VECTORS, lanes) for _ in range(4))
     square = 0.5 + draw(VECTORS, lanes) / 4
@@ -374,7 +403,7 @@ def _optimizers(lanes):
     yield Call("average_step", f"{VECTORS} vectors", arguments, ("average",), 3)
 
 
-def _random_numbers():
+def _random_numbers() -> Iterator[Call]:
     seed = 2**63 + 12345
     for n in DRAWN:
         arguments = {"seed": seed, "stream": 2, "step": 3, "values": _unfilled(n)}
@@ -383,17 +412,17 @@ def _random_numbers():
         yield Call("random_permutation", f"{n} numbers", arguments, ("order",), 0)
 
 
-def _random_masks(lanes, images):
+def _random_masks(lanes: int, images: int) -> Iterator[Call]:
     shape = (blocks(images, lanes), 7, lanes)
     arguments = {"seed": 2**63 + 12345, "stream": 2**31, "step": np.array([3]), "rate": 0.25}
     arguments["mask"] = np.full(shape, 99, np.uint8)
     yield Call("random_mask", f"batch of {images}", arguments, ("mask",), 0)
 
 
-def _arrays(lanes):
+def _arrays(lanes: int) -> Iterator[Call]:
     images = 5
     draw, B = _uniform(), blocks(images, lanes)
-    arguments = {"images": draw(images, 2, 3), "x": _unfilled(B, 2, 3, lanes)}
+    arguments: dict[str, Any] = {"images": draw(images, 2, 3), "x": _unfilled(B, 2, 3, lanes)}
     yield Call("pack", f"batch of {images}", arguments, ("x",), 0)
     arguments = {"x": draw(B, 2, 3, lanes), "images": _unfilled(images, 2, 3)}
     yield Call("unpack", f"batch of {images}", arguments, ("images",), 0)
@@ -401,11 +430,11 @@ def _arrays(lanes):
     yield Call("accumulate", f"batch of {images}", arguments, ("total",), B * 3 * lanes)
 
 
-def _uniform():
-    """A function that draws float32 arrays between -1 and 1, the same ones each time."""
+def _uniform() -> Callable[..., np.ndarray]:
+    """Return a function that draws float32 arrays between -1 and 1 from a fixed seed."""
     rng = np.random.default_rng(SEED)
     return lambda *shape: rng.uniform(-1, 1, shape).astype(np.float32)
 
 
-def _unfilled(*shape):
+def _unfilled(*shape: int) -> np.ndarray:
     return np.full(shape, np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""How a result is judged: by what the operation fills, and by what it must leave alone."""
+"""Judge the result of a call: the outputs that the op fills, and the memory that it must not touch."""
 
 from collections.abc import Callable
 from math import inf
@@ -9,23 +9,24 @@ import numpy as np
 from fastdigits.check.cases import Call
 from fastdigits.ops.interface import Ops
 
-HOST = SimpleNamespace(upload=np.copy, download=np.copy)  # NumPy's arrays as they are
-MARGIN = 64  # elements before and after each array: four vectors of the widest unit
+HOST = SimpleNamespace(upload=np.copy, download=np.copy)  # stands in for an Ops whose arrays are NumPy's
+MARGIN = 64  # elements before and after each array: four vectors of the widest vector unit
 
 
 def tolerance(dtype: np.dtype | type, terms: int, scale: float = 1.0) -> float:
-    """How far a sum of `terms` rounded terms, each at most `scale`, may lie from the exact one.
+    """Return the largest error allowed in a sum of `terms` rounded terms of size `scale` at most.
 
-    Terms of either sign make partial sums of sqrt(terms), and as many rounding errors of these, of
-    either sign too, make sqrt(terms) of one. What is not rounded (no terms) must be equal.
+    Terms of random sign have partial sums of about sqrt(terms), and the rounding errors of these sums, of random sign
+    as well, add up to about sqrt(terms) times one of them: `terms * eps * scale` together. The tolerance is 0 if
+    nothing is rounded: without terms, and for integers.
     """
-    rounded = terms and np.issubdtype(dtype, np.floating)  # whole numbers are not
+    rounded = terms and np.issubdtype(dtype, np.floating)
     return terms * np.finfo(dtype).eps * scale if rounded else 0.0
 
 
 def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
-    """The largest error as a share of the allowed one; infinite where a number is NaN, or none is allowed."""
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    """Return the largest error divided by the allowed one: infinite if a value is NaN, or no error is allowed."""
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         error = np.abs(np.subtract(actual, exact, dtype=float)).max()
     if error == 0:
         return 0.0
@@ -35,15 +36,31 @@ def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) 
 def run(
     function: Callable, call: Call, float_type: type = np.float32, ops: Ops = HOST
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """(the outputs, the names of arrays that changed though they must not) of a call on copies of its arrays.
+    """Run a call on copies of its arrays, and also look for writes outside its outputs.
 
-    An array also counts as changed where the memory beside it did. The arrays lie on the device of `ops`.
+    Parameters
+    ----------
+    function : function
+        The op to call.
+    call : Call
+    float_type : type
+        Type of all floating-point arrays.
+    ops : Ops
+        Where the arrays live; `HOST` for NumPy arrays.
+
+    Returns
+    -------
+    outputs : dict of arrays
+    changed : list of str
+        Arrays that the call changed although it must not, or that have changed memory next to them.
     """
     before = {name: _with_margins(a, float_type) for name, a in call.arguments.items() if isinstance(a, np.ndarray)}
-    there = {name: ops.upload(memory) for name, memory in before.items()}
+    on_device = {name: ops.upload(memory) for name, memory in before.items()}
     shapes = {name: call.arguments[name].shape for name in before}
-    function(*(call.arguments | {name: there[name][MARGIN:-MARGIN].reshape(shapes[name]) for name in there}).values())
-    after = {name: ops.download(memory) for name, memory in there.items()}
+    function(
+        *(call.arguments | {name: on_device[name][MARGIN:-MARGIN].reshape(shapes[name]) for name in on_device}).values()
+    )
+    after = {name: ops.download(memory) for name, memory in on_device.items()}
     for name in call.outputs:
         before[name][MARGIN:-MARGIN] = after[name][MARGIN:-MARGIN]
     changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
@@ -51,7 +68,7 @@ def run(
 
 
 def _with_margins(array: np.ndarray, float_type: type) -> np.ndarray:
-    """A flat copy between margins that no result must show: NaN, or 1 in whole numbers, which must stay valid rows."""
+    """Return a flat copy between margins of NaN, or of 1 for integers, which may be row numbers and must stay valid."""
     floating = np.issubdtype(array.dtype, np.floating)
     memory = np.full(array.size + 2 * MARGIN, np.nan if floating else 1, float_type if floating else array.dtype)
     memory[MARGIN:-MARGIN] = array.ravel()

@@ -1,4 +1,4 @@
-"""Whole networks: gradients on a device against those of the definitions in float64, and these against differences."""
+"""Check gradients of whole networks: a device against the float64 reference, and that against central differences."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,14 +16,14 @@ from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Ops
 
 IMAGES = 8
-SEED = 3  # of numbers that leave no unit so near to a kink that rounding could take it to the other side
-ROUNDING = 1e-5  # of the largest gradient of a layer: that of a bias before a normalisation is 0
-STEP = 1e-7  # of central differences: on losses of about 1 in float64 they err by some 1e-9
-PLACES = 3  # of each parameter, where differences are taken
+SEED = 3  # chosen so that no unit is close enough to a kink for rounding to move it across
+TOLERANCE = 1e-5  # relative to the largest gradient of a layer, because that of a bias before a BatchNorm is 0
+STEP = 1e-7  # of central differences, whose error is about 1e-9 for losses near 1 in float64
+DIFFERENCES = 3  # elements per parameter
 
 
 def networks() -> dict[str, Network]:
-    """Networks that have all chains of nn/fuse.py among them."""
+    """Return networks that together use every fused chain of nn/fuse.py."""
     convolutions = [
         *(Conv2D(12, 3, padding="same"), ReLU()),
         *(Conv2D(13, 3), ReLU()),
@@ -38,58 +38,59 @@ def networks() -> dict[str, Network]:
 
 
 def steps(ops: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
-    """One check for each network."""
+    """Return one check per network as (name, function) pairs."""
     return [(f"gradients of {name}", partial(_check, name, ops)) for name in networks()]
 
 
 def _check(name: str, ops: Ops) -> list[CheckResult]:
-    defined = BatchLoss(networks()[name], float64_reference(devices.load("reference")))
-    expected = defined.gradients()
-    differences = _result(f"gradients of {name}, by differences", *_differences(defined, expected))
+    reference = BatchLoss(networks()[name], float64_reference(devices.load("reference")))
+    expected = reference.gradients()
+    differences = _result(f"gradients of {name}, by differences", *_differences(reference, expected))
     gradients = BatchLoss(networks()[name], ops).gradients()
     return [_result(f"gradients of {name}", gradients, expected, expected), differences]
 
 
-def _result(subject: str, found: dict, expected: dict, scale: dict) -> CheckResult:
+def _result(subject: str, found: dict, expected: dict, gradients: dict) -> CheckResult:
+    """Compare two sets of arrays, with a tolerance relative to the largest of `gradients` in the same layer."""
     largest: dict[str, float] = {}
-    for name, array in scale.items():
+    for name, array in gradients.items():
         largest[_layer(name)] = max(largest.get(_layer(name), 0.0), np.abs(array).max())
-    shares = {
-        name: error_over_tolerance(found[name], expected[name], ROUNDING * largest[_layer(name)]) for name in found
+    errors = {
+        name: error_over_tolerance(found[name], expected[name], TOLERANCE * largest[_layer(name)]) for name in found
     }
-    worst = max(shares, key=shares.__getitem__)
-    failure = f"{worst}: {describe_excess(shares[worst])}" if shares[worst] > 1 else None
-    return CheckResult(subject, sum(array.size for array in found.values()), shares[worst], failure)
+    worst = max(errors, key=errors.__getitem__)
+    failure = f"{worst}: {describe_excess(errors[worst])}" if errors[worst] > 1 else None
+    return CheckResult(subject, sum(array.size for array in found.values()), errors[worst], failure)
 
 
 def _layer(name: str) -> str:
-    """That of "residual_1/conv2d_1.weight" is "residual_1.conv2d_1"."""
+    """Return "residual_1.conv2d_1" for "residual_1/conv2d_1.weight"."""
     return name.replace("/", ".").rpartition(".")[0]
 
 
-def _differences(defined: "BatchLoss", gradients: dict[str, np.ndarray]) -> tuple[dict, dict, dict]:
-    """Central differences at random places of each parameter, the gradients there, and all gradients."""
-    random, differences, there = np.random.default_rng(SEED), {}, {}
-    for name, parameter in defined.network.parameters().items():
+def _differences(reference: "BatchLoss", gradients: dict[str, np.ndarray]) -> tuple[dict, dict, dict]:
+    """Return central differences at random elements of each parameter, the gradients there, and all gradients."""
+    random, differences, gradients_there = np.random.default_rng(SEED), {}, {}
+    for name, parameter in reference.network.parameters().items():
         values = parameter.value.reshape(-1)
-        places = random.integers(0, parameter.size, PLACES)
-        differences[name] = np.array([defined.difference(values, place) for place in places])
-        there[name] = gradients[name].ravel()[places]
-    return differences, there, gradients
+        elements = random.integers(0, parameter.size, DIFFERENCES)
+        differences[name] = np.array([reference.difference(values, element) for element in elements])
+        gradients_there[name] = gradients[name].ravel()[elements]
+    return differences, gradients_there, gradients
 
 
-def float64_reference(definitions: Ops) -> Ops:
-    """The definitions with float64 arrays where nothing else is asked for."""
-    functions = {name: function for name, function in vars(definitions).items() if callable(function)}
+def float64_reference(reference: Ops) -> Ops:
+    """Return the reference ops with float64 as the default type of new arrays."""
+    functions = {name: function for name, function in vars(reference).items() if callable(function)}
     wide = {
-        "empty": lambda shape, dtype=np.float64: definitions.empty(shape, dtype),
-        "zeros": lambda shape, dtype=np.float64: definitions.zeros(shape, dtype),
+        "empty": lambda shape, dtype=np.float64: reference.empty(shape, dtype),
+        "zeros": lambda shape, dtype=np.float64: reference.zeros(shape, dtype),
     }
-    return cast(Ops, devices.LoadedOps(definitions.device, definitions.lanes, functions | wide))
+    return cast(Ops, devices.LoadedOps(reference.device, reference.lanes, functions | wide))
 
 
 class BatchLoss:
-    """A network with random parameters, built on a device, and a batch of random images; the same every time."""
+    """The loss of a network on a fixed batch of random images, as a function of its parameters, on a device."""
 
     def __init__(self, network: Network, ops: Ops):
         random = np.random.default_rng(SEED)
@@ -110,24 +111,24 @@ class BatchLoss:
         self.targets, self.losses = ops.upload(targets), ops.empty(targets.shape)
         self.dscores = ops.empty((count, network.classes, ops.lanes))
 
-    def loss(self) -> float:
-        """The mean cross-entropy of the batch."""
+    def value(self) -> float:
+        """Return the mean cross-entropy of the batch."""
         scores = self.network.forward(self.x, self.training)
         self.ops.softmax_cross_entropy(scores, self.targets, IMAGES, 0.0, self.losses, self.dscores)
         return self.ops.download(self.losses).sum() / IMAGES
 
     def gradients(self) -> dict[str, np.ndarray]:
-        """That of the loss by each parameter."""
-        self.loss()
+        """Return the gradient of the loss with respect to each parameter."""
+        self.value()
         self.network.backward(self.dscores)
         return {name: self.ops.download(p.gradient) for name, p in self.network.parameters().items()}
 
-    def difference(self, values: np.ndarray, place: int) -> float:
-        """The central difference of the loss by one of the values."""
-        kept = values[place]
-        values[place] = kept + STEP
-        above = self.loss()
-        values[place] = kept - STEP
-        below = self.loss()
-        values[place] = kept
+    def difference(self, values: np.ndarray, element: int) -> float:
+        """Return the central difference of the loss with respect to one element of a parameter's `values`."""
+        original = values[element]
+        values[element] = original + STEP
+        above = self.value()
+        values[element] = original - STEP
+        below = self.value()
+        values[element] = original
         return (above - below) / (2 * STEP)

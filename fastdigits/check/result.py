@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 from math import isinf
@@ -6,9 +6,18 @@ from math import isinf
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How far something lies from what it should be, at most, as a share of what rounding explains.
+    """The result of one check.
 
-    `compared` counts the calls or numbers that were compared; `failure` says what is wrong, if anything is.
+    Parameters
+    ----------
+    subject : str
+        What was checked.
+    compared : int
+        Number of calls or values that were compared.
+    error_over_tolerance : float
+        The largest error, divided by the error that rounding can cause.
+    failure : str, optional
+        What is wrong; None if the check passed.
     """
 
     subject: str
@@ -18,12 +27,12 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the check passed."""
         return self.failure is None
 
 
-def describe_excess(share: float) -> str:
-    """In words, by how much an error is too large."""
-    if isinf(share):
-        return "a number is NaN, or differs where nothing is rounded"
-    return f"its error is {share:.3g} times what rounding explains"
+def describe_excess(error_over_tolerance: float) -> str:
+    """Say by how much an error is too large."""
+    if isinf(error_over_tolerance):
+        return "a value is NaN, or differs where nothing is rounded"
+    return f"its error is {error_over_tolerance:.3g} times the tolerance"

@@ -1,4 +1,4 @@
-"""The processor, and how numba uses it."""
+"""Examine the processor and how Numba uses it."""
 
 import importlib
 import os
@@ -6,7 +6,7 @@ import platform
 import sys
 
 from fastdigits.ops.runtime import numba_setup
-from fastdigits.ops.runtime.diagnosis import Part, first_line
+from fastdigits.ops.runtime.diagnosis import Finding, first_line
 
 SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "neon", "asimd", "sve", "fullfp16", "altivec", "vsx")
 OPENMP = {
@@ -15,38 +15,38 @@ OPENMP = {
 }
 
 
-def processor() -> list[Part]:
-    """Its kind, as the compiler knows it."""
+def processor() -> list[Finding]:
+    """Return the processor under the compiler's name for it."""
     from llvmlite import binding
 
-    return [Part("processor", f"{platform.machine()}, {binding.get_host_cpu_name()}")]
+    return [Finding("processor", f"{platform.machine()}, {binding.get_host_cpu_name()}")]
 
 
-def cores() -> list[Part]:
-    """Those that the kernels run on."""
-    used, there = numba_setup.cores(), os.cpu_count() or 1
-    return [Part("cores", str(used) if used == there else f"{used} of {there}")]
+def cores() -> list[Finding]:
+    """Return the number of cores that the kernels run on."""
+    used, present = numba_setup.cores(), os.cpu_count() or 1
+    return [Finding("cores", str(used) if used == present else f"{used} of {present}")]
 
 
-def vector_unit() -> list[Part]:
-    """The vector unit that the kernels are compiled for."""
+def vector_unit() -> list[Finding]:
+    """Return the vector unit that the kernels are compiled for."""
     from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS, cpu_features
 
     features = " ".join(sorted(name for name in cpu_features() if name.startswith(SIMD)))
     return [
-        Part("vector unit", f"{LANES} lanes of float32, {REGISTERS} registers"),
-        Part("features", features or "none for vectors"),
+        Finding("vector unit", f"{LANES} lanes of float32, {REGISTERS} registers"),
+        Finding("features", features or "none for vectors"),
     ]
 
 
-def threading_layer() -> list[Part]:
-    """What runs parallel loops."""
-    importlib.import_module("numba")  # else it would look as if OpenMP were missing
+def threading_layer() -> list[Finding]:
+    """Return the layer that runs parallel loops."""
+    importlib.import_module("numba")  # an error of this import must not look like a missing OpenMP
     layer = numba_setup.threading_layer()
     if layer != "workqueue":
-        return [Part("threading layer", layer)]
+        return [Finding("threading layer", layer)]
     problem = f"OpenMP cannot be used ({_why_no_openmp()}), and numba's own layer starts parallel loops more slowly"
-    return [Part("threading layer", layer, problem, OPENMP.get(sys.platform, "pip install --force-reinstall numba"))]
+    return [Finding("threading layer", layer, problem, OPENMP.get(sys.platform, "pip install --force-reinstall numba"))]
 
 
 def _why_no_openmp() -> str:
@@ -57,13 +57,15 @@ def _why_no_openmp() -> str:
     return "it is found now"
 
 
-def settings() -> list[Part]:
-    """What the environment asks of numba, where that slows it down or changes what it compiles."""
+def settings() -> list[Finding]:
+    """Return the environment variables that slow Numba down or change what it compiles."""
     found = []
     for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"):
         if name in os.environ:
-            found.append(Part(name, os.environ[name]))
+            found.append(Finding(name, os.environ[name]))
     for name in ("NUMBA_DISABLE_JIT", "NUMBA_ENABLE_CUDASIM"):
         if os.environ.get(name, "0") not in ("", "0"):
-            found.append(Part(name, os.environ[name], f"{name} is set, so kernels are not compiled", f"unset {name}"))
+            found.append(
+                Finding(name, os.environ[name], f"{name} is set, so kernels are not compiled", f"unset {name}")
+            )
     return found

@@ -1,53 +1,53 @@
-"""The folder of compiled kernels."""
+"""Examine the folder of compiled kernels."""
 
 import os
 import shutil
 from pathlib import Path
 
 from fastdigits.ops.runtime import kernel_cache
-from fastdigits.ops.runtime.diagnosis import Part, first_line
+from fastdigits.ops.runtime.diagnosis import Finding, first_line
 
-MIN_FREE_BYTES = 50_000_000  # the kernels of a network take a few millions
+MIN_FREE_BYTES = 50_000_000  # the kernels of a network take a few million bytes
 
 
-def kernel_folder() -> list[Part]:
-    """The folder, what is in it, and what other versions have left."""
+def kernel_folder() -> list[Finding]:
+    """Return the folder, its content, and the folders of other versions."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     try:
-        path = Path(given) if given else kernel_cache.make_folder()
+        path = Path(given) if given else kernel_cache.create_folder()
         path.mkdir(parents=True, exist_ok=True)
         with kernel_cache.locked(path):
             pass
     except (OSError, RuntimeError, NotImplementedError) as error:
-        problem = f"compiled kernels cannot be kept ({first_line(error)}), so every command compiles anew"
+        problem = f"compiled kernels cannot be kept ({first_line(error)}), so every command compiles again"
         variable = "NUMBA_CACHE_DIR" if given else "XDG_CACHE_HOME"
-        return [Part("folder", given or "none", problem, f"export {variable}=/a/folder/of/yours")]
+        return [Finding("folder", given or "none", problem, f"export {variable}=/a/folder/of/yours")]
     return [_folder(path, given), _content(path), *_others()]
 
 
-def _folder(path: Path, given: str | None) -> Part:
+def _folder(path: Path, given: str | None) -> Finding:
     free = shutil.disk_usage(path).free
     value = f"{path}{', as NUMBA_CACHE_DIR says' if given else ''}"
     if free < MIN_FREE_BYTES:
-        return Part("folder", value, f"only {megabytes(free)} are free where kernels are kept", "free some space")
-    return Part("folder", value)
+        return Finding("folder", value, f"only {megabytes(free)} are free where kernels are kept", "free some space")
+    return Finding("folder", value)
 
 
-def _content(path: Path) -> Part:
+def _content(path: Path) -> Finding:
     folder = kernel_cache.examine(path)
     if not folder.kernels:
-        return Part("kernels", "none yet", None, "fastdigits warmup")
-    return Part("kernels", f"{folder.kernels}, {megabytes(folder.size_bytes)}")
+        return Finding("kernels", "none yet", None, "fastdigits warmup")
+    return Finding("kernels", f"{folder.kernels}, {megabytes(folder.size_bytes)}")
 
 
-def _others() -> list[Part]:
-    others = kernel_cache.of_other_versions()
+def _others() -> list[Finding]:
+    others = kernel_cache.outdated()
     if not others:
         return []
     size = megabytes(sum(folder.size_bytes for folder in others))
-    return [Part("other versions", f"{len(others)} folders, {size}", None, "fastdigits doctor --clean")]
+    return [Finding("other versions", f"{len(others)} folders, {size}", None, "fastdigits doctor --clean")]
 
 
 def megabytes(size_bytes: int) -> str:
-    """A size in words."""
+    """Format a size."""
     return f"{size_bytes / 1e6:.1f} MB"

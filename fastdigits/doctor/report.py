@@ -1,4 +1,4 @@
-"""Whether fastdigits can work on this machine, and what mends it where it cannot."""
+"""Examine this machine: what works, what does not, and the commands that fix it."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -8,80 +8,81 @@ from fastdigits import ops
 from fastdigits.doctor import cpu, kernel_cache, packages, trial
 from fastdigits.ops.cuda import availability, driver, toolkit
 from fastdigits.ops.cuda import packages as cuda_packages
-from fastdigits.ops.runtime.diagnosis import Obstacle, Part, first_line
+from fastdigits.ops.runtime.diagnosis import Finding, Unavailable, first_line
 
 
 @dataclass(frozen=True)
 class Report:
-    """All parts that were looked at, by section; the last section has the devices."""
+    """The findings by section, of which the last is "devices"."""
 
-    sections: dict[str, list[Part]]
+    sections: dict[str, list[Finding]]
 
     @property
     def why_no_cpu(self) -> str | None:
-        """Why nothing can be computed on the CPU, or None if it can."""
+        """Why the CPU cannot compute; None if it can."""
         return self.sections["devices"][0].problem
 
     def remedies(self) -> dict[str, list[str]]:
-        """The commands to run, each with what it is for."""
+        """Return the commands to run, each with the problems that it fixes."""
         found: dict[str, list[str]] = {}
-        for part in (part for parts in self.sections.values() for part in parts if part.remedy):
-            reasons = found.setdefault(part.remedy, [])
-            reason = part.problem or f"{part.name}: {part.value}"
+        for finding in (finding for findings in self.sections.values() for finding in findings):
+            if not finding.remedy:
+                continue
+            reasons = found.setdefault(finding.remedy, [])
+            reason = finding.problem or f"{finding.name}: {finding.value}"
             if reason not in reasons:
                 reasons.append(reason)
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return the report as plain JSON types."""
         return {
             "works": not self.why_no_cpu,
-            "devices": {part.name: part.problem for part in self.sections["devices"]},
-            "sections": {name: [asdict(part) for part in parts] for name, parts in self.sections.items()},
+            "devices": {finding.name: finding.problem for finding in self.sections["devices"]},
+            "sections": {name: [asdict(finding) for finding in findings] for name, findings in self.sections.items()},
             "remedies": [{"command": command, "for": reasons} for command, reasons in self.remedies().items()],
         }
 
 
 def examine(say: Callable[[str], Any]) -> Report:
-    """Look at everything and try a kernel on each device; `say` is told what takes time."""
-    found = sections()
-    devices = []
+    """Examine everything and run a test kernel on each device; announce with `say` what takes time."""
+    found, devices = sections(), []
     for device in ops.DEVICES:
-        lacking = ops.why_incomplete(device) or (availability.obstacle() if device == "cuda" else None)
-        if lacking:
-            devices.append(Part(device, "cannot be used", lacking))
+        problem = ops.why_incomplete(device) or (availability.static_problem() if device == "cuda" else None)
+        if problem:
+            devices.append(Finding(device, "cannot be used", problem))
         else:
-            say(f"trying a kernel on {device} ...")
-            devices.append(trial.part(device))
+            say(f"running a test kernel on {device} ...")
+            devices.append(trial.try_device(device))
     return Report({**found, "devices": devices})
 
 
-def sections() -> dict[str, list[Part]]:
-    """All that can be told without trying a kernel; what cannot even be looked at is a part with that problem."""
-    looks = {
+def sections() -> dict[str, list[Finding]]:
+    """Return everything that is found without running a kernel. An examination that fails is a finding itself."""
+    examinations = {
         "software": (packages.versions, packages.conflicts),
         "processor": (cpu.processor, cpu.cores, cpu.vector_unit, cpu.threading_layer, cpu.settings),
         "compiled kernels": (kernel_cache.kernel_folder,),
-        "CUDA, for NVIDIA GPUs": (cuda_parts,),
+        "CUDA, for NVIDIA GPUs": (cuda_stack,),
     }
-    return {name: [part for look in group for part in _seen(look)] for name, group in looks.items()}
+    return {name: [finding for look in group for finding in _findings(look)] for name, group in examinations.items()}
 
 
-def cuda_parts() -> list[Part]:
-    """Driver, devices, packages and toolkit."""
-    here = None
+def cuda_stack() -> list[Finding]:
+    """Examine the driver, its devices, the packages and the toolkit."""
+    installed = None
     try:
-        here = driver.examine()
-        found = driver.parts(here)
-    except Obstacle as lacking:
-        found = [Part("driver", "cannot be used", lacking.problem, lacking.remedy)]
-    return [*found, *cuda_packages.parts(here), *toolkit.parts(here)]
+        installed = driver.examine()
+        found = driver.findings(installed)
+    except Unavailable as error:
+        found = [Finding("driver", "cannot be used", error.problem, error.remedy)]
+    return [*found, *cuda_packages.findings(installed), *toolkit.findings(installed)]
 
 
-def _seen(look: Callable[[], list[Part]]) -> list[Part]:
+def _findings(examine: Callable[[], list[Finding]]) -> list[Finding]:
     try:
-        return look()
-    except Exception as error:  # of whatever is broken
-        name = look.__name__.replace("_", " ")
-        problem = f"the {name} cannot be looked at ({type(error).__name__}: {first_line(error)})"
-        return [Part(name, "unknown", problem, trial.remedy(problem))]
+        return examine()
+    except Exception as error:  # whatever a broken installation raises
+        name = examine.__name__.replace("_", " ")
+        problem = f"the {name} cannot be examined ({type(error).__name__}: {first_line(error)})"
+        return [Finding(name, "unknown", problem, trial.remedy(problem))]

@@ -1,4 +1,4 @@
-"""A trial kernel in a process of its own, which may crash, and what its errors mean."""
+"""Run a test kernel in a process of its own, which may crash, and explain its errors."""
 
 import os
 import signal
@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from fastdigits.ops.cuda.driver import DOWNLOAD
-from fastdigits.ops.runtime.diagnosis import Part
+from fastdigits.ops.runtime.diagnosis import Finding
 
-LIMIT_S = 300  # compiling takes a few seconds; a sick driver may never answer
-ROOT = Path(__file__).parents[2]  # that `fastdigits` is imported from
+LIMIT_S = 300  # compiling takes a few seconds; a broken driver may never return
+ROOT = Path(__file__).parents[2]  # the folder with the package `fastdigits`
 PROGRAM = "import sys; from fastdigits import ops; ops.run_test_kernel(sys.argv[1])"
 
-ANEW = "pip install --force-reinstall numba llvmlite numpy"
+REINSTALL = "pip install --force-reinstall numba llvmlite numpy"
 
-# What the user can do about errors that contain these words
+# Commands that fix errors whose messages contain these words
 REMEDIES = {
     "Numba needs NumPy": "pip install --upgrade numba numpy",
     "No module named 'numba'": "pip install numba",
@@ -30,20 +30,20 @@ REMEDIES = {
 
 
 def remedy(problem: str) -> str | None:
-    """The command that mends what an error tells of, where it is known."""
+    """Return the command that fixes a problem, if one is known."""
     return next((command for words, command in REMEDIES.items() if words in problem), None)
 
 
-def part(device: str) -> Part:
-    """Whether a small kernel computes the right numbers on a device."""
+def try_device(device: str) -> Finding:
+    """Run a small kernel on a device and check its result."""
     problem = _run(device)
     if not problem:
-        return Part(device, "works")
-    return Part(device, "fails", problem, remedy(problem) or (ANEW if device == "cpu" else None))
+        return Finding(device, "works")
+    return Finding(device, "fails", problem, remedy(problem) or (REINSTALL if device == "cpu" else None))
 
 
 def _run(device: str) -> str | None:
-    """Why the kernel fails, or None if it does not."""
+    """Why the kernel fails; None if it does not."""
     paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]
     try:
         done = subprocess.run(
@@ -56,12 +56,12 @@ def _run(device: str) -> str | None:
             timeout=LIMIT_S,
         )
     except subprocess.TimeoutExpired:
-        return f"a trial kernel on {device} gives no answer in {LIMIT_S} s"
+        return f"a test kernel on {device} does not return within {LIMIT_S} s"
     except OSError as error:
-        return f"no trial kernel can be started ({error})"
+        return f"no test kernel can be started ({error})"
     if done.returncode == 0:
         return None
     if done.returncode < 0:
-        return f"a trial kernel on {device} crashes ({signal.strsignal(-done.returncode)})"
+        return f"a test kernel on {device} crashes ({signal.strsignal(-done.returncode)})"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return f"a trial kernel on {device} fails ({lines[-1] if lines else f'exit code {done.returncode}'})"
+    return f"a test kernel on {device} fails ({lines[-1] if lines else f'exit code {done.returncode}'})"

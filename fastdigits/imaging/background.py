@@ -1,98 +1,111 @@
-"""The ground of a picture: its colour, the light that falls on it, and what it lacks of that light where ink is."""
+"""Estimate the background of a picture and the contrast of its pixels to it."""
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-DARKEST = 50  # of a ground, 0 .. 255; below, the share of light that ink takes would be a quotient of small numbers
-MAX_SIDE = 128  # pixels of the picture on which the ground is sought: it changes slowly
-MAX_INK = 0.01  # share of the pixels whose mean is the colour of ink
-FLAT_SHARE = 0.6  # of the border has the same colour where the ground is flat
-SENSOR_NOISE = 0.05  # of a colour, 0 .. 1; smaller differences between colours are not relied on
+MIN_BACKGROUND = 50  # 0 .. 255; contrast to a darker background would be a quotient of small, noisy numbers
+MAX_SIDE = 128  # pixels of the copy on which an uneven background is estimated: it varies slowly
+INK_FRACTION = 0.01  # of all pixels: those of the highest contrast, whose mean is the color of the ink
+MIN_UNIFORM_FRACTION = 0.6  # of the border pixels have the same color on a uniform background
+SENSOR_NOISE = 0.05  # standard deviation of a color channel, 0 .. 1; regularizes the covariance of the background
 
 
-def on_bright_ground(picture: np.ndarray) -> np.ndarray:
-    """The picture uint8 (H, W, C), each colour turned over where the ground is its darker part.
+def with_bright_background(picture: np.ndarray) -> np.ndarray:
+    """Invert each color channel of a picture uint8 (H, W, C) whose background is darker than the ink.
 
-    The ground is what most of the border shows.
+    The median of the border is the color of the background: it is the darker one if it is closer to the channel's
+    minimum than to its maximum.
     """
-    ground = np.median(_border(picture), axis=0)
-    low, high = np.array(_as_image(picture).getextrema()).reshape(-1, 2).T
-    return picture ^ np.where(ground - low < high - ground, 255, 0).astype(np.uint8)  # 255 - p where it is darker
+    background = np.median(_border_pixels(picture), axis=0)
+    low, high = np.array(_to_pil(picture).getextrema()).reshape(-1, 2).T
+    return picture ^ np.where(background - low < high - background, 255, 0).astype(np.uint8)  # p ^ 255 = 255 - p
 
 
-def is_flat(picture: np.ndarray) -> bool:
-    """Whether the ground is of one colour without any light or noise, as on screens: most of the border is the same."""
-    border = _border(picture)
-    return bool((border == np.median(border, axis=0)).all(1).mean() > FLAT_SHARE)
+def has_uniform_background(picture: np.ndarray) -> bool:
+    """Check whether most border pixels have exactly the same color, as on a screen without shading or noise."""
+    border = _border_pixels(picture)
+    return bool((border == np.median(border, axis=0)).all(1).mean() > MIN_UNIFORM_FRACTION)
 
 
-def flat_ground(bright: np.ndarray) -> np.ndarray:
-    """The ground uint8 (C,) of a picture uint8 (H, W, C): the colour of most of the border."""
-    return np.median(_border(bright), axis=0).astype(np.uint8)
+def uniform_background(bright: np.ndarray) -> np.ndarray:
+    """Return the color uint8 (C,) of the background of a picture uint8 (H, W, C): the median of the border."""
+    return np.median(_border_pixels(bright), axis=0).astype(np.uint8)
 
 
-def uneven_ground(bright: np.ndarray, reach: float, beyond: bool) -> np.ndarray:
-    """The ground uint8 (H, W, C) of a picture with a bright ground, in the light that falls on it: its closing.
+def uneven_background(bright: np.ndarray, max_stroke: float, extend_edges: bool) -> np.ndarray:
+    """Estimate an uneven bright background uint8 (H, W, C) by morphological closing.
 
-    It has no dark part left that is narrower than `reach` times the picture's longer side, and each wider one, such
-    as a shadow, just as it was. What is dark at an edge of the picture counts as wide if it goes on `beyond`.
+    Parameters
+    ----------
+    bright : uint8 (H, W, C)
+        A picture with a bright background.
+    max_stroke : float
+        As a fraction of the picture's longer side. The closing removes dark structures that are narrower and keeps
+        wider ones, such as shadows.
+    extend_edges : bool
+        Continue the picture beyond its edges, so that a dark structure at an edge counts as wide.
     """
     H, W, _ = bright.shape
     factor = -(-max(H, W) // MAX_SIDE)
-    small = _as_array(_as_image(bright).reduce(factor)) if factor > 1 else bright
-    ground = _closed(small, max(1, round(reach * max(small.shape[:2]) / 2)), beyond)
+    small = _to_array(_to_pil(bright).reduce(factor)) if factor > 1 else bright
+    background = _closing(small, max(1, round(max_stroke * max(small.shape[:2]) / 2)), extend_edges)
     if factor > 1:
-        ground = _as_array(_as_image(ground).resize((W, H), Image.Resampling.BILINEAR))
-    return ground
+        background = _to_array(_to_pil(background).resize((W, H), Image.Resampling.BILINEAR))
+    return background
 
 
-def without_light(bright: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """The share of the ground's light that each pixel lacks, 1 - bright / ground: float32 (H, W, C), 0 on the ground.
+def relative_contrast(bright: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Compute the contrast 1 - bright / background, float32 (H, W, C), at least 0.
 
-    So shadows leave nothing, and ink in them is as dark as elsewhere.
+    Shadows darken ink and background by the same factor and therefore do not change it.
     """
-    return np.maximum(1 - bright / np.maximum(ground, DARKEST).astype(np.float32), 0)
+    return np.maximum(1 - bright / np.maximum(background, MIN_BACKGROUND).astype(np.float32), 0)
 
 
-def strongest_mixture(lacking: np.ndarray) -> np.ndarray:
-    """The mixture (H, W) of the colours (H, W, C) in which ink stands out most from the ground's blotches.
+def project_colors(contrast: np.ndarray) -> np.ndarray:
+    """Project the contrast (H, W, C) of the color channels to the one (H, W) that best separates ink and background.
 
-    weights = (covariance of the ground + SENSOR_NOISE^2)^-1 (mean of the ink), which are Fisher's (1936); the ink's
-    colour is the mean of the pixels farthest from the ground. The mixture has the mean ink's own strength there.
+    Fisher's linear discriminant: weights = (covariance of the background + SENSOR_NOISE^2 I)^-1 (mean of the ink).
+    The ink is the INK_FRACTION of pixels of the highest contrast. The weights are scaled so that the projected mean
+    of the ink is its root mean square over the channels.
+
+    References
+    ----------
+    Fisher (1936), The use of multiple measurements in taxonomic problems.
     """
-    H, W, C = lacking.shape
+    H, W, C = contrast.shape
     if C == 1:
-        return lacking[..., 0]
-    pixels = lacking.reshape(-1, C)
-    strength = np.einsum("nc,nc->n", pixels, pixels)
-    count = max(1, round(MAX_INK * strength.size))
-    ink = pixels[np.argpartition(strength, -count)[-count:]].mean(0)
-    ground = pixels[strength < ink @ ink / 9]
-    covariance = np.cov(ground, rowvar=False) if len(ground) > C else np.zeros((C, C))
+        return contrast[..., 0]
+    pixels = contrast.reshape(-1, C)
+    squared_norm = np.einsum("nc,nc->n", pixels, pixels)
+    count = max(1, round(INK_FRACTION * squared_norm.size))
+    ink = pixels[np.argpartition(squared_norm, -count)[-count:]].mean(0)
+    background = pixels[squared_norm < ink @ ink / 9]  # at most a third of the ink's contrast
+    covariance = np.cov(background, rowvar=False) if len(background) > C else np.zeros((C, C))
     weights = np.linalg.solve(covariance + SENSOR_NOISE**2 * np.eye(C), ink)
     scale = np.linalg.norm(ink) / np.sqrt(C) / max(float(weights @ ink), 1e-12)
-    return np.maximum(lacking @ (weights * scale).astype(np.float32), 0)
+    return np.maximum(contrast @ (weights * scale).astype(np.float32), 0)
 
 
-def _border(picture: np.ndarray) -> np.ndarray:
+def _border_pixels(picture: np.ndarray) -> np.ndarray:
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
-def _closed(bright: np.ndarray, reach: int, beyond: bool) -> np.ndarray:
-    """The morphological closing by a square of 2 reach + 1 pixels."""
-    sides = ((reach, reach), (reach, reach), (0, 0))
-    closed = np.pad(bright, sides, "edge") if beyond else np.pad(bright, sides, constant_values=255)
-    for extreme in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
+def _closing(bright: np.ndarray, radius: int, extend_edges: bool) -> np.ndarray:
+    """Close a picture by a square of 2 radius + 1 pixels: a maximum, then a minimum filter."""
+    widths = ((radius, radius), (radius, radius), (0, 0))
+    closed = np.pad(bright, widths, "edge") if extend_edges else np.pad(bright, widths, constant_values=255)
+    for extreme_filter in (ndimage.maximum_filter1d, ndimage.minimum_filter1d):
         for axis in (0, 1):
-            closed = extreme(closed, 2 * reach + 1, axis, mode="nearest")
-    return closed[reach:-reach, reach:-reach]
+            closed = extreme_filter(closed, 2 * radius + 1, axis, mode="nearest")
+    return closed[radius:-radius, radius:-radius]
 
 
-def _as_image(array: np.ndarray) -> Image.Image:
+def _to_pil(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])
 
 
-def _as_array(image: Image.Image) -> np.ndarray:
+def _to_array(image: Image.Image) -> np.ndarray:
     array = np.asarray(image)
     return array if array.ndim == 3 else array[..., None]

@@ -1,110 +1,129 @@
-"""Marks: connected pieces of ink, and which of them make a digit."""
+"""Find the connected components of ink, and those that make up a digit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from fastdigits.imaging.ink import Ink
+from fastdigits.imaging.ink import InkMap
 from fastdigits.imaging.types import Box
 
-EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
-EDGE, FAINT_EDGE = 0.5, 0.3  # of a stroke's strength: where it ends, and where it still goes on as one
-SEED = 0.5  # of the usual ink: a mark has some pixel that is as strong
-GAP = 0.25  # of the longer of two marks, between which they belong together
-SPECK = 0.15  # of the longer of two marks; a smaller one must be nearer still
-FILLING = 0.8  # of the picture's width and height: a mark of this size is a digit from edge to edge
-MAX_COMPONENTS = 300  # marks that make up a digit; of more, those with the most ink
-LEANING = 0.45  # of width and height together; what touches the edges along more of it goes on outside
+EIGHT_NEIGHBORS = np.ones((3, 3), bool)
+STROKE_THRESHOLD = 0.5  # of the strength of ink: the edge of a stroke
+FAINT_THRESHOLD = 0.3  # of the strength of ink: connects the parts of a stroke
+SEED_CONTRAST = 0.5  # of the typical contrast of ink: reached by at least one pixel of a component
+MIN_FULL_SIZE = 0.8  # of the picture's width and height: a digit that fills the picture
+MAX_EDGE_CONTACT = 0.45  # of width + height; a component with more pixels at the picture's edges continues outside
+MAX_COMPONENTS = 300  # of a digit; those with the most ink
+MIN_MAIN_LENGTH = 0.2  # of the longest component: the main component of a digit is no shorter
+MAX_GAP = 0.25  # of the longer of two components that belong to the same digit
+SPECK_LENGTH = 0.15  # of the longer of two components; a shorter one must be as near as it is long
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
-    """Numbered marks: `places` int32 (H, W), 0 where none is, and for each number from 1 its box and its ink.
+class Components:
+    """Connected components of ink.
 
-    `leaning` are those that touch the picture's edges along much of their length, but do not fill it.
+    Attributes
+    ----------
+    labels : int32 (H, W)
+        From 1 to n; 0 on the background.
+    boxes : list of Box
+        Bounding boxes of the n components.
+    ink : float (n,)
+        Sum of the contrast over each component.
+    clipped : bool (n,)
+        Whether a component touches the picture's edges along much of its length without filling the picture: it
+        continues outside.
     """
 
-    places: np.ndarray
+    labels: np.ndarray
     boxes: list[Box]
     ink: np.ndarray
-    leaning: np.ndarray
+    clipped: np.ndarray
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     @property
-    def extents(self) -> np.ndarray:
-        """The longer side of each mark's box."""
+    def lengths(self) -> np.ndarray:
+        """The longer side of each component's box, float32 (n,)."""
         return np.array([max(box.width, box.height) for box in self.boxes], np.float32)
 
-    def mask(self, chosen: np.ndarray) -> np.ndarray:
-        """Where the chosen marks, bool (n,), are: bool (H, W)."""
-        return np.concatenate([[False], chosen])[self.places]
+    def mask(self, selected: np.ndarray) -> np.ndarray:
+        """Return the mask bool (H, W) of the selected components, bool (n,)."""
+        return np.concatenate([[False], selected])[self.labels]
 
 
-def find_marks(ink: Ink) -> Marks:
-    """The marks of a picture's ink, but for those that are nowhere as strong as ink."""
-    places, count = ndimage.label(ink.strength > FAINT_EDGE, EIGHT_NEIGHBOURS)
-    seeds = np.zeros(count + 1, bool)
-    seeds[places[ink.amount >= SEED * ink.usual]] = True
-    seeds[0] = False
-    places = np.where(seeds, np.cumsum(seeds), 0).astype(np.int32)[places]
-    places[ink.strength <= EDGE] = 0
-    found = ndimage.find_objects(places)
-    boxes = [_box(place) for place in found]
-    totals = np.bincount(places.reshape(-1), ink.amount.reshape(-1), len(boxes) + 1)[1:]
-    edge = np.concatenate([places[0], places[-1], places[1:-1, 0], places[1:-1, -1]])
-    touching = np.bincount(edge, minlength=len(boxes) + 1)[1:]
+def find_components(ink: InkMap) -> Components:
+    """Label the connected components of ink, by thresholding with hysteresis.
+
+    Components are connected above FAINT_THRESHOLD and must reach SEED_CONTRAST. Their pixels below STROKE_THRESHOLD
+    are removed afterwards, so one component may consist of several pieces.
+    """
+    labels, count = ndimage.label(ink.strength > FAINT_THRESHOLD, EIGHT_NEIGHBORS)
+    has_seed = np.zeros(count + 1, bool)
+    has_seed[labels[ink.contrast >= SEED_CONTRAST * ink.typical_contrast]] = True
+    has_seed[0] = False
+    labels = np.where(has_seed, np.cumsum(has_seed), 0).astype(np.int32)[labels]
+    labels[ink.strength <= STROKE_THRESHOLD] = 0
+    boxes = [_box(slices) for slices in ndimage.find_objects(labels)]
+    sums = np.bincount(labels.reshape(-1), ink.contrast.reshape(-1), len(boxes) + 1)[1:]
+    edge = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
+    edge_pixels = np.bincount(edge, minlength=len(boxes) + 1)[1:]
     sizes = np.array([(box.height, box.width) for box in boxes]).reshape(-1, 2)
-    filling = (sizes >= FILLING * np.array(places.shape)).all(1)
-    return Marks(places, boxes, totals, (touching > LEANING * sizes.sum(1)) & ~filling)
+    fills_picture = (sizes >= MIN_FULL_SIZE * np.array(labels.shape)).all(1)
+    return Components(labels, boxes, sums, (edge_pixels > MAX_EDGE_CONTACT * sizes.sum(1)) & ~fills_picture)
 
 
-def of_one_digit(marks: Marks) -> np.ndarray:
-    """Which marks make up the digit, bool (n,): the main one with all that lie near it, or near these, and so on."""
-    extents = marks.extents
-    inner = ~marks.leaning & (extents >= 0.2 * extents.max())
-    candidates = ~marks.leaning | ~inner.any()
-    candidates[np.argsort(-marks.ink, kind="stable")[MAX_COMPONENTS:]] = False
-    main = int(np.where(inner, marks.ink, 0).argmax() if inner.any() else marks.ink.argmax())
-    sides = sides_of(marks.boxes)
-    chosen, seen = np.zeros(len(marks), bool), np.array([main])
-    while len(seen):
-        chosen[seen] = True
-        near = np.any([_belonging(sides, extents, number) for number in seen], axis=0)
-        seen = np.flatnonzero(near & candidates & ~chosen)
-    return chosen
+def select_digit(components: Components) -> np.ndarray:
+    """Select the components of one digit, bool (n,).
+
+    Start from the component with the most ink that is neither clipped nor short, and add all that are adjacent to
+    one selected before.
+    """
+    lengths = components.lengths
+    eligible = ~components.clipped & (lengths >= MIN_MAIN_LENGTH * lengths.max())
+    allowed = ~components.clipped | ~eligible.any()
+    allowed[np.argsort(-components.ink, kind="stable")[MAX_COMPONENTS:]] = False
+    main = int(np.where(eligible, components.ink, 0).argmax() if eligible.any() else components.ink.argmax())
+    edges = box_edges(components.boxes)
+    selected, added = np.zeros(len(components), bool), np.array([main])
+    while len(added):
+        selected[added] = True
+        adjacent = np.any([_adjacent(edges, lengths, index) for index in added], axis=0)
+        added = np.flatnonzero(adjacent & allowed & ~selected)
+    return selected
 
 
-def around(boxes: list[Box]) -> Box:
-    """The box around several."""
+def bounding_box(boxes: list[Box]) -> Box:
+    """Return the bounding box of several boxes."""
     left, top = min(box.left for box in boxes), min(box.top for box in boxes)
     right, bottom = max(box.left + box.width for box in boxes), max(box.top + box.height for box in boxes)
     return Box(left, top, right - left, bottom - top)
 
 
-def sides_of(boxes: list[Box]) -> np.ndarray:
-    """The left, top, right and bottom sides of boxes, int (4, n)."""
+def box_edges(boxes: list[Box]) -> np.ndarray:
+    """Return the left, top, right and bottom edges of boxes, int (4, n)."""
     left, top, width, height = np.array(boxes).reshape(-1, 4).T
     return np.stack([left, top, left + width, top + height])
 
 
-def gaps(sides: np.ndarray, number: int) -> np.ndarray:
-    """The pixels between a box and each of several, across and down, int (2, n); below 0 where they overlap."""
-    before, after = sides[:2], sides[2:]
-    return np.maximum(before - after[:, [number]], before[:, [number]] - after)
+def box_gaps(edges: np.ndarray, index: int) -> np.ndarray:
+    """Return the horizontal and vertical gaps from one box to all, int (2, n), in pixels; negative if they overlap."""
+    start, end = edges[:2], edges[2:]
+    return np.maximum(start - end[:, [index]], start[:, [index]] - end)
 
 
-def _belonging(sides: np.ndarray, extents: np.ndarray, number: int) -> np.ndarray:
-    """Which marks are no specks beside a mark, and near it; a small one must be as near as it is long."""
-    small, large = np.minimum(extents, extents[number]), np.maximum(extents, extents[number])
-    gap = np.maximum(gaps(sides, number).max(0), 0)
-    return gap <= np.where(small < SPECK * large, small, GAP * large)
+def _adjacent(edges: np.ndarray, lengths: np.ndarray, index: int) -> np.ndarray:
+    """Return which components, bool (n,), are near enough to one to belong to the same digit."""
+    shorter, longer = np.minimum(lengths, lengths[index]), np.maximum(lengths, lengths[index])
+    gap = np.maximum(box_gaps(edges, index).max(0), 0)
+    return gap <= np.where(shorter < SPECK_LENGTH * longer, shorter, MAX_GAP * longer)
 
 
-def _box(place: tuple[slice, slice] | None) -> Box:
-    if place is None:
+def _box(slices: tuple[slice, slice] | None) -> Box:
+    if slices is None:  # no pixel has this label
         return Box(0, 0, 0, 0)
-    rows, columns = place
+    rows, columns = slices
     return Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)

@@ -1,65 +1,76 @@
-"""How strong the ink is, beside its strokes' own strength."""
+"""Measure where the ink of a picture is, independent of how dark its strokes are."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from fastdigits.imaging.background import strongest_mixture, without_light
-from fastdigits.imaging.ruled_lines import without_rules
+from fastdigits.imaging.background import project_colors, relative_contrast
+from fastdigits.imaging.ruled_lines import remove_ruled_lines
 
-MIN_CONTRAST = 0.08  # share of the light that ink takes at least; less are stains and the camera's noise
-NOISE_FACTOR = 6.0  # ink is at least so many standard deviations of the ground's noise
-FAINTEST = 0.35  # of the usual ink: the faintest stroke that is still seen
-COARSE, SMOOTHING = 100, 0.8  # pixels: larger pictures are smoothed by so much
-BINS = 1024  # of a histogram of amounts
-NEIGHBOURHOOD = 0.05  # of the picture's shorter side: where a stroke's own strength is sought
+MIN_CONTRAST = 0.08  # 0 .. 1; lower contrast comes from stains and sensor noise
+MIN_SIGNAL_TO_NOISE = 6.0  # contrast of ink in standard deviations of the background's noise
+MIN_RELATIVE_CONTRAST = 0.35  # of the typical contrast of ink: the faintest stroke
+SMOOTHED_SIDE, SMOOTHING_SIGMA = 100, 0.8  # pixels: smooth larger pictures by a Gaussian of this width
+WINDOW = 0.05  # of the picture's shorter side: neighborhood for the local maximum of the contrast
+BINS = 1024  # of the histogram of the contrast
 
 
 @dataclass(frozen=True, eq=False)
-class Ink:
-    """`amount` float32 (H, W) is the share of light that is lacking, 0 on the ground; `strength` is that beside the
-    greatest nearby, 1 in the middle of a stroke and 1/2 at its edge; `usual` is the amount in a stroke, 0 without any.
+class InkMap:
+    """The ink of a picture.
+
+    Attributes
+    ----------
+    contrast : float32 (H, W)
+        Contrast to the background, 0 on the background.
+    strength : float32 (H, W)
+        Contrast relative to the local maximum: 1 on the centerline of a stroke, 1/2 at its edge. Ruled lines are
+        removed.
+    typical_contrast : float
+        Mean contrast of ink; 0 if there is none.
     """
 
-    amount: np.ndarray
+    contrast: np.ndarray
     strength: np.ndarray
-    usual: float
+    typical_contrast: float
 
 
-def find_ink(bright: np.ndarray, ground: np.ndarray) -> Ink:
-    """The ink of a picture uint8 (H, W, C) on its ground uint8 (H, W, C) or (C,), which is brighter."""
-    amount = strongest_mixture(without_light(bright, ground))
-    side = min(amount.shape)
-    if side > COARSE:
-        amount = ndimage.gaussian_filter(amount, SMOOTHING)
-    level, noise, usual = _levels(amount)
-    amount, usual = np.maximum(amount - level, 0), usual - level
-    least = max(MIN_CONTRAST, NOISE_FACTOR * noise)
-    if usual < least:
-        return Ink(amount, np.zeros_like(amount), 0.0)
-    size = max(3, round(NEIGHBOURHOOD * side)) | 1
-    nearby = ndimage.uniform_filter(ndimage.maximum_filter(amount, size), size)
-    strength = amount / np.maximum(nearby, max(FAINTEST * usual, least))
-    return Ink(amount, without_rules(np.minimum(strength, 1)), usual)
+def find_ink(bright: np.ndarray, background: np.ndarray) -> InkMap:
+    """Find the ink of a picture uint8 (H, W, C) on a brighter background uint8 (H, W, C) or (C,)."""
+    contrast = project_colors(relative_contrast(bright, background))
+    side = min(contrast.shape)
+    if side > SMOOTHED_SIDE:
+        contrast = ndimage.gaussian_filter(contrast, SMOOTHING_SIGMA)
+    background_level, noise, ink_level = _contrast_levels(contrast)
+    contrast, typical = np.maximum(contrast - background_level, 0), ink_level - background_level
+    minimum = max(MIN_CONTRAST, MIN_SIGNAL_TO_NOISE * noise)
+    if typical < minimum:
+        return InkMap(contrast, np.zeros_like(contrast), 0.0)
+    size = max(3, round(WINDOW * side)) | 1
+    local_maximum = ndimage.uniform_filter(ndimage.maximum_filter(contrast, size), size)
+    strength = contrast / np.maximum(local_maximum, max(MIN_RELATIVE_CONTRAST * typical, minimum))
+    return InkMap(contrast, remove_ruled_lines(np.minimum(strength, 1)), typical)
 
 
-def _levels(amount: np.ndarray) -> tuple[float, float, float]:
-    """The level of the ground, the standard deviation of its noise, and the level of ink, of amounts of 0 or more.
+def _contrast_levels(contrast: np.ndarray) -> tuple[float, float, float]:
+    """Estimate the level of the background, the standard deviation of its noise, and the level of the ink.
 
-    The ground is what most pixels with little ink show; in a normal distribution the 2nd and the 30th percentile lie
-    1.53 standard deviations apart. Ink is the mean of what lies nearer to it than to the mean of the rest (Ridler and
-    Calvard 1978).
+    Most pixels are background. Its level is the 30th percentile of all; in a normal distribution the 2nd percentile
+    lies 1.53 standard deviations below. The threshold between background and ink is halfway between the means of the
+    two, by iteration (Ridler and Calvard 1978, Picture thresholding using an iterative selection method); the level
+    of the ink is the mean above it.
     """
-    top = float(amount.max())
-    if top <= 0:
+    highest = float(contrast.max())
+    if highest <= 0:
         return 0.0, 0.0, 0.0
-    counts = np.bincount((amount * ((BINS - 1) / top)).astype(np.uint16).reshape(-1), minlength=BINS)
-    number, total = np.cumsum(counts), np.cumsum(counts * np.arange(BINS))
-    lowest, level = np.searchsorted(number, (0.02 * number[-1], 0.3 * number[-1]))
-    border, before = BINS // 2, -1
-    while border != before:
-        below = total[border] / max(number[border], 1)
-        above = (total[-1] - total[border]) / max(number[-1] - number[border], 1)
-        before, border = border, min(border, int(below + above) // 2)
-    return tuple(top / (BINS - 1) * figure for figure in (level, (level - lowest) / 1.53, above))
+    counts = np.bincount((contrast * ((BINS - 1) / highest)).astype(np.uint16).reshape(-1), minlength=BINS)
+    cumulative_count, cumulative_sum = np.cumsum(counts), np.cumsum(counts * np.arange(BINS))
+    low, level = np.searchsorted(cumulative_count, (0.02 * cumulative_count[-1], 0.3 * cumulative_count[-1]))
+    threshold, previous = BINS // 2, -1
+    while threshold != previous:
+        below = cumulative_sum[threshold] / max(cumulative_count[threshold], 1)
+        count_above = max(cumulative_count[-1] - cumulative_count[threshold], 1)
+        above = (cumulative_sum[-1] - cumulative_sum[threshold]) / count_above
+        previous, threshold = threshold, min(threshold, int(below + above) // 2)
+    return tuple(highest / (BINS - 1) * bins for bins in (level, (level - low) / 1.53, above))

@@ -1,148 +1,166 @@
-"""Every digit of a picture, in reading order."""
+"""Prepare every digit of a picture, in reading order."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.imaging.background import on_bright_ground, uneven_ground
-from fastdigits.imaging.components import around, find_marks, gaps, sides_of
-from fastdigits.imaging.ink import Ink, find_ink
-from fastdigits.imaging.mnist_format import drawn, enlarged, first_step, found, resized
-from fastdigits.imaging.paper import on_sheet
+from fastdigits.imaging.background import uneven_background, with_bright_background
+from fastdigits.imaging.components import bounding_box, box_edges, box_gaps, find_components
+from fastdigits.imaging.ink import InkMap, find_ink
+from fastdigits.imaging.mnist_format import picture_step, scale_box, scale_picture, to_mnist_format, with_steps
+from fastdigits.imaging.paper import isolate_paper
 from fastdigits.imaging.types import Box, Prepared
 
-WORKING_SIDE = 1600
-REACH = 0.2  # of the picture's longer side: no stroke of several digits is wider
-LOW = 0.4  # of the usual height of a digit; lower marks are dots, dashes and specks
-PIECE = 0.65  # of the usual height: a lower mark may be a piece of the digit above or below it
-CLOSE = 0.35  # of the usual height between two pieces of a digit, one above the other
-TALLEST = 1.5  # of the usual height: pieces do not make a taller digit
-SHARED = 0.4  # of the narrower one's columns that pieces of a digit share
-MIN_PIECE = 0.2  # of the digit's height: a shorter piece is a speck
-WIDE = 1.15  # of its height: a wider mark may be digits that touch
-REACH_OF_CUT = 0.35  # of that distance: so far from equal parts a cut may lie
-MIN_SIDE = 6  # pixels that a digit is high, and that a digit which touches others is wide
-GONE = 2**30  # where a box is that has joined another
-PITCH = 0.7  # of the height: the usual distance between digits that touch
+MAX_SIDE = 1600  # pixels of the working copy of a picture
+MAX_STROKE = 0.2  # of the picture's longer side: no stroke of several digits is wider
+MIN_SIDE = 6  # pixels of a digit's height, and of the width of each of several that touch
+# As fractions of the typical height of a digit
+MIN_HEIGHT = 0.4  # of a digit; lower components are dots, dashes and specks
+MAX_FRAGMENT_HEIGHT = 0.65  # of a fragment, which may belong to the digit above or below it
+MAX_FRAGMENT_GAP = 0.35  # vertical, between two fragments of a digit
+MAX_JOINED_HEIGHT = 1.5  # of a digit with its fragments
+# As fractions of other lengths
+MIN_FRAGMENT_LENGTH = 0.2  # of the height of the component that it joins; a shorter one is a speck
+MIN_SHARED_COLUMNS = 0.4  # of the narrower fragment's width, so that two belong to one digit
+MIN_SHARED_ROWS = 0.4  # of the lower box's height, so that two stand in the same line
+MIN_TOUCHING_WIDTH = 1.15  # of its height; a wider region may be digits that touch
+PITCH = 0.7  # of their height: the typical distance between digits that touch
+MAX_CUT_SHIFT = 0.35  # of that distance: how far a cut may lie from equal parts
+FAR_AWAY = 2**30  # pixels; the position of a box that has been joined to another
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
-    """A mark that stands by itself, as one digit, and where it is wide, as the digits that may touch in it."""
+class Region:
+    """A part of a picture that stands alone.
+
+    Attributes
+    ----------
+    whole : Prepared
+        The region as one digit.
+    parts : tuple of Prepared
+        The region cut into digits that may touch, from left to right; empty if it is not wide.
+    """
 
     whole: Prepared
     parts: tuple[Prepared, ...] = ()
 
 
 def find_lines(picture: np.ndarray) -> list[list[Prepared]]:
-    """The digits of a picture uint8 (H, W, 3) or (H, W), line by line from the top, each from left to right."""
-    return [[cell.whole for cell in line] for line in find_cells(picture)]
+    """Prepare the digits of a picture uint8 (H, W, 3) or (H, W) line by line, each from left to right."""
+    return [[region.whole for region in line] for line in find_regions(picture)]
 
 
-def find_cells(picture: np.ndarray) -> list[list[Cell]]:
-    """The same, with the digits that may touch."""
-    small = resized(picture, WORKING_SIDE)
-    ink, places, boxes = _marks(on_bright_ground(small))
-    groups = _as_digits(boxes)
-    whole = [around([boxes[number] for number in group]) for group in groups]
-    start = first_step(small)
+def find_regions(picture: np.ndarray) -> list[list[Region]]:
+    """Do the same as `find_lines`, and also cut wide regions into digits that may touch."""
+    scaled = scale_picture(picture, MAX_SIDE)
+    ink, labels, boxes = _labelled_ink(with_bright_background(scaled))
+    groups = _group_fragments(boxes)
+    digit_boxes = [bounding_box([boxes[index] for index in group]) for group in groups]
+    first_step = picture_step(scaled)
 
     def prepared(mask: np.ndarray, box: Box) -> Prepared:
-        return found(drawn(ink.strength[box.slices], mask), enlarged(box, small, picture), start)
+        image = to_mnist_format(ink.strength[box.slices], mask)
+        return with_steps(image, scale_box(box, scaled, picture), first_step)
 
-    def cell(number: int) -> Cell:
-        box = whole[number]
-        mask = np.isin(places[box.slices], np.array(groups[number]) + 1)
-        parts = _touching(ink.strength[box.slices], mask, box)
-        return Cell(prepared(mask, box), tuple(prepared(*part) for part in parts))
+    def region(index: int) -> Region:
+        box = digit_boxes[index]
+        mask = np.isin(labels[box.slices], np.array(groups[index]) + 1)
+        parts = _cut_touching(ink.strength[box.slices], mask, box)
+        return Region(prepared(mask, box), tuple(prepared(*part) for part in parts))
 
-    return [[cell(number) for number in line] for line in _in_lines(whole)]
-
-
-def _marks(colours: np.ndarray, within_sheet: bool = True) -> tuple[Ink, np.ndarray, list[Box]]:
-    """The ink, the numbers from 1 of its marks (H, W), and their boxes; those that go on outside are left out."""
-    ink = find_ink(colours, uneven_ground(colours, REACH, beyond=True))
-    marks = find_marks(ink)
-    if within_sheet and len(marks):
-        largest = marks.mask(np.arange(len(marks)) == marks.ink.argmax())
-        if (sheet := on_sheet(colours, largest)) is not None:
-            return _marks(on_bright_ground(sheet), within_sheet=False)
-    kept = np.flatnonzero(~marks.leaning)
-    numbers = np.zeros(len(marks) + 1, np.int32)
-    numbers[kept + 1] = np.arange(1, len(kept) + 1)
-    return ink, numbers[marks.places], [marks.boxes[n] for n in kept]
+    return [[region(index) for index in line] for line in _order_in_lines(digit_boxes)]
 
 
-def _as_digits(boxes: list[Box]) -> list[list[int]]:
-    """The numbers of the boxes that make up each digit, without dots and dashes."""
+def _labelled_ink(bright: np.ndarray, search_paper: bool = True) -> tuple[InkMap, np.ndarray, list[Box]]:
+    """Return the ink, the labels (H, W) of its components from 1, and their boxes; omit clipped components."""
+    ink = find_ink(bright, uneven_background(bright, MAX_STROKE, extend_edges=True))
+    components = find_components(ink)
+    if search_paper and len(components):
+        largest = components.mask(np.arange(len(components)) == components.ink.argmax())
+        if (paper := isolate_paper(bright, largest)) is not None:
+            return _labelled_ink(with_bright_background(paper), search_paper=False)
+    kept = np.flatnonzero(~components.clipped)
+    new_labels = np.zeros(len(components) + 1, np.int32)
+    new_labels[kept + 1] = np.arange(1, len(kept) + 1)
+    return ink, new_labels[components.labels], [components.boxes[index] for index in kept]
+
+
+def _group_fragments(boxes: list[Box]) -> list[list[int]]:
+    """Group the indices of boxes that make up one digit; omit dots and dashes."""
     if not boxes:
         return []
-    height, groups, sides = _usual_height(boxes), [[number] for number in range(len(boxes))], sides_of(boxes)
-    for number in np.argsort([box.height for box in boxes], kind="stable"):
-        if boxes[number].height < PIECE * height and (above := _joined(sides, number, height)) is not None:
-            groups[above] += groups[number]
-            sides[:2, above] = np.minimum(sides[:2, above], sides[:2, number])
-            sides[2:, above] = np.maximum(sides[2:, above], sides[2:, number])
-            groups[number], sides[:, number] = [], GONE
-    lowest = max(LOW * height, MIN_SIDE)
-    return [group for group in groups if group and around([boxes[n] for n in group]).height >= lowest]
+    height, groups, edges = _typical_height(boxes), [[index] for index in range(len(boxes))], box_edges(boxes)
+    for index in np.argsort([box.height for box in boxes], kind="stable"):
+        if boxes[index].height >= MAX_FRAGMENT_HEIGHT * height:
+            continue
+        target = _nearest_above_or_below(edges, index, height)
+        if target is not None:
+            groups[target] += groups[index]
+            edges[:2, target] = np.minimum(edges[:2, target], edges[:2, index])
+            edges[2:, target] = np.maximum(edges[2:, target], edges[2:, index])
+            groups[index], edges[:, index] = [], FAR_AWAY
+    min_height = max(MIN_HEIGHT * height, MIN_SIDE)
+    return [group for group in groups if group and bounding_box([boxes[n] for n in group]).height >= min_height]
 
 
-def _usual_height(boxes: list[Box]) -> float:
-    """The height of digits: the median of all marks' heights, each as often as it is high."""
+def _typical_height(boxes: list[Box]) -> float:
+    """Return the median of the boxes' heights, weighted by height, so that many specks do not lower it."""
     heights = np.sort([box.height for box in boxes])
     return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
 
 
-def _joined(sides: np.ndarray, number: int, height: float) -> int | None:
-    """The nearest of the boxes that a low mark lies closely above or below, if there is one: they make up a digit."""
-    widths, heights = sides[2] - sides[0], sides[3] - sides[1]
-    across, down = gaps(sides, number)
-    both = np.maximum(sides[3], sides[3, number]) - np.minimum(sides[1], sides[1, number])
-    fitting = (
-        (-across >= SHARED * np.minimum(widths, widths[number]))
-        & (down <= CLOSE * height)
-        & (both <= TALLEST * height)
-        & (max(widths[number], heights[number]) >= MIN_PIECE * heights)
+def _nearest_above_or_below(edges: np.ndarray, index: int, height: float) -> int | None:
+    """Return the nearest box that a fragment can be joined to, or None."""
+    widths, heights = edges[2] - edges[0], edges[3] - edges[1]
+    horizontal_gaps, vertical_gaps = box_gaps(edges, index)
+    joined_heights = np.maximum(edges[3], edges[3, index]) - np.minimum(edges[1], edges[1, index])
+    fits = (
+        (-horizontal_gaps >= MIN_SHARED_COLUMNS * np.minimum(widths, widths[index]))
+        & (vertical_gaps <= MAX_FRAGMENT_GAP * height)
+        & (joined_heights <= MAX_JOINED_HEIGHT * height)
+        & (max(widths[index], heights[index]) >= MIN_FRAGMENT_LENGTH * heights)
     )
-    fitting[number] = False
-    return int(np.where(fitting, down, np.iinfo(down.dtype).max).argmin()) if fitting.any() else None
+    fits[index] = False
+    return int(np.where(fits, vertical_gaps, np.iinfo(vertical_gaps.dtype).max).argmin()) if fits.any() else None
 
 
-def _in_lines(boxes: list[Box]) -> list[list[int]]:
-    """The numbers of the boxes line by line: a box joins the line whose last one is beside it."""
+def _cut_touching(strength: np.ndarray, mask: np.ndarray, box: Box) -> list[tuple[np.ndarray, Box]]:
+    """Cut a wide region into digits: near equal parts, at the column with the least ink.
+
+    `strength` and `mask` (h, w) are those within the box. Return the mask and the box of each digit, or none if the
+    region is not wide.
+    """
+    count = round(box.width / (PITCH * box.height))
+    if box.width < MIN_TOUCHING_WIDTH * box.height or count < 2 or box.width < MIN_SIDE * count:
+        return []
+    column_ink = np.where(mask, strength, 0).sum(0)
+    pitch = box.width / count
+    starts = [round((n - MAX_CUT_SHIFT) * pitch) for n in range(1, count)]
+    window = round(2 * MAX_CUT_SHIFT * pitch)
+    cuts = [0, *(start + int(column_ink[start:][:window].argmin()) for start in starts)]
+    return [_crop_columns(mask, box, *pair) for pair in zip(cuts, [*cuts[1:], box.width], strict=True)]
+
+
+def _crop_columns(mask: np.ndarray, box: Box, start: int, stop: int) -> tuple[np.ndarray, Box]:
+    part = mask[:, start:stop]
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    inner = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    return part[inner.slices], inner._replace(left=box.left + start + inner.left, top=box.top + inner.top)
+
+
+def _order_in_lines(boxes: list[Box]) -> list[list[int]]:
+    """Return the indices of boxes line by line: from left to right, each joins the line whose last box it overlaps."""
     lines: list[list[int]] = []
-    for number in sorted(range(len(boxes)), key=lambda n: boxes[n].left):
-        beside = [(_beside(boxes[line[-1]], boxes[number]), line) for line in lines]
-        share, line = max(beside, key=lambda pair: pair[0], default=(0.0, []))
-        if share >= 0.4:
-            line.append(number)
+    for index in sorted(range(len(boxes)), key=lambda n: boxes[n].left):
+        overlaps = [(_shared_rows(boxes[line[-1]], boxes[index]), line) for line in lines]
+        overlap, line = max(overlaps, key=lambda pair: pair[0], default=(0.0, []))
+        if overlap >= MIN_SHARED_ROWS:
+            line.append(index)
         else:
-            lines.append([number])
+            lines.append([index])
     return sorted(lines, key=lambda line: np.mean([boxes[n].top + boxes[n].height / 2 for n in line]))
 
 
-def _touching(strength: np.ndarray, mask: np.ndarray, box: Box) -> list[tuple[np.ndarray, Box]]:
-    """A wide mark, all (h, w) of its box, cut into digits where it has the least ink near equal parts: of each the
-    mask and the box.
-    """
-    count = round(box.width / (PITCH * box.height))
-    if box.width < WIDE * box.height or count < 2 or box.width < MIN_SIDE * count:
-        return []
-    amount = np.where(mask, strength, 0).sum(0)
-    pitch = box.width / count
-    firsts = [round((n - REACH_OF_CUT) * pitch) for n in range(1, count)]
-    cuts = [0, *(first + int(amount[first:][: round(2 * REACH_OF_CUT * pitch)].argmin()) for first in firsts)]
-    return [_cut(mask, box, a, b) for a, b in zip(cuts, [*cuts[1:], box.width], strict=True)]
-
-
-def _cut(mask: np.ndarray, box: Box, first: int, end: int) -> tuple[np.ndarray, Box]:
-    part = mask[:, first:end]
-    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
-    inner = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
-    return part[inner.slices], inner._replace(left=box.left + first + inner.left, top=box.top + inner.top)
-
-
-def _beside(a: Box, b: Box) -> float:
-    """The rows that both boxes have, as a share of the lower one's."""
+def _shared_rows(a: Box, b: Box) -> float:
+    """Return the number of rows that both boxes occupy, as a fraction of the lower one's height."""
     return (min(a.top + a.height, b.top + b.height) - max(a.top, b.top)) / min(a.height, b.height)

@@ -1,144 +1,154 @@
-"""Digits in the format of MNIST: 28 x 28 pixels, strokes of usual thickness, centre of mass in the middle.
+"""Convert the ink of a digit to the format of MNIST, and scale the working copies of pictures.
 
-Working copies of a picture are scaled here, too, and images that are in the format already are recognized.
+An image in the format of MNIST has 28 x 28 pixels; the digit's longer side has 20, its strokes have a usual width, and
+its center of mass lies in the middle.
 """
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from fastdigits.imaging.components import EIGHT_NEIGHBOURS
-from fastdigits.imaging.types import SIDE, Box, Prepared, Step
+from fastdigits.imaging.components import EIGHT_NEIGHBORS
+from fastdigits.imaging.types import IMAGE_SIDE, Box, PreparationStep, Prepared
 
-FEW, MANY_TIMES = 24, 4  # pixels of a side that are few, and how many times larger they become
-INK_SIDE = 20  # pixels of the longer side of a digit in MNIST
-FINE = 4  # places of a pixel along each axis
-MIN_SIDE, MAX_SIDE = INK_SIDE * FINE, 256  # of the digit while its strokes are measured
-EDGE = 0.5  # of a stroke's strength
-THINNEST, THICKEST = 1.9, 3.8  # pixels of a stroke: nine of ten digits of MNIST lie between
-MIDDLE = 14.5 * FINE  # in MNIST the means of rows and of columns are 13.5 to 14.5
-MIN_PEAK = 254  # of the brightest pixel
-HALF_PIXEL = 0.51  # the centre of mass was brought to the middle by whole pixels
+DIGIT_SIDE = 20  # pixels of the longer side of a digit in MNIST
+MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.9, 3.8  # pixels; nine of ten digits of MNIST lie between
+SUBPIXELS = 4  # along each axis of a pixel
+CENTER = 14.5 * SUBPIXELS  # subpixels; in MNIST the mean row and the mean column are 13.5 to 14.5
+MIN_MEASURED_SIDE, MAX_MEASURED_SIDE = DIGIT_SIDE * SUBPIXELS, 256  # pixels of a digit when its strokes are measured
+STROKE_THRESHOLD = 0.5  # of the strength of ink: the edge of a stroke
+MIN_SIDE, ENLARGEMENT = 24, 4  # pixels; smaller pictures are enlarged by this factor
+MIN_PEAK = 254  # 0 .. 255; of the brightest pixel of an image of MNIST
+CENTER_TOLERANCE = 0.51  # pixels; MNIST was centered by whole pixels
 
 
-def resized(picture: np.ndarray, most: int) -> np.ndarray:
-    """The picture (H, W, C) with no side longer than so many pixels; C is 1 where all is grey.
+def scale_picture(picture: np.ndarray, max_side: int) -> np.ndarray:
+    """Scale a picture (H, W) or (H, W, 3) so that no side is longer than `max_side` pixels.
 
-    One of a few pixels becomes larger, so that its strokes are told from its ground by more than single pixels.
+    Enlarge very small pictures, so that strokes are more than single pixels wide.
+
+    Returns
+    -------
+    (H, W, C), where C is 1 if all pixels are gray.
     """
     if picture.ndim == 3 and (picture[..., :1] == picture[..., 1:]).all():
         picture = picture[..., 0]
     long_side = max(picture.shape[:2])
-    if long_side > most:
-        picture = _scaled(picture, most / long_side, Image.Resampling.BOX)
-    elif long_side < FEW:
-        picture = _scaled(picture, MANY_TIMES, Image.Resampling.BICUBIC)
+    if long_side > max_side:
+        picture = _resize(picture, max_side / long_side, Image.Resampling.BOX)
+    elif long_side < MIN_SIDE:
+        picture = _resize(picture, ENLARGEMENT, Image.Resampling.BICUBIC)
     return picture[..., None] if picture.ndim == 2 else picture
 
 
-def _scaled(picture: np.ndarray, factor: float, kind: Image.Resampling) -> np.ndarray:
-    H, W = picture.shape[:2]
-    return np.asarray(Image.fromarray(picture).resize((max(1, round(W * factor)), max(1, round(H * factor))), kind))
-
-
-def drawn(strength: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The ink within a mask, both (h, w), as an image uint8 (28, 28)."""
-    with_edges = ndimage.binary_dilation(mask, EIGHT_NEIGHBOURS)
-    return centred(evened(np.where(with_edges, strength, 0)))
-
-
-def enlarged(box: Box, small: np.ndarray, picture: np.ndarray) -> Box:
-    """The box in a picture of which the other one, where it was found, is a smaller copy."""
-    down, across = picture.shape[0] / small.shape[0], picture.shape[1] / small.shape[1]
-    left, top = round(box.left * across), round(box.top * down)
-    right, bottom = round((box.left + box.width) * across), round((box.top + box.height) * down)
+def scale_box(box: Box, scaled: np.ndarray, picture: np.ndarray) -> Box:
+    """Convert a box in a scaled copy of a picture to the box in the picture itself."""
+    y_factor, x_factor = picture.shape[0] / scaled.shape[0], picture.shape[1] / scaled.shape[1]
+    left, top = round(box.left * x_factor), round(box.top * y_factor)
+    right, bottom = round((box.left + box.width) * x_factor), round((box.top + box.height) * y_factor)
     return Box(left, top, max(1, right - left), max(1, bottom - top))
 
 
-def first_step(small: np.ndarray) -> Step:
-    """The picture itself."""
-    return Step("picture", small if small.shape[2] == 3 else small[..., 0])
+def is_prepared(image: np.ndarray) -> bool:
+    """Check whether an image uint8 (H, W) is in the format of MNIST, so that it needs no preparation.
 
-
-def step(name: str, field: np.ndarray) -> Step:
-    """Numbers 0 .. 1 as a grey picture."""
-    return Step(name, np.round(255 * np.clip(field, 0, 1)).astype(np.uint8))
-
-
-def found(image: np.ndarray, box: Box, *steps: Step) -> Prepared:
-    """What was found, with the image as the last of the steps."""
-    return Prepared(image, box, (*steps, Step("28 x 28", image)))
-
-
-def evened(strength: np.ndarray) -> np.ndarray:
-    """Strokes of a usual thickness: a digit's ink (H, W), 1/2 at its edges, as one of INK_SIDE * FINE places, 0 .. 1.
-
-    The outline is moved in or out by the same distance everywhere.
+    It has 28 x 28 pixels, and bright ink on 0 whose longer side is 20 pixels, centered by mass. This holds for all but
+    13 of the 60,000 training images of MNIST.
     """
-    side = min(max(*strength.shape, MIN_SIDE), MAX_SIDE)
-    pixel = side / INK_SIDE
-    reach = int(THINNEST * pixel / 2) + 2
-    inside = np.zeros([length + 2 * reach for length in strength.shape], np.float32)
-    inside[reach:-reach, reach:-reach] = strength
-    inside = _scaled_field(inside, side / max(strength.shape)) > EDGE
-    thickness = thickness_of(inside) / pixel
-    grown = (min(max(thickness, THINNEST), THICKEST) - thickness) * pixel / 2
-    if grown > 0:
-        inside = np.clip(grown + 1 - ndimage.distance_transform_edt(~inside), 0, 1)
-    elif grown < 0:
-        inside = np.clip(grown + ndimage.distance_transform_edt(inside), 0, 1)
-    drawn = cropped(inside.astype(np.float32))
-    return _scaled_field(drawn, INK_SIDE * FINE / max(drawn.shape))
+    if image.shape != (IMAGE_SIDE, IMAGE_SIDE) or image.max() < MIN_PEAK:
+        return False
+    row_sums, column_sums = image.sum(1, dtype=np.int64), image.sum(0, dtype=np.int64)
+    rows, columns = row_sums.nonzero()[0], column_sums.nonzero()[0]
+    if not len(rows) or max(rows[-1] - rows[0], columns[-1] - columns[0]) != DIGIT_SIDE - 1:
+        return False
+    positions = np.arange(IMAGE_SIDE)
+    center = np.array([row_sums @ positions, column_sums @ positions]) / row_sums.sum()
+    return bool((abs(center - IMAGE_SIDE / 2) <= CENTER_TOLERANCE).all())
 
 
-def thickness_of(inside: np.ndarray) -> float:
-    """The mean thickness of strokes bool (H, W), in pixels, none of which lies at an edge: 2 area / perimeter.
+def to_mnist_format(strength: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Convert the strength of ink within a mask, both (h, w), to an image uint8 (28, 28)."""
+    with_edges = ndimage.binary_dilation(mask, EIGHT_NEIGHBORS)
+    return _center(_normalize_strokes(np.where(with_edges, strength, 0)))
 
-    Edges of pixels are 4 / pi times as long as a line at random (Cauchy and Crofton).
+
+def stroke_width(mask: np.ndarray) -> float:
+    """Estimate the mean width of strokes, in pixels, as 2 area / perimeter.
+
+    A digitized outline is 4 / pi times as long as the outline itself, on average over its directions (Cauchy-Crofton).
+
+    Parameters
+    ----------
+    mask : bool (H, W)
+        Strokes that do not touch the edges.
     """
-    edges = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(inside[:, 1:] != inside[:, :-1])
-    return 2 * np.count_nonzero(inside) / max(edges * np.pi / 4, 1)
+    edges = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    return 2 * np.count_nonzero(mask) / max(edges * np.pi / 4, 1)
 
 
-def cropped(drawn: np.ndarray) -> np.ndarray:
-    """Without the empty rows and columns around it."""
-    rows, columns = (np.flatnonzero((drawn > EDGE).any(axis)) for axis in (1, 0))
-    return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def picture_step(scaled: np.ndarray) -> PreparationStep:
+    """Return a picture (H, W, C) as the first step of its preparation."""
+    return PreparationStep("picture", scaled if scaled.shape[2] == 3 else scaled[..., 0])
 
 
-def _scaled_field(field: np.ndarray, factor: float) -> np.ndarray:
+def gray_step(name: str, values: np.ndarray) -> PreparationStep:
+    """Return values (H, W) from 0 to 1 as a step of the preparation."""
+    return PreparationStep(name, np.round(255 * np.clip(values, 0, 1)).astype(np.uint8))
+
+
+def with_steps(image: np.ndarray, box: Box, *steps: PreparationStep) -> Prepared:
+    """Return an image as prepared, with itself as the last of the steps."""
+    return Prepared(image, box, (*steps, PreparationStep("28 x 28", image)))
+
+
+def _normalize_strokes(strength: np.ndarray) -> np.ndarray:
+    """Bring strokes to a usual width, and a digit to its size in subpixels.
+
+    Scale the ink (H, W), threshold it, move the outline in or out by the same distance everywhere, and crop. Return
+    the coverage of each subpixel, 0 .. 1, with DIGIT_SIDE * SUBPIXELS subpixels along the longer side.
+    """
+    side = min(max(*strength.shape, MIN_MEASURED_SIDE), MAX_MEASURED_SIDE)
+    pixel = side / DIGIT_SIDE
+    margin = int(MIN_STROKE_WIDTH * pixel / 2) + 2  # for strokes to grow into
+    padded = np.zeros([length + 2 * margin for length in strength.shape], np.float32)
+    padded[margin:-margin, margin:-margin] = strength
+    mask = _resize_field(padded, side / max(strength.shape)) > STROKE_THRESHOLD
+    width = stroke_width(mask) / pixel
+    growth = (min(max(width, MIN_STROKE_WIDTH), MAX_STROKE_WIDTH) - width) * pixel / 2
+    if growth > 0:
+        mask = np.clip(growth + 1 - ndimage.distance_transform_edt(~mask), 0, 1)
+    elif growth < 0:
+        mask = np.clip(growth + ndimage.distance_transform_edt(mask), 0, 1)
+    digit = _crop(mask.astype(np.float32))
+    return _resize_field(digit, DIGIT_SIDE * SUBPIXELS / max(digit.shape))
+
+
+def _crop(coverage: np.ndarray) -> np.ndarray:
+    """Remove empty rows and columns at the edges."""
+    rows, columns = (np.flatnonzero((coverage > STROKE_THRESHOLD).any(axis)) for axis in (1, 0))
+    return coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _center(coverage: np.ndarray) -> np.ndarray:
+    """Render the coverage (h, w) of subpixels, 0 .. 1, as an image uint8 (28, 28) centered by mass."""
+    (h, w), side = coverage.shape, IMAGE_SIDE * SUBPIXELS
+    total = float(coverage.sum())
+    top = round(CENTER - float(coverage.sum(1) @ (np.arange(h) + 0.5)) / total)
+    left = round(CENTER - float(coverage.sum(0) @ (np.arange(w) + 0.5)) / total)
+    top, left = min(max(top, 0), side - h), min(max(left, 0), side - w)
+    canvas = np.zeros((side, side), np.float32)
+    canvas[top : top + h, left : left + w] = coverage
+    pixels = canvas.reshape(IMAGE_SIDE, SUBPIXELS, IMAGE_SIDE, SUBPIXELS).mean((1, 3))
+    return np.round(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+
+
+def _resize(picture: np.ndarray, factor: float, resampling: Image.Resampling) -> np.ndarray:
+    H, W = picture.shape[:2]
+    size = max(1, round(W * factor)), max(1, round(H * factor))
+    return np.asarray(Image.fromarray(picture).resize(size, resampling))
+
+
+def _resize_field(field: np.ndarray, factor: float) -> np.ndarray:
     if factor == 1:
         return field
-    H, W = field.shape
-    size = max(1, round(W * factor)), max(1, round(H * factor))
-    kind = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(field).resize(size, kind))
-
-
-def centred(drawn: np.ndarray) -> np.ndarray:
-    """Strokes (h, w), 0 .. 1, in FINE places a pixel, as an image uint8 (28, 28) around their centre of mass."""
-    (h, w), N = drawn.shape, SIDE * FINE
-    total = float(drawn.sum())
-    top = round(MIDDLE - float(drawn.sum(1) @ (np.arange(h) + 0.5)) / total)
-    left = round(MIDDLE - float(drawn.sum(0) @ (np.arange(w) + 0.5)) / total)
-    top, left = min(max(top, 0), N - h), min(max(left, 0), N - w)
-    canvas = np.zeros((N, N), np.float32)
-    canvas[top : top + h, left : left + w] = drawn
-    return np.round(255 * np.clip(canvas.reshape(SIDE, FINE, SIDE, FINE).mean((1, 3)), 0, 1)).astype(np.uint8)
-
-
-def is_prepared(image: np.ndarray) -> bool:
-    """Whether an image uint8 (H, W) is as MNIST has them: preparing it would find nothing to do.
-
-    28 x 28 pixels, bright ink on 0 whose longer side is 20 pixels, its centre of mass in the middle. All but 13 of
-    MNIST's 60,000 training images are so, to the pixel.
-    """
-    if image.shape != (SIDE, SIDE) or image.max() < MIN_PEAK:
-        return False
-    by_row, by_column = image.sum(1, dtype=np.int64), image.sum(0, dtype=np.int64)
-    rows, columns = by_row.nonzero()[0], by_column.nonzero()[0]
-    if not len(rows) or max(rows[-1] - rows[0], columns[-1] - columns[0]) != INK_SIDE - 1:
-        return False
-    places = np.arange(SIDE)
-    centre = np.array([by_row @ places, by_column @ places]) / by_row.sum()
-    return bool((abs(centre - SIDE / 2) <= HALF_PIXEL).all())
+    return _resize(field, factor, Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BILINEAR)

@@ -1,165 +1,201 @@
-"""A picture of one digit as an image such as MNIST has."""
+"""Prepare a picture of one digit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from fastdigits.imaging.background import flat_ground, is_flat, on_bright_ground, uneven_ground
-from fastdigits.imaging.components import around, find_marks, of_one_digit
-from fastdigits.imaging.ink import Ink, find_ink
-from fastdigits.imaging.mnist_format import drawn, enlarged, first_step, found, resized, step, thickness_of
-from fastdigits.imaging.paper import on_sheet
-from fastdigits.imaging.types import SIDE, Box, Prepared
+from fastdigits.imaging.background import (
+    has_uniform_background,
+    uneven_background,
+    uniform_background,
+    with_bright_background,
+)
+from fastdigits.imaging.components import bounding_box, find_components, select_digit
+from fastdigits.imaging.ink import InkMap, find_ink
+from fastdigits.imaging.mnist_format import (
+    gray_step,
+    picture_step,
+    scale_box,
+    scale_picture,
+    stroke_width,
+    to_mnist_format,
+    with_steps,
+)
+from fastdigits.imaging.paper import isolate_paper
+from fastdigits.imaging.types import IMAGE_SIDE, Box, PreparationStep, Prepared
 
-WORKING_SIDE = 512
-SMALL = 100  # pixels of a digit's longer side, below which a larger picture is looked at more closely
-ALIKE = 6.0  # mean difference of two images' pixels, 0 .. 255, up to which they show the same
-REACHES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: no stroke is wider, most shadows are
-MIN_SIDE = 5  # pixels of a digit's longer side
-THICKEST = 0.42  # of a digit's longer side: what is thicker is a shadow or a blot
-THINNER, STRONGER = 0.5, 1.0  # thickness and strength of ink that is plainer than other
-GOOD = 0.3  # flaws below it count as none
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """A picture's ink, the mask of the marks that may be a digit, the box around them, and what speaks against it."""
-
-    ink: Ink
-    mask: np.ndarray
-    box: Box
-    flaw: float
-    thickness: float  # of the strokes, as a part of the longer side
-
-    @property
-    def touches(self) -> bool:
-        """Whether it lies at an edge of the picture."""
-        left, top, width, height = self.box
-        H, W = self.mask.shape
-        return left == 0 or top == 0 or left + width == W or top + height == H
-
-    def is_plainer(self, other: "Finding") -> bool:
-        """Whether it is drawn in thinner strokes of ink no weaker."""
-        return self.thickness < THINNER * other.thickness and self.ink.usual > STRONGER * other.ink.usual
+MAX_SIDE = 512  # pixels of the working copy of a picture
+MAX_STROKES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: limits to tell strokes from wider shadows
+MIN_DIGIT_SIDE = 5  # pixels of the longer side
+SMALL_DIGIT_SIDE = 100  # pixels of the longer side; a smaller digit is prepared again at a higher resolution
+MAX_STROKE_WIDTH = 0.42  # of a digit's longer side; thicker ink is a shadow or a blot
+MAX_PENALTY = 0.3  # of a plausible interpretation
+THINNER, DARKER = 0.5, 1.0  # ratios of stroke width and of contrast that make one interpretation clearer than another
+SAME_IMAGE = 6.0  # mean absolute difference of pixels, 0 .. 255, below which two images count as the same
 
 
 def prepare(picture: np.ndarray) -> Prepared:
-    """Prepare a picture of one digit: the first of its `candidates`.
+    """Prepare a picture of one digit: return the first of its `candidates`.
 
     Parameters
     ----------
     picture : uint8 (H, W, 3) or (H, W)
-        In any colours, of any size.
+        In any colors, of any size.
     """
     return next(candidates(picture))
 
 
 def candidates(picture: np.ndarray) -> Iterator[Prepared]:
-    """The ways to see a digit in a picture, the likeliest first, each made when it is asked for; at least one.
+    """Yield interpretations of a picture as a digit, the most plausible first; at least one.
+
+    Each is prepared only when the iterator reaches it.
 
     Parameters
     ----------
     picture : uint8 (H, W, 3) or (H, W)
-        In any colours, of any size.
+        In any colors, of any size.
     """
-    small = resized(picture, WORKING_SIDE)
-    start, seen = first_step(small), []
-    for finding in find_digit(small):
-        prepared = _closer(picture, small, finding.box) or _prepared(picture, small, finding)
-        if not any(_alike(prepared.image, image) for image in seen):
-            seen.append(prepared.image)
-            yield Prepared(prepared.image, prepared.box, (start, *prepared.steps[1:]))
-    if not seen:
-        yield Prepared(np.zeros((SIDE, SIDE), np.uint8), None, (start,))
+    scaled = scale_picture(picture, MAX_SIDE)
+    first_step, images = picture_step(scaled), []
+    for found in _interpretations(scaled):
+        prepared = _zoom_in(picture, scaled, found.box) or _prepared(picture, scaled, found)
+        if not any(_is_same(prepared.image, image) for image in images):
+            images.append(prepared.image)
+            yield Prepared(prepared.image, prepared.box, (first_step, *prepared.steps[1:]))
+    if not images:
+        yield Prepared(np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8), None, (first_step,))
 
 
-def _prepared(picture: np.ndarray, small: np.ndarray, finding: Finding) -> Prepared:
-    place = finding.box.slices
-    image = drawn(finding.ink.strength[place], finding.mask[place])
-    steps = first_step(small), step("ink", finding.ink.amount), step("marks", finding.mask)
-    return found(image, enlarged(finding.box, small, picture), *steps)
+@dataclass(frozen=True, eq=False)
+class _Interpretation:
+    """What may be the digit of a picture.
+
+    Attributes
+    ----------
+    ink : InkMap
+    mask : bool (H, W)
+        The components of the digit.
+    box : Box
+        Its bounding box.
+    penalty : float
+        0 if nothing is wrong with it.
+    stroke_width : float
+        As a fraction of the longer side of the box.
+    """
+
+    ink: InkMap
+    mask: np.ndarray
+    box: Box
+    penalty: float
+    stroke_width: float
+
+    @property
+    def touches_edge(self) -> bool:
+        left, top, width, height = self.box
+        H, W = self.mask.shape
+        return left == 0 or top == 0 or left + width == W or top + height == H
+
+    def is_clearer_than(self, other: "_Interpretation") -> bool:
+        """Check whether its strokes are much thinner and its ink has no lower contrast."""
+        thinner = self.stroke_width < THINNER * other.stroke_width
+        return thinner and self.ink.typical_contrast > DARKER * other.ink.typical_contrast
 
 
-def _closer(picture: np.ndarray, small: np.ndarray, box: Box) -> Prepared | None:
-    """What the surroundings of a small digit show in the picture itself; None where that shows no more."""
-    if len(picture) <= len(small) or max(box.width, box.height) >= SMALL:
+def _interpretations(picture: np.ndarray, search_paper: bool = True) -> Iterator[_Interpretation]:
+    """Yield interpretations of a picture uint8 (H, W, C): first the plausible ones, then by increasing penalty.
+
+    Assume a uniform background, if the border is uniform. Otherwise, try each limit of the stroke width, with ink
+    darker and brighter than the background; start with the polarity of the border, unless the other is clearer.
+    """
+    bright, implausible = with_bright_background(picture), []
+    if has_uniform_background(picture):
+        found = _digit_on(bright, uniform_background(bright))
+        plausible = [one for one in _with_paper(bright, found, search_paper) if one.penalty < MAX_PENALTY]
+        yield from plausible
+        if plausible:
+            return
+    for max_stroke in MAX_STROKES:
+        likely, unlikely = (
+            list(_digits_on_uneven_background(colors, max_stroke, search_paper)) for colors in (bright, 255 - bright)
+        )
+        if likely and unlikely and unlikely[0].is_clearer_than(likely[0]):
+            likely, unlikely = unlikely, likely
+        for found in (*likely, *unlikely):
+            if found.penalty < MAX_PENALTY:
+                yield found
+            else:
+                implausible.append(found)
+    yield from sorted(implausible, key=lambda found: found.penalty)
+
+
+def _digits_on_uneven_background(
+    bright: np.ndarray, max_stroke: float, search_paper: bool
+) -> Iterator[_Interpretation]:
+    """Yield what is found on a sheet of paper, the digit cut off by the edges if it touches one, and the whole one."""
+    found = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=True))
+    cut_off = None
+    if found and found.touches_edge:
+        cut_off = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=False))
+    *on_paper, whole = _with_paper(bright, found, search_paper) or [None]
+    yield from filter(None, (*on_paper, cut_off, whole))
+
+
+def _with_paper(bright: np.ndarray, found: _Interpretation | None, search_paper: bool) -> list[_Interpretation]:
+    """Return the interpretations of a sheet of paper, if that is what was found, followed by what was found."""
+    if found is None:
+        return []
+    paper = isolate_paper(bright, found.mask) if search_paper else None
+    return [*(_interpretations(paper, search_paper=False) if paper is not None else ()), found]
+
+
+def _digit_on(bright: np.ndarray, background: np.ndarray) -> _Interpretation | None:
+    """Find the digit on a background.
+
+    The penalty adds 1 for a clipped component, the fraction of ink outside the digit, and the excess stroke width.
+    """
+    ink = find_ink(bright, background)
+    components = find_components(ink)
+    if not len(components):
         return None
-    box = enlarged(box, small, picture)
+    selected = select_digit(components)
+    mask = components.mask(selected)
+    box = bounding_box([components.boxes[index] for index in np.flatnonzero(selected)])
+    if max(box.width, box.height) < MIN_DIGIT_SIDE:
+        return None
+    clutter = 1 - components.ink[selected].sum() / components.ink.sum()
+    width = stroke_width(np.pad(mask[box.slices], 1)) / max(box.width, box.height)
+    penalty = float(components.clipped[selected].any()) + clutter + max(0.0, width - MAX_STROKE_WIDTH)
+    return _Interpretation(ink, mask, box, penalty, width)
+
+
+def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | None:
+    """Prepare the surroundings of a small digit at a higher resolution; None if the picture has none."""
+    if len(picture) <= len(scaled) or max(box.width, box.height) >= SMALL_DIGIT_SIDE:
+        return None
+    box = scale_box(box, scaled, picture)
     margin = max(box.width, box.height) // 2
     top, left = max(0, box.top - margin), max(0, box.left - margin)
     part = picture[top : box.top + box.height + margin, left : box.left + box.width + margin]
-    small = resized(part, WORKING_SIDE)
-    finding = next(find_digit(small), None)
-    if finding is None:
+    scaled_part = scale_picture(part, MAX_SIDE)
+    found = next(_interpretations(scaled_part), None)
+    if found is None:
         return None
-    prepared = _prepared(part, small, finding)
-    place = prepared.box._replace(left=prepared.box.left + left, top=prepared.box.top + top)
-    return Prepared(prepared.image, place, prepared.steps)
+    prepared = _prepared(part, scaled_part, found)
+    box = prepared.box._replace(left=prepared.box.left + left, top=prepared.box.top + top)
+    return Prepared(prepared.image, box, prepared.steps)
 
 
-def _alike(a: np.ndarray, b: np.ndarray) -> bool:
-    return float(np.abs(a.astype(np.float32) - b).mean()) < ALIKE
+def _prepared(picture: np.ndarray, scaled: np.ndarray, found: _Interpretation) -> Prepared:
+    slices = found.box.slices
+    image = to_mnist_format(found.ink.strength[slices], found.mask[slices])
+    steps: list[PreparationStep] = [
+        picture_step(scaled),
+        gray_step("ink", found.ink.contrast),
+        gray_step("components", found.mask),
+    ]
+    return with_steps(image, scale_box(found.box, scaled, picture), *steps)
 
 
-def find_digit(picture: np.ndarray, within_sheet: bool = True) -> Iterator[Finding]:
-    """What may be the digit of a picture uint8 (H, W, C), first of all that against which nothing speaks.
-
-    Looked for are strokes wider than shadows, or narrower, unless the ground is flat; of ink darker than the ground,
-    or brighter, that is, first what the border tells unless the other is plainer. Where a sheet of paper is found, it
-    is looked for on that first.
-    """
-    bright, flawed = on_bright_ground(picture), []
-    if is_flat(picture):
-        finding = _marked(bright, flat_ground(bright))
-        good = [found for found in _with_sheet(bright, finding, within_sheet) if found.flaw < GOOD]
-        yield from good
-        if good:
-            return
-    for reach in REACHES:
-        likely, unlikely = (list(_find(colours, reach, within_sheet)) for colours in (bright, 255 - bright))
-        if likely and unlikely and unlikely[0].is_plainer(likely[0]):
-            likely, unlikely = unlikely, likely
-        for finding in (*likely, *unlikely):
-            if finding.flaw < GOOD:
-                yield finding
-            else:
-                flawed.append(finding)
-    yield from sorted(flawed, key=lambda finding: finding.flaw)
-
-
-def _find(bright: np.ndarray, reach: float, within_sheet: bool) -> Iterator[Finding]:
-    """With strokes up to `reach`; and where they touch an edge, as if they were cut off there."""
-    finding = _marked(bright, uneven_ground(bright, reach, beyond=True))
-    cut_off = _marked(bright, uneven_ground(bright, reach, beyond=False)) if finding and finding.touches else None
-    *inner, whole = _with_sheet(bright, finding, within_sheet) or [None]
-    yield from filter(None, (*inner, cut_off, whole))
-
-
-def _with_sheet(bright: np.ndarray, finding: Finding | None, within_sheet: bool) -> list[Finding]:
-    """What is found on a sheet, if the finding is one, and then itself."""
-    if finding is None:
-        return []
-    sheet = on_sheet(bright, finding.mask) if within_sheet else None
-    return [*(find_digit(sheet, within_sheet=False) if sheet is not None else ()), finding]
-
-
-def _marked(bright: np.ndarray, ground: np.ndarray) -> Finding | None:
-    ink = find_ink(bright, ground)
-    marks = find_marks(ink)
-    if not len(marks):
-        return None
-    chosen = of_one_digit(marks)
-    mask, box = marks.mask(chosen), around([marks.boxes[n] for n in np.flatnonzero(chosen)])
-    if max(box.width, box.height) < MIN_SIDE:
-        return None
-    clutter = 1 - marks.ink[chosen].sum() / marks.ink.sum()
-    thickness = _thickness(mask, box)
-    flaw = float(marks.leaning[chosen].any()) + clutter + max(0.0, thickness - THICKEST)
-    return Finding(ink, mask, box, flaw, thickness)
-
-
-def _thickness(mask: np.ndarray, box: Box) -> float:
-    """The mean thickness of strokes, as a part of the longer side."""
-    part = np.pad(mask[box.slices], 1)
-    return thickness_of(part) / max(box.width, box.height)
+def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
+    return float(np.abs(a.astype(np.float32) - b).mean()) < SAME_IMAGE

@@ -1,35 +1,45 @@
-"""A sheet of paper that lies on a larger ground, such as a table."""
+"""Find a sheet of paper on a larger surface, such as a table."""
 
 import numpy as np
 from scipy import ndimage
 
-from fastdigits.imaging.components import EIGHT_NEIGHBOURS
+from fastdigits.imaging.components import EIGHT_NEIGHBORS
 
-MIN_AREA = 0.1  # of the picture; a smaller one is no sheet
-SOLID = 0.6  # of it shows the sheet itself, the rest what is drawn on it
-RECTANGULAR = 0.83  # of the least rectangle around it; a disc has 0.79
-MARGIN = 0.04  # of its width: what lies so near its edge may show the ground
+MIN_AREA = 0.1  # of the picture
+MIN_FILL = 0.6  # of the sheet's area that differs from the surface; the rest is drawn on it
+MIN_RECTANGULARITY = 0.83  # area / that of the smallest enclosing rectangle; a disc has 0.79
+MARGIN = 0.04  # of the sheet's side: its edge may show the surface
 
 
-def on_sheet(colours: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """The colours uint8 (H, W, C) of a sheet with the ground painted over in its own colour.
+def isolate_paper(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """Paint everything outside a sheet of paper in the color of the paper.
 
-    `mask` bool (H, W) is what differs from the ground; None where that is no sheet.
+    Parameters
+    ----------
+    picture : uint8 (H, W, C)
+    mask : bool (H, W)
+        The pixels that differ from the surface.
+
+    Returns
+    -------
+    uint8 (H, W, C), or None if the mask does not have the shape of a sheet.
     """
-    if np.count_nonzero(mask) < SOLID * MIN_AREA * mask.size:
+    if np.count_nonzero(mask) < MIN_FILL * MIN_AREA * mask.size:
         return None
     filled = ndimage.binary_fill_holes(mask)
     area = int(filled.sum())
-    if area < MIN_AREA * mask.size or mask.sum() < SOLID * area or area < RECTANGULAR * _rectangle(filled):
+    if area < MIN_AREA * mask.size or mask.sum() < MIN_FILL * area:
         return None
-    inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBOURS, iterations=max(2, round(MARGIN * np.sqrt(area))))
+    if area < MIN_RECTANGULARITY * _enclosing_rectangle_area(filled):
+        return None
+    inside = ndimage.binary_erosion(filled, EIGHT_NEIGHBORS, iterations=max(2, round(MARGIN * np.sqrt(area))))
     if not inside.any():
         return None
-    return np.where(inside[..., None], colours, np.median(colours[inside], axis=0).astype(np.uint8))
+    return np.where(inside[..., None], picture, np.median(picture[inside], axis=0).astype(np.uint8))
 
 
-def _rectangle(mask: np.ndarray) -> float:
-    """The area of the smallest rectangle, turned by any angle, around the mask."""
+def _enclosing_rectangle_area(mask: np.ndarray) -> float:
+    """Return the area of the smallest rectangle around a mask, over rotations in steps of 3 degrees."""
     y, x = np.nonzero(mask ^ ndimage.binary_erosion(mask))
     angles = np.radians(np.arange(0, 90, 3))
     across = np.outer(np.cos(angles), x) + np.outer(np.sin(angles), y)

@@ -1,7 +1,8 @@
-"""Any picture file as pixels: upright, opaque, red, green and blue."""
+"""Read picture files as upright, opaque RGB pixels."""
 
 import os
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -14,26 +15,26 @@ from fastdigits.files import StrPath
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 2**20
-MAX_SIDE = 32_000
-DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+MAX_SIDE = 32_000  # pixels
+DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes for gray levels of more than 8 bits
 WHITE, BLACK = 255.0, 0.0
 
-# Pillow warns where it should refuse: a picture of more pixels than it deems sane
+# Pillow only warns of a decompression bomb; raise an error instead
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def read_picture(source: StrPath | bytes, most_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The first picture of a PNG, JPEG, WebP, BMP, TIFF or GIF file, turned upright as its EXIF data say.
+def read_picture(source: StrPath | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read a PNG, JPEG, WebP, BMP, TIFF or GIF file; of several frames or pages, the first.
 
-    Grey levels of more than 8 bits are stretched from the least to the greatest. What is transparent becomes white,
-    or black where what is drawn on it is bright.
+    Rotate the picture as its EXIF data say, stretch gray levels of more than 8 bits from the lowest to the highest,
+    and replace a transparent background by white, or by black if what is drawn on it is bright.
 
     Parameters
     ----------
     source : path or bytes
-        A file, or its content.
-    most_pixels : int
-        Larger pictures are refused before they are unpacked.
+        The path of a file, or its content.
+    max_pixels : int
+        Larger pictures are refused before they are decoded.
 
     Returns
     -------
@@ -42,17 +43,17 @@ def read_picture(source: StrPath | bytes, most_pixels: int = MAX_PIXELS) -> np.n
     Raises
     ------
     UserError
-        If the file cannot be read, is no such picture, is damaged or cut short, or is too large.
+        If the file cannot be read, has another format, is damaged or truncated, or is too large.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), most_pixels)
+        return _decode(bytes(source), max_pixels)
     try:
-        return _decode(_content(source), most_pixels)
+        return _decode(_read_bytes(source), max_pixels)
     except UserError as error:
         raise UserError(f"{os.fsdecode(source)}: {error}") from error
 
 
-def _content(path: StrPath) -> bytes:
+def _read_bytes(path: StrPath) -> bytes:
     try:
         if not os.path.isfile(path) and os.path.exists(path):
             raise UserError("this is not a file; give a picture.")
@@ -63,31 +64,31 @@ def _content(path: StrPath) -> bytes:
     return content
 
 
-def _decode(content: bytes, most_pixels: int) -> np.ndarray:
+def _decode(content: bytes, max_pixels: int) -> np.ndarray:
     if not content:
         raise UserError("it is empty; give a picture.")
     if len(content) > MAX_BYTES:
         raise UserError(f"it has more than {MAX_BYTES // 2**20} MiB; save the picture smaller.")
-    with _explained():
+    with _user_errors():
         image = Image.open(BytesIO(content), formats=FORMATS)
         width, height = image.size
-    if width * height > most_pixels or max(width, height) > MAX_SIDE:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise UserError(
-            f"the picture has {width} x {height} pixels, more than {most_pixels:,} or a side beyond {MAX_SIDE:,}; "
+            f"the picture has {width} x {height} pixels, more than {max_pixels:,} or a side beyond {MAX_SIDE:,}; "
             "make it smaller."
         )
-    with _explained():
+    with _user_errors():
         return _as_rgb(ImageOps.exif_transpose(image))
 
 
 @contextmanager
-def _explained():
-    """Around calls of Pillow and nothing else: it raises almost anything on damaged files."""
+def _user_errors() -> Iterator[None]:
+    """Convert the errors of Pillow, which raises almost any exception on damaged files; wrap nothing else."""
     try:
         yield
     except Image.UnidentifiedImageError as error:
         raise UserError(
-            "it is not a picture that can be read; give a PNG, JPEG, WebP, BMP, TIFF or GIF file."
+            "it is not a picture in a supported format; give a PNG, JPEG, WebP, BMP, TIFF or GIF file."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         raise UserError("the picture has too many pixels; make it smaller.") from error
@@ -98,25 +99,25 @@ def _explained():
 def _as_rgb(image: Image.Image) -> np.ndarray:
     image.load()
     if image.mode in DEEP_MODES:
-        grey = _stretched(np.asarray(image, np.float64))
-        return np.repeat(grey[..., None], 3, axis=2)
+        gray = _stretch(np.asarray(image, np.float64))
+        return np.repeat(gray[..., None], 3, axis=2)
     if image.has_transparency_data:
-        return _composed(np.asarray(image.convert("RGBA")))
+        return _flatten(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
 
 
-def _stretched(levels: np.ndarray) -> np.ndarray:
-    """Grey levels of any range as uint8; those that are not finite count as the least."""
+def _stretch(levels: np.ndarray) -> np.ndarray:
+    """Scale gray levels of any range to uint8; levels that are not finite become 0."""
     finite = np.isfinite(levels)
-    least, most = (levels[finite].min(), levels[finite].max()) if finite.any() else (0.0, 1.0)
-    share = (np.where(finite, levels, least) - least) / max(most - least, 1e-300)
-    return np.round(255 * share).astype(np.uint8)
+    low, high = (levels[finite].min(), levels[finite].max()) if finite.any() else (0.0, 1.0)
+    scaled = (np.where(finite, levels, low) - low) / max(high - low, 1e-300)
+    return np.round(255 * scaled).astype(np.uint8)
 
 
-def _composed(rgba: np.ndarray) -> np.ndarray:
-    """What is drawn on a transparent sheet, on the one of black and white that it can be seen on."""
-    colour, opacity = rgba[..., :3].astype(np.float32), rgba[..., 3:].astype(np.float32) / 255
+def _flatten(rgba: np.ndarray) -> np.ndarray:
+    """Put a picture with transparency on white, or on black if its visible pixels are bright."""
+    color, opacity = rgba[..., :3].astype(np.float32), rgba[..., 3:].astype(np.float32) / 255
     visible = float(opacity.sum())
-    brightness = float((colour.mean(2, keepdims=True) * opacity).sum()) / visible if visible else BLACK
-    ground = BLACK if brightness > WHITE / 2 else WHITE
-    return np.round(colour * opacity + ground * (1 - opacity)).astype(np.uint8)
+    brightness = float((color.mean(2, keepdims=True) * opacity).sum()) / visible if visible else BLACK
+    background = BLACK if brightness > WHITE / 2 else WHITE
+    return np.round(color * opacity + background * (1 - opacity)).astype(np.uint8)

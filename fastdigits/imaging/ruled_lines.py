@@ -1,66 +1,64 @@
-"""Ruled lines: straight, thin and from edge to edge, as on writing paper; they are no strokes."""
+"""Remove ruled lines, as on writing paper: straight, thin, and from edge to edge of the picture."""
 
 import numpy as np
 from scipy import ndimage
 
-LONG = 0.85  # of the picture's side: a line is ink along so much of it
-THICKEST = 0.05  # of the picture's side
-STEEPEST = 0.06  # rise of a line, per pixel
-TILTS = 13
-SMALLEST = 24  # side of a picture on which a line can be told from a stroke
-NARROW = 0.75  # of the picture's side: beside wider ink, a single line may be a stroke of it
-EDGE = 0.5  # of a stroke's strength
+MIN_COVERAGE = 0.85  # of the picture's side that is ink along a ruled line
+MAX_THICKNESS = 0.05  # of the picture's side across the line
+MAX_SLOPE, SLOPES = 0.06, 13  # rise per pixel, and how many slopes from -MAX_SLOPE to MAX_SLOPE are tried
+MIN_PICTURE_SIDE = 24  # pixels; on smaller pictures ruled lines and strokes look alike
+MAX_INK_WIDTH = 0.75  # of the picture's side; if other ink is wider, a single line may be one of its strokes
+STROKE_THRESHOLD = 0.5  # of the strength of ink
 
 
-def without_rules(strength: np.ndarray) -> np.ndarray:
-    """The strength of ink (H, W) without straight lines across the whole picture; strokes that cross them stay."""
-    strength = _without_level(strength)
-    return _without_level(strength.T).T
+def remove_ruled_lines(strength: np.ndarray) -> np.ndarray:
+    """Set ruled lines in the strength of ink (H, W) to 0, but keep strokes that cross them."""
+    strength = _remove_horizontal_lines(strength)
+    return _remove_horizontal_lines(strength.T).T
 
 
-def _without_level(strength: np.ndarray) -> np.ndarray:
-    """Without the lines that go from the left edge to the right one."""
+def _remove_horizontal_lines(strength: np.ndarray) -> np.ndarray:
     H, W = strength.shape
-    border = max(1, W // 50)
-    ends = strength[:, :border].max() > EDGE and strength[:, -border:].max() > EDGE
-    if min(H, W) < SMALLEST or not ends:
+    margin = max(1, W // 50)
+    at_edges = min(strength[:, :margin].max(), strength[:, -margin:].max())
+    if min(H, W) < MIN_PICTURE_SIDE or at_edges <= STROKE_THRESHOLD:
         return strength
-    mask = strength > EDGE
-    if not (_rows(mask[:, :border]) & _rows(mask[:, -border:])).any():
+    mask = strength > STROKE_THRESHOLD
+    if not (_rows_near_ink(mask[:, :margin]) & _rows_near_ink(mask[:, -margin:])).any():
         return strength
     x = np.arange(W) - W / 2
-    for tilt in sorted(np.linspace(-STEEPEST, STEEPEST, TILTS), key=abs):
-        shift = np.round(tilt * x).astype(int)
-        rows = np.clip(np.arange(H)[:, None] + shift, 0, H - 1)
-        straight = np.take_along_axis(mask, rows, axis=0)
-        lines = straight.mean(1) >= LONG
+    for slope in sorted(np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES), key=abs):
+        shift = np.round(slope * x).astype(int)
+        rows = np.clip(np.arange(H)[:, None] + shift, 0, H - 1)  # row i follows a line of this slope
+        straightened = np.take_along_axis(mask, rows, axis=0)
+        lines = straightened.mean(1) >= MIN_COVERAGE
         if not lines.any():
             continue
         bands = _thin_bands(lines, H)
         if not bands.any():
             continue
         count = ndimage.label(bands)[1]
-        around, line = ndimage.binary_dilation(bands, iterations=2), np.zeros_like(mask)
-        np.put_along_axis(line, rows, np.broadcast_to(around[:, None], mask.shape), 0)
+        widened, line_mask = ndimage.binary_dilation(bands, iterations=2), np.zeros_like(mask)
+        np.put_along_axis(line_mask, rows, np.broadcast_to(widened[:, None], mask.shape), 0)
         crossing = ndimage.binary_opening(mask, np.ones((int(bands.sum()) // count + 6, 1), bool))
-        rest = np.where(line & ~crossing, 0, strength)
-        if count > 1 or _width(rest > EDGE) < NARROW * W:
-            strength, mask = rest, rest > EDGE
+        remaining = np.where(line_mask & ~crossing, 0, strength)
+        if count > 1 or _ink_width(remaining > STROKE_THRESHOLD) < MAX_INK_WIDTH * W:
+            strength, mask = remaining, remaining > STROKE_THRESHOLD
     return strength
 
 
-def _rows(mask: np.ndarray) -> np.ndarray:
-    """Which rows have ink, or a neighbour that has."""
+def _rows_near_ink(mask: np.ndarray) -> np.ndarray:
+    """Return which rows of a mask (H, W) contain ink within a distance of H / 12, bool (H,)."""
     return ndimage.binary_dilation(mask.any(1), iterations=max(1, len(mask) // 12))
 
 
 def _thin_bands(lines: np.ndarray, H: int) -> np.ndarray:
-    """Those rows of lines that make up no thick bar."""
+    """Keep the rows of lines, bool (H,), that belong to no band thicker than MAX_THICKNESS."""
     bands, count = ndimage.label(lines)
     sizes = np.bincount(bands, minlength=count + 1)
-    return lines & (sizes[bands] <= max(2, THICKEST * H))
+    return lines & (sizes[bands] <= max(2, MAX_THICKNESS * H))
 
 
-def _width(mask: np.ndarray) -> int:
+def _ink_width(mask: np.ndarray) -> int:
     columns = np.flatnonzero(mask.any(0))
     return int(np.ptp(columns)) + 1 if len(columns) else 0

@@ -1,15 +1,15 @@
-"""What preparation makes of a picture."""
+"""The results of preparing a picture."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-SIDE = 28  # of the images that networks read
+IMAGE_SIDE = 28  # pixels of an image in the format of MNIST
 
 
 class Box(NamedTuple):
-    """A rectangle of a picture, in its pixels."""
+    """A bounding box in pixels of a picture."""
 
     left: int
     top: int
@@ -18,12 +18,12 @@ class Box(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Its rows and columns of an array (H, W)."""
+        """The rows and columns of the box in an array (H, W)."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-class Step(NamedTuple):
-    """What a step of the preparation made: its name and a picture, uint8 (H, W) or (H, W, 3)."""
+class PreparationStep(NamedTuple):
+    """The name and the result of one step of the preparation, uint8 (H, W) or (H, W, 3)."""
 
     name: str
     picture: np.ndarray
@@ -31,11 +31,18 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An image as MNIST has them, uint8 (28, 28) with bright ink on 0, and how it came about.
+    """An image in the format of MNIST and where it comes from.
 
-    `box` is where the ink lies in the picture, None where there is none: the image is all 0 then.
+    Attributes
+    ----------
+    image : uint8 (28, 28)
+        Bright ink on 0; all 0 if no ink was found.
+    box : Box or None
+        The bounding box of the ink in the picture; None if no ink was found.
+    steps : tuple of PreparationStep
+        The picture, intermediate results, and the image.
     """
 
     image: np.ndarray
     box: Box | None
-    steps: tuple[Step, ...]
+    steps: tuple[PreparationStep, ...]

@@ -12,8 +12,8 @@ from fastdigits.data.batches import Batches
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging import Cell, Prepared, candidates, find_cells
-from fastdigits.imaging.types import SIDE
+from fastdigits.imaging import Prepared, Region, candidates, find_regions
+from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.evaluate import probabilities
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
@@ -78,11 +78,11 @@ class Recognizer:
         saved = self.saved = files.read(self.weights)
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)
-        side = SIDE + 2 * saved.normalisation.preparation.pad
+        side = IMAGE_SIDE + 2 * saved.normalisation.preparation.pad
         if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
             raise UserError(
-                f"{self.weights}: its network does not recognize digits in images of {SIDE} x {SIDE} pixels; "
-                "give another file."
+                f"{self.weights}: its network does not recognize digits in images of "
+                f"{IMAGE_SIDE} x {IMAGE_SIDE} pixels; give another file."
             )
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
@@ -108,7 +108,9 @@ class Recognizer:
 
         Omit what is more likely no digit.
         """
-        lines = [[digit for cell in line for digit in self._recognize_cell(cell)] for line in find_cells(picture)]
+        lines = [
+            [digit for region in line for digit in self._recognize_region(region)] for line in find_regions(picture)
+        ]
         return [line for line in lines if line]
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -142,9 +144,9 @@ class Recognizer:
         unsure = not self.calibration.is_sure(float(p[digit]))
         return Prediction(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)
 
-    def _recognize_cell(self, cell: Cell) -> list[tuple[Prepared, Prediction]]:
+    def _recognize_region(self, region: Region) -> list[tuple[Prepared, Prediction]]:
         """Return one digit, or several that touch if the least sure of them is surer than the one."""
-        prepared = (cell.whole, *cell.parts)
+        prepared = (region.whole, *region.parts)
         predictions = self.predict(np.stack([one.image for one in prepared]))
         whole, *parts = zip(prepared, predictions, strict=True)
         several = parts and min(prediction.confidence for _, prediction in parts) > whole[1].confidence

@@ -73,7 +73,7 @@ def _extend(stages: list[Stage], names: list[str], layers: list[Layer], block: i
 def _extend_by_block(stages: list[Stage], name: str, layer: Residual, block: int) -> None:
     """The layers within a block, and the sum with the stage before them."""
     source = len(stages) - 1
-    inner = [f"{name}.{inner}" for inner in sequence.names_of(layer.layers)]
+    inner = [f"{name}.{inner}" for inner in sequence.layer_names(layer.layers)]
     _extend(stages, inner, layer.layers, block)
     if len(stages) - 1 == source or stages[-1].skip:
         stages.append(Stage(layer.output_shape, block))

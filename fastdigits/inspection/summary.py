@@ -4,7 +4,7 @@ from typing import Any
 
 from fastdigits.nn.layers import Layer
 from fastdigits.nn.network import Network
-from fastdigits.nn.sequence import with_inner
+from fastdigits.nn.sequence import walk_named
 
 
 def layer_rows(network: Network) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
             "parameters": 0 if layer.children()[1] else sum(parameter.size for parameter in layer.parameters),
             "multiply_adds": 0 if layer.children()[1] else layer.multiply_adds(),
         }
-        for name, layer in with_inner(network.names, network.layers)
+        for name, layer in walk_named(network.names, network.layers)
     ]
 
 

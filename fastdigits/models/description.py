@@ -36,7 +36,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer
-from fastdigits.nn.registry import LAYERS, layer_of
+from fastdigits.nn.registry import LAYERS, layer_class, layer_from_config
 
 SUFFIX = ".toml"
 
@@ -64,7 +64,7 @@ def read(path: str) -> list[Layer]:
         raise UserError(f"{path} must be a list of [[layer]] and nothing else; see data/models for examples.")
     for number, layer in enumerate(content["layer"], start=1):
         _check(layer, f"{path}: layer {number}")
-    return [layer_of(layer) for layer in content["layer"]]
+    return [layer_from_config(layer) for layer in content["layer"]]
 
 
 def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
@@ -87,7 +87,7 @@ def _check(layer: Any, where: str) -> None:
     kind, given = layer["type"], layer.keys() - {"type"}
     if kind not in LAYERS:
         raise UserError(f"{where} has the type '{kind}', but there are only {', '.join(LAYERS)}.")
-    known = [field for field in fields(LAYERS[kind]) if field.init]
+    known = [field for field in fields(layer_class(kind)) if field.init]
     names = ", ".join(field.name for field in known) or "no fields"
     for name in sorted(given - {field.name for field in known}):
         raise UserError(f"{where} ({kind}) has the field '{name}', but {kind} has {names}; leave it out.")

@@ -1,106 +1,334 @@
-"""Which chains of layers run as one operation.
+"""Fusion: chains of layers that run as one step.
 
 | layers | step |
 |---|---|
-| Dense or Conv2D, ReLU, and then (after Flatten) Dense or Conv2D | the first rectifies, the last takes the gradient |
-| Conv2D of stride 1, ReLU, MaxPool2D or AvgPool2D of 2 x 2, 2 apart | ConvReLUPool |
-| BatchNorm or Residual, ReLU | the first rectifies, both ways |
+| Conv2D with stride 1, ReLU, MaxPool2D or AvgPool2D of 2 x 2 with stride 2 | ConvReLUPool |
+| Dense or Conv2D, ReLU, then (after Flatten) Dense or Conv2D | FusedDense or FusedConv2D for the first and the last |
+| BatchNorm, ReLU | BatchNormReLU |
+| Residual, or Residual, ReLU | FusedResidual, whose layers are fused too |
+
+All other layers run as they are. The steps hold the layers, use their parameters and have buffers of their own.
 """
+
+from collections.abc import Sequence
+from itertools import dropwhile
+from typing import Any
 
 import numpy as np
 
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU, TrainingStep
-from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn import sequence
+from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU, TrainingStep, vectors
+from fastdigits.nn.normalisation import BatchNorm, planes
+from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
 from fastdigits.nn.residual import Residual
+from fastdigits.nn.sequence import Step
 from fastdigits.ops.interface import Array, Ops
 
 
-class ConvReLUPool(Layer):
-    """A convolution, its ReLU and its pooling as one step."""
+def fuse(layers: Sequence[Layer], forward_only: bool = False) -> list[Step]:
+    """Return steps that compute the layers, with the chains of the table above as one step each.
 
-    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D | AvgPool2D):
-        self.parts, self.conv = (conv, relu, pool), conv
-        self.input_shape, self.output_shape = conv.input_shape, pool.output_shape
-        self.parameters, self.pool = conv.parameters, "maxpool" if isinstance(pool, MaxPool2D) else "avgpool"
-
-    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
-        super().allocate(ops, blocks, training)
-        self.conv.ops = ops
-        self.pool_mask = ops.empty(self.y.shape, np.uint8)
-        names = (f"conv2d_relu_{self.pool}_{part}" for part in ("forward", "backward", "backward_weight"))
-        self.pooled_forward, self.pooled_backward, self.pooled_backward_weight = (getattr(ops, name) for name in names)
-
-    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        self.x, conv = x, self.conv
-        self.pooled_forward(x, conv.weight.value, conv.bias.value, conv.top, conv.left, self.y, self.pool_mask)
-        return self.y
-
-    def backward(self, dy: Array, input_gradient: bool) -> Array:
-        conv = self.conv
-        place, gradients = (conv.top, conv.left), (conv.weight.gradient, conv.bias.gradient)
-        if not input_gradient:
-            self.pooled_backward_weight(self.x, dy, self.pool_mask, *place, *gradients)
-            return None
-        given = self.x, dy, self.pool_mask, conv.weight.value, *place, self.masks_input_gradient
-        self.pooled_backward(*given, self.dx, *gradients)
-        return self.dx
-
-    def multiply_adds(self) -> int:
-        return self.conv.multiply_adds()
-
-
-def plain(layers: list[Layer]) -> list[Layer]:
-    """Every layer as a step of its own."""
-    for layer in layers:
-        layer.applies_relu = layer.masks_input_gradient = False
-        if isinstance(layer, Residual):
-            layer.steps = plain(layer.layers)
-    return list(layers)
-
-
-def fuse(layers: list[Layer], forward_only: bool = False) -> list[Layer]:
-    """The steps that do what the layers do, with the chains of the table as one step each.
-
-    With `forward_only`, where no step will have to take another's gradient, Dense and Conv2D rectify whatever follows.
+    With `forward_only`, for steps whose `backward` is never called, Dense and Conv2D apply a ReLU whatever follows it.
     """
-    steps, rest = [], plain(layers)
+    steps: list[Step] = []
+    rest, after_relu = list(layers), False  # whether the next step takes the gradient of the ReLU before it
     while rest:
-        if isinstance(rest[0], Residual):
-            rest[0].steps = fuse(rest[0].layers, forward_only)
-        if _is_pooled_convolution(rest[:3]):
-            steps.append(ConvReLUPool(*rest[:3]))
-            del rest[:3]
-        elif _rectifies_itself(rest[:2]) or (_is_rectified(rest[:2]) and (forward_only or _next_learning(rest[2:]))):
-            rest[0].applies_relu = True
-            steps.append(rest[0])
-            del rest[:2]
-        else:
-            steps.append(rest.pop(0))
-    rectified = False
-    for step in steps:
-        if not isinstance(step, Flatten):  # which hands the gradient through
-            step.masks_input_gradient = rectified
-            rectified = step.applies_relu and not isinstance(step, BatchNorm | Residual)
+        step = _next_step(rest, after_relu, forward_only)
+        if not isinstance(step, Flatten):
+            after_relu = not forward_only and isinstance(step, FusedDense | FusedConv2D) and step.relu is not None
+        steps.append(step)
+        del rest[: len(step.parts)]
     return steps
 
 
-def _rectifies_itself(layers: list[Layer]) -> bool:
-    return len(layers) == 2 and isinstance(layers[0], BatchNorm | Residual) and isinstance(layers[1], ReLU)
+def _next_step(layers: Sequence[Layer], after_relu: bool, forward_only: bool) -> Step:
+    """Return the step for the first layers of a chain."""
+    match layers:
+        case [Conv2D() as conv, ReLU() as relu, MaxPool2D() | AvgPool2D() as pool, *_] if _pools_in_place(conv, pool):
+            return ConvReLUPool(conv, relu, pool, after_relu)
+        case [Conv2D() as conv, ReLU() as relu, *after] if forward_only or _takes_relu_gradient(after):
+            return FusedConv2D(conv, relu, after_relu)
+        case [Dense() as dense, ReLU() as relu, *after] if forward_only or _takes_relu_gradient(after):
+            return FusedDense(dense, relu, after_relu)
+        case [Conv2D() as conv, *_] if after_relu:
+            return FusedConv2D(conv, None, after_relu)
+        case [Dense() as dense, *_] if after_relu:
+            return FusedDense(dense, None, after_relu)
+        case [BatchNorm() as norm, ReLU() as relu, *_]:
+            return BatchNormReLU(norm, relu)
+        case [Residual() as block, ReLU() as relu, *_]:
+            return FusedResidual(block, fuse(block.layers, forward_only), relu)
+        case [Residual() as block, *_]:
+            return FusedResidual(block, fuse(block.layers, forward_only), None)
+    return layers[0]
 
 
-def _is_rectified(layers: list[Layer]) -> bool:
-    return len(layers) == 2 and isinstance(layers[0], Dense | Conv2D) and isinstance(layers[1], ReLU)
+def _pools_in_place(conv: Conv2D, pool: MaxPool2D | AvgPool2D) -> bool:
+    return (conv.stride, pool.size, pool.stride) == (1, (2, 2), 2)
 
 
-def _is_pooled_convolution(layers: list[Layer]) -> bool:
-    if len(layers) < 3 or not _is_rectified(layers[:2]) or not isinstance(layers[0], Conv2D):
-        return False
-    pool = layers[2]
-    return layers[0].stride == 1 and isinstance(pool, MaxPool2D | AvgPool2D) and (pool.size, pool.stride) == ((2, 2), 2)
+def _takes_relu_gradient(layers: Sequence[Layer]) -> bool:
+    """Return whether the first layer that is not Flatten can compute the gradient of the ReLU before it."""
+    return isinstance(next(dropwhile(lambda layer: isinstance(layer, Flatten), layers), None), Dense | Conv2D)
 
 
-def _next_learning(layers: list[Layer]) -> bool:
-    """Whether the next layer that is not merely Flatten can take the ReLU's gradient upon itself."""
-    layers = layers[1:] if layers and isinstance(layers[0], Flatten) else layers
-    return bool(layers) and isinstance(layers[0], Dense | Conv2D)
+class FusedStep:
+    """Base class of the steps that compute several layers, or one layer and the gradient of the ReLU before it."""
+
+    def __init__(self, *parts: Layer | None):
+        self.parts = [part for part in parts if part]
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The parameters of the layers."""
+        return [parameter for part in self.parts for parameter in part.parameters]
+
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
+        """See Layer.allocate."""
+        self.ops = ops
+        self.y = ops.empty((blocks, *self.parts[-1].output_shape, ops.lanes))
+        self.dx: Any = ops.empty((blocks, *self.parts[0].input_shape, ops.lanes)) if training else None
+
+    def multiply_adds(self) -> int:
+        """See Layer.multiply_adds."""
+        return sum(part.multiply_adds() for part in self.parts)
+
+
+class FusedConv2D(FusedStep):
+    """A convolution, optionally with the ReLU after it.
+
+    `backward` takes the gradient of the convolution's output: the next step computes the gradient of the ReLU. With
+    `after_relu` the input comes from a ReLU, and `backward` returns the gradient of the input of that ReLU.
+    """
+
+    def __init__(self, conv: Conv2D, relu: ReLU | None, after_relu: bool):
+        super().__init__(conv, relu)
+        self.conv, self.relu, self.after_relu = conv, relu, after_relu
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+        self.x, conv = x, self.conv
+        forward = self.ops.conv2d_relu_forward if self.relu else self.ops.conv2d_forward
+        forward(
+            x=x,
+            weight=conv.weight.value,
+            bias=conv.bias.value,
+            stride=conv.stride,
+            top=conv.top,
+            left=conv.left,
+            y=self.y,
+        )
+        return self.y
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+        conv = self.conv
+        if input_gradient:
+            self.ops.conv2d_backward(
+                x=self.x,
+                dy=dy,
+                weight=conv.weight.value,
+                stride=conv.stride,
+                top=conv.top,
+                left=conv.left,
+                rectified=self.after_relu,
+                dx=self.dx,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
+        else:
+            self.ops.conv2d_backward_weight(
+                x=self.x,
+                dy=dy,
+                stride=conv.stride,
+                top=conv.top,
+                left=conv.left,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
+        return self.dx
+
+
+class FusedDense(FusedStep):
+    """A dense layer, optionally with the ReLU after it; its gradients are as those of FusedConv2D."""
+
+    def __init__(self, dense: Dense, relu: ReLU | None, after_relu: bool):
+        super().__init__(dense, relu)
+        self.dense, self.relu, self.after_relu = dense, relu, after_relu
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+        self.x = x
+        forward = self.ops.dense_relu_forward if self.relu else self.ops.dense_forward
+        forward(x=x, weight=self.dense.weight.value, bias=self.dense.bias.value, y=self.y)
+        return self.y
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+        weight, bias = self.dense.weight, self.dense.bias
+        self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=weight.gradient, dbias=bias.gradient)
+        if input_gradient and self.after_relu:
+            self.ops.dense_backward_input_relu(dy=dy, weight=weight.value, x=self.x, dx=self.dx)
+        elif input_gradient:
+            self.ops.dense_backward_input(dy=dy, weight=weight.value, dx=self.dx)
+        return self.dx
+
+
+class ConvReLUPool(FusedStep):
+    """A convolution, its ReLU and its 2 x 2 pooling; `after_relu` is as in FusedConv2D."""
+
+    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D | AvgPool2D, after_relu: bool):
+        super().__init__(conv, relu, pool)
+        self.conv, self.after_relu = conv, after_relu
+        self.takes_maximum = isinstance(pool, MaxPool2D)
+
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
+        """See Layer.allocate."""
+        super().allocate(ops, blocks, training)
+        self.pool_mask = ops.empty(self.y.shape, np.uint8)
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+        self.x, ops, conv = x, self.ops, self.conv
+        forward = ops.conv2d_relu_maxpool_forward if self.takes_maximum else ops.conv2d_relu_avgpool_forward
+        forward(
+            x=x,
+            weight=conv.weight.value,
+            bias=conv.bias.value,
+            top=conv.top,
+            left=conv.left,
+            y=self.y,
+            pool_mask=self.pool_mask,
+        )
+        return self.y
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+        ops, conv = self.ops, self.conv
+        if input_gradient:
+            backward = ops.conv2d_relu_maxpool_backward if self.takes_maximum else ops.conv2d_relu_avgpool_backward
+            backward(
+                x=self.x,
+                dy=dy,
+                pool_mask=self.pool_mask,
+                weight=conv.weight.value,
+                top=conv.top,
+                left=conv.left,
+                rectified=self.after_relu,
+                dx=self.dx,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
+        else:
+            backward_weight = (
+                ops.conv2d_relu_maxpool_backward_weight
+                if self.takes_maximum
+                else ops.conv2d_relu_avgpool_backward_weight
+            )
+            backward_weight(
+                x=self.x,
+                dy=dy,
+                pool_mask=self.pool_mask,
+                top=conv.top,
+                left=conv.left,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
+        return self.dx
+
+
+class BatchNormReLU(FusedStep):
+    """A batch normalization and its ReLU."""
+
+    def __init__(self, norm: BatchNorm, relu: ReLU):
+        super().__init__(norm, relu)
+        self.norm = norm
+
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
+        """See Layer.allocate."""
+        super().allocate(ops, blocks, training)
+        self.mean, self.var = ops.empty(self.norm.gamma.shape), ops.empty(self.norm.gamma.shape)
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+        self.x, norm = x, self.norm
+        running_mean, running_var = norm.running
+        if training:
+            self.count = training.count
+            self.ops.batchnorm_relu_forward(
+                x=planes(x),
+                gamma=norm.gamma.value,
+                beta=norm.beta.value,
+                count=training.count,
+                epsilon=float(norm.epsilon),
+                momentum=float(norm.momentum),
+                running_mean=running_mean.value,
+                running_var=running_var.value,
+                mean=self.mean,
+                var=self.var,
+                y=planes(self.y),
+            )
+        else:
+            self.ops.batchnorm_relu_inference(
+                x=planes(x),
+                gamma=norm.gamma.value,
+                beta=norm.beta.value,
+                mean=running_mean.value,
+                var=running_var.value,
+                epsilon=float(norm.epsilon),
+                y=planes(self.y),
+            )
+        return self.y
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+        norm = self.norm
+        self.ops.batchnorm_relu_backward(
+            x=planes(self.x),
+            y=planes(self.y),
+            dy=planes(dy),
+            gamma=norm.gamma.value,
+            mean=self.mean,
+            var=self.var,
+            count=self.count,
+            epsilon=float(norm.epsilon),
+            dgamma=norm.gamma.gradient,
+            dbeta=norm.beta.gradient,
+            dx=planes(self.dx),
+        )
+        return self.dx
+
+
+class FusedResidual(FusedStep):
+    """A residual block that runs `steps` in the place of its layers, optionally with the ReLU after it."""
+
+    def __init__(self, block: Residual, steps: list[Step], relu: ReLU | None):
+        super().__init__(block, relu)
+        self.steps, self.skip, self.relu = steps, block.skip, relu
+
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
+        """See Layer.allocate."""
+        super().allocate(ops, blocks, training)
+        self.dsum: Any = ops.empty(self.y.shape) if training and self.relu else None
+        for step in [*self.steps, *([self.skip] if self.skip else [])]:
+            step.allocate(ops, blocks, training)
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+        skipped = self.skip.forward(x, training) if self.skip else x
+        x = sequence.forward(self.steps, x, training)
+        add = self.ops.add_relu if self.relu else self.ops.add
+        add(vectors(x), vectors(skipped), vectors(self.y))
+        return self.y
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+        if self.relu:
+            self.ops.relu_backward(vectors(self.y), vectors(dy), vectors(self.dsum))
+            dy = self.dsum
+        skipped = self.skip.backward(dy, input_gradient) if self.skip else dy
+        dx = sequence.backward(self.steps, dy, input_gradient)
+        if input_gradient:
+            self.ops.add(vectors(dx), vectors(skipped), vectors(self.dx))
+        return self.dx

@@ -1,69 +1,74 @@
-"""What layers do once they have learned, with less work.
+"""Layers for inference: what training layers compute with their running statistics, with less work.
 
-| layers | in use |
+| training | inference |
 |---|---|
-| Conv2D or Dense, BatchNorm | one layer of other weights: FoldedConv2D or FoldedDense |
+| Conv2D or Dense, BatchNorm | one Conv2D or Dense, whose weights a Fold computes |
 | Dropout | nothing |
 """
 
+from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass, replace
 
 from fastdigits.nn import sequence
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Conv2D, Dense, Layer
 from fastdigits.nn.normalisation import BatchNorm
-from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.residual import Residual
 from fastdigits.ops.interface import Ops
 
 
-class Folded:
-    """A linear layer and the batch normalisation of its output by the running statistics, as one layer."""
+@dataclass(frozen=True)
+class Fold:
+    """Fills the weights of the layer `folded`, which does what `layer` and then `norm` do in inference."""
 
-    def __init__(self, layer: Conv2D | Dense, norm: BatchNorm):
-        self.__dict__.update(vars(layer))
-        self.layer, self.norm = layer, norm
-        self.weight, self.bias = Parameter("weight", layer.weight.shape), Parameter("bias", layer.bias.shape)
+    layer: Conv2D | Dense
+    norm: BatchNorm
+    folded: Conv2D | Dense
 
-    def prepare(self, ops: Ops) -> None:
-        """Make room for the weights."""
-        self.ops = ops
-        for parameter in (self.weight, self.bias):
+    def allocate(self, ops: Ops) -> None:
+        """Make the arrays of the folded layer's parameters."""
+        for parameter in self.folded.parameters:
             parameter.value = ops.empty(parameter.shape)
 
-    def fold(self) -> None:
-        """Take over what the two layers have learned since."""
-        norm, rows = self.norm, (self.weight.shape[0], -1)
-        kept = self.layer.weight, self.layer.bias, norm.gamma, norm.beta, *norm.running
-        weight, *others = (parameter.value for parameter in kept)
-        filled = self.weight.value.reshape(rows), self.bias.value
-        self.ops.batchnorm_fold(weight.reshape(rows), *others, float(norm.epsilon), *filled)
+    def update(self, ops: Ops) -> None:
+        """Compute the folded layer's parameters from the present ones of the two layers."""
+        layer, norm, folded = self.layer, self.norm, self.folded
+        running_mean, running_var = norm.running
+        ops.batchnorm_fold(
+            weight=layer.weight.value.reshape(len(layer.weight.value), -1),
+            bias=layer.bias.value,
+            gamma=norm.gamma.value,
+            beta=norm.beta.value,
+            mean=running_mean.value,
+            var=running_var.value,
+            epsilon=float(norm.epsilon),
+            folded_weight=folded.weight.value.reshape(len(folded.weight.value), -1),
+            folded_bias=folded.bias.value,
+        )
 
 
-class FoldedConv2D(Folded, Conv2D):
-    """A convolution with the normalisation after it."""
+def needs_inference_graph(layers: Sequence[Layer]) -> bool:
+    """Return whether some layers have less work to do in inference than in training."""
+    return any(isinstance(layer, BatchNorm | Dropout) for layer in sequence.walk(layers))
 
 
-class FoldedDense(Folded, Dense):
-    """A dense layer with the normalisation after it."""
-
-
-def for_inference(layers: list[Layer]) -> list[Layer]:
-    """Layers with the same parameters that do the same in use: the very same ones unless they have less to do."""
-    if any(isinstance(layer, BatchNorm | Dropout) for layer in sequence.walk(layers)):
-        return _lightened(layers)
-    return layers
-
-
-def _lightened(layers: list[Layer]) -> list[Layer]:
-    rest = [copy(layer) for layer in layers if not isinstance(layer, Dropout)]
-    used = []
+def inference_graph(layers: Sequence[Layer]) -> tuple[list[Layer], list[Fold]]:
+    """Return layers for inference, with the same parameters but buffers of their own, and the folds to update first."""
+    rest = [layer for layer in layers if not isinstance(layer, Dropout)]
+    graph: list[Layer] = []
+    folds: list[Fold] = []
     while rest:
-        layer = rest.pop(0)
-        if isinstance(layer, Residual):
-            layer.layers, layer.skip = _lightened(layer.layers), copy(layer.skip)
-        elif isinstance(layer, Conv2D | Dense) and rest and isinstance(rest[0], BatchNorm):
-            kind = FoldedConv2D if isinstance(layer, Conv2D) else FoldedDense
-            layer = kind(layer, rest.pop(0))
-        used.append(layer)
-    return used
+        match rest:
+            case [Conv2D() | Dense() as layer, BatchNorm() as norm, *rest]:
+                folded = replace(layer)
+                folded.connect(layer.input_shape)
+                folds.append(Fold(layer, norm, folded))
+                graph.append(folded)
+            case [Residual() as block, *rest]:
+                inner, inner_folds = inference_graph(block.layers)
+                folds += inner_folds
+                graph.append(block.with_layers(inner))
+            case [layer, *rest]:
+                graph.append(copy(layer))
+    return graph, folds

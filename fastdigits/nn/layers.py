@@ -1,16 +1,17 @@
-"""The layers. Each knows its parameters and its two operations; none knows a device or a batch size.
+"""Layers. Each knows its parameters, its forward and its backward pass; none knows a device or a batch size.
 
-A layer's fields are what a user chooses, and what the weights file stores. `connect` learns the
-shape of its input, `allocate` gets the operations and the memory, `forward` and `backward` compute.
+The fields of a layer are its options, which weights files store. `connect` sets the shapes and makes the parameters,
+`allocate` sets the operations and makes the buffers, `forward` and `backward` compute.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
+from fastdigits.nn.registry import INITIALIZERS
 from fastdigits.ops import conv2d
 from fastdigits.ops.interface import Array, Ops
 
@@ -20,10 +21,17 @@ MAX_CROPPED = 4096
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What a layer must know of a batch that the network learns from, besides the images.
+    """What layers need to know of a batch in training, besides the images.
 
-    `count` is the number of images; the lanes beyond them are empty. `step`, int64 (1,) on the device, `seed` and
-    `part`, the number of the batch among those that the step learns from, say which random numbers to draw.
+    Parameters
+    ----------
+    count : int
+        Number of images; the lanes after them are empty.
+    step : int64 (1,), on the device
+        Number of the training step. With `seed` and `part` it selects the random numbers.
+    seed : int
+    part : int
+        Number of the batch among the batches of the training step.
     """
 
     count: int
@@ -33,60 +41,78 @@ class TrainingStep:
 
 
 class Layer:
-    """What all layers share: shapes, buffers, and no parameters unless a layer says otherwise."""
+    """Base class of all layers: shapes, buffers, and no parameters by default."""
 
-    parameters: ClassVar[list[Parameter]] = []
-    running: ClassVar[list[Parameter]] = []  # kept like parameters, but changed by `forward` and not by an optimiser
-    number = 0  # among all layers of the network, also those within others
-    applies_relu = False  # its output goes through the ReLU that follows it, in the same operation
-    masks_input_gradient = False  # its input comes from such a layer, and its gradient is that before the ReLU
+    parameters: Sequence[Parameter] = ()
+    running: Sequence[Parameter] = ()  # statistics that `forward` updates in training, and no optimizer
+    dx: Any = None  # the gradient of the input, an Array if the layer is allocated for training
+    number = 0  # among all layers of the network, nested ones included
 
     def connect(self, input_shape: Shape) -> Shape:
-        """Take the shape of one image's input and return that of its output."""
+        """Set the input shape of one image; return its output shape."""
         self.input_shape, self.output_shape = input_shape, self.shape_of_output(input_shape)
         return self.output_shape
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        """The shape of one image's output."""
+        """Check the fields, make the parameters and return the output shape of one image.
+
+        Raises
+        ------
+        UserError
+            If a field has a wrong value or the layer cannot take such an input.
+        """
         return input_shape
 
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
-        """Make the buffers for batches of so many blocks of images."""
+        """Make the buffers for batches of up to `blocks` blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        """The output for a batch x, in a buffer that the next call fills anew.
+        """Compute the output for a batch x, in a buffer that the next call overwrites.
 
-        With `training`, `backward` may follow. Without, the network is merely used, and in a chain that is not fused
-        `backward` may follow too, for the gradient of what the layer does in use.
+        Pass `training` to be able to call `backward`. Without it the layer runs in inference mode. In a network that
+        is built for training without fusion, `backward` then gives the gradient of what the layer does in inference.
         """
         raise NotImplementedError
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        """Fill the parameters' gradients; return that of the input where it is wanted."""
+        """Fill the gradients of the parameters; return the gradient of the input if `input_gradient` is set."""
         raise NotImplementedError
 
+    @property
+    def parts(self) -> Sequence["Layer"]:
+        """The layers that this step of a network computes: itself."""
+        return (self,)
+
     def multiply_adds(self) -> int:
-        """Multiplications with additions that one image costs forwards."""
+        """Count the multiply-adds of the forward pass of one image."""
         return 0
 
     def children(self) -> tuple[list[str], list["Layer"]]:
-        """The names of the layers that this one is made of, and these layers."""
+        """Return the names of the nested layers, and these layers."""
         return [], []
 
     def config(self) -> dict:
-        """What makes this layer again: its type and its fields."""
-        return {"type": type(self).__name__, **asdict(self)}
+        """Return the type and the fields, from which `registry.layer_from_config` makes the layer again."""
+        return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
 
 
 @dataclass(eq=False)
 class Conv2D(Layer):
-    """Convolution by `filters` kernels of `kernel` x `kernel` (or rows x columns) pixels.
+    """2D convolution.
 
-    `padding` is "valid" (none), "same", "full", or the number of zeros on each side; below 0 it is that of pixels
-    on each side that are left out.
+    Parameters
+    ----------
+    filters : int
+        Number of output channels.
+    kernel : int or (rows, columns)
+    stride : int
+    padding : {"valid", "same", "full"} or int
+        An integer is the number of zeros on each side; a negative one crops that many pixels instead.
+    initializer : str
+        One of INITIALIZERS, for the weight; the bias starts at zero.
     """
 
     filters: int
@@ -96,36 +122,65 @@ class Conv2D(Layer):
     initializer: str = "he"
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        need_pixels(self, input_shape)
+        check_pixels(self, input_shape)
         check_positive(self, "filters", "stride")
         check_initializer(self)
         P, Q = pair(self, "kernel")
-        if self.padding not in ("valid", "same", "full") and not is_count(self.padding, -MAX_CROPPED):
+        if self.padding not in ("valid", "same", "full") and not is_integer(self.padding, -MAX_CROPPED):
             raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {self.padding!r}.")
         C, H, W = input_shape
         I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
         if I < 1 or J < 1:
             raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
-        fans = {"fan_in": C * P * Q, "fan_out": self.filters * P * Q}
-        self.weight = Parameter("weight", (self.filters, C, P, Q), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.filters, C, P, Q),
+            self.initializer,
+            fan_in=C * P * Q,
+            fan_out=self.filters * P * Q,
+        )
         self.bias = Parameter("bias", (self.filters,))
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
-        forward = self.ops.conv2d_relu_forward if self.applies_relu else self.ops.conv2d_forward
-        forward(x, self.weight.value, self.bias.value, self.stride, self.top, self.left, self.y)
+        self.ops.conv2d_forward(
+            x=x,
+            weight=self.weight.value,
+            bias=self.bias.value,
+            stride=self.stride,
+            top=self.top,
+            left=self.left,
+            y=self.y,
+        )
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        place, gradients = (self.stride, self.top, self.left), (self.weight.gradient, self.bias.gradient)
         if input_gradient:
-            backward = self.ops.conv2d_backward
-            backward(self.x, dy, self.weight.value, *place, self.masks_input_gradient, self.dx, *gradients)
+            self.ops.conv2d_backward(
+                x=self.x,
+                dy=dy,
+                weight=self.weight.value,
+                stride=self.stride,
+                top=self.top,
+                left=self.left,
+                rectified=False,
+                dx=self.dx,
+                dweight=self.weight.gradient,
+                dbias=self.bias.gradient,
+            )
         else:
-            self.ops.conv2d_backward_weight(self.x, dy, *place, *gradients)
+            self.ops.conv2d_backward_weight(
+                x=self.x,
+                dy=dy,
+                stride=self.stride,
+                top=self.top,
+                left=self.left,
+                dweight=self.weight.gradient,
+                dbias=self.bias.gradient,
+            )
         return self.dx
 
     def multiply_adds(self) -> int:
@@ -134,34 +189,38 @@ class Conv2D(Layer):
 
 @dataclass(eq=False)
 class Dense(Layer):
-    """Every output is a weighted sum of all inputs."""
+    """Fully connected layer: every output is a weighted sum of all inputs, plus a bias."""
 
     units: int
     initializer: str = "he"
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
-            raise UserError(f"Dense: needs a flat input, not one of shape {times(input_shape)}; put Flatten before it.")
+            raise UserError(
+                f"Dense: needs a flat input, not one of shape {format_shape(input_shape)}; put Flatten before it."
+            )
         check_positive(self, "units")
         check_initializer(self)
-        fans = {"fan_in": input_shape[0], "fan_out": self.units}
-        self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.units, *input_shape),
+            self.initializer,
+            fan_in=input_shape[0],
+            fan_out=self.units,
+        )
         self.bias = Parameter("bias", (self.units,))
         self.parameters = [self.weight, self.bias]
         return (self.units,)
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
-        forward = self.ops.dense_relu_forward if self.applies_relu else self.ops.dense_forward
-        forward(x, self.weight.value, self.bias.value, self.y)
+        self.ops.dense_forward(x=x, weight=self.weight.value, bias=self.bias.value, y=self.y)
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        self.ops.dense_backward_weight(self.x, dy, self.weight.gradient, self.bias.gradient)
-        if input_gradient and self.masks_input_gradient:
-            self.ops.dense_backward_input_relu(dy, self.weight.value, self.x, self.dx)
-        elif input_gradient:
-            self.ops.dense_backward_input(dy, self.weight.value, self.dx)
+        self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
+        if input_gradient:
+            self.ops.dense_backward_input(dy=dy, weight=self.weight.value, dx=self.dx)
         return self.dx
 
     def multiply_adds(self) -> int:
@@ -170,7 +229,7 @@ class Dense(Layer):
 
 @dataclass(eq=False)
 class Flatten(Layer):
-    """The pixels of all channels as one list; no number moves."""
+    """View the pixels of all channels as one vector; nothing is copied."""
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
@@ -185,103 +244,119 @@ class Flatten(Layer):
         return dy.reshape(len(dy), *self.input_shape, self.lanes)
 
 
-class _Activation(Layer):
-    """A function of each element by itself; the operations see the arrays as vectors (V, L)."""
-
-    operation: ClassVar[str]
-
-    def options(self) -> tuple:
-        """What the operation takes besides the arrays."""
-        return ()
+class Activation(Layer):
+    """Base class of functions of single elements; their operations take arrays as vectors (V, L)."""
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        getattr(self.ops, f"{self.operation}_forward")(vectors(x), *self.options(), vectors(self.y))
+        self.x = x
+        self.apply(vectors(x), vectors(self.y))
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            gradients = vectors(self.y), vectors(dy), *self.options(), vectors(self.dx)
-            getattr(self.ops, f"{self.operation}_backward")(*gradients)
+            self.apply_gradient(vectors(self.x), vectors(self.y), vectors(dy), vectors(self.dx))
         return self.dx
 
+    def apply(self, x: Array, y: Array) -> None:
+        """Fill the output y."""
+        raise NotImplementedError
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        """Fill the gradient dx of the input."""
+        raise NotImplementedError
+
 
 @dataclass(eq=False)
-class ReLU(_Activation):
+class ReLU(Activation):
     """max(x, 0)."""
 
-    operation = "relu"
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.relu_forward(x, y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.relu_backward(y, dy, dx)
 
 
 @dataclass(eq=False)
-class LeakyReLU(_Activation):
-    """x where it is positive, else slope x."""
+class LeakyReLU(Activation):
+    """x if x > 0, else slope x."""
 
     slope: float = 0.01
-    operation = "leaky_relu"
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         if not isinstance(self.slope, int | float) or not 0 < self.slope < 1:
             raise UserError(f"LeakyReLU: slope must lie between 0 and 1, not {self.slope!r}.")
         return input_shape
 
-    def options(self) -> tuple:
-        return (float(self.slope),)
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.leaky_relu_forward(x, float(self.slope), y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.leaky_relu_backward(y, dy, float(self.slope), dx)
 
 
 @dataclass(eq=False)
-class Sigmoid(_Activation):
+class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
-    operation = "sigmoid"
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.sigmoid_forward(x, y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.sigmoid_backward(y, dy, dx)
 
 
 @dataclass(eq=False)
-class Tanh(_Activation):
-    """The hyperbolic tangent."""
+class Tanh(Activation):
+    """Hyperbolic tangent."""
 
-    operation = "tanh"
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.tanh_forward(x, y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.tanh_backward(y, dy, dx)
 
 
 def vectors(array: Array) -> Array:
-    """Any array of activations as the view (V, L)."""
+    """View an array of activations as vectors (V, L)."""
     return array.reshape(-1, array.shape[-1])
 
 
-def times(shape: Shape) -> str:
-    """A shape as it is read aloud."""
+def format_shape(shape: Shape) -> str:
+    """Write a shape as text, such as "6 x 24 x 24"."""
     return " x ".join(map(str, shape))
 
 
-def need_pixels(layer: Layer, input_shape: Shape) -> None:
-    """UserError unless the input has channels, rows and columns."""
+def check_pixels(layer: Layer, input_shape: Shape) -> None:
+    """Raise UserError unless the input has channels, rows and columns."""
     if len(input_shape) != 3:
         raise UserError(f"{type(layer).__name__}: needs channels, rows and columns, not an input of {input_shape[0]}.")
 
 
-def is_count(value: object, least: int) -> bool:
-    """Whether it is a whole number from `least` on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def is_integer(value: object, minimum: int) -> bool:
+    """Return whether the value is an integer, not a bool, of at least `minimum`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
 def check_positive(layer: Layer, *names: str) -> None:
-    """UserError unless these fields are whole numbers from 1 on."""
+    """Raise UserError unless these fields are positive integers."""
     for name in names:
-        if not is_count(getattr(layer, name), 1):
+        if not is_integer(getattr(layer, name), 1):
             raise UserError(
-                f"{type(layer).__name__}: {name} must be a whole number from 1 on, not {getattr(layer, name)!r}."
+                f"{type(layer).__name__}: {name} must be a positive whole number, not {getattr(layer, name)!r}."
             )
 
 
-def check_share(layer: Layer, *names: str) -> None:
-    """UserError unless these fields lie between 0 and 1."""
+def check_fraction(layer: Layer, *names: str) -> None:
+    """Raise UserError unless these fields lie between 0 and 1."""
     for name in names:
         value = getattr(layer, name)
         if type(value) not in (int, float) or not 0 < value < 1:
             raise UserError(f"{type(layer).__name__}: {name} must lie between 0 and 1, not {value!r}.")
 
 
-def check_initializer(layer: Layer) -> None:
-    """UserError unless there is such an initialiser."""
+def check_initializer(layer: "Conv2D | Dense") -> None:
+    """Raise UserError unless the layer's initializer is one of INITIALIZERS."""
     if layer.initializer not in INITIALIZERS:
         raise UserError(
             f"{type(layer).__name__}: initializer must be one of {', '.join(INITIALIZERS)}, not {layer.initializer!r}."
@@ -289,11 +364,11 @@ def check_initializer(layer: Layer) -> None:
 
 
 def pair(layer: Layer, name: str) -> tuple[int, int]:
-    """A field that is a whole number from 1 on or two of them, as two; else UserError."""
+    """Return a field that holds one positive integer or two of them as two; raise UserError if it holds neither."""
     value = getattr(layer, name)
     sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
-    if len(sizes) != 2 or not all(is_count(n, 1) for n in sizes):
+    if len(sizes) != 2 or not all(is_integer(n, 1) for n in sizes):
         raise UserError(
-            f"{type(layer).__name__}: {name} must be a whole number from 1 on or two of them, not {value!r}."
+            f"{type(layer).__name__}: {name} must be a positive whole number or two of them, not {value!r}."
         )
     return sizes

@@ -1,46 +1,49 @@
-"""A chain of layers with its parameters, built for one device."""
+"""A network: a chain of layers, built for one device."""
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
-from fastdigits.nn.fuse import fuse, plain
-from fastdigits.nn.inference_graph import Folded, for_inference
+from fastdigits.nn.fuse import fuse
+from fastdigits.nn.inference_graph import Fold, inference_graph, needs_inference_graph
 from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
-from fastdigits.nn.registry import layer_of
+from fastdigits.nn.registry import layer_from_config
+from fastdigits.nn.sequence import Step
 from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
 
-MAX_PIXELS = 4096  # far beyond any digit
-INFERENCE_MICRO_BATCH = 64  # images at a time, so that activations between layers stay in the cache
+MAX_PIXELS = 4096  # in a row or a column, far beyond any digit
+INFERENCE_MICRO_BATCH = 64  # images at a time: the activations between two layers then stay in the cache
 
 
 class Network:
-    """Layers one after the other, from an image to one score for each class.
+    """A chain of layers that maps an image to one score per class.
 
     Parameters
     ----------
     layers : list of Layer
+        They are copied: the same layers may be used in several networks.
     input_shape : (channels, rows, columns)
-        Of one image.
+        Shape of one image.
 
     Raises
     ------
     UserError
-        If a layer does not fit the output of the one before it.
+        If a layer cannot take the output of the layer before it.
     """
 
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28)):
         if not layers:
             raise UserError("A network needs at least one layer.")
         if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MAX_PIXELS for size in input_shape):
-            raise UserError(f"An input has channels, rows and columns from 1 to {MAX_PIXELS}, not {input_shape}.")
-        self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)  # each has its buffers
-        self.names = sequence.names_of(self.layers)
+            raise UserError(f"Channels, rows and columns must lie between 1 and {MAX_PIXELS}, not {input_shape}.")
+        self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)
+        self.names = sequence.layer_names(self.layers)
         shape = sequence.connect(self.layers, self.input_shape)
         for number, layer in enumerate(sequence.walk(self.layers)):
             layer.number = number
@@ -50,41 +53,48 @@ class Network:
 
     @classmethod
     def from_config(cls, config: dict) -> "Network":
-        """The network that `config()` describes; UserError where the description makes none."""
+        """Make the network that `config()` describes; raise UserError if the description is damaged."""
         try:
-            layers = [layer_of(layer) for layer in config["layers"]]
+            layers = [layer_from_config(layer) for layer in config["layers"]]
             return cls(layers, tuple(config["input_shape"]))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"The description of the network is damaged: {error}.") from None
 
     def config(self) -> dict:
-        """What makes this network again, without its parameters, as plain JSON types."""
+        """Describe the architecture in plain JSON types."""
         return {"input_shape": list(self.input_shape), "layers": [layer.config() for layer in self.layers]}
 
     def parameters(self) -> dict[str, Parameter]:
-        """All parameters by name: "dense_1/weight" and so on."""
-        return self._named("parameters")
+        """Return all parameters by qualified name, such as "dense_1/weight"."""
+        return sequence.named_parameters(self.names, self.layers, "parameters")
 
     def running(self) -> dict[str, Parameter]:
-        """All running statistics by name; they change while the network learns, but by no gradient."""
-        return self._named("running")
+        """Return the running statistics of batch normalization by qualified name."""
+        return sequence.named_parameters(self.names, self.layers, "running")
 
     def state(self) -> dict[str, Parameter]:
-        """All that a weights file keeps: parameters and running statistics."""
+        """Return parameters and running statistics by name: all that weights files store."""
         return self.parameters() | self.running()
-
-    def _named(self, kind: str) -> dict[str, Parameter]:
-        layers = zip(self.names, self.layers, strict=True)
-        return {f"{name}/{parameter.name}": parameter for name, layer in layers for parameter in getattr(layer, kind)}
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned."""
+        """Number of trainable scalars."""
         return sum(parameter.size for parameter in self.parameters().values())
 
     def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
-        """UserError unless the network can read the images (N, H, W), with so many zeros added on each side, and has
-        a score for every label (N,), if there are labels.
+        """Check that images and labels fit the network.
+
+        Parameters
+        ----------
+        images : array (N, H, W)
+        labels : array (N,), optional
+        pad : int
+            Number of zeros that preprocessing adds on each side of an image.
+
+        Raises
+        ------
+        UserError
+            If their numbers differ, the images have another shape or a label has no output.
         """
         if labels is not None and len(images) != len(labels):
             raise UserError(f"There are {len(images)} images but {len(labels)} labels; every image needs one.")
@@ -93,77 +103,96 @@ class Network:
             size, expected = " x ".join(map(str, shape)), " x ".join(map(str, self.input_shape[1:]))
             channels = f" in {self.input_shape[0]} channels" if self.input_shape[0] > 1 else ""
             padded = f" with {pad} zeros added on each side" if pad else ""
-            raise UserError(
-                f"The network reads images of {expected} pixels{channels}, but these have {size}{padded}; use others."
-            )
+            raise UserError(f"Expected {expected} images{channels}, got {size}{padded}.")
         if labels is not None and labels.max() >= self.classes:
-            raise UserError(f"The network has {self.classes} outputs, but there is a label {labels.max()}; use more.")
+            raise UserError(
+                f"Label {labels.max()} is out of range for {self.classes} outputs; "
+                f"give the last Dense layer at least {labels.max() + 1} units."
+            )
 
     def build(self, ops: Ops, batch_size: int, training: bool = True, fused: bool = True) -> None:
-        """Allocate parameters and buffers on the device of `ops`, for batches of up to batch_size images.
+        """Allocate parameters and buffers on the device of `ops`.
 
-        With `fused`, chains of layers that have an operation of their own become one step, and where layers have
-        less to do in use than while they learn, a chain of steps of its own does that.
+        Parameters
+        ----------
+        ops : Ops
+        batch_size : int
+            Largest number of images in a batch.
+        training : bool
+            Whether to allocate gradients. Without them the network can only infer, in micro-batches.
+        fused : bool
+            Whether to run chains of layers as single operations, and a lighter graph in inference.
         """
         self.ops, self.batch_size, self.fused = ops, batch_size, fused
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)
-        used = for_inference(self.layers) if fused else self.layers
-        self.steps = fuse(self.layers) if fused else plain(self.layers)
-        self.inference_steps = self.steps if used is self.layers else fuse(used, forward_only=True)
-        self.folded = [layer for layer in sequence.walk(used) if isinstance(layer, Folded)]
-        for layer in self.folded:
-            layer.prepare(ops)
+        self.steps: list[Step] = fuse(self.layers) if fused else list(self.layers)
+        self.inference_steps, self.folds = self.steps, list[Fold]()
+        if fused and needs_inference_graph(self.layers):
+            graph, self.folds = inference_graph(self.layers)
+            self.inference_steps = fuse(graph, forward_only=True)
+        for fold in self.folds:
+            fold.allocate(ops)
         self.micro_batch = count = blocks(batch_size, ops.lanes)
         if ops.prefers_micro_batches and not training:
             self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
-        self.scores = ops.empty((count, self.classes, ops.lanes))
-        for step in self.steps if training else []:
-            step.allocate(ops, count, training=True)
-        for step in self.inference_steps if not training or used is not self.layers else []:
-            step.allocate(ops, self.micro_batch, training=False)
+        self.scores: Any = ops.empty((count, self.classes, ops.lanes))
+        if training:
+            for step in self.steps:
+                step.allocate(ops, count, training=True)
+        if not training or self.inference_steps is not self.steps:
+            for step in self.inference_steps:
+                step.allocate(ops, self.micro_batch, training=False)
 
     def initialise(self, seed: int) -> None:
-        """Give all parameters their random start, and the running statistics theirs."""
+        """Set parameters and running statistics to their initial values; the parameters are random."""
         for number, parameter in enumerate(self.state().values()):
             parameter.value[...] = self.ops.upload(initial_value(parameter, seed, number))
 
     def set_weights(self, values: dict[str, np.ndarray]) -> None:
-        """Give all parameters and running statistics the values of float32 arrays of their names and shapes."""
+        """Set parameters and running statistics to float32 arrays of the same names and shapes."""
         for name, parameter in self.state().items():
             parameter.value[...] = self.ops.upload(values[name])
 
     def weights(self) -> dict[str, np.ndarray]:
-        """A copy of all parameters and running statistics, by name."""
+        """Copy parameters and running statistics to the host, by name."""
         return {name: self.ops.download(parameter.value) for name, parameter in self.state().items()}
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        """The scores (B, classes, L) of a batch x (B, C, H, W, L), in a buffer that the next call fills anew.
+        """Compute the scores of a batch, in a buffer that the next call overwrites.
 
-        `training` is for batches that the network learns from, and `backward` may follow; without it the network is
-        merely used: batch normalisation takes its running statistics, and nothing is dropped.
+        Parameters
+        ----------
+        x : float32 (B, C, H, W, L)
+        training : TrainingStep, optional
+            Pass it to be able to call `backward`. Without it the network runs in inference mode: batch normalization
+            takes its running statistics, and dropout does nothing.
+
+        Returns
+        -------
+        float32 (B, classes, L)
         """
         if training:
             return sequence.forward(self.steps, x, training)
-        for layer in self.folded:
-            layer.fold()
+        for fold in self.folds:
+            fold.update(self.ops)
         if len(x) <= self.micro_batch:
             return sequence.forward(self.inference_steps, x)
         for first in range(0, len(x), self.micro_batch):
             last = min(first + self.micro_batch, len(x))
-            part = slice(last - self.micro_batch, last)  # the last one may repeat some images
+            part = slice(last - self.micro_batch, last)  # the last part may overlap the one before it
             self.scores[part] = sequence.forward(self.inference_steps, x[part])
         return self.scores
 
     def backward(self, dscores: Array) -> None:
-        """Fill the gradients of all parameters from that of the scores of the last `forward` with `training`."""
+        """Fill the gradients of all parameters, given that of the scores of the last `forward` with `training`."""
         sequence.backward(self.steps, dscores, input_gradient=False)
 
     def input_gradient(self, dscores: Array) -> Array:
-        """The gradient of the input of the last `forward`, from that of the scores.
+        """Compute the gradient of the input of the last `forward`, given that of the scores.
 
-        The network must be built for training and without `fused`; then that `forward` may also be one without
-        `training`, and the gradient is that of the network in use.
+        The network must be built with `training` and without `fused`. After a `forward` without `training` it is the
+        gradient of the network in inference mode.
         """
         return sequence.backward(self.steps, dscores, input_gradient=True)

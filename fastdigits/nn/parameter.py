@@ -1,21 +1,30 @@
-"""Parameters: what is learned, all of it side by side in one array."""
+"""Trainable parameters, all of them in one array."""
 
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from fastdigits.ops.interface import Array, Ops
+from fastdigits.ops.interface import Ops
 
-# Every parameter starts at a multiple of so many numbers: whole cache lines and whole vectors on every device.
+# Every parameter starts at a multiple of this many numbers: whole cache lines and whole vectors on every device.
 ALIGNMENT = 64
 
 
 @dataclass(eq=False)
 class Parameter:
-    """One array that is learned, with the gradient of the loss by it.
+    """One array of a layer, and the gradient of the loss with respect to it.
 
-    `fan_in` and `fan_out` are the numbers of inputs that one output sums and of outputs that one
-    input reaches; without an initializer the parameter starts at zero.
+    Parameters
+    ----------
+    name : str
+        Within its layer, such as "weight".
+    shape : tuple of int
+    initializer : str, optional
+        See initializers.initial_value; without one the parameter starts at zero.
+    fan_in, fan_out : int
+        Number of inputs that one output sums, and of outputs that one input reaches.
+    value, gradient : array, optional
+        Set when the network is built.
     """
 
     name: str
@@ -24,19 +33,18 @@ class Parameter:
     fan_in: int = 0
     fan_out: int = 0
     value: Any = field(default=None, repr=False)
-    gradient: Array = field(default=None, repr=False)
+    gradient: Any = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
-        """How many numbers it holds."""
+        """Number of entries."""
         return prod(self.shape)
 
 
 class ParameterBuffer:
-    """All parameters of a network in one array (V, L) and their gradients in another.
+    """All parameters of a network in one array (V, L), and their gradients in another.
 
-    So an optimiser's step is one operation, whatever the network. The gaps between parameters
-    are zeros, and their gradients too.
+    An optimizer step is thus one operation for any network. The gaps between parameters stay zero.
     """
 
     def __init__(self, ops: Ops, parameters: list[Parameter], training: bool):
@@ -45,7 +53,7 @@ class ParameterBuffer:
             starts.append(end)
             end += -(-parameter.size // ALIGNMENT) * ALIGNMENT
         self.values = ops.zeros((end // ops.lanes, ops.lanes))
-        self.gradients = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
+        self.gradients: Any = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
         for parameter, start in zip(parameters, starts, strict=True):
             place = slice(start, start + parameter.size)
             parameter.value = self.values.reshape(-1)[place].reshape(parameter.shape)

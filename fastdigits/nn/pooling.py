@@ -1,18 +1,30 @@
-"""Layers that sum up neighbouring pixels."""
+"""Pooling layers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_positive, need_pixels, pair
+from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_pixels, check_positive, pair
 from fastdigits.ops import pool2d
 from fastdigits.ops.interface import Array
 
 
-class _Pool2D(Layer):
-    """Windows of `window` x `window` (or rows x columns) pixels, `stride` apart (a window's rows unless given)."""
+@dataclass(eq=False)
+class Pool2D(Layer):
+    """Base class of pooling over windows.
+
+    Parameters
+    ----------
+    window : int or (rows, columns)
+    stride : int, optional
+        Distance between windows; by default the rows of a window.
+    """
+
+    window: int | tuple[int, int]
+    stride: Any = None  # an int once the layer is connected
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        need_pixels(self, input_shape)
+        check_pixels(self, input_shape)
         P, Q = self.size = pair(self, "window")
         if self.stride is None:
             self.stride = P
@@ -24,56 +36,59 @@ class _Pool2D(Layer):
 
 
 @dataclass(eq=False)
-class MaxPool2D(_Pool2D):
-    """The largest pixel of each window."""
-
-    window: int | tuple[int, int]
-    stride: int | None = None
+class MaxPool2D(Pool2D):
+    """Maximum of each window; the fields are those of Pool2D."""
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
-        self.ops.maxpool2d_forward(x, self.size, self.stride, self.y)
+        self.ops.maxpool2d_forward(x=x, window=self.size, stride=self.stride, y=self.y)
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            self.ops.maxpool2d_backward(self.x, dy, self.size, self.stride, self.dx)
+            self.ops.maxpool2d_backward(x=self.x, dy=dy, window=self.size, stride=self.stride, dx=self.dx)
         return self.dx
 
 
 @dataclass(eq=False)
-class AvgPool2D(_Pool2D):
-    """The mean of each window."""
-
-    window: int | tuple[int, int]
-    stride: int | None = None
+class AvgPool2D(Pool2D):
+    """Mean of each window; the fields are those of Pool2D."""
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        self.ops.avgpool2d_forward(x, self.size, self.stride, self.y)
+        self.ops.avgpool2d_forward(x=x, window=self.size, stride=self.stride, y=self.y)
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            self.ops.avgpool2d_backward(dy, self.size, self.stride, self.dx)
+            self.ops.avgpool2d_backward(dy=dy, window=self.size, stride=self.stride, dx=self.dx)
         return self.dx
 
 
 @dataclass(eq=False)
 class GlobalAvgPool2D(Layer):
-    """The mean of each channel (Lin, Chen and Yan 2014, Network in network)."""
+    """Mean of each channel.
+
+    References
+    ----------
+    Lin, Chen and Yan (2014), Network in network.
+    """
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        need_pixels(self, input_shape)
+        check_pixels(self, input_shape)
+        _, rows, columns = input_shape
+        self.size = rows, columns
         return input_shape[:1]
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        self.ops.avgpool2d_forward(x, self.input_shape[1:], 1, self._single_pixels(self.y))
+        self.ops.avgpool2d_forward(x=x, window=self.size, stride=1, y=_as_pixels(self.y))
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            self.ops.avgpool2d_backward(self._single_pixels(dy), self.input_shape[1:], 1, self.dx)
+            self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self.size, stride=1, dx=self.dx)
         return self.dx
 
-    def _single_pixels(self, y: Array) -> Array:
-        return y.reshape(*y.shape[:2], 1, 1, y.shape[-1])
+
+def _as_pixels(y: Array) -> Array:
+    """View (B, C, L) as channels of one pixel (B, C, 1, 1, L)."""
+    return y.reshape(*y.shape[:2], 1, 1, y.shape[-1])

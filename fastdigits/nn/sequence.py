@@ -1,19 +1,45 @@
-"""Layers one after the other: their names, their shapes and their gradients, in a network and within a layer."""
+"""Chains of layers or steps, in a network and inside a layer: names, shapes, parameters, forward and backward."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Literal, Protocol
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
-from fastdigits.ops.interface import Array
+from fastdigits.nn.parameter import Parameter
+from fastdigits.ops.interface import Array, Ops
 
-# Far beyond any network for digits; a damaged weights file must not ask for terabytes.
+# Far beyond any network for digits: a damaged weights file must not ask for terabytes.
 MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
 
 
-def names_of(layers: list[Layer]) -> list[str]:
-    """A name for each layer: its kind and which of that kind it is, such as "dense_2"."""
+class Step(Protocol):
+    """One link of the chain that a network runs: a layer, or an operation that computes several layers at once."""
+
+    @property
+    def parts(self) -> Sequence[Layer]:
+        """The layers that the step computes, in their order."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The parameters whose gradients `backward` fills."""
+
+    def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
+        """See Layer.allocate."""
+
+    def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        """See Layer.forward."""
+
+    def backward(self, dy: Array, input_gradient: bool) -> Array:
+        """See Layer.backward."""
+
+    def multiply_adds(self) -> int:
+        """See Layer.multiply_adds."""
+
+
+def layer_names(layers: Sequence[Layer]) -> list[str]:
+    """Name each layer by its type and its number among the layers of that type, such as "dense_2"."""
     seen: Counter[str] = Counter()
     names = []
     for layer in layers:
@@ -23,9 +49,9 @@ def names_of(layers: list[Layer]) -> list[str]:
     return names
 
 
-def connect(layers: list[Layer], shape: Shape) -> Shape:
-    """Give each layer the shape of its input and return that of the last output; UserError names the layer at fault."""
-    for name, layer in zip(names_of(layers), layers, strict=True):
+def connect(layers: Sequence[Layer], shape: Shape) -> Shape:
+    """Set the input shape of each layer and return the last output shape; UserError names the layer at fault."""
+    for name, layer in zip(layer_names(layers), layers, strict=True):
         try:
             shape = layer.connect(shape)
         except UserError as error:
@@ -35,34 +61,46 @@ def connect(layers: list[Layer], shape: Shape) -> Shape:
     return shape
 
 
-def first_learning(steps: list[Layer]) -> int:
-    """The number of the first step that has parameters."""
+def walk(layers: Sequence[Layer]) -> list[Layer]:
+    """List all layers, nested ones included."""
+    return [layer for _, layer in walk_named(layer_names(layers), layers)]
+
+
+def walk_named(names: Sequence[str], layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
+    """Yield all layers with their qualified names; nested layers come before the layer that they are in."""
+    for name, layer in zip(names, layers, strict=True):
+        for child_name, child in walk_named(*layer.children()):
+            yield f"{name}.{child_name}", child
+        yield name, layer
+
+
+def named_parameters(
+    names: Sequence[str], layers: Sequence[Layer], kind: Literal["parameters", "running"]
+) -> dict[str, Parameter]:
+    """Collect all parameters by qualified name, such as "dense_1/weight" and "residual_1/conv2d_1.weight"."""
+    return {
+        f"{name}.{parameter.name}".replace(".", "/", 1): parameter
+        for name, layer in walk_named(names, layers)
+        if not layer.children()[1]  # else its parameters are those of its children
+        for parameter in getattr(layer, kind)
+    }
+
+
+def first_trainable(steps: Sequence[Step]) -> int:
+    """Return the index of the first step that has parameters."""
     return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
 
 
-def forward(steps: list[Layer], x: Array, training: TrainingStep | None = None) -> Array:
-    """The output of the last step."""
+def forward(steps: Sequence[Step], x: Array, training: TrainingStep | None = None) -> Array:
+    """Run all steps; return the output of the last one."""
     for step in steps:
         x = step.forward(x, training)
     return x
 
 
-def backward(steps: list[Layer], gradient: Array, input_gradient: bool) -> Array:
-    """Fill the gradients of all parameters; return that of the input where it is wanted."""
-    first = -1 if input_gradient else first_learning(steps)
+def backward(steps: Sequence[Step], gradient: Array, input_gradient: bool) -> Array:
+    """Fill the gradients of all parameters; return the gradient of the input if `input_gradient` is set."""
+    first = -1 if input_gradient else first_trainable(steps)
     for number in range(len(steps) - 1, max(first, 0) - 1, -1):
         gradient = steps[number].backward(gradient, input_gradient=number > first)
     return gradient
-
-
-def walk(layers: list[Layer]) -> list[Layer]:
-    """All layers, also those within layers."""
-    return [layer for _, layer in with_inner(names_of(layers), layers)]
-
-
-def with_inner(names: list[str], layers: list[Layer]) -> Iterator[tuple[str, Layer]]:
-    """All layers with their names, also those within layers, which come before the layer that they are in."""
-    for name, layer in zip(names, layers, strict=True):
-        for inner_name, inner in with_inner(*layer.children()):
-            yield f"{name}.{inner_name}", inner
-        yield name, layer

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastdigits.inference.recognizer import Prediction
 
 CELL = 2.3  # inches
-TITLES = {"picture": "", "ink": "ink", "marks": "marks of the digit", "28 x 28": "what the network sees"}
+TITLES = {"picture": "", "ink": "ink", "components": "components of the digit", "28 x 28": "what the network sees"}
 MAX_NAME = 28  # characters of a file's name
 
 

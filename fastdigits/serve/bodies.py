@@ -13,10 +13,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from fastdigits.imaging.types import SIDE
+from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.serve.limits import MAX_JSON_BYTES, BufferedBytes, Limits, RequestError
 
-PIXELS = SIDE * SIDE
+PIXELS = IMAGE_SIDE * IMAGE_SIDE
 JSON, FORM = "application/json", "multipart/form-data"
 
 
@@ -65,14 +65,16 @@ def image_from_json(values: Any, name: str, unit: bool = False) -> np.ndarray:
     """
     numbers = _flat(values)
     if numbers is None:
-        raise RequestError(422, f"'{name}' must be {SIDE} rows of {SIDE} numbers, or {PIXELS} numbers row by row.")
+        raise RequestError(
+            422, f"'{name}' must be {IMAGE_SIDE} rows of {IMAGE_SIDE} numbers, or {PIXELS} numbers row by row."
+        )
     if not set(map(type, numbers)) <= {int, float}:
         raise RequestError(422, f"'{name}' must hold numbers and nothing else.")
     largest = max(numbers)
     if min(numbers) < 0 or largest > 255:
         raise RequestError(422, f"'{name}' must hold numbers from 0 to 255" + (" or from 0 to 1." if unit else "."))
     levels = np.array(numbers, np.float32) * np.float32(255 if unit and largest <= 1 else 1)
-    return np.rint(levels).astype(np.uint8).reshape(SIDE, SIDE)
+    return np.rint(levels).astype(np.uint8).reshape(IMAGE_SIDE, IMAGE_SIDE)
 
 
 async def uploaded_file(request: Request, body: bytearray) -> bytes:
@@ -112,8 +114,8 @@ def _too_long(limit: int) -> RequestError:
 
 def _flat(values: Any) -> list | None:
     """Return PIXELS values in one list, or None if the nested lists have another shape."""
-    if isinstance(values, list) and len(values) == SIDE:
-        if not all(isinstance(row, list) and len(row) == SIDE for row in values):
+    if isinstance(values, list) and len(values) == IMAGE_SIDE:
+        if not all(isinstance(row, list) and len(row) == IMAGE_SIDE for row in values):
             return None
         return list(chain.from_iterable(values))
     return values if isinstance(values, list) and len(values) == PIXELS else None

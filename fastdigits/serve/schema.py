@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fastdigits.imaging.types import SIDE
+from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.serve.bodies import FORM, JSON, PIXELS
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
@@ -86,9 +86,9 @@ def parameter(name: str, shape: dict[str, Any], description: str) -> dict[str, A
     return {"name": name, "in": "query", "required": False, "schema": shape, "description": description}
 
 
-GRID = {"type": "array", "minItems": SIDE, "maxItems": SIDE, "items": numbers(SIDE)}
-EXAMPLE = [[0] * SIDE for _ in range(4)] + [
-    [0] * 13 + [255, 255] + [0] * 13 if 4 <= row < 24 else [0] * SIDE for row in range(4, SIDE)
+GRID = {"type": "array", "minItems": IMAGE_SIDE, "maxItems": IMAGE_SIDE, "items": numbers(IMAGE_SIDE)}
+EXAMPLE = [[0] * IMAGE_SIDE for _ in range(4)] + [
+    [0] * 13 + [255, 255] + [0] * 13 if 4 <= row < 24 else [0] * IMAGE_SIDE for row in range(4, IMAGE_SIDE)
 ]
 PIXELS_BODY = {
     "type": "object",

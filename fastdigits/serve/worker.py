@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.files import StrPath
-from fastdigits.imaging.types import SIDE
+from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.jobs import Answer, Job, deliver, run_jobs, settle
@@ -130,5 +130,5 @@ class Worker:
 def _warm_up(model: Model) -> None:
     """Compile the kernels for one, a few and many images, so that the first requests need not wait for them."""
     for images in (1, MAX_SEQUENTIAL_IMAGES + 1, INFERENCE_MICRO_BATCH + 1):
-        model.recognizer.predict(np.zeros((images, SIDE, SIDE), np.uint8))
-    feature_maps(model.explainer, np.zeros((SIDE, SIDE), np.uint8))
+        model.recognizer.predict(np.zeros((images, IMAGE_SIDE, IMAGE_SIDE), np.uint8))
+    feature_maps(model.explainer, np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8))

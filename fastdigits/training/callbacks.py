@@ -1,4 +1,4 @@
-"""Who looks on while a network learns."""
+"""Callbacks: how a program follows a training."""
 
 from collections.abc import Callable
 
@@ -7,22 +7,26 @@ from fastdigits.storage.history import Epoch
 
 
 class Callback:
-    """What is told while training goes on; a subclass shows what it likes.
+    """Receive the events of a training; override the methods of interest.
 
-    A KeyboardInterrupt that `step` or `epoch` raises comes between two steps: then a checkpoint can be written.
+    `on_step` and `on_epoch_end` are called between two steps. They may raise KeyboardInterrupt to end the training:
+    the checkpoint that is then written can be resumed.
     """
 
     def on_run_start(self, title: str, done: int, total: int) -> None:
-        """A training begins after so many others, of so many; or one of them begins anew."""
+        """Run number `done` + 1 of `total` starts, possibly again with another seed."""
 
     def on_run_failed(self, reason: UserError) -> None:
-        """It came to nothing, and others follow."""
+        """The run failed; more runs or seeds follow."""
 
     def on_compiled(self, seconds: float) -> None:
-        """The kernels are ready."""
+        """All kernels are compiled."""
 
     def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
-        """So many images of the epoch are done; `figures` gives (loss, accuracy) so far, at the cost of a look."""
+        """A step ended: `images` of the `total` images of the epoch are done.
+
+        `metrics()` returns the epoch's mean loss and accuracy so far. On a GPU it waits for the step.
+        """
 
     def on_epoch_end(self, record: Epoch) -> None:
-        """An epoch is over."""
+        """An epoch ended, and so did its validation."""

@@ -1,9 +1,10 @@
-"""Trainings that go on where they were left, to the same bits as if they had never stopped.
+"""Checkpoints: a resumed training ends with the same bits as one that never stopped.
 
-A checkpoint is a weights file with the network as it would be saved if training ended now, and besides
-the attribute `progress` and the groups /state, with flat arrays of all parameters, the optimiser's memories
-and the moving average, and /best, with the weights of the best epoch where they are to be kept.
-The order of the images needs no place: it follows from the seed and the epoch.
+A checkpoint is a weights file of the network as it would be saved if the training ended now. It also has
+- the attribute `progress`: JSON, see PROGRESS_TYPES,
+- the group /state: flat arrays of the parameters, the optimizer's state and the moving average,
+- the group /best: the weights of the best epoch, if those are kept.
+The order of the images is not stored: it follows from the seed and the epoch.
 """
 
 import json
@@ -25,26 +26,48 @@ from fastdigits.storage.weights import SavedNetwork
 if TYPE_CHECKING:
     from fastdigits.training.trainer import Trainer
 
-NUMBERS = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
+# A checksum of the labels; images done and loss and hits so far in the current epoch; steps done in all epochs
+PROGRESS_TYPES = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a checkpoint file holds."""
+    """The content of a checkpoint file.
+
+    Attributes
+    ----------
+    path : path
+    saved : SavedNetwork
+    progress : dict
+        See PROGRESS_TYPES.
+    state : dict of float32 arrays (n,)
+    best : dict of float32 arrays, or None
+        Weights of the best epoch, as in Network.weights().
+    """
 
     path: StrPath
     saved: SavedNetwork
-    numbers: dict[str, Any]  # as in NUMBERS
-    state: dict[str, np.ndarray]  # flat float32 arrays
-    best: dict[str, np.ndarray] | None  # as Network.weights()
+    progress: dict[str, Any]
+    state: dict[str, np.ndarray]
+    best: dict[str, np.ndarray] | None
 
 
 @dataclass(eq=False)
 class Checkpoints:
-    """Where a training goes on from (`resumed`) and what it leaves behind: a file where it is interrupted.
+    """The checkpoint that a training resumes, and the file that it saves its own to.
 
-    With `every` also after every so many epochs; without a path it leaves nothing. `model` and `dataset` are names
-    that the file tells.
+    Attributes
+    ----------
+    path : path, optional
+        File to write when the training is interrupted. Nothing is written by default.
+    every : int, optional
+        Also write the file every `every` epochs.
+    model, dataset : str
+        Names to store.
+    resumed : Checkpoint, optional
+        Where to resume.
+    written : bool
+        Whether the file has been written.
     """
 
     path: StrPath | None = None
@@ -54,9 +77,21 @@ class Checkpoints:
     resumed: Checkpoint | None = None
     written: bool = False
 
+    def restore(self, trainer: "Trainer", images: int) -> None:
+        """Give a new trainer of `images` training images the state of the resumed checkpoint, if there is one.
+
+        Raises
+        ------
+        UserError
+            If the checkpoint is of other images, or has more epochs than the configuration.
+        """
+        if self.resumed:
+            with weights.prefix_errors(self.resumed.path):
+                _restore(trainer, self.resumed, images)
+
     @contextmanager
     def on_interrupt(self, trainer: "Trainer") -> Iterator[None]:
-        """Write the file if the block is interrupted; wrap only code between two steps."""
+        """Save a checkpoint if the block raises KeyboardInterrupt; the block must not be part of a step."""
         try:
             yield
         except KeyboardInterrupt:
@@ -64,12 +99,12 @@ class Checkpoints:
             raise
 
     def after_epoch(self, trainer: "Trainer") -> None:
-        """Write the file if it is time to."""
+        """Save a checkpoint if it is due after this epoch."""
         if self.every and len(trainer.history) % self.every == 0:
             self.save(trainer)
 
     def save(self, trainer: "Trainer") -> None:
-        """Write the file, between two steps of the training."""
+        """Write the file, if there is a path; call it between two steps."""
         if self.path is None:
             return
         with trainer.using_evaluation_weights():
@@ -84,32 +119,26 @@ class Checkpoints:
         weights.write(self.path, saved, lambda file: _encode(trainer, file))
         self.written = True
 
-    def restore(self, trainer: "Trainer", images: int) -> None:
-        """Give a new trainer, for so many training images, the state of the checkpoint that is resumed, if any.
-
-        Raises
-        ------
-        UserError
-            If the checkpoint is that of other images, or of more epochs than there are to be.
-        """
-        if self.resumed:
-            with weights.prefix_errors(self.resumed.path):
-                _restore(trainer, self.resumed, images)
-
 
 def read(path: StrPath) -> Checkpoint:
-    """Read a checkpoint; UserError if the file is damaged or none."""
+    """Read a checkpoint.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or not a checkpoint.
+    """
     saved = weights.read(path)
     with weights.prefix_errors(path), hdf5.open_file(path) as file:
         if not hdf5.has_attribute(file, "progress"):
-            raise UserError("it is no checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
+            raise UserError("it is not a checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
         root = hdf5.group(file, "/")
         state = hdf5.group(root, "state")
         shapes = {name: value.shape for name, value in saved.weights.items()}
         return Checkpoint(
             path=path,
             saved=saved,
-            numbers=_numbers(hdf5.json_object(file, "progress")),
+            progress=_checked_progress(hdf5.json_object(file, "progress")),
             state={name: hdf5.array(state, name, "f4") for name in state},
             best=weights.read_values(root, "best", shapes) if "best" in root else None,
         )
@@ -118,7 +147,7 @@ def read(path: StrPath) -> Checkpoint:
 def _encode(trainer: "Trainer", file: h5py.File) -> None:
     hdf5.write_text(file, "progress", json.dumps(_progress(trainer)))
     state = file.create_group("state", track_order=True)
-    for name, array in _arrays(trainer).items():
+    for name, array in _state_arrays(trainer).items():
         state.create_dataset(name, data=trainer.ops.download(array).reshape(-1), dtype="<f4")
     if trainer.best_weights:
         weights.write_values(file, "best", trainer.best_weights)
@@ -126,53 +155,51 @@ def _encode(trainer: "Trainer", file: h5py.File) -> None:
 
 def _progress(trainer: "Trainer") -> dict[str, Any]:
     loss, hits = trainer.ops.download(trainer.totals).tolist()
-    progress = {"labels": _checksum(trainer), "images": trainer.images, "total_loss": loss, "total_hits": hits}
+    progress = {"labels": _checksum(trainer), "images": trainer.images_done, "total_loss": loss, "total_hits": hits}
     return progress | {"steps": trainer.optimizer.steps}
 
 
-def _arrays(trainer: "Trainer") -> dict[str, Any]:
-    """All device arrays that the next step depends on."""
-    memories = {f"memory_{number}": memory for number, memory in enumerate(trainer.optimizer.state_arrays, 1)}
-    average = {"average": trainer.ema.values} if trainer.ema else {}
-    return {"parameters": trainer.network.buffer.values, **memories, **average}
-
-
-def _checksum(trainer: "Trainer") -> int:
-    """Of the labels: pixels that are not normalised leave no other trace of the images."""
-    return crc32(trainer.ops.download(trainer.batches.labels))
-
-
-def _numbers(progress: dict) -> dict[str, Any]:
-    for name, kind in NUMBERS.items():
+def _checked_progress(progress: dict[str, Any]) -> dict[str, Any]:
+    for name, kind in PROGRESS_TYPES.items():
         value = progress.get(name)
         if type(value) is not kind or not 0 <= value < 2**62:
-            hdf5.refuse(f"its progress has no fitting number for {name}")
+            hdf5.refuse(f"its progress has no valid number for {name}")
     return progress
 
 
+def _state_arrays(trainer: "Trainer") -> dict[str, Any]:
+    """All device arrays that the next step depends on, under their names in the file."""
+    optimizer = {f"memory_{number}": array for number, array in enumerate(trainer.optimizer.state_arrays, 1)}
+    average = {"average": trainer.ema.values} if trainer.ema else {}
+    return {"parameters": trainer.network.buffer.values, **optimizer, **average}
+
+
+def _checksum(trainer: "Trainer") -> int:
+    """A checksum of the labels: pixels that are not normalised leave no other trace of the data set."""
+    return crc32(trainer.ops.download(trainer.batches.labels))
+
+
 def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
-    ops, saved, numbers = trainer.ops, checkpoint.saved, checkpoint.numbers
-    if saved.normalisation != trainer.batches.normalisation or numbers["labels"] != _checksum(trainer):
-        raise UserError("it learned from other images; give --data as then.")
-    trainer.history = [Epoch(**figures) for figures in saved.history]
-    if len(trainer.history) > trainer.config.epochs:
-        raise UserError(f"it has learned for {len(trainer.history)} epochs already; give --epochs as many or more.")
-    arrays = _arrays(trainer)
+    ops, saved, progress = trainer.ops, checkpoint.saved, checkpoint.progress
+    if saved.normalisation != trainer.batches.normalisation or progress["labels"] != _checksum(trainer):
+        raise UserError("it was trained on other images; give the same --data.")
+    trainer.history = [Epoch(**epoch) for epoch in saved.history]
+    done = len(trainer.history)
+    if done > trainer.config.epochs:
+        raise UserError(f"it has been trained for {done} epochs already; give --epochs {done} or more.")
+    arrays = _state_arrays(trainer)
     sizes = {name: value.size for name, value in checkpoint.state.items()}
     if sizes != {name: array.size for name, array in arrays.items()}:
-        hdf5.refuse("its state does not belong to its network and optimiser")
-    size = trainer.config.batch_size or images
-    steps = len(saved.history) * -(-images // size) + -(-numbers["images"] // size)
-    whole = numbers["images"] in (*range(0, images, size), images)
-    if numbers["steps"] != steps or not whole or (checkpoint.best is None) == (_has_best(trainer)):
+        hdf5.refuse("its state does not belong to its network and optimizer")
+    batch_size = trainer.config.batch_size or images
+    steps = done * -(-images // batch_size) + -(-progress["images"] // batch_size)
+    between_steps = progress["images"] in (*range(0, images, batch_size), images)
+    keeps_best = trainer.config.keeps_best and bool(trainer.history)
+    if progress["steps"] != steps or not between_steps or (checkpoint.best is not None) != keeps_best:
         hdf5.refuse("its progress does not belong to its history")
-    trainer.network.set_weights(saved.weights)  # with what lies outside the flat arrays
+    trainer.network.set_weights(saved.weights)  # for the running statistics, which are outside the flat arrays
     for name, array in arrays.items():
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
-    trainer.best_weights, trainer.images = checkpoint.best, numbers["images"]
-    trainer.optimizer.steps = numbers["steps"]
-    trainer.totals[...] = ops.upload(np.array([numbers["total_loss"], numbers["total_hits"]]))
-
-
-def _has_best(trainer: "Trainer") -> bool:
-    return trainer.config.keeps_best and bool(trainer.history)
+    trainer.best_weights, trainer.images_done = checkpoint.best, progress["images"]
+    trainer.optimizer.steps = progress["steps"]
+    trainer.totals[...] = ops.upload(np.array([progress["total_loss"], progress["total_hits"]]))

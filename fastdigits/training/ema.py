@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, which often reads better than any of them."""
+"""Exponential moving average of the weights, which often evaluates better than the weights themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,19 +8,27 @@ from fastdigits.ops.interface import Array, Ops
 
 
 class EMA:
-    """The exponential moving average of all parameters; what lies outside their buffer stays as it is."""
+    """Moving average of all parameters; running statistics, which are outside the buffer, are not averaged.
+
+    Parameters
+    ----------
+    ops : Ops
+    decay : float
+        Weight of the old average, in [0, 1).
+    buffer : ParameterBuffer
+    """
 
     def __init__(self, ops: Ops, decay: float, buffer: ParameterBuffer):
         self.buffer, self.decay, self.average_step = buffer, float(decay), ops.average_step
         self.values, self.spare = ops.zeros(buffer.values.shape), ops.empty(buffer.values.shape)
 
     def step(self, count: Array) -> None:
-        """Take the parameters in after step number count[0], from 1 on."""
+        """Add the parameters to the average; count[0], on the device, is the number of the step, from 1 on."""
         self.average_step(self.buffer.values, count, self.decay, self.values)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within, the network computes with the averages."""
+        """Swap the averages into the network for the block."""
         self.spare[...] = self.buffer.values
         self.buffer.values[...] = self.values
         try:

@@ -1,4 +1,4 @@
-"""A whole run: train a network, measure it once on the test images, and say all that is known of it."""
+"""A whole run: train a network, evaluate it once on the test images, and collect the metrics."""
 
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -22,7 +22,7 @@ from fastdigits.training.loop import Rows, TrainingResult, train
 
 @dataclass(frozen=True)
 class Run:
-    """A network that has been trained and tested."""
+    """A network that has been trained and tested; `model` and `dataset` are names."""
 
     model: str
     dataset: str
@@ -38,7 +38,7 @@ class Run:
         return self.training.epochs[self.training.kept_epoch - 1]
 
     def saved(self) -> SavedNetwork:
-        """What goes into the weights file."""
+        """Return the content of the weights file."""
         return SavedNetwork.of(
             self.network,
             self.training.normalisation,
@@ -55,7 +55,15 @@ class Run:
         )
 
     def summary(self, load_s: float, total_s: float, output: str) -> dict[str, Any]:
-        """All figures as plain JSON types; the seconds of loading and of the whole come from the caller."""
+        """Return all metrics as JSON types, as `fastdigits train --json` prints them.
+
+        Parameters
+        ----------
+        load_s, total_s : float
+            Seconds of loading the data and of everything.
+        output : str
+            Path of the weights file.
+        """
         return {
             "model": self.model,
             "device": self.network.ops.device,
@@ -89,14 +97,14 @@ def run(
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Run:
-    """Train a network, then evaluate it once on the test images; see `train` for the parameters.
+    """Train a network and evaluate it once on the test images; see `train` for the parameters.
 
     Raises
     ------
     UserError
-        As `train` does.
+        See `train`.
     TrainingFailed
-        If the network is not made of finite numbers, or ends without having learned anything.
+        If the loss or a weight is not finite, or the training accuracy stays at chance.
     """
     images = digits.train_images, digits.train_labels
     training = train(network, *images, ops, config, callback, rows, checkpoints)

@@ -1,4 +1,4 @@
-"""Runs that learn nothing."""
+"""Detect trainings that do not learn."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ import numpy as np
 from fastdigits.errors import UserError
 from fastdigits.storage.history import Epoch
 
-PATIENCE = 3  # epochs at the end of a training; its beginning tells little, for some networks begin to learn late
+PATIENCE = 3  # last epochs that are checked; earlier ones say little, since some networks need a few epochs to start
 
 
 class TrainingFailed(UserError):
-    """A training that came to nothing, or several; another seed may do better."""
+    """One training or several did not learn; another seed may succeed."""
 
     def __init__(self, reason: str, trainings: int = 1):
         super().__init__(reason)
@@ -19,7 +19,9 @@ class TrainingFailed(UserError):
 
 
 def chance_accuracy(labels: np.ndarray) -> float:
-    """The highest accuracy that luck explains: always naming the most frequent class, and three standard deviations.
+    """Return the highest accuracy that chance explains.
+
+    It is the accuracy of always predicting the most frequent class, plus three standard deviations.
 
     Parameters
     ----------
@@ -30,16 +32,16 @@ def chance_accuracy(labels: np.ndarray) -> float:
 
 
 def check_above_chance(history: Sequence[Epoch], chance: float) -> None:
-    """Look at the training accuracies of the last epochs of a training.
+    """Check the training accuracies of the last epochs.
 
     Raises
     ------
     TrainingFailed
-        If there are PATIENCE of them, and none is above `luck`.
+        If there are at least PATIENCE epochs and none of the last PATIENCE is above `chance`.
     """
     last = [epoch.train_accuracy for epoch in history[-PATIENCE:]]
     if len(last) == PATIENCE and max(last) <= chance:
         raise TrainingFailed(
-            f"The accuracy of the last {PATIENCE} epochs ({last[-1]:.1%} in epoch {history[-1].epoch}) is that of "
-            "chance; lower --lr, or try other seeds with --restart-dead."
+            f"The accuracy of the last {PATIENCE} epochs ({last[-1]:.1%} in epoch {history[-1].epoch}) is no better "
+            "than chance; lower --lr, or try other seeds with --restart-dead."
         )

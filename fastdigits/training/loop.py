@@ -1,4 +1,8 @@
-"""The training loop."""
+"""The training loop. Read this file first.
+
+`train` runs the epochs and `train_epoch` the steps of one epoch. Each step is in `Trainer` (trainer.py): forward,
+loss, backward, update.
+"""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -19,15 +23,23 @@ from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.trainer import Trainer, build_for_training
 
-Rows = tuple[np.ndarray, np.ndarray]  # to train on and to validate on, int32
+Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training; `seconds` are those of "compile", "train" and "validation".
+    """The result of `train`; the trained weights are in the network.
 
-    `batch_size` is how many images a step learned from, `kept_epoch` the epoch whose weights the network has;
-    `images_per_second` is None where a checkpoint left nothing to learn.
+    Attributes
+    ----------
+    normalisation : Normalisation
+    epochs : list of Epoch
+    seconds : dict, of "compile", "train" and "validation".
+    images_per_second : float or None
+        None if a resumed training had no step left.
+    batch_size : int
+    kept_epoch : int
+        The epoch whose weights the network has.
     """
 
     normalisation: Normalisation
@@ -48,7 +60,7 @@ def train(
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainingResult:
-    """Build the network on a device, give it its random start and train it.
+    """Build a network on a device, initialise its weights and train it.
 
     Parameters
     ----------
@@ -59,16 +71,16 @@ def train(
     config : TrainConfig
     callback : Callback
     rows : two int32 arrays, optional
-        Which images to train and to validate on; as `split` chooses unless given.
+        Indices of the images to train on and to validate on; those of `split` by default.
     checkpoints : Checkpoints, optional
-        Where to go on from and what to leave behind.
+        The checkpoint to resume, and where to save new ones.
 
     Raises
     ------
     UserError
         If the configuration or the checkpoint does not fit the images.
     TrainingFailed
-        If the network is no longer made of finite numbers.
+        If the loss or a weight becomes NaN or infinite.
     """
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
@@ -81,57 +93,58 @@ def train(
     callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer, learned = Trainer(network, batches, config, rows), 0
+    trainer, trained_images = Trainer(network, batches, config, rows), 0
     checkpoints.restore(trainer, len(rows))
     while not trainer.is_over():
-        start, before = perf_counter(), trainer.images
+        start, resumed_at = perf_counter(), trainer.images_done
         loss, accuracy, lr = train_epoch(trainer, len(rows), callback, checkpoints)
-        epoch_s = perf_counter() - start
+        epoch_s, epoch_images = perf_counter() - start, len(rows) - resumed_at
         number = len(trainer.history) + 1
         if not all(np.isfinite(value).all() for value in (loss, *network.weights().values())):
-            raise TrainingFailed(f"The network is no longer made of finite numbers after epoch {number}; lower --lr.")
+            raise TrainingFailed(f"The loss or a weight is not finite after epoch {number}; lower --lr.")
         with trainer.using_evaluation_weights():
             validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
-        held_out = (validation.loss, validation.accuracy) if validation else (None, None)
-        learned += len(rows) - before
+        validated = (validation.loss, validation.accuracy) if validation else (None, None)
+        trained_images += epoch_images
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
-        trainer.end_epoch(Epoch(number, loss, accuracy, *held_out, lr, epoch_s, (len(rows) - before) / epoch_s))
+        trainer.end_epoch(Epoch(number, loss, accuracy, *validated, lr, epoch_s, epoch_images / epoch_s))
         with checkpoints.on_interrupt(trainer):
             callback.on_epoch_end(trainer.history[-1])
         checkpoints.after_epoch(trainer)
-    kept = trainer.finish()
-    rate = learned / seconds["train"] if learned else None
-    size = config.batch_size or len(rows)
-    return TrainingResult(batches.normalisation, trainer.history, seconds, rate, size, kept)
+    kept_epoch = trainer.finish()
+    rate = trained_images / seconds["train"] if trained_images else None
+    batch_size = config.batch_size or len(rows)
+    return TrainingResult(batches.normalisation, trainer.history, seconds, rate, batch_size, kept_epoch)
 
 
 def train_epoch(
     trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints
 ) -> tuple[float, float, float]:
-    """Learn once from every one of so many images, in an order of its own; return (mean loss, accuracy, last rate)."""
+    """Train on each of `total` images once, in random order; return (mean loss, accuracy, last learning rate)."""
     config, epoch = trainer.config, len(trainer.history) + 1
     trainer.shuffle(epoch)
-    size = config.batch_size or total
-    steps = -(-total // size)
+    batch_size = config.batch_size or total
+    epoch_steps = -(-total // batch_size)
     ranks = [record.rank for record in trainer.history] if config.schedule == "plateau" else []
 
-    def share(step: int) -> float:
-        return schedules.lr_factor(config, step, steps, ranks)
+    def lr_factor(step: int) -> float:
+        return schedules.lr_factor(config, step, epoch_steps, ranks)
 
-    if not trainer.images:  # else a checkpoint goes on in the middle of an epoch
+    if not trainer.images_done:  # else a checkpoint resumes in the middle of the epoch
         trainer.reset_metrics()
-    while trainer.images < total:
-        first, last = trainer.images, min(trainer.images + size, total)
-        step = (epoch - 1) * steps + first // size
-        trainer.step(first, last - first, share(step))
-        trainer.images = last
+    while trainer.images_done < total:
+        first = trainer.images_done
+        count = min(batch_size, total - first)
+        step = (epoch - 1) * epoch_steps + first // batch_size
+        trainer.step(first, count, lr_factor(step))
+        trainer.images_done = done = first + count
         with checkpoints.on_interrupt(trainer):
-            callback.on_step(epoch, last, total, lambda done=last: trainer.metrics(done))
-    return *trainer.metrics(total), trainer.optimizer.lr * share(epoch * steps - 1)
+            callback.on_step(epoch, done, total, lambda done=done: trainer.metrics(done))
+    return *trainer.metrics(total), trainer.optimizer.lr * lr_factor(epoch * epoch_steps - 1)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:
-    """(rows to train on, rows to validate on) of the training images."""
+    """Return the indices of the images to train on and to validate on."""
     count = len(labels) // 12 if config.validation is None else config.validation
     return stratified_split(labels, count, config.seed)

@@ -1,4 +1,4 @@
-"""Several trainings of one network: over seeds, over folds, and anew where one came to nothing."""
+"""Repeat a training: over seeds, over folds, and with further seeds where it failed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,17 @@ from fastdigits.training.failure import TrainingFailed
 
 @dataclass(frozen=True, eq=False)
 class RunSpec:
-    """One training: how, and on which rows where that is not left to the configuration; "fold" is among its `tags`."""
+    """A training to do.
+
+    Attributes
+    ----------
+    title : str
+    config : TrainConfig
+    rows : two int32 arrays, optional
+        Indices of the images to train on and to validate on; chosen by the configuration by default.
+    tags : dict
+        Entries that are added to the run's summary, such as {"fold": 1}.
+    """
 
     title: str
     config: TrainConfig
@@ -26,9 +36,15 @@ class RunSpec:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What came of a task: the network, the figures of its training as plain JSON types, and how good it is.
+    """The result of one training.
 
-    `rank` is that of the epoch whose weights are kept, by its validation; None where there is none.
+    Attributes
+    ----------
+    saved : SavedNetwork
+    summary : dict
+        The metrics, as JSON types.
+    rank : (accuracy, -loss) of the validation of the kept epoch, or None
+        The larger the better; None if the training was not validated.
     """
 
     saved: SavedNetwork
@@ -38,21 +54,21 @@ class RunResult:
 
 @dataclass(eq=False)
 class RunResults:
-    """All tasks that have come to something, the best of them by validation, and how many trainings were dead."""
+    """The summaries of all finished runs, the best run by validation, and the number of failed trainings."""
 
     summaries: list[dict[str, Any]] = field(default_factory=list)
     best_title: str = ""
     best: RunResult | None = None
     failed: int = 0
 
-    def add(self, title: str, outcome: RunResult) -> None:
-        """A task came to something."""
-        self.summaries.append(outcome.summary)
-        if self.best is None or outcome.rank > self.best.rank:
-            self.best_title, self.best = title, outcome
+    def add(self, title: str, result: RunResult) -> None:
+        """Add a finished run."""
+        self.summaries.append(result.summary)
+        if self.best is None or result.rank > self.best.rank:
+            self.best_title, self.best = title, result
 
     def averages(self) -> dict[str, Any]:
-        """Mean, standard deviation, lowest and highest of what all of them reached, as plain JSON types."""
+        """Summarize accuracies and training time over all runs, as JSON types."""
         accuracies = [summary["validation_accuracy"] for summary in self.summaries]
         return {
             "trained": len(self.summaries),
@@ -64,65 +80,67 @@ class RunResults:
 
 
 def over_seeds(config: TrainConfig, runs: int) -> list[RunSpec]:
-    """The same training with the seeds S, S + 1, ..."""
+    """List the same training with `runs` seeds in a row, from config.seed on."""
     configs = [replace(config, seed=config.seed + number) for number in range(runs)]
     return [RunSpec(f"run {number} of {runs}, seed {one.seed}", one) for number, one in enumerate(configs, 1)]
 
 
 def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[RunSpec]:
-    """The same training for each of K parts of the images, validated on that part and trained on the others.
+    """List the trainings of a k-fold cross-validation: each validates on one fold and trains on the others.
 
-    After Stone (1974), Cross-validatory choice and assessment of statistical predictions.
+    References
+    ----------
+    Stone (1974), Cross-validatory choice and assessment of statistical predictions.
     """
     parts = stratified_folds(labels, folds, config.seed)
     return [RunSpec(f"fold {n} of {folds}", config, rows, {"fold": n}) for n, rows in enumerate(parts, 1)]
 
 
 def run_all(
-    tasks: list[RunSpec],
-    attempt: Callable[[RunSpec], RunResult],
+    specs: list[RunSpec],
+    run: Callable[[RunSpec], RunResult],
     restarts: int,
     callback: Callback,
-    done: RunResults | None = None,
+    results: RunResults | None = None,
 ) -> RunResults:
-    """Do all tasks and keep the best network by validation, never by test.
+    """Run all trainings and keep the best network by validation, never by test accuracy.
 
     Parameters
     ----------
-    tasks : list of RunSpec
-    attempt : function
-        Does one of them.
+    specs : list of RunSpec
+    run : function
+        Does one training.
     restarts : int
-        How many other seeds a task may try whose training is dead. They are its own seed and n, 2n, ... for n tasks,
-        so that no two tasks try the same one.
+        How many further seeds to try for a training that fails. With n trainings they are its own seed plus
+        n, 2n, ..., so that no two trainings try the same one.
     callback : Callback
-    done : RunResults, optional
-        Holds what came of the tasks that are over, also after an exception.
+    results : RunResults, optional
+        Filled as the runs finish; holds the finished ones even after an exception.
 
     Raises
     ------
     TrainingFailed
-        If no training came to anything.
+        If every training fails.
     """
-    done = done or RunResults()
-    for place, task in enumerate(tasks):
-        for number in range(restarts + 1):
-            seed = task.config.seed + number * len(tasks)
-            if number:
-                callback.on_run_start(f"another try with seed {seed}", place, len(tasks))
-            elif len(tasks) > 1:
-                callback.on_run_start(task.title, place, len(tasks))
+    results = results or RunResults()
+    for number, spec in enumerate(specs):
+        for attempt in range(restarts + 1):
+            seed = spec.config.seed + attempt * len(specs)
+            if attempt:
+                callback.on_run_start(f"another try with seed {seed}", number, len(specs))
+            elif len(specs) > 1:
+                callback.on_run_start(spec.title, number, len(specs))
             try:
-                outcome = attempt(replace(task, config=replace(task.config, seed=seed)))
+                result = run(replace(spec, config=replace(spec.config, seed=seed)))
             except TrainingFailed as error:
-                done.failed += 1
-                if len(tasks) == 1 and number == restarts:
-                    raise TrainingFailed(str(error), done.failed) from None
+                results.failed += 1
+                if len(specs) == 1 and attempt == restarts:
+                    raise TrainingFailed(str(error), results.failed) from None
                 callback.on_run_failed(error)
             else:
-                done.add(task.title, outcome)
+                results.add(spec.title, result)
                 break
-    if done.best is None:
-        reason = f"All {done.failed} trainings are dead; lower --lr, or choose another --init or --optimizer."
-        raise TrainingFailed(reason, done.failed)
-    return done
+    if results.best is None:
+        reason = f"All {results.failed} trainings failed; lower --lr, or choose another --init or --optimizer."
+        raise TrainingFailed(reason, results.failed)
+    return results

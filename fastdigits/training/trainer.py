@@ -1,4 +1,4 @@
-"""What learns, and all that its next step depends on."""
+"""One training step, and all state that the next step depends on."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -15,10 +15,39 @@ from fastdigits.training.ema import EMA
 from fastdigits.training.optimizer import Optimizer
 
 
-class Trainer:
-    """One step of learning, the figures of an epoch, and all that the next step depends on.
+def build_for_training(
+    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
+) -> Batches:
+    """Build a network and upload its images; pixels are normalised by the training images alone.
 
-    `rows`, int32 (N,), are those of the images to learn from.
+    Parameters
+    ----------
+    network : Network
+    images : uint8 (N, H, W)
+    labels : uint8 (N,)
+    rows : int32 (n,)
+        Indices of the images to train on.
+    ops : Ops
+    config : TrainConfig
+    """
+    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    if config.normalise:
+        normalisation = Normalisation.of(images, rows, config.preparation)
+    network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
+    return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
+
+
+class Trainer:
+    """Run training steps and accumulate the metrics of an epoch.
+
+    Parameters
+    ----------
+    network : Network
+        Built for training.
+    batches : Batches
+    config : TrainConfig
+    rows : int32 (N,)
+        Indices of the images to train on.
     """
 
     def __init__(self, network: Network, batches: Batches, config: TrainConfig, rows: np.ndarray):
@@ -29,85 +58,77 @@ class Trainer:
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
         self.best_weights: dict[str, np.ndarray] | None = None
-        self.images = 0  # that are done, of the epoch that goes on
+        self.images_done = 0  # in the current epoch
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
-        self.totals = ops.zeros((2,), np.float64)  # of losses and hits in the epoch that goes on
+        self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
         self.gradient_sum = ops.zeros(network.buffer.gradients.shape)
         self.run_step = ops.captured(self._run_step) if config.graph else self._run_step
 
     def shuffle(self, epoch: int) -> None:
-        """Begin an epoch: bring the images into its order."""
+        """Begin an epoch: put the images into its random order."""
         self.epoch = epoch
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
 
     def step(self, first: int, images: int, lr_factor: float) -> None:
-        """Learn from so many images of the epoch, from the first on in its order, at a share of the learning rate."""
+        """Train on images from position `first` of the epoch's order on, at a learning rate of lr * lr_factor."""
         self.ops.write((*self.batches.step_scalars(first, self.epoch), *self.optimizer.step_scalars(lr_factor)))
         self.run_step(images)
 
     def _run_step(self, images: int) -> None:
-        """What a step does on the device, where it finds all numbers that change from step to step."""
-        gradients, several = self.network.buffer.gradients, images > self.batches.batch_size
-        if several:
+        # A GPU records this once and replays it: what changes from step to step is read from device memory.
+        gradients, accumulate = self.network.buffer.gradients, images > self.batches.batch_size
+        if accumulate:
             self.gradient_sum[...] = 0
         for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
             scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
             self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
-            if several:
+            if accumulate:
                 self.gradient_sum += gradients
-        if several:
+        if accumulate:
             gradients[...] = self.gradient_sum
         self.optimizer.update()
         if self.ema:
             self.ema.step(self.optimizer.count)
 
     def metrics(self, images: int) -> tuple[float, float]:
-        """(mean loss, accuracy) over so many images since the last `forget`."""
-        return tuple(float(total) / images for total in self.ops.download(self.totals))
+        """Return (mean loss, accuracy) over the `images` images since the last `reset_metrics`."""
+        loss, hits = self.ops.download(self.totals)
+        return float(loss) / images, float(hits) / images
 
     def reset_metrics(self) -> None:
-        """Begin the figures anew."""
+        """Set the accumulated loss and hits to 0."""
         self.totals[...] = 0
 
     def using_evaluation_weights(self) -> AbstractContextManager:
-        """Within, the network has the weights that are evaluated and saved."""
+        """Give the network, within the block, the weights to evaluate and save: the moving averages, if any."""
         return self.ema.applied() if self.ema else nullcontext()
 
     def is_over(self) -> bool:
-        """Whether all epochs are done, or validation has not got better for too long."""
+        """Whether all epochs are done, or early stopping ends the training."""
+        if len(self.history) >= self.config.epochs:
+            return True
         patience = self.config.early_stop
-        return len(self.history) >= self.config.epochs or bool(patience and epochs_since_best(self.history) >= patience)
+        return patience is not None and epochs_since_best(self.history) >= patience
 
     def end_epoch(self, record: Epoch) -> None:
-        """An epoch is over: take down its figures, and its weights where they are the best so far."""
+        """Add an epoch to the history, and keep its weights if they are the best so far and wanted."""
         self.history.append(record)
-        self.images = 0
+        self.images_done = 0
         if self.config.keeps_best and best_epoch(self.history) is record:
             with self.using_evaluation_weights():
                 self.best_weights = self.network.weights()
 
     def finish(self) -> int:
-        """Give the network the weights that are kept, for good; return the number of the epoch that they are from."""
+        """Give the network its final weights; return the number of the epoch that they are from."""
         if self.config.keeps_best:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch
         if self.ema:
             self.network.buffer.values[...] = self.ema.values
         return len(self.history)
-
-
-def build_for_training(
-    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
-) -> Batches:
-    """Build the network on a device, and the batches of images that it learns from; `rows` are those to learn from."""
-    normalisation = Normalisation(0.0, 1.0, config.preparation)
-    if config.normalise:
-        normalisation = Normalisation.of(images, rows, config.preparation)
-    network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
-    return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)

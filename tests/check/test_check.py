@@ -1,4 +1,4 @@
-"""The check passes where all is right, and says what is wrong where something is not."""
+"""Test that the check passes on correct ops and says what is wrong with faulty ones."""
 
 from inspect import unwrap
 from math import inf
@@ -15,14 +15,14 @@ from fastdigits.ops.variants import winograd
 REFERENCE = load("reference")
 
 
-def with_others(ops, **functions):
-    """The same operations but for some."""
+def with_replaced(ops, **functions):
+    """Return the same ops with some functions replaced."""
     named = {name: function for name, function in vars(ops).items() if callable(function)}
     return LoadedOps(ops.device, ops.lanes, named | functions)
 
 
 def results(steps):
-    """What the steps find, by subject."""
+    """Run all checks and return their results by subject."""
     return {result.subject: result for _, run in steps for result in run()}
 
 
@@ -30,7 +30,7 @@ def failures(found):
     return {subject: result.failure for subject, result in found.items() if not result.passed}
 
 
-def test_definitions_pass_in_float32():
+def test_the_reference_passes_in_float32():
     found = results(steps(REFERENCE, REFERENCE))
     assert failures(found) == {}
     assert {"conv2d_forward", "adamw_step", "gradients of cnn", "gradients of cnn, by differences"} < set(found)
@@ -41,16 +41,16 @@ def test_the_cpu_passes_with_both_methods():
     ops, exact = load("cpu"), load("cpu", exact=True)
     found = results(steps(ops, exact))
     assert failures(found) == {}
-    others = {name for name in winograd.OPS if unwrap(getattr(ops, name)) is not unwrap(getattr(exact, name))}
-    assert others == set(winograd.OPS)
+    replaced = {name for name in winograd.OPS if unwrap(getattr(ops, name)) is not unwrap(getattr(exact, name))}
+    assert replaced == set(winograd.OPS)
     for name in winograd.OPS:
-        ways = [found[f"{name} ({way})"] for way in ("winograd", "direct", "winograd to direct")]
-        assert ways[0].compared == ways[2].compared < ways[1].compared
-        assert ways[2].error_over_tolerance > 0
+        by_method = [found[f"{name} ({method})"] for method in ("winograd", "direct", "winograd to direct")]
+        assert by_method[0].compared == by_method[2].compared < by_method[1].compared
+        assert by_method[2].error_over_tolerance > 0
 
 
 class DeviceArray:
-    """An array that NumPy cannot read: it lies on another device."""
+    """An array that NumPy cannot read, as if it were on another device."""
 
     def __init__(self, array):
         self._array = array
@@ -65,7 +65,7 @@ class DeviceArray:
         return len(self._array)
 
     def __array__(self, *_, **__):
-        raise TypeError("NumPy may not read what lies on a device")
+        raise TypeError("NumPy cannot read an array on a device")
 
     def reshape(self, *shape):
         return DeviceArray(self._array.reshape(*shape))
@@ -76,7 +76,7 @@ class DeviceArray:
 
 
 def on_a_device(function):
-    """The function for arrays of a device; it takes no others."""
+    """Wrap a function so that it takes arrays of the device only."""
 
     def called(*arguments):
         assert not any(isinstance(argument, np.ndarray) for argument in arguments)
@@ -85,10 +85,10 @@ def on_a_device(function):
     return called
 
 
-def test_arrays_are_taken_to_the_device_and_back():
+def test_arrays_are_copied_to_the_device_and_back():
     functions = {name: on_a_device(function) for name, function in vars(REFERENCE).items() if callable(function)}
-    there = {"upload": lambda a: DeviceArray(a.copy()), "download": lambda a: a._array.copy()}
-    ops = with_others(REFERENCE, **functions | there)
+    transfers = {"upload": lambda a: DeviceArray(a.copy()), "download": lambda a: a._array.copy()}
+    ops = with_replaced(REFERENCE, **functions | transfers)
     found = results(operations.steps(ops, ops))
     assert failures(found) == {}
     assert len(found) > 30
@@ -111,25 +111,25 @@ def _changes_its_input(x, y):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (_fills_nan, "7 vectors: a number is NaN, or differs"),
-        (_errs_by_one_unit, "7 vectors: a number is NaN, or differs"),
-        (_changes_its_input, "7 vectors: it changes x or memory beside it"),
+        (_fills_nan, "7 vectors: a value is NaN, or differs"),
+        (_errs_by_one_unit, "7 vectors: a value is NaN, or differs"),
+        (_changes_its_input, "7 vectors: it changes x or memory next to it"),
     ],
 )
 def test_a_broken_operation_is_found(broken, message):
-    broken_ops = with_others(REFERENCE, relu_forward=broken)
+    broken_ops = with_replaced(REFERENCE, relu_forward=broken)
     found = failures(results(operations.steps(broken_ops, broken_ops)))
     assert set(found) == {"relu_forward"}
     assert found["relu_forward"].startswith(message)
 
 
 @pytest.mark.parametrize("broken", ["winograd", "direct"])
-def test_a_fault_of_one_method_is_told_from_the_other(broken):
+def test_the_faulty_method_is_named(broken):
     def faulty(x, weight, bias, stride, top, left, y):
         REFERENCE.conv2d_forward(x, weight, bias, stride, top, left, y)
         y += 0.01
 
-    other = with_others(REFERENCE, conv2d_forward=faulty)
+    other = with_replaced(REFERENCE, conv2d_forward=faulty)
     methods = (other, REFERENCE) if broken == "winograd" else (REFERENCE, other)
     found = failures(results(operations.steps(*methods)))
     assert set(found) == {f"conv2d_forward ({broken})", "conv2d_forward (winograd to direct)"}
@@ -141,29 +141,29 @@ def _doubles(x, dy, dweight, dbias):
 
 
 def test_a_wrong_gradient_of_the_device_is_found():
-    found = results(gradients.steps(with_others(REFERENCE, dense_backward_weight=_doubles)))
+    found = results(gradients.steps(with_replaced(REFERENCE, dense_backward_weight=_doubles)))
     assert set(failures(found)) == {f"gradients of {name}" for name in gradients.networks()}
     assert found["gradients of mlp"].failure.startswith("dense_")
 
 
-def test_a_wrong_gradient_of_the_definition_is_found(monkeypatch):
-    wrong = with_others(REFERENCE, dense_backward_weight=_doubles)
+def test_a_wrong_gradient_of_the_reference_is_found(monkeypatch):
+    wrong = with_replaced(REFERENCE, dense_backward_weight=_doubles)
     monkeypatch.setattr(gradients.devices, "load", lambda device: wrong)
     found = failures(results(gradients.steps(wrong)))
     assert set(found) == {f"gradients of {name}, by differences" for name in gradients.networks()}
 
 
-def test_every_chain_is_in_a_network():
+def test_the_networks_use_every_fused_op():
     called = set()
 
     def watched(name):
-        def call(*arguments):
+        def call(*arguments, **named):
             called.add(name)
-            getattr(REFERENCE, name)(*arguments)
+            getattr(REFERENCE, name)(*arguments, **named)
 
         return call
 
-    results(gradients.steps(with_others(REFERENCE, **{name: watched(name) for name in fused.OPS})))
+    results(gradients.steps(with_replaced(REFERENCE, **{name: watched(name) for name in fused.OPS})))
     first_layers = {"conv2d_relu_maxpool_backward_weight", "conv2d_relu_avgpool_backward_weight"}
     assert first_layers < called
     assert called == {name for name in fused.OPS if not name.endswith("_inference")}
@@ -171,16 +171,16 @@ def test_every_chain_is_in_a_network():
 
 @pytest.mark.parametrize("name", gradients.networks())
 def test_no_unit_is_near_a_kink(name):
-    """Neither rounding errors, of up to 1e-5, nor the steps of differences must move a unit over its kink."""
-    learner = gradients.BatchLoss(gradients.networks()[name], gradients.float64_reference(REFERENCE))
-    values = learner.network.weights()
-    learner.network.build(learner.ops, gradients.IMAGES, fused=False)
-    learner.network.set_weights(values)
-    assert min(distances_from_kinks(learner.network.layers, learner.x, learner.training)) > 2e-5
+    """Neither rounding errors, of up to 1e-5, nor the steps of differences may move a unit across its kink."""
+    loss = gradients.BatchLoss(gradients.networks()[name], gradients.float64_reference(REFERENCE))
+    values = loss.network.weights()
+    loss.network.build(loss.ops, gradients.IMAGES, fused=False)
+    loss.network.set_weights(values)
+    assert min(distances_from_kinks(loss.network.layers, loss.x, loss.training)) > 2e-5
 
 
 def distances_from_kinks(layers, x, training):
-    """The least for each layer that has some, also within others."""
+    """Yield the smallest distance for each layer with kinks, including nested layers."""
     for layer in layers:
         if isinstance(layer, ReLU):
             yield np.abs(x).min()
@@ -193,7 +193,7 @@ def distances_from_kinks(layers, x, training):
 
 
 @pytest.mark.parametrize(
-    ("actual", "allowed", "share"),
+    ("actual", "allowed", "expected"),
     [
         ([1.0, 2.0], 0.0, 0.0),
         ([1.0, 2.25], 1.0, 0.25),
@@ -203,10 +203,10 @@ def distances_from_kinks(layers, x, training):
         ([-np.inf, np.inf], 1.0, inf),
     ],
 )
-def test_share_of_an_error(actual, allowed, share):
-    assert compare.error_over_tolerance(np.array(actual), np.array([1.0, 2.0]), allowed) == share
+def test_error_over_tolerance(actual, allowed, expected):
+    assert compare.error_over_tolerance(np.array(actual), np.array([1.0, 2.0]), allowed) == expected
 
 
-def test_share_of_an_error_in_bytes():
-    """0 - 1 is -1 and not 255."""
+def test_error_over_tolerance_of_bytes_does_not_wrap_around():
+    """0 - 1 is -1, not 255."""
     assert compare.error_over_tolerance(np.array([0], np.uint8), np.array([1], np.uint8), 4.0) == 0.25

@@ -127,5 +127,5 @@ def test_errors_that_the_user_can_fix(fails, trained, tiny, write_digits, tmp_pa
     fails(2, "MODEL|WEIGHTS", "compare")
     fails(2, "does not end with .png, .svg, .pdf, .md or .csv", "compare", "linear", "-o", "a.txt")
     fails(1, "it is not an HDF5 file", "compare", "linear", "a.h5")
-    fails(1, "The network reads images of 28 x 28", "compare", "linear", trained, "--data", "small")
+    fails(1, "Expected 28 x 28 images", "compare", "linear", trained, "--data", "small")
     fails(1, "does not exist", "compare", "linear", "-o", "missing/a.md")

@@ -7,7 +7,7 @@ import pytest
 
 from fastdigits.doctor import trial
 from fastdigits.ops.runtime import kernel_cache
-from fastdigits.ops.runtime.diagnosis import Part
+from fastdigits.ops.runtime.diagnosis import Finding
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_machine_that_works(doctor):
         assert f"\n{section}\n" in f"\n{result.stdout}"
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["cpu", "works"] in lines
-    assert result.stderr.splitlines()[0] == "trying a kernel on cpu ..."
+    assert result.stderr.splitlines()[0] == "running a test kernel on cpu ..."
 
 
 def test_json(doctor):
@@ -52,7 +52,7 @@ def test_a_broken_numba(doctor, tmp_path):
     assert result.returncode == 1
     assert "Traceback" not in result.stdout + result.stderr
     assert "pip install --upgrade numba numpy" in result.stdout
-    assert "Error: The CPU cannot be used: a trial kernel on cpu fails" in result.stderr
+    assert "Error: The CPU cannot be used: a test kernel on cpu fails" in result.stderr
 
 
 def test_kernels_that_cannot_be_cached(doctor, tmp_path):
@@ -71,10 +71,10 @@ def test_disabled_compiler(doctor):
 
 
 def test_clean(invoke, monkeypatch, tmp_path):
-    monkeypatch.setattr(trial, "part", lambda device: Part(device, "works"))
+    monkeypatch.setattr(trial, "try_device", lambda device: Finding(device, "works"))
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    own, old = kernel_cache.make_folder(), tmp_path / "fastdigits" / f"kernels-{'0' * 16}-{'1' * 8}"
+    own, old = kernel_cache.create_folder(), tmp_path / "fastdigits" / f"kernels-{'0' * 16}-{'1' * 8}"
     old.mkdir()
     assert {"fastdigits warmup", "fastdigits doctor --clean"} <= set(
         map(str.strip, invoke("doctor").stdout.split("\n"))

@@ -159,7 +159,7 @@ def files(tmp_path, trained, tiny, write_digits):
         ("holds no network of fastdigits", ["foreign.h5"]),
         ("No such file", ["missing.h5"]),
         ("Is a directory", ["small"]),
-        ("28 x 28 pixels, but these have 14 x 14", ["trained", "--data", "small"]),
+        ("Expected 28 x 28 images, got 14 x 14", ["trained", "--data", "small"]),
         ("no data folder", ["trained", "--data", "missing"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

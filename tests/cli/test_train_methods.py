@@ -166,7 +166,7 @@ def test_failed_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
     assert not (tmp_path / "weights.h5").exists()
     several = invoke("train", *failing, "--runs", "2", "--stats", "several.json")
     assert json.loads((tmp_path / "several.json").read_text())["dead_runs"] == 2
-    assert "All 2 trainings are dead" in str(several.exception)
+    assert "All 2 trainings failed" in str(several.exception)
     train(*LINEAR, "--stats", "stats.json")
     content = json.loads((tmp_path / "stats.json").read_text())
     assert (content["times_run"], content["dead_runs"]) == (1, 3)
@@ -340,14 +340,14 @@ def test_usage_errors(says, arguments, invoke, tmp_path):
 
 def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
     fails(1, "No such file", "train", "--resume", "missing.h5")
-    fails(1, "is no checkpoint", "train", "--resume", trained)
+    fails(1, "is not a checkpoint", "train", "--resume", trained)
     fails(1, "choose 2 to 300", "train", "--data", tiny, "--folds", "301")
     fails(1, "is a folder", "train", "--data", tiny, "--output", ".", "--checkpoint-every", "1")
     fails(1, "name it .json", "train", "--data", tiny, "--stats", "stats.txt")
     invoke("train", "--data", tiny, *LINEAR, "--checkpoint-every", "1", "--no-normalise", "--output", "raw.h5")
-    fails(1, "it learned from other images", "train", "--resume", "raw.checkpoint.h5", "--data", "mnist")
+    fails(1, "it was trained on other images", "train", "--resume", "raw.checkpoint.h5", "--data", "mnist")
     invoke("train", "--data", tiny, *LINEAR, "--checkpoint-every", "1")
-    fails(1, "it learned from other images", "train", "--resume", "weights.checkpoint.h5", "--data", "mnist")
+    fails(1, "it was trained on other images", "train", "--resume", "weights.checkpoint.h5", "--data", "mnist")
     fails(1, "for 3 epochs already", "train", "--resume", "weights.checkpoint.h5", "--epochs", "2")
 
 

@@ -79,7 +79,7 @@ def test_reference_compiles_nothing(invoke):
 
 def test_kernels_that_cannot_be_cached(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.PASSING}abc"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.TEMPORARY_PREFIX}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
     assert "the kernels cannot be cached for the next command; see 'fastdigits doctor'" in result.stdout

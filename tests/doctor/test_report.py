@@ -15,7 +15,7 @@ from fastdigits.doctor import cpu, kernel_cache, report, trial
 from fastdigits.doctor import packages as software
 from fastdigits.errors import UserError
 from fastdigits.ops.cuda import availability, driver, packages, toolkit
-from fastdigits.ops.runtime.diagnosis import Part
+from fastdigits.ops.runtime.diagnosis import Finding
 
 SETUP = Path(__file__).parents[2] / "setup.cfg"
 H200 = "NVIDIA H200", (9, 0), 150_000_000_000
@@ -102,16 +102,16 @@ def pretend_toolkit(monkeypatch):
     return pretend_toolkit
 
 
-def why_no_cuda(try_kernel=lambda: None):
-    return availability.why_no_cuda(try_kernel)
+def why_no_cuda(run_test_kernel=lambda: None):
+    return availability.why_no_cuda(run_test_kernel)
 
 
-def problems(parts):
-    return {part.name: part.problem for part in parts if part.problem}
+def problems(findings):
+    return {finding.name: finding.problem for finding in findings if finding.problem}
 
 
-def remedies(parts):
-    return {part.name: part.remedy for part in parts if part.remedy}
+def remedies(findings):
+    return {finding.name: finding.remedy for finding in findings if finding.remedy}
 
 
 CUDA_12 = "cupy-cuda12x 14.2.0", "numba-cuda 0.30.4", "cuda-bindings 12.9.10"
@@ -122,12 +122,12 @@ CUDA_13 = "cupy-cuda13x 14.2.0", "numba-cuda 0.30.4", "cuda-bindings 13.5.0"
 def test_nothing_is_wrong(installed, pretend):
     pretend(FakeDriver(), *installed)
     assert why_no_cuda() is None
-    parts = driver.parts(driver.examine())
-    assert [part.value for part in parts] == [
+    findings = driver.findings(driver.examine())
+    assert [finding.value for finding in findings] == [
         "for CUDA up to 13.0",
         "NVIDIA H200, compute capability 9.0, 140 GiB",
     ]
-    assert problems(packages.parts(driver.examine())) == {}
+    assert problems(packages.findings(driver.examine())) == {}
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="there is another sentence")
@@ -144,7 +144,7 @@ def test_nothing_is_wrong(installed, pretend):
 def test_what_is_wrong_with_the_driver(library, problem, remedy, pretend):
     pretend(library, *CUDA_13)
     assert problem in why_no_cuda()
-    found = report.cuda_parts()[0]
+    found = report.cuda_stack()[0]
     assert problem in found.problem
     assert found.remedy is None if remedy is None else remedy in found.remedy
 
@@ -198,7 +198,7 @@ def test_hidden_devices(pretend, monkeypatch):
 def test_what_is_wrong_with_the_packages(library, installed, problem, remedy, pretend):
     pretend(library, *installed)
     assert why_no_cuda() == problem
-    found = packages.parts(driver.examine())
+    found = packages.findings(driver.examine())
     assert problem in problems(found).values()
     assert remedy in remedies(found).values()
 
@@ -219,7 +219,7 @@ def test_numba_cuda_that_does_not_take_over(pretend, monkeypatch):
 
 def test_a_driver_that_is_none(pretend):
     pretend(object(), *CUDA_13)
-    assert why_no_cuda().startswith("the driver and the packages cannot be looked at (AttributeError:")
+    assert why_no_cuda().startswith("the driver and the packages cannot be examined (AttributeError:")
 
 
 def fail():
@@ -229,7 +229,7 @@ def fail():
 def test_a_failing_kernel_is_explained_by_the_toolkit(pretend, pretend_toolkit):
     pretend(FakeDriver(), *CUDA_13)
     pretend_toolkit(nvvm=(13, 0), nvrtc=(13, 0), nvJitLink=(13, 0), cudart=(13, 4))
-    assert why_no_cuda(fail) == "a trial kernel fails (RuntimeError: CUDA_ERROR_OF_SOME_KIND)"
+    assert why_no_cuda(fail) == "a test kernel fails (RuntimeError: CUDA_ERROR_OF_SOME_KIND)"
     pretend_toolkit(nvvm=(13, 0), nvrtc=(13, 0), cudart=(13, 0))
     assert why_no_cuda(fail) == "the toolkit's nvJitLink cannot be loaded (nvJitLink is nowhere)"
 
@@ -260,7 +260,7 @@ def test_a_failing_kernel_is_explained_by_the_toolkit(pretend, pretend_toolkit):
 def test_versions_of_the_toolkit(versions, problem, pretend, pretend_toolkit):
     pretend(FakeDriver(), *CUDA_13)
     pretend_toolkit(**versions)
-    found = list(problems(toolkit.parts(driver.examine())).values())
+    found = list(problems(toolkit.findings(driver.examine())).values())
     assert found[:1] == ([problem] if problem else [])
 
 
@@ -273,29 +273,29 @@ def test_the_extras_are_what_is_said(cuda, extra):
 
 def test_without_pathfinder(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda", None)
-    (found,) = toolkit.parts(None)
+    (found,) = toolkit.findings(None)
     assert found.problem.startswith("cuda-pathfinder cannot be imported")
 
 
 def test_version_by_the_folder(tmp_path):
     toolkit_13 = tmp_path / "cuda-13.1" / "lib64"
     toolkit_13.mkdir(parents=True)
-    assert toolkit._version_by_place("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 1)
+    assert toolkit._version_by_path("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 1)
     (tmp_path / "cuda-13.1" / "version.json").write_text('{"cuda": {"version": "13.0.2"}}')
-    assert toolkit._version_by_place("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 0)
-    assert toolkit._version_by_place("nvvm", "/lib/libnvvm.so") is None
+    assert toolkit._version_by_path("nvvm", str(toolkit_13 / "libnvvm.so")) == (13, 0)
+    assert toolkit._version_by_path("nvvm", "/lib/libnvvm.so") is None
 
 
 def test_the_reason_is_given_where_the_device_is_chosen(monkeypatch):
     ops._why_no_cuda.cache_clear()
     monkeypatch.setattr(ops, "why_incomplete", lambda device: None)
-    monkeypatch.setattr(availability, "why_no_cuda", lambda try_kernel: "the moon is full")
+    monkeypatch.setattr(availability, "why_no_cuda", lambda run_test_kernel: "the moon is full")
     try:
         assert ops.choose_device() == ("cpu", "cpu, because cuda cannot be used: the moon is full")
         with pytest.raises(UserError, match="'cuda' cannot be used: the moon is full; use --device cpu"):
             ops.load("cuda")
         ops._why_no_cuda.cache_clear()
-        monkeypatch.setattr(availability, "why_no_cuda", lambda try_kernel: None)
+        monkeypatch.setattr(availability, "why_no_cuda", lambda run_test_kernel: None)
         assert ops.choose_device()[0] == "cuda"
     finally:
         ops._why_no_cuda.cache_clear()
@@ -323,7 +323,7 @@ def test_choosing_a_device_without_a_driver_is_light():
 
 
 def test_a_kernel_is_tried_in_a_process_of_its_own():
-    assert trial.part("reference") == Part("reference", "works")
+    assert trial.try_device("reference") == Finding("reference", "works")
 
 
 @pytest.mark.parametrize(
@@ -332,13 +332,13 @@ def test_a_kernel_is_tried_in_a_process_of_its_own():
         ("import os; os.abort()", "crashes (Aborted)", None),
         ("raise ImportError('Numba needs NumPy 2.4 or less.')", "Numba needs NumPy 2.4 or less.", "numba numpy"),
         ("import sys; sys.exit(3)", "exit code 3", None),
-        ("import time; time.sleep(60)", "gives no answer in 1 s", None),
+        ("import time; time.sleep(60)", "does not return within 1 s", None),
     ],
 )
 def test_a_kernel_that_fails(program, problem, remedy, monkeypatch):
     monkeypatch.setattr(trial, "PROGRAM", program)
     monkeypatch.setattr(trial, "LIMIT_S", 1 if "sleep" in program else 60)
-    found = trial.part("reference")
+    found = trial.try_device("reference")
     assert found.value == "fails"
     assert problem in found.problem
     assert found.remedy is None if remedy is None else remedy in found.remedy
@@ -364,7 +364,7 @@ def test_kernels_that_cannot_be_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (tmp_path / "file").write_text("")
     (found,) = kernel_cache.kernel_folder()
-    assert "so every command compiles anew" in found.problem
+    assert "so every command compiles again" in found.problem
     assert found.remedy.startswith("export XDG_CACHE_HOME=")
 
 
@@ -379,7 +379,7 @@ def test_nothing_that_is_broken_stops_the_rest(monkeypatch):
         software: ("versions", "conflicts"),
         cpu: ("processor", "cores", "vector_unit", "threading_layer", "settings"),
         kernel_cache: ("kernel_folder",),
-        report: ("cuda_parts",),
+        report: ("cuda_stack",),
     }
     for module, names in looks.items():
         for name in names:
@@ -389,6 +389,6 @@ def test_nothing_that_is_broken_stops_the_rest(monkeypatch):
 
             broken.__name__ = name
             monkeypatch.setattr(module, name, broken)
-    parts = [part for section in report.sections().values() for part in section]
-    assert len(parts) == 9
-    assert all(part.problem.endswith("cannot be looked at (SystemError: broken)") for part in parts)
+    findings = [finding for section in report.sections().values() for finding in section]
+    assert len(findings) == 9
+    assert all(finding.problem.endswith("cannot be examined (SystemError: broken)") for finding in findings)

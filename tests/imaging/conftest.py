@@ -1,4 +1,4 @@
-"""The generator of pictures in scripts/, for the tests of imaging and of the reader."""
+"""Make the generator of pictures in scripts/ importable."""
 
 import sys
 from pathlib import Path

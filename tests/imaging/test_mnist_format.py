@@ -10,7 +10,7 @@ def images():
     return load_part("mnist", "test")[0]
 
 
-def test_images_of_mnist_are_prepared(images):
+def test_images_of_mnist_need_no_preparation(images):
     assert sum(map(is_prepared, images)) >= len(images) - 5
 
 
@@ -27,7 +27,7 @@ def test_images_of_mnist_are_prepared(images):
         lambda image: image[2:-2, 2:-2],
         np.zeros_like,
     ],
-    ids=["dark ink", "dim", "moved down", "moved left", "grey ground", "larger", "colours", "smaller", "blank"],
+    ids=["dark ink", "dim", "moved down", "moved left", "gray background", "larger", "colours", "smaller", "blank"],
 )
-def test_others_are_not(change, images):
+def test_other_images_need_preparation(change, images):
     assert not any(is_prepared(change(image)) for image in images[:200])

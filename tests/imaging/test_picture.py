@@ -19,7 +19,7 @@ def content(image, file_type, **options):
 
 
 def png(width, height):
-    """The head of a PNG of any size, and nothing of its pixels."""
+    """Create a PNG that declares a size but contains no pixels."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
     parts = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
@@ -27,7 +27,7 @@ def png(width, height):
 
 
 @pytest.mark.parametrize("file_type", ["PNG", "BMP", "TIFF"])
-def test_lossless_files_give_their_pixels(file_type, tmp_path):
+def test_lossless_formats_keep_the_pixels(file_type, tmp_path):
     path = tmp_path / f"a.{file_type.lower()}"
     Image.fromarray(ROWS).save(path)
     assert (read_picture(path) == ROWS).all()
@@ -35,7 +35,7 @@ def test_lossless_files_give_their_pixels(file_type, tmp_path):
 
 
 @pytest.mark.parametrize("file_type", ["JPEG", "WEBP", "GIF"])
-def test_other_files_give_nearly_their_pixels(file_type):
+def test_lossy_formats_nearly_keep_the_pixels(file_type):
     colour = np.broadcast_to(np.uint8([200, 40, 90]), (16, 24, 3))
     pixels = read_picture(content(Image.fromarray(colour), file_type))
     assert pixels.shape == (16, 24, 3)
@@ -43,7 +43,7 @@ def test_other_files_give_nearly_their_pixels(file_type):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
-def test_every_mode_is_read(mode):
+def test_every_color_mode_is_supported(mode):
     image = Image.fromarray(np.uint8([[0, 255], [255, 0]])).convert("RGB").convert(mode)
     pixels = read_picture(
         content(
@@ -59,28 +59,28 @@ def test_every_mode_is_read(mode):
 @pytest.mark.parametrize(
     ("dtype", "file_type"), [("uint16", "PNG"), ("uint16", "TIFF"), ("int32", "TIFF"), ("float32", "TIFF")]
 )
-def test_deep_grey_is_stretched(dtype, file_type):
+def test_gray_levels_of_more_than_8_bits_are_stretched(dtype, file_type):
     levels = np.array([[100, 1100], [2100, 4100]], dtype)
     pixels = read_picture(content(Image.fromarray(levels), file_type))
     assert pixels[..., 0].tolist() == [[0, 64], [128, 255]]
     assert (pixels == pixels[..., :1]).all()
 
 
-def test_levels_that_are_not_finite_are_dark():
+def test_levels_that_are_not_finite_are_black():
     levels = np.array([[np.nan, 1], [np.inf, 3]], np.float32)
     assert read_picture(content(Image.fromarray(levels), "TIFF"))[..., 0].tolist() == [[0, 0], [0, 255]]
 
 
-@pytest.mark.parametrize(("ink", "ground"), [((0, 0, 0), 255), ((255, 255, 0), 0)])
-def test_a_transparent_sheet_contrasts_with_what_is_drawn(ink, ground):
+@pytest.mark.parametrize(("ink", "background"), [((0, 0, 0), 255), ((255, 255, 0), 0)])
+def test_a_transparent_background_contrasts_with_the_ink(ink, background):
     rgba = np.zeros((4, 4, 4), np.uint8)
     rgba[1] = (*ink, 255)
     pixels = read_picture(content(Image.fromarray(rgba), "PNG"))
-    assert (pixels[0] == ground).all()
+    assert (pixels[0] == background).all()
     assert (pixels[1] == ink).all()
 
 
-def test_a_transparent_colour_of_a_palette_is_seen_through():
+def test_a_transparent_color_of_a_palette_becomes_background():
     image = Image.new("P", (3, 3), 0)
     image.putpalette([250, 0, 0, 0, 0, 250])
     image.putpixel((1, 1), 1)
@@ -89,21 +89,21 @@ def test_a_transparent_colour_of_a_palette_is_seen_through():
     assert pixels[1, 1].tolist() == [0, 0, 250]
 
 
-def test_photographs_stand_upright():
+def test_the_orientation_in_exif_data_is_applied():
     image = Image.fromarray(ROWS)
     exif = image.getexif()
-    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     assert (read_picture(content(image, "PNG", exif=exif)) == np.rot90(ROWS, -1)).all()
 
 
 @pytest.mark.parametrize("file_type", ["GIF", "TIFF", "WEBP"])
-def test_of_several_frames_the_first_is_read(file_type):
+def test_the_first_of_several_frames_is_returned(file_type):
     frames = [Image.new("RGB", (5, 5), colour) for colour in ("black", "white", "white")]
     file = content(frames[0], file_type, save_all=True, append_images=frames[1:])
     assert read_picture(file).max() < 10
 
 
-def test_a_broken_picture_is_refused_wherever_it_is_cut():
+def test_a_truncated_picture_is_refused_wherever_it_is_cut():
     for file_type in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
         whole = content(Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)), file_type)
         for length in range(1, len(whole) * 3 // 4, max(1, len(whole) // 40)):
@@ -111,7 +111,7 @@ def test_a_broken_picture_is_refused_wherever_it_is_cut():
                 read_picture(whole[:length])
 
 
-def test_damage_raises_nothing_but_user_errors():
+def test_damaged_files_raise_only_user_errors():
     rng = np.random.default_rng(2)
     for file_type in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
         whole = content(Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)), file_type)
@@ -127,27 +127,27 @@ def test_damage_raises_nothing_but_user_errors():
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (200_000, 200_000), (40_000, 2)])
-def test_huge_pictures_are_refused_before_they_are_unpacked(width, height):
+def test_huge_pictures_are_refused_before_they_are_decoded(width, height):
     with pytest.raises(UserError, match="make it smaller"):
         read_picture(png(width, height))
 
 
-def test_the_limit_can_be_lower():
+def test_the_limit_can_be_lowered():
     file = content(Image.fromarray(ROWS), "PNG")
-    assert read_picture(file, most_pixels=54).shape == (6, 9, 3)
+    assert read_picture(file, max_pixels=54).shape == (6, 9, 3)
     with pytest.raises(UserError, match="9 x 6 pixels, more than 53"):
-        read_picture(file, most_pixels=53)
+        read_picture(file, max_pixels=53)
 
 
 @pytest.mark.parametrize(
     ("file", "says"), [(b"", "empty"), (b"%PDF-1.4", "not a picture"), (b"GIF89a", "damaged|not a")]
 )
-def test_what_is_no_picture_is_refused(file, says):
+def test_other_files_are_refused(file, says):
     with pytest.raises(UserError, match=says):
         read_picture(file)
 
 
-def test_errors_begin_with_the_file(tmp_path):
+def test_errors_begin_with_the_path(tmp_path):
     for path, says in ((tmp_path / "none.png", "cannot be read"), (tmp_path, "not a file")):
         with pytest.raises(UserError, match=says) as error:
             read_picture(path)
@@ -155,6 +155,6 @@ def test_errors_begin_with_the_file(tmp_path):
 
 
 def test_other_formats_are_not_opened():
-    """PostScript, for one, would be run by another program."""
+    """Pillow would run another program to open PostScript."""
     with pytest.raises(UserError, match="not a picture"):
         read_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")

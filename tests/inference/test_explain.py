@@ -127,5 +127,5 @@ def test_every_device_sees_the_same():
 
 def test_an_image_of_another_size():
     saved = saved_of(network_of("linear"), Normalisation(0.1, 0.3))
-    with pytest.raises(UserError, match="28 x 28 pixels, but these have 14 x 28"):
+    with pytest.raises(UserError, match="Expected 28 x 28 images, got 14 x 28"):
         explain(saved, np.zeros((14, 28), np.uint8), devices.load("reference"))

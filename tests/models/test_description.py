@@ -90,7 +90,7 @@ def test_its_name_is_that_of_the_file():
         ("[[layer]]\ntype = 'Flatten'\n[[layer]]\ntype = 'Dense'\nunits = 0.5", "Layer dense_1: Dense: units"),
         ("[[layer]]\ntype = 'Residual'\nlayers = 5", r"layer 1 \(Residual\) has layers that are no list"),
         ("[[layer]]\ntype = 'Residual'\nlayers = [{}]", r"layer 1 \(Residual\), layer 1 in it has no type"),
-        ("[[layer]]\ntype = 'Residual'\nlayers = [{type='Flatten'}]", "cannot be added; let it project"),
+        ("[[layer]]\ntype = 'Residual'\nlayers = [{type='Flatten'}]", "cannot be added; set projection"),
         ("[[layer]]\ntype = 'ReLU'", "must give one score for each class"),
     ],
 )

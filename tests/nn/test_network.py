@@ -420,50 +420,90 @@ def test_fused_steps_give_the_plain_layers_gradients(name, ops, batch):
     assert_close(gradients, expected)
 
 
-def test_what_is_fused(ops):
+def kinds(steps):
+    """The types of steps."""
+    return [type(step).__name__ for step in steps]
+
+
+def test_steps_of_lenet(ops):
     network = Network(layers_of("lenet"))
     network.build(ops, 1)
-    steps = [type(step).__name__ for step in network.steps]
-    assert steps == ["ConvReLUPool", "ConvReLUPool", "Flatten", "Dense", "Dense", "Dense"]
-    assert [step.applies_relu for step in network.steps[3:]] == [True, True, False]
-    assert [step.masks_input_gradient for step in network.steps[3:]] == [False, True, True]
+    assert kinds(network.steps) == [
+        *("ConvReLUPool", "ConvReLUPool", "Flatten", "FusedDense", "FusedDense", "FusedDense")
+    ]
+    assert [step.relu is not None for step in network.steps[3:]] == [True, True, False]
+    assert [step.after_relu for step in network.steps[3:]] == [False, True, True]
+    assert not any(step.after_relu for step in network.steps[:2])  # pooling takes the gradient of its ReLU
 
 
-def test_what_is_fused_while_a_normalised_network_learns(ops):
+def test_steps_of_convolutions_without_pooling(ops):
+    network = Network(layers_of("torch-example"))
+    network.build(ops, 1)
+    assert kinds(network.steps) == ["FusedConv2D", "ConvReLUPool", "Flatten", "FusedDense", "FusedDense"]
+    assert [step.after_relu for step in network.steps if not isinstance(step, Flatten)] == [False, True, False, True]
+
+
+def test_training_steps_of_a_normalized_network(ops):
     network = Network(CHAINS["normalised and pooled"])
     network.build(ops, 1)
-    assert [type(step).__name__ for step in network.steps] == [
-        *("Conv2D", "BatchNorm", "MaxPool2D", "GlobalAvgPool2D", "Dense")
+    assert kinds(network.steps) == ["Conv2D", "BatchNormReLU", "MaxPool2D", "GlobalAvgPool2D", "Dense"]
+
+
+def test_training_steps_of_a_residual_network(ops):
+    network = Network(layers_of("resnet"))
+    network.build(ops, 1)
+    block = network.steps[2]
+    assert kinds(network.steps) == [
+        *("Conv2D", "BatchNormReLU", "FusedResidual", "FusedResidual", "FusedResidual", "GlobalAvgPool2D", "Dense")
     ]
-    assert [step.applies_relu for step in network.steps] == [False, True, False, False, False]
-    assert not any(step.masks_input_gradient for step in network.steps)  # the normalisation knows its own sign
+    assert block.relu is not None
+    assert kinds(block.steps) == ["Conv2D", "BatchNormReLU", "Conv2D", "BatchNorm"]
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_what_is_fused_in_use(ops, training):
+def test_inference_steps_of_a_normalized_network(ops, training):
     network = Network(CHAINS["normalised and pooled"])
     network.build(ops, 1, training)
-    assert [type(step).__name__ for step in network.inference_steps] == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
+    assert kinds(network.inference_steps) == ["ConvReLUPool", "GlobalAvgPool2D", "Dense"]
+    assert [fold.layer for fold in network.folds] == [network.layers[0]]
     network = Network(layers_of("resnet"))
     network.build(ops, 1, training)
     first, block, *_ = network.inference_steps
-    assert (type(first).__name__, type(block).__name__) == ("FoldedConv2D", "Residual")
-    assert first.applies_relu
-    assert block.applies_relu
-    assert [type(step).__name__ for step in block.steps] == ["FoldedConv2D", "FoldedConv2D"]
-    assert [step.applies_relu for step in block.steps] == [True, False]
+    assert kinds([first, block]) == ["FusedConv2D", "FusedResidual"]
+    assert first.relu is not None
+    assert block.relu is not None
+    assert kinds(block.steps) == ["FusedConv2D", "Conv2D"]
+    assert block.steps[0].relu is not None
+    folded = [fold.folded for fold in network.folds]
+    assert [first.conv, block.steps[0].conv, block.steps[1]] == folded[:3]
+    assert len(folded) == 7
 
 
-def test_a_dense_layer_is_folded_too(ops):
+def test_dense_layers_are_folded_with_their_normalization(ops):
     network = Network([Flatten(), Dense(5), BatchNorm(), ReLU(), Dense(10)])
     network.build(ops, 1, training=False)
-    assert [type(step).__name__ for step in network.inference_steps] == ["Flatten", "FoldedDense", "Dense"]
+    assert kinds(network.inference_steps) == ["Flatten", "FusedDense", "Dense"]
+    assert network.inference_steps[1].dense is network.folds[0].folded
 
 
 def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
     network = Network(layers_of("lenet"))
     network.build(ops, 1)
     assert network.inference_steps is network.steps
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", ["lenet", "resnet", "best", "every layer"])
+def test_fusion_leaves_the_layers_as_they_are(name, ops, training):
+    """It changes none of their attributes but those that `allocate` sets, and those of none within a fused step."""
+    network = networks()[name]
+    own = {id(layer): set(vars(layer)) for layer in sequence.walk(network.layers)}
+    network.build(ops, 1, training)
+    allocated = {"ops", "y", "dx", "mask", "mean", "var", "base", "lanes"}
+    for layer in sequence.walk(network.layers):
+        assert set(vars(layer)) - own[id(layer)] <= allocated
+    fused = [step for step in network.steps if step not in network.layers]
+    assert not any("y" in vars(part) for step in fused for part in step.parts)
 
 
 @pytest.mark.parametrize(
@@ -476,11 +516,10 @@ def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
     ],
     ids=lambda layers: type(layers[2]).__name__,
 )
-def test_what_is_not_fused(layers, ops):
+def test_other_chains_are_not_fused(layers, ops):
     network = Network(layers)
     network.build(ops, 1)
     assert network.steps == network.layers
-    assert not any(step.applies_relu for step in network.steps)
 
 
 def test_parameters_are_views_of_one_array(ops, build):

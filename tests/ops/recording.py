@@ -97,27 +97,27 @@ def recording_ops(stream: Stream) -> Ops:
     reference = load("reference")
 
     def making(name: str) -> Callable:
-        def make(*arguments):
+        def make(*arguments, **named):
             assert not stream.records, f"{name} makes an array while the stream records"
-            array = getattr(reference, name)(*arguments).view(Array)
+            array = getattr(reference, name)(*arguments, **named).view(Array)
             array.stream = stream
             return array
 
         return make
 
     def at_once(name: str) -> Callable:
-        def do(*arguments):
+        def do(*arguments, **named):
             assert not stream.records, f"{name} is called while the stream records"
             stream.note(name)
-            return getattr(reference, name)(*arguments)
+            return getattr(reference, name)(*arguments, **named)
 
         return do
 
     def started(name: str) -> Callable:
-        def start(*arguments):
+        def start(*arguments, **named):
             if not stream.records:
                 stream.note("eager")
-            stream.do(lambda: getattr(reference, name)(*arguments))
+            stream.do(lambda: getattr(reference, name)(*arguments, **named))
 
         return start
 

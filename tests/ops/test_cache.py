@@ -1,6 +1,8 @@
-"""The folder of compiled kernels: shared by processes, mended when damaged, done without where there is none."""
+"""The folder of compiled kernels: shared by processes, repaired when damaged, optional, and named after the sources."""
 
+import inspect
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +72,7 @@ def hits(function):
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", [lambda content: content[:30], lambda content: b"", lambda content: b"(" * 99])
-def test_damaged_kernels_are_compiled_anew(suffix, damage, kernel, tmp_path):
+def test_damaged_kernels_are_compiled_again(suffix, damage, kernel, tmp_path):
     assert hits(kernel()) == 0
     assert hits(kernel()) == 2
     files = list(tmp_path.rglob(f"*{suffix}"))
@@ -82,7 +84,7 @@ def test_damaged_kernels_are_compiled_anew(suffix, damage, kernel, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), NotImplementedError("no locks here")])
-def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch):
+def test_kernels_that_cannot_be_saved_still_run(error, kernel, monkeypatch):
     def fail(path):
         raise error
 
@@ -91,7 +93,7 @@ def test_what_cannot_be_kept_is_computed_all_the_same(error, kernel, monkeypatch
     assert hits(kernel()) == 0
 
 
-def test_without_locks_nobody_waits(kernel, monkeypatch):
+def test_no_process_waits_without_locks(kernel, monkeypatch):
     def fail(path, timeout):
         raise NotImplementedError("no locks here")
 
@@ -101,7 +103,7 @@ def test_without_locks_nobody_waits(kernel, monkeypatch):
     assert before == kernel_cache.CLAIMS
 
 
-def test_what_cannot_be_compiled_is_no_claim_for_ever(kernel, tmp_path):
+def test_a_failed_compilation_leaves_no_lock(kernel, tmp_path):
     @njit(cache=True)
     def wrong(x):
         return x.nothing
@@ -111,13 +113,90 @@ def test_what_cannot_be_compiled_is_no_claim_for_ever(kernel, tmp_path):
             wrong(1.0)
 
 
-def test_numba_is_told_once(monkeypatch):
+def test_the_cache_class_is_replaced_once(monkeypatch):
     from numba.core import caching
 
     numba_setup.prepare_numba()
     shared = caching.IndexDataCacheFile
     numba_setup.prepare_numba()
     assert caching.IndexDataCacheFile is shared
+
+
+def test_numba_has_the_private_members_that_the_shared_file_relies_on():
+    """`SharedFile` overrides or calls these; a version of Numba that lacks one needs a new `SharedFile`."""
+    from numba.core import caching
+
+    numba_setup.prepare_numba()
+    numba_file = caching.IndexDataCacheFile.__mro__[2]
+    assert (numba_file.__name__, numba_file.__module__) == ("IndexDataCacheFile", "numba.core.caching")
+    parameters = {
+        "load": ["self", "key"],
+        "save": ["self", "key", "data"],
+        "_load_index": ["self"],
+        "_save_index": ["self", "overloads"],
+        "_save_data": ["self", "name", "data"],
+        "_data_name": ["self", "number"],
+    }
+    assert {name: list(inspect.signature(getattr(numba_file, name)).parameters) for name in parameters} == parameters
+    file = numba_file("folder", "name", "stamp")
+    assert (file._cache_path, file._index_name) == ("folder", "name.nbi")
+    assert file._data_name(7) == "name.7.nbc"
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """A copy of the sources in ops/."""
+    return Path(shutil.copytree(Path(kernel_cache.__file__).parents[1], tmp_path / "ops"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conv2d/kernel.py",
+        "conv2d/__init__.py",
+        "dense/cpu.py",
+        "lanes/math.py",
+        "variants/winograd/cpu.py",
+        "cuda/ptx.py",
+    ],
+)
+def test_an_edit_to_compiled_sources_changes_the_folder(name, sources):
+    before = kernel_cache._sources_hash(sources)
+    assert before == kernel_cache._sources_hash()
+    with open(sources / name, "a") as file:
+        file.write("# edited")
+    assert kernel_cache._sources_hash(sources) != before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__init__.py",
+        "interface.py",
+        "runtime/kernel_cache.py",
+        "cuda/driver.py",
+        "cuda/toolkit.py",
+        "conv2d/reference.py",
+    ],
+)
+def test_an_edit_to_other_sources_does_not_change_the_folder(name, sources):
+    before = kernel_cache._sources_hash(sources)
+    with open(sources / name, "a") as file:
+        file.write("# edited")
+    assert kernel_cache._sources_hash(sources) == before
+
+
+def test_the_doctor_is_not_among_the_sources():
+    assert "doctor" not in {path.name for path in Path(kernel_cache.__file__).parents[1].iterdir()}
+
+
+def test_files_without_kernels_import_no_compiler(sources):
+    """A file may be left out of the hash only if Numba compiles nothing in it."""
+    names = [path.relative_to(sources) for path in sources.rglob("*.py")]
+    uncompiled = [name for name in names if not kernel_cache._is_compiled(name)]
+    assert len(uncompiled) > 20
+    decorators = ("njit", "cuda.jit", "@kernel", "bind(", "@parallel", "@serial", "intrinsic")
+    assert [name for name in uncompiled if any(word in (sources / name).read_text() for word in decorators)] == []
 
 
 @pytest.fixture
@@ -127,8 +206,8 @@ def base(tmp_path, monkeypatch):
     return tmp_path / "fastdigits"
 
 
-def test_other_versions_have_other_folders(base):
-    own = kernel_cache.make_folder()
+def test_folders_of_other_versions_are_outdated(base):
+    own = kernel_cache.create_folder()
     assert own == kernel_cache.folder()
     older = base / f"kernels-{'0' * 16}-{'1' * 8}"
     (older / "dense").mkdir(parents=True)
@@ -136,21 +215,21 @@ def test_other_versions_have_other_folders(base):
     (base / f"{own.name[:-8]}{'2' * 8}").mkdir()  # of these sources, for another CPU
     (base / "kernels-mine").mkdir()
     (base / f"kernels-{'3' * 16}-{'1' * 8}").symlink_to(base)
-    (found,) = kernel_cache.of_other_versions()
+    (found,) = kernel_cache.outdated()
     assert (found.path, found.kernels) == (older, 1)
     assert found.size_bytes >= 1000
 
 
-def test_without_a_folder(base, monkeypatch):
+def test_a_folder_that_cannot_be_written(base, monkeypatch):
     base.parent.mkdir(exist_ok=True)
     base.write_text("a file")
     assert kernel_cache.folder() is None
     with pytest.raises(OSError, match="fastdigits"):
-        kernel_cache.make_folder()
-    assert kernel_cache.of_other_versions() == []
+        kernel_cache.create_folder()
+    assert kernel_cache.outdated() == []
 
 
-def test_examined_while_it_changes(tmp_path):
+def test_examine_a_folder_while_it_changes(tmp_path):
     np.save(tmp_path / "other.npy", np.zeros(3))
     (tmp_path / "gone.1.nbc").symlink_to(tmp_path / "nowhere")
     assert kernel_cache.examine(tmp_path).kernels == 1

@@ -135,7 +135,7 @@ def test_a_checkpoint_is_a_weights_file(interrupted, learn):
 
 def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, learn):
     path = interrupted(Interrupting(epochs=2), epochs=4)
-    with pytest.raises(UserError, match=r"a\.checkpoint\.h5: it learned from other images"):
+    with pytest.raises(UserError, match=r"a\.checkpoint\.h5: it was trained on other images"):
         resume(path, validation=100)
     with pytest.raises(UserError, match="for 2 epochs already"):
         resume(path, epochs=1)
@@ -144,7 +144,7 @@ def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, lear
 def test_weights_are_no_checkpoint(tmp_path, interrupted):
     path = interrupted(Interrupting(epochs=1), epochs=2)
     weights.write(tmp_path / "plain.h5", weights.read(path))
-    with pytest.raises(UserError, match="is no checkpoint"):
+    with pytest.raises(UserError, match="is not a checkpoint"):
         checkpoint.read(tmp_path / "plain.h5")
 
 

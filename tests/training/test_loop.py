@@ -15,7 +15,7 @@ from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, evaluate, wilson_interval
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import Dense, Flatten, Network
-from fastdigits.training import loop as train_module
+from fastdigits.training import trainer as trainer_module
 from fastdigits.training.loop import Callback, Trainer, split, train
 from fastdigits.training.precompile import compile_kernels
 
@@ -183,7 +183,7 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, mo
                 epochs.append(int(self.epoch[0]) if training else None)
             return super().parts(order, images, training)
 
-    monkeypatch.setattr(train_module, "Batches", Recording)
+    monkeypatch.setattr(trainer_module, "Batches", Recording)
     learn(few, validation=60, epochs=3, seed=5)
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
@@ -271,7 +271,7 @@ def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
                     seen.append(np.moveaxis(x, -1, 1).reshape(-1, 784)[:count][rows])
                 yield x, targets, count
 
-    monkeypatch.setattr(train_module, "Batches", Recording)
+    monkeypatch.setattr(trainer_module, "Batches", Recording)
     learn(few, augment="rotate=20,shift=2", validation=0, batch_size=300)
     assert len(seen) == 2
     assert (np.abs(seen[0] - seen[1]).max(1) > 0.1).all()
@@ -315,9 +315,9 @@ def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, l
 @pytest.mark.parametrize(
     ("images", "labels", "says"),
     [
-        ((5, 27, 28), 9, "28 x 28 pixels, but these have 27 x 28"),
-        ((5, 28, 29), 9, "28 x 28 pixels, but these have 28 x 29"),
-        ((5, 28, 28), 10, "10 outputs, but there is a label 10"),
+        ((5, 27, 28), 9, "Expected 28 x 28 images, got 27 x 28"),
+        ((5, 28, 29), 9, "Expected 28 x 28 images, got 28 x 29"),
+        ((5, 28, 28), 10, "Label 10 is out of range for 10 outputs"),
         ((4, 28, 28), 9, "4 images"),
         ((6, 28, 28), 9, "6 images"),
     ],
@@ -417,5 +417,5 @@ def test_figures_begin_anew(few):
     evaluated = evaluate(network, batches, order, config.loss)
     for _ in range(2):
         trainer.reset_metrics()
-        trainer.step(0, 300, share=0)
+        trainer.step(0, 300, lr_factor=0)
         assert trainer.metrics(300) == pytest.approx((evaluated.loss, evaluated.accuracy))

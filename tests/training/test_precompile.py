@@ -92,11 +92,11 @@ def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
             if name not in STEP:
                 return put_down
 
-            def tell(*_arguments):
+            def tell(*_arguments, **_named):
                 order.append(name)
 
             tell.__name__ = name
-            return lambda *arguments: self.calls.append(partial(tell, *arguments))
+            return lambda *arguments, **named: self.calls.append(partial(tell, *arguments, **named))
 
     monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", Told)
     config = TrainConfig(pad=1, augment="shift=1")

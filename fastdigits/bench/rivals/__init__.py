@@ -1,37 +1,32 @@
-"""Other frameworks: one file each, with NAME, version(), and training and inference where it does them.
+"""Other frameworks, one module each.
 
-One that needs a device has why_unavailable().
-
-training(workload, compiled, say) and inference(workload, compiled, say) give the ways that this framework has to
-do the workload, as contenders; the best of them races.
+Every module has NAME and version(). It has training(workload, compiled, say) and inference(workload, compiled, say) if
+the framework supports these modes: each returns a list of contenders, one for each variant, of which the fastest is
+compared with ours. A module that needs a GPU has why_unavailable(), and one that can time a matrix product has
+product_seconds(). A table LAYERS translates our layers, by the names they have in `nn.registry`.
 """
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
+from fastdigits.config.choices import RIVALS
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D
-
-# name -> what pip must install
-RIVALS = {
-    "torch": "torch",
-    "torch-cuda": "torch",
-    "tensorflow": "tensorflow",
-    "onnxruntime": "onnxruntime onnx",
-    "numpy": "numpy",
-}
+from fastdigits.nn.layers import Layer
 
 
 def load(name: str) -> ModuleType:
-    """The rival of that name, with its framework imported.
+    """Import the module of a rival and its framework.
 
-    To be called before `ops.load`: the settings for OpenMP that suit our kernels are in the environment
-    from then on, and a framework that starts its threads later would take them over, to its disadvantage.
+    Call this before `ops.load`, which sets OpenMP's environment variables to suit our kernels: a framework that
+    starts its threads later would inherit these settings, to its disadvantage.
 
     Raises
     ------
     UserError
-        If there is no such rival, or its framework is not installed or cannot work here.
+        If there is no such rival, its framework is not installed, or the device that it needs cannot be used.
     """
     if name not in RIVALS:
         raise UserError(f"There is no rival '{name}'; choose one of {', '.join(RIVALS)}.")
@@ -39,22 +34,36 @@ def load(name: str) -> ModuleType:
         module = importlib.import_module(f"fastdigits.bench.rivals.{name.replace('-', '_')}")
     except ImportError as error:
         if (error.name or "").startswith("fastdigits"):
-            raise  # our own mistake
+            raise  # a bug of ours, not a missing framework
         raise UserError(
-            f"To measure against {name} its packages must be installed ({error}); run 'pip install {RIVALS[name]}'."
+            f"Comparing with {name} needs packages that are not installed ({error}); run 'pip install {RIVALS[name]}'."
         ) from None
     reason = module.why_unavailable() if hasattr(module, "why_unavailable") else None
     if reason:
-        raise UserError(f"To measure against {name} is not possible here: {reason}; leave it out.")
+        raise UserError(f"Comparing with {name} is not possible here: {reason}; leave it out of --against.")
     return module
 
 
-def zeros_after(layer: Conv2D) -> tuple[int, int]:
-    """(rows, columns) of zeros after the last pixels of a convolution's input; those before are its top and left.
+def translation(table: dict[str, Callable[..., Any]], layer: Layer, framework: str) -> Callable[..., Any]:
+    """Return the entry of a rival's table for a layer.
 
-    Numbers below 0 are of pixels that are left out.
+    Raises
+    ------
+    UserError
+        If the table has no such layer.
+    """
+    kind = type(layer).__name__
+    if kind not in table:
+        raise UserError(f"There is no layer {kind} in the comparison with {framework}; leave it out of --against.")
+    return table[kind]
+
+
+def bottom_right_padding(layer: Conv2D) -> tuple[int, int]:
+    """Return the (bottom, right) padding of a convolution; `layer.top` and `layer.left` are the others.
+
+    Negative values crop the image.
     """
     (_, H, W), (_, I, J) = layer.input_shape, layer.output_shape
     P, Q = layer.weight.shape[2:]
     bottom, right = (I - 1) * layer.stride + P - H - layer.top, (J - 1) * layer.stride + Q - W - layer.left
-    return max(bottom, min(layer.top, 0)), max(right, min(layer.left, 0))  # a stride may never reach the last pixels
+    return max(bottom, min(layer.top, 0)), max(right, min(layer.left, 0))  # a stride may skip the last pixels

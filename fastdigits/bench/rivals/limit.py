@@ -1,4 +1,4 @@
-"""A time limit for work that knows none, such as that of a compiler."""
+"""Limit the time of work that has no time limit of its own, such as compilation."""
 
 import signal
 import threading
@@ -12,22 +12,25 @@ from fastdigits.bench.workload import Contender
 COMPILE_LIMIT_S = 60.0
 
 
-def try_compiled(way: str, make: Callable[[], Contender], say: Callable[[str], Any]) -> list[Contender]:
-    """The compiled contender, ready to run; none where compiling fails or takes too long."""
+def try_compiled(variant: str, make: Callable[[], Contender], say: Callable[[str], Any]) -> list[Contender]:
+    """Return the compiled contender, ready to run, or an empty list if compiling fails or takes too long."""
     try:
         with time_limit(COMPILE_LIMIT_S):
             contender = make()
             contender.run(2)
             return [contender]
-    except Exception as error:  # whatever a compiler may raise
+    except Exception as error:  # compilers raise errors of many kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"  {way} is left out: {reason[:150]}")
+        say(f"  {variant} is left out: {reason[:150]}")
         return []
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """TimeoutError in this block after so many seconds; without effect where the system has no such alarm."""
+    """Raise TimeoutError in this block after the given seconds.
+
+    It has no effect outside the main thread, and on systems without interval timers such as Windows.
+    """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -35,10 +38,10 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError(f"it took more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
+    previous = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)

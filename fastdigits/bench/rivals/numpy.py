@@ -1,4 +1,4 @@
-"""NumPy: its matrix product, which is that of a BLAS library, for the sizes of a layer."""
+"""NumPy: time its matrix product, which comes from a BLAS library, for the size of a layer."""
 
 from statistics import median
 from time import perf_counter
@@ -11,12 +11,12 @@ NAME = "numpy"
 
 
 def version() -> str:
-    """The framework's version."""
+    """Return the version of the framework."""
     return np.__version__
 
 
 def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
-    """The median time of (rows, inner) times (inner, columns) in float32, with as many threads as the library takes."""
+    """Return the median seconds of a product (rows, inner) @ (inner, columns) in float32, on the library's threads."""
     random = np.random.default_rng(0)
     a = random.standard_normal((rows, inner), np.float32)
     b = random.standard_normal((inner, columns), np.float32)

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the same layers and weights as an ONNX graph, for inference only."""
+"""ONNX Runtime: the same network with the same weights as an ONNX graph, for inference only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,23 +7,22 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from fastdigits.bench.rivals import zeros_after
+from fastdigits.bench.rivals import bottom_right_padding, translation
 from fastdigits.bench.workload import Contender, Workload
-from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, LocalResponseNorm, Residual
 from fastdigits.nn.layers import Layer
 
 NAME = "onnxruntime"
-OPSET, IR_VERSION = 17, 8  # old enough for every release of the last years
+OPSET, IR_VERSION = 17, 8  # supported by every release of recent years
 
 
 def version() -> str:
-    """The framework's version."""
+    """Return the version of the framework."""
     return onnxruntime.__version__
 
 
 def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Scores of the batch, with all optimisations of the graph that ONNX Runtime has."""
+    """Return the contender that computes the scores of the batch, with all graph optimizations enabled."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = workload.threads, 1
     session = onnxruntime.InferenceSession(graph_of(workload), options, providers=["CPUExecutionProvider"])
@@ -37,49 +36,53 @@ def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> 
 
 
 def graph_of(workload: Workload) -> bytes:
-    """The network with its weights as an ONNX model; UserError if it has a layer that this file does not know."""
+    """Return the network with its weights as a serialized ONNX model.
+
+    Raises
+    ------
+    UserError
+        If LAYERS does not have one of its layers.
+    """
     tensors = [numpy_helper.from_array(array, name) for name, array in workload.weights.items()]
-    nodes, before = [], "x"
+    nodes: list[Any] = []
+    source = "x"
     for name, layer in zip(workload.network.names, workload.network.layers, strict=True):
-        before = _add(name, layer, before, f"{name}/", nodes, tensors)
+        source = _add(name, layer, source, f"{name}/", nodes, tensors)
     batch = len(workload.images)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *workload.network.input_shape])
-    scores = helper.make_tensor_value_info(before, TensorProto.FLOAT, [batch, workload.network.classes])
+    scores = helper.make_tensor_value_info(source, TensorProto.FLOAT, [batch, workload.network.classes])
     graph = helper.make_graph(nodes, workload.model, [x], [scores], tensors)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString()
 
 
-def _add(name: str, layer: Layer, before: str, prefix: str, nodes: list, tensors: list) -> str:
-    """Add the nodes of a layer that reads `before`; return the name of its output.
+def _add(name: str, layer: Layer, source: str, prefix: str, nodes: list, tensors: list) -> str:
+    """Add the nodes of a layer whose input is the tensor `source`, and return the name of its output.
 
-    `prefix` with the name of a parameter is that of its tensor.
+    The tensor of each parameter is called `prefix` followed by the parameter's name.
     """
-    kind = type(layer).__name__
     if isinstance(layer, Residual):
         inner = dict(zip(*layer.children(), strict=True))
-        skip, y = inner.pop("projection", None), before
+        skip, y = inner.pop("projection", None), source
         for inner_name, part in inner.items():
             y = _add(f"{name}.{inner_name}", part, y, prefix, nodes, tensors)
-        skipped = _add(f"{name}.projection", skip, before, prefix, nodes, tensors) if skip else before
+        skipped = _add(f"{name}.projection", skip, source, prefix, nodes, tensors) if skip else source
         nodes.append(helper.make_node("Add", [y, skipped], [name]))
         return name
-    if kind not in LAYERS:
-        raise UserError(f"There is no layer {kind} in the comparison with ONNX Runtime; leave it out of --against.")
-    if isinstance(layer, Conv2D) and min(_pads(layer)) < 0:  # which Conv has not: leave pixels out before it
+    operation, attributes = translation(LAYERS, layer, "ONNX Runtime")(layer)
+    if isinstance(layer, Conv2D) and min(_pads(layer)) < 0:  # Conv has no negative padding: crop the image first
         top, left, bottom, right = (min(pad, 0) for pad in _pads(layer))
         tensors.append(numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{name}/crop"))
-        nodes.append(helper.make_node("Pad", [before, f"{name}/crop"], [f"{name}/cropped"]))
-        before = f"{name}/cropped"
-    operation, attributes = LAYERS[kind](layer)
-    kept = [f"{prefix}{array.name}" for array in (*layer.parameters, *layer.running)]
-    nodes.append(helper.make_node(operation, [before, *kept], [name], **attributes))
+        nodes.append(helper.make_node("Pad", [source, f"{name}/crop"], [f"{name}/cropped"]))
+        source = f"{name}/cropped"
+    state = [f"{prefix}{array.name}" for array in (*layer.parameters, *layer.running)]
+    nodes.append(helper.make_node(operation, [source, *state], [name], **attributes))
     return name
 
 
 def _pads(layer: Conv2D) -> list[int]:
-    """Zeros at the top, left, bottom and right."""
-    return [layer.top, layer.left, *zeros_after(layer)]
+    """Return the padding (top, left, bottom, right)."""
+    return [layer.top, layer.left, *bottom_right_padding(layer)]
 
 
 def _convolution(layer: Conv2D) -> tuple[str, dict[str, Any]]:
@@ -96,7 +99,7 @@ def _lrn(layer: LocalResponseNorm) -> tuple[str, dict[str, Any]]:
     return "LRN", {"size": layer.size, **strength}
 
 
-# Each of our layers as an ONNX operation with its attributes, but for Dropout, which a Workload has not, and Residual
+# Our layers as an ONNX operation with its attributes; a Workload has no Dropout, and `_add` handles Residual
 LAYERS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: ("Gemm", {"transB": 1}),

@@ -1,7 +1,7 @@
-"""TensorFlow: the same layers and weights as a graph; the better of its own kernels and those that XLA compiles.
+"""TensorFlow: the same network with the same weights as a graph, with TensorFlow's own kernels or compiled by XLA.
 
-Pixels come before channels here, the only order that TensorFlow convolves on a CPU; the weights are put into
-that order once, so that nothing is turned around in a step.
+Images are (N, H, W, C), because TensorFlow's convolutions on a CPU support no other order. The weights are transposed
+once to suit, so that no step transposes anything.
 """
 
 import os
@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else it tells what this CPU can do
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides its lines about the instruction set of this CPU
 import tensorflow as tf
 
-from fastdigits.bench.rivals import zeros_after
+from fastdigits.bench.rivals import bottom_right_padding, translation
 from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.workload import Contender, Workload
 from fastdigits.config.training import TrainConfig
-from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D, Flatten, Network
 from fastdigits.training.optimizer import EPSILON
 
@@ -25,12 +24,12 @@ NAME = "tensorflow"
 
 
 def version() -> str:
-    """The framework's version."""
+    """Return the version of the framework."""
     return tf.__version__
 
 
 def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Training steps with AdamW as one graph."""
+    """Return the contenders that run training steps with AdamW, each step one graph."""
     found = [_training(workload, "graph", xla=False)]
     if compiled:
         found += try_compiled("XLA", lambda: _training(workload, "XLA", xla=True), say)
@@ -38,7 +37,7 @@ def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> l
 
 
 def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Scores of the batch as one graph, whose weights are constants."""
+    """Return the contenders that compute the scores of the batch, as one graph with constant weights."""
     found = [_inference(workload, "graph", xla=False)]
     if compiled:
         found += try_compiled("XLA", lambda: _inference(workload, "XLA", xla=True), say)
@@ -46,16 +45,16 @@ def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> 
 
 
 class AdamW:
-    """The optimiser as an operation on each parameter that TensorFlow has for Adam, after the decay."""
+    """AdamW for each parameter: weight decay, then TensorFlow's own Adam operation."""
 
     def __init__(self, parameters: list[tf.Variable], recipe: TrainConfig, rate: float):
         self.parameters, self.recipe = parameters, recipe
-        self.rate = tf.Variable(rate)  # a constant 0 would be optimised away with all that it multiplies
+        self.rate = tf.Variable(rate)  # a constant 0 would be optimized away with everything it multiplies
         self.powers = [tf.Variable(recipe.beta1), tf.Variable(recipe.beta2)]
         self.means, self.squares = ([tf.Variable(tf.zeros_like(p)) for p in parameters] for _ in range(2))
 
     def step(self, gradients: list[tf.Tensor]) -> None:
-        """Move the parameters; to be called in a graph."""
+        """Update the parameters; called while a graph is traced."""
         recipe, rate = self.recipe, self.rate.read_value()
         powers = [power.read_value() for power in self.powers]
         for parameter, mean, square, gradient in zip(self.parameters, self.means, self.squares, gradients, strict=True):
@@ -77,10 +76,10 @@ class AdamW:
 
 
 def _training(workload: Workload, variant: str, xla: bool) -> Contender:
-    x, labels = _prepared(workload), tf.constant(workload.labels)
-    parameters = {name: tf.Variable(array) for name, array in _in_their_order(workload).items()}
+    x, labels = _images(workload), tf.constant(workload.labels)
+    parameters = {name: tf.Variable(array) for name, array in _to_tensorflow(workload).items()}
     variables, forward = list(parameters.values()), _forward_of(workload.network)
-    optimizer = AdamW(variables, workload.recipe, rate=0.0)  # why 0, networks.py says
+    optimizer = AdamW(variables, workload.recipe, rate=0.0)  # 0 for the reason given in bench/networks.py
 
     def gradients() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -96,17 +95,17 @@ def _training(workload: Workload, variant: str, xla: bool) -> Contender:
     def run(steps: int) -> None:
         for _ in range(steps):
             last = step()
-        last.numpy()  # is there when the step is done
+        last.numpy()  # waits for the step
 
     def outputs() -> dict[str, np.ndarray]:
         found = tf.function(gradients, jit_compile=xla)()
-        return _in_our_order(workload, {name: g.numpy() for name, g in zip(parameters, found, strict=True)})
+        return _from_tensorflow(workload, {name: g.numpy() for name, g in zip(parameters, found, strict=True)})
 
     return Contender(NAME, variant, run, outputs)
 
 
 def _inference(workload: Workload, variant: str, xla: bool) -> Contender:
-    x, parameters, forward = _prepared(workload), _in_their_order(workload), _forward_of(workload.network)
+    x, parameters, forward = _images(workload), _to_tensorflow(workload), _forward_of(workload.network)
 
     @tf.function(jit_compile=xla)
     def scores(batch: tf.Tensor) -> tf.Tensor:
@@ -120,8 +119,8 @@ def _inference(workload: Workload, variant: str, xla: bool) -> Contender:
     return Contender(NAME, variant, run, lambda: {"scores": scores(x).numpy()})
 
 
-def _prepared(workload: Workload) -> tf.Tensor:
-    """The images in TensorFlow's order, with as many threads as everybody has; it takes their number only once."""
+def _images(workload: Workload) -> tf.Tensor:
+    """Set the number of threads, which TensorFlow accepts only before its first use, and return images (N, H, W, C)."""
     if tf.config.threading.get_intra_op_parallelism_threads() != workload.threads:
         tf.config.threading.set_intra_op_parallelism_threads(workload.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -129,31 +128,32 @@ def _prepared(workload: Workload) -> tf.Tensor:
 
 
 def _forward_of(network: Network) -> Callable[[Any, dict[str, Any]], Any]:
-    """The scores as a function of images and parameters; UserError if there is a layer that this file does not know."""
-    for layer in network.layers:
-        if (kind := type(layer).__name__) not in LAYERS:
-            raise UserError(
-                f"There is no layer {kind} in the comparison with TensorFlow; leave --against tensorflow out."
-            )
+    """Return the scores as a function of images and parameters.
+
+    Raises
+    ------
+    UserError
+        If LAYERS does not have one of the network's layers.
+    """
+    functions = [translation(LAYERS, layer, "TensorFlow") for layer in network.layers]
 
     def forward(x: Any, parameters: dict[str, Any]) -> Any:
-        for name, layer in zip(network.names, network.layers, strict=True):
-            own = [parameters[f"{name}/{parameter.name}"] for parameter in layer.parameters]
-            x = LAYERS[type(layer).__name__](layer, x, *own)
+        for name, layer, function in zip(network.names, network.layers, functions, strict=True):
+            x = function(layer, x, *(parameters[f"{name}/{parameter.name}"] for parameter in layer.parameters))
         return x
 
     return forward
 
 
-def _orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """For each parameter the shape in which its axes can be turned, and their order in TensorFlow: outputs last."""
+def _axis_orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return for each parameter (the shape to give it before transposing, the order of its axes in TensorFlow)."""
     found, flattened = {}, ()
     for name, layer in zip(network.names, network.layers, strict=True):
         if isinstance(layer, Flatten) and len(layer.input_shape) == 3:
             flattened = layer.input_shape
         for parameter in layer.parameters:
             shape, axes = parameter.shape, (0,)
-            if len(shape) == 2 and flattened:  # the first dense layer sees pixels before channels
+            if len(shape) == 2 and flattened:  # the first dense layer after a flatten: channels come last in its inputs
                 shape, flattened = (shape[0], *flattened), ()
             if len(shape) > 1:
                 axes = (2, 3, 1, 0) if len(shape) == 4 else (1, 0)
@@ -161,33 +161,33 @@ def _orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...
     return found
 
 
-def _in_their_order(workload: Workload) -> dict[str, np.ndarray]:
-    turned = {}
-    for name, (shape, axes) in _orders(workload.network).items():
+def _to_tensorflow(workload: Workload) -> dict[str, np.ndarray]:
+    transposed = {}
+    for name, (shape, axes) in _axis_orders(workload.network).items():
         ours = workload.weights[name]
         array = ours.reshape(shape).transpose(axes)
-        turned[name] = np.ascontiguousarray(array.reshape(-1, len(ours)) if ours.ndim == 2 else array)
-    return turned
+        transposed[name] = np.ascontiguousarray(array.reshape(-1, len(ours)) if ours.ndim == 2 else array)
+    return transposed
 
 
-def _in_our_order(workload: Workload, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    turned = {}
-    for name, (shape, axes) in _orders(workload.network).items():
+def _from_tensorflow(workload: Workload, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    transposed = {}
+    for name, (shape, axes) in _axis_orders(workload.network).items():
         array = arrays[name].reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
-        turned[name] = array.reshape(workload.weights[name].shape)
-    return turned
+        transposed[name] = array.reshape(workload.weights[name].shape)
+    return transposed
 
 
 def _convolution(layer: Conv2D, x: Any, weight: Any, bias: Any) -> Any:
-    pads = (layer.top, zeros_after(layer)[0]), (layer.left, zeros_after(layer)[1])
-    if min(map(min, pads)) < 0:  # pixels that are left out
+    pads = (layer.top, bottom_right_padding(layer)[0]), (layer.left, bottom_right_padding(layer)[1])
+    if min(map(min, pads)) < 0:  # cropping
         rows, columns = (slice(max(-before, 0), min(after, 0) or None) for before, after in pads)
         x = x[:, rows, columns]
-    zeros = [[0, 0], *([max(before, 0), max(after, 0)] for before, after in pads), [0, 0]]
-    return tf.nn.bias_add(tf.nn.conv2d(x, weight, layer.stride, zeros), bias)
+    padding = [[0, 0], *([max(before, 0), max(after, 0)] for before, after in pads), [0, 0]]
+    return tf.nn.bias_add(tf.nn.conv2d(x, weight, layer.stride, padding), bias)
 
 
-# Each of our layers in TensorFlow
+# Our layers in TensorFlow
 LAYERS: dict[str, Callable[..., Any]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer, x, weight, bias: tf.nn.bias_add(tf.linalg.matmul(x, weight), bias),

@@ -1,4 +1,4 @@
-"""PyTorch: the same layers and weights; the best of eager, channels_last and torch.compile."""
+"""PyTorch: the same network with the same weights, run eagerly, in channels_last order or with torch.compile."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from fastdigits.bench.rivals import zeros_after
+from fastdigits.bench.rivals import bottom_right_padding, translation
 from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.workload import Contender, Workload
-from fastdigits.errors import UserError
 from fastdigits.nn import BatchNorm, Conv2D, Network, Residual, sequence
 from fastdigits.nn.layers import Layer
 from fastdigits.training.optimizer import EPSILON
@@ -20,35 +19,41 @@ NAME = "torch"
 
 
 def version() -> str:
-    """The framework's version."""
+    """Return the version of the framework."""
     return torch.__version__
 
 
 def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Training steps with AdamW: PyTorch's two implementations of it, and its ways to run a network."""
-    ways = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
-    found = [_training(workload, *way) for way in ways if convolves(workload) or not way[1]]
+    """Return the contenders that run training steps, with both of PyTorch's implementations of AdamW."""
+    variants = [("eager", False, True), ("eager, unfused AdamW", False, False), ("channels_last", True, True)]
+    found = [_training(workload, *variant) for variant in variants if has_convolution(workload) or not variant[1]]
     if compiled:
         found += try_compiled("torch.compile", lambda: _training(workload, "compile", False, True, _compile), say)
     return found
 
 
 def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Scores of the batch under torch.inference_mode."""
+    """Return the contenders that compute the scores of the batch under torch.inference_mode."""
     found = [_inference(workload, "eager", False)]
-    if convolves(workload):
+    if has_convolution(workload):
         found.append(_inference(workload, "channels_last", True))
     if compiled:
         found += try_compiled("torch.compile", lambda: _inference(workload, "compile", False, _compile), say)
     return found
 
 
-def module_of(network: Network, values: dict[str, np.ndarray]) -> nn.Sequential:
-    """The same network with the same weights; UserError if it has a layer that this file does not know."""
+def module_of(network: Network, weights: dict[str, np.ndarray]) -> nn.Sequential:
+    """Return the same network with the same weights as a PyTorch module.
+
+    Raises
+    ------
+    UserError
+        If LAYERS does not have one of its layers.
+    """
     module = nn.Sequential(_modules(network.names, network.layers))
     tensors = by_our_names(module)
     with torch.no_grad():
-        for name, array in values.items():
+        for name, array in weights.items():
             tensors[name].copy_(torch.from_numpy(array).reshape(tensors[name].shape))
     return module
 
@@ -56,10 +61,7 @@ def module_of(network: Network, values: dict[str, np.ndarray]) -> nn.Sequential:
 def _modules(names: list[str], layers: list[Layer]) -> OrderedDict[str, nn.Module]:
     found = OrderedDict()
     for name, layer in zip(names, layers, strict=True):
-        kind = type(layer).__name__
-        if kind not in LAYERS:
-            raise UserError(f"There is no layer {kind} in the comparison with PyTorch; leave --against torch out.")
-        found[name] = LAYERS[kind](layer)
+        found[name] = translation(LAYERS, layer, "PyTorch")(layer)
     return found
 
 
@@ -80,7 +82,7 @@ def _training(
 
 
 def _inference(workload: Workload, variant: str, channels_last: bool, compile_: Callable | None = None) -> Contender:
-    module, x = prepared(workload, "cpu", channels_last)
+    module, x = module_and_images(workload, "cpu", channels_last)
     module.eval()
     forward = compile_(module) if compile_ else module
 
@@ -97,34 +99,34 @@ def _inference(workload: Workload, variant: str, channels_last: bool, compile_: 
 
 
 class TorchTrainer:
-    """The network and the batch of a workload on a device, and AdamW with further settings of PyTorch's."""
+    """The network and the batch of a workload on a device, and AdamW with the given options of torch.optim.AdamW."""
 
     def __init__(
-        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **settings: bool
+        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **options: bool
     ):
         self.workload = workload
-        self.module, self.x = prepared(workload, device, channels_last)
+        self.module, self.x = module_and_images(workload, device, channels_last)
         self.labels = torch.from_numpy(workload.labels).to(device)
         self.forward = compile_(self.module) if compile_ else self.module
         recipe = workload.recipe
-        settings |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
-        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **settings)  # why 0, networks.py says
+        options |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
+        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **options)  # 0: see bench/networks.py
 
     def step(self) -> None:
-        """Learn from the batch."""
+        """Run one training step on the batch."""
         self.optimizer.zero_grad(set_to_none=True)
         nn.functional.cross_entropy(self.forward(self.x), self.labels).backward()
         self.optimizer.step()
 
     def gradients(self) -> dict[str, np.ndarray]:
-        """Those of the last step, in our names and shapes."""
-        learned = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
-        gradients = {name: parameter.grad.cpu().numpy() for name, parameter in learned.items()}
+        """Return the gradients of the last step, with our names and shapes."""
+        parameters = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
+        gradients = {name: parameter.grad.cpu().numpy() for name, parameter in parameters.items()}
         return {name: gradient.reshape(self.workload.weights[name].shape) for name, gradient in gradients.items()}
 
 
-def prepared(workload: Workload, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
-    """(the network with its weights, the images) on a device."""
+def module_and_images(workload: Workload, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+    """Return (the network with its weights, the images) on a device."""
     torch.set_num_threads(workload.threads)
     module, x = module_of(workload.network, workload.weights).to(device), torch.from_numpy(workload.images).to(device)
     if not channels_last:
@@ -135,13 +137,15 @@ def prepared(workload: Workload, device: str, channels_last: bool) -> tuple[nn.S
 def _compile(module: nn.Module) -> Callable:
     from torch._inductor import config
 
-    config.compile_threads = 1  # else processes that compile stay and take part in nothing but the noise
-    torch._dynamo.reset()  # what was compiled for the network before
+    config.compile_threads = 1  # otherwise idle compiler processes stay and disturb the measurement
+    torch._dynamo.reset()  # drops what was compiled for other networks
     return torch.compile(module, dynamic=False)
 
 
 def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and running statistics: "residual_1/conv2d_1.weight" is "residual_1.conv2d_1.weight" in PyTorch."""
+    """Return parameters and running statistics by our names: PyTorch's "residual_1.conv2d_1.weight" is our
+    "residual_1/conv2d_1.weight".
+    """
     found = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         owner, _, last = name.rpartition(".")
@@ -151,27 +155,27 @@ def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def convolves(workload: Workload) -> bool:
-    """Whether the order of the channels in memory matters."""
+def has_convolution(workload: Workload) -> bool:
+    """Whether the network has a convolution, so that the order of the channels in memory matters."""
     return any(isinstance(layer, Conv2D) for layer in sequence.walk(workload.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:
-    sizes, (bottom, right) = layer.weight.shape, zeros_after(layer)
+    sizes, (bottom, right) = layer.weight.shape, bottom_right_padding(layer)
     if (layer.top, layer.left) == (bottom, right) and min(bottom, right) >= 0:
         return nn.Conv2d(sizes[1], sizes[0], sizes[2:], layer.stride, padding=(layer.top, layer.left))
-    convolution = _PaddedBefore(sizes[1], sizes[0], sizes[2:], layer.stride)
-    convolution.zeros = (layer.left, right, layer.top, bottom)
+    convolution = _AsymmetricallyPadded(sizes[1], sizes[0], sizes[2:], layer.stride)
+    convolution.pads = (layer.left, right, layer.top, bottom)
     return convolution
 
 
-class _PaddedBefore(nn.Conv2d):
-    """A convolution with other zeros before than after, or with pixels left out, which PyTorch's own has not."""
+class _AsymmetricallyPadded(nn.Conv2d):
+    """A convolution with asymmetric or negative padding, which nn.Conv2d does not support."""
 
-    zeros: tuple[int, int, int, int]
+    pads: tuple[int, int, int, int]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(nn.functional.pad(x, self.zeros))
+        return super().forward(nn.functional.pad(x, self.pads))
 
 
 class _Residual(nn.Module):
@@ -193,7 +197,7 @@ def _batch_norm(layer: BatchNorm) -> nn.Module:
     return kind(layer.input_shape[0], layer.epsilon, layer.momentum)
 
 
-# Each of our layers in PyTorch but for Dropout, which a Workload has not
+# Our layers in PyTorch; a Workload has no Dropout
 LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "Conv2D": _convolution,
     "Dense": lambda layer: nn.Linear(*reversed(layer.weight.shape)),

@@ -1,4 +1,4 @@
-"""PyTorch on the GPU, in float32: step by step, and as a CUDA graph that was captured once."""
+"""PyTorch on the GPU, in float32: eagerly, and as a captured CUDA graph."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,32 +7,32 @@ import numpy as np
 import torch
 
 from fastdigits.bench.machine import shortest
-from fastdigits.bench.rivals.torch import TorchTrainer, convolves, prepared, version
+from fastdigits.bench.rivals.torch import TorchTrainer, has_convolution, module_and_images, version
 from fastdigits.bench.workload import Contender, Workload
 
 __all__ = ["DEVICE", "NAME", "inference", "product_seconds", "training", "version", "why_unavailable"]
 
 NAME, DEVICE = "torch-cuda", "cuda"
-WARM_UP = 3  # steps before a capture: PyTorch chooses its kernels and makes its buffers in them
+WARM_UP = 3  # steps before a capture, in which PyTorch chooses its kernels and allocates its buffers
 
 
 def why_unavailable() -> str | None:
-    """Why PyTorch cannot compute on a GPU here, or None if it can."""
+    """Return why PyTorch cannot use a GPU here, or None if it can."""
     return None if torch.cuda.is_available() else "PyTorch finds no GPU"
 
 
 def training(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Training steps with the fused AdamW; "graph" replays a captured step."""
-    return [_training(workload, *way) for way in _ways(workload)]
+    """Return the contenders that run training steps with the fused AdamW; "graph" replays a captured step."""
+    return [_training(workload, *variant) for variant in _variants(workload)]
 
 
 def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> list[Contender]:
-    """Scores of the batch; "graph" replays a captured pass."""
-    return [_inference(workload, *way) for way in _ways(workload)]
+    """Return the contenders that compute the scores of the batch; "graph" replays a captured forward pass."""
+    return [_inference(workload, *variant) for variant in _variants(workload)]
 
 
 def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
-    """The shortest of some runs of a matrix product in float32."""
+    """Return the seconds of the fastest of some runs of a matrix product in float32."""
     _compute_in_float32()
     left, right = torch.ones((rows, inner), device=DEVICE), torch.ones((inner, columns), device=DEVICE)
     product = torch.empty((rows, columns), device=DEVICE)
@@ -44,10 +44,10 @@ def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
     return shortest(work, runs)
 
 
-def _ways(workload: Workload) -> list[tuple[bool, bool]]:
-    """(channels last, as a graph)."""
+def _variants(workload: Workload) -> list[tuple[bool, bool]]:
+    """Return the (channels_last, graph) of each variant."""
     _compute_in_float32()
-    return [(last, graph) for graph in (False, True) for last in (False, True) if convolves(workload) or not last]
+    return [(last, graph) for graph in (False, True) for last in (False, True) if has_convolution(workload) or not last]
 
 
 def _training(workload: Workload, channels_last: bool, graph: bool) -> Contender:
@@ -62,15 +62,15 @@ def _training(workload: Workload, channels_last: bool, graph: bool) -> Contender
 
 
 def _inference(workload: Workload, channels_last: bool, graph: bool) -> Contender:
-    module, x = prepared(workload, DEVICE, channels_last)
+    module, x = module_and_images(workload, DEVICE, channels_last)
     module.eval()
     scores = torch.empty((len(workload.images), workload.network.classes), device=DEVICE)
 
-    def read() -> None:
+    def forward() -> None:
         with torch.inference_mode():
             scores.copy_(module(x))
 
-    run = _repeated(read, graph)
+    run = _repeated(forward, graph)
 
     def outputs() -> dict[str, np.ndarray]:
         run(1)
@@ -84,7 +84,7 @@ def _variant(channels_last: bool, graph: bool) -> str:
 
 
 def _repeated(step: Callable[[], None], graph: bool) -> Callable[[int], None]:
-    """So many steps, until the device has done them."""
+    """Return a function that runs a number of steps and waits until the device has finished them."""
     step = _captured(step) if graph else step
 
     def run(steps: int) -> None:
@@ -96,13 +96,13 @@ def _repeated(step: Callable[[], None], graph: bool) -> Callable[[int], None]:
 
 
 def _captured(step: Callable[[], None]) -> Callable[[], None]:
-    """The same step, replayed: all its kernels are started at once."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
+    """Return a function that replays the step as a CUDA graph, which launches all its kernels at once."""
+    side_stream = torch.cuda.Stream()
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
         for _ in range(WARM_UP):
             step()
-    torch.cuda.current_stream().wait_stream(aside)
+    torch.cuda.current_stream().wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step()
@@ -110,7 +110,7 @@ def _captured(step: Callable[[], None]) -> Callable[[], None]:
 
 
 def _compute_in_float32() -> None:
-    """As we do; PyTorch would let convolutions round their inputs to TF32. It may try out its kernels."""
+    """Forbid TF32, to which PyTorch would round the inputs of convolutions, and let it benchmark its kernels."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
 

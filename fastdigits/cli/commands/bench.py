@@ -32,7 +32,7 @@ ROUNDS = 15
 )
 @click.option(
     "--against",
-    type=Names(AGAINST),
+    type=Names(tuple(RIVALS)),
     default=(),
     metavar="NAMES",
     help="Frameworks to compare with: torch, torch-cuda (on the GPU), tensorflow, onnxruntime (inference only), "

@@ -17,5 +17,5 @@ def output_size(size: int, kernel: int, stride: int, padding: str | int) -> tupl
     if padding == "same":
         rows = -(-size // stride)
         return rows, max((rows - 1) * stride + kernel - size, 0) // 2
-    zeros = {"valid": 0, "full": kernel - 1}.get(padding, padding)
+    zeros = {"valid": 0, "full": kernel - 1}[padding] if isinstance(padding, str) else padding
     return (size + 2 * zeros - kernel) // stride + 1, zeros

@@ -1,1 +1,1 @@
-"""The GPU: its memory, launches, graphs and PTX, and why CUDA cannot be used where it cannot."""
+"""The GPU: memory, launches, graphs and PTX; driver, packages and toolkit, to say why CUDA cannot be used."""

@@ -1,30 +1,29 @@
-"""Why CUDA cannot be used on this machine, asked whenever a command chooses its device: cheapest obstacles first."""
+"""Say why CUDA cannot be used. Commands ask this when they choose a device, so the cheapest checks come first."""
 
 from collections.abc import Callable
 
 from fastdigits.ops.cuda import driver, packages, toolkit
-from fastdigits.ops.runtime.diagnosis import Obstacle, first_line
+from fastdigits.ops.runtime.diagnosis import Unavailable, first_line
 
 
-def why_no_cuda(try_kernel: Callable[[], None]) -> str | None:
-    """Why CUDA cannot be used here, in half a sentence, or None if a trial kernel computes what it should."""
-    lacking = obstacle()
-    if lacking:
-        return lacking
+def why_no_cuda(run_test_kernel: Callable[[], None]) -> str | None:
+    """Say in half a sentence why CUDA cannot be used here; None if `run_test_kernel` succeeds."""
+    if problem := static_problem():
+        return problem
     try:
-        try_kernel()
-    except Exception as error:  # of any package, driver or compiler
-        missing = (part.problem for part in toolkit.parts(driver.examine()) if part.problem)
-        return next(missing, f"a trial kernel fails ({type(error).__name__}: {first_line(error)})")
+        run_test_kernel()
+    except Exception as error:  # from any package, driver or compiler
+        problems = (finding.problem for finding in toolkit.findings(driver.examine()) if finding.problem)
+        return next(problems, f"a test kernel fails ({type(error).__name__}: {first_line(error)})")
     return None
 
 
-def obstacle() -> str | None:
-    """What is wrong with the driver or the packages, so that no kernel need be tried, or None."""
+def static_problem() -> str | None:
+    """Say what is wrong with the driver or the packages, without running a kernel; None if nothing is."""
     try:
-        found = packages.parts(driver.examine())
-    except Obstacle as lacking:
-        return lacking.problem
-    except Exception as error:  # of a driver or a package that is not what it seems
-        return f"the driver and the packages cannot be looked at ({type(error).__name__}: {first_line(error)})"
-    return next((part.problem for part in found if part.problem), None)
+        found = packages.findings(driver.examine())
+    except Unavailable as error:
+        return error.problem
+    except Exception as error:  # whatever a broken driver or package raises
+        return f"the driver and the packages cannot be examined ({type(error).__name__}: {first_line(error)})"
+    return next((finding.problem for finding in found if finding.problem), None)

@@ -1,4 +1,7 @@
-"""The GPU: its memory, its one stream and its programs, all CuPy's; or numba's simulator, whose arrays are NumPy's."""
+"""The GPU's memory, its one stream and its kernels, through CuPy.
+
+Numba's simulator has NumPy arrays instead, and no streams.
+"""
 
 import re
 from collections.abc import Callable
@@ -9,12 +12,15 @@ from typing import Any
 
 from numba import config
 
-SIMULATED = bool(config.ENABLE_CUDASIM)
+from fastdigits.ops.interface import Array
+
+_config: Any = config  # Numba sets its attributes at run time
+SIMULATED = bool(_config.ENABLE_CUDASIM)
 
 
 @cache
 def arrays() -> ModuleType:
-    """The module whose arrays lie in the device's memory."""
+    """Return the module whose arrays are in the device's memory: CuPy, or NumPy for the simulator."""
     if SIMULATED:
         import numpy
 
@@ -26,9 +32,9 @@ def arrays() -> ModuleType:
 
 @cache
 def stream() -> Any:
-    """The CuPy stream that everything runs on.
+    """Return the CuPy stream that all kernels run on.
 
-    It waits for the default stream and that for it, so that CuPy's own operations come in their turn.
+    It synchronises with the default stream, so that CuPy's own operations run in order with the kernels.
     """
     return arrays().cuda.Stream()
 
@@ -36,10 +42,10 @@ def stream() -> Any:
 _SCRATCH: list[Any] = []
 
 
-def scratch(numbers: int) -> Any:
-    """A float32 array for what an operation needs until its last kernel is done; the next one gets the same memory.
+def scratch(numbers: int) -> Array:
+    """Return a float32 array for the intermediate results of one operation. The next operation gets the same memory.
 
-    A larger one than any before leaves that alone: a recorded graph may use it.
+    A request for more memory allocates a new array and keeps the old one, which a recorded graph may use.
     """
     if not _SCRATCH or _SCRATCH[-1].size < numbers:
         _SCRATCH.append(arrays().empty(numbers, "float32"))
@@ -47,17 +53,17 @@ def scratch(numbers: int) -> Any:
 
 
 def capability() -> tuple[int, int]:
-    """The device's compute capability, such as (9, 0)."""
+    """Return the device's compute capability, such as (9, 0)."""
     major, minor = divmod(int(arrays().cuda.Device().compute_capability), 10)
     return major, minor
 
 
 def program(path: Path) -> Callable:
-    """The kernel of a PTX file, to be called with (grid, block, arguments)."""
+    """Load the kernel of a PTX file. Call it with (grid, block, arguments)."""
     return arrays().RawModule(path=str(path)).get_function(name_in(path.read_text()))
 
 
 def name_in(text: str) -> str:
-    """The name that the kernel has in its PTX."""
+    """Return the name of the kernel in a PTX file's text."""
     [name] = re.findall(r"\.entry (\w+)\(", text)
     return name

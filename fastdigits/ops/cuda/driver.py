@@ -1,4 +1,4 @@
-"""NVIDIA's driver and its devices, asked by way of ctypes: this is quick and needs no package."""
+"""Examine NVIDIA's driver and its devices through ctypes, which is fast and needs no package."""
 
 import os
 import platform
@@ -6,18 +6,18 @@ import sys
 from ctypes import CDLL, byref, c_char_p, c_int, c_size_t, create_string_buffer
 from typing import Any, NamedTuple
 
-from fastdigits.ops.runtime.diagnosis import Obstacle, Part
+from fastdigits.ops.runtime.diagnosis import Finding, Unavailable
 
 DOWNLOAD = "https://www.nvidia.com/drivers"
 MIN_CUDA = 12, 0
-MIN_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # that the toolkit of each version compiles for
-MAJOR, MINOR = 75, 76  # the numbers of these attributes of a device
+MIN_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the devices that each CUDA toolkit compiles for
+MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
-# What the driver's errors mean to the user
+# Commands that fix errors of the driver
 REMEDIES = {
     34: "take the toolkit's folder 'stubs' out of LD_LIBRARY_PATH",
     100: "see whether 'nvidia-smi' lists a GPU; start containers with '--gpus all'",
-    803: "sudo reboot",  # the driver was updated and its old half is still running
+    803: "sudo reboot",  # the driver was updated while its kernel module is the old one
     804: "take the toolkit's folder 'compat' out of LD_LIBRARY_PATH",
     999: "sudo nvidia-modprobe -u, or sudo reboot",
 }
@@ -32,13 +32,13 @@ class Device(NamedTuple):
 
 
 class Driver(NamedTuple):
-    """The newest CUDA that the driver runs, and its devices."""
+    """The newest CUDA version that the driver supports, and its devices."""
 
     cuda: tuple[int, int]
     devices: list[Device]
 
     def why_not(self, cuda: int) -> str | None:
-        """Why software for CUDA 12 or 13 cannot run here, or None if it can."""
+        """Say why software for CUDA 12 or 13 cannot run here; None if it can."""
         if cuda > self.cuda[0]:
             return f"the driver runs CUDA {self.cuda[0]}.{self.cuda[1]} at most"
         for device in self.devices:
@@ -48,19 +48,19 @@ class Driver(NamedTuple):
 
 
 def examine() -> Driver:
-    """The driver with its devices.
+    """Return the driver with its devices.
 
     Raises
     ------
-    Obstacle
-        If there is none, or it is too old or finds no device.
+    Unavailable
+        If no driver is installed, or it is too old or finds no device.
     """
     library = _library()
     number = c_int()
     _call(library, "cuDriverGetVersion", byref(number))
     cuda = number.value // 1000, number.value % 1000 // 10
     if cuda < MIN_CUDA:
-        raise Obstacle(
+        raise Unavailable(
             f"the NVIDIA driver is too old: it runs CUDA {cuda[0]}.{cuda[1]}, and {MIN_CUDA[0]}.{MIN_CUDA[1]} is "
             "needed",
             f"install a newer driver: {DOWNLOAD}",
@@ -71,19 +71,19 @@ def examine() -> Driver:
     return Driver(cuda, [_device(library, number) for number in range(count.value)])
 
 
-def parts(driver: Driver) -> list[Part]:
-    """What there is to tell of a driver."""
-    found = [Part("driver", f"for CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")]
+def findings(driver: Driver) -> list[Finding]:
+    """Describe a driver and its devices."""
+    found = [Finding("driver", f"for CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")]
     for number, device in enumerate(driver.devices):
         major, minor = device.capability
         memory = f"{device.memory_bytes / 2**30:.0f} GiB"
-        found.append(Part(f"device {number}", f"{device.name}, compute capability {major}.{minor}, {memory}"))
+        found.append(Finding(f"device {number}", f"{device.name}, compute capability {major}.{minor}, {memory}"))
     return found
 
 
 def _library() -> Any:
     if sys.platform == "darwin":
-        raise Obstacle("macOS has no CUDA")
+        raise Unavailable("macOS has no CUDA")
     names = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so")
     for name in names:
         try:
@@ -91,7 +91,9 @@ def _library() -> Any:
         except OSError:
             continue
     host = " on Windows, not in WSL" if "microsoft" in platform.release().lower() else ""
-    raise Obstacle(f"no NVIDIA driver is installed ({names[0]} is not found)", f"install the driver{host}: {DOWNLOAD}")
+    raise Unavailable(
+        f"no NVIDIA driver is installed ({names[0]} is not found)", f"install the driver{host}: {DOWNLOAD}"
+    )
 
 
 def _device(library: Any, number: int) -> Device:
@@ -99,20 +101,20 @@ def _device(library: Any, number: int) -> Device:
     _call(library, "cuDeviceGet", byref(handle), number)
     _call(library, "cuDeviceGetName", name, len(name), handle)
     _call(library, "cuDeviceTotalMem_v2", byref(memory), handle)
-    capability = [c_int(), c_int()]
-    for value, attribute in zip(capability, (MAJOR, MINOR), strict=True):
+    major, minor = c_int(), c_int()
+    for value, attribute in ((major, MAJOR), (minor, MINOR)):
         _call(library, "cuDeviceGetAttribute", byref(value), attribute, handle)
-    return Device(name.value.decode(errors="replace"), tuple(value.value for value in capability), memory.value)
+    return Device(name.value.decode(errors="replace"), (major.value, minor.value), memory.value)
 
 
 def _call(library: Any, function: str, *arguments: Any) -> None:
-    """Call a function of the driver; Obstacle where it fails."""
+    """Call a function of the driver. Raises Unavailable if it fails."""
     error = getattr(library, function)(*arguments)
     if not error:
         return
     if error == 100 and "CUDA_VISIBLE_DEVICES" in os.environ:
-        raise Obstacle("CUDA_VISIBLE_DEVICES hides all devices", "unset CUDA_VISIBLE_DEVICES")
+        raise Unavailable("CUDA_VISIBLE_DEVICES hides all devices", "unset CUDA_VISIBLE_DEVICES")
     text = c_char_p()
-    known = library.cuGetErrorString(error, byref(text)) == 0 and text.value
-    said = text.value.decode(errors="replace") if known else "unknown"
-    raise Obstacle(f"the NVIDIA driver fails with error {error}, {said}", REMEDIES.get(error))
+    known = library.cuGetErrorString(error, byref(text)) == 0
+    message = text.value.decode(errors="replace") if known and text.value else "unknown"
+    raise Unavailable(f"the NVIDIA driver fails with error {error}, {message}", REMEDIES.get(error))

@@ -1,4 +1,4 @@
-"""CUDA graphs: a step's kernels are recorded once and then started together, in the time of a single start."""
+"""CUDA graphs: record the kernels of a step once, then launch all of them in the time of one launch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,10 @@ from fastdigits.ops.cuda import device
 
 
 class Captured:
-    """A function that starts its kernels one by one at the first call, records them at the second and then replays.
+    """A function that launches its kernels one by one at the first call, records them at the second, then replays.
 
-    Each set of arguments has a graph of its own. The first call loads what the kernels need, which must not be
-    done while others are recorded.
+    Each set of arguments has its own graph. The first call is not recorded because it loads the kernels, which CUDA
+    does not allow during a recording.
     """
 
     def __init__(self, function: Callable):
@@ -29,12 +29,12 @@ class Captured:
 
 
 def record(function: Callable, *arguments: Any) -> Any:
-    """What a function starts on the stream, as a graph; none of it is done yet."""
+    """Return a graph of what a function launches on the stream, without running it."""
     stream = device.stream()
-    with stream:  # so that CuPy's own operations are recorded, too
+    with stream:  # records CuPy's own operations too
         stream.begin_capture()
         try:
             function(*arguments)
-        finally:  # after Ctrl-C, too, or the stream would go on recording
+        finally:  # also after Ctrl-C, or the stream would keep recording
             graph = stream.end_capture()
     return graph

@@ -1,4 +1,4 @@
-"""Kernels compiled to PTX, the assembly that the driver of every newer GPU translates for itself."""
+"""Compile kernels to PTX, the assembly language that the driver translates for its GPU."""
 
 import hashlib
 import os
@@ -10,13 +10,13 @@ from typing import Any
 from numba import config, cuda
 from numba.cuda import types as numba_types
 
-MIN_RESIDENT_THREADS = 512  # threads that a processor must have room for: with its 65,536 registers, 128 for each
+MIN_RESIDENT_THREADS = 512  # threads that a multiprocessor must have room for; with 65,536 registers, 128 for each
 
 Capability = tuple[int, int]
 
 
 def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> str:
-    """The PTX of a kernel for arguments of these numba types and blocks of so many threads."""
+    """Return the PTX of a kernel, for the Numba types of its arguments and a number of threads per block."""
     bounds = threads, MIN_RESIDENT_THREADS // threads
     signature = numba_types.void(*types)
     ptx, _ = cuda.compile_ptx(function, signature, cc=capability, device=False, launch_bounds=bounds)
@@ -24,12 +24,13 @@ def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, cap
 
 
 def cached(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> Path:
-    """The file with `compile_kernel`'s PTX in numba's cache folder, whose name is that of these sources' hash."""
+    """Return the file with the PTX in the kernel cache, after compiling it if it does not exist."""
     constants = [cell.cell_contents for cell in function.__closure__ or ()]
     numbers = [value for value in constants if not callable(value)]
     identity = function.__module__, function.__qualname__, numbers, types, threads, capability, version("numba-cuda")
     digest = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
-    path = Path(config.CACHE_DIR) / f"{function.__name__}-{digest}.ptx"
+    settings: Any = config  # Numba sets its attributes at run time
+    path = Path(settings.CACHE_DIR) / f"{function.__name__}-{digest}.ptx"
     if not path.exists():
         written = path.with_suffix(f".{os.getpid()}")
         written.write_text(compile_kernel(function, types, threads, capability))

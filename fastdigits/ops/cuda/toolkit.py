@@ -1,4 +1,4 @@
-"""The parts of NVIDIA's toolkit that compile kernels: where they lie, their versions, and whether these suit."""
+"""Examine the libraries of NVIDIA's toolkit that compile kernels: their paths and whether their versions fit."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fastdigits.ops.cuda.driver import Driver
 from fastdigits.ops.cuda.packages import install, numbers, version, wanted_cuda
-from fastdigits.ops.runtime.diagnosis import Part, first_line
+from fastdigits.ops.runtime.diagnosis import Finding, first_line
 
-# The packages that bring each library, for CUDA 13 and 12
+# The packages that contain each library, for CUDA 13 and 12
 LIBRARIES = {
     "nvvm": ("nvidia-nvvm", "nvidia-cuda-nvcc-cu12"),
     "nvrtc": ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12"),
@@ -21,38 +21,39 @@ LIBRARIES = {
 Version = tuple[int, int]
 
 
-def parts(driver: Driver | None) -> list[Part]:
-    """Each part of the toolkit; `driver` where there is one."""
+def findings(driver: Driver | None) -> list[Finding]:
+    """Examine each library of the toolkit."""
     try:
         from cuda import pathfinder
     except Exception as error:  # whatever a broken package raises
         problem = f"cuda-pathfinder cannot be imported ({first_line(error)})"
-        return [Part("toolkit", "not looked for", problem, install(wanted_cuda(driver)))]
-    found, versions = [], {}
+        return [Finding("toolkit", "not examined", problem, install(wanted_cuda(driver)))]
+    found: list[Finding] = []
+    versions: dict[str, Version | None] = {}
     for name in LIBRARIES:
         try:
             path = pathfinder.load_nvidia_dynamic_lib(name).abs_path
-            versions[name] = version_of(name, path)
-            number = ".".join(map(str, versions[name])) if versions[name] else "unknown version"
-            found.append(Part(name, f"{number}, {path}", *_misfit(name, versions, driver)))
+            own = versions[name] = version_of(name, path)
+            number = ".".join(map(str, own)) if own else "unknown version"
+            found.append(Finding(name, f"{number}, {path}", *_misfit(name, versions, driver)))
         except Exception as error:
             problem = f"the toolkit's {name} cannot be loaded ({first_line(error)})"
-            found.append(Part(name, "not found", problem, install(wanted_cuda(driver))))
+            found.append(Finding(name, "not found", problem, install(wanted_cuda(driver))))
     return found
 
 
 def version_of(name: str, path: str) -> Version | None:
-    """The version of the toolkit that a library is from; None where nothing tells."""
+    """Return the version of the toolkit that a library belongs to; None if it is unknown."""
     library, major, minor = CDLL(path), c_int(), c_int()
     if name in ("nvrtc", "nvJitLink") and getattr(library, f"{name}Version")(byref(major), byref(minor)) == 0:
         return major.value, minor.value
     if name == "cudart" and library.cudaRuntimeGetVersion(byref(major)) == 0:
         return major.value // 1000, major.value % 1000 // 10
-    return _version_by_place(name, path)
+    return _version_by_path(name, path)
 
 
-def _version_by_place(name: str, path: str) -> Version | None:
-    """That of the package or the toolkit's folder that a library lies in: nvvm itself tells its language's only."""
+def _version_by_path(name: str, path: str) -> Version | None:
+    """The version of the package or toolkit folder with a library. Needed for nvvm, which has no such function."""
     if "site-packages" in path:
         found = version(LIBRARIES[name]["cu13" not in path])
         return numbers(found) if found else None
@@ -65,7 +66,7 @@ def _version_by_place(name: str, path: str) -> Version | None:
 
 
 def _misfit(name: str, versions: dict[str, Version | None], driver: Driver | None) -> tuple[str | None, str | None]:
-    """(what is wrong with a part beside those before it and the driver, the command that mends it)."""
+    """Why a library does not fit the driver or the libraries before it, and the command that fixes it."""
     own, command = versions[name], install(wanted_cuda(driver))
     if not own:
         return None, None

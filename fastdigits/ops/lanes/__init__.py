@@ -5,7 +5,9 @@ Kernels import these names, so they run, and can be stepped through, as ordinary
 take the operators + - * / and the comparisons > >= ==, which give a mask for `select`.
 """
 
+from collections.abc import Callable
 from types import FunctionType, ModuleType
+from typing import cast
 
 import numpy as np
 
@@ -189,12 +191,12 @@ def transpose(t):
 NAMES = tuple(name for name, value in globals().items() if isinstance(value, FunctionType))
 
 
-def bind(kernel: FunctionType, lanes: ModuleType, inline: bool = False):
+def bind(kernel: Callable, lanes: ModuleType, inline: bool = False) -> Callable:
     """The same kernel with the lane functions of another module, compiled by that module's `compile_kernel`.
 
     The functions that it calls are bound along with it, and inlined: they may be handed tiles.
     """
-    return lanes.compile_kernel(with_lanes(kernel, lanes), inline)
+    return lanes.compile_kernel(with_lanes(cast(FunctionType, kernel), lanes), inline)
 
 
 def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:

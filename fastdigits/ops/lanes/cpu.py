@@ -5,6 +5,7 @@ Each function says in LLVM's terms what its namesake in __init__.py says in NumP
 
 import operator
 from math import prod
+from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
@@ -50,7 +51,7 @@ class _TileModel(models.PrimitiveModel):
 
 
 # For functions that share tiles out: `parallel` the turns of a prange among all cores, `serial` to one
-_ENTRY = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_ENTRY: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
 
 

@@ -6,6 +6,7 @@ has no types, so what cuda.py emits cannot run there; the kernels can, and which
 
 from itertools import product
 from threading import current_thread
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,18 @@ def compile_kernel(kernel, inline=True):
 
 def lane() -> int:
     """The number of this thread in its warp."""
-    return current_thread().threadIdx.x
+    return _thread().threadIdx.x
 
 
 def warp_number() -> int:
     """The number of this warp among all along the first axis of the grid."""
-    thread = current_thread()
+    thread = _thread()
     return thread.blockIdx.x * thread._manager._block_dim[1] + thread.threadIdx.y
+
+
+def _thread() -> Any:
+    """This thread, to which the simulator adds its place in the grid."""
+    return current_thread()
 
 
 def _checked(x, at):

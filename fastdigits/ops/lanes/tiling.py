@@ -30,7 +30,7 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
         steps = ceil(rows / n) * ceil(columns / m)
         return steps * max(n * m, n * LOAD + m * column_cost, LATENCY), -n * m
 
-    fitting = (shape for shape in product(range(1, 9), repeat=2) if (shape[0] + 1) * shape[1] < REGISTERS)
+    fitting = (shape for shape in product(range(1, 9), range(1, 9)) if (shape[0] + 1) * shape[1] < REGISTERS)
     return min(fitting, key=time)
 
 

@@ -1,6 +1,7 @@
 """The vector unit of this CPU: how many float32 lanes and how many registers."""
 
 import platform
+from typing import Any
 
 from llvmlite import binding
 from numba import config
@@ -8,9 +9,10 @@ from numba import config
 
 def cpu_features() -> set[str]:
     """The names of the CPU's features, or those that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES pretend."""
-    if config.CPU_FEATURES is not None:
-        given = config.CPU_FEATURES.split(",")
-    elif config.CPU_NAME == "generic":
+    settings: Any = config  # Numba sets its attributes at run time
+    if settings.CPU_FEATURES is not None:
+        given = settings.CPU_FEATURES.split(",")
+    elif settings.CPU_NAME == "generic":
         given = []
     else:
         given = binding.get_host_cpu_features().flatten().split(",")

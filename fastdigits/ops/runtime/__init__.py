@@ -1,1 +1,1 @@
-"""How Numba is set up, and where compiled kernels are kept."""
+"""The set-up of Numba, the cache of compiled kernels, and the parts of a diagnosis."""

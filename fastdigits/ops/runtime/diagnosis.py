@@ -1,13 +1,20 @@
-"""What a diagnosis is made of."""
+"""What a diagnosis of this machine consists of."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
-    """One thing that was looked at; `problem` says what is wrong with it, `remedy` gives the command that mends it.
+class Finding:
+    """One item of a diagnosis.
 
-    A remedy without a problem is advice.
+    Attributes
+    ----------
+    name, value : str
+        What was examined, and what it is, such as "driver" and "for CUDA up to 13.0".
+    problem : str, optional
+        What is wrong with it, in half a sentence.
+    remedy : str, optional
+        The command that fixes the problem. Without a problem it is advice.
     """
 
     name: str
@@ -16,8 +23,8 @@ class Part:
     remedy: str | None = None
 
 
-class Obstacle(Exception):
-    """What is wrong in half a sentence, and the command that mends it, where there is one."""
+class Unavailable(Exception):
+    """CUDA cannot be used, because of a problem (half a sentence) that a command may fix."""
 
     def __init__(self, problem: str, remedy: str | None = None):
         super().__init__(problem)
@@ -25,5 +32,5 @@ class Obstacle(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its name where it has none."""
+    """Return the first line of an error's message, or its type's name if the message is empty."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,8 +1,8 @@
-"""Where compiled kernels are kept, and how several processes share that folder.
+"""The folder of compiled kernels, which processes share.
 
-Numba's disk cache sees a change neither in functions of other files nor in globals. So the cache
-folder's name holds a hash of all sources of the operations: changed sources get a new folder. Another
-does the CPU, since processes that compile for two of them at once would overwrite each other's index.
+Numba's disk cache does not notice a change in a function's globals or in functions of other files. So the folder's name
+holds a hash of all sources that are compiled: changed sources get a new folder. The name also holds a hash of the CPU,
+because processes that compile for different CPUs would overwrite each other's index.
 """
 
 import atexit
@@ -12,21 +12,25 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
-from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-PASSING = "fastdigits-kernels-"  # the beginning of the name of a cache that ends with its process
-LOCK_S = 60.0  # the longest wait for another process; saving takes milliseconds
-COMPILING_S = 60.0  # the longest wait for another process that compiles a kernel
-CLAIMS: dict = {}  # the locks of the kernels that this process compiles
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+TEMPORARY_PREFIX = "fastdigits-kernels-"
+LOCK_S = 60.0  # longest wait for another process that saves a kernel, which takes milliseconds
+COMPILING_S = 60.0  # longest wait for another process that compiles a kernel
+CLAIMS: "dict[str, FileLock]" = {}  # locks on the kernels that this process is compiling
 StrPath = str | os.PathLike[str]
-# Files of ops/ in which nothing is compiled, so that editing them costs no user a compilation
-UNCOMPILED = {"runtime", *map(Path, ("cuda/availability.py", "cuda/driver.py", "cuda/packages.py", "cuda/toolkit.py"))}
-OURS = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
+FOLDER_NAME = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
+
+# Files of ops/ whose code is never compiled, in addition to reference.py and ops/*.py
+UNCOMPILED_FOLDERS = {"runtime"}
+UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 
 
 class Folder(NamedTuple):
@@ -38,40 +42,46 @@ class Folder(NamedTuple):
 
 
 def folder() -> Path | None:
-    """The folder for compiled kernels of exactly these sources and this CPU, or None where none can be written."""
+    """Return the folder for kernels of these sources and this CPU, or None if it cannot be written."""
     try:
-        return make_folder()
-    except (OSError, RuntimeError):  # the latter where the user has no home
+        return create_folder()
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return None
 
 
-def make_folder() -> Path:
-    """As `folder`, but with the OSError or RuntimeError that says why there is none."""
+def create_folder() -> Path:
+    """Create and return the folder for kernels of these sources and this CPU.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If the folder cannot be written, or the user has no home.
+    """
     path = _base() / f"kernels-{_sources_hash()}-{_cpu_hash()}"
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         return path
 
 
-def passing_folder() -> str:
-    """A cache that ends with the process: numba refuses to compile where it is told to cache and cannot."""
-    path = tempfile.mkdtemp(prefix=PASSING)
+def temporary_folder() -> str:
+    """Create a folder that is removed when the process ends, for Numba compiles nothing without a cache folder."""
+    path = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 
 
-def lasts() -> bool:
-    """Whether kernels outlive the process, once a device is loaded."""
-    return not Path(os.environ["NUMBA_CACHE_DIR"]).name.startswith(PASSING)
+def is_persistent() -> bool:
+    """Whether kernels outlive this process. A device must be loaded."""
+    return not Path(os.environ["NUMBA_CACHE_DIR"]).name.startswith(TEMPORARY_PREFIX)
 
 
-def in_use() -> Folder | None:
-    """The folder that kernels were told to lie in, once a device is loaded; None if it ends with the process."""
-    return examine(Path(os.environ["NUMBA_CACHE_DIR"])) if lasts() else None
+def current() -> Folder | None:
+    """Return the folder that this process uses, or None if it is temporary. A device must be loaded."""
+    return examine(Path(os.environ["NUMBA_CACHE_DIR"])) if is_persistent() else None
 
 
 def examine(path: Path) -> Folder:
-    """How much a folder holds; other processes may fill it meanwhile."""
+    """Count the kernels of a folder and their bytes, while other processes may be adding some."""
     kernels, size_bytes = 0, 0
     for file in path.rglob("*"):
         with suppress(OSError):
@@ -80,16 +90,16 @@ def examine(path: Path) -> Folder:
     return Folder(path, kernels, size_bytes)
 
 
-def of_other_versions() -> list[Folder]:
-    """The folders that other sources of the operations, or other versions of numba, have left."""
+def outdated() -> list[Folder]:
+    """Return the folders of other versions of the sources or of Numba."""
     own = _sources_hash()
-    names = {path: OURS.fullmatch(path.name) for path in sorted(_base().glob("kernels-*")) if not path.is_symlink()}
+    names = {p: FOLDER_NAME.fullmatch(p.name) for p in sorted(_base().glob("kernels-*")) if not p.is_symlink()}
     return [examine(path) for path, name in names.items() if name and name["sources"] != own]
 
 
 def clean() -> list[Folder]:
-    """Remove the folders of other versions; return those that are gone."""
-    folders = of_other_versions()
+    """Remove outdated folders and return those that are gone."""
+    folders = outdated()
     for folder in folders:
         shutil.rmtree(folder.path, ignore_errors=True)
     return [folder for folder in folders if not folder.path.exists()]
@@ -97,78 +107,85 @@ def clean() -> list[Folder]:
 
 @contextmanager
 def locked(path: StrPath) -> Iterator[None]:
-    """One process at a time may be in this block, for this folder; an OSError where it cannot be locked."""
-    from filelock import FileLock  # heavy beside a start with all kernels in the cache
+    """Let one process at a time into the block, per folder. Raises OSError if the folder cannot be locked."""
+    from filelock import FileLock  # slow to import, and not needed when all kernels are in the cache
 
-    with FileLock(os.path.join(path, "lock"), timeout=LOCK_S):  # whose Timeout is an OSError
+    with FileLock(os.path.join(path, "lock"), timeout=LOCK_S):  # its Timeout is an OSError
         yield
 
 
-def share(caching: ModuleType) -> None:
-    """Let processes share the folder safely; `caching` is numba's module of that name, or that of numba-cuda."""
+def share(caching: Any) -> None:
+    """Replace the cache file class of Numba's or numba-cuda's module `caching` by one that processes can share."""
     if issubclass(caching.IndexDataCacheFile, SharedFile):
         return
-
-    class IndexDataCacheFile(SharedFile, caching.IndexDataCacheFile):
-        pass
-
-    caching.IndexDataCacheFile = IndexDataCacheFile
+    caching.IndexDataCacheFile = type("IndexDataCacheFile", (SharedFile, caching.IndexDataCacheFile), {})
 
 
 class SharedFile:
-    """What makes numba's index and data files of a function safe among processes.
+    """Make Numba's index and data files of a function safe for several processes.
 
-    Two processes that read an index at once would give two kernels the same number, and a later one would run
-    the wrong kernel. So one at a time may save, and the data are there before the index tells of them, so that
-    reading needs no lock. What cannot be saved or read is compiled anew. Nor do two processes compile the same kernel:
-    the second one waits for the first.
+    If two processes read an index at once, Numba gives two kernels the same number, and a later process runs the
+    wrong kernel. So only one process saves at a time, and it writes the data before the index, so that reading needs
+    no lock. A kernel that cannot be saved or read is compiled again. A kernel that another process is compiling is
+    waited for.
+
+    This is a mixin for `numba.core.caching.IndexDataCacheFile`, a private class; the declared members are what it
+    relies on, and tests/ops/test_cache.py checks them.
     """
 
-    def load(self, key):
-        """The kernel of that key, or None for this process to compile it."""
+    _cache_path: str
+    _index_name: str
+    _data_name: Callable[[int], str]
+    _save_data: Callable[[str, Any], None]
+    _save_index: Callable[[dict], None]
+    _load_index: Callable[[], dict]
+
+    def load(self, key: object) -> Any:
+        """Return the kernel of a key, or None if this process must compile it."""
         kernel = self._read(key)
         if kernel is None and self._claim(key):
-            kernel = self._read(key)  # another process may have been at it
+            kernel = self._read(key)  # another process may have compiled it meanwhile
             if kernel is not None:
                 self._release(key)
         return kernel
 
-    def save(self, key, data):
-        """Keep a kernel, unless the folder cannot be written or locked."""
+    def save(self, key: object, data: Any) -> None:
+        """Save a kernel, unless the folder cannot be written or locked."""
         with suppress(OSError, NotImplementedError, ImportError), locked(self._cache_path):
-            numbers = self._numbers()
-            name = numbers.get(key) or self._data_name(len(numbers) + 1)
+            names = self._names()
+            name = names.get(key) or self._data_name(len(names) + 1)
             self._save_data(name, data)
-            self._save_index(numbers | {key: name})
+            self._save_index(names | {key: name})
         self._release(key)
 
-    def _read(self, key):
+    def _read(self, key: object) -> Any:
         with suppress(Exception):  # a damaged pickle may raise anything
-            return super().load(key)
+            return super().load(key)  # type: ignore[misc]  # of the class that this is mixed into
 
-    def _numbers(self) -> dict:
+    def _names(self) -> dict[object, str]:
+        """The name of the data file of each key."""
         with suppress(Exception):
             return self._load_index()
         return {}
 
-    def _claim(self, key) -> bool:
-        """Whether this process may compile a kernel and lets others wait; it ends with `_release` or the process."""
-        place = self._place(key)
-        if place in CLAIMS:  # it could not be compiled before
+    def _claim(self, key: object) -> bool:
+        """Whether this process may compile a kernel; others wait until `_release`, or until the process ends."""
+        path = self._lock_path(key)
+        if path in CLAIMS:  # its compilation failed before
             return False
         with suppress(OSError, NotImplementedError, ImportError):
-            from filelock import FileLock  # heavy beside a start with all kernels in the cache
+            from filelock import FileLock  # slow to import, and not needed when all kernels are in the cache
 
-            lock = FileLock(place, timeout=COMPILING_S)
+            lock = FileLock(path, timeout=COMPILING_S)
             lock.acquire()
-            CLAIMS[place] = lock
-        return place in CLAIMS
+            CLAIMS[path] = lock
+        return path in CLAIMS
 
-    def _release(self, key) -> None:
-        if lock := CLAIMS.pop(self._place(key), None):
+    def _release(self, key: object) -> None:
+        if lock := CLAIMS.pop(self._lock_path(key), None):
             lock.release()
 
-    def _place(self, key) -> str:
+    def _lock_path(self, key: object) -> str:
         digest = hashlib.sha256(f"{self._index_name} {key!r}".encode()).hexdigest()
         return os.path.join(self._cache_path, f"{digest[:16]}.lock")
 
@@ -183,22 +200,30 @@ def _user_cache() -> Path:
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
 
 
-def _sources_hash() -> str:
+def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
+    """The hash of the sources in ops/ that are compiled, and of the compiler's versions."""
     digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')}".encode())
-    root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*.py")):
-        place = path.relative_to(root)
-        if len(place.parts) > 1 and place not in UNCOMPILED and place.parts[0] not in UNCOMPILED:
-            digest.update(str(place).encode() + path.read_bytes())
+        name = path.relative_to(root)
+        if _is_compiled(name):
+            digest.update(str(name).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def _is_compiled(name: PurePath) -> bool:
+    """Whether a file of ops/ has code, or constants of code, that is compiled."""
+    if len(name.parts) == 1 or name.parts[0] in UNCOMPILED_FOLDERS:
+        return False
+    return name.name != "reference.py" and name.as_posix() not in UNCOMPILED_FILES
+
+
 def _cpu_hash() -> str:
-    """Of the CPU that numba compiles for."""
+    """The hash of the CPU that Numba compiles for."""
     from llvmlite import binding
     from numba import config
 
     from fastdigits.ops.lanes.vector_unit import cpu_features
 
-    names = [config.CPU_NAME or binding.get_host_cpu_name(), *sorted(cpu_features())]
+    settings: Any = config  # Numba sets its attributes at run time
+    names = [settings.CPU_NAME or binding.get_host_cpu_name(), *sorted(cpu_features())]
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""What numba must be told before it compiles: where its cache lies, how it runs threads, how many."""
+"""Set Numba up before it compiles: its cache folder, its threading layer and its number of threads."""
 
 import gc
 import importlib
@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache, wraps
 from threading import Lock
 from types import ModuleType
+from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.ops.runtime import kernel_cache
@@ -17,56 +18,62 @@ _LOCK = Lock()
 
 
 def prepare_numba(threads: int | None = None) -> None:
-    """Set numba up for its kernels; must run before their modules are imported.
+    """Set Numba up. Call this before importing modules with kernels.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Number of threads of parallel loops. The default is one for each core.
 
     Raises
     ------
     UserError
-        If `threads` is more than the machine has.
+        If `threads` is less than 1 or exceeds the number of cores.
     """
-    # OpenMP starts a parallel loop in microseconds; numba's own layer takes ten times as long.
+    # OpenMP starts a parallel loop in microseconds; Numba's own layer takes ten times as long.
     os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
-    # A core that has finished its share waits awake for the next loop, but not for long: on a busy
-    # machine it would hold up the very core it waits for. Beside one other busy program training took twice
-    # as long with 2000 turns as with 500, and fifty times with the usual 300,000; on an idle one 500 cost nothing.
+    # Idle threads spin for a short time only, since on a busy machine they delay the threads they wait for. Next to
+    # one other busy program, training took twice as long with 2000 spins as with 500, and fifty times as long with
+    # the default of 300,000. On an idle machine 500 spins cost nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
     if "NUMBA_CACHE_DIR" not in os.environ:
-        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache.folder() or kernel_cache.passing_folder())
+        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache.folder() or kernel_cache.temporary_folder())
     import numba
     from numba.core import caching
 
     kernel_cache.share(caching)
     _pause_collection()
-    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
-    numba.config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
-    most = numba.config.NUMBA_NUM_THREADS
-    if threads is not None and not 1 <= threads <= most:
-        raise UserError(f"--threads must lie between 1 and {most}, the cores that are here, not {threads}.")
-    numba.set_num_threads(threads or most)
+    config: Any = numba.config  # Numba sets its attributes at run time
+    config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
+    max_threads = config.NUMBA_NUM_THREADS
+    if threads is not None and not 1 <= threads <= max_threads:
+        raise UserError(f"--threads must lie between 1 and {max_threads}, the number of cores, not {threads}.")
+    numba.set_num_threads(threads or max_threads)
 
 
 def cores() -> int:
-    """How many cores numba will take, without waiting for its import."""
-    told = os.environ.get("NUMBA_NUM_THREADS", "")
-    if told.isdecimal():
-        return int(told)
+    """Return the number of cores that Numba will use, without importing it."""
+    given = os.environ.get("NUMBA_NUM_THREADS", "")
+    if given.isdecimal():
+        return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads() -> int:
-    """How many cores the kernels of this process use, once a device is loaded."""
+    """Return the number of threads of this process's kernels. A device must be loaded."""
     import numba
 
     return numba.get_num_threads()
 
 
 def simulates_cuda() -> bool:
-    """Whether numba runs CUDA kernels as Python threads, for tests."""
+    """Whether Numba simulates CUDA, running kernels as Python threads, for tests."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
 def threading_layer() -> str:
-    """The layer that numba will run threads with: "omp" or "tbb" where they are installed, else "workqueue"."""
+    """Return the layer that Numba will run threads with: "omp" or "tbb" if installed, else "workqueue"."""
     for layer in ("omp", "tbb"):
         try:
             importlib.import_module(f"numba.np.ufunc.{layer}pool")
@@ -77,19 +84,19 @@ def threading_layer() -> str:
 
 
 def serialized(function: Callable) -> Callable:
-    """The same function, entered by one Python thread at a time: the workqueue layer aborts the process otherwise."""
+    """Return the function with a lock around it: the workqueue layer aborts the process if two threads enter it."""
 
     @wraps(function)
-    def locked(*arguments, **named):
+    def locked(*args: Any, **kwargs: Any) -> Any:
         with _LOCK:
-            return function(*arguments, **named)
+            return function(*args, **kwargs)
 
     return locked
 
 
 @contextmanager
-def on_first_compilation(announce: Callable[[], None]):
-    """Call `announce` once if anything is compiled, not merely read from the cache, in this block."""
+def on_first_compilation(announce: Callable[[], None]) -> Iterator[None]:
+    """Call `announce` once, as soon as something is compiled in the block rather than loaded from the cache."""
     announced = False
 
     def start() -> None:
@@ -103,49 +110,40 @@ def on_first_compilation(announce: Callable[[], None]):
 
 
 @contextmanager
-def on_compilation(start: Callable[[], None]):
-    """Call `start` before anything is compiled in this block, also for each function that another one needs."""
-
-    def listener(kind: type) -> object:
-        class Listener(kind):
-            def on_start(self, _event):
-                start()
-
-            def on_end(self, _event):
-                pass
-
-        return Listener()
-
-    with ExitStack() as listening:
-        for events, name in _compilations():
-            listening.enter_context(events.install_listener(name, listener(events.Listener)))
+def on_compilation(start: Callable[[], None]) -> Iterator[None]:
+    """Call `start` before each compilation in the block, including those of called functions."""
+    with ExitStack() as listeners:
+        for events, name in _compilation_events():
+            members = {"on_start": lambda self, event: start(), "on_end": lambda self, event: None}
+            listener = type("Listener", (events.Listener,), members)()
+            listeners.enter_context(events.install_listener(name, listener))
         yield
 
 
-def _compilations() -> Iterator[tuple[ModuleType, str]]:
-    """The modules that tell of compilations, and what they call them."""
+def _compilation_events() -> Iterator[tuple[ModuleType, str]]:
+    """The event modules, each with the name of its event for compilations."""
     from numba.core import event
 
     yield event, "numba:compile"
-    if "numba.cuda.core.event" in sys.modules:  # numba-cuda's own, which tells only of the passes
+    if "numba.cuda.core.event" in sys.modules:  # that of numba-cuda, which has events for compiler passes only
         yield sys.modules["numba.cuda.core.event"], "numba-cuda:run_pass"
 
 
 @lru_cache
 def _pause_collection() -> None:
-    """Let Python's search for unreachable objects wait while numba compiles: it took an eighth of that time."""
+    """Pause Python's garbage collection while Numba compiles, which took an eighth of the time."""
     from numba.core import event
 
     class Pause(event.Listener):
-        depth, enabled = 0, True  # functions are compiled within the compilation of others
+        depth, enabled = 0, True  # compilations are nested
 
-        def on_start(self, _event):
+        def on_start(self, _event: object) -> None:
             if self.depth == 0:
                 self.enabled = gc.isenabled()
                 gc.disable()
             self.depth += 1
 
-        def on_end(self, _event):
+        def on_end(self, _event: object) -> None:
             self.depth -= 1
             if self.depth == 0 and self.enabled:
                 gc.enable()

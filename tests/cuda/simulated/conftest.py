@@ -34,7 +34,7 @@ cases.POOLINGS = (
     (1, (4, 4), (3, 2), 1),  # windows overlap
     (1, (8, 9), (2, 3), 4),  # pixels between the windows
 )
-cases.NORMALISED, cases.JUDGED, cases.GATHERED, cases.DRAWN = ((7, 5), (13, 1), (1, 1)), (1, 7), (1, 7), (1, 37)
+cases.NORMALISED, cases.LOSS_BATCHES, cases.GATHERED, cases.DRAWN = ((7, 5), (13, 1), (1, 1)), (1, 7), (1, 7), (1, 37)
 cases.AUGMENTED = (3, (5, 7)), (1, (1, 3))
 cases.EFFECTS = (
     Effects(shift_px=3.0),
