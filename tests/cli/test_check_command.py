@@ -44,7 +44,7 @@ def test_the_first_failure_is_named(option, invoke, monkeypatch):
     result = invoke(*REFERENCE, *option)
     assert isinstance(result.exception, UserError)
     assert str(result.exception) == (
-        "The check of relu_forward on reference fails (7 vectors: a number is NaN, or differs where nothing is "
+        "The check of relu_forward on reference fails (7 vectors: a value is NaN, or differs where nothing is "
         "rounded); report it with the output of 'fastdigits check --json'."
     )
     if option:

@@ -72,7 +72,7 @@ class Session:
         images, labels = self.digits.test_images, self.digits.test_labels
         saved = read_saved(model)
         if saved is None:
-            settings = MODEL_SETTINGS.get(model, {}) | (
+            settings: dict[str, Any] = MODEL_SETTINGS.get(model, {}) | (
                 {"epochs": self.values["epochs"]} if self.values["epochs"] else {}
             )
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])

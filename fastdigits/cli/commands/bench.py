@@ -8,9 +8,9 @@ import click
 from fastdigits.cli.options.arguments import MAX_BATCH_SIZE, ModelName, Names, Number
 from fastdigits.cli.options.common import DEVICES, data_option, exact_option, threads_option
 from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.config.choices import RIVALS
 from fastdigits.config.recipes import RECIPES
 
-AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS = 15
 
 

@@ -25,6 +25,7 @@ from fastdigits.cli.options.training import (
     repeat_options,
     schedule_options,
 )
+from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 
@@ -109,11 +110,11 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256x256.")
 @click.option(
     "--activation",
-    type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]),
+    type=click.Choice(list(ACTIVATIONS)),
     help="Activation of the hidden layers, for the networks that leave a choice.",
 )
-@click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="Initializer of the weights.")
-@click.option("--pool", type=click.Choice(["max", "average"]), show_default="average", help="Pooling of lenet.")
+@click.option("--init", type=click.Choice(INITIALIZERS), help="Initializer of the weights.")
+@click.option("--pool", type=click.Choice(list(POOLINGS)), show_default="average", help="Pooling of lenet.")
 @click.option(
     "--width", type=Number(0, 8, min_open=True), help="Factor for the number of channels of alexnet and resnet."
 )

@@ -8,7 +8,7 @@ BAR, ASCII_BAR = "━─", "=-"
 
 def bar(fraction: float, width: int, ascii_only: bool = False) -> tuple[str, str]:
     """Return the finished and the remaining part of a bar of `width` characters."""
-    done, (full, empty) = min(int(fraction * width), width), ASCII_BAR if ascii_only else BAR
+    done, (full, empty) = min(int(fraction * width), width), tuple(ASCII_BAR if ascii_only else BAR)
     return full * done, empty * (width - done)
 
 
