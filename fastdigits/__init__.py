@@ -9,44 +9,28 @@ print(model.evaluate(digits.test_images, digits.test_labels).accuracy)
 """
 
 import importlib
+from typing import Any
+
+from fastdigits.nn.registry import LAYERS
 
 __version__ = "0.1.0"
 
-# Each public name with the module that has it: imported when it is first used, so that importing the package is free.
-_HOMES = {
-    "fastdigits.data": {"load_digits": "load_digits"},
-    "fastdigits.errors": {"UserError": "UserError"},
-    "fastdigits.nn": {
-        layer: layer
-        for layer in (
-            "AvgPool2D",
-            "BatchNorm",
-            "Conv2D",
-            "Dense",
-            "Dropout",
-            "Flatten",
-            "GlobalAvgPool2D",
-            "LeakyReLU",
-            "LocalResponseNorm",
-            "MaxPool2D",
-            "ReLU",
-            "Residual",
-            "Sigmoid",
-            "Tanh",
-        )
-    },
-    "fastdigits.sequential": {"Sequential": "Sequential", "load": "load"},
+# Each public name with the module that has it, which is imported at the first use: importing the package is free
+_NAMES = {
+    "Sequential": "fastdigits.sequential",
+    "UserError": "fastdigits.errors",
+    "load": "fastdigits.sequential",
+    "load_digits": "fastdigits.data",
+    **dict.fromkeys(LAYERS, "fastdigits.nn"),
 }
-_NAMES = {public: (home, name) for home, names in _HOMES.items() for public, name in names.items()}
 
 __all__ = sorted(_NAMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'fastdigits' has no attribute '{name}'")
-    home, inner = _NAMES[name]
-    value = getattr(importlib.import_module(home), inner)
+    value = getattr(importlib.import_module(_NAMES[name]), name)
     globals()[name] = value
     return value
 

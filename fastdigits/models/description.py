@@ -36,7 +36,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer
-from fastdigits.nn.registry import LAYERS, layer_from_config
+from fastdigits.nn.registry import LAYERS, layer_class, layer_from_config
 
 SUFFIX = ".toml"
 
@@ -87,7 +87,7 @@ def _check(layer: Any, where: str) -> None:
     kind, given = layer["type"], layer.keys() - {"type"}
     if kind not in LAYERS:
         raise UserError(f"{where} has the type '{kind}', but there are only {', '.join(LAYERS)}.")
-    known = [field for field in fields(LAYERS[kind]) if field.init]
+    known = [field for field in fields(layer_class(kind)) if field.init]
     names = ", ".join(field.name for field in known) or "no fields"
     for name in sorted(given - {field.name for field in known}):
         raise UserError(f"{where} ({kind}) has the field '{name}', but {kind} has {names}; leave it out.")

@@ -4,9 +4,8 @@ from fastdigits.errors import UserError
 from fastdigits.models.dense import feedforward
 from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Conv2D, Layer
-from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
-
-POOLS = {"max": MaxPool2D, "average": AvgPool2D}
+from fastdigits.nn.pooling import AvgPool2D
+from fastdigits.nn.registry import POOLINGS, layer_class
 
 
 def conv1(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
@@ -41,14 +40,15 @@ def conv1_avgpool(classes: int, activation: str = "relu", init: str = "he") -> l
 
 def lenet(classes: int, activation: str = "relu", init: str = "he", pool: str = "average") -> list[Layer]:
     """LeNet-5 (LeCun et al. 1998) with every map joined to every map; its own activation was sigmoid-shaped."""
-    if pool not in POOLS:
-        raise UserError(f"There is no pooling '{pool}'; choose one of {', '.join(POOLS)}.")
+    if pool not in POOLINGS:
+        raise UserError(f"There is no pooling '{pool}'; choose one of {', '.join(POOLINGS)}.")
+    pooling = layer_class(POOLINGS[pool])
     return [
         Conv2D(6, 5, padding=2, initializer=init),
         activation_layer(activation),
-        POOLS[pool](2),
+        pooling(2),
         Conv2D(16, 5, initializer=init),
         activation_layer(activation),
-        POOLS[pool](2),
+        pooling(2),
         *feedforward(classes, activation, init),
     ]

@@ -1,9 +1,9 @@
 """Options of networks: activation layers by name, and widths."""
 
 from fastdigits.errors import UserError
-from fastdigits.nn.layers import Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from fastdigits.nn.layers import Layer
+from fastdigits.nn.registry import ACTIVATIONS, layer_class
 
-ACTIVATIONS = {"relu": ReLU, "leaky-relu": LeakyReLU, "sigmoid": Sigmoid, "tanh": Tanh}
 WIDEST = 8.0
 
 
@@ -11,7 +11,7 @@ def activation_layer(name: str) -> Layer:
     """A new activation layer; UserError if there is none of that name."""
     if name not in ACTIVATIONS:
         raise UserError(f"There is no activation '{name}'; choose one of {', '.join(ACTIVATIONS)}.")
-    return ACTIVATIONS[name]()
+    return layer_class(ACTIVATIONS[name])()
 
 
 def scaled(channels: int, width: float) -> int:

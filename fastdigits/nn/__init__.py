@@ -1,28 +1,20 @@
-"""Networks: layers, their parameters, and the chain that joins them. Nothing here knows a device."""
+"""Networks: layers, their parameters, and the chain that joins them. Nothing here depends on a device.
 
-from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
-from fastdigits.nn.network import Network
-from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
-from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
-from fastdigits.nn.registry import LAYERS
-from fastdigits.nn.residual import Residual
+Each layer of `registry.LAYERS`, and `Network`, is imported when it is first used.
+"""
 
-__all__ = [
-    "LAYERS",
-    "AvgPool2D",
-    "BatchNorm",
-    "Conv2D",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GlobalAvgPool2D",
-    "LeakyReLU",
-    "LocalResponseNorm",
-    "MaxPool2D",
-    "Network",
-    "ReLU",
-    "Residual",
-    "Sigmoid",
-    "Tanh",
-]
+from typing import Any
+
+from fastdigits.nn.registry import LAYERS, layer_class
+
+__all__ = ["Network", *LAYERS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in LAYERS:
+        return layer_class(name)
+    if name == "Network":
+        from fastdigits.nn.network import Network
+
+        return Network
+    raise AttributeError(f"module 'fastdigits.nn' has no attribute '{name}'")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Dropout(Layer):
 
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
-        self.mask = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
+        self.mask: Any = ops.empty((blocks, prod(self.input_shape), ops.lanes), np.uint8) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.training = training is not None

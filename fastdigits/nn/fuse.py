@@ -12,6 +12,7 @@ All other layers run as they are. The steps hold the layers, use their parameter
 
 from collections.abc import Sequence
 from itertools import dropwhile
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class FusedStep:
         """See Layer.allocate."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.parts[-1].output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.parts[0].input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.parts[0].input_shape, ops.lanes)) if training else None
 
     def multiply_adds(self) -> int:
         """See Layer.multiply_adds."""
@@ -219,20 +220,22 @@ class ConvReLUPool(FusedStep):
                 dweight=conv.weight.gradient,
                 dbias=conv.bias.gradient,
             )
-            return self.dx
-        backward_weight = (
-            ops.conv2d_relu_maxpool_backward_weight if self.takes_maximum else ops.conv2d_relu_avgpool_backward_weight
-        )
-        backward_weight(
-            x=self.x,
-            dy=dy,
-            pool_mask=self.pool_mask,
-            top=conv.top,
-            left=conv.left,
-            dweight=conv.weight.gradient,
-            dbias=conv.bias.gradient,
-        )
-        return None
+        else:
+            backward_weight = (
+                ops.conv2d_relu_maxpool_backward_weight
+                if self.takes_maximum
+                else ops.conv2d_relu_avgpool_backward_weight
+            )
+            backward_weight(
+                x=self.x,
+                dy=dy,
+                pool_mask=self.pool_mask,
+                top=conv.top,
+                left=conv.left,
+                dweight=conv.weight.gradient,
+                dbias=conv.bias.gradient,
+            )
+        return self.dx
 
 
 class BatchNormReLU(FusedStep):
@@ -307,7 +310,7 @@ class FusedResidual(FusedStep):
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
-        self.dsum = ops.empty(self.y.shape) if training and self.relu else None
+        self.dsum: Any = ops.empty(self.y.shape) if training and self.relu else None
         for step in [*self.steps, *([self.skip] if self.skip else [])]:
             step.allocate(ops, blocks, training)
 

@@ -5,8 +5,6 @@ import numpy as np
 from fastdigits.nn.parameter import Parameter
 from fastdigits.ops.random.reference import random_uniform
 
-INITIALIZERS = ("he", "glorot", "normal", "uniform")
-
 
 def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
     """The float32 array that parameter `number` of a network starts with.

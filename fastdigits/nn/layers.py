@@ -7,10 +7,11 @@ The fields of a layer are its options, which weights files store. `connect` sets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
+from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.initializers import INITIALIZERS
 from fastdigits.nn.parameter import Parameter
+from fastdigits.nn.registry import INITIALIZERS
 from fastdigits.ops import conv2d
 from fastdigits.ops.interface import Array, Ops
 
@@ -44,6 +45,7 @@ class Layer:
 
     parameters: Sequence[Parameter] = ()
     running: Sequence[Parameter] = ()  # statistics that `forward` updates in training, and no optimizer
+    dx: Any = None  # the gradient of the input, an Array if the layer is allocated for training
     number = 0  # among all layers of the network, nested ones included
 
     def connect(self, input_shape: Shape) -> Shape:
@@ -65,7 +67,7 @@ class Layer:
         """Make the buffers for batches of up to `blocks` blocks of images."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
-        self.dx = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
+        self.dx: Any = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """Compute the output for a batch x, in a buffer that the next call overwrites.
@@ -94,7 +96,7 @@ class Layer:
 
     def config(self) -> dict:
         """Return the type and the fields, from which `registry.layer_from_config` makes the layer again."""
-        return {"type": type(self).__name__, **asdict(self)}
+        return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
 
 
 @dataclass(eq=False)
@@ -131,8 +133,13 @@ class Conv2D(Layer):
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
         if I < 1 or J < 1:
             raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
-        fans = {"fan_in": C * P * Q, "fan_out": self.filters * P * Q}
-        self.weight = Parameter("weight", (self.filters, C, P, Q), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.filters, C, P, Q),
+            self.initializer,
+            fan_in=C * P * Q,
+            fan_out=self.filters * P * Q,
+        )
         self.bias = Parameter("bias", (self.filters,))
         self.parameters = [self.weight, self.bias]
         return self.filters, I, J
@@ -194,8 +201,13 @@ class Dense(Layer):
             )
         check_positive(self, "units")
         check_initializer(self)
-        fans = {"fan_in": input_shape[0], "fan_out": self.units}
-        self.weight = Parameter("weight", (self.units, *input_shape), self.initializer, **fans)
+        self.weight = Parameter(
+            "weight",
+            (self.units, *input_shape),
+            self.initializer,
+            fan_in=input_shape[0],
+            fan_out=self.units,
+        )
         self.bias = Parameter("bias", (self.units,))
         self.parameters = [self.weight, self.bias]
         return (self.units,)

@@ -1,6 +1,7 @@
 """A network: a chain of layers, built for one device."""
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class Network:
         self.micro_batch = count = blocks(batch_size, ops.lanes)
         if ops.prefers_micro_batches and not training:
             self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
-        self.scores = ops.empty((count, self.classes, ops.lanes))
+        self.scores: Any = ops.empty((count, self.classes, ops.lanes))
         if training:
             for step in self.steps:
                 step.allocate(ops, count, training=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from fastdigits.ops.interface import Array, Ops
+from fastdigits.ops.interface import Ops
 
 # Every parameter starts at a multiple of this many numbers: whole cache lines and whole vectors on every device.
 ALIGNMENT = 64
@@ -33,7 +33,7 @@ class Parameter:
     fan_in: int = 0
     fan_out: int = 0
     value: Any = field(default=None, repr=False)
-    gradient: Array = field(default=None, repr=False)
+    gradient: Any = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class ParameterBuffer:
             starts.append(end)
             end += -(-parameter.size // ALIGNMENT) * ALIGNMENT
         self.values = ops.zeros((end // ops.lanes, ops.lanes))
-        self.gradients = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
+        self.gradients: Any = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
         for parameter, start in zip(parameters, starts, strict=True):
             place = slice(start, start + parameter.size)
             parameter.value = self.values.reshape(-1)[place].reshape(parameter.shape)

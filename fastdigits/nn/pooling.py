@@ -1,6 +1,7 @@
 """Pooling layers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_pixels, check_positive, pair
@@ -20,7 +21,7 @@ class Pool2D(Layer):
     """
 
     window: int | tuple[int, int]
-    stride: int | None = None
+    stride: Any = None  # an int once the layer is connected
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         check_pixels(self, input_shape)
@@ -74,15 +75,17 @@ class GlobalAvgPool2D(Layer):
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         check_pixels(self, input_shape)
+        _, rows, columns = input_shape
+        self.size = rows, columns
         return input_shape[:1]
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        self.ops.avgpool2d_forward(x=x, window=self.input_shape[1:], stride=1, y=_as_pixels(self.y))
+        self.ops.avgpool2d_forward(x=x, window=self.size, stride=1, y=_as_pixels(self.y))
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         if input_gradient:
-            self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self.input_shape[1:], stride=1, dx=self.dx)
+            self.ops.avgpool2d_backward(dy=_as_pixels(dy), window=self.size, stride=1, dx=self.dx)
         return self.dx
 
 

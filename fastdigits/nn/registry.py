@@ -1,47 +1,64 @@
-"""The layers by name, and how a description becomes one."""
+"""Names of layers and of the choices among them. Light to import: a layer's module is imported when it is needed."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from fastdigits.errors import UserError
-from fastdigits.nn.dropout import Dropout
-from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
-from fastdigits.nn.normalisation import BatchNorm, LocalResponseNorm
-from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
-from fastdigits.nn.residual import Residual
 
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        Conv2D,
-        Dense,
-        MaxPool2D,
-        AvgPool2D,
-        GlobalAvgPool2D,
-        Flatten,
-        BatchNorm,
-        LocalResponseNorm,
-        Dropout,
-        Residual,
-        ReLU,
-        LeakyReLU,
-        Sigmoid,
-        Tanh,
-    )
+if TYPE_CHECKING:
+    from fastdigits.nn.layers import Layer
+
+# Activation layers by the name that options give them
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky-relu": "LeakyReLU",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+}
+POOLINGS = {"max": "MaxPool2D", "average": "AvgPool2D"}
+INITIALIZERS = ("he", "glorot", "normal", "uniform")  # see initializers.initial_value
+
+# Every layer with the module of fastdigits.nn that defines it
+LAYERS = {
+    "Conv2D": "layers",
+    "Dense": "layers",
+    "MaxPool2D": "pooling",
+    "AvgPool2D": "pooling",
+    "GlobalAvgPool2D": "pooling",
+    "Flatten": "layers",
+    "BatchNorm": "normalisation",
+    "LocalResponseNorm": "normalisation",
+    "Dropout": "dropout",
+    "Residual": "residual",
+    **dict.fromkeys(ACTIVATIONS.values(), "layers"),
 }
 
 
-def layer_from_config(description: dict) -> Layer:
-    """The layer that `Layer.config()` describes.
+def layer_class(name: str) -> type[Any]:
+    """Return the class of a layer.
+
+    Raises
+    ------
+    UserError
+        If there is no such layer.
+    """
+    if name not in LAYERS:
+        raise UserError(f"There is no layer '{name}'; choose one of {', '.join(LAYERS)}.")
+    return getattr(importlib.import_module(f"fastdigits.nn.{LAYERS[name]}"), name)
+
+
+def layer_from_config(config: dict[str, Any]) -> "Layer":
+    """Make the layer that `Layer.config()` describes.
 
     Raises
     ------
     UserError
         If there is no such layer.
     KeyError, TypeError, ValueError
-        If it has other fields.
+        If the layer has other fields.
     """
-    fields = dict(description)
-    kind = fields.pop("type")
-    if kind not in LAYERS:
-        raise UserError(f"There is no layer '{kind}'; there are {', '.join(LAYERS)}.")
-    if LAYERS[kind] is Residual:
+    fields = dict(config)
+    name = fields.pop("type")
+    if name == "Residual":
         fields["layers"] = [layer_from_config(layer) for layer in fields["layers"]]
-    return LAYERS[kind](**fields)
+    return layer_class(name)(**fields)

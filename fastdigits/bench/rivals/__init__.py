@@ -11,18 +11,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from fastdigits.config.choices import RIVALS
 from fastdigits.errors import UserError
 from fastdigits.nn import Conv2D
 from fastdigits.nn.layers import Layer
-
-# name -> packages to install with pip
-RIVALS = {
-    "torch": "torch",
-    "torch-cuda": "torch",
-    "tensorflow": "tensorflow",
-    "onnxruntime": "onnxruntime onnx",
-    "numpy": "numpy",
-}
 
 
 def load(name: str) -> ModuleType:

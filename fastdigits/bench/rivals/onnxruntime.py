@@ -44,7 +44,8 @@ def graph_of(workload: Workload) -> bytes:
         If LAYERS does not have one of its layers.
     """
     tensors = [numpy_helper.from_array(array, name) for name, array in workload.weights.items()]
-    nodes, source = [], "x"
+    nodes: list[Any] = []
+    source = "x"
     for name, layer in zip(workload.network.names, workload.network.layers, strict=True):
         source = _add(name, layer, source, f"{name}/", nodes, tensors)
     batch = len(workload.images)

@@ -8,10 +8,10 @@ import click
 
 from fastdigits.cli.options import figure_files
 from fastdigits.cli.options.common import DEVICES, ModelName, data_option, exact_option, load_ops, threads_option
+from fastdigits.config.choices import RIVALS
 from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.ops.interface import Ops
 
-AGAINST = ("torch", "torch-cuda", "tensorflow", "onnxruntime", "numpy")
 ROUNDS, SEEDS = 15, 3
 
 
@@ -71,7 +71,7 @@ class Plan:
 )
 @click.option(
     "--against",
-    type=Names(AGAINST),
+    type=Names(tuple(RIVALS)),
     default=(),
     metavar="NAMES",
     help="torch, torch-cuda (on the GPU), tensorflow and onnxruntime (inference only) run the same networks; numpy "
@@ -205,7 +205,7 @@ def _target(plan: Plan, model: str, ops: Ops) -> Any:
     from fastdigits.config.training import TrainConfig
     from fastdigits.data import load_digits
 
-    settings = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
+    settings: dict[str, Any] = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
 

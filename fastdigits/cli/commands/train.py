@@ -24,6 +24,7 @@ from fastdigits.cli.options.training import (
     schedule_options,
 )
 from fastdigits.cli.options.training import show as listing
+from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 
@@ -110,9 +111,9 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     help="Share of each target that is spread over all classes.",
 )
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
-@click.option("--activation", type=click.Choice(["relu", "leaky-relu", "sigmoid", "tanh"]), help="Of hidden layers.")
-@click.option("--init", type=click.Choice(["he", "glorot", "normal", "uniform"]), help="How the weights start.")
-@click.option("--pool", type=click.Choice(["max", "average"]), help="How lenet pools; average if not given.")
+@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), help="Of hidden layers.")
+@click.option("--init", type=click.Choice(INITIALIZERS), help="How the weights start.")
+@click.option("--pool", type=click.Choice(list(POOLINGS)), help="How lenet pools; average if not given.")
 @click.option("--width", type=click.FloatRange(0, 8, min_open=True), help="Scales the channels of alexnet and resnet.")
 @click.option(
     "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
