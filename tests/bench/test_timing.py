@@ -59,7 +59,7 @@ def test_seconds_are_per_step(clock):
 
 
 def test_the_first_call_and_the_warm_up_are_not_timed(clock):
-    compiling = [9.0] + [0.1] * 3  # then a warm-up and a timed stretch in each round
+    compiling = [9.0] + [0.1] * 3  # then a warm-up and a timed sample in each round
     (times,) = time_in_turns([clock.contender("a", [*compiling, 5.0, 0.1, 5.0, 0.2])], 2, 1e9, clock, clock.wait)
     assert times.seconds == pytest.approx([0.1, 0.2])
 

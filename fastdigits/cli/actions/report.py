@@ -19,7 +19,7 @@ from fastdigits.inference.ensemble import evaluate_single
 from fastdigits.ops.interface import Ops
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
-from fastdigits.report.pictures import Tested
+from fastdigits.report.pictures import TestedNetwork
 from fastdigits.report.speed import Speed, measure
 from fastdigits.storage import run_statistics
 from fastdigits.storage.weights import SavedNetwork, read
@@ -55,7 +55,7 @@ def run(
     found = contents(tested, speed, training, date.today().isoformat())
     page = render(found | {"reproduction": reproduction_of(saved)}).encode(errors="replace")
     write_atomically(output, page)
-    result = tested.verdict.combined
+    result = tested.evaluation.combined
     say(f"{saved.model} on {data}: accuracy {result.accuracy:.2%} on {result.images:,} images")
     say(f"report: {click.format_filename(output)}, {len(page) / 1e6:.1f} MB")
     if as_json:
@@ -66,13 +66,13 @@ def run(
 
 def _measure(
     saved: SavedNetwork, data: str, images: np.ndarray, labels: np.ndarray, ops: Ops, say: Callable[[str], None]
-) -> tuple[Tested, Speed]:
+) -> tuple[TestedNetwork, Speed]:
     with announce_compilation(ops, say):
         say(f"{saved.model}: evaluating on {len(labels):,} test images of {data}")
-        verdict = evaluate_single(saved, images, labels, ops, with_probabilities=True)
+        evaluation = evaluate_single(saved, images, labels, ops, with_probabilities=True)
         say("measuring the time of a single image")
-        speed = measure(saved, verdict.combined, images[0], ops)
-    return Tested(saved, verdict, images, labels, data), speed
+        speed = measure(saved, evaluation.combined, images[0], ops)
+    return TestedNetwork(saved, evaluation, images, labels, data), speed
 
 
 def _find_training(stats_file: str, saved: SavedNetwork) -> dict[str, Any]:
