@@ -187,9 +187,9 @@ def _fused_conv2d(
     yield Call("conv2d_relu_forward", case, arguments, ("y",), growth * (C * P * Q + 1))
     filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
     terms = growth * max(B * I * J * lanes, O * P * Q)
-    for rectified in (False, True):
-        arguments = {"x": x, "dy": dy, "weight": weight, **geometry, "rectified": rectified, **filled}
-        yield Call("conv2d_backward", f"{case}, {rectified}", arguments, tuple(filled), terms)
+    for relu_input in (False, True):
+        arguments = {"x": x, "dy": dy, "weight": weight, **geometry, "relu_input": relu_input, **filled}
+        yield Call("conv2d_backward", f"{case}, {relu_input}", arguments, tuple(filled), terms)
 
 
 def _pooled_conv2d(
@@ -211,11 +211,11 @@ def _pooled_conv2d(
         yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
         gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
         terms = growth * max(5 * B * I * J * lanes, O * P * Q)
-        for rectified in (False, True):
+        for relu_input in (False, True):
             outputs = {"dx": _unfilled(*x.shape), **gradients}
-            arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
-            arguments |= {**geometry, "rectified": rectified, **outputs}
-            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {rectified}", arguments, tuple(outputs), terms)
+            arguments = {"x": np.maximum(x, 0) if relu_input else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
+            arguments |= {**geometry, "relu_input": relu_input, **outputs}
+            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {relu_input}", arguments, tuple(outputs), terms)
         outputs = gradients
         arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **geometry, **outputs}
         yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)

@@ -232,7 +232,7 @@ def test_networks_that_read_unlike_are_refused(trained, invoke, fails, tiny, wri
     digits = load_digits(tiny)
     small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
     invoke(*LINEAR, "--data", write_digits(tmp_path / "small", *small))
-    fails(1, "An ensemble must read alike", "eval", trained, "weights.h5", "--data", tiny)
+    fails(1, "The networks of an ensemble take", "eval", trained, "weights.h5", "--data", tiny)
 
 
 def test_usage_errors(invoke, fails):
@@ -269,8 +269,8 @@ def test_pictures(drawn, evaluate, trained, tiny, tmp_path):
     assert (read[rows] != labels[rows]).all()
     *_, groups, title = drawn["examples"]
     assert [len(chosen) for chosen in groups.values()] == [8, min(8, wrong)]
-    assert (read[groups["Read right"]] == labels[groups["Read right"]]).all()
-    assert (read[groups["Misread"]] != labels[groups["Misread"]]).all()
+    assert (read[groups["Correct"]] == labels[groups["Correct"]]).all()
+    assert (read[groups["Wrong"]] != labels[groups["Wrong"]]).all()
 
 
 def test_pictures_of_an_ensemble(drawn, evaluate, trained, tiny):

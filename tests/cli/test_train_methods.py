@@ -174,7 +174,7 @@ def test_dead_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
     train(*LINEAR, "--stats", "stats.json")
     content = json.loads((tmp_path / "stats.json").read_text())
     assert (content["times_run"], content["dead_runs"]) == (1, 3)
-    assert "runs: 1; 3 more were dead" in (tmp_path / "stats.txt").read_text()
+    assert "runs: 1; 3 more failed" in (tmp_path / "stats.txt").read_text()
 
 
 def test_a_network_at_chance_is_told(invoke, tiny):
@@ -344,9 +344,9 @@ def test_the_command_line_that_show_prints_stands_for_the_same(recipe, invoke):
         ("leave --validation out", ["--folds", "2", "--validation", "10"]),
         ("give --validation 5000", ["--runs", "2", "--validation", "0"]),
         ("give --validation 5000", ["--runs", "2", "--recipe", "fast"]),
-        ("--early-stop looks at images that are held out", ["--early-stop", "2", "--validation", "0"]),
-        ("--keep-best looks at images that are held out", ["--keep-best", "--validation", "0"]),
-        ("--schedule plateau looks at images that are held out", ["--schedule", "plateau", "--validation", "0"]),
+        ("--early-stop needs validation images", ["--early-stop", "2", "--validation", "0"]),
+        ("--keep-best needs validation images", ["--keep-best", "--validation", "0"]),
+        ("--schedule plateau needs validation images", ["--schedule", "plateau", "--validation", "0"]),
         ("--schedule cosine takes no --lr-decay", ["--schedule", "cosine", "--lr-decay", "0.5"]),
         ("at most 1", ["--schedule", "step", "--lr-decay", "2"]),
         ("leave --lr out", ["--resume", "any.h5", "--lr", "0.1"]),
