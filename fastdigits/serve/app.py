@@ -87,7 +87,7 @@ class JSONErrorCORS(CORSMiddleware):
         if response.status_code == HTTPStatus.OK:
             return response
         headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-        return error_response(response.status_code, f"{response.body.decode()}; see --allow-origin.", headers)
+        return error_response(response.status_code, f"{bytes(response.body).decode()}; see --allow-origin.", headers)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def _on_request_error(request: Request, error: RequestError) -> Response:
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    messages = {
+    messages: dict[int, str] = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; see /docs.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed for {request.url.path}; see /docs.",
     }
