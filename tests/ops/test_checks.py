@@ -42,6 +42,9 @@ FAULTS = [  # operation, its kernel, what the kernel says, the fault
     ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
     # pixels that no window covers are not cleared
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
+    # the gradient lacks that of the gate
+    ("gelu_backward", "activation.gelu_backward", "fma(a * gate", "fma(splat(0.0) * gate"),
+    ("silu_backward", "activation.silu_backward", "fma(a, splat(1.0) - gate", "fma(a, splat(0.0)"),
     # an empty lane has a loss
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # the last of equal scores counts

@@ -118,7 +118,10 @@ def test_losses_far_out(checks, size):
     checks.assert_close(filled["dscores"], exact["dscores"], terms=3)
 
 
-@pytest.mark.parametrize(("name", "options"), [("relu", ()), ("leaky_relu", (0.1,)), ("sigmoid", ()), ("tanh", ())])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("relu", ()), ("leaky_relu", (0.1,)), *((name, ()) for name in ("sigmoid", "tanh", "gelu", "silu"))],
+)
 def test_activation_shows_nan(name, options):
     """As in the definition: a network whose training has diverged must not look healthy again after a layer."""
     x, y = np.full((1, LANES), np.nan, np.float32), np.zeros((1, LANES), np.float32)

@@ -1,11 +1,12 @@
 """ONNX Runtime: the same network with the same weights as an ONNX graph, for inference only."""
 
 from collections.abc import Callable
+from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import FunctionProto, TensorProto, helper, numpy_helper
 
 from fastdigits.bench.rivals import bottom_right_padding, translation
 from fastdigits.bench.workload import Contender, Workload
@@ -14,6 +15,7 @@ from fastdigits.nn.layers import Layer
 
 NAME = "onnxruntime"
 OPSET, IR_VERSION = 17, 8  # supported by every release of recent years
+DOMAIN = "fastdigits"  # of functions that the opset lacks
 
 
 def version() -> str:
@@ -51,8 +53,9 @@ def graph_of(workload: Workload) -> bytes:
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *workload.network.input_shape])
     scores = helper.make_tensor_value_info(source, TensorProto.FLOAT, [batch, workload.network.classes])
     graph = helper.make_graph(nodes, workload.model, [x], [scores], tensors)
-    opset = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString()
+    opset = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
+    model = helper.make_model(graph, functions=_functions(), opset_imports=opset, ir_version=IR_VERSION)
+    return model.SerializeToString()
 
 
 def _add(name: str, layer: Layer, source: str, prefix: str, nodes: list, tensors: list) -> str:
@@ -77,6 +80,27 @@ def _add(name: str, layer: Layer, source: str, prefix: str, nodes: list, tensors
     state = [f"{prefix}{array.name}" for array in (*layer.parameters, *layer.running)]
     nodes.append(helper.make_node(operation, [source, *state], [name], **attributes))
     return name
+
+
+def _functions() -> list[FunctionProto]:
+    """Define the activations that this opset lacks as functions of the model."""
+    node, opset = helper.make_node, [helper.make_opsetid("", OPSET)]
+    silu = [node("Sigmoid", ["x"], ["gate"]), node("Mul", ["x", "gate"], ["y"])]
+    gelu = [
+        node("Constant", [], ["cubic"], value_float=0.044715),
+        node("Constant", [], ["scale"], value_float=2 * sqrt(2 / pi)),
+        node("Mul", ["x", "x"], ["square"]),
+        node("Mul", ["square", "x"], ["cube"]),
+        node("Mul", ["cubic", "cube"], ["cubic_term"]),
+        node("Add", ["x", "cubic_term"], ["sum"]),
+        node("Mul", ["scale", "sum"], ["twice_u"]),
+        node("Sigmoid", ["twice_u"], ["gate"]),
+        node("Mul", ["x", "gate"], ["y"]),
+    ]
+    return [
+        helper.make_function(DOMAIN, name, ["x"], ["y"], nodes, opset)
+        for name, nodes in (("SiLU", silu), ("GELU", gelu))
+    ]
 
 
 def _pads(layer: Conv2D) -> list[int]:
@@ -112,4 +136,6 @@ LAYERS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
     "LeakyReLU": lambda layer: ("LeakyRelu", {"alpha": layer.slope}),
     "Sigmoid": lambda layer: ("Sigmoid", {}),
     "Tanh": lambda layer: ("Tanh", {}),
+    "GELU": lambda layer: ("GELU", {"domain": DOMAIN}),
+    "SiLU": lambda layer: ("SiLU", {"domain": DOMAIN}),
 }
