@@ -48,7 +48,9 @@ class Sequential:
         self.normalisation: Normalisation | None = None
         self._of_one_block: Network | None = None
 
-    def fit(self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings) -> list[Epoch]:
+    def fit(
+        self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings: Any
+    ) -> list[Epoch]:
         """Train anew from a random start; return what happened, epoch by epoch.
 
         Parameters

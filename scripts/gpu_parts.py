@@ -1,4 +1,7 @@
-"""The parts of scripts/gpu_report.py: each gives what it found as plain JSON types."""
+"""The parts of scripts/gpu_report.py: each is a function that returns its results as plain JSON types.
+
+PARTS names those that `gpu_report.py --only checks,parity` can choose from.
+"""
 
 import importlib.util
 import os
@@ -27,17 +30,17 @@ from fastdigits.models import network_of
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
 
-STEPS = 1000  # over which no memory may be lost
-SIDE = 8192  # of the matrices whose product shows what PyTorch reaches
+STEPS = 1000  # over which memory use is compared
+SIDE = 8192  # of the square matrices whose product PyTorch times
 TOOLS = "memcheck", "racecheck"  # of NVIDIA's compute-sanitizer
 TOOL_LIMIT_S, TESTS_LIMIT_S = 240, 480
 
-Figures = dict[str, Any]
+Results = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all parts share."""
+    """The settings that all parts share."""
 
     ops: Any
     rival: ModuleType | None
@@ -50,47 +53,47 @@ class Setup:
     say: Callable[[str], Any]
 
     def workload(self, model: str, batch_size: int) -> Workload:
-        """The network on a batch of random images."""
+        """Return a network and a batch of random images."""
         return make_workload(model, batch_size, os.cpu_count() or 1)
 
 
-def facts(setup: Setup) -> Figures:
-    """The machine, as `fastdigits doctor` sees it."""
+def facts(setup: Setup) -> Results:
+    """Describe the machine like `fastdigits doctor`."""
     return doctor.examine(setup.say).to_dict()
 
 
-def checks(setup: Setup) -> Figures:
-    """Every operation against its definition, and the gradients of networks, as `fastdigits check` does."""
+def checks(setup: Setup) -> Results:
+    """Check every op and the gradients of networks like `fastdigits check`."""
     exact = ops.load(setup.ops.device, exact=True)
     results = [result for _, run in check.steps(setup.ops, exact) for result in run()]
     failures = [f"{result.subject}: {result.failure}" for result in results if not result.passed]
-    shares = [result.error_over_tolerance for result in results if result.passed]
-    return {"checks": len(results), "failures": failures, "largest_error_share": max(shares, default=None)}
+    errors = [result.error_over_tolerance for result in results if result.passed]
+    return {"checks": len(results), "failures": failures, "largest_error_share": max(errors, default=None)}
 
 
-def parity(setup: Setup) -> Figures:
-    """Scores and gradients of whole networks against those of the CPU."""
+def parity(setup: Setup) -> Results:
+    """Compare scores and gradients of whole networks with those of the CPU."""
     cpu, failures = ops.load("cpu"), []
     for model in setup.models:
         workload = setup.workload(model, setup.batch_size)
-        for contenders in (networks.training, networks.inference):
+        for contender in (networks.training, networks.inference):
             try:
-                check_agreement(contenders(workload, cpu), contenders(workload, setup.ops), workload.tolerance)
+                check_agreement(contender(workload, cpu), contender(workload, setup.ops), workload.tolerance)
             except UserError as error:
                 failures.append(str(error))
     return {"checks": 2 * len(setup.models), "failures": failures}
 
 
-def graph(setup: Setup) -> Figures:
-    """Whether a recorded step leaves the same bits as the operations one by one."""
+def graph(setup: Setup) -> Results:
+    """Check that training with a recorded CUDA graph gives the same bits as launching the ops one by one."""
     if "graph" not in [field.name for field in fields(TrainConfig)]:
-        return {"left_out": "this version records no graphs"}
+        return {"left_out": "this version records no CUDA graphs"}
     images, labels = load_part(setup.data, "train")
     failures = []
     for model in setup.models:
         bits = [_bits(setup, model, images[:2000], labels[:2000], recorded) for recorded in (True, False)]
         if bits[0] != bits[1]:
-            failures.append(f"{model}: other bits with a graph than without")
+            failures.append(f"{model}: weights or losses differ between training with and without a graph")
     return {"checks": len(setup.models), "failures": failures}
 
 
@@ -102,8 +105,8 @@ def _bits(setup: Setup, model: str, images: np.ndarray, labels: np.ndarray, reco
     return [losses.tobytes(), *(value.tobytes() for value in network.weights().values())]
 
 
-def timings(setup: Setup) -> Figures:
-    """Training, and inference of one image and of many, in turns with every way of PyTorch."""
+def timings(setup: Setup) -> Results:
+    """Time training, and inference of one image and of many, in turns with all variants of PyTorch."""
     found = []
     for model in setup.models:
         for mode, images in ((TRAINING, setup.batch_size), (INFERENCE, 1), (INFERENCE, setup.large)):
@@ -116,8 +119,8 @@ def timings(setup: Setup) -> Figures:
     return {"rows": found}
 
 
-def steps(setup: Setup) -> Figures:
-    """What every step of the networks computes and moves in a second, on large batches."""
+def steps(setup: Setup) -> Results:
+    """Measure the rates of computation and memory traffic of every step of the networks, on large batches."""
     found = []
     for model in setup.models:
         setup.say(f"{model}: single steps, batch {setup.large}")
@@ -126,8 +129,8 @@ def steps(setup: Setup) -> Figures:
     return {"operations": found}
 
 
-def ceilings(setup: Setup) -> Figures:
-    """The most that the device can do, by our own kernels, and PyTorch's rate of a large matrix product."""
+def ceilings(setup: Setup) -> Results:
+    """Measure the peak rates of the device, and PyTorch's rate of a large matrix product."""
     here = gpu.measure() if setup.ops.device == "cuda" else machine.measure()
     found = asdict(here)
     if hasattr(setup.rival, "product_seconds"):
@@ -136,8 +139,8 @@ def ceilings(setup: Setup) -> Figures:
     return found
 
 
-def accuracy(setup: Setup) -> Figures:
-    """Seconds of training to 99 %, seed by seed, and those of taking the images to the device."""
+def accuracy(setup: Setup) -> Results:
+    """Measure the seconds of training to 99 % for each seed, and those of copying the images to the device."""
     digits = load_digits(setup.data)
     start = perf_counter()
     setup.ops.download(setup.ops.upload(digits.train_images)[:1])
@@ -148,8 +151,8 @@ def accuracy(setup: Setup) -> Figures:
     return found.to_dict() | {"train_s": seconds, "upload_s": upload_s}
 
 
-def memory(setup: Setup) -> Figures:
-    """How much more memory is in use after so many steps of training."""
+def memory(setup: Setup) -> Results:
+    """Measure how much memory use grows over many training steps."""
     grown = {}
     for model in setup.models:
         contender = networks.training(setup.workload(model, setup.batch_size), setup.ops)
@@ -169,8 +172,8 @@ def _used_bytes(device: str) -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def tests(setup: Setup) -> Figures:
-    """The tests that need a GPU, where pytest-xdist is installed: more sizes of every operation, golden losses."""
+def tests(setup: Setup) -> Results:
+    """Run the tests that need a GPU, if they and pytest-xdist are installed: more sizes of every op, golden losses."""
     folder = Path(__file__).parents[1] / "tests" / "cuda" / "gpu"
     if not (folder.is_dir() and importlib.util.find_spec("pytest") and importlib.util.find_spec("xdist")):
         return {"left_out": "it needs pytest, pytest-xdist and the folder tests"}
@@ -178,13 +181,13 @@ def tests(setup: Setup) -> Figures:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TESTS_LIMIT_S, cwd=folder.parents[2])
     except subprocess.TimeoutExpired:
-        return {"checks": 1, "failures": [f"not done after {TESTS_LIMIT_S} s"]}
-    said = done.stdout[-2000:]
-    return {"checks": 1, "failures": [said] if done.returncode else [], "said": said}
+        return {"checks": 1, "failures": [f"not finished after {TESTS_LIMIT_S} s"]}
+    output = done.stdout[-2000:]
+    return {"checks": 1, "failures": [output] if done.returncode else [], "output": output}
 
 
-def sanitizer(setup: Setup) -> Figures:
-    """NVIDIA's compute-sanitizer over the checks, where it is installed."""
+def sanitizer(setup: Setup) -> Results:
+    """Run the checks under NVIDIA's compute-sanitizer, if it is installed."""
     program, failures = shutil.which("compute-sanitizer"), []
     if not program:
         return {"left_out": "compute-sanitizer is not on the PATH"}
@@ -196,7 +199,7 @@ def sanitizer(setup: Setup) -> Figures:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_LIMIT_S)
         except subprocess.TimeoutExpired:
-            failures.append(f"{tool}: not done after {TOOL_LIMIT_S} s")
+            failures.append(f"{tool}: not finished after {TOOL_LIMIT_S} s")
             continue
         if done.returncode:
             failures.append(f"{tool}: {(done.stdout + done.stderr)[-2000:]}")
@@ -204,4 +207,4 @@ def sanitizer(setup: Setup) -> Figures:
 
 
 PARTS = {part.__name__: part for part in (facts, checks, parity, graph, ceilings, timings, accuracy, memory, steps)}
-PARTS |= {"tests": tests, "sanitizer": sanitizer}  # last, for they take long
+PARTS |= {"tests": tests, "sanitizer": sanitizer}  # last, because they take long

@@ -1,8 +1,11 @@
-"""All that is to be shown on a GPU, in one command: python scripts/gpu_report.py.
+"""Check and measure fastdigits on a GPU in one command.
 
-Checks, timings beside PyTorch on the same GPU, seconds to 99 %, shares of what the GPU can do at most, memory. A short
-table comes last, and all figures go to a JSON file, which is written anew after each part: --only does some of them
-and keeps what the file has of the others.
+    python scripts/gpu_report.py
+    python scripts/gpu_report.py --only checks,timings --model lenet
+
+It runs the checks, times networks next to PyTorch on the same GPU, trains to 99 % test accuracy, compares every step
+with the peak rates of the GPU, and looks for memory leaks. A short table is printed at the end. All results go to a
+JSON file, which is written after each part; with --only, the results of the other parts in the file are kept.
 """
 
 import json
@@ -13,7 +16,7 @@ from typing import Any
 
 import click
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # from a folder that is not installed
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # so that it runs without installation
 
 MODELS = ("mlp", "lenet", "record", "torch-example")
 RIVALS = {"cuda": "torch-cuda", "cpu": "torch"}
@@ -22,15 +25,15 @@ RIVALS = {"cuda": "torch-cuda", "cpu": "torch"}
 @click.command()
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--model", "models", multiple=True, default=MODELS, show_default=True)
-@click.option("--batch-size", default=128, show_default=True, help="Of training.")
-@click.option("--large", default=10_000, show_default=True, help="Images that are read at once.")
-@click.option("--runs", default=11, show_default=True, help="Rounds of each race.")
-@click.option("--seeds", default=10, show_default=True, help="Trainings to 99 %.")
+@click.option("--batch-size", default=128, show_default=True, help="Batch size of training.")
+@click.option("--large", default=10_000, show_default=True, help="Batch size of inference and of the single steps.")
+@click.option("--runs", default=11, show_default=True, help="Rounds of each comparison.")
+@click.option("--seeds", default=10, show_default=True, help="Training runs to 99 %.")
 @click.option("--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files.")
-@click.option("--only", help="Some of the parts, with commas between them.")
-@click.option("--json", "file", default="gpu-report.json", show_default=True, help="Where all figures go.")
+@click.option("--only", help="Run only these parts, separated by commas.")
+@click.option("--json", "file", default="gpu-report.json", show_default=True, help="File for all results.")
 def main(device: str, only: str | None, file: str, **options: Any) -> None:
-    """Check and measure a GPU; the exit code is 1 if anything fails."""
+    """Check and measure fastdigits on a GPU; the exit code is 1 if anything fails."""
     from fastdigits import ops
 
     start = perf_counter()
@@ -42,22 +45,22 @@ def main(device: str, only: str | None, file: str, **options: Any) -> None:
 
     wanted = only.split(",") if only else list(PARTS)
     if unknown := set(wanted) - set(PARTS):
-        raise click.UsageError(f"There is no part {unknown.pop()!r}; choose of {', '.join(PARTS)}.")
+        raise click.UsageError(f"There is no part {unknown.pop()!r}; choose from {', '.join(PARTS)}.")
     setup = Setup(ops.load(device), rival, say=_say, **options)
-    found = _earlier(file) if only else {}
+    results = _earlier(file) if only else {}
     for name in wanted:
         _say(f"{perf_counter() - start:6.0f} s  {name}")
         part_start = perf_counter()
-        found[name] = _done(PARTS[name], setup)
-        found[name]["seconds"] = perf_counter() - part_start
-        Path(file).write_text(json.dumps(found, indent=1) + "\n")
-    click.echo(as_text(found))
-    if failures(found):
+        results[name] = _run(PARTS[name], setup)
+        results[name]["seconds"] = perf_counter() - part_start
+        Path(file).write_text(json.dumps(results, indent=1) + "\n")
+    click.echo(as_text(results))
+    if failures(results):
         sys.exit(1)
 
 
 def _rival(device: str) -> Any:
-    """PyTorch, which must be imported before our operations; None where it is missing."""
+    """Return PyTorch's module of `bench.rivals`, which must be loaded before our ops; None if it is not available."""
     from fastdigits.bench import rivals
     from fastdigits.errors import UserError
 
@@ -68,8 +71,8 @@ def _rival(device: str) -> Any:
         return None
 
 
-def _done(part: Any, setup: Any) -> dict[str, Any]:
-    """What a part found; an error of one must not lose the others."""
+def _run(part: Any, setup: Any) -> dict[str, Any]:
+    """Run a part and return its results, or its error, so that the other parts still run."""
     try:
         return part(setup)
     except Exception as error:

@@ -1,83 +1,91 @@
-"""The short table at the end of scripts/gpu_report.py, made of the figures that its JSON file has."""
+"""Format the results of scripts/gpu_report.py as the table that it prints at the end."""
 
 from collections.abc import Iterator
 from typing import Any
 
-Found = dict[str, dict[str, Any]]
+Results = dict[str, dict[str, Any]]  # by part
 CHECKS = {
-    "checks": "operations and gradients are right",
-    "parity": "networks give the numbers of the CPU",
-    "graph": "networks learn the same bits with a graph as without",
+    "checks": "ops and gradients are correct",
+    "parity": "networks agree with the CPU",
+    "graph": "networks train to the same bits with a graph as without",
     "tests": "run of pytest -m gpu passes",
-    "sanitizer": "tools of compute-sanitizer find nothing",
+    "sanitizer": "tools of compute-sanitizer find no error",
 }
 
 
-def as_text(found: Found) -> str:
-    """All parts that were done."""
+def as_text(results: Results) -> str:
+    """Return the table of all parts that have results."""
     return "\n".join(
-        [*_facts(found), *_checks(found), *_ceilings(found), *_races(found), *_accuracy(found), *_rest(found)]
+        [
+            *_facts(results),
+            *_checks(results),
+            *_ceilings(results),
+            *_timings(results),
+            *_accuracy(results),
+            *_memory(results),
+            *_steps(results),
+        ]
     )
 
 
-def failures(found: Found) -> list[str]:
-    """What is wrong, in lines."""
-    wrong = [f"{name}: {part['error']}" for name, part in found.items() if "error" in part]
-    return wrong + [f"{name}: {line}" for name, part in found.items() for line in part.get("failures", [])]
+def failures(results: Results) -> list[str]:
+    """Return one line per error or failed check."""
+    errors = [f"{name}: {part['error']}" for name, part in results.items() if "error" in part]
+    return errors + [f"{name}: {line}" for name, part in results.items() for line in part.get("failures", [])]
 
 
-def _facts(found: Found) -> Iterator[str]:
-    sections = found.get("facts", {}).get("sections", {})
+def _facts(results: Results) -> Iterator[str]:
+    sections = results.get("facts", {}).get("sections", {})
     for part in (part for parts in sections.values() for part in parts):
         if part["name"] in ("processor", "numba", "driver", "CuPy", "numba-cuda", "nvvm") or "device" in part["name"]:
             yield f"{part['name']:16}{part['value']}"
 
 
-def _checks(found: Found) -> Iterator[str]:
-    for name, what in CHECKS.items():
-        part = found.get(name, {})
+def _checks(results: Results) -> Iterator[str]:
+    for name, meaning in CHECKS.items():
+        part = results.get(name, {})
         if "checks" in part:
-            yield f"{name:16}{part['checks'] - len(part['failures'])} of {part['checks']} {what}"
-    yield from (f"{name:16}left out: {part['left_out']}" for name, part in found.items() if "left_out" in part)
-    yield from (f"FAILS           {line}" for line in failures(found))
+            yield f"{name:16}{part['checks'] - len(part['failures'])} of {part['checks']} {meaning}"
+    yield from (f"{name:16}left out: {part['left_out']}" for name, part in results.items() if "left_out" in part)
+    yield from (f"FAILS           {line}" for line in failures(results))
 
 
-def _ceilings(found: Found) -> Iterator[str]:
-    part = found.get("ceilings", {})
+def _ceilings(results: Results) -> Iterator[str]:
+    part = results.get("ceilings", {})
     if "peak_flops" in part:
         product = part.get("product_flops")
-        beside = f", PyTorch's matrix product {product / 1e12:.2f}" if product else ""
+        torch = f", PyTorch's matrix product {product / 1e12:.2f}" if product else ""
         yield (
-            f"at most         {part['peak_flops'] / 1e12:.2f} TFLOP/s{beside}, "
+            f"peak            {part['peak_flops'] / 1e12:.2f} TFLOP/s{torch}, "
             f"memory {part['bytes_per_second'] / 1e9:,.0f} GB/s"
         )
 
 
-def _races(found: Found) -> Iterator[str]:
-    rows = found.get("timings", {}).get("rows", [])
-    races = dict.fromkeys((row["mode"], row["model"], row["batch_size"]) for row in rows)
-    if not races:
+def _timings(results: Results) -> Iterator[str]:
+    rows = results.get("timings", {}).get("rows", [])
+    comparisons = dict.fromkeys((row["mode"], row["model"], row["batch_size"]) for row in rows)
+    if not comparisons:
         return
     yield f"{'':40}{'us':>12}{'images/s':>14}{'of peak':>9}{'torch eager':>13}{'graph':>8}"
-    peak = found.get("ceilings", {}).get("peak_flops")
-    for mode, model, images in sorted(races, key=lambda one: (one[0] != "training", one[2])):
+    peak = results.get("ceilings", {}).get("peak_flops")
+    for mode, model, images in sorted(comparisons, key=lambda key: (key[0] != "training", key[2])):
         ours, *others = (row for row in rows if (row["mode"], row["model"], row["batch_size"]) == (mode, model, images))
         share = f"{ours['gflops'] * 1e9 / peak:.1%}" if peak else ""
-        ratios = [_ratio(ours, others, way) for way in ("eager", "graph")]
+        ratios = [_ratio(ours, others, kind) for kind in ("eager", "graph")]
         yield (
             f"{f'{mode} {model}, batch {images}':40}{ours['median_s'] * 1e6:12,.1f}{ours['images_per_second']:14,.0f}"
             f"{share:>9}{ratios[0]:>13}{ratios[1]:>8}"
         )
 
 
-def _ratio(ours: dict[str, Any], others: list[dict[str, Any]], way: str) -> str:
-    """How many times as long PyTorch takes in the best of its ways of that kind."""
-    times = [row["median_s"] for row in others if row["variant"].startswith(way)]
+def _ratio(ours: dict[str, Any], others: list[dict[str, Any]], kind: str) -> str:
+    """Return the time of PyTorch's fastest variant of a kind divided by ours."""
+    times = [row["median_s"] for row in others if row["variant"].startswith(kind)]
     return f"{min(times) / ours['median_s']:.2f} x" if times else "-"
 
 
-def _accuracy(found: Found) -> Iterator[str]:
-    part = found.get("accuracy", {})
+def _accuracy(results: Results) -> Iterator[str]:
+    part = results.get("accuracy", {})
     if "accuracies" in part:
         accuracies = part["accuracies"]
         yield (
@@ -87,12 +95,15 @@ def _accuracy(found: Found) -> Iterator[str]:
         )
 
 
-def _rest(found: Found) -> Iterator[str]:
-    memory = found.get("memory", {})
+def _memory(results: Results) -> Iterator[str]:
+    memory = results.get("memory", {})
     if "grown_bytes" in memory:
         grown = ", ".join(f"{model} {grown:,}" for model, grown in memory["grown_bytes"].items())
         yield f"memory          bytes more after {memory['steps']:,} steps: {grown}"
-    ceilings, rows = found.get("ceilings", {}), found.get("steps", {}).get("operations", [])
+
+
+def _steps(results: Results) -> Iterator[str]:
+    ceilings, rows = results.get("ceilings", {}), results.get("steps", {}).get("operations", [])
     if "peak_flops" in ceilings:
         for row in rows:
             compute = row["gflops"] * 1e9 / ceilings["peak_flops"]

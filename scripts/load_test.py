@@ -1,7 +1,10 @@
-"""Put a server of its own under load and print what it bears: python scripts/load_test.py --clients 64 --seconds 60.
+"""Load test `fastdigits serve` and print its throughput, latency and memory use.
 
-Everything stays on this machine: the server listens at 127.0.0.1 on a free port, and both end with the time given.
-Each client sends one picture a request and waits for the answer before it sends the next. Needs the extra `serve`.
+    python scripts/load_test.py --clients 64 --seconds 60
+    python scripts/load_test.py weights.h5 --kind drawn
+
+The script starts a server on a free port of 127.0.0.1 and stops it at the end. Each client sends one picture per
+request and waits for the answer before it sends the next. Needs the extra `serve`.
 """
 
 import asyncio
@@ -23,21 +26,21 @@ import uvloop
 from fastdigits.data import load_part
 
 HOST = "127.0.0.1"
-PICTURES, SHIFT = 1000, 3
+PICTURES, SHIFT_PX = 1000, 3
 WARM_UP_S = 2.0
-SUM, NUMBER = "fastdigits_batch_images_sum", "fastdigits_batch_images_count"
-PROCESSOR = "process_cpu_seconds_total"
-BEGIN, END = b'"digit":', b"\r\n\r\n"
+IMAGES, BATCHES = "fastdigits_batch_images_sum", "fastdigits_batch_images_count"
+CPU_SECONDS = "process_cpu_seconds_total"
+DIGIT, END_OF_HEAD = b'"digit":', b"\r\n\r\n"
 
 
 class Client(asyncio.Protocol):
-    """Sends request after request over one connection until told to stop, and notes how long each took."""
+    """Sends one request after another over one connection while `running`, and records the latency of each."""
 
     def __init__(self, requests: list[bytes], labels: np.ndarray, numbers: Iterator[int]):
         self.requests, self.labels, self.numbers = requests, labels, numbers
         self.seconds: list[float] = []
-        self.errors = self.right = 0
-        self.going, self.answer = True, b""
+        self.errors = self.correct = 0
+        self.running, self.answer = True, b""
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -51,16 +54,16 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.answer += data
-        head, found, body = self.answer.partition(END)
+        head, found, body = self.answer.partition(END_OF_HEAD)
         if not found or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
             return
         self.seconds.append(perf_counter() - self.start)
         self.answer = b""
         if head.startswith(b"HTTP/1.1 200 "):
-            self.right += int(body.partition(BEGIN)[2][:1]) == self.labels[self.number]
+            self.correct += int(body.partition(DIGIT)[2][:1]) == self.labels[self.number]
         else:
             self.errors += 1
-        if self.going:
+        if self.running:
             self.send()
         else:
             self.done.set_result(None)
@@ -72,11 +75,11 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def bodies(kind: str) -> tuple[list[bytes], np.ndarray]:
-    """Requests with test images of MNIST, and their labels; drawn ones lie off the centre and on white."""
+def requests(kind: str) -> tuple[list[bytes], np.ndarray]:
+    """Return requests with MNIST test images, and their labels; in those "drawn", the ink is black and off centre."""
     images, labels = (part[:PICTURES] for part in load_part("mnist", "test"))
     if kind == "drawn":
-        images = 255 - np.roll(images, (SHIFT, -SHIFT), (1, 2))
+        images = 255 - np.roll(images, (SHIFT_PX, -SHIFT_PX), (1, 2))
     head = f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     contents = [json.dumps({"pixels": image.ravel().tolist()}).encode() for image in images]
     return [head.encode() % len(content) + content for content in contents], labels
@@ -84,22 +87,26 @@ def bodies(kind: str) -> tuple[list[bytes], np.ndarray]:
 
 @contextmanager
 def server(weights: tuple[str, ...], threads: int | None) -> Iterator[tuple[int, int]]:
-    """A server as a process of its own: (process id, port)."""
+    """Start a server in its own process and yield (process id, port)."""
     options = ["--threads", str(threads)] if threads else []
     command = [sys.executable, "-m", "fastdigits", "serve", *weights, "--host", HOST, "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         line = next((line for line in process.stdout if HOST in line), "")
         if not line:
-            raise click.ClickException("The server does not start; try 'fastdigits serve' by itself.")
+            raise click.ClickException("The server does not start; run 'fastdigits serve' to see why.")
         yield process.pid, int(line.partition(f"{HOST}:")[2].partition(",")[0])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def memory_mib(process: int) -> float:
-    """What a process has in memory (Linux), NaN elsewhere."""
+    """Return the resident memory of a process; NaN if this is not Linux."""
     try:
         with open(f"/proc/{process}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -107,29 +114,29 @@ def memory_mib(process: int) -> float:
         return float("nan")
 
 
-def figures(port: int) -> dict[str, float]:
-    """The server's own figures."""
-    with urlopen(f"http://{HOST}:{port}/metrics") as answer:
+def metrics(port: int) -> dict[str, float]:
+    """Return the metrics that the server reports, by name."""
+    with urlopen(f"http://{HOST}:{port}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 async def load(process: int, port: int, clients: int, seconds: float, kind: str) -> tuple[list[Client], float, list]:
-    """Clients that have stopped, the seconds that they took, and the server's memory once a second."""
-    requests, labels = bodies(kind)
+    """Run clients for some seconds and return (clients, seconds taken, the server's memory in MiB each second)."""
+    prepared, labels = requests(kind)
     loop, numbers = asyncio.get_running_loop(), count()
     start = perf_counter()
-    begun = [
-        await loop.create_connection(lambda: Client(requests, labels, numbers), HOST, port) for _ in range(clients)
+    connections = [
+        await loop.create_connection(lambda: Client(prepared, labels, numbers), HOST, port) for _ in range(clients)
     ]
     memory = []
     while perf_counter() - start < seconds:
         await asyncio.sleep(min(1.0, seconds))
         memory.append(memory_mib(process))
-    for _, client in begun:
-        client.going = False
-    await asyncio.wait_for(asyncio.gather(*(client.done for _, client in begun)), 30)
-    return [client for _, client in begun], perf_counter() - start, memory
+    for _, client in connections:
+        client.running = False
+    await asyncio.wait_for(asyncio.gather(*(client.done for _, client in connections)), 30)
+    return [client for _, client in connections], perf_counter() - start, memory
 
 
 @click.command()
@@ -137,26 +144,26 @@ async def load(process: int, port: int, clients: int, seconds: float, kind: str)
 @click.option("--clients", type=click.IntRange(1, 256), default=64, show_default=True)
 @click.option("--seconds", type=click.FloatRange(1, 120), default=60.0, show_default=True)
 @click.option("--kind", type=click.Choice(["mnist", "drawn"]), default="mnist", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Of the server.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the server.")
 def main(weights: tuple[str, ...], clients: int, seconds: float, kind: str, threads: int | None) -> None:
-    """Measure a server of WEIGHTS (those that come along if none are given)."""
+    """Load test a server of WEIGHTS, by default the shipped network."""
     with server(weights, threads) as (process, port):
         uvloop.run(load(process, port, clients, WARM_UP_S, kind))
-        before, own_before = figures(port), process_time()
-        used, took, memory = uvloop.run(load(process, port, clients, seconds, kind))
-        own_s, after = process_time() - own_before, figures(port)
-    times = np.sort(np.concatenate([client.seconds for client in used])) * 1000
-    right, errors = sum(client.right for client in used), sum(client.errors for client in used)
+        before, own_before = metrics(port), process_time()
+        finished, took, memory = uvloop.run(load(process, port, clients, seconds, kind))
+        own_s, after = process_time() - own_before, metrics(port)
+    times = np.sort(np.concatenate([client.seconds for client in finished])) * 1000
+    correct, errors = sum(client.correct for client in finished), sum(client.errors for client in finished)
     p50, p99, p999 = np.percentile(times, [50, 99, 99.9])
     click.echo(
-        f"{clients} clients, {took:.0f} s, {len(times):,} answers ({right / len(times):.2%} right), {errors} errors"
+        f"{clients} clients, {took:.0f} s, {len(times):,} answers ({correct / len(times):.2%} correct), {errors} errors"
     )
-    done = {name: after[name] - before[name] for name in (SUM, NUMBER, PROCESSOR)}
-    click.echo(f"{len(times) / took:,.0f} predictions/s, {done[SUM] / done[NUMBER]:.1f} images read together")
-    each = [1e6 * spent / len(times) for spent in (done[PROCESSOR], own_s)]
-    click.echo(f"processor time for a prediction: {each[0]:.0f} us of the server, {each[1]:.0f} us of the clients")
+    done = {name: after[name] - before[name] for name in (IMAGES, BATCHES, CPU_SECONDS)}
+    click.echo(f"{len(times) / took:,.0f} predictions/s, {done[IMAGES] / done[BATCHES]:.1f} images per batch")
+    each = [1e6 * spent / len(times) for spent in (done[CPU_SECONDS], own_s)]
+    click.echo(f"CPU time per prediction: {each[0]:.0f} us in the server, {each[1]:.0f} us in the clients")
     click.echo(f"latency: median {p50:.1f} ms, 99 % {p99:.1f} ms, 99.9 % {p999:.1f} ms, worst {times[-1]:.1f} ms")
-    click.echo(f"memory of the server: {memory[0]:.0f} MiB at first, {memory[-1]:.0f} MiB at the end")
+    click.echo(f"memory of the server: {memory[0]:.0f} MiB at the start, {memory[-1]:.0f} MiB at the end")
     sys.exit(errors > 0)
 
 

@@ -1,11 +1,13 @@
-"""Make the model that ships: data/models/digits.h5, a network that reads pictures and knows what is no digit.
+"""Train the shipped model, data/models/digits.h5, which recognizes digits in pictures and rejects other pictures.
 
     python scripts/make_digits_model.py
+    python scripts/make_digits_model.py --digits 2000 --negatives 800 --epochs 2 --output trial.h5
 
-It learns from MNIST's training images, from pictures of many kinds drawn from these and from strokes of a pen
-(scripts/pictures), prepared as `fastdigits predict` prepares them, and, as an eleventh class, from pictures without a
-digit. Validation images are drawn from images that it does not learn from; they decide the temperature of its
-probabilities and the confidence below which it is unsure. On the same machine the same bytes come out.
+The training set has MNIST's training images, synthetic pictures of digits, and, as an eleventh class, synthetic
+pictures without a digit. scripts/pictures draws them from MNIST images and pen strokes, and they are prepared as
+`fastdigits predict` prepares pictures. The validation pictures are drawn from MNIST images held out of training; they
+set the temperature of the probabilities and the confidence below which the model is unsure. The output is the same to
+the byte each time on the same machine.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from pictures.collect import NO_DIGIT, Collection, Seen
+from pictures.collect import NO_DIGIT, CandidateImages, Collection
 
 from fastdigits import ops
 from fastdigits.config.recipes import AUGMENT
@@ -33,84 +35,92 @@ from fastdigits.training.experiment import run
 from fastdigits.training.loop import split
 
 MODEL, EPOCHS = "best", 20
-MAX_CONFIDENT_NEGATIVES = 0.025  # of those that it validates with
+MAX_CONFIDENT_NEGATIVES = 0.025  # of the negatives in the validation set
 
 
 class Log(Callback):
-    """A line for each epoch."""
+    """Print a line for each epoch."""
 
     def on_epoch_end(self, record: Epoch) -> None:
         print(f"epoch {record.epoch}: validation accuracy {record.validation_accuracy:.2%}", flush=True)
 
 
 def main() -> None:
-    """Draw, train, calibrate, write."""
+    """Draw the pictures, train, calibrate and write the model."""
     options = _options()
     config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
     mnist = load_digits()
     rows, held_out = split(mnist.train_labels, config)
-    learned = _pictures(mnist, rows, 1, options.digits, options.negatives, options.processes)
-    validated = _pictures(mnist, held_out, 2, options.digits // 8, options.negatives // 4, options.processes)
-    digits, all_rows = _joined(mnist, rows, held_out, learned, validated)
+    training = _pictures(mnist, rows, 1, options.digits, options.negatives, options.processes)
+    validation = _pictures(mnist, held_out, 2, options.digits // 8, options.negatives // 4, options.processes)
+    digits, all_rows = _joined(mnist, rows, held_out, training, validation)
     network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
     done = run(MODEL, network, digits, device, config, Log(), all_rows)
     weights.write(options.output, done.saved())
-    print(finish(done.saved(), validated, mnist, options.output))
+    print(finish(done.saved(), validation, mnist, options.output))
 
 
-def finish(saved: SavedNetwork, validated: Seen, mnist: DigitSet, path: str) -> str:
-    """Write a network that has learned, calibrated, with the share of MNIST's digits that a Recognizer reads right."""
+def finish(saved: SavedNetwork, validation: CandidateImages, mnist: DigitSet, path: str) -> str:
+    """Calibrate a trained network, evaluate it on MNIST's test images, write it and return a summary line."""
     weights.write(path, saved)
     recognizer = Recognizer(path, "cpu")
-    calibration = _calibrated(recognizer, validated)
-    right = np.array([reading.digit for reading in recognizer.predict(mnist.test_images)]) == mnist.test_labels
-    metrics = saved.metrics | {"test_accuracy": float(right.mean())}
+    calibration = _calibrate(recognizer, validation)
+    correct = np.array([prediction.digit for prediction in recognizer.predict(mnist.test_images)]) == mnist.test_labels
+    metrics = saved.metrics | {"test_accuracy": float(correct.mean())}
     weights.write(path, replace(saved, calibration=calibration, metrics=metrics))
-    return f"test accuracy {right.mean():.2%} on MNIST, {calibration}, {path}"
+    return f"test accuracy {correct.mean():.2%} on MNIST, {calibration}, {path}"
 
 
-def _pictures(mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, negatives: int, processes: int) -> Seen:
-    def tell(done: int) -> None:
+def _pictures(
+    mnist: DigitSet, rows: np.ndarray, seed: int, digits: int, negatives: int, processes: int
+) -> CandidateImages:
+    def report(done: int) -> None:
         if done % 1000 == 0 or done == digits + negatives:
             print(f"{done} of {digits + negatives} pictures", file=sys.stderr, flush=True)
 
     collection = Collection(seed, mnist.train_images[rows], mnist.train_labels[rows])
-    return collection.draw(digits, negatives, processes, tell)
+    return collection.draw(digits, negatives, processes, report)
 
 
 def _joined(
-    mnist: DigitSet, rows: np.ndarray, held_out: np.ndarray, learned: Seen, validated: Seen
+    mnist: DigitSet, rows: np.ndarray, held_out: np.ndarray, training: CandidateImages, validation: CandidateImages
 ) -> tuple[DigitSet, list[np.ndarray]]:
-    """MNIST with the pictures, and the rows to learn from and to validate with."""
-    images = np.concatenate([mnist.train_images, learned.images, validated.images])
-    labels = np.concatenate([mnist.train_labels, learned.labels, validated.labels])
-    first, last = len(mnist.train_labels), len(labels) - len(validated.labels)
+    """Return MNIST with the pictures added, and the rows for training and for validation."""
+    images = np.concatenate([mnist.train_images, training.images, validation.images])
+    labels = np.concatenate([mnist.train_labels, training.labels, validation.labels])
+    first, last = len(mnist.train_labels), len(labels) - len(validation.labels)
     parts = [rows, np.arange(first, last)], [held_out, np.arange(last, len(labels))]
     digits = DigitSet("mnist and pictures", images, labels, mnist.test_images, mnist.test_labels)
     return digits, [np.concatenate(part).astype(np.int32) for part in parts]
 
 
-def _calibrated(recognizer: Recognizer, seen: Seen) -> Calibration:
-    """Honest probabilities, and so high a confidence asked for that few negatives have it, seen in any way."""
-    temperature = fit_temperature(recognizer.class_probabilities(seen.images), seen.labels)
+def _calibrate(recognizer: Recognizer, candidates: CandidateImages) -> Calibration:
+    """Fit the temperature, and set the confidence below which the model is unsure so that few negatives reach it.
+
+    A negative counts as sure if any of its candidates is, by the rule of `Calibration.is_sure` for the n-th attempt.
+    """
+    temperature = fit_temperature(recognizer.class_probabilities(candidates.images), candidates.labels)
     recognizer.calibration = Calibration(temperature)
-    doubt = np.array([1 - reading.confidence for reading in recognizer.predict(seen.images)]) * seen.ways
-    least = np.ones(seen.pictures[-1] + 1)
-    np.minimum.at(least, seen.pictures, doubt)
-    negative = np.zeros(len(least), bool)
-    negative[seen.pictures] = seen.labels == NO_DIGIT
-    most_doubt = float(np.quantile(least[negative], MAX_CONFIDENT_NEGATIVES))
+    doubt = (
+        np.array([1 - prediction.confidence for prediction in recognizer.predict(candidates.images)])
+        * candidates.attempts
+    )
+    least_doubt = np.ones(candidates.pictures[-1] + 1)
+    np.minimum.at(least_doubt, candidates.pictures, doubt)
+    negative = np.zeros(len(least_doubt), bool)
+    negative[candidates.pictures] = candidates.labels == NO_DIGIT
+    most_doubt = float(np.quantile(least_doubt[negative], MAX_CONFIDENT_NEGATIVES))
     calibration = Calibration(round(temperature, 3), round(1 - min(max(most_doubt, 0.01), 0.5), 3))
-    unsure = np.mean(least[~negative] > 1 - calibration.unsure_below)
-    print(f"unsure of {unsure:.2%} of the validation pictures with a digit")
+    unsure = np.mean(least_doubt[~negative] > 1 - calibration.unsure_below)
+    print(f"unsure about {unsure:.2%} of the validation pictures with a digit")
     return calibration
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
-    parser.add_argument("--digits", type=int, default=40_000, help="pictures of digits to learn from")
-    parser.add_argument("--negatives", type=int, default=16_000, help="pictures without one to learn from")
+    parser.add_argument("--digits", type=int, default=40_000, help="training pictures of digits")
+    parser.add_argument("--negatives", type=int, default=16_000, help="training pictures without a digit")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))

@@ -1,7 +1,10 @@
-"""Train networks over several seeds and print a Markdown table: python scripts/measure_models.py cnn lenet --seeds 5.
+"""Train networks with several seeds and print a Markdown table of their test accuracy and training time.
 
-Test accuracy as mean, standard deviation, lowest and highest; seconds of training alone, without
-compilation, loading and validation; and the machine.
+    python scripts/measure_models.py cnn lenet --seeds 5
+    python scripts/measure_models.py --save
+
+The table gives mean, standard deviation and range of the test accuracy, and the mean seconds of training without
+compilation, loading and validation.
 """
 
 import json
@@ -24,8 +27,8 @@ from fastdigits.training.callbacks import Callback
 from fastdigits.training.experiment import Run, run
 
 
-def figures(runs: list[Run], machine: str) -> dict[str, Any]:
-    """What the runs of one network come to, in plain JSON types; accuracies are shares of 1."""
+def summarize(runs: list[Run], machine: str) -> dict[str, Any]:
+    """Return the summary of the runs of one network as plain JSON types; accuracies are between 0 and 1."""
     accuracies = [one.test.accuracy for one in runs]
     return {
         "test_accuracy": fmean(accuracies),
@@ -39,17 +42,18 @@ def figures(runs: list[Run], machine: str) -> dict[str, Any]:
     }
 
 
-def row(model: str, parameters: int, found: dict[str, Any]) -> str:
-    """One line of the table."""
+def row(model: str, parameters: int, summary: dict[str, Any]) -> str:
+    """Return a line of the table."""
     return (
-        f"| `{model}` | {parameters:,} | {found['epochs']} | {found['test_accuracy']:.2%} | {found['deviation']:.2%} "
-        f"| {found['lowest']:.2%} .. {found['highest']:.2%} | {found['seconds']:.1f} |"
+        f"| `{model}` | {parameters:,} | {summary['epochs']} | {summary['test_accuracy']:.2%} "
+        f"| {summary['deviation']:.2%} | {summary['lowest']:.2%} .. {summary['highest']:.2%} "
+        f"| {summary['seconds']:.1f} |"
     )
 
 
-def save(found: dict[str, dict[str, Any]]) -> None:
-    """Put the figures where `fastdigits models` reads them, beside those of other networks."""
-    known = load_model_results() | found
+def save(summaries: dict[str, dict[str, Any]]) -> None:
+    """Write the summaries to the file that `fastdigits models` shows, and keep those of other networks there."""
+    known = load_model_results() | summaries
     text = json.dumps({model: known[model] for model in MODELS if model in known}, indent=1)
     (shipped_folder() / "models" / "measured.json").write_text(text + "\n", "utf8")
 
@@ -57,11 +61,11 @@ def save(found: dict[str, dict[str, Any]]) -> None:
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--seeds", default=5, show_default=True)
-@click.option("--epochs", type=int, help="Those that the network usually takes if not given.")
+@click.option("--epochs", type=int, help="Epochs; by default those of the network's own settings.")
 @click.option("--threads", type=int)
-@click.option("--save", "keep", is_flag=True, help="Keep the figures for 'fastdigits models', in data/models.")
+@click.option("--save", "keep", is_flag=True, help="Save the results for 'fastdigits models', in data/models.")
 def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int | None, keep: bool) -> None:
-    """Measure MODELS (all of them if none is named)."""
+    """Measure MODELS, by default all of them."""
     digits, cpu = load_digits("mnist"), ops.load("cpu", threads)
     python = f"{platform.system()}, Python {platform.python_version()}"
     used = threads or numba_setup.cores()
@@ -69,15 +73,15 @@ def main(models: tuple[str, ...], seeds: int, epochs: int | None, threads: int |
     click.echo(f"{machine}; seeds: {seeds}\n")
     click.echo("| model | parameters | epochs | test accuracy, mean | std | range | seconds |")
     click.echo("|---|---|---|---|---|---|---|")
-    found = {}
+    summaries = {}
     for model in models or MODELS:
         settings = MODEL_SETTINGS.get(model, {}) | ({"epochs": epochs} if epochs else {})
         configs = [TrainConfig(seed=seed, **settings) for seed in range(seeds)]
         runs = [run(model, network_of(model), digits, cpu, config, Callback()) for config in configs]
-        found[model] = figures(runs, machine)
-        click.echo(row(model, runs[0].network.parameter_count, found[model]))
+        summaries[model] = summarize(runs, machine)
+        click.echo(row(model, runs[0].network.parameter_count, summaries[model]))
         if keep:
-            save(found)
+            save(summaries)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Set what others have published about their handwritten-digit networks beside the same trainings done here.
+"""Reproduce published results of handwritten-digit networks and compare them with the claims.
 
-python scripts/reproduce_published.py                          # all of them; hours
-python scripts/reproduce_published.py --only linear --seeds 5
-python scripts/reproduce_published.py --epochs-scale 0.01      # to see whether everything runs
+    python scripts/reproduce_published.py                          # all experiments; takes hours
+    python scripts/reproduce_published.py --only linear --seeds 5
+    python scripts/reproduce_published.py --epochs-scale 0.01      # quick trial
 
-Each experiment is a network and its settings as they were published, trained by `fastdigits train` on all 60,000
-images, with several seeds. It uses the networks linear, neuron, dnn, feedforward, mlp, conv1, conv2, conv1-avgpool,
-lenet and record, those of scripts/published, and the options --batch-size all and --folds. The table goes to the
-screen, to NAME.md and, with all figures, to NAME.json, anew after every experiment.
+Each experiment trains a network with the published settings through `fastdigits train`, on all 60,000 training images
+and with several seeds. Networks that are not built in are in scripts/published. The table is printed and written to
+NAME.md, and all results to NAME.json; both files are updated after every experiment.
 """
 
 import json
@@ -26,31 +25,45 @@ import click
 from fastdigits.bench.machine import cpu_name
 
 NETWORKS = Path(__file__).with_name("published")
-# What holds unless an experiment says otherwise; pixels are 0 to 1, as they are in most such programs
-USUAL = "--validation 0 --optimizer sgd --schedule constant --no-normalise"
+# The options of most experiments; pixels are between 0 and 1, as in most such programs
+DEFAULT_OPTIONS = "--validation 0 --optimizer sgd --schedule constant --no-normalise"
 LENET = "--epochs 3 --lr 0.5 --batch-size 128"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What was published, and the options of `fastdigits train` that do the same.
+    """A published result, and the options of `fastdigits train` that reproduce it.
 
-    `accuracy` is as published, in percent: one number, or the least and the greatest. `assumed` is what the
-    publication leaves open, `doubt` why the claim may fail.
+    Parameters
+    ----------
+    name : str
+    summary : str
+        The network and its settings.
+    accuracy : tuple of str
+        As published, in percent: one number, or the lowest and the highest.
+    time : str
+        As published, with the hardware.
+    options : str
+        Options of `fastdigits train`, after `base_options`.
+    base_options : str
+    assumed : str
+        Settings that the publication does not state.
+    doubt : str
+        Why the claim may not be reproducible.
     """
 
     name: str
-    what: str
+    summary: str
     accuracy: tuple[str, ...]
     time: str
     options: str
-    usual: str = USUAL
+    base_options: str = DEFAULT_OPTIONS
     assumed: str = ""
     doubt: str = ""
 
     @property
-    def least(self) -> float:
-        """The share of right answers that rounds to the claim."""
+    def min_accuracy(self) -> float:
+        """The lowest accuracy, between 0 and 1, that rounds to the claim."""
         claim = self.accuracy[0]
         decimals = len(claim.partition(".")[2])
         return (float(claim) - 0.5 * 10**-decimals) / 100
@@ -71,7 +84,7 @@ EXPERIMENTS = (
         "30 s",
         "--model neuron --loss mse --lr 0.01 --epochs 100",
         assumed="batch 128",
-        doubt="one number per image cannot tell ten digits apart, but nine of ten outputs are right where all say no",
+        doubt="one hidden unit cannot separate ten digits, but nine of ten outputs are right if all of them say no",
     ),
     Experiment(
         "dnn",
@@ -94,7 +107,7 @@ EXPERIMENTS = (
         ("84", "91"),
         "35 min",
         f"--model conv2 {LENET}",
-        doubt="steps as large as these silence its ReLUs; with --activation sigmoid it comes to 97.2 %",
+        doubt="steps this large kill its ReLUs; with --activation sigmoid it reaches 97.2 %",
     ),
     Experiment(
         "conv1-avgpool",
@@ -133,14 +146,14 @@ EXPERIMENTS = (
         ("98.7",),
         "2.5 min, RTX 4070 Ti",
         "--model batchnorm-cnn.toml --lr 0.01 --epochs 20 --folds 5",
-        usual=USUAL.replace("--validation 0 ", ""),
+        base_options=DEFAULT_OPTIONS.replace("--validation 0 ", ""),
         assumed="batch 128",
     ),
     Experiment(
         "numba-cnn",
         "Numba CNN, momentum, contrast 4, gamma 0.7, padding 2, 50 epochs",
         ("97.84",),
-        "not told",
+        "not stated",
         "--model lenet --optimizer momentum --lr 0.01 --contrast 4 --gamma 0.7 --pad 2 --epochs 50",
         assumed="network lenet, lr 0.01, batch 128",
     ),
@@ -150,7 +163,7 @@ EXPERIMENTS = (
         ("99.04",),
         "0.76 s, GTX 1660 Ti",
         "--recipe fast --model record --epochs 1",
-        usual="",
+        base_options="",
         assumed="all but the network: the settings of --recipe fast",
     ),
 )
@@ -158,17 +171,17 @@ EXPERIMENTS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an experiment: the figures of every training, and what went wrong with those that failed."""
+    """The results of all training runs of an experiment, and the error messages of those that failed."""
 
-    published: Experiment
+    experiment: Experiment
     command: list[str]
     runs: list[dict[str, Any]]
     failures: list[str]
 
 
 def command(experiment: Experiment, seed: int, epochs_scale: float, threads: int | None) -> list[str]:
-    """The arguments of `fastdigits`."""
-    options = f"{experiment.usual} {experiment.options} --seed {seed} --json".split()
+    """Return the arguments of `fastdigits` for an experiment."""
+    options = f"{experiment.base_options} {experiment.options} --seed {seed} --json".split()
     arguments = ["train", *(str(NETWORKS / option) if option.endswith(".toml") else option for option in options)]
     at = arguments.index("--epochs") + 1
     arguments[at] = str(max(1, round(int(arguments[at]) * epochs_scale)))
@@ -176,10 +189,10 @@ def command(experiment: Experiment, seed: int, epochs_scale: float, threads: int
 
 
 def measure(arguments: list[str]) -> list[dict[str, Any]] | str:
-    """The figures of each training, of which folds make several; or what `fastdigits` said went wrong."""
+    """Train and return the results of each run, of which there is one per fold, or the error message."""
     with tempfile.TemporaryDirectory() as folder:
-        whole = [sys.executable, "-m", "fastdigits", *arguments, "--output", str(Path(folder, "weights.h5"))]
-        done = subprocess.run(whole, capture_output=True, text=True)
+        command_line = [sys.executable, "-m", "fastdigits", *arguments, "--output", str(Path(folder, "weights.h5"))]
+        done = subprocess.run(command_line, capture_output=True, text=True)
     if done.returncode:
         return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     summary = json.loads(done.stdout)
@@ -195,37 +208,39 @@ def measure(arguments: list[str]) -> list[dict[str, Any]] | str:
 
 
 def verdict(experiment: Experiment, accuracies: list[float]) -> str:
-    """Whether the mean reaches what was published."""
-    if fmean(accuracies) >= experiment.least:
+    """Say whether the mean accuracy reaches the published one."""
+    if fmean(accuracies) >= experiment.min_accuracy:
         return "reached" if fmean(accuracies) * 100 <= float(experiment.accuracy[-1]) + 0.5 else "surpassed"
-    reason = experiment.doubt or f"it comes to {fmean(accuracies):.2%}"
+    reason = experiment.doubt or f"the mean is {fmean(accuracies):.2%}"
     return f"not reproduced by a correct implementation: {reason}"
 
 
 def row(result: Result, trial: bool) -> str:
-    """A line of the table; a trial is not judged."""
-    experiment, runs = result.published, result.runs
+    """Return a line of the table; a trial run gets no verdict."""
+    experiment, runs = result.experiment, result.runs
     theirs = f"{' to '.join(experiment.accuracy)} % | {experiment.time}"
     failures = Counter(result.failures).items()
-    said = [f"{count} failed: {failure}" for failure, count in failures]
+    remarks = [f"{count} failed: {failure}" for failure, count in failures]
     if not runs:
-        return f"| {experiment.name} | {_described(experiment)} | {theirs} | - | - | - | {'; '.join(said)} |"
+        return f"| {experiment.name} | {_described(experiment)} | {theirs} | - | - | - | {'; '.join(remarks)} |"
     accuracies = [run["test_accuracy"] for run in runs]
     seeds = len({run["seed"] for run in runs})
     ours = f"{fmean(accuracies):.2%} | {min(accuracies):.2%} .. {max(accuracies):.2%} ({seeds})"
     seconds = sum(run["train_s"] for run in runs) / seeds
     if not trial:
-        said.insert(0, verdict(experiment, accuracies))
-    return f"| {experiment.name} | {_described(experiment)} | {theirs} | {ours} | {seconds:.2f} | {'; '.join(said)} |"
+        remarks.insert(0, verdict(experiment, accuracies))
+    return (
+        f"| {experiment.name} | {_described(experiment)} | {theirs} | {ours} | {seconds:.2f} | {'; '.join(remarks)} |"
+    )
 
 
 def table(results: list[Result], conditions: dict[str, Any]) -> str:
-    """The whole comparison in Markdown."""
+    """Return the comparison as a Markdown table."""
     scale = conditions["epochs_scale"]
     lines = [
-        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores; seconds of training alone, mean of the "
-        "seeds (all folds together). Test images are read once, after training.",
-        *([f"\nOnly a trial: epochs times {scale:g}, so that nothing here can be compared."] if scale != 1 else []),
+        f"{conditions['machine']}, {conditions['threads'] or 'all'} cores; seconds of training alone, mean over "
+        "the seeds (all folds together). The test images are evaluated once, after training.",
+        *([f"\nTrial run with {scale:g} times the epochs: the results cannot be compared."] if scale != 1 else []),
         "",
         "| experiment | settings | published | their time | ours, mean | range (seeds) | our seconds | verdict |",
         "|---|---|---|---|---|---|---|---|",
@@ -234,19 +249,27 @@ def table(results: list[Result], conditions: dict[str, Any]) -> str:
 
 
 def _described(experiment: Experiment) -> str:
-    return experiment.what + (f" (assumed: {experiment.assumed})" if experiment.assumed else "")
+    return experiment.summary + (f" (assumed: {experiment.assumed})" if experiment.assumed else "")
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice([e.name for e in EXPERIMENTS]), help="May be given again.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([e.name for e in EXPERIMENTS]),
+    help="Run only this experiment; may be repeated.",
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option(
-    "--epochs-scale", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="For trying: fewer epochs."
+    "--epochs-scale",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    help="Multiply all epochs by this, for a quick trial.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Processor cores to use; all if not given.")
-@click.option("--output", default="published", show_default=True, metavar="NAME", help="Of NAME.md and NAME.json.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU cores to use; all by default.")
+@click.option("--output", default="published", show_default=True, metavar="NAME", help="Write NAME.md and NAME.json.")
 def main(only: tuple[str, ...], seeds: int, epochs_scale: float, threads: int | None, output: str) -> None:
-    """Train what others have published, with several seeds, and compare."""
+    """Train published networks with several seeds and compare the results with the claims."""
     machine = f"{cpu_name()}, {platform.system()}, Python {platform.python_version()}"
     conditions = {"machine": machine, "threads": threads, "seeds": seeds, "epochs_scale": epochs_scale}
     results: list[Result] = []
@@ -261,9 +284,9 @@ def main(only: tuple[str, ...], seeds: int, epochs_scale: float, threads: int | 
         runs = [run for outcome in outcomes if isinstance(outcome, list) for run in outcome]
         failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
         results.append(Result(experiment, command(experiment, 0, epochs_scale, threads), runs, failures))
-        text, figures = table(results, conditions), {**conditions, "experiments": list(map(asdict, results))}
+        text, content = table(results, conditions), {**conditions, "experiments": list(map(asdict, results))}
         Path(f"{output}.md").write_text(text, "utf8")
-        Path(f"{output}.json").write_text(json.dumps(figures, indent=1), "utf8")
+        Path(f"{output}.json").write_text(json.dumps(content, indent=1), "utf8")
     click.echo(text)
 
 

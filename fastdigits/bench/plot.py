@@ -6,6 +6,7 @@ from fastdigits.bench.comparison import Row
 from fastdigits.plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
@@ -34,7 +35,7 @@ def draw(rows: list[Row], machine: str) -> "Figure":
     return figure
 
 
-def _panel(axes, rows: list[Row], colours: dict[str, str]) -> None:
+def _panel(axes: "Axes", rows: list[Row], colours: dict[str, str]) -> None:
     """Draw bars with their values; the thin lines span the middle half of the rounds."""
     speeds = [row.images_per_second for row in rows]
     spread = [

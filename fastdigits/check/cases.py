@@ -3,13 +3,15 @@
 All inputs lie between -1 and 1, and so do their products, which are the terms that `compare.tolerance` counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import Effects
+
+Size = tuple[int, int]
 
 
 class Call(NamedTuple):
@@ -36,8 +38,8 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _dense(lanes, *dense)
     for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _fused_conv2d(lanes, *convolution)
-    for convolution in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
-        yield from _pooled_conv2d(lanes, *convolution)
+    for pooled in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
+        yield from _pooled_conv2d(lanes, *pooled)
     for dense in DENSE[: 1 if few else None]:
         yield from _fused_dense(lanes, *dense)
     for pooling in POOLINGS:
@@ -52,8 +54,8 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
-        for images, size in AUGMENTED:
-            yield from _augmented_batches(lanes, images, size, effects)
+        for images, image_size in AUGMENTED:
+            yield from _augmented_batches(lanes, images, image_size, effects)
     yield from _activations(lanes)
     yield from _elementwise(lanes)
     yield from _optimizers(lanes)
@@ -135,7 +137,17 @@ VECTORS = 7  # in the arrays of elementwise ops and optimizers
 SEED = 0
 
 
-def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+def _conv2d(
+    lanes: int,
+    blocks: int,
+    channels: int,
+    outputs: int,
+    size: Size,
+    kernel: Size,
+    stride: int,
+    before: Size,
+    after: Size,
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
     draw = _uniform()
@@ -152,7 +164,17 @@ def _conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, afte
     yield Call("conv2d_backward_weight", case, arguments, tuple(filled), growth * B * I * J * lanes)
 
 
-def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before, after):
+def _fused_conv2d(
+    lanes: int,
+    blocks: int,
+    channels: int,
+    outputs: int,
+    size: Size,
+    kernel: Size,
+    stride: int,
+    before: Size,
+    after: Size,
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     I, J = (H + top + after[0] - P) // stride + 1, (W + left + after[1] - Q) // stride + 1
     draw = _uniform()
@@ -165,12 +187,14 @@ def _fused_conv2d(lanes, blocks, channels, outputs, size, kernel, stride, before
     yield Call("conv2d_relu_forward", case, arguments, ("y",), growth * (C * P * Q + 1))
     filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
     terms = growth * max(B * I * J * lanes, O * P * Q)
-    for rectified in (False, True):
-        arguments = {"x": x, "dy": dy, "weight": weight, **geometry, "rectified": rectified, **filled}
-        yield Call("conv2d_backward", f"{case}, {rectified}", arguments, tuple(filled), terms)
+    for relu_input in (False, True):
+        arguments = {"x": x, "dy": dy, "weight": weight, **geometry, "relu_input": relu_input, **filled}
+        yield Call("conv2d_backward", f"{case}, {relu_input}", arguments, tuple(filled), terms)
 
 
-def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after):
+def _pooled_conv2d(
+    lanes: int, blocks: int, channels: int, outputs: int, size: Size, kernel: Size, before: Size, after: Size
+) -> Iterator[Call]:
     B, C, O, (H, W), (P, Q), (top, left) = blocks, channels, outputs, size, kernel, before
     rows, columns = H + top + after[0] - P + 1, W + left + after[1] - Q + 1
     I, J = rows // 2, columns // 2
@@ -187,24 +211,24 @@ def _pooled_conv2d(lanes, blocks, channels, outputs, size, kernel, before, after
         yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
         gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
         terms = growth * max(5 * B * I * J * lanes, O * P * Q)
-        for rectified in (False, True):
+        for relu_input in (False, True):
             outputs = {"dx": _unfilled(*x.shape), **gradients}
-            arguments = {"x": np.maximum(x, 0) if rectified else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
-            arguments |= {**geometry, "rectified": rectified, **outputs}
-            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {rectified}", arguments, tuple(outputs), terms)
+            arguments = {"x": np.maximum(x, 0) if relu_input else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
+            arguments |= {**geometry, "relu_input": relu_input, **outputs}
+            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {relu_input}", arguments, tuple(outputs), terms)
         outputs = gradients
         arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **geometry, **outputs}
         yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
 
 
-def _growth(channels, outputs, kernel, stride):
+def _growth(channels: int, outputs: int, kernel: Size, stride: int) -> int:
     """Return the factor on the tolerance of a convolution: 8 if Winograd's method may compute it, whose transforms
     multiply by up to 8, else 1.
     """
     return 8 if (kernel, stride) == ((3, 3), 1) and min(channels, outputs) > 10 else 1
 
 
-def _fused_dense(lanes, images, features, outputs):
+def _fused_dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
     B, K, O = blocks(images, lanes), features, outputs
     draw = _uniform()
     x, weight, bias, dy = np.maximum(draw(B, K, lanes), 0), draw(O, K), draw(O), draw(B, O, lanes)
@@ -215,7 +239,7 @@ def _fused_dense(lanes, images, features, outputs):
     yield Call("dense_backward_input_relu", case, arguments, ("dx",), O)
 
 
-def _dense(lanes, images, features, outputs):
+def _dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
     B, K, O = blocks(images, lanes), features, outputs
     draw = _uniform()
     x, weight, bias, dy = draw(B, K, lanes), draw(O, K), draw(O), draw(B, O, lanes)
@@ -228,7 +252,7 @@ def _dense(lanes, images, features, outputs):
     yield Call("dense_backward_weight", case, {"x": x, "dy": dy, **filled}, tuple(filled), B * lanes)
 
 
-def _pool2d(lanes, images, size, window, stride):
+def _pool2d(lanes: int, images: int, size: Size, window: int, stride: int) -> Iterator[Call]:
     B, C, (H, W), (P, Q) = blocks(images, lanes), 3, size, window
     I, J = (H - P) // stride + 1, (W - Q) // stride + 1
     draw = _uniform()
@@ -241,7 +265,7 @@ def _pool2d(lanes, images, size, window, stride):
     yield Call("avgpool2d_backward", case, {"dy": dy, **geometry, "dx": _unfilled(*x.shape)}, ("dx",), P * Q)
 
 
-def _batchnorm(lanes, images, pixels):
+def _batchnorm(lanes: int, images: int, pixels: int) -> Iterator[Call]:
     B, C, S = blocks(images, lanes) + 1, 5, pixels  # the last block is empty
     draw = _uniform()
     x, dy, y = draw(B, C, S, lanes), draw(B, C, S, lanes), np.maximum(draw(B, C, S, lanes), 0)
@@ -260,7 +284,7 @@ def _batchnorm(lanes, images, pixels):
         yield Call(f"batchnorm_{relu}backward", case, {**arguments, **settings, **outputs}, tuple(outputs), 4 * terms)
 
 
-def _batchnorm_fold():
+def _batchnorm_fold() -> Iterator[Call]:
     O, K = 5, 27
     draw = _uniform()
     arguments = {"weight": draw(O, K), "bias": draw(O), "gamma": draw(O), "beta": draw(O), "mean": draw(O)}
@@ -269,7 +293,7 @@ def _batchnorm_fold():
     yield Call("batchnorm_fold", f"{K} to {O}", arguments | outputs, tuple(outputs), 8)
 
 
-def _lrn(lanes, channels, size):
+def _lrn(lanes: int, channels: int, size: int) -> Iterator[Call]:
     shape = (2, channels, 3, lanes)
     draw = _uniform()
     x, y, dy, base = draw(*shape), draw(*shape), draw(*shape), 2 + draw(*shape)
@@ -280,7 +304,7 @@ def _lrn(lanes, channels, size):
     yield Call("lrn_backward", case, arguments, ("dx",), size + 8)
 
 
-def _elementwise(lanes):
+def _elementwise(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
     for op in ("add", "add_relu"):
@@ -289,7 +313,7 @@ def _elementwise(lanes):
     yield Call("dropout", f"{VECTORS} vectors", arguments, ("y",), 2)
 
 
-def _losses(lanes, images):
+def _losses(lanes: int, images: int) -> Iterator[Call]:
     B, K = blocks(images, lanes) + 1, 7  # the last block is empty
     draw = _uniform()
     scores, targets = draw(B, K, lanes), np.full(B * lanes, -1, np.float32)
@@ -307,7 +331,7 @@ def _losses(lanes, images):
     yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
 
 
-def _batches(lanes, images):
+def _batches(lanes: int, images: int) -> Iterator[Call]:
     B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
     rng = np.random.default_rng(SEED)
     arguments = {
@@ -323,7 +347,7 @@ def _batches(lanes, images):
     yield Call("gather_batch", f"batch of {images}", arguments | filled, tuple(filled), 2)
 
 
-def _augmented_batches(lanes, images, size, effects):
+def _augmented_batches(lanes: int, images: int, size: Size, effects: Effects) -> Iterator[Call]:
     B, N, (H, W) = blocks(images, lanes) + 1, 30, size
     rng = np.random.default_rng(SEED)
     arguments = {
@@ -344,7 +368,7 @@ def _augmented_batches(lanes, images, size, effects):
     yield Call("augment_batch", case, arguments | filled, tuple(filled), terms)
 
 
-def _activations(lanes):
+def _activations(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     x, dy = 4 * draw(VECTORS, lanes), draw(VECTORS, lanes)
     x[3, 0], x[4, 0] = 0.0, -0.0
@@ -360,7 +384,7 @@ def _activations(lanes):
         yield Call(f"{op}_backward", f"{VECTORS} vectors", arguments, ("dx",), 16)
 
 
-def _optimizers(lanes):
+def _optimizers(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     parameter, gradient, velocity, mean = (draw(VECTORS, lanes) for _ in range(4))
     square = 0.5 + draw(VECTORS, lanes) / 4
@@ -383,7 +407,7 @@ def _optimizers(lanes):
     yield Call("average_step", f"{VECTORS} vectors", arguments, ("average",), 3)
 
 
-def _random_numbers():
+def _random_numbers() -> Iterator[Call]:
     seed = 2**63 + 12345
     for n in DRAWN:
         arguments = {"seed": seed, "stream": 2, "step": 3, "values": _unfilled(n)}
@@ -392,17 +416,17 @@ def _random_numbers():
         yield Call("random_permutation", f"{n} numbers", arguments, ("order",), 0)
 
 
-def _random_masks(lanes, images):
+def _random_masks(lanes: int, images: int) -> Iterator[Call]:
     shape = (blocks(images, lanes), 7, lanes)
     arguments = {"seed": 2**63 + 12345, "stream": 2**31, "step": np.array([3]), "rate": 0.25}
     arguments["mask"] = np.full(shape, 99, np.uint8)
     yield Call("random_mask", f"batch of {images}", arguments, ("mask",), 0)
 
 
-def _arrays(lanes):
+def _arrays(lanes: int) -> Iterator[Call]:
     images = 5
     draw, B = _uniform(), blocks(images, lanes)
-    arguments = {"images": draw(images, 2, 3), "x": _unfilled(B, 2, 3, lanes)}
+    arguments: dict[str, Any] = {"images": draw(images, 2, 3), "x": _unfilled(B, 2, 3, lanes)}
     yield Call("pack", f"batch of {images}", arguments, ("x",), 0)
     arguments = {"x": draw(B, 2, 3, lanes), "images": _unfilled(images, 2, 3)}
     yield Call("unpack", f"batch of {images}", arguments, ("images",), 0)
@@ -410,11 +434,11 @@ def _arrays(lanes):
     yield Call("accumulate", f"batch of {images}", arguments, ("total",), B * 3 * lanes)
 
 
-def _uniform():
+def _uniform() -> Callable[..., np.ndarray]:
     """Return a function that draws float32 arrays between -1 and 1 from a fixed seed."""
     rng = np.random.default_rng(SEED)
     return lambda *shape: rng.uniform(-1, 1, shape).astype(np.float32)
 
 
-def _unfilled(*shape):
+def _unfilled(*shape: int) -> np.ndarray:
     return np.full(shape, np.nan, np.float32)

@@ -17,7 +17,8 @@ Outputs = dict[str, np.ndarray]
 
 def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
     """Return one check per op as (name, function) pairs; it also covers the function in `exact` if that is another."""
-    reference, checks = devices.load("reference"), []
+    reference = devices.load("reference")
+    checks: list[tuple[str, Callable[[], list[CheckResult]]]] = []
     by_op: dict[str, list[Call]] = {}
     for call in calls(ops.lanes, few=True):
         by_op.setdefault(call.op, []).append(call)
@@ -62,7 +63,8 @@ class _ResultBuilder:
     """Collects the comparisons of one function into a result, with the first failure."""
 
     def __init__(self, subject: str, ops: Ops):
-        self.ops, self.subject, self.compared, self.error_over_tolerance, self.failure = ops, subject, 0, 0.0, None
+        self.ops, self.subject, self.compared, self.error_over_tolerance = ops, subject, 0, 0.0
+        self.failure: str | None = None
 
     def add(self, call: Call, function: Callable, exact: Outputs) -> Outputs:
         """Compare the outputs of a call with the exact ones, and return them."""

@@ -1,5 +1,7 @@
 """Batches: a data set on the device, from which any rows are gathered, normalised and packed."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fastdigits.data.preprocessing import Normalisation
@@ -51,7 +53,7 @@ class Batches:
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
-    def over(self, order: Array):
+    def over(self, order: Array) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for the images of all rows in `order` (int32, on the device)."""
         self.ops.write(self.step_scalars(0))
         return self.parts(order, len(order))
@@ -60,7 +62,7 @@ class Batches:
         """What tells `parts` where to begin and how to change images: for ops.write, before it."""
         return (self.start, first), (self.epoch, epoch)
 
-    def parts(self, order: Array, images: int, training: bool = False):
+    def parts(self, order: Array, images: int, training: bool = False) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for so many images of `order` from start[0] on, a batch at a time.
 
         The arrays are the same every time, filled anew. With `training` the images are changed as in the epoch

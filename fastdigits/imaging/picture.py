@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -81,7 +82,7 @@ def _decode(content: bytes, max_pixels: int) -> np.ndarray:
 
 
 @contextmanager
-def _user_errors():
+def _user_errors() -> Iterator[None]:
     """Convert the errors of Pillow, which raises almost any exception on damaged files; wrap nothing else."""
     try:
         yield

@@ -45,6 +45,7 @@ class Layer:
 
     parameters: Sequence[Parameter] = ()
     running: Sequence[Parameter] = ()  # statistics that `forward` updates in training, and no optimizer
+    dx: Any = None  # the gradient of the input, an Array if the layer is allocated for training
     number = 0  # among all layers of the network, nested ones included
 
     def connect(self, input_shape: Shape) -> Shape:
@@ -95,7 +96,7 @@ class Layer:
 
     def config(self) -> dict:
         """Return the type and the fields, from which `registry.layer_from_config` makes the layer again."""
-        return {"type": type(self).__name__, **asdict(self)}
+        return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
 
 
 @dataclass(eq=False)
@@ -165,7 +166,7 @@ class Conv2D(Layer):
                 stride=self.stride,
                 top=self.top,
                 left=self.left,
-                rectified=False,
+                relu_input=False,
                 dx=self.dx,
                 dweight=self.weight.gradient,
                 dbias=self.bias.gradient,

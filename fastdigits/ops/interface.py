@@ -28,9 +28,16 @@ class Array(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def nbytes(self) -> int: ...
+
     def reshape(self, first: int, /, *others: int) -> "Array": ...
 
     def __getitem__(self, key: Any, /) -> Any: ...
+
+    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+
+    def __iadd__(self, other: Any, /) -> "Array": ...
 
     def __len__(self) -> int: ...
 
@@ -219,7 +226,7 @@ class Ops(Protocol):
         stride: int,
         top: int,
         left: int,
-        rectified: bool,
+        relu_input: bool,
         dx: Array,
         dweight: Array,
         dbias: Array,
@@ -238,7 +245,7 @@ class Ops(Protocol):
         weight: Array,
         top: int,
         left: int,
-        rectified: bool,
+        relu_input: bool,
         dx: Array,
         dweight: Array,
         dbias: Array,
@@ -251,7 +258,7 @@ class Ops(Protocol):
         weight: Array,
         top: int,
         left: int,
-        rectified: bool,
+        relu_input: bool,
         dx: Array,
         dweight: Array,
         dbias: Array,

@@ -76,7 +76,7 @@ def _mean(axes: "Axes", series: RunGroup, figures: Figures, look: Look, line: st
     every = -(-len(epochs) // MARKS)
     axes.plot(epochs, means, line, **look, markersize=5, markevery=every, label=f"{series.label}, {name}")
     if len(series.runs) > 1:
-        spread = [np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known.values()]
+        spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for values in known.values()]
         low, high = np.subtract(means, spread), np.add(means, spread)
         axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, linewidth=0)
 
@@ -107,7 +107,7 @@ def _scale(axes: "Axes") -> None:
     """A logarithmic axis, which shows what happens after the first epochs, where all numbers are above 0."""
     losses = np.concatenate([[], *(line.get_ydata() for line in axes.lines)])
     if (losses > 0).all():
-        style.logarithmic(axes, "y", losses)
+        style.logarithmic(axes, "y", losses.tolist())
 
 
 def _legend(figure: "Figure", series: Sequence[RunGroup], title: str) -> None:

@@ -28,11 +28,11 @@ def add_routes(app: FastAPI) -> None:
     The handlers parse requests themselves and declare their schemas by hand: validation of 784 numbers by FastAPI
     would take longer than the prediction.
     """
-    recognition = {"methods": ["POST"], "tags": ["Recognition"]}
+    recognition: dict[str, Any] = {"methods": ["POST"], "tags": ["Recognition"]}
     app.add_api_route("/predict", predict, **recognition, **schema.PREDICT)
     app.add_api_route("/api/neural", neural, operation_id="neural", **recognition, **schema.NEURAL)
     app.add_api_route("/", neural, operation_id="neural_at_root", **recognition, **schema.NEURAL)
-    server = {"methods": ["GET"], "tags": ["Server"]}
+    server: dict[str, Any] = {"methods": ["GET"], "tags": ["Server"]}
     app.add_api_route("/health", health, response_model=schema.Health, summary="Check that the server is up", **server)
     app.add_api_route("/models", models, response_model=schema.ModelList, summary="List the models", **server)
     app.add_api_route("/metrics", metrics, response_class=PlainTextResponse, summary="Prometheus metrics", **server)

@@ -1,6 +1,7 @@
 """The metrics of a server for Prometheus."""
 
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
@@ -17,7 +18,7 @@ class Metrics:
 
     def __init__(self, queued: Callable[[], int]):
         self.registry = CollectorRegistry()
-        common = {"registry": self.registry, "namespace": "fastdigits"}
+        common: dict[str, Any] = {"registry": self.registry, "namespace": "fastdigits"}
         self.requests = Counter("requests", "Requests answered.", ["method", "route", "status"], **common)
         self.seconds = Histogram(
             "request_seconds", "Time from a request to the end of its answer.", ["route"], buckets=SECONDS, **common

@@ -108,7 +108,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
 def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     """Start HELPER_PROGRAM in a session of its own, so that Ctrl-C in the terminal does not reach it."""
-    silent = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+    silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     command = [sys.executable, "-c", HELPER_PROGRAM]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **silent)
     task = {"path": sys.path, "network": network.config(), "config": asdict(config), "threads": numba_setup.threads()}

@@ -98,7 +98,8 @@ class Trainer:
 
     def metrics(self, images: int) -> tuple[float, float]:
         """Return (mean loss, accuracy) over the `images` images since the last `reset_metrics`."""
-        return tuple(float(total) / images for total in self.ops.download(self.totals))
+        loss, hits = self.ops.download(self.totals)
+        return float(loss) / images, float(hits) / images
 
     def reset_metrics(self) -> None:
         """Set the accumulated loss and hits to 0."""

@@ -1,4 +1,4 @@
-"""Pictures of digits of many kinds, and of what is no digit, drawn anew from numbers at random.
+"""Draw random synthetic pictures of digits of many kinds, and pictures without a digit.
 
-glyphs (MNIST digits, or as pens move them) -> a pen -> a ground -> light -> a camera -> uint8 (H, W, 3)
+glyph (from an MNIST image or pen strokes) -> pen -> background -> light -> camera -> uint8 (H, W, 3)
 """

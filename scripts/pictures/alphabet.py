@@ -1,11 +1,11 @@
-"""Digits and letters as pens move: the points x,y of each stroke in hundredths of the box, with y downwards.
+"""Digits and letters as pen strokes: the points x,y of each stroke in hundredths of the box, with y downwards.
 
-A stroke is a smooth curve through its points; a point that is there twice is a corner. A slash lifts the pen.
+A stroke is a smooth curve through its points; a repeated point is a corner. A slash lifts the pen.
 """
 
 Stroke = list[tuple[float, float]]
 
-# In the styles that people are taught: with and without flags, bars and feet
+# Common styles of handwriting, with and without flags, bars and feet
 _DIGITS = """
 0        50,0 20,15 12,50 22,87 50,100 78,87 88,50 78,13 50,0
 0        60,3 30,8 10,50 25,92 50,100 85,80 90,40 70,5 45,5
@@ -42,7 +42,7 @@ _DIGITS = """
 9        80,5 35,2 20,28 45,48 80,35 / 80,2 80,100
 """
 
-# Not O, I, l, o nor B, S, Z, b, g, q, s, z, which are written as some digits are
+# Without O, I, l, o, B, S, Z, b, g, q, s and z, which can look like digits
 _LETTERS = """
 A        5,100 50,0 50,0 95,100 / 20,62 80,62
 C        90,15 50,0 10,35 12,70 50,100 90,85
@@ -94,8 +94,8 @@ star     20,100 50,0 50,0 80,100 80,100 0,38 0,38 100,38 100,38 20,100
 """
 
 
-def _read(text: str) -> dict[str, list[list[Stroke]]]:
-    """The styles of each glyph, each a list of strokes."""
+def _parse(text: str) -> dict[str, list[list[Stroke]]]:
+    """Return the styles of each glyph; a style is a list of strokes."""
     glyphs: dict[str, list[list[Stroke]]] = {}
     for line in text.strip().splitlines():
         name, points = line.split(maxsplit=1)
@@ -109,4 +109,4 @@ def _point(pair: str) -> tuple[float, float]:
     return int(x) / 100, int(y) / 100
 
 
-DIGITS, LETTERS = _read(_DIGITS), _read(_LETTERS)
+DIGITS, LETTERS = _parse(_DIGITS), _parse(_LETTERS)

@@ -1,4 +1,4 @@
-"""Shapes of digits and letters, as distances from which a pen of any width draws them at any size."""
+"""Shapes of digits and letters as distance fields, from which a pen of any width can draw them at any size."""
 
 from functools import cached_property
 
@@ -7,15 +7,16 @@ from scipy import ndimage
 
 from pictures.alphabet import Stroke
 
-SIDE = 160  # of the fields below
-BOX = 100  # of the longer side of the glyph in them; distances are parts of it
-HALF_INK = 110  # of an MNIST pixel, 0 to 255
+SIDE = 160  # of a distance field, in pixels
+BOX = 100  # longer side of the glyph in the field, in pixels; the unit of distances
+HALF_INK = 110  # MNIST pixels above this are ink
 
 
 class Glyph:
-    """Distances float32 (SIDE, SIDE), in parts of the glyph's longer side: 1 is BOX pixels.
+    """A shape as distance fields, float32 (SIDE, SIDE), in units of the glyph's longer side (BOX pixels).
 
-    `edge` is that to the outline, above 0 inside; `spine` that to the middle of the strokes.
+    `edge` is the signed distance to the outline, positive inside. `spine` is the distance to the centre line of the
+    strokes.
     """
 
     def __init__(self, mask: np.ndarray):
@@ -23,15 +24,15 @@ class Glyph:
 
     @cached_property
     def edge(self) -> np.ndarray:
-        return _parts(ndimage.distance_transform_edt(self.mask) - ndimage.distance_transform_edt(~self.mask))
+        return _to_glyph_units(ndimage.distance_transform_edt(self.mask) - ndimage.distance_transform_edt(~self.mask))
 
     @cached_property
     def spine(self) -> np.ndarray:
         return _spine(skeleton(self.mask))
 
 
-class Penned(Glyph):
-    """The glyph that a pen of some width, in parts of its longer side, draws along a line bool (SIDE, SIDE)."""
+class PenGlyph(Glyph):
+    """The glyph that a pen draws along a line bool (SIDE, SIDE); `width` is in units of the glyph's longer side."""
 
     def __init__(self, line: np.ndarray, width: float):
         self.line, self.width = line, width
@@ -46,33 +47,33 @@ class Penned(Glyph):
 
 
 def from_image(image: np.ndarray) -> Glyph:
-    """The glyph of an image uint8 (28, 28) as MNIST has them: its outline made smooth."""
+    """Return the glyph of an MNIST image uint8 (28, 28), with a smoothed outline."""
     rows, columns = (np.flatnonzero(image.max(axis) > HALF_INK) for axis in (1, 0))
     part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     part = np.pad(part.astype(np.float32), 2)
     fine = ndimage.zoom(part, BOX / (max(part.shape) - 4), order=3)
-    return Glyph(_in_the_middle(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK)
+    return Glyph(_centered(ndimage.gaussian_filter(fine, 1.5)) > HALF_INK)
 
 
 def from_mask(shape: np.ndarray) -> Glyph:
-    """The glyph of a shape bool (H, W)."""
+    """Return the glyph of a mask bool (H, W)."""
     rows, columns = (np.flatnonzero(shape.any(axis)) for axis in (1, 0))
     part = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     fine = ndimage.zoom(np.pad(part.astype(np.float32), 1), BOX / (max(part.shape)), order=1)
-    return Glyph(_in_the_middle(fine) > 0.5)
+    return Glyph(_centered(fine) > 0.5)
 
 
 def from_strokes(strokes: list[Stroke], width: float) -> Glyph:
-    """The glyph that a pen draws along strokes in a unit square."""
+    """Return the glyph that a pen draws along strokes in the unit square."""
     line = np.zeros((SIDE, SIDE), bool)
     for stroke in strokes:
         x, y = np.clip(np.round((SIDE - BOX) / 2 + BOX * smooth(np.array(stroke))), 0, SIDE - 1).astype(int).T
         line[y, x] = True
-    return Penned(line, width)
+    return PenGlyph(line, width)
 
 
 def jittered(rng: np.random.Generator, strokes: list[Stroke], amount: float) -> list[Stroke]:
-    """Strokes with their points moved at random, points at one place together."""
+    """Return strokes with randomly displaced points; equal points stay equal."""
     moved: dict[tuple[float, float], tuple[float, float]] = {}
     for stroke in strokes:
         for x, y in stroke:
@@ -81,7 +82,7 @@ def jittered(rng: np.random.Generator, strokes: list[Stroke], amount: float) -> 
 
 
 def smooth(points: np.ndarray, steps: int = 60) -> np.ndarray:
-    """Points (steps * (n - 1) + 1, 2) of the curve through n points (Catmull and Rom 1974)."""
+    """Return points (steps * (n - 1) + 1, 2) of the smooth curve through n points (Catmull and Rom 1974)."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = []
@@ -94,7 +95,7 @@ def smooth(points: np.ndarray, steps: int = 60) -> np.ndarray:
 
 
 def skeleton(mask: np.ndarray) -> np.ndarray:
-    """The middle of strokes, one pixel wide (Zhang and Suen 1984)."""
+    """Thin strokes to their centre line, one pixel wide (Zhang and Suen 1984)."""
     image = mask.copy()
     changed = True
     while changed:
@@ -118,7 +119,7 @@ def _removable(image: np.ndarray, first: bool) -> np.ndarray:
     return image & (count >= 2) & (count <= 6) & (turns == 1) & sides
 
 
-def _in_the_middle(field: np.ndarray) -> np.ndarray:
+def _centered(field: np.ndarray) -> np.ndarray:
     canvas = np.zeros((SIDE, SIDE), np.float32)
     field = field[:SIDE, :SIDE]
     h, w = field.shape
@@ -127,10 +128,10 @@ def _in_the_middle(field: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def _spine(middle: np.ndarray) -> np.ndarray:
-    """The distance to the middle of strokes, which is a line without gaps between its pixels."""
-    return np.maximum(_parts(ndimage.distance_transform_edt(~middle)) - 0.75 / BOX, 0)
+def _spine(line: np.ndarray) -> np.ndarray:
+    """Return the distance to the centre line of the strokes, whose pixels touch each other."""
+    return np.maximum(_to_glyph_units(ndimage.distance_transform_edt(~line)) - 0.75 / BOX, 0)
 
 
-def _parts(distance: np.ndarray) -> np.ndarray:
+def _to_glyph_units(distance: np.ndarray) -> np.ndarray:
     return (distance / BOX).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Pictures without a digit that no network has learned from: of other makings than negatives.py, to test with.
+"""Pictures without a digit for evaluation only, from other generators than those for training in negatives.py.
 
-Letters of other fonts on other grounds, pens that turn otherwise, other noise, other textures, a real photograph.
+They have other fonts and backgrounds, other pen movements, other noise and textures, and parts of a real photograph.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from scipy import ndimage
 from pictures.negatives import FONTS
 from pictures.scenes import Rng
 
-OTHER_FONTS = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmr10", "cmtt10", "cmb10", "DejaVuSerif-Italic")
+HOLDOUT_FONTS = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmr10", "cmtt10", "cmb10", "DejaVuSerif-Italic")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def blank_page(rng: Rng) -> np.ndarray:
-    """One colour, with a little noise, a gradient, or a fold."""
+    """A blank page of one colour, with a little noise, a gradient or a fold."""
     H, W = (int(side) for side in rng.integers(20, 300, 2))
     picture = np.broadcast_to(rng.uniform(0, 255, 3), (H, W, 3))
     y, x = np.linspace(0, 1, H)[:, None], np.linspace(0, 1, W)[None]
@@ -26,7 +26,7 @@ def blank_page(rng: Rng) -> np.ndarray:
         picture = picture * (1 - rng.uniform(0, 0.5) * (rng.uniform() * y + rng.uniform() * x))[..., None]
     if rng.random() < 0.2:
         picture = picture * (1 - 0.1 * (x > rng.uniform(0.2, 0.8)))[..., None]
-    return _bytes(picture + rng.normal(0, rng.choice([0, 2, 6]), (H, W, 3)))
+    return _to_uint8(picture + rng.normal(0, rng.choice([0, 2, 6]), (H, W, 3)))
 
 
 def odd_noise(rng: Rng) -> np.ndarray:
@@ -38,24 +38,24 @@ def odd_noise(rng: Rng) -> np.ndarray:
         values = ndimage.gaussian_filter(values, (*sigma, 0)) * 3
     if rng.random() < 0.3:
         values = np.where(rng.random(values.shape) < 0.03, 255.0, 0.0)
-    return _bytes(np.broadcast_to(rng.uniform(60, 200) + values, (H, W, 3)))
+    return _to_uint8(np.broadcast_to(rng.uniform(60, 200) + values, (H, W, 3)))
 
 
 def letter(rng: Rng) -> np.ndarray:
-    """Any of the 52 letters, upright or turned a little, in any of the fonts."""
+    """A random letter in a random font, upright or slightly rotated."""
     side = int(rng.choice([28, 64, 128, 256]))
-    ground, ink = rng.permutation([15, 240] if rng.random() < 0.6 else [rng.integers(100), 220])
-    image = Image.new("L", (side, side), int(ground))
-    path = FONTS / f"{OTHER_FONTS[rng.integers(len(OTHER_FONTS))]}.ttf"
+    background, ink = rng.permutation([15, 240] if rng.random() < 0.6 else [rng.integers(100), 220])
+    image = Image.new("L", (side, side), int(background))
+    path = FONTS / f"{HOLDOUT_FONTS[rng.integers(len(HOLDOUT_FONTS))]}.ttf"
     font = ImageFont.truetype(str(path), int(side * rng.uniform(0.5, 0.8)))
     place = side / 2 + rng.uniform(-0.1, 0.1) * side, side / 2 + rng.uniform(-0.1, 0.1) * side
     ImageDraw.Draw(image).text(place, ALPHABET[rng.integers(52)], int(ink), font, anchor="mm")
-    image = image.rotate(rng.uniform(-10, 10), Image.Resampling.BICUBIC, fillcolor=int(ground))
-    return _bytes(np.asarray(image, float) + rng.normal(0, rng.choice([0, 3]), (side, side)))
+    image = image.rotate(rng.uniform(-10, 10), Image.Resampling.BICUBIC, fillcolor=int(background))
+    return _to_uint8(np.asarray(image, float) + rng.normal(0, rng.choice([0, 3]), (side, side)))
 
 
 def doodle(rng: Rng) -> np.ndarray:
-    """A pen that turns at random as it goes, or in loops and spirals."""
+    """A line that turns at random, or in loops and spirals."""
     side = int(rng.integers(60, 300))
     steps = int(rng.integers(150, 600))
     if rng.random() < 0.5:
@@ -74,18 +74,18 @@ def doodle(rng: Rng) -> np.ndarray:
 
 
 def pattern(rng: Rng) -> np.ndarray:
-    """Cells, rings, weaves and fractals."""
+    """Cells, rings, a weave or a fractal."""
     side = int(rng.integers(32, 200))
     y, x = np.mgrid[:side, :side] / side - 0.5
     maker = [_cells, _rings, _weave, _fractal][rng.integers(4)]
     field = maker(rng, y, x)
     share = ((field - field.min()) / max(np.ptp(field), 1e-9))[..., None]
     low, high = rng.uniform(0, 255, 3), rng.uniform(0, 255, 3)
-    return _bytes(low + (high - low) * share + rng.normal(0, 3, (side, side, 3)))
+    return _to_uint8(low + (high - low) * share + rng.normal(0, 3, (side, side, 3)))
 
 
 def photograph(rng: Rng) -> np.ndarray:
-    """A part of a photograph of Grace Hopper, which comes with matplotlib, turned or mirrored."""
+    """A part of the photograph of Grace Hopper that comes with matplotlib, rotated or mirrored."""
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
         whole = np.asarray(Image.open(file).convert("RGB"))
     size = int(rng.integers(40, 400))
@@ -111,7 +111,7 @@ def _weave(rng: Rng, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _fractal(rng: Rng, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """How soon z^2 + c grows beyond 2 (Julia 1918)."""
+    """Return after how many steps z^2 + c exceeds 2 (Julia 1918)."""
     z, c = 3 * (x + 1j * y), complex(*rng.normal(0, 0.6, 2))
     steps = np.zeros(z.shape)
     for _ in range(30):
@@ -120,7 +120,7 @@ def _fractal(rng: Rng, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return steps
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
+def _to_uint8(values: np.ndarray) -> np.ndarray:
     return np.round(np.clip(values, 0, 255)).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""All kinds of pictures of one digit, by name."""
+"""All kinds of pictures with a digit, by name."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,8 @@ KINDS: dict[str, Callable[[Rng, Glyph], np.ndarray]] = {
         papers.envelope,
         screens.small_scan,
         papers.blurred,
-        screens.grey_ground,
-        papers.coloured_ground,
+        screens.grey_background,
+        papers.coloured_background,
         papers.frame_filling,
         papers.corner,
         papers.pencil,

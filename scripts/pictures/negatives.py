@@ -1,4 +1,4 @@
-"""Pictures without a digit, to learn from: blank, noise, scribble, letters, shapes, textures, several digits."""
+"""Pictures without a digit for training: blank, noise, scribbles, letters, shapes, textures, several digits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,21 +15,23 @@ from pictures.layout import picture_size
 from pictures.scenes import Rng
 
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
-LEARNED_FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono", "cmss10")
-# The others look like digits in one font or another
+TRAINING_FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono", "cmss10")
+# Without characters that look like a digit in one of the fonts
 PRINTED = "ACDEFGHJKLMNPQRTUVWXYabcdefhkmnprstuvwxyz&?#@%€ÄßΣΩж"
 
 
 def blank(rng: Rng) -> np.ndarray:
-    """Paper, a screen, a board, with nothing on it but light, lines and dust."""
-    empty = from_strokes([[(9.0, 9.0), (9.0, 9.1)]], 0.001)  # beyond the picture
+    """Empty paper or an empty board, with light, lines and dust."""
+    empty = from_strokes([[(9.0, 9.0), (9.0, 9.1)]], 0.001)  # outside the picture
     empty.edge = empty.spine = np.full_like(empty.spine, -1.0)
-    kind = rng.choice(["paper", "shaded_paper", "ruled_paper", "envelope", "grey_ground", "coloured_ground", "chalk"])
+    kind = rng.choice(
+        ["paper", "shaded_paper", "ruled_paper", "envelope", "grey_background", "coloured_background", "chalk"]
+    )
     return kinds.KINDS[kind](rng, empty)
 
 
 def noise(rng: Rng) -> np.ndarray:
-    """Numbers at random, fine or coarse, grey or coloured."""
+    """Random pixels, fine or coarse, grey or coloured."""
     side, grain = int(rng.integers(20, 160)), int(rng.choice([1, 1, 2, 4, 8]))
     channels = int(rng.choice([1, 3]))
     size = (-(-side // grain), -(-side // grain), channels)
@@ -42,19 +44,19 @@ def noise(rng: Rng) -> np.ndarray:
 
 
 def letter(rng: Rng) -> np.ndarray:
-    """A letter or a sign as pens draw it."""
+    """A handwritten letter or sign."""
     names = list(LETTERS)
     strokes = jittered(rng, LETTERS[names[rng.integers(len(names))]][0], 0.04)
     return _drawn(rng, from_strokes(strokes, rng.uniform(0.04, 0.14)))
 
 
 def printed_letter(rng: Rng) -> np.ndarray:
-    """A letter of a font."""
-    return _drawn(rng, printed(rng, PRINTED[rng.integers(len(PRINTED))], LEARNED_FONTS))
+    """A printed letter."""
+    return _drawn(rng, printed(rng, PRINTED[rng.integers(len(PRINTED))], TRAINING_FONTS))
 
 
 def scribble(rng: Rng) -> np.ndarray:
-    """A pen that goes to and fro."""
+    """A scribble of a few wandering strokes."""
     strokes = [_wandering(rng, int(rng.integers(5, 16))) for _ in range(rng.integers(1, 4))]
     return _drawn(rng, from_strokes(strokes, rng.uniform(0.03, 0.12)))
 
@@ -80,7 +82,7 @@ def blot(rng: Rng) -> np.ndarray:
 
 
 def texture(rng: Rng) -> np.ndarray:
-    """Clouds, stripes, waves, checks: what fills a picture from edge to edge."""
+    """Clouds, stripes, waves or checks that fill the picture."""
     side = int(rng.integers(40, 200))
     y, x = np.mgrid[:side, :side] / side
     scales = 2 ** np.arange(2, int(rng.integers(3, 7)))
@@ -102,7 +104,7 @@ def texture(rng: Rng) -> np.ndarray:
 
 
 def view(rng: Rng) -> np.ndarray:
-    """Something like a photograph: surfaces in front of each other, with light and texture."""
+    """Overlapping surfaces with light and texture, somewhat like a photograph."""
     H, W = picture_size(rng, 64, 200)
     picture = scenes.lit(rng, scenes.sheet(H, W, tuple(rng.uniform(0, 1, 3))), 0.6)
     y, x = np.mgrid[:H, :W]
@@ -119,7 +121,7 @@ def view(rng: Rng) -> np.ndarray:
 
 
 def several_digits(rng: Rng) -> np.ndarray:
-    """Two or three digits that lie close together."""
+    """Two or three digits close together."""
     strokes, count = [], int(rng.integers(2, 4))
     for n in range(count):
         styles = DIGITS[str(rng.integers(10))]
@@ -129,7 +131,7 @@ def several_digits(rng: Rng) -> np.ndarray:
 
 
 def printed(rng: Rng, character: str, fonts: tuple[str, ...]) -> Glyph:
-    """A character in one of matplotlib's fonts."""
+    """Return the glyph of a character in one of matplotlib's fonts."""
     font = ImageFont.truetype(str(FONTS / f"{fonts[rng.integers(len(fonts))]}.ttf"), 96)
     image = Image.new("L", (200, 200))
     ImageDraw.Draw(image).text((50, 40), character, 255, font)
@@ -138,7 +140,7 @@ def printed(rng: Rng, character: str, fonts: tuple[str, ...]) -> Glyph:
 
 
 def _drawn(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """On any of the grounds that digits are drawn on."""
+    """Draw the glyph as a random kind of picture."""
     names = list(kinds.KINDS)
     return kinds.KINDS[names[rng.integers(len(names))]](rng, glyph)
 

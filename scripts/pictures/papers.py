@@ -1,4 +1,4 @@
-"""Kinds of photographs of ink: functions of random numbers and a glyph that give uint8 (H, W, 3)."""
+"""Photographs of ink: each function draws a random picture uint8 (H, W, 3) of a glyph."""
 
 import numpy as np
 
@@ -23,15 +23,15 @@ from pictures.scenes import (
 
 
 def paper(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """A phone's photograph of a pen on white paper."""
+    """Pen on white paper, photographed with a phone."""
     H, W = picture_size(rng)
-    ground = grained(rng, sheet(H, W, near(rng, (0.9, 0.9, 0.88), 0.03)), 0.008, 1)
-    picture = inked(ground, somewhere(rng, glyph.edge, H, W), ink(rng), rng.uniform(0.6, 1))
+    background = grained(rng, sheet(H, W, near(rng, (0.9, 0.9, 0.88), 0.03)), 0.008, 1)
+    picture = inked(background, somewhere(rng, glyph.edge, H, W), ink(rng), rng.uniform(0.6, 1))
     return photographed(rng, lit(rng, picture, 0.5), rng.uniform(0, 2), 0.015, int(rng.integers(40, 95)))
 
 
 def shaded_paper(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """The same with the shadow of a hand or a phone across it."""
+    """Pen on white paper in the shadow of a hand or a phone."""
     H, W = picture_size(rng)
     picture = inked(sheet(H, W, near(rng, (0.88, 0.86, 0.82), 0.04)), somewhere(rng, glyph.edge, H, W), ink(rng), 0.9)
     picture = shadowed(rng, lit(rng, picture, 0.3), rng.uniform(0.2, 0.6))
@@ -41,16 +41,16 @@ def shaded_paper(rng: Rng, glyph: Glyph) -> np.ndarray:
 def ruled_paper(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Writing paper with lines or squares in a pale colour."""
     H, W = picture_size(rng)
-    ground = sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.03))
+    background = sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.03))
     lines = near(rng, ((0.5, 0.6, 0.85), (0.6, 0.6, 0.6), (0.85, 0.5, 0.5))[rng.integers(3)], 0.04)
     spacing = min(H, W) * rng.uniform(0.12, 0.45)
-    ground = ruled(rng, ground, lines, rng.uniform(0.2, 0.6), spacing, bool(rng.random() < 0.5))
-    picture = inked(ground, somewhere(rng, glyph.edge, H, W), ink(rng))
+    background = ruled(rng, background, lines, rng.uniform(0.2, 0.6), spacing, bool(rng.random() < 0.5))
+    picture = inked(background, somewhere(rng, glyph.edge, H, W), ink(rng))
     return photographed(rng, lit(rng, picture, 0.3), rng.uniform(0.3, 1.2), 0.012, int(rng.integers(50, 95)))
 
 
 def marker(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Broad felt pens."""
+    """A broad felt pen."""
     H, W = picture_size(rng)
     picture = sheet(H, W, near(rng, (0.92, 0.91, 0.9), 0.04))
     picture = inked(picture, somewhere(rng, uniform(glyph, rng.uniform(0.13, 0.22)), H, W), ink(rng), 0.95)
@@ -61,13 +61,13 @@ def envelope(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Brown, buff or grey paper with fibres and creases."""
     H, W = picture_size(rng)
     colour = ((0.72, 0.55, 0.36), (0.85, 0.78, 0.62), (0.65, 0.64, 0.6))[rng.integers(3)]
-    ground = grained(rng, grained(rng, sheet(H, W, near(rng, colour, 0.04)), 0.02, 0.7), 0.02, 6)
-    picture = inked(ground, somewhere(rng, glyph.edge, H, W), ink(rng), rng.uniform(0.75, 1))
+    background = grained(rng, grained(rng, sheet(H, W, near(rng, colour, 0.04)), 0.02, 0.7), 0.02, 6)
+    picture = inked(background, somewhere(rng, glyph.edge, H, W), ink(rng), rng.uniform(0.75, 1))
     return photographed(rng, lit(rng, picture, 0.4), rng.uniform(0.3, 1.3), 0.015, int(rng.integers(40, 90)))
 
 
 def blurred(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Out of focus."""
+    """A photograph out of focus."""
     H, W = picture_size(rng)
     share = rng.uniform(0.4, 0.75)
     drawn = somewhere(rng, glyph.edge, H, W, share, share)
@@ -76,11 +76,11 @@ def blurred(rng: Rng, glyph: Glyph) -> np.ndarray:
     return photographed(rng, lit(rng, picture, 0.3), blur, 0.01, int(rng.integers(40, 95)))
 
 
-def coloured_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
+def coloured_background(rng: Rng, glyph: Glyph) -> np.ndarray:
     """Pink, teal, yellow or blue paper with ink of any colour."""
     H, W = picture_size(rng)
-    grounds = ((0.96, 0.7, 0.76), (0.1, 0.5, 0.5), (0.97, 0.9, 0.45), (0.55, 0.75, 0.92), (0.55, 0.8, 0.55))
-    colour = np.array(near(rng, grounds[rng.integers(len(grounds))], 0.05))
+    backgrounds = ((0.96, 0.7, 0.76), (0.1, 0.5, 0.5), (0.97, 0.9, 0.45), (0.55, 0.75, 0.92), (0.55, 0.8, 0.55))
+    colour = np.array(near(rng, backgrounds[rng.integers(len(backgrounds))], 0.05))
     pen = np.array(ink(rng)) if rng.random() < 0.7 else np.ones(3)
     while np.abs(colour - pen).max() < 0.3:
         pen = rng.uniform(0, 1, 3)
@@ -89,7 +89,7 @@ def coloured_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def frame_filling(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Cropped so tightly that the digit touches the edges."""
+    """A picture cropped so tightly that the digit touches its edges."""
     H = int(rng.integers(28, 200))
     W = int(H * rng.uniform(0.9, 1.1))
     drawn = placed(rng, glyph.edge, H, W, min(H, W) * rng.uniform(0.92, 1))
@@ -98,7 +98,7 @@ def frame_filling(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def corner(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Small and far from the middle."""
+    """A small digit in a corner of the picture."""
     H, W = picture_size(rng, 120, 500)
     size = rng.uniform(0.12, 0.25) * min(H, W)
     room = 0.65 * size
@@ -111,7 +111,7 @@ def corner(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def pencil(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Faint and grainy."""
+    """Pencil: faint and grainy."""
     H, W = picture_size(rng)
     grain = np.clip(0.7 + 0.3 * rng.normal(size=(H, W)), 0, 1)
     drawn = somewhere(rng, uniform(glyph, rng.uniform(0.03, 0.07)), H, W)
@@ -124,18 +124,20 @@ def chalk(rng: Rng, glyph: Glyph) -> np.ndarray:
     """White or coloured chalk on a board."""
     H, W = picture_size(rng)
     board = ((0.12, 0.25, 0.2), (0.13, 0.13, 0.14), (0.2, 0.3, 0.25))[rng.integers(3)]
-    ground = grained(rng, grained(rng, sheet(H, W, near(rng, board, 0.02)), 0.02, 8), 0.015, 0.7)
+    background = grained(rng, grained(rng, sheet(H, W, near(rng, board, 0.02)), 0.02, 8), 0.015, 0.7)
     grain = np.clip(0.8 + 0.3 * rng.normal(size=(H, W)), 0, 1)
     drawn = somewhere(rng, uniform(glyph, rng.uniform(0.06, 0.12)), H, W)
-    picture = inked(ground, drawn, near(rng, (0.92, 0.92, 0.88), 0.06), grain)
+    picture = inked(background, drawn, near(rng, (0.92, 0.92, 0.88), 0.06), grain)
     return photographed(rng, lit(rng, picture, 0.4), rng.uniform(0.4, 1.2), 0.02, int(rng.integers(40, 95)))
 
 
 def dusty(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """With specks of dust and ink."""
+    """Paper with specks of dust and ink."""
     H, W = picture_size(rng)
-    ground = specked(rng, sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), int(rng.integers(5, 40)), min(H, W) * 0.012)
-    picture = inked(ground, somewhere(rng, glyph.edge, H, W, 0.5), BLUE if rng.random() < 0.5 else BLACK_INK)
+    background = specked(
+        rng, sheet(H, W, near(rng, (0.92, 0.92, 0.9), 0.04)), int(rng.integers(5, 40)), min(H, W) * 0.012
+    )
+    picture = inked(background, somewhere(rng, glyph.edge, H, W, 0.5), BLUE if rng.random() < 0.5 else BLACK_INK)
     return photographed(rng, lit(rng, picture, 0.3), rng.uniform(0, 1), 0.012, int(rng.integers(50, 95)))
 
 

@@ -1,4 +1,4 @@
-"""What glyphs are drawn on, with what, and how light and cameras change it. Colours are float32, 0 .. 1."""
+"""Backgrounds, ink, light and cameras. Pictures are float32 (H, W, 3) between 0 and 1 until they are photographed."""
 
 from io import BytesIO
 
@@ -16,12 +16,12 @@ INKS = (BLUE, BLACK_INK, BLUE, BLACK_INK, RED, GREEN, (0.3, 0.1, 0.45))
 
 
 def sheet(height: int, width: int, colour: Colour) -> np.ndarray:
-    """A ground of one colour (height, width, 3)."""
+    """Return a background of one colour (height, width, 3)."""
     return np.broadcast_to(np.float32(colour), (height, width, 3)).copy()
 
 
 def near(rng: Rng, colour: Colour, spread: float = 0.06) -> Colour:
-    """A colour beside another."""
+    """Return a random colour close to another."""
     return tuple(np.clip(np.array(colour) + rng.normal(0, spread, 3), 0, 1))
 
 
@@ -32,15 +32,16 @@ def placed(
     width: int,
     size_px: float,
     middle: tuple[float, float] | None = None,
-    turn_deg: float = 6,
+    rotate_deg: float = 6,
     slant: float = 0.12,
     squeeze: float = 0.12,
 ) -> np.ndarray:
-    """How much of each pixel (height, width) a glyph covers, 0 .. 1, that is `size_px` tall, or long, around `middle`.
+    """Return the coverage (height, width) of each pixel by a glyph, between 0 and 1.
 
-    It is turned, slanted and squeezed by up to so much at random.
+    The longer side of the glyph is `size_px`, and its centre `middle`, by default the centre of the picture. The glyph
+    is randomly rotated, slanted and squeezed by up to the given amounts.
     """
-    angle, lean = np.radians(rng.uniform(-turn_deg, turn_deg)), rng.uniform(-slant, slant)
+    angle, lean = np.radians(rng.uniform(-rotate_deg, rotate_deg)), rng.uniform(-slant, slant)
     across = np.exp(rng.uniform(-squeeze, squeeze))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     to_field = np.array([[1, 0], [lean, 1 / across]]) @ turn * (BOX / size_px)
@@ -51,23 +52,25 @@ def placed(
 
 
 def uniform(glyph: Glyph, width: float) -> np.ndarray:
-    """Distances of strokes of one width, a part of the glyph's longer side."""
+    """Return the distance field of the glyph in strokes of one width, in units of the glyph's longer side."""
     return width / 2 - glyph.spine
 
 
-def inked(ground: np.ndarray, coverage: np.ndarray, colour: Colour, opacity: float | np.ndarray = 1.0) -> np.ndarray:
-    """The ground with ink on it."""
-    share = (coverage * opacity)[..., None]
-    return ground * (1 - share) + np.float32(colour) * share
+def inked(
+    background: np.ndarray, coverage: np.ndarray, colour: Colour, opacity: float | np.ndarray = 1.0
+) -> np.ndarray:
+    """Blend ink of a colour over the background."""
+    alpha = (coverage * opacity)[..., None]
+    return background * (1 - alpha) + np.float32(colour) * alpha
 
 
 def lit(rng: Rng, picture: np.ndarray, depth: float) -> np.ndarray:
-    """Light that falls off smoothly by up to `depth` of itself."""
+    """Darken the picture smoothly across its area by up to the fraction `depth`."""
     return picture * (1 - depth * rng.uniform(0.3, 1) * _slope(rng, *picture.shape[:2])[..., None])
 
 
 def shadowed(rng: Rng, picture: np.ndarray, depth: float) -> np.ndarray:
-    """A shadow with an edge, sharp or soft."""
+    """Darken a part of the picture by the fraction `depth`, with a sharp or soft edge."""
     H, W, _ = picture.shape
     slope = _slope(rng, H, W)
     edge = rng.uniform(0.25, 0.75)
@@ -79,7 +82,7 @@ def shadowed(rng: Rng, picture: np.ndarray, depth: float) -> np.ndarray:
 def ruled(
     rng: Rng, picture: np.ndarray, colour: Colour, opacity: float, spacing_px: float, squares: bool
 ) -> np.ndarray:
-    """Lines as on writing paper, or squares."""
+    """Draw the lines of writing paper, or squares."""
     H, W, _ = picture.shape
     y, x = np.mgrid[:H, :W].astype(np.float32)
     tilt, thick = rng.uniform(-0.03, 0.03), max(1.0, spacing_px * rng.uniform(0.02, 0.06))
@@ -89,26 +92,26 @@ def ruled(
     return inked(picture, lines, colour, opacity)
 
 
-def specked(rng: Rng, picture: np.ndarray, count: int, most_px: float) -> np.ndarray:
-    """Dust and dots."""
+def specked(rng: Rng, picture: np.ndarray, count: int, max_radius_px: float) -> np.ndarray:
+    """Draw specks of dust."""
     H, W, _ = picture.shape
     y, x = np.mgrid[:H, :W]
     cover = np.zeros((H, W), np.float32)
     for _ in range(count):
-        radius = rng.uniform(0.4, most_px)
+        radius = rng.uniform(0.4, max_radius_px)
         cover = np.maximum(cover, np.clip(radius + 0.5 - np.hypot(y - rng.uniform(0, H), x - rng.uniform(0, W)), 0, 1))
     return inked(picture, cover, tuple(rng.uniform(0, 0.5, 3)), rng.uniform(0.4, 1))
 
 
 def grained(rng: Rng, picture: np.ndarray, amount: float, size_px: float) -> np.ndarray:
-    """Fibres and blotches of paper."""
+    """Add the fibres or blotches of paper."""
     H, W, _ = picture.shape
     grain = ndimage.gaussian_filter(rng.normal(size=(H, W)), size_px)
     return picture + (amount * grain / max(grain.std(), 1e-6))[..., None]
 
 
 def photographed(rng: Rng, picture: np.ndarray, blur_px: float, noise: float, quality: int | None) -> np.ndarray:
-    """What a camera makes of it: uint8 (H, W, 3), blurred, noisy, and through JPEG unless quality is None."""
+    """Return the picture as uint8 (H, W, 3), blurred, noisy, and compressed as JPEG unless `quality` is None."""
     if blur_px > 0:
         picture = ndimage.gaussian_filter(picture, (blur_px, blur_px, 0), mode="nearest")
     if noise > 0:
@@ -122,12 +125,12 @@ def photographed(rng: Rng, picture: np.ndarray, blur_px: float, noise: float, qu
 
 
 def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A uint8 picture of another size, as scanners and programs make it."""
+    """Resize a uint8 picture."""
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _slope(rng: Rng, H: int, W: int) -> np.ndarray:
-    """A plane or a bowl over the picture, 0 .. 1."""
+    """Return a random plane or bowl (H, W), scaled to 0 .. 1."""
     y, x = np.linspace(-1, 1, H)[:, None], np.linspace(-1, 1, W)
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * x + np.sin(angle) * y
@@ -136,6 +139,6 @@ def _slope(rng: Rng, H: int, W: int) -> np.ndarray:
     return ((slope - slope.min()) / max(np.ptp(slope), 1e-6)).astype(np.float32)
 
 
-def _lines(place: np.ndarray, spacing: float, offset: float, thick: float) -> np.ndarray:
-    distance = np.abs((place - offset + spacing / 2) % spacing - spacing / 2)
+def _lines(position: np.ndarray, spacing: float, offset: float, thick: float) -> np.ndarray:
+    distance = np.abs((position - offset + spacing / 2) % spacing - spacing / 2)
     return np.clip(thick / 2 + 0.5 - distance, 0, 1)

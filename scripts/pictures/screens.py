@@ -1,4 +1,4 @@
-"""Kinds of pictures that programs and scanners make: functions of random numbers and a glyph, uint8 (H, W, 3)."""
+"""Pictures from drawing programs and scanners: each function draws a random picture uint8 (H, W, 3) of a glyph."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ def tablet(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def coloured_screen(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """A drawing program with any two colours that differ."""
+    """A drawing program with two random, different colours."""
     H, W = picture_size(rng)
-    ground, ink = rng.uniform(0, 1, 3), rng.uniform(0, 1, 3)
-    while np.abs(ground - ink).max() < 0.4:
+    background, ink = rng.uniform(0, 1, 3), rng.uniform(0, 1, 3)
+    while np.abs(background - ink).max() < 0.4:
         ink = rng.uniform(0, 1, 3)
     drawn = somewhere(rng, uniform(glyph, rng.uniform(*PEN)), H, W)
-    return photographed(rng, inked(sheet(H, W, tuple(ground)), drawn, tuple(ink)), 0, 0, None)
+    return photographed(rng, inked(sheet(H, W, tuple(background)), drawn, tuple(ink)), 0, 0, None)
 
 
 def hairline(rng: Rng, glyph: Glyph) -> np.ndarray:
@@ -32,8 +32,8 @@ def hairline(rng: Rng, glyph: Glyph) -> np.ndarray:
     return on_screen(drawn * rng.uniform(0.6, 1), dark=rng.random() < 0.3)
 
 
-def grey_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Grey paper or a grey screen, with dark or bright ink of little contrast."""
+def grey_background(rng: Rng, glyph: Glyph) -> np.ndarray:
+    """Grey paper or a grey screen, with dark or bright ink of low contrast."""
     H, W = picture_size(rng)
     level = rng.uniform(0.3, 0.7)
     ink = level + rng.choice([-1, 1]) * rng.uniform(0.2, 0.3)
@@ -42,7 +42,7 @@ def grey_ground(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def canvas(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """Drawn on 28 x 28 pixels, not in the middle."""
+    """A digit drawn on a canvas of 28 x 28 pixels, off centre."""
     size = rng.uniform(10, 24)
     middle = tuple(rng.uniform(size * 0.6, 27 - size * 0.6) if size < 22 else 13.5 for _ in range(2))
     drawn = placed(rng, uniform(glyph, rng.uniform(1, 2.6) / size), 28, 28, size, middle)
@@ -50,10 +50,10 @@ def canvas(rng: Rng, glyph: Glyph) -> np.ndarray:
 
 
 def small_scan(rng: Rng, glyph: Glyph) -> np.ndarray:
-    """A scan of 16 x 16 grey pixels that the digit fills."""
+    """A scan of 16 x 16 grey pixels, filled by the digit."""
     side = 128
     size = side * rng.uniform(0.86, 0.98)
-    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, size, turn_deg=3, squeeze=0.2)
-    ground, ink = (WHITE, BLACK) if rng.random() < 0.5 else (BLACK, WHITE)
-    picture = photographed(rng, inked(sheet(side, side, ground), drawn, ink, rng.uniform(0.6, 1)), 2, 0, None)
+    drawn = placed(rng, glyph.edge + rng.uniform(-0.01, 0.03), side, side, size, rotate_deg=3, squeeze=0.2)
+    background, ink = (WHITE, BLACK) if rng.random() < 0.5 else (BLACK, WHITE)
+    picture = photographed(rng, inked(sheet(side, side, background), drawn, ink, rng.uniform(0.6, 1)), 2, 0, None)
     return resized(picture, 16, 16)

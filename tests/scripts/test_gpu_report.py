@@ -1,4 +1,4 @@
-"""scripts/gpu_report.py on the CPU: all but CUDA itself."""
+"""Test scripts/gpu_report.py on the CPU: everything except CUDA itself."""
 
 import importlib
 import json
@@ -23,7 +23,7 @@ SHORT = ("--device", "cpu", "--model", "linear", "--batch-size", "16", "--large"
 
 @pytest.fixture
 def report(monkeypatch, tmp_path):
-    """report(*arguments) runs the script in this process, with stretches of a moment; (result, figures)."""
+    """report(*arguments) runs the script in this process and returns (result, content of the JSON file)."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     main, parts = importlib.import_module("gpu_report").main, importlib.import_module("gpu_parts")
     steps = parts.check.steps
@@ -32,8 +32,8 @@ def report(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "peak_flops", lambda: 1e11)
     monkeypatch.setattr(machine, "bytes_per_second", lambda: 1e10)
     monkeypatch.setattr(trial, "try_device", lambda device: Finding(device, "works"))
-    monkeypatch.setenv("PATH", str(tmp_path))  # without any compute-sanitizer
-    monkeypatch.setattr(parts, "__file__", str(tmp_path / "scripts" / "gpu_parts.py"))  # and any tests
+    monkeypatch.setenv("PATH", str(tmp_path))  # hides compute-sanitizer
+    monkeypatch.setattr(parts, "__file__", str(tmp_path / "scripts" / "gpu_parts.py"))  # hides tests/cuda/gpu
 
     def report(*arguments):
         file = tmp_path / "report.json"
@@ -58,7 +58,7 @@ def few(tmp_path):
     return folder
 
 
-def test_all_parts(report, few):
+def test_all_parts_run(report, few):
     pytest.importorskip("torch")
     result, found = report("--data", str(few))
     assert result.exit_code == 0, (result.output, result.exception)
@@ -67,9 +67,10 @@ def test_all_parts(report, few):
     assert found["parity"] == {"checks": 2, "failures": [], "seconds": found["parity"]["seconds"]}
     assert found["tests"]["left_out"] == "it needs pytest, pytest-xdist and the folder tests"
     assert found["sanitizer"]["left_out"] == "compute-sanitizer is not on the PATH"
-    races = {(row["mode"], row["batch_size"], row["contender"], row["variant"]) for row in found["timings"]["rows"]}
-    ways = {("fastdigits cpu", ""), ("torch", "eager")}
-    assert races >= {(*race, *way) for race in (("training", 16), ("inference", 1), ("inference", 32)) for way in ways}
+    timed = {(row["mode"], row["batch_size"], row["contender"], row["variant"]) for row in found["timings"]["rows"]}
+    contenders = {("fastdigits cpu", ""), ("torch", "eager")}
+    workloads = ("training", 16), ("inference", 1), ("inference", 32)
+    assert timed >= {(*workload, *contender) for workload in workloads for contender in contenders}
     assert len(found["accuracy"]["seeds"]) == 2
     assert found["accuracy"]["upload_s"] > 0
     assert set(found["memory"]["grown_bytes"]) == {"linear"}
@@ -85,7 +86,7 @@ def test_all_parts(report, few):
         assert words in table
 
 
-def test_a_part_that_breaks_does_not_lose_the_others(report, monkeypatch):
+def test_a_failing_part_does_not_lose_the_others(report, monkeypatch):
     parts = importlib.import_module("gpu_parts")
 
     def broken(setup):
@@ -99,14 +100,14 @@ def test_a_part_that_breaks_does_not_lose_the_others(report, monkeypatch):
     assert "FAILS           parity: RuntimeError: an illegal address" in result.stdout
 
 
-def test_parts_join_what_the_file_has(report):
+def test_parts_are_added_to_the_results_in_the_file(report):
     report("--only", "checks")
     _, found = report("--only", "ceilings")
     assert set(found) == {"checks", "ceilings"}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a script of a shell")
-def test_what_the_sanitizer_finds_is_a_failure(report, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake tool is a shell script")
+def test_an_error_found_by_the_sanitizer_is_a_failure(report, tmp_path):
     tool = tmp_path / "compute-sanitizer"
     tool.write_text('#!/bin/sh\n[ "$2" = memcheck ] && exit 0\necho "Race reported"\nexit 9\n')
     tool.chmod(0o755)
@@ -117,7 +118,7 @@ def test_what_the_sanitizer_finds_is_a_failure(report, tmp_path):
 
 
 @pytest.mark.parametrize(("outcome", "failures"), [("True", 0), ("False", 1)])
-def test_the_tests_that_need_a_gpu_are_run(outcome, failures, report, tmp_path):
+def test_the_tests_for_a_gpu_are_run(outcome, failures, report, tmp_path):
     folder = tmp_path / "tests" / "cuda" / "gpu"
     folder.mkdir(parents=True)
     (folder / "test_it.py").write_text(f"import pytest\n\n@pytest.mark.gpu\ndef test():\n    assert {outcome}\n")
@@ -128,15 +129,15 @@ def test_the_tests_that_need_a_gpu_are_run(outcome, failures, report, tmp_path):
     assert f"tests           {1 - failures} of 1 run of pytest" in result.stdout
 
 
-def test_unknown_part(report):
+def test_an_unknown_part_is_refused(report):
     result, _ = report("--only", "magic")
     assert result.exit_code == 2
     assert "There is no part 'magic'" in result.stderr
 
 
 @pytest.mark.skipif(ops.why_unavailable("cuda") is None, reason="this machine has CUDA")
-def test_without_a_gpu_there_is_one_sentence(tmp_path):
-    """As on a machine where nothing is installed but numba, NumPy, click and h5py."""
+def test_without_a_gpu_the_error_is_one_sentence(tmp_path):
+    """Also without rich, matplotlib and PyTorch."""
     program = (
         "import runpy, sys; sys.modules.update(dict.fromkeys(('rich', 'matplotlib', 'torch'))); sys.argv[1:] = []; "
         f"runpy.run_path({str(SCRIPTS / 'gpu_report.py')!r}, run_name='__main__')"

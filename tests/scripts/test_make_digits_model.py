@@ -1,4 +1,4 @@
-"""The pictures that the model that ships learns from, and how it is calibrated."""
+"""Test the pictures on which the shipped model is trained, and its calibration."""
 
 import importlib
 from pathlib import Path
@@ -26,36 +26,38 @@ def collect(scripts):
 
 
 @pytest.fixture(scope="module")
-def seen(collect):
+def candidates(collect):
     images, labels = (part[:50] for part in load_part("mnist", "train"))
     return collect.Collection(3, images, labels).draw(12, 8, processes=2)
 
 
-def test_pictures_do_not_depend_on_the_number_of_processes(collect, seen):
+def test_pictures_do_not_depend_on_the_number_of_processes(collect, candidates):
     images, labels = (part[:50] for part in load_part("mnist", "train"))
     alone = collect.Collection(3, images, labels).draw(12, 8, processes=1)
     for name in ("images", "labels", "pictures"):
-        assert (getattr(alone, name) == getattr(seen, name)).all()
+        assert (getattr(alone, name) == getattr(candidates, name)).all()
 
 
-def test_each_digit_is_seen_once_and_each_negative_in_every_way(collect, seen):
-    assert seen.images.shape == (len(seen.labels), 28, 28)
-    assert (seen.pictures[:12] == np.arange(12)).all()
-    assert (seen.labels[:12] < 10).all()
-    assert (seen.labels[12:] == collect.NO_DIGIT).all()
-    assert set(seen.pictures[12:]) == set(range(12, 20))
+def test_each_digit_is_seen_once_and_each_negative_in_every_way(collect, candidates):
+    assert candidates.images.shape == (len(candidates.labels), 28, 28)
+    assert (candidates.pictures[:12] == np.arange(12)).all()
+    assert (candidates.labels[:12] < 10).all()
+    assert (candidates.labels[12:] == collect.NO_DIGIT).all()
+    assert set(candidates.pictures[12:]) == set(range(12, 20))
     for number in range(20):
-        assert seen.ways[seen.pictures == number].tolist() == list(range(1, (seen.pictures == number).sum() + 1))
+        assert candidates.attempts[candidates.pictures == number].tolist() == list(
+            range(1, (candidates.pictures == number).sum() + 1)
+        )
 
 
-def test_few_negatives_are_taken_for_digits_in_any_way(collect):
-    """With doubts d of the first and e of the second way an negative counts as min(d, 2 e)."""
+def test_the_calibration_lets_few_negatives_be_sure_at_any_attempt(collect):
+    """A negative whose first two candidates have doubts d and e counts as min(d, 2 e)."""
     make = importlib.import_module("make_digits_model")
     count = 1000
     doubts = np.random.default_rng(0).uniform(0.01, 0.4, (count, 2))
     pictures = np.concatenate([np.arange(count), count + np.repeat(np.arange(count), 2)])
     labels = np.repeat([7, collect.NO_DIGIT], [count, 2 * count]).astype(np.uint8)
-    seen = collect.Seen(np.zeros((3 * count, 28, 28), np.uint8), labels, pictures)
+    candidates = collect.CandidateImages(np.zeros((3 * count, 28, 28), np.uint8), labels, pictures)
     confidence = 1 - np.concatenate([np.full(count, 0.001), doubts.reshape(-1)])
 
     class Doubtful:
@@ -67,7 +69,7 @@ def test_few_negatives_are_taken_for_digits_in_any_way(collect):
         def predict(self, images):
             return [Prediction(7, one, (), 1, False) for one in confidence]
 
-    calibration = make._calibrated(Doubtful(), seen)
+    calibration = make._calibrate(Doubtful(), candidates)
     sure = np.minimum(doubts[:, 0], 2 * doubts[:, 1]) <= 1 - calibration.unsure_below
     assert isinstance(calibration, Calibration)
     assert sure.mean() == pytest.approx(make.MAX_CONFIDENT_NEGATIVES, abs=0.003)

@@ -12,6 +12,7 @@ from fastdigits.bench.rivals import bottom_right_padding, translation
 from fastdigits.bench.workload import Contender, Workload
 from fastdigits.nn import Conv2D, LocalResponseNorm, Residual
 from fastdigits.nn.layers import Layer
+from fastdigits.nn.sequence import parameter_name
 
 NAME = "onnxruntime"
 OPSET, IR_VERSION = 17, 8  # supported by every release of recent years
@@ -46,9 +47,10 @@ def graph_of(workload: Workload) -> bytes:
         If LAYERS does not have one of its layers.
     """
     tensors = [numpy_helper.from_array(array, name) for name, array in workload.weights.items()]
-    nodes, source = [], "x"
+    nodes: list[Any] = []
+    source = "x"
     for name, layer in zip(workload.network.names, workload.network.layers, strict=True):
-        source = _add(name, layer, source, f"{name}/", nodes, tensors)
+        source = _add(name, layer, source, nodes, tensors)
     batch = len(workload.images)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *workload.network.input_shape])
     scores = helper.make_tensor_value_info(source, TensorProto.FLOAT, [batch, workload.network.classes])
@@ -58,17 +60,14 @@ def graph_of(workload: Workload) -> bytes:
     return model.SerializeToString()
 
 
-def _add(name: str, layer: Layer, source: str, prefix: str, nodes: list, tensors: list) -> str:
-    """Add the nodes of a layer whose input is the tensor `source`, and return the name of its output.
-
-    The tensor of each parameter is called `prefix` followed by the parameter's name.
-    """
+def _add(name: str, layer: Layer, source: str, nodes: list, tensors: list) -> str:
+    """Add the nodes of a layer whose input is the tensor `source`, and return the name of its output."""
     if isinstance(layer, Residual):
         inner = dict(zip(*layer.children(), strict=True))
         skip, y = inner.pop("projection", None), source
         for inner_name, part in inner.items():
-            y = _add(f"{name}.{inner_name}", part, y, prefix, nodes, tensors)
-        skipped = _add(f"{name}.projection", skip, source, prefix, nodes, tensors) if skip else source
+            y = _add(f"{name}.{inner_name}", part, y, nodes, tensors)
+        skipped = _add(f"{name}.projection", skip, source, nodes, tensors) if skip else source
         nodes.append(helper.make_node("Add", [y, skipped], [name]))
         return name
     operation, attributes = translation(LAYERS, layer, "ONNX Runtime")(layer)
@@ -77,7 +76,7 @@ def _add(name: str, layer: Layer, source: str, prefix: str, nodes: list, tensors
         tensors.append(numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{name}/crop"))
         nodes.append(helper.make_node("Pad", [source, f"{name}/crop"], [f"{name}/cropped"]))
         source = f"{name}/cropped"
-    state = [f"{prefix}{array.name}" for array in (*layer.parameters, *layer.running)]
+    state = [parameter_name(name, array) for array in (*layer.parameters, *layer.running)]
     nodes.append(helper.make_node(operation, [source, *state], [name], **attributes))
     return name
 
@@ -97,10 +96,8 @@ def _functions() -> list[FunctionProto]:
         node("Sigmoid", ["twice_u"], ["gate"]),
         node("Mul", ["x", "gate"], ["y"]),
     ]
-    return [
-        helper.make_function(DOMAIN, name, ["x"], ["y"], nodes, opset)
-        for name, nodes in (("SiLU", silu), ("GELU", gelu))
-    ]
+    bodies = {"SiLU": silu, "GELU": gelu}
+    return [helper.make_function(DOMAIN, name, ["x"], ["y"], nodes, opset) for name, nodes in bodies.items()]
 
 
 def _pads(layer: Conv2D) -> list[int]:

@@ -73,7 +73,9 @@ class Session:
         images, labels = self.digits.test_images, self.digits.test_labels
         saved = find_saved(text)
         if saved is None:
-            own = MODEL_SETTINGS.get(text, {}) | ({"epochs": self.values["epochs"]} if self.values["epochs"] else {})
+            own: dict[str, Any] = MODEL_SETTINGS.get(text, {}) | (
+                {"epochs": self.values["epochs"]} if self.values["epochs"] else {}
+            )
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])
             configs = [TrainConfig(**own, seed=seed, exact=self.values["exact"]) for seed in seeds]
             network = network_of(text, input_shape=configs[0].preparation.input_shape(images))

@@ -8,7 +8,7 @@ BAR, PLAIN_BAR = "━─", "=-"
 
 def bar(share: float, width: int, plain: bool = False) -> tuple[str, str]:
     """The parts of a bar that are done and to do, together so many characters."""
-    done, (full, empty) = min(int(share * width), width), PLAIN_BAR if plain else BAR
+    done, (full, empty) = min(int(share * width), width), tuple(PLAIN_BAR if plain else BAR)
     return full * done, empty * (width - done)
 
 

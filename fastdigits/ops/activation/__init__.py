@@ -1,10 +1,10 @@
-"""Activations, element by element, and their gradients.
+"""Element-wise activations and their gradients.
 
 relu: max(x, 0)    leaky_relu: x if x > 0 else slope x    sigmoid: 1 / (1 + e^-x)    tanh: (e^x - e^-x) / (e^x + e^-x)
 gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))    silu: x sigmoid(x)
 
 A gradient takes the output y if y determines it, and the input x otherwise: gelu and silu are not monotonic.
-Arrays of any shape are passed as the view (V, L): V vectors of L lanes.
+An array of any shape is passed as its view (V, L): V vectors of L lanes.
 """
 
 OPS = (

@@ -46,7 +46,8 @@ class Layout:
         self.stages, self.labels = stages, [label_of(stage) for stage in stages]
         self.bodies = [body_of(stage.shape, scale) for stage in stages]
         self.places: list[Place] = []
-        self.width, self.bottom, self.bottoms = 0.0, 0.0, []
+        self.width, self.bottom = 0.0, 0.0
+        self.bottoms: list[float] = []
         for number, row in enumerate(self._rows()):
             self._place(row, number)
 
