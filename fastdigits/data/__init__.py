@@ -1,4 +1,4 @@
-"""Data sets of digits: IDX files, where they lie, and how they are split; `dataset.download` fetches them."""
+"""Data sets of digits: find, download, read, split, preprocess and augment them, and make batches."""
 
 from fastdigits.data.idx import read_images, read_labels
 from fastdigits.data.sources import DigitSet, load_digits, load_part, verify
