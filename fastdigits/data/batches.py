@@ -1,6 +1,7 @@
 """Batches: a data set on the device, from which any rows are gathered, normalised and packed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -70,10 +71,20 @@ class Batches:
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)
-            chosen = self.labels, order[done:], self.start, count, self.scale, self.shift
+            batch: dict[str, Any] = {
+                "labels": self.labels,
+                "order": order[done:],
+                "start": self.start,
+                "count": count,
+                "scale": self.scale,
+                "shift": self.shift,
+                "x": self.pixels,
+                "targets": self.targets,
+            }
             if training and any(self.effects):
-                changes = self.seed, self.epoch, self.effects
-                self.ops.augment_batch(self.images, *chosen, *changes, self.pixels, self.targets)
+                self.ops.augment_batch(
+                    images=self.images, seed=self.seed, epoch=self.epoch, effects=self.effects, **batch
+                )
             else:
-                self.ops.gather_batch(self.rows, *chosen, self.pixels, self.targets)
+                self.ops.gather_batch(images=self.rows, **batch)
             yield self.x, self.targets, count

@@ -32,7 +32,7 @@ class ComparedModel:
     inference_s: float | None
 
     @property
-    def accuracy(self) -> Summary | None:
+    def accuracy(self) -> Summary | Any:
         """Mean, standard deviation, lowest and highest of the test accuracies."""
         return summarize(self.accuracies)
 

@@ -27,7 +27,7 @@ class EnsembleEvaluation:
 
     members: list[Evaluation]
     combined: Evaluation
-    probabilities: np.ndarray | None
+    probabilities: np.ndarray | Any  # None unless wanted
 
 
 def evaluate_ensemble(

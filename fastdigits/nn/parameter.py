@@ -53,9 +53,9 @@ class ParameterBuffer:
             starts.append(end)
             end += -(-parameter.size // ALIGNMENT) * ALIGNMENT
         self.values = ops.zeros((end // ops.lanes, ops.lanes))
-        self.gradients: Any = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
+        self.gradients = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
         for parameter, start in zip(parameters, starts, strict=True):
             place = slice(start, start + parameter.size)
             parameter.value = self.values.reshape(-1)[place].reshape(parameter.shape)
-            if training:
+            if self.gradients is not None:
                 parameter.gradient = self.gradients.reshape(-1)[place].reshape(parameter.shape)

@@ -38,7 +38,7 @@ class Epoch:
         UserError
             If there was none.
         """
-        if self.validation_accuracy is None:
+        if self.validation_accuracy is None or self.validation_loss is None:
             raise UserError("There are no images to validate on; set some aside with --validation.")
         return self.validation_accuracy, -self.validation_loss
 

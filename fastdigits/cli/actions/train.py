@@ -82,7 +82,8 @@ class Session:
 
     def _keep(self) -> dict[str, Any]:
         """Write all files and say what is in them; return the figures of the network that is kept."""
-        done, output = self.done, self.job.output
+        done: Any = self.done
+        output = self.job.output
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
         weights.write(output, done.best.saved)
         summary = done.best.summary | {"dead_runs": done.failed}
@@ -106,10 +107,10 @@ class Session:
         checkpoints, output = self.job.checkpoints, os.path.splitext(self.job.output)
         if not checkpoints.written:
             return
-        words = ["fastdigits", "train", "--resume", click.format_filename(checkpoints.path)]
+        words = ["fastdigits", "train", "--resume", click.format_filename(checkpoints.path or "")]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.several:  # the best of those that are over has the name of the output
             words += ["--output", f"{output[0]}.rest{output[1]}"]
-        self.say(f"checkpoint: {click.format_filename(checkpoints.path)}")
+        self.say(f"checkpoint: {click.format_filename(checkpoints.path or '')}")
         self.say(f"to go on{' with this run' if self.several else ''}: {shlex.join(words)}")

@@ -103,7 +103,7 @@ def check_files(job: Plan, stats_file: str | None, plot_file: str | None) -> Non
     from fastdigits.files import check_writable
     from fastdigits.storage import run_statistics
 
-    files = {"--output": [job.output, job.checkpoints.path], "--plot": [plot_file]}
+    files: dict[str, list[StrPath | None]] = {"--output": [job.output, job.checkpoints.path], "--plot": [plot_file]}
     if stats_file is not None:
         run_statistics.check(stats_file)
         files["--stats"] = [stats_file, run_statistics.text_path(stats_file)]
@@ -117,7 +117,7 @@ def check_apart(files: dict[str, list[StrPath | None]]) -> None:
     """UsageError where two options name the same file."""
     owners: dict[str, str] = {}
     for option, paths in files.items():
-        for path in filter(None, paths):
+        for path in (path for path in paths if path):
             other = owners.setdefault(os.path.realpath(path), option)
             if other != option:
                 raise click.UsageError(f"{other} and {option} name the same file; give each its own.")

@@ -62,7 +62,7 @@ def command(
         if given(ctx, option):
             name = option.replace("_", "-")
             raise click.UsageError(f"--{name} belongs to a {where}; give one, or leave it out.")
-    if schedule is None:
+    if subject is not None:
         from fastdigits.cli.actions import describe
 
         name, network, saved = _find(subject)

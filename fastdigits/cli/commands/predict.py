@@ -64,7 +64,9 @@ def command(
     recognizer = Recognizer(weights, device, threads)
     if not recognizer.calibrated:
         say(f"{recognizer.weights} has no calibration: probabilities stay as they are, and below 50 % counts as unsure")
-    predictions, failed, shown = [], [], []
+    predictions: list[Any] = []
+    failed: list[Any] = []
+    shown: list[Any] = []
     with announcing_compilation(recognizer.ops, say):
         for path, picture, outcome in _outcomes(images, recognizer, several):
             interrupt.check()
@@ -125,7 +127,7 @@ def _of_several(lines: list[list[tuple["Prepared", "Prediction"]]]) -> dict[str,
         {
             "digit": reading.digit,
             "confidence": reading.confidence,
-            "box": list(prepared.box),
+            "box": list(prepared.box or ()),
             "unsure": reading.unsure,
         }
         for line in lines

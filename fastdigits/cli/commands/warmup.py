@@ -54,13 +54,13 @@ def command(
     size = {"batch_size": batch_size} if batch_size else {}
     configs = [(model, TrainConfig(**settings | size, exact=exact)) for model, settings in _wanted(models, recipe)]
     ops = load_ops(device, threads, say, exact)
-    before = kernel_cache.current() if ops.device != "reference" else None
+    before: Any = kernel_cache.current() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
     for name, _ in run_steps([step for model, config in configs for step in warmup_steps(model, config, ops)]):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
-    after = kernel_cache.current() if before else None
+    after: Any = kernel_cache.current() if before else None
     summary = {
         "device": ops.device,
         "steps": done,
@@ -74,7 +74,7 @@ def command(
 def _wanted(models: tuple[str, ...], recipe: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each network with the settings that it trains with."""
     for name in [recipe] if recipe else USUAL[: 1 if models else None]:
-        for model in dict.fromkeys(models) or [RECIPES[name].get("model", MODEL)]:
+        for model in dict.fromkeys(models) or [str(RECIPES[name].get("model", MODEL))]:
             yield model, model_settings(model, name)
 
 

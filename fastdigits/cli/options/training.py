@@ -179,7 +179,7 @@ def _usual(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _words(param: click.Parameter, value: Any, text: str) -> list[str]:
+def _words(param: Any, value: Any, text: str) -> list[str]:
     if param.is_flag:
         return (param.opts if value else param.secondary_opts)[:1]
     return [param.opts[0], text]
