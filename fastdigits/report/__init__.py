@@ -1,1 +1,1 @@
-"""All that is known of a trained network on one page of HTML that needs nothing else."""
+"""Report everything about a trained network on one self-contained HTML page."""

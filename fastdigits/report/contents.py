@@ -1,4 +1,4 @@
-"""What the page says of a trained network."""
+"""Collect the contents of the report: its texts, numbers and tables."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
 from fastdigits.inspection.summary import layer_rows
 from fastdigits.nn import Network
 from fastdigits.plots.text import times
-from fastdigits.report.pictures import Tested, draw, worst
+from fastdigits.report.pictures import TestedNetwork, draw, worst
 from fastdigits.report.speed import Speed
 from fastdigits.storage.weights import SavedNetwork
 
-Rows = list[tuple[str, str]]  # what, and how much of it
+Rows = list[tuple[str, str]]  # name, value
 
 
-def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date: str) -> dict[str, Any]:
-    """All that the template needs but how to train the network again.
+def contents(tested: TestedNetwork, speed: Speed, training: dict[str, Any] | None, date: str) -> dict[str, Any]:
+    """Return everything the template needs, except how to reproduce the network.
 
     Parameters
     ----------
-    tested : Tested
+    tested : TestedNetwork
     speed : Speed
     training : dict, optional
-        What `train --json` says of the training, which has the times that no weights file keeps.
+        The summary of `train --json`: it has the times of the training, which the weights file does not store.
     date : str
-        Of the report.
+        The date of the report.
     """
     saved, network = tested.saved, Network.from_config(tested.saved.network)
     return {
@@ -33,10 +33,10 @@ def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date
         "dataset": tested.dataset,
         "version": __version__,
         "date": date,
-        "figures": _figures(tested, network, speed),
+        "metrics": _key_metrics(tested, network, speed),
         "run": _run(tested),
         "mistakes": worst(tested),
-        "mistake_count": tested.verdict.combined.images - tested.verdict.combined.correct,
+        "mistake_count": tested.evaluation.combined.images - tested.evaluation.combined.correct,
         "pictures": draw(tested, network),
         "layers": _layers(network),
         "speed": _speed(speed),
@@ -45,31 +45,30 @@ def contents(tested: Tested, speed: Speed, training: dict[str, Any] | None, date
     }
 
 
-def _figures(tested: Tested, network: Network, speed: Speed) -> Rows:
-    """The most important ones."""
-    result = tested.verdict.combined
+def _key_metrics(tested: TestedNetwork, network: Network, speed: Speed) -> Rows:
+    result = tested.evaluation.combined
     low, high = result.interval_95
     cost = sum(layer.multiply_adds() for layer in network.layers)
     return [
         (
             f"{result.accuracy:.2%}",
-            f"of {result.images:,} test images read right (95% interval {low:.2%} to {high:.2%})",
+            f"accuracy on {result.images:,} test images (95% interval {low:.2%} to {high:.2%})",
         ),
         (f"{network.parameter_count:,}", "parameters"),
-        (f"{cost:,}", "multiply-adds for an image"),
-        (f"{speed.images_per_second:,.0f}", "images read in a second"),
+        (f"{cost:,}", "multiply-adds per image"),
+        (f"{speed.images_per_second:,.0f}", "images per second"),
     ]
 
 
-def _run(tested: Tested) -> Rows:
-    saved, result = tested.saved, tested.verdict.combined
+def _run(tested: TestedNetwork) -> Rows:
+    saved, result = tested.saved, tested.evaluation.combined
     kept = _kept_epoch(saved)
     rows = [
         ("trained on", saved.dataset),
         ("epochs", f"{len(saved.history)}" + (f", weights of epoch {kept}" if kept != len(saved.history) else "")),
         ("seed", str(saved.config["seed"])),
         ("test loss", f"{result.loss:.4f}"),
-        ("test images misread", f"{result.images - result.correct:,} of {result.images:,}"),
+        ("test errors", f"{result.images - result.correct:,} of {result.images:,}"),
     ]
     if saved.history and saved.history[kept - 1]["validation_accuracy"] is not None:
         rows.insert(3, ("validation accuracy", f"{saved.history[kept - 1]['validation_accuracy']:.2%}"))
@@ -77,13 +76,13 @@ def _run(tested: Tested) -> Rows:
 
 
 def _kept_epoch(saved: SavedNetwork) -> int:
-    """The epoch whose weights these are: the last one unless the file says another one that there is."""
-    told, last = saved.metrics.get("kept_epoch"), len(saved.history)
-    return told if type(told) is int and 1 <= told <= last else last
+    """Return the epoch whose weights were kept: the last, unless the file names another that exists."""
+    kept, last = saved.metrics.get("kept_epoch"), len(saved.history)
+    return kept if type(kept) is int and 1 <= kept <= last else last
 
 
 def _layers(network: Network) -> list[tuple[str, ...]]:
-    """Name, output shape, kernel, parameters and multiply-adds of each, as text."""
+    """Return the name, output shape, kernel, parameters and multiply-adds of each layer, as text."""
     rows = []
     for row in layer_rows(network):
         shape = times(" x ".join(map(str, row["output_shape"])))
@@ -95,27 +94,27 @@ def _layers(network: Network) -> list[tuple[str, ...]]:
 def _speed(speed: Speed) -> Rows:
     return [
         ("machine", f"{speed.machine}, {speed.device}"),
-        (f"many images, {EVALUATION_BATCH} at a time", f"{speed.images_per_second:,.0f} images a second"),
+        (f"batches of {EVALUATION_BATCH} images", f"{speed.images_per_second:,.0f} images per second"),
         ("a single image", f"{speed.single_s * 1e6:,.0f} \N{MICRO SIGN}s"),
     ]
 
 
 def _training(training: dict[str, Any]) -> Rows:
-    names = {"load": "reading the data", "compile": "compiling", "train": "training", "validation": "validation"}
+    names = {"load": "loading the data", "compile": "compiling", "train": "training", "validation": "validation"}
     seconds = training["seconds"]
     rows = [(name, f"{seconds[key]:.2f} s") for key, name in names.items() if seconds.get(key) is not None]
     if training["images_per_second"]:
-        rows.append(("training speed", f"{training['images_per_second']:,.0f} images a second"))
-    return [*rows, ("the whole command", f"{seconds['total']:.2f} s")]
+        rows.append(("training speed", f"{training['images_per_second']:,.0f} images per second"))
+    return [*rows, ("total", f"{seconds['total']:.2f} s")]
 
 
 def _settings(saved: SavedNetwork) -> list[tuple[str, str, bool]]:
-    """Name, value, and whether it is another one than usual."""
-    usual = vars(TrainConfig()) | MODEL_SETTINGS.get(saved.model, {})
-    return [(name.replace("_", " "), _in_words(value), value != usual[name]) for name, value in saved.config.items()]
+    """Return the name and value of each setting, and whether it differs from the default."""
+    defaults = vars(TrainConfig()) | MODEL_SETTINGS.get(saved.model, {})
+    return [(name.replace("_", " "), _as_text(value), value != defaults[name]) for name, value in saved.config.items()]
 
 
-def _in_words(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "not given" if value is None or value == "" else str(value)
+    return "not set" if value is None or value == "" else str(value)

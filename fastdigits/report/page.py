@@ -1,4 +1,4 @@
-"""The page: a template, its contents, and pictures as parts of it."""
+"""Render the template, with figures and images embedded in the page."""
 
 import re
 from base64 import b64encode
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-PIXELS = 96  # of a web page in an inch
-INKS = {style.BLACK: "currentColor", style.GREY: "var(--faint)"}  # which follow the page, be it light or dark
+PIXELS_PER_INCH = 96  # of CSS
+CSS_COLORS = {style.BLACK: "currentColor", style.GREY: "var(--faint)"}  # follow the light or dark color scheme
 
 
 def render(contents: dict[str, Any]) -> str:
-    """The page with these contents; all text in them is escaped, what `embedded` makes is not."""
+    """Render the page; escape all text in the contents except the result of `embedded`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = PackageLoader("fastdigits.report")
@@ -29,7 +29,10 @@ def render(contents: dict[str, Any]) -> str:
 
 
 def embedded(figure: "Figure") -> "Markup":
-    """A figure as SVG without a ground, with the page's colours for text; `--width` is the width that it has itself."""
+    """Convert a figure to SVG with a transparent background and the page's text colors.
+
+    The CSS variable `--width` holds the figure's own width.
+    """
     import matplotlib
     from markupsafe import Markup
 
@@ -39,16 +42,16 @@ def embedded(figure: "Figure") -> "Markup":
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         drawing = style.content(figure, "svg").decode()
     drawing = drawing[drawing.index("<svg") :]
-    for colour, of_page in INKS.items():
-        drawing = drawing.replace(colour, of_page)
+    for color, css_color in CSS_COLORS.items():
+        drawing = drawing.replace(color, css_color)
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r'<g id="[^"]*">', "<g>", drawing)  # which are the same in all figures
-    width = figure.get_figwidth() * PIXELS
+    drawing = re.sub(r'<g id="[^"]*">', "<g>", drawing)  # the ids of different figures would clash
+    width = figure.get_figwidth() * PIXELS_PER_INCH
     return Markup(re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'style="--width: {width:.0f}px"', drawing, count=1))
 
 
 def png(image: np.ndarray) -> str:
-    """An image, uint8 (H, W), as the address of a picture that is the address itself."""
+    """Encode an image uint8 (H, W) as a data URL."""
     from PIL import Image
 
     content = BytesIO()

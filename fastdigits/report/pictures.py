@@ -1,4 +1,4 @@
-"""What the page shows of a trained network."""
+"""Draw the figures of the report and collect the worst mistakes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,40 +14,42 @@ from fastdigits.report.page import embedded, png
 from fastdigits.storage.history import Epoch, RunGroup
 from fastdigits.storage.weights import SavedNetwork
 
-WORST, EXAMPLES = 24, 4  # mistakes, and images of each kind
+MAX_MISTAKES = 24
+EXAMPLES = 4  # images, each of correct and of wrong predictions
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
-    """A trained network and what it makes of test images, uint8 (N, H, W), with their labels (N,)."""
+class TestedNetwork:
+    """A trained network, test images uint8 (N, H, W) with their labels (N,), and the evaluation on them."""
 
     saved: SavedNetwork
-    verdict: EnsembleEvaluation
+    evaluation: EnsembleEvaluation
     images: np.ndarray
     labels: np.ndarray
     dataset: str
 
 
-def worst(tested: Tested) -> list[dict[str, Any]]:
-    """The worst mistakes: the image, its number, the true digit and the one read with their probabilities."""
+def worst(tested: TestedNetwork) -> list[dict[str, Any]]:
+    """Return image, index, true and predicted digit, and their probabilities, of the worst mistakes."""
     mistakes = []
-    for row in worst_mistakes(tested.verdict.probabilities, tested.labels, WORST):
-        true, shares = int(tested.labels[row]), tested.verdict.probabilities[row]
-        read = int(shares.argmax())
-        digits = {"true": true, "read": read, "p_true": f"{shares[true]:.1%}", "p_read": f"{shares[read]:.1%}"}
-        mistakes.append({"image": png(tested.images[row]), "number": int(row), **digits})
+    for row in worst_mistakes(tested.evaluation.probabilities, tested.labels, MAX_MISTAKES):
+        true, p = int(tested.labels[row]), tested.evaluation.probabilities[row]
+        predicted = int(p.argmax())
+        digits = {"true": true, "predicted": predicted}
+        shares = {"p_true": f"{p[true]:.1%}", "p_predicted": f"{p[predicted]:.1%}"}
+        mistakes.append({"image": png(tested.images[row]), "index": int(row), **digits, **shares})
     return mistakes
 
 
-def draw(tested: Tested, network: Network) -> dict[str, Any]:
-    """All pictures by what they show; None where there is nothing to show."""
-    probabilities, labels = tested.verdict.probabilities, tested.labels
+def draw(tested: TestedNetwork, network: Network) -> dict[str, Any]:
+    """Draw all figures; None for one that has nothing to show."""
+    probabilities, labels = tested.evaluation.probabilities, tested.labels
     chosen = correct_and_wrong(probabilities, labels, EXAMPLES)
-    saved, history = tested.saved, [Epoch(**figures) for figures in tested.saved.history]
+    saved, history = tested.saved, [Epoch(**epoch) for epoch in tested.saved.history]
     kernels = kernels_of(network, saved.weights)
     return {
         "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
-        "confusion": embedded(confusion.draw(tested.verdict.combined.confusion, "")),
+        "confusion": embedded(confusion.draw(tested.evaluation.combined.confusion, "")),
         "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model)),
         "architecture": embedded(architecture.draw(network, saved.model)),
         "filters": embedded(filters.draw(kernels, "")) if kernels else None,

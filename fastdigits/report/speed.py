@@ -1,4 +1,4 @@
-"""How fast a network reads, measured on the machine at hand."""
+"""Measure the inference speed of a network on this machine."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ ROUNDS, BUDGET_S = 11, 2.0
 
 @dataclass(frozen=True)
 class Speed:
-    """Images a second, many at a time, and the seconds for a single one, on a device of this machine."""
+    """Throughput with large batches, and latency in seconds of a single image."""
 
     machine: str
     device: str
@@ -26,7 +26,7 @@ class Speed:
 
 
 def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops) -> Speed:
-    """The speed of reading many images, of which `result` tells, and of one, which is read again and again.
+    """Take the throughput from an evaluation, and measure the latency of one image over many runs.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops
     def run(steps: int) -> None:
         for _ in range(steps):
             scores = network.forward(x)
-        single.download(scores)  # waits for a device that works by itself
+        single.download(scores)  # waits for an asynchronous device
 
     [times] = time_in_turns([run], ROUNDS, BUDGET_S)
     return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)

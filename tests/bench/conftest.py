@@ -1,4 +1,4 @@
-"""Rows and reports with known figures."""
+"""Rows and reports with known values."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from fastdigits.bench.time_to_accuracy import SeedResult, TimeToAccuracy
 
 @pytest.fixture
 def row():
-    """row(mode, model, contender, median) has a tenth around its median as its spread."""
+    """row(mode, model, contender, median) returns a Row whose quartiles are 10 % below and above its median."""
 
     def row(mode="training", model="lenet", contender="fastdigits cpu", median=1.0, variant="", other_cores=0.0):
         return Row(
@@ -39,7 +39,7 @@ def row():
 
 @pytest.fixture
 def report(row):
-    """report(rows) of a machine of 500 GFLOP/s with a GPU of 50,000, with one operation and one target."""
+    """report(*rows) returns a Report with one operation and one target; the peak rates are 500 and 50,000 GFLOP/s."""
     machine = Machine("a CPU", "an OS", 2, 16, "omp", "3", "0", "2", 5e11, 5e10)
     operation = Operation("lenet", 128, "cpu", "dense_1", "forward", 1e-6, (0.9e-6, 1.1e-6), 250_000, 40_000)
     target = TimeToAccuracy(

@@ -1,9 +1,9 @@
-"""What the figure shows."""
+"""Test the figure of `bench --plot`."""
 
 from fastdigits.bench.plot import draw
 
 
-def test_a_panel_for_each_network_and_mode(row):
+def test_each_network_and_mode_has_a_panel(row):
     rows = [row(mode, model) for model in ("mlp", "lenet") for mode in ("training", "inference")]
     figure = draw(rows, "a machine")
     titles = [axes.get_title() for axes in figure.axes]

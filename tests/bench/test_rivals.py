@@ -28,15 +28,16 @@ from fastdigits.nn import (
     Residual,
     Sigmoid,
     Tanh,
+    registry,
 )
 from fastdigits.training.optimizer import EPSILON
 
 EVERY_LAYER = [
     Conv2D(3, 5, padding=2),
     LeakyReLU(0.1),
-    Conv2D(2, 3, padding=-2),  # leaves pixels out
+    Conv2D(2, 3, padding=-2),  # crops the image
     MaxPool2D(2),
-    Conv2D(4, (2, 3), stride=2, padding="same"),  # more zeros after than before
+    Conv2D(4, (2, 3), stride=2, padding="same"),  # asymmetric padding
     Tanh(),
     AvgPool2D(3, 2),
     Conv2D(5, 2, padding="full"),
@@ -67,20 +68,21 @@ def _workload(layers, batch=6):
 
 
 @pytest.mark.parametrize("name", ["torch", "onnxruntime"])
-def test_every_layer_of_a_rival_is_tried(name):
+def test_every_layer_of_a_rival_is_tested(name):
     pytest.importorskip(name)
     pytest.importorskip("onnx" if name == "onnxruntime" else name)
     kinds = {type(layer).__name__ for layers in (EVERY_LAYER, AVERAGED) for layer in layers}
     assert kinds == set(rivals.load(name).LAYERS) | {"Residual"}
+    assert kinds <= set(registry.LAYERS)
 
 
-def test_every_layer_of_tensorflow_is_tried():
+def test_every_layer_of_tensorflow_is_tested():
     pytest.importorskip("tensorflow")
     assert {type(layer).__name__ for layer in IN_TENSORFLOW} == set(rivals.load("tensorflow").LAYERS)
 
 
 @pytest.mark.parametrize("mode", ["training", "inference"])
-def test_tensorflow_names_a_layer_that_it_does_not_know(mode):
+def test_tensorflow_names_an_unsupported_layer(mode):
     pytest.importorskip("tensorflow")
     with pytest.raises(UserError, match="There is no layer BatchNorm in the comparison with TensorFlow"):
         getattr(rivals.load("tensorflow"), mode)(_workload(AVERAGED), compiled=False, say=pytest.fail)
@@ -88,10 +90,10 @@ def test_tensorflow_names_a_layer_that_it_does_not_know(mode):
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
 def workload(request):
-    """The last has dropout, which is left out.
+    """A network and a batch; alexnet has dropout, which is left out.
 
-    Every ReLU and every maximum is 3e-5 standard deviations or more from its kink, of which rounding, of some 1e-6,
-    could choose the side. For alexnet, with its many units, this needs few images, and chosen ones.
+    Every ReLU and every maximum is at least 3e-5 standard deviations away from its kink, so that rounding errors of
+    about 1e-6 cannot move it across. For alexnet with its many units this holds for few batches; this one was searched.
     """
     if request.param == "alexnet":
         few = make_workload("alexnet", 2, 2)
@@ -120,7 +122,7 @@ def test_torch_computes_the_same_scores(workload):
 
 @pytest.mark.parametrize("mode", ["training", "inference"])
 def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
-    """All but CUDA itself: PyTorch's CPU stands in for the GPU, and a step for its graph."""
+    """Everything except CUDA itself: without a GPU, the CPU stands in for it, and plain steps for the graph."""
     torch = pytest.importorskip("torch")
     from fastdigits.bench.rivals.torch import TorchTrainer
 
@@ -176,8 +178,8 @@ def test_tensorflow_computes_the_same(name, mode, monkeypatch):
         check_agreement(ours, variant)
 
 
-def test_adamw_in_tensorflow_is_ours():
-    """Three steps; where epsilon enters it differs, which is less than what is compared."""
+def test_adamw_in_tensorflow_is_the_same_as_ours():
+    """Run three steps. The two add epsilon at different places, which changes less than the tolerance."""
     tf = pytest.importorskip("tensorflow")
     random, recipe, reference = np.random.default_rng(0), make_workload("linear", 2, 2).recipe, ops.load("reference")
     values, mean, square = random.standard_normal((7, 1), np.float32), np.zeros((7, 1)), np.zeros((7, 1))
@@ -200,25 +202,25 @@ def test_onnxruntime_computes_the_same_scores(workload):
     check_agreement(networks.inference(workload, ops.load("reference")), rival, workload.tolerance)
 
 
-def test_numpy_multiplies():
+def test_numpy_times_a_matrix_product():
     assert rivals.load("numpy").product_seconds(3, 4, 5, runs=2) > 0
 
 
 @pytest.mark.parametrize("name", ["torch", "tensorflow", "onnxruntime"])
-def test_missing_framework(monkeypatch, name):
+def test_a_missing_framework_is_named_with_its_packages(monkeypatch, name):
     monkeypatch.delitem(sys.modules, f"fastdigits.bench.rivals.{name}", raising=False)
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match=f"run 'pip install {rivals.RIVALS[name]}'"):
         rivals.load(name)
 
 
-def test_unknown_rival():
+def test_an_unknown_rival_is_refused():
     with pytest.raises(UserError, match="no rival 'abacus'"):
         rivals.load("abacus")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such alarm")
-def test_time_limit():
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timers")
+def test_the_time_limit_interrupts_work_that_takes_longer():
     with pytest.raises(TimeoutError, match=r"more than 0\.01 s"), time_limit(0.01):
         time.sleep(5)
     with time_limit(5):

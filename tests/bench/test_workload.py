@@ -1,4 +1,4 @@
-"""What is computed: operations counted as on paper, and gradients that a device and its definition share."""
+"""Test workloads: their operation counts, the agreement of devices, and the timing of their single steps."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from fastdigits.bench import networks, operations
 from fastdigits.bench.workload import Contender, check_agreement, make_workload
 from fastdigits.errors import UserError
 
-LENET = (28 * 28 * 6 * 25, 10 * 10 * 16 * 150, 400 * 120, 120 * 84, 84 * 10)  # multiply-adds layer by layer
+LENET = (28 * 28 * 6 * 25, 10 * 10 * 16 * 150, 400 * 120, 120 * 84, 84 * 10)  # multiply-adds per layer
 
 
-def test_operations_of_lenet():
+def test_operations_of_lenet_are_counted_by_their_formulas():
     workload = make_workload("lenet", 3, 1)
     assert workload.forward_flops == 2 * 3 * sum(LENET)
     assert workload.training_flops == 2 * 3 * (3 * sum(LENET) - LENET[0])
@@ -19,7 +19,7 @@ def test_operations_of_lenet():
     assert workload.flops("training") == workload.training_flops
 
 
-def test_workload_is_the_same_every_time():
+def test_a_workload_is_the_same_in_every_call():
     one, two = make_workload("mlp", 5, 1), make_workload("mlp", 5, 1)
     assert (one.images == two.images).all()
     assert (one.labels == two.labels).all()
@@ -33,7 +33,7 @@ def test_devices_agree(batch):
         check_agreement(mode(workload, ops.load("reference")), mode(workload, ops.load("cpu")))
 
 
-def test_steps_leave_the_network_as_it_is():
+def test_training_steps_leave_the_weights_unchanged():
     contender = networks.training(make_workload("linear", 8, 1), ops.load("reference"))
     before = contender.outputs()
     contender.run(5)
@@ -59,7 +59,7 @@ def test_every_step_is_timed():
 
 
 def test_every_step_of_a_normalised_network_is_timed():
-    """A block with all that is in it is one step."""
+    """A residual block with all its layers is one step."""
     rows = operations.measure(make_workload("resnet", 2, 1), ops.load("reference"), None, runs=2)
     steps = [row.step for row in rows if row.direction == "backward"]
     assert steps[:3] == ["conv2d_1", "batchnorm_1+relu", "residual_1+relu"]
@@ -67,7 +67,7 @@ def test_every_step_of_a_normalised_network_is_timed():
 
 
 def test_a_workload_has_no_dropout():
-    """Every framework draws other numbers."""
+    """Each framework would draw its own random numbers."""
     names = make_workload("best", 2, 1).network.names
     assert not any(name.startswith("dropout") for name in names)
     assert names[-2:] == ["batchnorm_5", "dense_2"]

@@ -29,7 +29,7 @@ def test_a_report_as_a_process(process, invoke, tiny, tmp_path):
     assert summary["images_per_second"] > summary["single_image_seconds"] > 0
     assert f"<h1>linear on {tiny}</h1>" in page
     assert f"{judged['accuracy']:.2%}" in page
-    assert f"of {100 - judged['correct']} misread test images" in page
+    assert f"of {100 - judged['correct']} test errors" in page
     [run] = json.loads((tmp_path / "stats.json").read_text())["runs"]
     assert f"<dd>{run['seconds']['total']:.2f} s</dd>" in page
     command = f"fastdigits train --model linear --data {tiny} --epochs 2 --batch-size 50 --validation 60 --seed 3"

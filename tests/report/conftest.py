@@ -1,4 +1,4 @@
-"""A finished report, of a small network on few images."""
+"""A report on a small network and few images."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from fastdigits.inference.ensemble import evaluate_single
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
-from fastdigits.report.pictures import Tested
+from fastdigits.report.pictures import TestedNetwork
 from fastdigits.report.speed import Speed
 from fastdigits.storage.weights import SavedNetwork
 
@@ -27,7 +27,7 @@ TRAINING = {
 
 @pytest.fixture(scope="session")
 def tested():
-    """An untrained network with a name that would break a page, and 40 images of its size."""
+    """An untrained network, whose name needs escaping in HTML, and 40 images of its size."""
     definitions, random = ops.load("reference"), np.random.default_rng(1)
     network = Network(LAYERS, (1, 12, 12))
     network.build(definitions, 1)
@@ -37,13 +37,13 @@ def tested():
     normalisation = Normalisation(0.5, 0.3)
     saved = SavedNetwork(network.config(), network.weights(), normalisation, "<b>&", "x", config, history, {})
     images, labels = random.integers(0, 256, (40, 12, 12), np.uint8), random.integers(0, 10, 40).astype(np.uint8)
-    verdict = evaluate_single(saved, images, labels, definitions, with_probabilities=True)
-    return Tested(saved, verdict, images, labels, 'a "folder"')
+    evaluation = evaluate_single(saved, images, labels, definitions, with_probabilities=True)
+    return TestedNetwork(saved, evaluation, images, labels, 'a "folder"')
 
 
 @pytest.fixture(scope="session")
 def page_contents(tested):
-    """What the report says."""
+    """The contents of the report."""
     speed = Speed("a <machine>", "cpu", 123456.7, 12.3e-6)
     found = contents(tested, speed, TRAINING, "2026-11-20")
     return found | {"reproduction": {"command": "fastdigits train '<b>&'", "file": "a.toml", "layers": "[[layer]]"}}

@@ -1,9 +1,10 @@
-"""Fixtures of the tests of the server: trained networks, an application in this process, and servers of their own."""
+"""Trained networks, an application in this process, and servers in processes of their own."""
 
 import asyncio
 import re
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -15,10 +16,12 @@ from PIL import Image
 from fastdigits.cli import cli
 from fastdigits.data import load_part
 
+START_TIMEOUT_S = 300  # with time to compile kernels
+
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """The weights files of two networks, lenet.h5, which reads well, and linear.h5."""
+    """The weights files of two networks trained for one epoch, lenet.h5 and linear.h5."""
     folder = tmp_path_factory.mktemp("networks")
     for model in ("lenet", "linear"):
         arguments = ["train", "--model", model, "--epochs", "1", "--output", str(folder / f"{model}.h5")]
@@ -35,7 +38,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def picture(digits):
-    """A 3 as a PNG file: dark on pink paper, in a corner, larger than networks read it."""
+    """A 3 as a PNG file: dark on pink paper, in a corner, four times the size of MNIST."""
     image = np.kron(digits[0][18], np.ones((4, 4), np.uint8)).astype(int)
     page = np.full((300, 200, 3), (250, 200, 210), np.uint8)
     page[:112, 88:] -= (image[..., None] * (230, 190, 120) // 255).astype(np.uint8)
@@ -56,7 +59,7 @@ def app(weights):
 
 @pytest.fixture(scope="session")
 def ask(app):
-    """ask(method, path, app=app, **what httpx takes) is the application's answer, without a network in between."""
+    """ask(method, path, app=app, **options of httpx) sends a request to the application without a connection."""
     import httpx
 
     def ask(method, path, app=app, **content):
@@ -72,13 +75,16 @@ def ask(app):
 
 @pytest.fixture(scope="session")
 def post(ask):
-    """post(path, body, content_type): a body as it is."""
+    """post(path, body, content_type) sends a body unchanged."""
     return lambda path, body, kind="application/json": ask("POST", path, content=body, headers={"content-type": kind})
 
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory, environment):
-    """start(*arguments) is a block with a process of `fastdigits serve`, which has `port`, `log` and `line`."""
+    """start(*arguments) is a context with a running `fastdigits serve`.
+
+    The process has the attributes `port`, `log`, the path of its stderr, and `line`, its first line of output.
+    """
 
     @contextmanager
     def start(*arguments):
@@ -87,14 +93,18 @@ def start(tmp_path_factory, environment):
         with log.open("w") as stderr:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
         with process:
-            process.log = log
-            process.line = next((line for line in process.stdout if "http" in line), "")
-            found = re.search(r"http://[\w.]+:(\d+)", process.line)
-            assert found, log.read_text()
-            process.port = int(found[1])
+            watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
+            watchdog.start()
             try:
+                process.log = log
+                process.line = next((line for line in process.stdout if "http" in line), "")
+                watchdog.cancel()
+                found = re.search(r"http://[\w.]+:(\d+)", process.line)
+                assert found, log.read_text()
+                process.port = int(found[1])
                 yield process
             finally:
+                watchdog.cancel()
                 process.kill()
 
     return start

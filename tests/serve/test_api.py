@@ -1,10 +1,11 @@
-"""What programs ask for, and what they are told when it is wrong."""
+"""The HTTP API: answers, errors, limits, log and metrics."""
 
 import base64
 import json
 import logging
 import re
 import struct
+import threading
 import zlib
 from dataclasses import replace
 from io import BytesIO
@@ -20,6 +21,7 @@ from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
 
+TIMEOUT_S = 60
 BLANK = [[0] * 28 for _ in range(28)]
 
 
@@ -30,7 +32,7 @@ def recognizer(weights):
 
 @pytest.fixture
 def limited(app):
-    """limited(body_bytes=...) gives the application other limits until the test ends."""
+    """limited(body_bytes=...) changes limits of the application until the test ends."""
 
     def limited(**changed):
         app.state.limits = app.state.recognition.limits = replace(Limits(), **changed)
@@ -46,7 +48,7 @@ def as_png(pixels):
 
 
 def png_of_size(width, height):
-    """A PNG that says it has so many pixels, all white, in a few bytes."""
+    """Create a white PNG of any size in a few bytes."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -59,14 +61,14 @@ def png_of_size(width, height):
 
 
 def error_of(response):
-    """The sentence of an error, which is all that its answer holds."""
+    """Return the message of an error, after checking the form of the answer."""
     assert response.headers["content-type"] == "application/json"
     assert list(response.json()) == ["error"]
     assert response.json()["error"].endswith(".")
     return response.json()["error"]
 
 
-def test_pixels_in_every_form_are_read_alike(ask, recognizer, digits):
+def test_pixels_in_every_form_give_the_same_prediction(ask, recognizer, digits):
     images, labels = digits
     for image, label in zip(images[:20], labels, strict=False):
         forms = [image.tolist(), image.ravel().tolist(), (image / 255).tolist(), (image.ravel() / 255).tolist()]
@@ -82,7 +84,7 @@ def test_pixels_in_every_form_are_read_alike(ask, recognizer, digits):
         assert found["digit"] == label
 
 
-def test_pixels_that_are_not_as_mnist_has_them_are_prepared(ask, recognizer, digits):
+def test_pixels_in_another_format_than_mnist_are_prepared(ask, recognizer, digits):
     drawn = 255 - np.roll(digits[0][18], (3, -4), (0, 1))
     _, expected = recognizer.recognize(drawn)
     found = ask("POST", "/predict", json={"pixels": drawn.tolist()}).json()
@@ -100,7 +102,7 @@ def test_a_picture_as_the_body(kind, post, recognizer, picture):
 
 
 @pytest.mark.parametrize("name", ["picture", "file", "anything"])
-def test_a_picture_of_a_form(name, ask, post, picture):
+def test_a_picture_in_a_form(name, ask, post, picture):
     found = ask("POST", "/predict", files={name: ("seven.png", picture, "image/png")}, data={"more": "text"})
     assert found.status_code == 200
     assert found.json() == post("/predict", picture, "image/png").json()
@@ -124,29 +126,31 @@ def test_explanations(post, recognizer, picture):
         levels = np.frombuffer(base64.b64decode(maps["levels"]), np.uint8)
         assert len(levels) == np.prod(maps["shape"])
         assert (levels.min(), levels.max()) == (0, 255)
-        assert maps["low"] == 0 < maps["high"]  # after a ReLU, or the mean of such
+        assert maps["low"] == 0 < maps["high"]  # outputs of ReLU, and averages of them
 
 
-def test_pictures_are_looked_at_in_several_ways(post, recognizer, monkeypatch):
-    """The first that the network is sure of counts, or else the one that it is least unsure of."""
+def test_the_first_sure_candidate_counts_or_else_the_most_confident(post, monkeypatch):
     import fastdigits.serve.recognition as recognition
     from fastdigits.imaging import Prepared
     from fastdigits.serve.jobs import Answer
 
-    ways = [Prepared(np.full((28, 28), level, np.uint8), None, ()) for level in (1, 2, 3, 4)]
+    prepared = [Prepared(np.full((28, 28), level, np.uint8), None, ()) for level in (1, 2, 3, 4)]
 
-    def told(confidences, unsure_below):
-        async def read(model, image, explain):
-            confidence = confidences[image[0, 0] - 1]
-            return Answer(Prediction(int(image[0, 0]), confidence, (0.1,) * 10, 0, confidence < unsure_below), 1)
+    def answer_for(confidences):
+        """Post a picture whose candidates have these confidences, with a limit of 0.5 for the first."""
 
-        monkeypatch.setattr(recognition, "candidates", lambda picture: iter(ways))
-        monkeypatch.setattr(recognition.Worker, "predict", lambda worker, *asked: read(*asked))
-        return post("/predict", as_png(np.zeros((9, 9), np.uint8)), "image/png").json()
+        async def predict(worker, model, image, explain):
+            level = int(image[0, 0])
+            return Answer(Prediction(level, confidences[level - 1], (0.1,) * 10, 0, unsure=False), 1)
 
-    assert told([0.2, 0.8, 0.9, 0.1], unsure_below=0.7)["digit"] == 2
-    unsure = told([0.2, 0.4, 0.6, 0.1], unsure_below=0.7)
-    assert (unsure["digit"], unsure["unsure"]) == (3, True)
+        monkeypatch.setattr(recognition, "candidates", lambda picture: iter(prepared))
+        monkeypatch.setattr(recognition.Worker, "predict", predict)
+        answer = post("/predict", as_png(np.zeros((9, 9), np.uint8)), "image/png").json()
+        return answer["digit"], answer["unsure"]
+
+    assert answer_for([0.2, 0.8, 0.9, 0.1]) == (2, False)
+    assert answer_for([0.2, 0.7, 0.9, 0.1]) == (3, False)  # the second needs 0.75
+    assert answer_for([0.2, 0.4, 0.6, 0.1]) == (3, True)
 
 
 def test_a_blank_page_has_no_ink(post):
@@ -157,7 +161,7 @@ def test_a_blank_page_has_no_ink(post):
     assert found.json()["box"] is None
 
 
-def test_networks_are_chosen_by_name_or_index(ask, digits):
+def test_models_are_chosen_by_name_or_index(ask, digits):
     def model(choice):
         return ask("POST", f"/predict{choice}", json={"pixels": digits[0][0].tolist()})
 
@@ -181,8 +185,8 @@ def test_grids(path, ask, digits):
             assert found.json() == [str(expected["digit"]), f"{expected['confidence']:.4f}"]
 
 
-def test_numbers_of_a_grid_are_never_shares(ask):
-    """A grid of 0 and 1 alone is as good as blank; pixels from 0 to 1 are not."""
+def test_numbers_of_a_grid_always_range_to_255(ask):
+    """A grid of 0 and 1 is almost blank, but such pixels range from 0 to 1."""
     dim = np.zeros((28, 28), int)
     dim[4:24, 13:15] = 1
     drawn, blank = ask("POST", "/api/neural", json={"gridValues": dim.tolist()}), {"gridValues": BLANK}
@@ -241,15 +245,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused(name, post):
-    body, kind, status, says = REFUSED[name]
+def test_invalid_bodies_are_refused(name, post):
+    body, kind, status, message = REFUSED[name]
     response = post("/predict", body, kind)
     assert response.status_code in np.atleast_1d(status)
-    assert says in error_of(response)
+    assert message in error_of(response)
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "status", "says"),
+    ("body", "kind", "status", "message"),
     [
         (b"{}", JSON, 422, "'gridValues' must be 28 rows of 28"),
         (b'{"gridValues": [NaN]}', JSON, 400, "not JSON"),
@@ -262,11 +266,11 @@ def test_what_cannot_be_read_is_refused(name, post):
         (b"", "image/png", 415, "Send application/json"),
     ],
 )
-def test_grids_that_cannot_be_read_are_refused(body, kind, status, says, post):
+def test_invalid_grids_are_refused(body, kind, status, message, post):
     for path in ("/api/neural", "/"):
         response = post(path, body, kind)
         assert response.status_code == status
-        assert says in error_of(response)
+        assert message in error_of(response)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +300,7 @@ def test_every_error_is_json(method, path, status, ask):
     ("path", "methods"),
     [("/", "GET, POST"), ("/predict", "POST"), ("/health", "GET"), ("/static/page.js", "GET, HEAD")],
 )
-def test_methods_that_are_allowed_are_told(path, methods, ask):
+def test_allowed_methods_are_listed(path, methods, ask):
     assert ask("BREW", path).headers["allow"] == methods
 
 
@@ -305,29 +309,29 @@ def test_long_bodies_are_refused(post, ask, limited, picture):
     assert "256 KiB" in error_of(post("/predict", b" " * 300_000))
     limited(body_bytes=2**20)
 
-    async def unannounced():
+    async def without_length():
         for _ in range(3):
             yield b"x" * 2**19
 
-    for body in (b"x" * (2**20 + 1), unannounced()):
+    for body in (b"x" * (2**20 + 1), without_length()):
         response = post("/predict", body, "image/png")
         assert response.status_code == 413
         assert "longer than 1 MiB" in error_of(response)
     assert post("/predict", picture, "image/png").status_code == 200
 
 
-def test_bodies_of_all_requests_together_are_limited(post, limited, picture):
+def test_the_total_length_of_all_bodies_is_limited(post, limited, picture):
     limited(buffered_bytes=len(picture) - 1)
     response = post("/predict", picture, "image/png")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert "try again" in error_of(response)
     limited(buffered_bytes=len(picture))
-    for _ in range(3):  # what is done is held no longer
+    for _ in range(3):  # bodies of finished requests do not count
         assert post("/predict", picture, "image/png").status_code == 200
 
 
-def test_large_pictures_are_refused_before_they_are_unpacked(post, limited, picture):
+def test_large_pictures_are_refused_before_they_are_decoded(post, limited, picture):
     limited(picture_pixels=59_999)  # it has 60,000
     response = post("/predict", picture, "image/png")
     assert response.status_code == 400
@@ -355,19 +359,19 @@ def test_more_requests_than_the_limit_are_refused(weights, picture):
     assert busy.headers["retry-after"] == "1"
 
 
-def test_answers_that_take_too_long_are_given_up(post, limited, picture, monkeypatch):
-    import time
-
+def test_slow_answers_time_out(post, limited, picture, monkeypatch):
     import fastdigits.serve.recognition as recognition
 
-    monkeypatch.setattr(recognition, "candidates", lambda picture: time.sleep(0.5))
+    answered = threading.Event()
+    monkeypatch.setattr(recognition, "candidates", lambda picture: iter([answered.wait(TIMEOUT_S)]))
     limited(seconds=0.05)
     response = post("/predict", picture, "image/png")
+    answered.set()
     assert response.status_code == 503
     assert "no answer within 0.05 s" in error_of(response)
 
 
-def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, picture, monkeypatch, caplog):
+def test_a_failure_is_logged_and_the_next_request_is_answered(post, picture, monkeypatch, caplog):
     import fastdigits.serve.recognition as recognition
 
     with monkeypatch.context() as patch:
@@ -379,7 +383,7 @@ def test_a_failure_is_told_and_logged_and_the_next_request_is_answered(post, pic
     assert post("/predict", picture, "image/png").status_code == 200
 
 
-def test_one_line_of_the_log_for_each_request(ask, post, picture, caplog):
+def test_each_request_is_logged_in_one_line(ask, post, picture, caplog):
     caplog.set_level(logging.INFO, "fastdigits.serve")
     ask("GET", "/nothing%0A{forged}")
     post("/predict?model=linear", picture, "image/png")
@@ -431,10 +435,10 @@ def test_metrics_can_be_parsed_and_count(ask, post, picture):
     ask("BREW", "/coffee")
     assert np.subtract(all_counts(), before).tolist() == [1, 1, 1, 1, 1]
     assert counted("process_resident_memory_bytes") > 1e7
-    assert counted("fastdigits_requests_running") == 1  # which asks for this
+    assert counted("fastdigits_requests_running") == 1  # this one
 
 
-def test_no_other_site_may_ask_unless_told(ask, weights):
+def test_other_sites_may_send_requests_only_if_allowed(ask, weights):
     origin = {"origin": "https://example.org"}
     preflight = {**origin, "access-control-request-method": "POST"}
     assert not any(name.startswith("access-control") for name in ask("GET", "/health", headers=origin).headers)
@@ -451,7 +455,7 @@ def test_no_other_site_may_ask_unless_told(ask, weights):
     app.state.recognition.close()
 
 
-def test_the_page_needs_nothing_from_elsewhere(ask):
+def test_the_page_loads_nothing_from_other_servers(ask):
     page = ask("GET", "/")
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'self'" in page.headers["content-security-policy"]
@@ -462,7 +466,7 @@ def test_the_page_needs_nothing_from_elsewhere(ask):
         assert ask("GET", f"/{path}").status_code == 200
 
 
-def test_the_description_of_the_interface_needs_nothing_from_elsewhere(ask):
+def test_the_api_documentation_loads_nothing_from_other_servers(ask):
     page = ask("GET", "/docs")
     assert page.status_code == 200
     paths = re.findall(r'(?:src|href)="([^"]+)"', page.text)

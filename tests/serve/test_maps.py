@@ -31,7 +31,7 @@ NORMALISATION = Normalisation(0.2, 0.3, Preparation(pad=2, gamma=0.7))
 
 
 def saved_network(layers, normalisation=NORMALISATION):
-    """A network with random weights that reads images of MNIST."""
+    """A network with random weights for images of MNIST."""
     side = 28 + 2 * normalisation.preparation.pad
     network = Network(layers, (1, side, side))
     network.build(ops.load("reference"), 1, training=False)
@@ -63,7 +63,7 @@ def explainer_of(cpu):
     return lambda saved: Explainer(saved, ops.inference_ops(cpu, 1))
 
 
-def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):
+def test_layers_are_shown_after_normalization_and_activation(saved, explainer_of, image):
     shown = [(maps.layer, maps.values.shape, maps.total) for maps in feature_maps(explainer_of(saved), image)]
     assert shown == [
         ("conv2d_1, BatchNorm, ReLU", (4, 30, 30), 4),
@@ -75,7 +75,7 @@ def test_a_layer_is_shown_with_what_alters_it(saved, explainer_of, image):
 
 
 def test_the_last_maps_lead_to_the_probabilities(saved, cpu, explainer_of, image):
-    """What the last layer makes of the last maps is what the network says."""
+    """The last layer turns the last maps into the network's scores."""
     *_, last = feature_maps(explainer_of(saved), image)
     scores = saved.weights["dense_2/weight"] @ last.values + saved.weights["dense_2/bias"]
     shares = np.exp(scores - scores.max())
@@ -93,11 +93,11 @@ def test_the_first_maps_are_the_convolution_of_the_normalised_image(explainer_of
     np.testing.assert_allclose(maps.values, np.maximum(expected, 0), rtol=0, atol=1e-4)
 
 
-def test_a_network_without_inner_layers_has_no_maps(explainer_of, image):
+def test_a_network_without_hidden_layers_has_no_maps(explainer_of, image):
     assert feature_maps(explainer_of(saved_network([Flatten(), Dense(10)])), image) == []
 
 
-def test_maps_stay_when_the_next_image_is_explained(saved, explainer_of, image):
+def test_maps_are_not_overwritten_by_the_next_image(saved, explainer_of, image):
     same = explainer_of(saved)
     first = feature_maps(same, image)
     kept = [maps.values.copy() for maps in first]

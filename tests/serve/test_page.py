@@ -1,9 +1,8 @@
-"""The page in a real browser: Chromium without a window, driven by mouse, finger, pen and keys."""
+"""The page in headless Chromium, driven by mouse, touch, pen and keyboard."""
 
 import base64
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -17,18 +16,33 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not BROWSER or not DRIVER, reason="there is no Chromium with its chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not BROWSER or not DRIVER, reason="there is no Chromium with its chromedriver"),
+]
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
+POLL_S = 0.05
 WIDE, NARROW = (1280, 900), (390, 844)
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-# Strokes in shares of the paper's side
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# Strokes in percent of the paper's side
 THREE = [(30, 25), (42, 17), (56, 18), (64, 28), (58, 40), (46, 46), (60, 50), (68, 62), (60, 76), (44, 80), (30, 72)]
 SEVEN = [(28, 20), (48, 20), (70, 20), (60, 40), (50, 60), (42, 82)]
-CORNER = 0.33  # of a digit in the paper's top left corner
+SMALL = 0.33  # scale of a digit in a corner of the paper
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +65,8 @@ def browser():
 
 @pytest.fixture
 def page(server, browser):
-    """The page at 1,280 x 900; afterwards nothing must have come from elsewhere, and nothing must have failed."""
-    return_to_window(browser, WIDE)
+    """The page at 1280 x 900; afterwards, check that it logged no errors and loaded nothing from other servers."""
+    set_window(browser, WIDE)
     browser.get(f"http://127.0.0.1:{server.port}/")
     until(browser, lambda: len(find(browser, "model").find_elements(By.TAG_NAME, "option")) == 2)
     yield browser
@@ -64,7 +78,7 @@ def page(server, browser):
     assert own in asked
 
 
-def return_to_window(browser, size, dark=False):
+def set_window(browser, size, dark=False):
     width, height = size
     device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
@@ -77,20 +91,17 @@ def find(page, name):
 
 
 def until(page, condition):
-    """Wait until it holds."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    """Wait until a condition holds."""
+    WebDriverWait(page, TIMEOUT_S, POLL_S).until(lambda _: condition())
 
 
-def reads(page, digit):
-    """Wait until the page says that it reads this digit."""
+def wait_for_digit(page, digit):
+    """Wait until the page shows a digit as the prediction."""
     until(page, lambda: find(page, "digit").text == str(digit))
 
 
 def on_paper(page, points, scale=1.0, left=0.0, top=0.0):
-    """Points of a stroke as offsets from the middle of the paper in pixels."""
+    """Convert points of a stroke to pixels from the center of the paper."""
     side = find(page, "paper").size["width"]
     return [
         (round((x / 100 * scale + left - 0.5) * side), round((y / 100 * scale + top - 0.5) * side)) for x, y in points
@@ -98,7 +109,7 @@ def on_paper(page, points, scale=1.0, left=0.0, top=0.0):
 
 
 def draw(page, points, release=True, **place):
-    """A stroke with the mouse."""
+    """Draw a stroke with the mouse."""
     (first, *others), paper = on_paper(page, points, **place), find(page, "paper")
     actions = ActionChains(page, duration=5).move_to_element_with_offset(paper, *first).click_and_hold()
     for point in others:
@@ -107,14 +118,14 @@ def draw(page, points, release=True, **place):
 
 
 def in_window(page, points):
-    """Points of a stroke in pixels of the window."""
+    """Convert points of a stroke to pixels of the window."""
     script = "const r = arguments[0].getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2];"
     x, y = page.execute_script(script, find(page, "paper"))
     return [(x + dx, y + dy) for dx, dy in on_paper(page, points)]
 
 
 def pixels(page, name):
-    """The content of a canvas, uint8 (rows, columns, 4)."""
+    """Return the pixels of a canvas, uint8 (rows, columns, 4)."""
     script = (
         "const c = arguments[0]; const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
         "let s = ''; for (const v of d) s += String.fromCharCode(v); return [c.height, c.width, btoa(s)];"
@@ -123,21 +134,21 @@ def pixels(page, name):
     return np.frombuffer(base64.b64decode(content), np.uint8).reshape(rows, columns, 4)
 
 
-def bold_bar(page):
-    """The digit whose bar stands out."""
+def highlighted_bar(page):
+    """Return the digit of the highlighted bar."""
     return page.find_element(By.CSS_SELECTOR, "#bars .first span").text
 
 
 def test_drawing_in_a_corner_clearing_and_switching(page):
     assert find(page, "verdict").text == "Nothing yet."
     assert not find(page, "undo").is_enabled()
-    draw(page, THREE, scale=CORNER, left=0.02, top=0.02)
-    reads(page, 3)
+    draw(page, THREE, scale=SMALL, left=0.02, top=0.02)
+    wait_for_digit(page, 3)
     assert find(page, "verdict").text.startswith("A 3, ")
-    assert bold_bar(page) == "3"
+    assert highlighted_bar(page) == "3"
     seen = pixels(page, "seen")[..., :3].astype(int)
     ink = abs(seen - seen[0, 0]).sum(2) > 100
-    assert 15 <= np.ptp(np.flatnonzero(ink.any(1))) <= 22  # it fills what the network sees
+    assert 15 <= np.ptp(np.flatnonzero(ink.any(1))) <= 22  # it fills the network's input
     assert len(page.find_elements(By.CSS_SELECTOR, "#maps figure")) == 6
     assert "lenet: 61,706 parameters" in find(page, "facts").text
 
@@ -147,52 +158,52 @@ def test_drawing_in_a_corner_clearing_and_switching(page):
     assert not pixels(page, "paper").any()
     assert page.find_elements(By.CSS_SELECTOR, "#maps figure") == []
 
-    draw(page, SEVEN, scale=CORNER, left=0.6, top=0.6)
-    reads(page, 7)
+    draw(page, SEVEN, scale=SMALL, left=0.6, top=0.6)
+    wait_for_digit(page, 7)
     Select(find(page, "model")).select_by_visible_text("linear")
-    until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#maps figure"))  # it has no inner layers
+    until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#maps figure"))  # it has no hidden layers
     assert "linear: 7,850 parameters" in find(page, "facts").text
     assert find(page, "digit").text
 
 
-def test_it_reads_while_one_draws(page):
+def test_digits_are_recognized_during_a_stroke(page):
     draw(page, SEVEN[:3], release=False)
     until(page, lambda: find(page, "digit").text)
-    draw(page, SEVEN[3:], release=False)  # on from there
-    reads(page, 7)
+    draw(page, SEVEN[3:], release=False)  # continues the stroke
+    wait_for_digit(page, 7)
     assert find(page, "verdict").get_attribute("aria-live") == "off"
     ActionChains(page).release().perform()
     until(page, lambda: find(page, "verdict").get_attribute("aria-live") == "polite")
 
 
-def test_undo_takes_back_a_stroke(page):
+def test_undo_removes_a_stroke(page):
     draw(page, SEVEN)
-    reads(page, 7)
+    wait_for_digit(page, 7)
     one_stroke = pixels(page, "paper")
     draw(page, [(20, 90), (80, 90)])
     assert (pixels(page, "paper") != one_stroke).any()
     find(page, "undo").click()
     assert (pixels(page, "paper") == one_stroke).all()
-    reads(page, 7)
+    wait_for_digit(page, 7)
     ActionChains(page).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     assert not pixels(page, "paper").any()
     assert not find(page, "undo").is_enabled()
 
 
-def test_fingers(page):
+def test_drawing_by_touch(page):
     points = [{"x": x, "y": y} for x, y in in_window(page, THREE)]
-    for kind, where in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points), ("touchEnd", [])]:
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
-    reads(page, 3)
+    for kind, position in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points), ("touchEnd", [])]:
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": position})
+    wait_for_digit(page, 3)
 
 
-def test_pens_draw_thicker_when_pressed(page):
+def test_a_pen_draws_thicker_under_pressure(page):
     def thickness(force):
         kinds = ["mousePressed", *["mouseMoved"] * 2, "mouseReleased"]
         for kind, (x, y) in zip(kinds, in_window(page, [(50, 20), (50, 50), (50, 80), (50, 80)]), strict=True):
             pen = {"pointerType": "pen", "button": "left", "buttons": 1, "force": force, "clickCount": 1}
             page.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **pen})
-        reads(page, 1)
+        wait_for_digit(page, 1)
         drawn = pixels(page, "paper")
         find(page, "clear").click()
         return np.count_nonzero(drawn[len(drawn) // 2, :, 3])
@@ -200,37 +211,37 @@ def test_pens_draw_thicker_when_pressed(page):
     assert thickness(0.9) > 1.3 * thickness(0.1)
 
 
-def test_keys_alone(page):
+def test_drawing_by_keyboard(page):
     paper = find(page, "paper")
     page.execute_script("arguments[0].focus()", paper)
     ActionChains(page).send_keys(Keys.ARROW_UP * 15, " ", Keys.ARROW_DOWN * 32, " ").perform()
-    reads(page, 1)
+    wait_for_digit(page, 1)
     ActionChains(page).send_keys("n").perform()
     until(page, lambda: "linear" in find(page, "facts").text)
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
     assert find(page, "verdict").text == "Nothing yet."
 
 
-def test_pictures(page, picture, tmp_path):
+def test_opening_a_picture(page, picture, tmp_path):
     (tmp_path / "three.png").write_bytes(picture)
     find(page, "file").send_keys(str(tmp_path / "three.png"))
-    reads(page, 3)
+    wait_for_digit(page, 3)
     assert pixels(page, "paper").any()
     find(page, "undo").click()
     assert not pixels(page, "paper").any()
 
 
-def test_what_cannot_be_shown_is_told(page, tmp_path):
+def test_a_file_that_is_no_picture_gives_a_message(page, tmp_path):
     (tmp_path / "none.png").write_bytes(b"none")
     find(page, "file").send_keys(str(tmp_path / "none.png"))
     until(page, lambda: "cannot be shown" in find(page, "verdict").text)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (320, 640)])
-def test_nothing_is_cut_off(size, page):
-    return_to_window(page, size)
+def test_nothing_is_cut_off_at_any_window_size(size, page):
+    set_window(page, size)
     draw(page, THREE)
-    reads(page, 3)
+    wait_for_digit(page, 3)
     assert page.execute_script("return document.documentElement.scrollWidth") <= size[0]
     for name in ("paper", "undo", "clear", "model", "digit", "verdict", "seen", "bars", "maps"):
         box = find(page, name).rect
@@ -238,16 +249,16 @@ def test_nothing_is_cut_off(size, page):
         assert box["x"] + box["width"] <= size[0]
     assert min(find(page, name).size["height"] for name in ("undo", "clear")) >= 44
     digit = find(page, "digit").rect
-    if size != (320, 640):  # what is read is in sight while one draws
+    if size != (320, 640):  # the prediction is visible while drawing
         assert digit["y"] + digit["height"] <= size[1]
 
 
-def test_the_dark_page_reads_alike(page):
+def test_digits_are_recognized_in_the_dark_color_scheme(page):
     shades = []
     for dark in (False, True):
-        return_to_window(page, WIDE, dark)
+        set_window(page, WIDE, dark)
         draw(page, THREE)
-        reads(page, 3)
+        wait_for_digit(page, 3)
         shades.append(page.execute_script("return getComputedStyle(document.body).backgroundColor"))
         find(page, "clear").click()
     light, dark = (sum(map(int, shade[4:-1].split(","))) for shade in shades)
@@ -255,13 +266,13 @@ def test_the_dark_page_reads_alike(page):
     assert dark < 150
 
 
-def test_the_interface_is_described_without_help_from_elsewhere(page, server):
+def test_the_api_documentation_loads_nothing_from_other_servers(page, server):
     page.get(f"http://127.0.0.1:{server.port}/docs")
     until(page, lambda: "/api/neural" in page.find_element(By.TAG_NAME, "body").text)
     page.get(f"http://127.0.0.1:{server.port}/")
 
 
-def test_a_server_that_is_gone(start, weights, browser):
+def test_a_stopped_server_gives_a_message(start, weights, browser):
     with start(weights[0]) as server:
         browser.get(f"http://127.0.0.1:{server.port}/")
         until(browser, lambda: find(browser, "facts").text)

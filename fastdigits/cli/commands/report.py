@@ -13,7 +13,7 @@ from fastdigits.ops.interface import Ops
 if TYPE_CHECKING:
     import numpy as np
 
-    from fastdigits.report.pictures import Tested
+    from fastdigits.report.pictures import TestedNetwork
     from fastdigits.report.speed import Speed
     from fastdigits.storage.weights import SavedNetwork
 
@@ -74,7 +74,7 @@ def command(
     say("drawing")
     content = _page(tested, speed, training).encode(errors="replace")
     write_atomically(output, content)
-    result = tested.verdict.combined
+    result = tested.evaluation.combined
     say(f"{saved.model} on {data}: {result.accuracy:.2%} of {result.images:,} images right")
     say(f"report: {click.format_filename(output)}, {len(content) / 1e6:.1f} MB")
     if as_json:
@@ -85,11 +85,11 @@ def command(
 
 def _measure(
     saved: "SavedNetwork", data: str, images: "np.ndarray", labels: "np.ndarray", ops: Ops, say: Callable[[str], None]
-) -> tuple["Tested", "Speed"]:
+) -> tuple["TestedNetwork", "Speed"]:
     """What the network makes of the test images, and how fast."""
     from fastdigits.cli.terminal.progress import announcing_compilation
     from fastdigits.inference.ensemble import evaluate_single
-    from fastdigits.report.pictures import Tested
+    from fastdigits.report.pictures import TestedNetwork
     from fastdigits.report.speed import measure
 
     with announcing_compilation(ops, say):
@@ -97,10 +97,10 @@ def _measure(
         verdict = evaluate_single(saved, images, labels, ops, with_probabilities=True)
         say("measuring how long a single image takes")
         speed = measure(saved, verdict.combined, images[0], ops)
-    return Tested(saved, verdict, images, labels, data), speed
+    return TestedNetwork(saved, verdict, images, labels, data), speed
 
 
-def _page(tested: "Tested", speed: "Speed", training: dict[str, Any] | None) -> str:
+def _page(tested: "TestedNetwork", speed: "Speed", training: dict[str, Any] | None) -> str:
     from datetime import date
 
     from fastdigits.cli.actions.reproduction import reproduction_of

@@ -1,24 +1,24 @@
-// Strokes on a sheet of paper, in shares of its side, so that they outlive any change of its size.
+// The canvas to draw on. Strokes are kept in fractions of its side, so that they can be redrawn at any size.
 
-const WIDTH = 0.068; // of a stroke
-const STEP = 0.02; // of the pen that is moved by keys
-const SENT_PIXELS = 140; // of a side: five for each that the network sees
+const STROKE_WIDTH = 0.068; // of the side
+const KEY_STEP = 0.02; // of the side: how far an arrow key moves the pen
+const PNG_SIDE = 140; // pixels: five for each of the network's input
 
 export class Drawing {
-  /** `changed(finished)` is called after every change; `finished` says that no stroke is under way. */
-  constructor(canvas, changed) {
+  /** `onChange(finished)` is called after every change; `finished` is false during a stroke. */
+  constructor(canvas, onChange) {
     this.canvas = canvas;
-    this.changed = changed;
+    this.onChange = onChange;
     this.strokes = [];
-    this.picture = null; // an ImageBitmap that is shown in place of strokes
-    this.pointer = null; // that draws
-    this.pen = { x: 0.5, y: 0.5, down: false, shown: false }; // moved by keys
+    this.picture = null; // an ImageBitmap shown instead of strokes
+    this.pointer = null; // the id of the pointer that draws
+    this.pen = { x: 0.5, y: 0.5, down: false, shown: false }; // moved by the keyboard
     new ResizeObserver(() => this.draw()).observe(canvas);
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
-    canvas.addEventListener("pointermove", (event) => this.go(event));
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.end(event));
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, (event) => this.end(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("blur", () => this.show(false));
+    canvas.addEventListener("blur", () => this.showPen(false));
   }
 
   get empty() {
@@ -54,10 +54,10 @@ export class Drawing {
     this.update(false);
   }
 
-  go(event) {
+  move(event) {
     if (event.pointerId !== this.pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const one of events.length ? events : [event]) this.strokes.at(-1).push(this.point(one));
+    for (const sample of events.length ? events : [event]) this.strokes.at(-1).push(this.point(sample));
     this.update(false);
   }
 
@@ -70,37 +70,37 @@ export class Drawing {
   point(event) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
     const pressure = event.pointerType === "pen" && event.pressure ? 0.5 + event.pressure : 1;
-    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height, width: WIDTH * pressure };
+    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height, width: STROKE_WIDTH * pressure };
   }
 
   key(event) {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.ctrlKey || event.metaKey || event.altKey || (!way && event.key !== " ")) return;
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || (!direction && event.key !== " ")) return;
     event.preventDefault();
     const { pen } = this;
     pen.shown = true;
-    if (way) {
-      const step = STEP * (event.shiftKey ? 4 : 1);
-      pen.x = Math.min(Math.max(pen.x + way[0] * step, 0), 1);
-      pen.y = Math.min(Math.max(pen.y + way[1] * step, 0), 1);
+    if (direction) {
+      const step = KEY_STEP * (event.shiftKey ? 4 : 1);
+      pen.x = Math.min(Math.max(pen.x + direction[0] * step, 0), 1);
+      pen.y = Math.min(Math.max(pen.y + direction[1] * step, 0), 1);
     } else {
       pen.down = !pen.down;
       this.picture = null;
       if (pen.down) this.strokes.push([]);
     }
-    if (pen.down) this.strokes.at(-1).push({ x: pen.x, y: pen.y, width: WIDTH });
-    if (pen.down || !way) this.update(!pen.down);
+    if (pen.down) this.strokes.at(-1).push({ x: pen.x, y: pen.y, width: STROKE_WIDTH });
+    if (pen.down || !direction) this.update(!pen.down);
     else this.draw();
   }
 
-  show(shown) {
+  showPen(shown) {
     this.pen.shown = shown;
     this.draw();
   }
 
   update(finished) {
     this.draw();
-    this.changed(finished);
+    this.onChange(finished);
   }
 
   draw() {
@@ -115,23 +115,23 @@ export class Drawing {
       const [w, h] = [width * scale, height * scale];
       context.drawImage(this.picture, (side - w) / 2, (side - h) / 2, w, h);
     }
-    ink(context, this.strokes, side, style.getPropertyValue("--ink"));
-    if (this.pen.shown) mark(context, this.pen, side, style.getPropertyValue("--accent"));
+    drawStrokes(context, this.strokes, side, style.getPropertyValue("--ink"));
+    if (this.pen.shown) drawPen(context, this.pen, side, style.getPropertyValue("--accent"));
   }
 
-  /** The strokes as a PNG: dark ink on white, whatever the page looks like. */
+  /** Return the strokes as a PNG: black on white, in the light and in the dark color scheme. */
   async png() {
-    const sheet = new OffscreenCanvas(SENT_PIXELS, SENT_PIXELS);
-    const context = sheet.getContext("2d");
+    const canvas = new OffscreenCanvas(PNG_SIDE, PNG_SIDE);
+    const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, SENT_PIXELS, SENT_PIXELS);
-    ink(context, this.strokes, SENT_PIXELS, "#000");
-    return sheet.convertToBlob({ type: "image/png" });
+    context.fillRect(0, 0, PNG_SIDE, PNG_SIDE);
+    drawStrokes(context, this.strokes, PNG_SIDE, "#000");
+    return canvas.convertToBlob({ type: "image/png" });
   }
 }
 
-function ink(context, strokes, side, colour) {
-  context.strokeStyle = context.fillStyle = colour;
+function drawStrokes(context, strokes, side, color) {
+  context.strokeStyle = context.fillStyle = color;
   context.lineCap = context.lineJoin = "round";
   for (const stroke of strokes) {
     if (!stroke.length) continue;
@@ -139,26 +139,26 @@ function ink(context, strokes, side, colour) {
     context.beginPath();
     context.arc(first.x * side, first.y * side, (first.width * side) / 2, 0, 2 * Math.PI);
     context.fill();
-    for (let i = 1; i < stroke.length; i++) bend(context, stroke, i, side);
+    for (let i = 1; i < stroke.length; i++) drawSegment(context, stroke, i, side);
   }
 }
 
-/** The part of a stroke around point i - 1: from middle to middle, bent at the point; the ends are straight. */
-function bend(context, stroke, i, side) {
-  const [before, at, after] = [stroke[Math.max(i - 2, 0)], stroke[i - 1], stroke[i]];
-  const middle = (a, b) => [((a.x + b.x) / 2) * side, ((a.y + b.y) / 2) * side];
+/** Draw a stroke around point i - 1: a curve between the midpoints to its neighbors, straight at the stroke's end. */
+function drawSegment(context, stroke, i, side) {
+  const [before, point, after] = [stroke[Math.max(i - 2, 0)], stroke[i - 1], stroke[i]];
+  const midpoint = (a, b) => [((a.x + b.x) / 2) * side, ((a.y + b.y) / 2) * side];
   context.lineWidth = after.width * side;
   context.beginPath();
-  context.moveTo(...middle(before, at));
-  context.quadraticCurveTo(at.x * side, at.y * side, ...middle(at, after));
+  context.moveTo(...midpoint(before, point));
+  context.quadraticCurveTo(point.x * side, point.y * side, ...midpoint(point, after));
   if (i === stroke.length - 1) context.lineTo(after.x * side, after.y * side);
   context.stroke();
 }
 
-function mark(context, pen, side, colour) {
-  context.strokeStyle = colour;
+function drawPen(context, pen, side, color) {
+  context.strokeStyle = color;
   context.lineWidth = Math.max(2, side / 150);
   context.beginPath();
-  context.arc(pen.x * side, pen.y * side, (WIDTH * side) / (pen.down ? 1.6 : 1.1), 0, 2 * Math.PI);
+  context.arc(pen.x * side, pen.y * side, (STROKE_WIDTH * side) / (pen.down ? 1.6 : 1.1), 0, 2 * Math.PI);
   context.stroke();
 }

@@ -1,23 +1,23 @@
-// The page: paper, buttons and keys on one side, answers on the other.
+// Connect the canvas, the buttons and the keyboard with the server and the view of its answers.
 
 import { Drawing } from "./drawing.js";
-import { models, Reader } from "./server.js";
-import { makeBars, showAnswer, showNothing } from "./view.js";
+import { models, Recognizer } from "./server.js";
+import { clearAnswer, createBars, showAnswer } from "./view.js";
 
 const at = (id) => document.getElementById(id);
-const choice = at("model");
-let file = null; // the picture that has been opened
-let finished = true; // no stroke is under way
-let last = null; // answer
+const modelSelect = at("model");
+let file = null; // the picture file on the canvas
+let finished = true; // false during a stroke
+let lastAnswer = null; // with its time in milliseconds
 
-const reader = new Reader(
+const recognizer = new Recognizer(
   (answer, milliseconds) => {
-    last = [answer, milliseconds];
-    say(showAnswer(...last));
+    lastAnswer = [answer, milliseconds];
+    setVerdict(showAnswer(...lastAnswer));
   },
-  (sentence) => {
-    showNothing();
-    say(sentence);
+  (message) => {
+    clearAnswer();
+    setVerdict(message);
   },
 );
 
@@ -26,69 +26,69 @@ const drawing = new Drawing(at("paper"), (isFinished) => {
   if (!drawing.picture) file = null;
   document.body.classList.toggle("drawn", !drawing.empty);
   at("undo").disabled = at("clear").disabled = drawing.empty;
-  read();
+  recognize();
 });
 
-function read() {
+function recognize() {
   if (drawing.empty) {
-    reader.forget();
-    last = null;
-    showNothing();
-    say("Nothing yet.");
+    recognizer.cancel();
+    lastAnswer = null;
+    clearAnswer();
+    setVerdict("Nothing yet.");
   } else {
-    reader.read(file ? async () => file : () => drawing.png(), choice.value);
+    recognizer.recognize(file ? async () => file : () => drawing.png(), modelSelect.value);
   }
 }
 
-/** Say it to those who listen as well, but not in the middle of a stroke. */
-function say(sentence) {
+/** Show a sentence, and let screen readers announce it, except during a stroke. */
+function setVerdict(sentence) {
   at("verdict").setAttribute("aria-live", finished ? "polite" : "off");
   at("verdict").textContent = sentence;
 }
 
-async function open(candidate) {
-  if (!candidate?.type.startsWith("image/")) return;
+async function open(newFile) {
+  if (!newFile?.type.startsWith("image/")) return;
   try {
-    const picture = await createImageBitmap(candidate);
-    file = candidate;
+    const picture = await createImageBitmap(newFile);
+    file = newFile;
     drawing.open(picture);
   } catch {
-    say("This picture cannot be shown; try a PNG or JPEG file.");
+    setVerdict("This picture cannot be shown; try a PNG or JPEG file.");
   }
 }
 
-function describe() {
-  const { parameters, test_accuracy: accuracy, architecture } = choice.selectedOptions[0].facts;
-  const reached = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % right on MNIST`;
-  at("facts").textContent = `${architecture}: ${parameters.toLocaleString("en")} parameters${reached}`;
+function describeModel() {
+  const { parameters, test_accuracy: accuracy, architecture } = modelSelect.selectedOptions[0].info;
+  const suffix = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % accuracy on MNIST`;
+  at("facts").textContent = `${architecture}: ${parameters.toLocaleString("en")} parameters${suffix}`;
 }
 
-function choose() {
-  describe();
-  if (!drawing.empty) read();
+function onModelChange() {
+  describeModel();
+  if (!drawing.empty) recognize();
 }
 
-async function offer() {
+async function loadModels() {
   try {
-    for (const facts of await models()) {
-      const option = new Option(facts.name, facts.index);
-      option.facts = facts;
-      choice.add(option);
+    for (const info of await models()) {
+      const option = new Option(info.name, info.index);
+      option.info = info;
+      modelSelect.add(option);
     }
-    describe();
+    describeModel();
   } catch (error) {
-    say(error.message);
+    setVerdict(error.message);
   }
 }
 
-function key(event) {
+function onKey(event) {
   if (event.target.matches("select, input")) return;
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (!plain && event.key.toLowerCase() === "z" && !drawing.empty) drawing.undo();
   else if (plain && event.key === "Escape") drawing.clear();
   else if (plain && event.key.toLowerCase() === "n") {
-    choice.selectedIndex = (choice.selectedIndex + 1) % choice.length;
-    choose();
+    modelSelect.selectedIndex = (modelSelect.selectedIndex + 1) % modelSelect.length;
+    onModelChange();
   } else return;
   event.preventDefault();
 }
@@ -97,10 +97,10 @@ at("undo").addEventListener("click", () => drawing.undo());
 at("clear").addEventListener("click", () => drawing.clear());
 at("file").addEventListener("change", ({ target }) => {
   open(target.files[0]);
-  target.value = ""; // so that the same file can be opened again
+  target.value = ""; // so that the same file triggers the event again
 });
-choice.addEventListener("change", choose);
-document.addEventListener("keydown", key);
+modelSelect.addEventListener("change", onModelChange);
+document.addEventListener("keydown", onKey);
 document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -114,8 +114,8 @@ document.addEventListener("drop", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   drawing.draw();
-  if (last) showAnswer(...last);
+  if (lastAnswer) showAnswer(...lastAnswer);
 });
 
-makeBars();
-offer();
+createBars();
+loadModels();

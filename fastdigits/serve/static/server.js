@@ -1,54 +1,54 @@
-// What the server is asked. One question at a time: while it is open only the newest waits, older ones are dropped.
+// Requests to the server. One request runs at a time; of those that come meanwhile, only the newest is sent.
 
 export async function models() {
-  const answer = await ask("models");
+  const answer = await request("models");
   return answer.models;
 }
 
-export class Reader {
-  /** `told(answer, milliseconds)` gets the newest answer, `failed(sentence)` why there is none. */
-  constructor(told, failed) {
-    this.told = told;
-    this.failed = failed;
-    this.asking = false;
+export class Recognizer {
+  /** `onAnswer(answer, milliseconds)` is called with the newest answer, `onError(message)` if there is none. */
+  constructor(onAnswer, onError) {
+    this.onAnswer = onAnswer;
+    this.onError = onError;
+    this.running = false;
     this.next = null;
-    this.number = 0;
+    this.latest = 0; // number of the latest request; cancelling counts as one
   }
 
-  /** Read what `picture()` gives when its turn comes, a Blob, with the network of this index. */
-  read(picture, model) {
-    this.number += 1;
+  /** Recognize a picture with the model at an index; `picture()` is only called, for a Blob, when it is sent. */
+  recognize(picture, model) {
+    this.latest += 1;
     this.next = { picture, model };
-    if (!this.asking) this.work();
+    if (!this.running) this.run();
   }
 
-  /** Forget what has been asked. */
-  forget() {
-    this.number += 1;
+  /** Ignore the answers to all requests so far. */
+  cancel() {
+    this.latest += 1;
     this.next = null;
   }
 
-  async work() {
-    this.asking = true;
+  async run() {
+    this.running = true;
     while (this.next) {
       const { picture, model } = this.next;
-      const { number } = this;
+      const number = this.latest;
       this.next = null;
       const start = performance.now();
       try {
         const body = await picture();
         const headers = { "Content-Type": body.type || "application/octet-stream" };
-        const answer = await ask(`predict?explain=true&model=${model}`, { method: "POST", body, headers });
-        if (number === this.number || this.next) this.told(answer, performance.now() - start);
+        const answer = await request(`predict?explain=true&model=${model}`, { method: "POST", body, headers });
+        if (number === this.latest || this.next) this.onAnswer(answer, performance.now() - start);
       } catch (error) {
-        if (number === this.number) this.failed(error.message);
+        if (number === this.latest) this.onError(error.message);
       }
     }
-    this.asking = false;
+    this.running = false;
   }
 }
 
-async function ask(path, options) {
+async function request(path, options) {
   let response;
   try {
     response = await fetch(path, options);

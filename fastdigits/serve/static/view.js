@@ -1,14 +1,14 @@
-// How an answer is shown.
+// Show the answer of the server: the digit, the probabilities, the network's input and its feature maps.
 
-const FEW = 8; // maps, which may be large
-const UNITS_IN_ROW = 32;
+const MAX_LARGE_MAPS = 8; // of a layer; more are shown smaller
+const UNITS_PER_ROW = 32; // of a dense layer
 
-let palette; // of feature maps: the page's colours of nothing and of much
+let palette; // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
 
-export function makeBars() {
+export function createBars() {
   for (let digit = 0; digit < 10; digit++) {
     const row = document.createElement("li");
     row.innerHTML = `<span>${digit}</span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
@@ -19,9 +19,9 @@ export function makeBars() {
 
 export function showAnswer(answer, milliseconds) {
   const { digit, confidence, second, unsure, probabilities } = answer;
-  palette = ["--map-low", "--map-high"].map(colour);
+  palette = ["--map-low", "--map-high"].map(cssColor);
   showDigit(unsure ? "?" : String(digit), unsure ? "unsure" : "sure");
-  at("timing").textContent = `read in ${milliseconds.toFixed(0)} ms`;
+  at("timing").textContent = `answered in ${milliseconds.toFixed(0)} ms`;
   document.body.classList.toggle("doubt", unsure);
   showBars(probabilities);
   showPixels(at("seen"), answer.image.flat(), 28, 28);
@@ -29,7 +29,7 @@ export function showAnswer(answer, milliseconds) {
   return unsure ? `Not sure: perhaps ${digit} or ${second}.` : `A ${digit}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
 }
 
-export function showNothing() {
+export function clearAnswer() {
   showDigit("", "");
   at("timing").textContent = "";
   document.body.classList.remove("doubt");
@@ -45,15 +45,15 @@ function showDigit(text, kind) {
   digit.textContent = text;
   digit.className = kind;
   if (!kind) return;
-  void digit.offsetWidth; // or the animation would not start again
+  void digit.offsetWidth; // forces a reflow, which restarts the animation
   digit.classList.add("new");
 }
 
 function showBars(probabilities) {
-  const most = Math.max(...probabilities);
+  const highest = Math.max(...probabilities);
   [...at("bars").children].forEach((row, digit) => {
     const share = probabilities[digit];
-    row.classList.toggle("first", share === most);
+    row.classList.toggle("first", share === highest);
     row.querySelector(".bar").style.width = share > 0.005 ? `${100 * share}%` : 0;
     row.querySelector(".share").textContent = share === undefined ? "" : percent(share);
   });
@@ -64,12 +64,12 @@ function showMaps(features) {
   at("no-maps").hidden = features.length > 0;
   while (maps.children.length > features.length) maps.lastChild.remove();
   features.forEach((feature, number) => {
-    const figure = maps.children[number] ?? maps.appendChild(newFigure());
+    const figure = maps.children[number] ?? maps.appendChild(createFigure());
     showLayer(figure, feature);
   });
 }
 
-function newFigure() {
+function createFigure() {
   const figure = document.createElement("figure");
   figure.innerHTML = `<figcaption><b></b><span></span></figcaption><div class="tiles" aria-hidden="true"></div>`;
   return figure;
@@ -79,20 +79,20 @@ function showLayer(figure, { layer, shape, total, levels }) {
   const bytes = Uint8Array.from(atob(levels), (character) => character.charCodeAt(0));
   const [caption, tiles] = figure.children;
   const dense = shape.length === 1;
-  const [count, rows, columns] = dense ? [1, Math.ceil(shape[0] / UNITS_IN_ROW), Math.min(shape[0], UNITS_IN_ROW)] : shape;
+  const [count, rows, columns] = dense ? [1, Math.ceil(shape[0] / UNITS_PER_ROW), Math.min(shape[0], UNITS_PER_ROW)] : shape;
   const size = dense ? `${total} units` : `${total} maps of ${rows} × ${columns}`;
-  const some = total > shape[0] ? `, the first ${shape[0]} of them` : "";
+  const note = total > shape[0] ? `, first ${shape[0]} shown` : "";
   caption.firstChild.textContent = layer;
-  caption.lastChild.textContent = ` ${size}${some}`;
+  caption.lastChild.textContent = ` ${size}${note}`;
   while (tiles.children.length > count) tiles.lastChild.remove();
   while (tiles.children.length < count) tiles.append(document.createElement("canvas"));
-  tiles.className = `tiles ${dense ? "units" : count > FEW ? "" : "few"}`;
+  tiles.className = `tiles ${dense ? "units" : count > MAX_LARGE_MAPS ? "" : "few"}`;
   [...tiles.children].forEach((tile, number) => {
     showPixels(tile, bytes.subarray(number * rows * columns, (number + 1) * rows * columns), rows, columns);
   });
 }
 
-/** Levels 0 .. 255 as a picture. */
+/** Draw levels from 0 to 255 in the colors of the palette. */
 function showPixels(canvas, levels, rows, columns) {
   if (canvas.width !== columns) canvas.width = columns;
   if (canvas.height !== rows) canvas.height = rows;
@@ -106,7 +106,8 @@ function showPixels(canvas, levels, rows, columns) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-function colour(name) {
+/** Return the value #rrggbb of a CSS variable as RGB levels. */
+function cssColor(name) {
   const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  return [1, 3, 5].map((place) => parseInt(text.slice(place, place + 2), 16));
+  return [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16));
 }
