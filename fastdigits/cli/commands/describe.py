@@ -69,6 +69,7 @@ def command(
         describe.draw(name, network, saved, picture, filters)
         click.echo(_layers(name, network, saved, as_json))
         return
+    assert schedule is not None  # checked above: either a subject or a schedule
     try:
         config = TrainConfig(schedule=schedule, **settings)
     except UserError as error:
