@@ -320,9 +320,9 @@ def test_what_is_no_layer_is_a_user_error(layers):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epoch": 1}, "no setting 'epoch'; there are epochs, batch_size, "),
-        ({"epochs": "1"}, "value of the wrong kind"),
-        ({"loss": ["mse"]}, "value of the wrong kind"),
+        ({"epoch": 1}, "Unknown setting 'epoch'; choose among epochs, batch_size, "),
+        ({"epochs": "1"}, "value of the wrong type"),
+        ({"loss": ["mse"]}, "value of the wrong type"),
     ],
     ids=str,
 )

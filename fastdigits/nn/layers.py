@@ -166,7 +166,7 @@ class Conv2D(Layer):
                 stride=self.stride,
                 top=self.top,
                 left=self.left,
-                rectified=False,
+                relu_input=False,
                 dx=self.dx,
                 dweight=self.weight.gradient,
                 dbias=self.bias.gradient,

@@ -1,4 +1,4 @@
-"""What the tests of CUDA need: numba-cuda, and for the compiled kernels NVIDIA's assembler."""
+"""Fixtures of the CUDA tests: numba-cuda, and the assembler of NVIDIA for compiled kernels."""
 
 import os
 import sys
@@ -14,20 +14,20 @@ if not os.environ.get("NUMBA_ENABLE_CUDASIM"):
 
 @pytest.fixture(scope="session")
 def needs_numba_cuda():
-    """Without numba-cuda the test is skipped."""
+    """Skip the test without numba-cuda."""
     if not find_spec("numba_cuda"):
         _missing("numba-cuda")
 
 
 @pytest.fixture(scope="session")
 def ptxas(needs_numba_cuda):
-    """NVIDIA's assembler; without it the test is skipped."""
-    beside = Path(sys.prefix).glob("lib/python*/site-packages/nvidia/cuda_nvcc/bin/ptxas")
-    return next(beside, None) or _missing("ptxas")
+    """The path of NVIDIA's assembler; skip the test without it."""
+    found = Path(sys.prefix).glob("lib/python*/site-packages/nvidia/cuda_nvcc/bin/ptxas")
+    return next(found, None) or _missing("ptxas")
 
 
 def _module(path: Path) -> ModuleType:
-    """A file of the tests as a module: pytest does not put its folder on the path of imports."""
+    """Import a file of the tests, whose folder is not on the import path."""
     spec = spec_from_file_location(f"cuda_{path.stem}", path)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -36,13 +36,13 @@ def _module(path: Path) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def checks():
-    """What tests/ops/checks.py has."""
+    """The module tests/ops/checks.py."""
     return _module(Path(__file__).parents[1] / "ops" / "checks.py")
 
 
 @pytest.fixture(scope="session")
 def recording():
-    """What tests/ops/recording.py has."""
+    """The module tests/ops/recording.py."""
     return _module(Path(__file__).parents[1] / "ops" / "recording.py")
 
 
@@ -53,12 +53,12 @@ def golden():
 
 
 @pytest.fixture(scope="session")
-def demands():
-    """What demands.py has."""
-    return _module(Path(__file__).with_name("demands.py"))
+def assertions():
+    """The module assertions.py."""
+    return _module(Path(__file__).with_name("assertions.py"))
 
 
 def _missing(what: str) -> None:
-    """Skip, with the reason, or fail where FASTDIGITS_TEST_CUDA=1 promises that nothing is missing."""
-    reason = f"{what} is missing, which pip install 'fastdigits[test]' brings on Linux with an x86-64 CPU"
+    """Skip the test, or fail if FASTDIGITS_TEST_CUDA=1 says that nothing may be missing."""
+    reason = f"{what} is missing; on Linux with an x86-64 CPU, pip install 'fastdigits[test]' installs it"
     (pytest.fail if os.environ.get("FASTDIGITS_TEST_CUDA") == "1" else pytest.skip)(reason)

@@ -1,4 +1,4 @@
-"""Every kernel compiled for GPUs of two generations, without one: nothing spilled, few registers, no float64."""
+"""Compile every kernel for two GPU generations, without a GPU: no spills, few registers, no float64."""
 
 import re
 import subprocess
@@ -14,25 +14,25 @@ from fastdigits.check import cases
 from fastdigits.ops import FAMILIES
 
 CAPABILITIES = ((7, 5), (9, 0))
-MAX_REGISTERS = 128  # with as many, a processor's 65,536 hold 16 warps
+MAX_REGISTERS = 128  # then the 65,536 of a multiprocessor hold 16 warps
 FLOAT64 = {
-    "_accumulate": "the loss of a data set is the sum of ten thousand numbers and more",
-    "accumulate_metrics": "so is that of an epoch",
-}  # the kernels that compute with it, and why
+    "_accumulate": "the loss of a data set sums ten thousand numbers and more",
+    "accumulate_metrics": "the metrics of an epoch sum as many",
+}  # kernels that use it, and why
 
-NUMBERS = (numpy.zeros(1, numpy.int64), 1), (numpy.zeros(1, numpy.float32), 0.5)  # as a step writes them
+NUMBERS = (numpy.zeros(1, numpy.int64), 1), (numpy.zeros(1, numpy.float32), 0.5)  # as written in each step
 FAMILY_OF = {name: family for family in FAMILIES for name in import_module(f"fastdigits.ops.{family}").OPS}
 
 
 @pytest.fixture(scope="module")
 def kernels(needs_numba_cuda):
-    """The kernels that an operation is the first to start, and what they are compiled for: {op: {(kernel, kinds)}}."""
+    """The kernels that each operation is the first to start: {op: {(kernel, kinds of its arguments)}}."""
     from fastdigits.ops.cuda import launch
 
     started, all_started = {name: set() for name in FAMILY_OF}, set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "cupy", numpy)  # nothing is computed
-        patch.setattr(cases, "DENSE", ((33, 260, 258),))  # so large that tiles are, too
+        patch.setitem(sys.modules, "cupy", numpy)  # nothing runs
+        patch.setattr(cases, "DENSE", ((33, 260, 258),))  # large enough for the largest tiles
         for call in cases.calls(launch.LANES, few=True):
 
             def start(kernel, grid, arguments, op=call.op):
@@ -42,7 +42,7 @@ def kernels(needs_numba_cuda):
 
             patch.setattr(launch, "start", start)
             module = import_module(f"fastdigits.ops.{FAMILY_OF[call.op]}.cuda")
-            if call.op not in ("pack", "unpack"):  # which have CuPy's own kernels
+            if call.op not in ("pack", "unpack"):  # these use kernels of CuPy
                 getattr(module, call.op)(*call.arguments.values())
         patch.setattr(launch, "start", lambda kernel, grid, a: started["write"].add((kernel, launch.kinds(a))))
         import_module("fastdigits.ops.array.cuda").write(NUMBERS)
@@ -51,7 +51,7 @@ def kernels(needs_numba_cuda):
 
 @pytest.fixture(scope="module")
 def assemble(ptxas, tmp_path_factory):
-    """assemble(ptx, capability) is what NVIDIA's assembler tells of a kernel."""
+    """assemble(ptx, capability) returns the messages of NVIDIA's assembler."""
     folder = tmp_path_factory.mktemp("ptx")
 
     def run(text: str, capability: tuple[int, int]) -> str:
@@ -67,19 +67,19 @@ def assemble(ptxas, tmp_path_factory):
 
 @pytest.mark.parametrize("op", FAMILY_OF)
 def test_compiles(kernels, assemble, monkeypatch, op):
-    _demand(kernels[op], assemble, monkeypatch)
+    _assert_lean(kernels[op], assemble, monkeypatch)
 
 
-def test_what_measures_a_gpu_compiles(needs_numba_cuda, assemble, monkeypatch):
+def test_peak_kernels_compile(needs_numba_cuda, assemble, monkeypatch):
     from fastdigits.ops.cuda import launch
     from fastdigits.ops.peak import cuda
 
     x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([cuda.CHAINS], [1, cuda.CHAINS]))
     started = (cuda.multiply_adds, [x, y, numpy.int32(1)]), (cuda.triad, [x, x, x])
-    _demand({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
+    _assert_lean({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
 
 
-def _demand(kernels, assemble, monkeypatch):
+def _assert_lean(kernels, assemble, monkeypatch):
     from numba.cuda import dispatcher
 
     from fastdigits.ops.cuda import device, launch, ptx
@@ -94,12 +94,12 @@ def _demand(kernels, assemble, monkeypatch):
             assert "0 bytes spill stores" in said, said
             assert int(re.search(r"Used (\d+) registers", said)[1]) <= MAX_REGISTERS, said
             assert kernel.__name__ in device.name_in(text)
-            assert ".local" not in text, "a tile lies in memory and not in registers"
+            assert ".local" not in text, "a tile is in memory instead of registers"
             assert (".f64" in text) == (kernel.__name__ in FLOAT64)
 
 
 def test_every_operation_starts_kernels(kernels):
-    """Or others' that were started before; only these have none of their own."""
+    """Only these operations start no kernel, or only kernels that another operation started first."""
     own = {"empty", "zeros", "upload", "download", "pack", "unpack", "captured"}
     of_others = {"conv2d_backward"} | {
         f"conv2d_relu_{pool}_{part}" for pool in ("maxpool", "avgpool") for part in ("backward", "backward_weight")

@@ -1,4 +1,4 @@
-"""The tests of simulated/, in a process of their own: numba decides on its import whether to simulate CUDA."""
+"""Run the tests of simulated/ in a separate process, because numba decides on import whether to simulate CUDA."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).with_name("simulated")
 
 
 def test_in_the_simulator(needs_numba_cuda):
-    """Without a GPU: the simulator runs the kernels as they are written, a Python thread for each thread."""
+    """The simulator runs uncompiled kernels without a GPU, one Python thread for each CUDA thread."""
     package = str(Path(fastdigits.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(FOLDER)],

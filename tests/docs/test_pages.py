@@ -2,6 +2,8 @@
 
 import os
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -48,6 +50,17 @@ def test_named_paths_exist(page):
         code for code in inline_code(page) if re.fullmatch(r"(fastdigits|tests|data|docs|scripts)/[a-z0-9_./*]+", code)
     ]
     assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
+@each_page
+def test_named_modules_exist(page):
+    text = prose(page)
+    if page.name == "CHANGELOG.md":  # the first column of its tables has the old names
+        text = re.sub(r"^  \| [^|]* \|", "", text, flags=re.MULTILINE)
+    for name in re.findall(r"`(fastdigits(?:\.\w+)+)`", text):
+        module, _, attribute = name.rpartition(".")
+        assert find_spec(module), name
+        assert find_spec(name) or hasattr(import_module(module), attribute), name
 
 
 @each_page

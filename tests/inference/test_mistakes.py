@@ -24,7 +24,7 @@ def test_examples_of_both_kinds_are_spread_over_all():
     assert rows(LABELS, 10) == [[0, 2, 5], [1, 3, 4]]
     assert rows(LABELS, 2) == [[0, 5], [1, 4]]
     assert rows(PROBABILITIES.argmax(1), 10) == [[0, 1, 2, 3, 4, 5], []]
-    assert correct_and_wrong(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Read right"].tolist() == [
+    assert correct_and_wrong(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Correct"].tolist() == [
         0,
         33,
         66,

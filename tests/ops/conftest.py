@@ -18,16 +18,16 @@ def _module(spec) -> ModuleType:
     return module
 
 
-def _beside(name: str) -> ModuleType:
-    """A file of this folder as a module: pytest does not put the folder on the path of imports."""
+def _sibling(name: str) -> ModuleType:
+    """Import a file of this folder, which is not on the import path."""
     return _module(spec_from_file_location(f"ops_{name}", Path(__file__).with_name(f"{name}.py")))
 
 
-_checks = _beside("checks")
+_checks = _sibling("checks")
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes a `call` runs for calls of every operation, or of its module's OPS, on its module's LANES."""
+    """Parametrize tests that take a `call` by calls of all operations, or of OPS of their module, with its LANES."""
     if "call" in metafunc.fixturenames:
         calls, wanted = cases.calls(metafunc.module.LANES), getattr(metafunc.module, "OPS", None)
         metafunc.parametrize("call", [call for call in calls if not wanted or call.op in wanted], ids=str)
@@ -35,29 +35,28 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def checks():
-    """What checks.py has."""
+    """The module checks.py."""
     return _checks
 
 
 @pytest.fixture(scope="session")
 def calls():
-    """calls(lanes) of check/cases.py."""
+    """The function calls(lanes) of check/cases.py."""
     return cases.calls
 
 
 @pytest.fixture
 def plain_ops(monkeypatch):
-    """plain_ops() has the functions of every cpu.py as plain Python; plain_ops(variant) those of another variant, too.
+    """plain_ops() returns the functions of every cpu.py in plain Python; plain_ops(variant) adds those of a variant.
 
-    Kernels run as they are written and parallel loops one turn after the other, with three lanes
-    and tiles so small that they divide nothing.
+    Kernels run uncompiled and parallel loops serially, with three lanes and tiles that divide no size.
     """
 
     def load(last_family: str = "variants.winograd") -> SimpleNamespace:
         families = (*FAMILIES, last_family)
         names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in families}
         modules = {}
-        for family in families:  # a later family may use an earlier one's
+        for family in families:  # a later family may import an earlier one
             plain = {f"fastdigits.ops.{earlier}.cpu": module for earlier, module in modules.items()}
             modules[family] = _plain_module(family, SUBSTITUTES | plain)
         return SimpleNamespace(**{name: getattr(modules[f], name) for f in families for name in names[f]})
@@ -99,7 +98,7 @@ SUBSTITUTES = {
         shared_columns=lambda columns, threads: 3,
         single_tile=lambda channels, rows, columns, taps: ("columns" if taps > 40 else "channels", 2, 2),
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
-        turned_inputs=lambda inputs, outputs: inputs > outputs,
+        transposes_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,
         winograd_tile=lambda channels, rows, columns: (2, 3),
     ),

@@ -1,7 +1,7 @@
-"""Compares the operations of a device, the CPU unless one is named, with their definitions; exit code 1 if one differs.
+"""Compare the operations of a device, by default the CPU, with their definitions; exit with 1 if one differs.
 
-A script of its own, because numba can pretend only one CPU in a process, NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say
-which, and because compute-sanitizer watches whole processes.
+This is a script because numba compiles for one CPU per process (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES), and because
+compute-sanitizer watches whole processes.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(device: str = "cpu") -> int:
     if device == "cuda":
         import cupy
 
-        cupy.cuda.set_allocator(None)  # each array by itself, so that the sanitizer sees what lies beside it
+        cupy.cuda.set_allocator(None)  # allocate each array separately, so that the sanitizer sees accesses next to it
     return sum([_differs(ops, reference, call) for call in calls(ops.lanes, few=True)]) > 0
 
 

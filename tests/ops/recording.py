@@ -1,4 +1,4 @@
-"""The operations of the reference on a pretended stream, which can record them as a CUDA stream records kernels."""
+"""The operations of the reference on a fake stream, which records them like a CUDA stream records kernels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from fastdigits.ops.cuda import graph
 
 
 class Stream:
-    """As much of a CuPy stream as recording needs; `log` says what happened, without repetitions."""
+    """The part of a CuPy stream that recording needs; `log` lists the events without repetitions."""
 
     def __init__(self):
         self.log: list[str] = []
@@ -24,7 +24,7 @@ class Stream:
 
     @property
     def records(self) -> bool:
-        """Whether things are recorded and not done."""
+        """Whether work is recorded instead of done."""
         return self.recorded is not None
 
     def begin_capture(self) -> None:
@@ -42,7 +42,7 @@ class Stream:
             self.log.append(event)
 
     def do(self, work: Callable) -> None:
-        """Now, or record it for later."""
+        """Do some work now, or record it for later."""
         if self.records:
             self.recorded.append(work)
         else:
@@ -50,20 +50,20 @@ class Stream:
 
 
 class Graph:
-    """What a stream has recorded."""
+    """The work that a stream has recorded."""
 
     def __init__(self, stream: Stream, works: list[Callable]):
         self.stream, self.works = stream, works
 
     def launch(self, stream: Stream) -> None:
         assert stream is self.stream
-        stream.log.append("launch")  # also where it is repeated
+        stream.log.append("launch")  # repetitions included
         for work in self.works:
             work()
 
 
 class Array(np.ndarray):
-    """An array of the pretended device: changes of it can be recorded, and nobody looks at it meanwhile."""
+    """An array of the fake device: changes can be recorded, and it cannot be read while recording."""
 
     stream: Stream | None = None
 
@@ -72,7 +72,7 @@ class Array(np.ndarray):
 
     def __getitem__(self, at: Any) -> Any:
         found = super().__getitem__(at)
-        assert isinstance(found, np.ndarray) or not self._recorded, "the host reads what has not been computed"
+        assert isinstance(found, np.ndarray) or not self._recorded, "the host reads an array while the stream records"
         return found
 
     def __setitem__(self, at: Any, value: Any) -> None:
@@ -93,7 +93,7 @@ class Array(np.ndarray):
 
 
 def recording_ops(stream: Stream) -> Ops:
-    """The operations of the reference, on the stream; the log calls them "eager", unless they are replayed."""
+    """Return the operations of the reference on the stream; the log calls them "eager" unless they are replayed."""
     reference = load("reference")
 
     def making(name: str) -> Callable:

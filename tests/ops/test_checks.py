@@ -1,4 +1,4 @@
-"""The checks fail where they must: on kernels, gradients and operations with one fault each."""
+"""The checks detect faults: each test breaks one line of a kernel, gradient or operation."""
 
 import importlib
 import inspect
@@ -15,97 +15,97 @@ from fastdigits.ops.loss.reference import mean_squared_error, softmax_cross_entr
 LANES = 3
 REFERENCE = load("reference")
 
-FAULTS = [  # operation, its kernel, what the kernel says, the fault
-    # the stride of the rows is ignored
+FAULTS = [  # operation, kernel, source text, faulty text
+    # ignores the stride of the rows
     ("conv2d_forward", "conv2d.forward_tile", "i * stride - top", "i - top"),
-    # zeros on the left are forgotten
+    # ignores the padding on the left
     ("conv2d_forward", "conv2d.forward_tile", "j0 * stride - left", "j0 * stride"),
-    # the last column is not written
+    # does not write the last column
     ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "j0 + m < J - 1"),
-    # each tile writes its first column only
+    # writes only the first column of each tile
     ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "m < 1"),
-    # the last kernel column is not summed
+    # does not sum the last kernel column
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
-    # the last channel is not written
+    # does not write the last channel
     ("conv2d_backward_input", "conv2d.backward_input_tile", "c0 + n < C", "c0 + n < C - 1"),
-    # rows above the image are read from its end
+    # reads rows above the image from its end
     ("conv2d_backward_weight", "conv2d.backward_weight_tile", "rows_inside = 0 <= h", "rows_inside = -1 <= h"),
-    # the bias gradient leaves out the last block
+    # omits the last block from the bias gradient
     ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
-    # the last feature is not summed
+    # does not sum the last input
     ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
-    # the second slab of images forgets the first
+    # discards the first slab of images at the second
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
-    # the first slab adds to what was there
+    # adds the first slab to the old content of dweight
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
-    # the last of equal maxima gets the gradient
+    # sends the gradient to the last of equal maxima
     ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
-    # pixels that no window covers are not cleared
+    # does not clear pixels outside all windows
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
-    # an empty lane has a loss
+    # counts the loss of an empty lane
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
-    # the last of equal scores counts
+    # predicts the last of equal scores
     ("accumulate_metrics", "loss.count_hits_block", "score > best", "score >= best"),
-    # the empty lanes of a batch repeat an image that is not in it
+    # fills empty lanes with an image outside the batch
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
-    # an augmented image turns the other way
+    # rotates an augmented image the other way
     ("augment_batch", "batch._affine", "cos * slant - sin / rows", "cos * slant + sin / rows"),
-    # the displacement lacks the knots beyond the first edge
+    # omits the knots before the first edge from the displacement
     ("augment_batch", "batch._bend_row", "range(KNOTS)", "range(1, KNOTS)"),
-    # the erased square is too narrow by a column
+    # erases one column too few
     ("augment_batch", "batch.augment_image", "splat(left + side) > column", "splat(left + side - 1) > column"),
-    # noise of one sign
+    # draws noise of one sign
     ("augment_batch", "batch._fill_normal", "radius * sine_of_turns(turns))", "radius)"),
-    # Nesterov's look ahead is left out
-    ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), speed, g)", "speed"),
-    # epsilon is left out
+    # omits the look-ahead of Nesterov momentum
+    ("nesterov_step", "optimizer.nesterov_step", "fma(splat(momentum), new_velocity, g)", "new_velocity"),
+    # omits epsilon
     ("adam_step", "optimizer._adam", "splat(epsilon)", "splat(0.0)"),
-    # Winograd: the last channel is not summed
+    # Winograd: does not sum the last channel
     ("conv2d_forward", "variants.winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
-    # the bias goes to another point
-    ("conv2d_relu_forward", "variants.winograd.finish", "if q == 1", "if q == 2"),
-    # tiles of the input gradient replace what their neighbours added
+    # adds the bias at another point
+    ("conv2d_relu_forward", "variants.winograd.store_tile", "if q == 1", "if q == 2"),
+    # overwrites the input gradients of neighbouring tiles
     ("conv2d_backward", "variants.winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
-    # a second group of tiles forgets the first
+    # discards the first group of tiles at the second
     (
         "conv2d_backward",
         "variants.winograd.add_products",
         "acc[n, m] = load_row(sums, (part, k, min(r0 + n, R - 1), s0 + m * L), S, L)",
         "acc[n, m] = splat(0.0)",
     ),
-    # the gradient goes to the pixel left of the largest
+    # sends the gradient to the pixel left of the maximum
     ("conv2d_relu_maxpool_backward", "variants.winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
-    # the last vector of a part is not in the norm
+    # omits the last vector of a part from the norm
     ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
-    # the average forgets at once
+    # replaces the average by the current parameters
     ("average_step", "optimizer.average_step", "splat(step_weight)", "splat(1.0)"),
-    # empty lanes count in the mean
+    # counts empty lanes in the mean
     ("batchnorm_forward", "batchnorm._sum_channel", "select(filled, (acc[0]", "select(filled == filled, (acc[0]"),
-    # the last pixels are left out of the variance
+    # omits the last pixels from the variance
     ("batchnorm_forward", "batchnorm._sum_squares", "range(S - S % 4, S)", "range(S, S)"),
-    # the running variance is the biased one
+    # averages the biased variance
     ("batchnorm_forward", "batchnorm.forward_channel", "* n / max(n - 1, 1)", ""),
-    # empty lanes get a gradient
+    # gives empty lanes a gradient
     ("batchnorm_backward", "batchnorm.store_gradient", "select(filled, scale * d, splat(0.0))", "scale * d"),
-    # the mean does not depend on the input
+    # ignores that the mean depends on the input
     ("batchnorm_backward", "batchnorm.backward_channel", "splat(dbeta[c] / n)", "splat(0.0)"),
-    # the ReLU hands everything through
+    # does not mask the gradient by the ReLU
     ("batchnorm_relu_backward", "batchnorm.gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
-    # the neighbour above is left out
+    # omits the channel above
     ("lrn_forward", "lrn.forward_pixel", "c + size // 2 + 1", "c + size // 2"),
-    # the neighbours' gradients are left out
+    # omits the gradients of the channels above
     ("lrn_backward", "lrn.backward_pixel", "min(C, c + size // 2 + 1)", "c"),
-    # what is left is not raised
-    ("dropout", "elementwise.dropout", " * splat(raise_by)", ""),
-    # the images of a block share a mask
+    # does not scale the remaining elements
+    ("dropout", "elementwise.dropout", " * splat(scale)", ""),
+    # uses one mask for all images of a block
     ("random_mask", "random.mask_element", "(b * L + l) * K", "(b * L) * K"),
-    # one round less
+    # runs one round too few
     ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]
 
 
 @pytest.mark.parametrize(("op", "kernel", "right", "wrong"), FAULTS)
-def test_fault_in_a_kernel_is_noticed(checks, calls, plain_ops, monkeypatch, op, kernel, right, wrong):
+def test_fault_in_a_kernel_is_detected(checks, calls, plain_ops, monkeypatch, op, kernel, right, wrong):
     family, _, name = kernel.rpartition(".")
     function = _kernel_function(family, name)
     altered = _altered(function, right, wrong)
@@ -134,7 +134,7 @@ def test_fault_in_a_kernel_is_noticed(checks, calls, plain_ops, monkeypatch, op,
         (softmax_cross_entropy, "np.where(filled[:, None],", "np.where(True,"),
     ],
 )
-def test_fault_in_a_gradient_is_noticed(checks, definition, right, wrong):
+def test_fault_in_a_gradient_is_detected(checks, definition, right, wrong):
     def check_gradient(function):
         rng = np.random.default_rng(0)
         scores, targets = rng.normal(size=(1, 3, 4)), np.array([[2.0, 0, 1, -1]])
@@ -177,31 +177,31 @@ def _errs_by_one_unit(x, y):
     [
         (_leaves_one_unfilled, "nan"),
         (_changes_its_input, "changed its input x"),
-        (_writes_beyond, "changed its input y or memory beside it"),
-        (_errs_by_one_unit, "Not equal to tolerance"),  # nothing is rounded, so that every bit counts
+        (_writes_beyond, "changed its input y or memory next to it"),
+        (_errs_by_one_unit, "Not equal to tolerance"),  # nothing is rounded, so every bit must agree
     ],
 )
-def test_fault_in_what_is_filled_is_noticed(checks, calls, broken, message):
+def test_fault_in_the_outputs_is_detected(checks, calls, broken, message):
     call = next(call for call in calls(LANES) if call.op == "relu_forward")
     checks.check(relu_forward, relu_forward, call)
     with pytest.raises(AssertionError, match=message):
         checks.check(broken, relu_forward, call)
 
 
-def test_unfilled_is_not_excused_by_an_unfilled_definition(checks):
+def test_nan_fails_even_if_the_definition_gives_nan(checks):
     with pytest.raises(AssertionError):
         checks.assert_close(np.full(2, np.nan), np.full(2, np.nan), terms=1)
 
 
 def _kernel_function(family, name):
-    """A function of a family's kernel.py or cpu_kernel.py."""
+    """Return a function of kernel.py or cpu_kernel.py of a family."""
     modules = [f"fastdigits.ops.{family}.{part}" for part in ("kernel", "cpu_kernel")]
     found = [getattr(importlib.import_module(path), name, None) for path in modules if find_spec(path)]
     return next(function for function in found if function)
 
 
 def _altered(function, right, wrong):
-    """The function with a fault in its source."""
+    """Return the function with one text of its source replaced."""
     source = inspect.getsource(function)
     assert right in source, f"{function.__name__} no longer says {right}"
     namespace = dict(function.__globals__)

@@ -1,4 +1,4 @@
-"""Every operation on the CPU: its results, its determinism, and how exact its functions are far out."""
+"""Every operation on the CPU: results, determinism, and accuracy for extreme inputs."""
 
 import inspect
 from functools import cache
@@ -14,7 +14,7 @@ CPU, REFERENCE = load("cpu"), load("reference")
 LANES = CPU.lanes
 LARGEST = np.finfo(np.float32).max
 DENORMAL = np.finfo(np.float32).smallest_subnormal
-FAR = np.float32([0.0, -0.0, DENORMAL, -DENORMAL, 87.5, -87.5, 104, -104, 1e4, -1e4, LARGEST, -LARGEST])
+EXTREME = np.float32([0.0, -0.0, DENORMAL, -DENORMAL, 87.5, -87.5, 104, -104, 1e4, -1e4, LARGEST, -LARGEST])
 
 
 def test_agrees_with_definition(checks, call):
@@ -23,7 +23,7 @@ def test_agrees_with_definition(checks, call):
 
 @pytest.fixture
 def thread_counts():
-    """All threads twice, then one; all again after the test."""
+    """All threads, all threads again, then one; restores all threads after the test."""
     most = numba.get_num_threads()
     if most == 1:
         pytest.skip("one core has one thread")
@@ -57,8 +57,8 @@ def test_calls_give_arguments_in_order(calls):
     ("name", "function", "first", "last"),
     [("exp", np.exp, -87, 88), ("log", np.log, np.finfo(np.float32).tiny, LARGEST), ("tanh", np.tanh, -10, 10)],
 )
-def test_elementary_functions(checks, name, function, first, last):
-    """Relative errors are below the 2e-7 that lanes/elementary.py promises, from the first to the last number."""
+def test_relative_error_of_math_functions(checks, name, function, first, last):
+    """Relative errors are below the 2e-7 that lanes/math.py states, over the whole range."""
     x = _spread(first, last)
     y = np.full_like(x, np.nan)
     _compiled(name)(x, y)
@@ -68,7 +68,7 @@ def test_elementary_functions(checks, name, function, first, last):
     assert np.abs(y / exact - 1).max() < 2e-7
 
 
-def test_sine_of_turns():
+def test_absolute_error_of_sine_of_turns():
     x = np.resize(np.float32(np.arange(-4096, 4097) / 1024), (600, LANES))
     y = np.full_like(x, np.nan)
     _compiled("sine_of_turns")(x, y)
@@ -77,16 +77,16 @@ def test_sine_of_turns():
     assert (np.abs(y[(x % 0.5 == 0.25)]) > 1 - 2e-7).all()
 
 
-def test_exp_stays_finite_and_normal_far_out():
-    x = np.resize(FAR, (len(FAR), LANES))
+def test_exp_is_finite_and_normal_for_extreme_inputs():
+    x = np.resize(EXTREME, (len(EXTREME), LANES))
     y = np.full_like(x, np.nan)
     _compiled("exp")(x, y)
     assert np.isfinite(y).all()
     assert y.min() >= np.finfo(np.float32).tiny
 
 
-def test_sigmoid_and_tanh_far_out(checks):
-    x = np.resize(FAR, (len(FAR), LANES))
+def test_sigmoid_and_tanh_of_extreme_inputs(checks):
+    x = np.resize(EXTREME, (len(EXTREME), LANES))
     for op in ("sigmoid_forward", "tanh_forward"):
         y, exact = np.full_like(x, np.nan), np.empty(x.shape)
         getattr(CPU, op)(x, y)
@@ -94,7 +94,7 @@ def test_sigmoid_and_tanh_far_out(checks):
         checks.assert_close(y, exact, terms=1)
 
 
-def test_tanh_is_odd_and_keeps_small_numbers():
+def test_tanh_is_odd_and_the_identity_for_small_numbers():
     x = np.resize(np.float32([DENORMAL, 1e-30, 1e-4, 0.6, 0.63, 3, 20]), (7, LANES))
     y, mirrored = np.empty_like(x), np.empty_like(x)
     CPU.tanh_forward(x, y)
@@ -104,8 +104,8 @@ def test_tanh_is_odd_and_keeps_small_numbers():
 
 
 @pytest.mark.parametrize("size", [0, DENORMAL, 1, 88, 1e4, LARGEST / 4])
-def test_losses_far_out(checks, size):
-    """Scores so far apart that all but one probability, or all but none, vanish."""
+def test_losses_of_extreme_scores(checks, size):
+    """Scores from equal to so far apart that all probabilities but one vanish."""
     scores = np.float32(size) * np.resize(np.float32([[1], [-1], [0.5]]), (1, 3, LANES))
     targets = (np.arange(LANES, dtype=np.float32) % 3)[None]
     shapes = {"probabilities": (1, 3, LANES), "loss": (1, LANES), "dscores": (1, 3, LANES)}
@@ -119,16 +119,16 @@ def test_losses_far_out(checks, size):
 
 
 @pytest.mark.parametrize(("name", "options"), [("relu", ()), ("leaky_relu", (0.1,)), ("sigmoid", ()), ("tanh", ())])
-def test_activation_shows_nan(name, options):
-    """As in the definition: a network whose training has diverged must not look healthy again after a layer."""
+def test_activation_keeps_nan(name, options):
+    """A layer must not hide that the training has diverged."""
     x, y = np.full((1, LANES), np.nan, np.float32), np.zeros((1, LANES), np.float32)
     getattr(CPU, f"{name}_forward")(x, *options, y)
     assert np.isnan(y).all()
 
 
 @pytest.mark.parametrize("nan_at", [0, 1, 2])
-def test_cross_entropy_shows_nan(nan_at):
-    """As in the definition, whichever score is NaN."""
+def test_cross_entropy_keeps_nan(nan_at):
+    """One NaN score makes the loss and all gradients NaN."""
     scores, targets = np.zeros((1, 3, LANES), np.float32), np.zeros((1, LANES), np.float32)
     scores[:, nan_at] = np.nan
     loss, dscores = np.zeros_like(targets), np.zeros_like(scores)
@@ -138,7 +138,7 @@ def test_cross_entropy_shows_nan(nan_at):
 
 
 def _spread(first, last):
-    """Numbers between two, in vectors of LANES: evenly spread, and also so by their exponents, and near 0 and 1."""
+    """Return numbers from first to last in vectors of LANES: evenly and geometrically spaced, and close to 0 and 1."""
     even = np.linspace(first, last, 20000)
     exponents = np.geomspace(1e-37, LARGEST, 20000)
     x = np.concatenate([even, exponents, -exponents, 1 + np.linspace(-1e-3, 1e-3, 2000), [first, last]])
@@ -148,7 +148,7 @@ def _spread(first, last):
 
 @cache
 def _compiled(name):
-    """y = function(x) for x of shape (V, LANES), by a function of lanes/elementary.py on the CPU's vectors."""
+    """Compile a function of lanes/math.py for the CPU, as f(x, y) on arrays (V, LANES)."""
     function = bind(getattr(math, name), cpu)
 
     @numba.njit

@@ -1,6 +1,6 @@
-"""The definitions against examples that can be worked out on paper.
+"""The definitions against examples that can be checked on paper.
 
-One block of one lane unless a test says otherwise, so that an image reads as it would be printed.
+Arrays have one block of one lane unless a test says otherwise, so that images read like printed matrices.
 """
 
 import math
@@ -15,7 +15,7 @@ OPS = load("reference")
 
 
 def _images(*channels):
-    """Channels given as rows of numbers, as float64 (1, C, H, W, 1)."""
+    """Return channels, given as rows of numbers, as float64 (1, C, H, W, 1)."""
     return np.array(channels, float)[None, ..., None]
 
 
@@ -24,7 +24,7 @@ def _unfilled(*shape, dtype=float):
 
 
 def _classes(*scores):
-    """The scores of one image after the other, as (1, K, images)."""
+    """Return the scores of each image as (1, K, images)."""
     return np.array(scores, float).T[None]
 
 
@@ -71,7 +71,7 @@ def test_conv2d_sums_channels_and_keeps_outputs_apart():
 
 
 def test_conv2d_keeps_images_apart():
-    """Two blocks of two lanes: each image has its own result, and the weights' gradient sums over all."""
+    """Two blocks of two lanes: each image has its own output, and the weight gradient sums over all images."""
     x = np.array([1.0, 10, 100, 1000]).reshape(2, 1, 1, 1, 2)
     y, dweight, dbias = _unfilled(*x.shape), _unfilled(1, 1, 1, 1), _unfilled(1)
     OPS.conv2d_forward(x, np.full((1, 1, 1, 1), 3.0), np.ones(1), 1, 0, 0, y)
@@ -87,11 +87,11 @@ def test_conv2d_keeps_images_apart():
         (28, 5, 1, "valid", (24, 0)),
         (28, 5, 3, "valid", (8, 0)),  # the last kernel covers pixels 21 .. 25
         (28, 5, 1, "same", (28, 2)),
-        (28, 2, 1, "same", (28, 0)),  # the one zero goes after the last
+        (28, 2, 1, "same", (28, 0)),  # the single zero goes to the end
         (28, 4, 1, "same", (28, 1)),
         (28, 5, 2, "same", (14, 1)),  # three zeros: one before, two after
         (7, 3, 2, "same", (4, 1)),
-        (7, 1, 3, "same", (3, 0)),  # the stride leaves pixels out, and no zeros are needed
+        (7, 1, 3, "same", (3, 0)),  # the stride skips pixels, and no zeros are needed
         (28, 5, 1, "full", (32, 4)),
         (28, 2, 1, "full", (29, 1)),
         (28, 5, 2, "full", (16, 4)),
@@ -177,12 +177,12 @@ def test_pool2d_output_size(size, window, stride, expected):
 
 
 def _two_images(first, second, third):
-    """One channel of two pixels in two blocks of two lanes; the fourth lane repeats the third, as in a batch."""
+    """Return one channel of two pixels in two blocks of two lanes; the last lane repeats the third, as in a batch."""
     return np.array([[first, second], [third, third]], float).swapaxes(1, 2)[:, None]
 
 
 def test_batchnorm_forward(checks):
-    """The third and fourth lane are empty, so that `count` is 2."""
+    """The third and fourth lane are empty: `count` is 2."""
     x = _two_images([1, 3], [5, 7], [100, 200])
     running_mean, running_var = np.array([2.0]), np.array([1.0])
     mean, var, y = _unfilled(1), _unfilled(1), _unfilled(*x.shape)
@@ -196,7 +196,7 @@ def test_batchnorm_forward(checks):
 
 
 def test_batchnorm_of_a_single_number():
-    """Its variance is 0, and so is the unbiased one."""
+    """Its variance is 0, biased or not."""
     running_mean, running_var, y = np.array([0.0]), np.array([1.0]), _unfilled(1, 1, 1, 1)
     x, one, filled = np.full((1, 1, 1, 1), 8.0), np.ones(1), _unfilled(2, 1)
     OPS.batchnorm_forward(x, one, one * 7, 1, 0.25, 0.5, running_mean, running_var, *filled, y)
@@ -210,8 +210,8 @@ def test_batchnorm_inference():
     assert y.ravel().tolist() == [1, 1 + (5 - 2) / 3 * 6]
 
 
-def test_batchnorm_backward_leaves_empty_lanes_out(checks):
-    """z is -1 -1/3 1/3 1, so that a gradient of 1 at the last pixel gives dgamma 1 and dbeta 1."""
+def test_batchnorm_backward_ignores_empty_lanes(checks):
+    """z is -1 -1/3 1/3 1, so a gradient of 1 at the last pixel gives dgamma 1 and dbeta 1."""
     x, dy = _two_images([1, 3], [5, 7], [100, 200]), _two_images([0, 0], [0, 1], [9, 9])
     dgamma, dbeta, dx = _unfilled(1), _unfilled(1), _unfilled(*x.shape)
     OPS.batchnorm_backward(x, dy, *map(np.array, ([6.0], [4.0], [5.0])), 2, 4.0, dgamma, dbeta, dx)
@@ -221,7 +221,7 @@ def test_batchnorm_backward_leaves_empty_lanes_out(checks):
     assert not dx[1].any()
 
 
-def test_batchnorm_folds_into_the_layer_before(checks):
+def test_batchnorm_folds_into_the_preceding_layer(checks):
     rng = np.random.default_rng(0)
     x, weight, bias = rng.normal(size=(1, 5, 4)), rng.normal(size=(3, 5)), rng.normal(size=3)
     gamma, beta, mean = rng.normal(size=(3, 3))
@@ -239,13 +239,13 @@ def test_batchnorm_folds_into_the_layer_before(checks):
 
 
 def test_lrn_forward():
-    """Three neighbours, one at the first and last channel less: 8 = 4^(3/2) and 27 = 9^(3/2) divide."""
+    """Three neighbours, two at the first and last channel; the first value is divided by 8 = 4^(3/2)."""
     x = np.array([1.0, 1, 2]).reshape(1, 3, 1, 1)
     base, y = _unfilled(*x.shape), _unfilled(*x.shape)
     OPS.lrn_forward(x, 3, 1.0, 1.5, 2.0, base, y)
     assert base.ravel().tolist() == [4, 8, 7]
     assert y.ravel()[0] == 1 / 8
-    OPS.lrn_forward(x, 1, 1.0, 0.5, 0.0, base, y)  # each channel by itself
+    OPS.lrn_forward(x, 1, 1.0, 0.5, 0.0, base, y)  # each channel alone
     assert y.ravel().tolist() == [1, 1, 1]
 
 
@@ -258,7 +258,7 @@ def test_add():
     assert y.tolist() == [[11, -3]]
 
 
-def test_dropout_raises_what_is_left():
+def test_dropout_scales_the_remaining_elements():
     y = _unfilled(1, 3)
     OPS.dropout(np.array([[1.0, 2, -3]]), np.array([[1, 0, 1]], np.uint8), 0.75, y)
     assert y.tolist() == [[4, 0, -12]]
@@ -297,7 +297,7 @@ def test_softmax(checks):
 
 
 def test_softmax_cross_entropy_counts_only_images(checks):
-    """Of four lanes two are images, so that `count` is 2."""
+    """Two of four lanes are images: `count` is 2."""
     scores, targets = _classes([0, LN2, LN5], [0, LN2, LN5], [1, 2, 3], [9, 0, 0]), np.array([[2.0, 0, -1, -1]])
     loss, dscores = _unfilled(1, 4), _unfilled(1, 3, 4)
     OPS.softmax_cross_entropy(scores, targets, 2, 0.0, loss, dscores)
@@ -316,7 +316,7 @@ def test_mean_squared_error_counts_only_images(checks):
     checks.assert_close(dscores[0].T, [[0, 1 / 6, -1 / 6], [0, 0, 1 / 3], [0, 0, 0]], terms=3)
 
 
-def test_smoothing_spreads_a_share_of_the_target(checks):
+def test_smoothing_spreads_part_of_the_target(checks):
     """A target of 1 at the first of four classes becomes 0.85 there and 0.05 elsewhere."""
     scores, targets = _classes([0, 0, 0, 0]), np.array([[0.0]])
     loss, dscores = _unfilled(1, 1), _unfilled(1, 4, 1)
@@ -328,8 +328,8 @@ def test_smoothing_spreads_a_share_of_the_target(checks):
     checks.assert_close(dscores.ravel(), [-0.425, -0.025, -0.025, -0.025], terms=4)
 
 
-def test_tally():
-    scores = _classes([1, 3, 2], [3, 1, 3], [3, 1, 3], [1, 0, 0])  # of equal scores the first counts
+def test_accumulate_metrics():
+    scores = _classes([1, 3, 2], [3, 1, 3], [3, 1, 3], [1, 0, 0])  # the first of equal scores is the prediction
     hits, totals = _unfilled(1, 4), np.array([0.5, 10])
     OPS.accumulate_metrics(scores, np.array([[1.0, 0, 2, -1]]), np.array([[1.0, 2, 4, 0]]), hits, totals)
     assert hits.tolist() == [[1, 1, 0, 0]]
@@ -380,8 +380,8 @@ def test_adam_step(checks):
     checks.assert_close(parameter, _one(0.8 - 0.25 * unbiased_mean / (math.sqrt(unbiased_square) + 1)), terms=6)
 
 
-def test_adamw_shrinks_the_parameter_and_adam_the_gradient(checks):
-    """Without a gradient, at parameter 4 with decay 0.5: AdamW shrinks it by 5 %; Adam sees a gradient of 2."""
+def test_adamw_decays_the_parameter_and_adam_the_gradient(checks):
+    """At parameter 4, with decay 0.5 and no gradient, AdamW shrinks the parameter by 5 %; Adam sees a gradient of 2."""
     options = {"rate": np.array([0.1]), "step": np.array([1]), "beta1": 0.9, "beta2": 0.99, "epsilon": 0.0}
     parameter, mean, square = _one(4), _one(0), _one(0)
     OPS.adam_step(parameter, _one(0), mean, square, **options, weight_decay=0.5)
@@ -393,7 +393,7 @@ def test_adamw_shrinks_the_parameter_and_adam_the_gradient(checks):
 
 
 def test_clip_norm_keeps_the_direction(checks):
-    """(3, 0, 4) has the norm 5: a limit of 1 divides it by 5, one of 6 leaves it as it is."""
+    """(3, 0, 4) has norm 5: a limit of 1 divides it by 5, a limit of 6 does not change it."""
     for limit, shrunk in ((1.0, 0.2), (6.0, 1.0)):
         gradient, sums, factor = np.array([[3.0], [0], [4]]), _unfilled(2), _unfilled(1)
         OPS.clip_norm(gradient, limit, sums, factor)
@@ -409,7 +409,7 @@ def test_clip_norm_of_no_gradient():
 
 
 def test_average_step_weighs_by_age(checks):
-    """With decay 1/2 the weights after three steps are 1, 2 and 4 sevenths, whatever was there before."""
+    """With decay 1/2 the weights after three steps are 1/7, 2/7 and 4/7, whatever the initial average."""
     average = _one(99)
     for step, (parameter, so_far) in enumerate([(7, 7), (10, 9), (3, (7 + 2 * 10 + 4 * 3) / 7)], 1):
         OPS.average_step(_one(parameter), np.array([step]), 0.5, average)
@@ -449,7 +449,7 @@ def test_accumulate_adds_to_the_total():
 
 
 def test_accumulate_in_float64():
-    """In float32 there is no 2^24 + 1."""
+    """float32 cannot represent 2^24 + 1."""
     total = np.array([2.0**24])
     OPS.accumulate(np.array([2**24, 1], np.float32), total)
     assert total.item() == 2**25 + 1
@@ -480,7 +480,7 @@ def test_upload_and_download_copy():
 
 
 def _philox4x32_10(counter, key):
-    """Philox4x32-10 in Python's whole numbers, after Salmon et al. (2011), section 4.3."""
+    """Philox4x32-10 in Python integers, after Salmon et al. (2011), section 4.3."""
     c, k = list(counter), list(key)
     for _ in range(10):
         p0, p2 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
@@ -494,7 +494,7 @@ def _hex(words):
 
 
 def test_philox_known_answers():
-    """Those of the Random123 distribution; the last two need a fourth word that `philox` does not have."""
+    """The vectors of the Random123 distribution; two of them use a fourth counter word, which `philox` lacks."""
     assert _hex(_philox4x32_10([0] * 4, [0] * 2)) == "6627e8d5 e169c58d bc57ac4c 9b00dbd8"
     assert _hex(_philox4x32_10([2**32 - 1] * 4, [2**32 - 1] * 2)) == "408f276d 41c83b0e a20bc7c6 6d5451fd"
     digits_of_pi = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], [0xA4093822, 0x299F31D0]
@@ -516,7 +516,7 @@ def test_random_uniform_is_the_first_word_of_philox():
 
 
 def test_random_uniform_is_uniform():
-    """Of a million numbers, each measure is as far from what it should be as five of its deviations, at most."""
+    """Statistics of a million numbers are within five standard deviations of their expected values."""
     n = 10**6
     values = np.full(n, np.nan, np.float32)
     OPS.random_uniform(1, 0, 0, values)
@@ -547,14 +547,14 @@ def test_random_permutation_has_every_number_once(n):
 
 @pytest.mark.parametrize("n", [1000, 60000])
 def test_random_permutation_of_other_seeds_and_steps(n):
-    """Two permutations that have nothing to do with each other agree in one place on average."""
+    """Two independent permutations agree in one place on average."""
     orders = [np.arange(n), *(_permutation(n, *of) for of in ((1, 0), (1, 1), (2, 0), (1 + 2**32, 0)))]
     for i, one in enumerate(orders):
         for two in orders[:i]:
             assert (one == two).sum() < 8
 
 
-def test_random_permutation_sends_each_number_everywhere():
+def test_random_permutation_sends_each_number_to_every_place():
     n, steps = 10, 2000
     orders = np.array([_permutation(n, step=step) for step in range(steps)])
     for number in (0, 4, 9):
@@ -562,20 +562,20 @@ def test_random_permutation_sends_each_number_everywhere():
         assert _chi_square(np.bincount(places, minlength=n)) < n - 1 + 5 * math.sqrt(2 * (n - 1))
 
 
-def test_random_permutation_leaves_no_neighbours_together():
-    """By chance two of all pairs of neighbours would be neighbours again, in either order."""
+def test_random_permutation_separates_neighbours():
+    """On average, two pairs of neighbours stay neighbours, in either order."""
     order = _permutation(60000)
     assert (np.abs(np.diff(order)) == 1).sum() < 12
 
 
-def test_random_mask_drops_its_share():
+def test_random_mask_drops_the_given_fraction():
     mask = _mask(1000, 8, 2, rate=0.25)
     assert set(np.unique(mask)) == {0, 1}
     assert abs(mask.mean() - 0.75) < 5 * math.sqrt(0.25 * 0.75 / mask.size)
 
 
-def test_random_mask_belongs_to_the_images_and_not_to_their_places():
-    """The same images side by side in any number of lanes have the same masks, which are uniform numbers compared."""
+def test_random_mask_does_not_depend_on_the_number_of_lanes():
+    """Images have the same masks in any number of lanes: random_uniform compared with the rate."""
     by_image = [np.moveaxis(_mask(24 // lanes, 5, lanes), -1, 1).reshape(24, 5) for lanes in (1, 3, 8)]
     assert all(np.array_equal(by_image[0], other) for other in by_image[1:])
     values = _unfilled(24 * 5)
@@ -584,7 +584,7 @@ def test_random_mask_belongs_to_the_images_and_not_to_their_places():
 
 
 @pytest.mark.parametrize("other", [{"seed": 2}, {"stream": 10}, {"step": 5}])
-def test_random_mask_differs(other):
+def test_random_mask_depends_on_seed_stream_and_step(other):
     assert 0.4 < (_mask(50, 8, 2) == _mask(50, 8, 2, **other)).mean() < 0.6
 
 
@@ -601,6 +601,6 @@ def _permutation(n, seed=1, step=0):
 
 
 def _chi_square(counts):
-    """The sum of squared deviations from equal counts, in units of these; about len(counts) - 1 if all are alike."""
+    """Return the chi-squared statistic for equal counts, about len(counts) - 1 if they are equally likely."""
     expected = counts.sum() / len(counts)
     return ((counts - expected) ** 2 / expected).sum()

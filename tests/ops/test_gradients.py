@@ -1,6 +1,6 @@
 """The definitions of all gradients against central differences over every element, in float64.
 
-The loss is the inner product of the output with fixed random numbers, which thus are dy.
+The loss is the inner product of the output with fixed random numbers dy, so dy is the gradient by the output.
 """
 
 import numpy as np
@@ -88,7 +88,7 @@ def test_dense(checks, rng):
 @pytest.mark.parametrize(("window", "stride"), [((2, 2), 2), ((3, 2), 1), ((2, 3), 4), ((1, 1), 1)], ids=str)
 def test_pool2d(checks, rng, window, stride):
     shape = (2, 2, 6, 7, 2)
-    x = rng.permutation(np.prod(shape)).reshape(shape) / 100  # no two are as close as a step
+    x = rng.permutation(np.prod(shape)).reshape(shape) / 100  # all differences exceed a step
     rows, columns = ((n - k) // stride + 1 for n, k in zip(shape[2:4], window, strict=True))
     dy = rng.normal(size=(2, 2, rows, columns, 2))
     y, dx = np.full_like(dy, np.nan), np.full_like(x, np.nan)
@@ -121,7 +121,7 @@ def test_activation(checks, rng, name, options):
 
 @pytest.mark.parametrize("relu", ["", "relu_"])
 def test_batchnorm(checks, rng, relu):
-    """Five images of three pixels; three lanes are empty, and what is in them does not matter."""
+    """Five images of three pixels; the content of the three empty lanes has no effect."""
     B, C, S, L, count = 2, 2, 3, 4, 5
     x, dy = rng.normal(size=(2, B, C, S, L))
     gamma, beta = rng.normal(size=(2, C))
@@ -157,7 +157,7 @@ def test_lrn(checks, rng, channels, size):
 
 
 def test_dropout(checks, rng):
-    """The gradient by x is the same function of that by y."""
+    """The gradient by x is dropout of the gradient by y."""
     x, dy = rng.normal(size=(2, 4, 5))
     mask, y, dx = rng.integers(0, 2, (4, 5)).astype(np.uint8), np.empty((4, 5)), np.empty((4, 5))
 
@@ -172,7 +172,7 @@ def test_dropout(checks, rng):
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error"])
 def test_loss(checks, rng, name, smoothing):
-    """The gradient is that of the mean over the five images that there are; three lanes are empty."""
+    """The gradient is that of the mean over five images; three lanes are empty."""
     scores, targets = rng.normal(size=(2, 4, 4)), np.array([[2.0, 0, 3, 1], [2, -1, -1, -1]])
     losses, dscores = np.full((2, 4), np.nan), np.full_like(scores, np.nan)
 

@@ -1,4 +1,4 @@
-"""Recorded steps on a pretended stream: what happens in which order, and that the bits stay the same."""
+"""Recorded steps on a fake stream: the order of events, and equal bits with and without recording."""
 
 import importlib.util
 from pathlib import Path
@@ -18,9 +18,9 @@ SPEC = importlib.util.spec_from_file_location("recording", Path(__file__).with_n
 recording = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(recording)
 
-IMAGES, BATCH = 14, 4  # three whole batches and half a one
+IMAGES, BATCH = 14, 4  # three whole batches and a half
 WHOLE, REST = IMAGES // BATCH, 1
-# What happens in a step on the device: at first as it comes, then recorded and done at once, then only repeated
+# Events of a step on the device: run directly at first, then recorded and launched, then only launched
 EAGER, RECORDED, REPLAYED = ["write", "eager"], ["write", "begin", "end", "launch"], ["write", "launch"]
 
 DENSE = [Flatten(), Dense(7), ReLU(), Dropout(0.25), Dense(3)]
@@ -33,38 +33,38 @@ CONVOLUTIONS = [
 
 @pytest.fixture
 def stream(monkeypatch):
-    """A pretended stream in the place of the GPU's."""
+    """A fake stream in place of that of the GPU."""
     stream = recording.Stream()
     monkeypatch.setattr(device, "stream", lambda: stream)
     return stream
 
 
 @pytest.fixture
-def learn():
-    """learn(ops, layers, ...) trains a network on random images of 6 x 6 pixels and returns it with its Training."""
+def train_network():
+    """train_network(ops, layers, ...) trains a network on random 6 x 6 images; returns (network, training)."""
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (IMAGES, 6, 6), np.uint8), np.arange(IMAGES, dtype=np.uint8) % 3
 
-    def learn(ops, layers=DENSE, callback=None, **settings):
+    def train_network(ops, layers=DENSE, callback=None, **settings):
         network = Network(layers, (1, 6, 6))
         config = TrainConfig(**{"epochs": 3, "batch_size": BATCH, "validation": 0, **settings})
         return network, train(network, images, labels, ops, config, callback or Callback())
 
-    return learn
+    return train_network
 
 
-def content(network):
+def weight_bytes(network):
     return {name: value.tobytes() for name, value in network.weights().items()}
 
 
 def steps_of(log):
-    """What happens from each write on, in the training itself: two come before it, while kernels are compiled."""
+    """Split the log at each write, without the first two, which happen while kernels are compiled."""
     starts = [place for place, event in enumerate(log) if event == "write"][2:]
     return [log[first:last] for first, last in zip(starts, [*starts[1:], len(log)], strict=True)]
 
 
 class Observer(Callback):
-    """Notes the ends of epochs."""
+    """Log the ends of epochs."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -73,8 +73,8 @@ class Observer(Callback):
         self.stream.log.append("epoch")
 
 
-def test_every_size_of_batch_is_recorded_once(stream, learn):
-    learn(recording.recording_ops(stream), callback=Observer(stream))
+def test_each_batch_size_is_recorded_once(stream, train_network):
+    train_network(recording.recording_ops(stream), callback=Observer(stream))
     expected = [
         *(EAGER, RECORDED, REPLAYED, EAGER),
         *(REPLAYED, REPLAYED, REPLAYED, RECORDED),
@@ -89,11 +89,11 @@ def test_every_size_of_batch_is_recorded_once(stream, learn):
         assert ("download" in rest) == ("epoch" in rest) == (number % (last + 1) == last)
 
 
-def test_without_a_graph_nothing_is_recorded(stream, learn):
-    network, _ = learn(recording.recording_ops(stream), graph=False)
+def test_without_a_graph_nothing_is_recorded(stream, train_network):
+    network, _ = train_network(recording.recording_ops(stream), graph=False)
     assert not {"begin", "end", "launch"} & set(stream.log)
     assert all(step[:2] == EAGER for step in steps_of(stream.log))
-    assert content(network) == content(learn(recording.recording_ops(stream))[0])
+    assert weight_bytes(network) == weight_bytes(train_network(recording.recording_ops(stream))[0])
 
 
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
@@ -107,18 +107,18 @@ def test_without_a_graph_nothing_is_recorded(stream, learn):
     ],
     ids=["plain", "many options", "all images", "validation"],
 )
-def test_the_bits_are_those_of_a_training_without_recording(layers, settings, stream, learn, monkeypatch):
-    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 5)  # so that all images come in parts
-    network, training = learn(recording.recording_ops(stream), layers, **settings)
+def test_recording_keeps_all_bits(layers, settings, stream, train_network, monkeypatch):
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 5)  # so that all images form several micro-batches
+    network, training = train_network(recording.recording_ops(stream), layers, **settings)
     assert "launch" in stream.log
-    expected, plain = learn(devices.load("reference"), layers, **settings)
-    assert content(network) == content(expected)
+    expected, plain = train_network(devices.load("reference"), layers, **settings)
+    assert weight_bytes(network) == weight_bytes(expected)
     for epoch, other in zip(training.epochs, plain.epochs, strict=True):
         assert (epoch.train_loss, epoch.train_accuracy) == (other.train_loss, other.train_accuracy)
         assert (epoch.validation_loss, epoch.validation_accuracy) == (other.validation_loss, other.validation_accuracy)
 
 
-def test_arguments_have_graphs_of_their_own(stream):
+def test_each_argument_has_its_own_graph(stream):
     done = []
 
     def function(number):
@@ -131,7 +131,7 @@ def test_arguments_have_graphs_of_their_own(stream):
     assert stream.log == ["begin", "end", "launch", "begin", "end", "launch", "launch"]
 
 
-def test_what_fails_while_it_is_recorded_leaves_the_stream_in_order(stream):
+def test_failure_while_recording_ends_the_capture(stream):
     interrupted = iter([False, True, False])
 
     def function():

@@ -1,4 +1,4 @@
-"""What the lane functions mean: the same on the CPU's vectors as in plain Python, to the last bit."""
+"""The lane functions give the same bits on the vectors of the CPU as in plain Python."""
 
 import numpy as np
 import pytest
@@ -23,16 +23,16 @@ from fastdigits.ops.lanes import (
     lookup,
     mantissa,
     maximum,
-    nearest,
     odds,
     power_of_two,
     prefetch,
-    put,
+    round,
     select,
     splat,
     sqrt,
     store,
     store_row,
+    store_scalar,
     store_span,
     sum_lanes,
     tile,
@@ -47,7 +47,7 @@ EXTREME = np.float32([np.finfo(np.float32).tiny, 1e-30, 0.5, 0.75, 1, 1.5, 2, 1e
 
 
 def _same(kernel, *inputs, shape=(8, L), rows=None):
-    """A kernel in plain Python and on the CPU fills the same; returns what, as an array."""
+    """Assert that a kernel fills the same in plain Python and on the CPU, and return the filled rows."""
     plain, compiled = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     kernel(*inputs, plain)
     bound = bind(kernel, cpu)
@@ -57,7 +57,7 @@ def _same(kernel, *inputs, shape=(8, L), rows=None):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint8])
-def test_load_makes_float32(dtype):
+def test_load_converts_to_float32(dtype):
     def kernel(x, y):
         store(y, (0,), load(x, (1,)))
 
@@ -67,7 +67,7 @@ def test_load_makes_float32(dtype):
     assert np.array_equal(_same(kernel, x, rows=1)[0], x[1])
 
 
-def test_load_inside_has_zeros_outside():
+def test_load_inside_gives_zeros_outside():
     def kernel(x, y):
         for w in range(-2, 6):
             store(y, (w + 2,), load_inside(x, (1, w), 3))
@@ -77,7 +77,7 @@ def test_load_inside_has_zeros_outside():
     assert not y[[0, 1, 5, 6, 7]].any()
 
 
-def test_rows_end_at_their_size():
+def test_load_row_and_store_row_stop_at_size():
     def kernel(x, lanes, y):
         for b in range(8):
             v = load_row(x, (b, b), lanes + 3, lanes)
@@ -91,7 +91,7 @@ def test_rows_end_at_their_size():
         assert np.isnan(y[b, min(b + L, L + 2) :]).all()
 
 
-def test_spans_are_any_part_of_a_row():
+def test_load_span_and_store_span_start_anywhere():
     def kernel(x, lanes, y):
         for b in range(8):
             store_span(y, (b, b), load_span(x, (b, b + 1), lanes))
@@ -145,7 +145,7 @@ def test_gather_repeats_the_last_row():
     assert (y[1] == 222).all()
 
 
-def test_lookup_begins_anywhere():
+def test_lookup_starts_anywhere():
     def kernel(x, lanes, y):
         places = splat(lanes) - lane_numbers(lanes)
         store(y, (0,), lookup(x, places, 0))
@@ -156,13 +156,13 @@ def test_lookup_begins_anywhere():
     assert np.array_equal(y[1], y[0] + 7)
 
 
-def test_single_numbers():
+def test_scalars():
     def kernel(x, lanes, y):
         store(y, (0,), broadcast(x, (1, 2)))
         store(y, (1,), splat(0.1))
         store(y, (2,), lane_numbers(lanes))
         store(y, (3,), load(x, (0,)))
-        put(y, (3, 1), sum_lanes(load(x, (7,))))
+        store_scalar(y, (3, 1), sum_lanes(load(x, (7,))))
 
     y = _same(kernel, WHOLE, L, rows=4)
     assert (y[0] == WHOLE[1, 2]).all()
@@ -199,15 +199,15 @@ def test_comparisons():
     assert y[:, :3].tolist() == [[0, 0, 1], [0, 1, 1], [0, 1, 0]]
 
 
-def test_nearest_rounds_halves_to_even():
+def test_round_rounds_halves_to_even():
     def kernel(x, y):
         for v in range(8):
-            store(y, (v,), nearest(load(x, (v,)) / splat(4.0)))
+            store(y, (v,), round(load(x, (v,)) / splat(4.0)))
 
     assert np.array_equal(_same(kernel, WHOLE), np.rint(WHOLE / 4))
 
 
-def test_floor_goes_down():
+def test_floor_rounds_down():
     def kernel(x, y):
         for v in range(8):
             store(y, (v,), floor(load(x, (v,)) / splat(4.0)))
@@ -215,7 +215,7 @@ def test_floor_goes_down():
     assert np.array_equal(_same(kernel, WHOLE), np.floor(WHOLE / 4))
 
 
-def test_bits_of_numbers():
+def test_mantissa_and_exponent():
     def kernel(x, y):
         v = load(x, (0,))
         store(y, (0,), mantissa(v))
@@ -252,7 +252,7 @@ def test_transpose():
     assert np.array_equal(_same(kernel, x, L, shape=(L, L)), x.T)
 
 
-def test_tile_keeps_its_elements_apart():
+def test_tile_elements_are_separate():
     def kernel(x, y):
         t = tile(2, 2, 2)
         for a in range(2):

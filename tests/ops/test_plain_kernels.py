@@ -1,4 +1,4 @@
-"""Every kernel in plain Python, as it is imported, driven tile by tile as cpu.py does."""
+"""Every kernel in plain Python, called tile by tile by the functions of cpu.py."""
 
 from fastdigits.ops import load
 

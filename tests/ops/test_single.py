@@ -1,4 +1,4 @@
-"""The operations on one image at a time, in plain Python and compiled, against their definitions."""
+"""Operations on one image at a time, in plain Python and compiled, against their definitions."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_agrees_with_definition_in_plain_python(checks, plain_ops, call):
 @pytest.mark.parametrize("size", [(3, 3), (28, 28), (9, 40)])
 @pytest.mark.parametrize("op", ["conv2d_relu_forward", "conv2d_relu_maxpool_forward"])
 def test_any_number_of_channels_in_the_lanes(checks, op, size, channels):
-    """From one lane that is filled to more columns or channels than two vectors hold."""
+    """From a single filled lane to more columns or channels than two vectors hold."""
     rng = np.random.default_rng(0)
     for outputs in (1, 6, 16, 33):
         x, weight, bias = (
@@ -48,7 +48,7 @@ def test_only_few_images_on_the_cpu_are_read_one_by_one():
 
 
 def _definition(op):
-    """What fills y; pool_mask, which only training needs, stay as they are."""
+    """Return the definition that fills y and leaves pool_mask, which only training needs, unchanged."""
     if "pool" not in op:
         return getattr(REFERENCE, op)
     return lambda *arguments: getattr(REFERENCE, op)(*arguments[:-1], arguments[-1].copy())

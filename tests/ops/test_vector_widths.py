@@ -1,4 +1,4 @@
-"""The CPU's operations for other vector units than this machine's, which numba can pretend to have."""
+"""The operations of the CPU compiled for other vector units than that of this machine."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ x86_64 = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def parity_checks():
-    """The parity check at every width that this CPU can run, all at once."""
+    """Processes that run the parity check at every width that this CPU supports."""
     script = str(Path(__file__).with_name("parity_check.py"))
     started = {lanes: _start([script], lanes) for lanes in UNITS if _has(lanes)}
     yield started
@@ -49,7 +49,7 @@ def test_agrees_with_definition(parity_checks, lanes):
 
 @x86_64
 def test_each_unit_has_its_own_entries_in_one_cache(tmp_path):
-    """Code compiled for one unit is not taken for another, and is found again."""
+    """Code compiled for one vector unit is loaded for that unit only."""
     program = """
 from fastdigits.ops import load
 ops = load("cpu")
@@ -84,7 +84,7 @@ def test_vector_unit(features, processor, expected):
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 13, 100, 784])
 @pytest.mark.parametrize("columns", [1, 3, 5, 7, 28])
 def test_tile_fits_the_registers(rows, columns):
-    """All sums, a row of vectors and the number that they are multiplied by are in registers at once."""
+    """All sums, one row of vectors and their factor fit the registers at once."""
     N, M = tiling.tile_shape(rows, columns)
     assert N * M + M + 1 <= tiling.REGISTERS
 
@@ -100,12 +100,12 @@ def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
 
 
 def _has(lanes: int) -> bool:
-    """Whether this CPU can run code for the unit of so many lanes."""
+    """Return whether this CPU can run code for a vector unit of `lanes` lanes."""
     return lanes == 4 or {"avx2", "fma"} <= tiling.cpu_features()
 
 
 def _start(arguments: list[str], lanes: int | None, **environment: str) -> subprocess.Popen:
-    """Python with this package and the vector unit of so many lanes, or with this machine's own."""
+    """Start Python with this package, for a vector unit of `lanes` lanes or for that of this machine."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     package = str(Path(fastdigits.__file__).parents[1])
     return subprocess.Popen(

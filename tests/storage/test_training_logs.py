@@ -102,8 +102,8 @@ def test_histories_from_before_the_learning_rate_and_from_later_versions(write):
         ({"model": "linear", "epochs": [{"epoch": 1}]}, "has neither weights nor statistics"),
         (summary() | {"epochs": [asdict(EPOCHS[0]) | {"train_loss": "low"}]}, "has neither weights nor statistics"),
         (summary() | {"epochs": [asdict(EPOCHS[0]) | {"epoch": None}]}, "has neither weights nor statistics"),
-        ({"runs": [], "dead_runs": 3}, "tells of no epoch"),
-        (summary() | {"epochs": []}, "tells of no epoch"),
+        ({"runs": [], "dead_runs": 3}, "has no training history"),
+        (summary() | {"epochs": []}, "has no training history"),
     ],
     ids=str,
 )

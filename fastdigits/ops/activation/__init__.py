@@ -1,8 +1,8 @@
-"""Activations, element by element, and their gradients from the output y, of which they are all functions.
+"""Element-wise activations and their gradients, which are computed from the output y.
 
 relu: max(x, 0)    leaky_relu: x if x > 0 else slope x    sigmoid: 1 / (1 + e^-x)    tanh: (e^x - e^-x) / (e^x + e^-x)
 
-Arrays of any shape are passed as the view (V, L): V vectors of L lanes.
+An array of any shape is passed as its view (V, L): V vectors of L lanes.
 """
 
 OPS = (

@@ -1,4 +1,4 @@
-"""Which warp computes which vectors: each a single one."""
+"""Activations on a GPU: each warp computes one vector."""
 
 from fastdigits.ops.activation import kernel as vectors
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number

@@ -1,4 +1,4 @@
-"""The activations of one vector of lanes, written once for every device. x, y are (V, L)."""
+"""Activations of vector v of arrays (V, L)."""
 
 from fastdigits.ops.lanes import load, maximum, select, splat, store
 from fastdigits.ops.lanes.math import exp, tanh

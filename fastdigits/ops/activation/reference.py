@@ -1,4 +1,4 @@
-"""The definition of the activations and their gradients."""
+"""Definitions of the activations and their gradients."""
 
 import numpy as np
 

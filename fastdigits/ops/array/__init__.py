@@ -1,8 +1,8 @@
-"""Arrays of the device, their way there and back, sums over all their elements, and steps that are recorded."""
+"""Device arrays: allocation, copies to and from the host, sums over all elements and recorded steps."""
 
 OPS = ("empty", "zeros", "upload", "download", "write", "pack", "unpack", "accumulate", "captured")
 
 
 def blocks(images: int, lanes: int) -> int:
-    """How many blocks of `lanes` images hold so many images."""
+    """Return the number of blocks of `lanes` images that hold `images` images."""
     return -(-images // lanes)

@@ -1,15 +1,5 @@
-"""The CPU's arrays are NumPy's, so the definitions serve as they are."""
+"""Array operations of the CPU: its arrays are NumPy arrays, so these are the definitions themselves."""
 
-from fastdigits.ops.array.reference import (
-    accumulate,
-    captured,
-    download,
-    empty,
-    pack,
-    unpack,
-    upload,
-    write,
-    zeros,
-)
+from fastdigits.ops.array.reference import accumulate, captured, download, empty, pack, unpack, upload, write, zeros
 
 __all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "write", "zeros"]

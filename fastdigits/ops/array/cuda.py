@@ -1,4 +1,4 @@
-"""Arrays are CuPy's, in the memory of the GPU; images to be packed and unpacked may be the host's."""
+"""Array operations of a GPU, on CuPy arrays. `pack` and `unpack` also take images in host memory."""
 
 import numpy as np
 from numba import cuda, float64
@@ -28,25 +28,25 @@ else:
             return arrays().array(host)
 
     def download(array):
-        """See reference.download. Waits until all before it is done."""
+        """See reference.download. Waits for all operations before it."""
         return array.get(stream())
 
 
 def write(numbers):
-    """See reference.write. One launch for four numbers, which are among its arguments: the host need not wait."""
+    """See reference.write. One launch writes four numbers, passed as arguments, so the host does not wait."""
     for first in range(0, len(numbers), 4):
-        some = numbers[first : first + 4]
-        arrays, values = zip(*some, *[some[0]] * (4 - len(some)), strict=True)
+        group = numbers[first : first + 4]
+        arrays, values = zip(*group, *[group[0]] * (4 - len(group)), strict=True)
         _write(*arrays, *values)
 
 
 @kernel(lambda *arguments: (1,), warps=1)
-def _write(first, second, third, fourth, of_first, of_second, of_third, of_fourth):
-    first[0], second[0], third[0], fourth[0] = of_first, of_second, of_third, of_fourth
+def _write(first, second, third, fourth, value1, value2, value3, value4):
+    first[0], second[0], third[0], fourth[0] = value1, value2, value3, value4
 
 
 def captured(function):
-    """See reference.captured. Replays CUDA graphs; the simulator records nothing."""
+    """See reference.captured. Replays CUDA graphs; the simulator calls the function itself."""
     return function if SIMULATED else Captured(function)
 
 
@@ -63,18 +63,18 @@ def unpack(x, images):
 
 
 def accumulate(values, total):
-    """See reference.accumulate. One warp adds: a lane every 32nd value, and then one lane what all have."""
+    """See reference.accumulate. One warp sums: each lane every 32nd value, then one lane the sums of all lanes."""
     _accumulate(values.reshape(-1), total)
 
 
 @kernel(lambda values, total: (1,), warps=1)
 def _accumulate(values, total):
     lane, (V,) = cuda.threadIdx.x, values.shape
-    of_lane = float64(0.0)
+    lane_sum = float64(0.0)
     for v in range(lane, V, LANES):
-        of_lane += values[v]
+        lane_sum += values[v]
     sums = cuda.shared.array(LANES, float64)
-    sums[lane] = of_lane
+    sums[lane] = lane_sum
     cuda.syncthreads()
     if lane == 0:
         for other in range(LANES):

@@ -1,4 +1,4 @@
-"""Arrays are NumPy's."""
+"""Definitions of the array operations, on NumPy arrays."""
 
 from math import prod
 
@@ -8,9 +8,9 @@ CACHE_LINE = 64
 
 
 def empty(shape, dtype=np.float32):
-    """A new C-contiguous array of undefined content that begins at a cache line.
+    """Return a new, uninitialized C-contiguous array that starts at a cache line.
 
-    A vector that lies across two cache lines costs two loads.
+    A vector that crosses two cache lines costs two loads.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def empty(shape, dtype=np.float32):
 
 
 def zeros(shape, dtype=np.float32):
-    """A new array of zeros, otherwise as `empty` makes it.
+    """Return a new array of zeros, aligned as by `empty`.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def zeros(shape, dtype=np.float32):
 
 
 def upload(host):
-    """A copy on the device of a NumPy array.
+    """Return a copy of a NumPy array on the device.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def upload(host):
 
 
 def download(array):
-    """A NumPy array with the device array's content, which the caller may keep.
+    """Return a copy of a device array as a NumPy array.
 
     Parameters
     ----------
@@ -59,19 +59,19 @@ def download(array):
 
 
 def write(numbers):
-    """Give arrays of one element their numbers, in turn with the operations before and after.
+    """Write one number to each of several arrays of one element, in order with the operations before and after.
 
     Parameters
     ----------
     numbers : sequence of (device array, int or float)
-        Whole numbers below 2^31. The host may go on at once.
+        Integers are below 2^31. The call does not wait for the device.
     """
     for array, number in numbers:
         array[0] = number
 
 
 def pack(images, x):
-    """Fill x with images side by side: x[b, ..., l] = images[b*L + l, ...], zero where there is none.
+    """Fill x with images side by side: x[b, ..., l] = images[b*L + l, ...]; lanes without an image are zero.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def pack(images, x):
 
 
 def unpack(x, images):
-    """Fill images with what pack packed: images[b*L + l, ...] = x[b, ..., l].
+    """Undo `pack`: images[b*L + l, ...] = x[b, ..., l].
 
     Parameters
     ----------
@@ -108,13 +108,13 @@ def accumulate(values, total):
 
 
 def captured(function):
-    """The same function, or one that does the same in less time: by replaying what was recorded at an earlier call.
+    """Return a function that does the same as `function` and may replay what an earlier call recorded.
 
     Parameters
     ----------
     function : function
-        Takes hashable arguments, such as numbers, and computes with the operations, on arrays that stay where they
-        are and are not made within. It reads nothing else that changes between two calls with equal arguments, and
-        nothing of the device; what it returns is the same each time, such as the array that it fills.
+        Takes hashable arguments, such as numbers. It calls operations on arrays that exist already and keep their
+        place in memory. Two calls with equal arguments start the same operations and return the same object, such
+        as the array that is filled. The function does not read the device.
     """
     return function

@@ -1,26 +1,27 @@
-"""A batch: images picked by an index list, normalised, and packed side by side.
+"""Batches: images picked by an index list, normalized, and packed side by side.
 
 x[b, k, l] = images[order[start + b*L + l], k] * scale + shift
 
-augment_batch changes each image first, at random, as Effects say.
+`augment_batch` first changes each image at random, within the limits of `Effects`.
 """
 
 from typing import NamedTuple
 
 OPS = ("gather_batch", "augment_batch")
 
-# What random numbers are for: the streams of the generator from which on they come
+# First streams of the random generator for each use
 PARAMETERS, DISPLACEMENTS, NOISE = 2**30, 2**30 + 2**8, 2**30 + 2**16
 
-NUMBERS = 12  # of an image's parameters
-KNOTS = 7  # of the displacement's splines along each side of an image
+NUMBERS = 12  # random parameters of an image
+KNOTS = 7  # spline knots of the displacement field along each side of an image
 
 
 class Effects(NamedTuple):
-    """How much augment_batch may change an image; 0 leaves it as it is.
+    """Limits of the changes that augment_batch makes; 0 disables a change.
 
-    The affine parameters are drawn evenly from -limit to limit, the factors of contrast and gamma are exp of such
-    a number, elastic displacements and noise have a standard deviation, in pixels and in parts of the pixels' range.
+    Shift, rotation, scale and shear are uniform between -limit and limit. Contrast and gamma are exp of such a
+    number. For elastic displacements (in pixels) and noise (relative to the range of a pixel) the limit is the
+    standard deviation.
     """
 
     shift_px: float = 0.0

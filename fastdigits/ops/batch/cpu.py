@@ -1,4 +1,4 @@
-"""Which core gathers which block."""
+"""Batches on the CPU: each core fills whole blocks of images."""
 
 import numpy as np
 from numba import prange
@@ -22,7 +22,7 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """See reference.augment_batch. A core owns whole blocks; the lanes are columns until an image is done."""
+    """See reference.augment_batch. A core owns whole blocks and changes one image at a time."""
     _augment_batch(images, labels, order, start, count, scale, shift, np.uint64(seed), epoch, effects, x, targets)
 
 

@@ -26,7 +26,7 @@ from fastdigits.ops.random.cpu_kernel import draw
 
 
 def gather_block(images, labels, order, start, count, scale, shift, x, targets, b):
-    """gather_batch for block b."""
+    """Fill block b as gather_batch does."""
     B, K, L = x.shape
     for k in range(K):
         gather_pixel(images, order, start, count, scale, shift, x, b, k)
@@ -34,7 +34,7 @@ def gather_block(images, labels, order, start, count, scale, shift, x, targets, 
 
 
 def pack_images(pictures, scale, shift, x, b, L):
-    """Normalise the rows of pictures (L, K) and lay them side by side in block b of x."""
+    """Normalize the rows of pictures (L, K) and store them side by side in block b of x."""
     B, K, _ = x.shape
     square = tile(L)
     for k0 in range(0, K, L):
@@ -46,7 +46,7 @@ def pack_images(pictures, scale, shift, x, b, L):
 
 
 def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures, l, L):
-    """augment_batch for one image, into pictures[l] and not yet normalised; splines are those of rows and columns."""
+    """Augment one image into pictures[l], before normalization; `splines` holds those of rows and of columns."""
     N, H, W = images.shape
     numbers, levels, source, coefficients, bend, noise = scratch
     row_splines, column_splines = splines
@@ -83,7 +83,7 @@ def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures,
 
 
 def _fill_levels(levels, numbers, effects, L):
-    """Fill levels (256,) with the brightness, 0 .. 255, that each pixel gets."""
+    """Fill levels (256,) with the new brightness of each pixel value."""
     contrast = math.exp(effects.contrast * (2 * numbers[6] - 1))
     gamma = math.exp(effects.gamma * (2 * numbers[7] - 1))
     for p in range(0, 256, L):
@@ -94,7 +94,7 @@ def _fill_levels(levels, numbers, effects, L):
 
 
 def _fill_source(source, images, row, levels):
-    """Fill source ((H+3) * (W+3),) with an image and a frame: one pixel before it, and two after it."""
+    """Fill source ((H+3) * (W+3),) with an image and a frame of one pixel before and two after it."""
     N, H, W = images.shape
     source[:] = levels[0]
     for i in range(H):
@@ -103,7 +103,7 @@ def _fill_source(source, images, row, levels):
 
 
 def _bilinear(source, u, v, H, W):
-    """The pixels of _fill_source's image at rows u and columns v; those at H and W have neighbours in the frame."""
+    """Interpolate the framed image at rows u and columns v; those at H and W have neighbours in the frame."""
     S = W + 3
     u, v = clamp(u, H), clamp(v, W)
     i, j = floor(u), floor(v)
@@ -114,7 +114,7 @@ def _bilinear(source, u, v, H, W):
 
 
 def _fill_normal(values, row, step, stream, seed, L):
-    """Fill values (an even number) with normal numbers."""
+    """Fill values, of even length, with normal numbers."""
     draw(values, row, step, stream, seed)
     half = len(values) // 2
     for e in range(0, half, L):
@@ -125,7 +125,7 @@ def _fill_normal(values, row, step, stream, seed, L):
 
 
 def _affine(numbers, effects, H, W):
-    """u0, ui, uj, v0, vi, vj of u = u0 + ui i + uj j and v = v0 + vi i + vj j, with i, j from the centre on."""
+    """Return u0, ui, uj, v0, vi, vj of u = u0 + ui i + uj j, v = v0 + vi i + vj j; i, j count from the centre."""
     angle = math.radians(effects.rotate_deg * (2 * numbers[2] - 1))
     cos, sin = math.cos(angle), math.sin(angle)
     rows, columns = 1 + effects.scale * (2 * numbers[3] - 1), 1 + effects.scale * (2 * numbers[4] - 1)
@@ -136,7 +136,7 @@ def _affine(numbers, effects, H, W):
 
 
 def _bend_row(bend, coefficients, row_splines, i, size, L):
-    """Fill bend (14,) with the coefficients of row i alone: 7 of its displacement down, then 7 of that right."""
+    """Fill bend (14,) with the spline coefficients of row i: 7 for the displacement down, then 7 to the right."""
     for e in range(0, 2 * KNOTS, L):
         total = splat(0.0)
         for k in range(KNOTS):

@@ -1,4 +1,4 @@
-"""Which warp gathers which pixels, and which block of warps changes which image."""
+"""Batches on a GPU: a warp gathers one pixel of a block of images; a block of warps augments one image."""
 
 from functools import cache
 
@@ -13,9 +13,9 @@ from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.lanes import fma, splat
 from fastdigits.ops.lanes.math import exp
 
-IMAGE_WARPS = 2 * WARPS  # that change an image
+IMAGE_WARPS = 2 * WARPS  # warps that augment an image
 THREADS = IMAGE_WARPS * LANES
-BENDS = 2 * KNOTS**2  # numbers of a displacement
+BENDS = 2 * KNOTS**2  # spline coefficients of a displacement field
 
 
 def _each_pixel(images, labels, order, start, count, scale, shift, x, targets):
@@ -35,7 +35,7 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """See reference.augment_batch. A block of warps owns an image, a thread some of its pixels."""
+    """See reference.augment_batch. A block of warps owns an image, a thread every 256th pixel."""
     H, W = images.shape[1:]
     chosen = images, labels, order, start, count, scale, shift, np.uint64(seed), epoch
     _augment(*chosen, _splines(H), _splines(W), *effects, x, targets)
@@ -43,7 +43,7 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
 
 @cache
 def _splines(size):
-    """fill_splines' table for so many pixels."""
+    """The table of fill_splines for `size` pixels, on the device."""
     values = np.empty((KNOTS, size), np.float32)
     fill_splines(values)
     return arrays().asarray(values)

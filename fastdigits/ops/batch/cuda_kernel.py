@@ -1,4 +1,4 @@
-"""One pixel of a changed image on a GPU."""
+"""Augmentation on a GPU: random numbers, source coordinates and one pixel of an image for each thread."""
 
 from fastdigits.ops.batch import KNOTS
 from fastdigits.ops.batch.kernel import clamp, interpolate, normal_radius
@@ -8,14 +8,14 @@ from fastdigits.ops.random.kernel import fraction, philox
 
 
 def number(e, row, epoch, stream, seed):
-    """Number e of random.kernel.draw."""
+    """Return number e of random.cpu_kernel.draw."""
     words = philox(row, epoch, stream + e // 4, seed)
     w = e % 4
     return fraction(words[0] if w == 0 else words[1] if w == 1 else words[2] if w == 2 else words[3])
 
 
 def normal(e, half, row, epoch, stream, seed):
-    """Normal number e of batch.kernel._fill_normal, of 2 half."""
+    """Return normal number e of the 2 * half that batch.cpu_kernel._fill_normal draws."""
     pair = e % half
     radius = normal_radius(number(pair, row, epoch, stream, seed))
     turns = number(half + pair, row, epoch, stream, seed)
@@ -23,12 +23,12 @@ def normal(e, half, row, epoch, stream, seed):
 
 
 def signed(number):
-    """A number in [0, 1) as one in [-1, 1)."""
+    """Map a number from [0, 1) to [-1, 1)."""
     return splat(2.0) * number - splat(1.0)
 
 
 def bilinear(images, levels, row, u, v):
-    """The brightness of an image between its pixels; around it they are like black ones."""
+    """Interpolate the brightness of an image at u, v; pixels around the image are black."""
     N, H, W = images.shape
     u, v = clamp(u, H), clamp(v, W)
     i, j = int(floor(u)), int(floor(v))
@@ -38,18 +38,18 @@ def bilinear(images, levels, row, u, v):
 
 
 def pixel(images, levels, row, i, j):
-    """The brightness of a pixel, which may lie outside."""
+    """The brightness of pixel i, j; black outside the image."""
     N, H, W = images.shape
     return levels[images[row, i, j]] if 0 <= i < H and 0 <= j < W else levels[0]
 
 
 def whole(number, choices):
-    """floor(number * choices) for a number of 24 bits in [0, 1); float32 might round it up."""
+    """Return floor(number * choices) for a number of 24 bits in [0, 1), where float32 might round up."""
     return int(number * splat(2.0**24)) * choices >> 24
 
 
 def affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W):
-    """As batch.kernel._affine has it."""
+    """Return u0, ui, uj, v0, vi, vj; see batch.cpu_kernel._affine."""
     turns, slope = rotate_deg * signed(numbers[2]) * splat(1 / 360), shear_deg * signed(numbers[5]) * splat(1 / 360)
     cos, sin = sine_of_turns(turns + splat(0.25)), sine_of_turns(turns)
     slant = sine_of_turns(slope) / sine_of_turns(slope + splat(0.25))
@@ -60,7 +60,7 @@ def affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W):
 
 
 def displacement(bends, d, row_splines, column_splines, i, j):
-    """How far pixel i, j is displaced down (d = 0) or right (1)."""
+    """The displacement of pixel i, j in pixels, down (d = 0) or to the right (d = 1)."""
     total = splat(0.0)
     for a in range(KNOTS):
         of_row = splat(0.0)

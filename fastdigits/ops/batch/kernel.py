@@ -1,27 +1,18 @@
-"""One block of a batch, written once for every device."""
+"""Pixels and labels of one block of a batch, and the steps of augmentation that devices share."""
 
-from fastdigits.ops.lanes import (
-    fma,
-    gather,
-    lane_numbers,
-    maximum,
-    select,
-    splat,
-    sqrt,
-    store,
-)
+from fastdigits.ops.lanes import fma, gather, lane_numbers, maximum, select, splat, sqrt, store
 from fastdigits.ops.lanes.math import exp, log
 
 
 def gather_pixel(images, order, start, count, scale, shift, x, b, k):
-    """Pixel k of gather_batch for block b."""
+    """Fill pixel k of block b as gather_batch does."""
     B, K, L = x.shape
     pixels = gather(images, order, start + b * L, start + count - 1, k, L)
     store(x, (b, k), fma(pixels, splat(scale), splat(shift)))
 
 
 def gather_labels(labels, order, start, count, targets, b):
-    """The targets of gather_batch for block b."""
+    """Fill the targets of block b as gather_batch does."""
     B, L = targets.shape
     filled = splat(count - b * L) > lane_numbers(L)
     classes = gather(labels, order, start + b * L, start + count - 1, 0, L)
@@ -55,7 +46,7 @@ def interpolate(upper, lower, down, right):
 
 
 def fill_splines(values):
-    """Fill values (7, n) with the cubic B-splines of n pixels."""
+    """Fill values (7, n) with the cubic B-splines at n pixels."""
     K, n = values.shape
     for k in range(K):
         for i in range(n):

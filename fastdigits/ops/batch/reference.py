@@ -1,4 +1,4 @@
-"""The definition of a batch."""
+"""Definitions of plain and of augmented batches."""
 
 from math import ceil
 
@@ -14,17 +14,17 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     x[b, k, l] = images[order[start[0] + b*L + l], k] * scale + shift
     targets[b, l] = labels[order[start[0] + b*L + l]]
 
-    Lanes beyond the last image repeat it, and their target is -1: no loss counts them.
+    Lanes after the last image repeat it and get the target -1, so that no loss counts them.
 
     Parameters
     ----------
     images : uint8 (N, K)
-        All images of the data set, each as one row of pixels.
+        All images of the data set, one row of pixels each.
     labels : uint8 (N, 1)
     order : int32 (n,)
-        Row numbers, in the order in which they are visited.
+        Row numbers in the order of the epoch.
     start : int64 (1,)
-        Where in `order` the batch begins; an array, so that it may change under a recorded CUDA graph.
+        Index in `order` of the first image; an array, so that a recorded CUDA graph can read a new value.
     count : int
         Images in this batch, at most B * L.
     scale, shift : float32
@@ -39,20 +39,20 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """Fill x and targets as gather_batch does, but change each image first, at random.
+    """Fill x and targets as gather_batch does, but change each image at random first.
 
-    Pixel i, j of a changed image is that of its source, with brightness f, at u, v, or 0 in the erased square:
+    Pixel (i, j) of a changed image is f of the source image at (u, v), or 0 in the erased square:
 
     u, v = c + R A ((i, j) - c) - (shifts) + displacement[i, j]     c = ((H-1)/2, (W-1)/2), the centre
     R = [[cos a, sin a], [-sin a, cos a]]                           anticlockwise by the angle a
-    A = [[1/s, 0], [tan h, 1/t]]                                    rows s, columns t times as large, sheared by h
+    A = [[1/s, 0], [tan h, 1/t]]                                    rows scaled by s, columns by t, sheared by h
     f(p) = 255 clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma     and then 255 * noise * normal is added
 
-    Between pixels f is interpolated bilinearly, around the image it goes down to f(0) within one pixel. The
-    displacement is a cubic B-spline with normal coefficients at 7 x 7 knots, a quarter of the image apart. The square
-    of 0 .. erase_px pixels lies inside the image.
+    Between pixels, f is interpolated bilinearly. Outside the image it falls to f(0) within one pixel. The
+    displacement is a cubic B-spline with normal coefficients at 7 x 7 knots, a quarter of the image apart. The
+    square has 0 .. erase_px pixels on a side and lies inside the image.
 
-    Random numbers depend on the seed, the epoch, the image's row and what they are for, and on nothing else.
+    Random numbers depend on the seed, the epoch, the row of the image and their use only.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
     seed : int
         Below 2^64.
     epoch : int64 (1,)
-        Below 2^32; an array, so that it may change under a recorded CUDA graph.
+        Below 2^32; an array, so that a recorded CUDA graph can read a new value.
     effects : Effects
     x : float32 (B, H*W, L), filled
     targets : float32 (B, L), filled
@@ -95,21 +95,21 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
 
 
 def _draw(rows, step, stream, count, seed):
-    """(n, count) numbers in [0, 1): number e of a row is word e % 4 of Philox for (row, step, stream + e // 4)."""
+    """Draw (n, count) numbers in [0, 1): number e is word e % 4 of Philox for (row, step, stream + e // 4)."""
     words = philox(rows[:, None], step, stream + np.arange(ceil(count / 4)), seed)
     numbers = (np.stack(words, axis=-1) >> np.uint64(8)).reshape(len(rows), -1) / 2**24
     return numbers[:, :count]
 
 
 def _draw_normal(rows, step, stream, count, seed):
-    """(n, count) normal numbers, one more if count is odd: sqrt(-2 log(1 - a)) times cos and sin of 2 pi b."""
+    """Draw (n, count) normal numbers, count rounded up to even: sqrt(-2 log(1 - a)) times cos and sin of 2 pi b."""
     a, b = np.split(_draw(rows, step, stream, 2 * ceil(count / 2), seed), 2, axis=1)
     radius = np.sqrt(-2 * np.log1p(-a))
     return np.concatenate([radius * np.cos(2 * np.pi * b), radius * np.sin(2 * np.pi * b)], axis=1)
 
 
 def affine(H, W, down, right, turn, taller, wider, slant, effects):
-    """Where the pixels of images come from, u and v (n, H, W), for numbers from -1 to 1 in arrays (n, 1, 1)."""
+    """Source coordinates u and v (n, H, W) of all pixels, for parameters between -1 and 1 in arrays (n, 1, 1)."""
     i, j = np.mgrid[:H, :W]
     i, j = i - (H - 1) / 2, j - (W - 1) / 2
     angle = np.radians(effects.rotate_deg * turn)
@@ -121,20 +121,22 @@ def affine(H, W, down, right, turn, taller, wider, slant, effects):
 
 
 def _displacements(normals, H, W):
-    """Smooth random fields down and right (n, H, W), of a standard deviation of about 1, from 7 x 2 x 7 numbers."""
-    coefficients = 2 * normals.reshape(-1, KNOTS, 2, KNOTS)  # a B-spline is 1/2 or less times as large as these
+    """Smooth random fields (n, H, W) down and right, of standard deviation about 1, from 7 x 2 x 7 numbers."""
+    coefficients = 2 * normals.reshape(
+        -1, KNOTS, 2, KNOTS
+    )  # a B-spline has at most half the standard deviation of these
     return np.einsum("nadb,ai,bj->dnij", coefficients, _splines(H), _splines(W))
 
 
 def _splines(size):
-    """Cubic B-splines (7, size) around knots a quarter of the image apart, the second one at its first pixel."""
+    """Cubic B-splines (7, size) around knots a quarter of the image apart; the second knot is the first pixel."""
     distance = np.abs(np.arange(size) * 4 / max(size - 1, 1) + 1 - np.arange(KNOTS)[:, None])
     near, far = 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6
     return np.where(distance < 1, near, far)
 
 
 def bilinear(source, outside, u, v):
-    """Images (n, H, W) at places u, v (n, H, W), with pixels of value `outside` (n,) around them."""
+    """Interpolate images (n, H, W) at u, v (n, H, W); pixels around an image have the value `outside` (n,)."""
     n, H, W = source.shape
     u, v = np.clip(u, -1, H), np.clip(v, -1, W)
     i, j = np.floor(u).astype(int), np.floor(v).astype(int)
@@ -147,7 +149,7 @@ def bilinear(source, outside, u, v):
 
 
 def _erased(H, W, size, top, left, most):
-    """Which pixels (n, H, W) lie in a square of 0 .. most pixels, for numbers in [0, 1) in arrays (n,)."""
+    """Mask (n, H, W) of the erased squares of 0 .. most pixels, for numbers in [0, 1) in arrays (n,)."""
     i, j = np.mgrid[:H, :W]
     side = np.minimum(np.floor(size * (most + 1)), min(H, W))
     top, left = (np.floor(place * (room - side + 1)) for place, room in ((top, H), (left, W)))

@@ -1,10 +1,10 @@
-"""Batch normalisation, channel by channel: the same mean and spread for every channel, whatever the layer before does.
+"""Batch normalization: each channel gets mean beta and standard deviation gamma.
 
 y[b, c, s, l] = (x[b, c, s, l] - mean[c]) / sqrt(var[c] + epsilon) gamma[c] + beta[c]
 
-A batch that is learned from has its own mean and variance, over all its images and pixels s; the running ones
-serve afterwards. Lanes beyond the last image of a batch repeat it, so that `count`, the number of images, says
-which lanes there are: the others neither count nor get a gradient.
+Training uses the mean and variance of the batch, over all images and pixels s; inference uses running averages.
+`count` is the number of images in the batch. Lanes after the last image are excluded from the statistics, and
+their gradient is 0.
 """
 
 OPS = ("batchnorm_forward", "batchnorm_inference", "batchnorm_backward", "batchnorm_fold")

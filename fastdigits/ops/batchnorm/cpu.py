@@ -1,4 +1,4 @@
-"""Which core normalises which channel: what one core has summed is still in its cache when it normalises."""
+"""Batch normalization on the CPU: a core sums and normalizes the same channel, which is then still in its cache."""
 
 import numpy as np
 from numba import prange
@@ -40,6 +40,6 @@ def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, d
 
 @cpu.serial
 def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
-    """See reference.batchnorm_fold. On one core: there are few weights."""
+    """See reference.batchnorm_fold. Runs on one core, because there are few weights."""
     for o in range(len(weight)):
         _fold_output(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias, o)

@@ -4,31 +4,31 @@ Four sums run side by side, because each addition would otherwise wait for the o
 """
 
 from fastdigits.ops.batchnorm.kernel import filled_lanes, gradient, normalise, store_gradient
-from fastdigits.ops.lanes import fma, load, put, select, splat, sum_lanes, tile
+from fastdigits.ops.lanes import fma, load, select, splat, store_scalar, sum_lanes, tile
 
 
 def forward_channel(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, c, RELU):
-    """batchnorm_forward for channel c."""
+    """Normalize channel c of all images; see batchnorm_forward."""
     B, C, S, L = x.shape
     n = count * S
-    put(mean, (c,), _sum_channel(x, count, c) / n)
-    put(var, (c,), _sum_squares(x, mean[c], count, c) / n)
-    put(running_mean, (c,), running_mean[c] + momentum * (mean[c] - running_mean[c]))
-    put(running_var, (c,), running_var[c] + momentum * (var[c] * n / max(n - 1, 1) - running_var[c]))
+    store_scalar(mean, (c,), _sum_channel(x, count, c) / n)
+    store_scalar(var, (c,), _sum_squares(x, mean[c], count, c) / n)
+    store_scalar(running_mean, (c,), running_mean[c] + momentum * (mean[c] - running_mean[c]))
+    store_scalar(running_var, (c,), running_var[c] + momentum * (var[c] * n / max(n - 1, 1) - running_var[c]))
     scale = gamma[c] * (var[c] + epsilon) ** -0.5
     for b in range(B):
         normalise_plane(x, mean[c], scale, beta[c], y, b, c, RELU)
 
 
 def normalise_plane(x, mean, scale, shift, y, b, c, RELU):
-    """batchnorm_inference for channel c of block b, with scale = gamma (var + epsilon)^-1/2."""
+    """Normalize channel c of block b, with scale = gamma (var + epsilon)^-1/2."""
     B, C, S, L = x.shape
     for s in range(S):
         normalise(x, mean, scale, shift, y, b, c, s, RELU)
 
 
 def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, c, RELU):
-    """batchnorm_backward for channel c; with RELU, y is the output of the ReLU and dy the gradient by it."""
+    """Fill the gradients of channel c; if RELU is 1, y is the output of the ReLU and dy the gradient by it."""
     B, C, S, L = x.shape
     n, middle = count * S, splat(mean[c])
     total, moment = splat(0.0), splat(0.0)
@@ -49,8 +49,8 @@ def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, 
         total = total + select(filled, (ds[0] + ds[1]) + (ds[2] + ds[3]), splat(0.0))
         moment = moment + select(filled, (ms[0] + ms[1]) + (ms[2] + ms[3]), splat(0.0))
     inverse = (var[c] + epsilon) ** -0.5
-    put(dbeta, (c,), sum_lanes(total))
-    put(dgamma, (c,), sum_lanes(moment) * inverse)
+    store_scalar(dbeta, (c,), sum_lanes(total))
+    store_scalar(dgamma, (c,), sum_lanes(moment) * inverse)
     scale, shift, slope = splat(gamma[c] * inverse), splat(dbeta[c] / n), splat(-inverse * dgamma[c] / n)
     for b in range(B):
         filled = filled_lanes(count, b, L)
@@ -59,16 +59,16 @@ def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, 
 
 
 def fold_output(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias, o):
-    """batchnorm_fold for output o."""
+    """Fold the normalization of output o into its weights."""
     O, K = weight.shape
     scale = gamma[o] * (var[o] + epsilon) ** -0.5
     for k in range(K):
-        put(folded_weight, (o, k), weight[o, k] * scale)
-    put(folded_bias, (o,), (bias[o] - mean[o]) * scale + beta[o])
+        store_scalar(folded_weight, (o, k), weight[o, k] * scale)
+    store_scalar(folded_bias, (o,), (bias[o] - mean[o]) * scale + beta[o])
 
 
 def _sum_channel(x, count, c):
-    """The sum of channel c over all images and pixels."""
+    """Sum channel c over all images and pixels."""
     B, C, S, L = x.shape
     total = splat(0.0)
     for b in range(B):
@@ -86,7 +86,7 @@ def _sum_channel(x, count, c):
 
 
 def _sum_squares(x, mean, count, c):
-    """The sum of the squared distances of channel c from its mean: not of the squares, which may be huge."""
+    """Sum the squared deviations of channel c from its mean, which lose less to rounding than the squares would."""
     B, C, S, L = x.shape
     total, middle = splat(0.0), splat(mean)
     for b in range(B):

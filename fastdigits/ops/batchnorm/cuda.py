@@ -1,4 +1,4 @@
-"""Which warps normalise which channel: a block of them all images of one, so that its sums need no other block."""
+"""Batch normalization on a GPU: a block of warps owns one channel of all images, so its sums need no other block."""
 
 from functools import cache
 from math import sqrt
@@ -9,7 +9,7 @@ from fastdigits.ops.batchnorm.kernel import filled_lanes, gradient, normalise, s
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, sum_block, warp_number
 from fastdigits.ops.lanes import fma, load, select, splat
 
-CHANNEL_WARPS = 16
+CHANNEL_WARPS = 16  # warps of the block that owns a channel
 
 
 def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
@@ -28,19 +28,19 @@ def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, d
 
 
 def forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, RELU):
-    """batchnorm_forward, or batchnorm_relu_forward where RELU is 1."""
+    """Run batchnorm_forward, or batchnorm_relu_forward if RELU is 1."""
     n = count * x.shape[2]
     settings = count, 1 / n, n / max(n - 1, 1), epsilon, momentum
     _forward(RELU)(x, gamma, beta, *settings, running_mean, running_var, mean, var, y)
 
 
 def inference(x, gamma, beta, mean, var, epsilon, y, RELU):
-    """batchnorm_inference, or batchnorm_relu_inference where RELU is 1."""
+    """Run batchnorm_inference, or batchnorm_relu_inference if RELU is 1."""
     _inference(RELU)(x, gamma, beta, mean, var, epsilon, y)
 
 
 def backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, RELU):
-    """batchnorm_backward, or batchnorm_relu_backward where RELU is 1."""
+    """Run batchnorm_backward, or batchnorm_relu_backward if RELU is 1."""
     _backward(RELU)(x, y, dy, gamma, mean, var, count, 1 / (count * x.shape[2]), epsilon, dgamma, dbeta, dx)
 
 
@@ -69,29 +69,29 @@ def _each_pixel(x, *others):
 def _forward(RELU):
     @kernel(_each_channel, CHANNEL_WARPS)
     def batchnorm_forward(
-        x, gamma, beta, count, share, unbias, epsilon, momentum, running_mean, running_var, mean, var, y
+        x, gamma, beta, count, inv_n, bessel, epsilon, momentum, running_mean, running_var, mean, var, y
     ):
         B, C, S, L = x.shape
         c, warp = cuda.blockIdx.x, cuda.threadIdx.y
         total, squares = splat(0.0), splat(0.0)
-        totals = cuda.shared.array(CHANNEL_WARPS, float32)
+        sums = cuda.shared.array(CHANNEL_WARPS, float32)
         for t in range(warp, B * S, CHANNEL_WARPS):
             filled = filled_lanes(count, t // S, L)
             total += select(filled, load(x, (t // S, c, t % S)), splat(0.0))
-        middle = sum_block(total, totals) * share
-        of_squares = cuda.shared.array(CHANNEL_WARPS, float32)
+        channel_mean = sum_block(total, sums) * inv_n
+        square_sums = cuda.shared.array(CHANNEL_WARPS, float32)
         for t in range(warp, B * S, CHANNEL_WARPS):
             filled = filled_lanes(count, t // S, L)
-            distance = load(x, (t // S, c, t % S)) - middle
+            distance = load(x, (t // S, c, t % S)) - channel_mean
             squares += select(filled, distance * distance, splat(0.0))
-        spread = sum_block(squares, of_squares) * share
-        scale = gamma[c] / sqrt(spread + epsilon)
+        channel_var = sum_block(squares, square_sums) * inv_n
+        scale = gamma[c] / sqrt(channel_var + epsilon)
         for t in range(warp, B * S, CHANNEL_WARPS):
-            normalise(x, middle, scale, beta[c], y, t // S, c, t % S, RELU)
+            normalise(x, channel_mean, scale, beta[c], y, t // S, c, t % S, RELU)
         if warp == 0 and cuda.threadIdx.x == 0:
-            mean[c], var[c] = middle, spread
-            running_mean[c] += momentum * (middle - running_mean[c])
-            running_var[c] += momentum * (spread * unbias - running_var[c])
+            mean[c], var[c] = channel_mean, channel_var
+            running_mean[c] += momentum * (channel_mean - running_mean[c])
+            running_var[c] += momentum * (channel_var * bessel - running_var[c])
 
     return batchnorm_forward
 
@@ -110,26 +110,26 @@ def _inference(RELU):
 @cache
 def _backward(RELU):
     @kernel(_each_channel, CHANNEL_WARPS)
-    def batchnorm_backward(x, y, dy, gamma, mean, var, count, share, epsilon, dgamma, dbeta, dx):
+    def batchnorm_backward(x, y, dy, gamma, mean, var, count, inv_n, epsilon, dgamma, dbeta, dx):
         B, C, S, L = x.shape
         c, warp = cuda.blockIdx.x, cuda.threadIdx.y
-        total, moment, middle = splat(0.0), splat(0.0), mean[c]
+        total, moment, channel_mean = splat(0.0), splat(0.0), mean[c]
         for t in range(warp, B * S, CHANNEL_WARPS):
             b, s = t // S, t % S
             filled = filled_lanes(count, b, L)
             d = select(filled, gradient(y, dy, b, c, s, RELU), splat(0.0))
             total += d
-            moment = fma(d, load(x, (b, c, s)) - middle, moment)
-        totals = cuda.shared.array(CHANNEL_WARPS, float32)
-        moments = cuda.shared.array(CHANNEL_WARPS, float32)
+            moment = fma(d, load(x, (b, c, s)) - channel_mean, moment)
+        sums = cuda.shared.array(CHANNEL_WARPS, float32)
+        moment_sums = cuda.shared.array(CHANNEL_WARPS, float32)
         inverse = splat(1.0) / sqrt(var[c] + epsilon)
-        of_beta, of_gamma = sum_block(total, totals), sum_block(moment, moments) * inverse
-        scale, shift, slope = gamma[c] * inverse, of_beta * share, -inverse * of_gamma * share
+        beta_gradient, gamma_gradient = sum_block(total, sums), sum_block(moment, moment_sums) * inverse
+        scale, shift, slope = gamma[c] * inverse, beta_gradient * inv_n, -inverse * gamma_gradient * inv_n
         for t in range(warp, B * S, CHANNEL_WARPS):
             b, s = t // S, t % S
             filled = filled_lanes(count, b, L)
-            store_gradient(x, y, dy, middle, scale, shift, slope, filled, dx, b, c, s, RELU)
+            store_gradient(x, y, dy, channel_mean, scale, shift, slope, filled, dx, b, c, s, RELU)
         if warp == 0 and cuda.threadIdx.x == 0:
-            dbeta[c], dgamma[c] = of_beta, of_gamma
+            dbeta[c], dgamma[c] = beta_gradient, gamma_gradient
 
     return batchnorm_backward

@@ -1,13 +1,10 @@
-"""Batch normalisation of one channel, written once for every device. Sums go on in four chains: one would wait.
-
-RELU: 1 lets a ReLU follow, 0 does not.
-"""
+"""Batch normalization of one pixel. RELU is 1 if a ReLU follows, else 0."""
 
 from fastdigits.ops.lanes import fma, lane_numbers, load, maximum, select, splat, store
 
 
 def normalise(x, mean, scale, shift, y, b, c, s, RELU):
-    """Pixel s of normalise_plane."""
+    """Fill y[b, c, s] with scale (x - mean) + shift, and its ReLU if RELU is 1."""
     v = fma(load(x, (b, c, s)) - splat(mean), splat(scale), splat(shift))
     store(y, (b, c, s), maximum(splat(0.0), v) if RELU else v)
 
@@ -19,7 +16,7 @@ def store_gradient(x, y, dy, mean, scale, shift, slope, filled, dx, b, c, s, REL
 
 
 def gradient(y, dy, b, c, s, RELU):
-    """dy[b, c, s]; with RELU, that by the input of the ReLU."""
+    """The gradient by the normalized pixel: dy[b, c, s], or 0 where the ReLU was not active."""
     d = load(dy, (b, c, s))
     return select(load(y, (b, c, s)) > splat(0.0), d, splat(0.0)) if RELU else d
 

@@ -1,21 +1,21 @@
-"""The definition of batch normalisation and its gradients."""
+"""Definitions of batch normalization and its gradients."""
 
 import numpy as np
 
 
 def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
-    """Fill y with x normalised by its own mean and variance, and move the running ones towards these.
+    """Normalize x by the mean and variance of the batch, and update the running averages.
 
     mean[c] = 1/n sum_{b,s,l} x[b, c, s, l]    var[c] = 1/n sum_{b,s,l} (x[b, c, s, l] - mean[c])^2
     over the images b*L + l < count, with n = count S
     y[b, c, s, l] = (x[b, c, s, l] - mean[c]) / sqrt(var[c] + epsilon) gamma[c] + beta[c] in all lanes
     running_mean += momentum (mean - running_mean)
-    running_var += momentum (n/(n-1) var - running_var), with the unbiased variance; 0 for a single number
+    running_var += momentum (n/(n-1) var - running_var), the unbiased variance, or 0 if n is 1
 
     Parameters
     ----------
     x : float32 (B, C, S, L)
-        S pixels of a channel; 1 where a channel is one number.
+        S pixels of a channel; 1 after a dense layer.
     gamma, beta : float32 (C,)
     count : int
         Images in the batch, at least 1.
@@ -27,7 +27,7 @@ def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, ru
     References
     ----------
     Ioffe and Szegedy (2015), Batch normalization: accelerating deep network training by reducing internal covariate
-    shift, algorithm 1; the running means are PyTorch's.
+    shift, algorithm 1. The running averages follow PyTorch.
     """
     n, filled = count * x.shape[2], _filled(x, count)
     mean[...] = np.where(filled, x, 0).sum((0, 2, 3)) / n
@@ -38,7 +38,7 @@ def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, ru
 
 
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
-    """Fill y with x normalised by a given mean and variance.
+    """Normalize x by a given mean and variance.
 
     y[b, c, s, l] = (x[b, c, s, l] - mean[c]) / sqrt(var[c] + epsilon) gamma[c] + beta[c]
 
@@ -53,7 +53,7 @@ def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
 
 
 def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """Fill the gradients of the loss by the input and the parameters of batchnorm_forward.
+    """Fill the gradients of the loss with respect to the input and parameters of batchnorm_forward.
 
     dbeta[c] = sum_{b,s,l} dy[b, c, s, l]    dgamma[c] = sum_{b,s,l} dy[b, c, s, l] z[b, c, s, l]
     dx[b, c, s, l] = gamma[c] / sqrt(var[c] + epsilon) (dy[b, c, s, l] - dbeta[c]/n - z[b, c, s, l] dgamma[c]/n)
@@ -64,23 +64,23 @@ def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, d
     x, dy : float32 (B, C, S, L)
     gamma : float32 (C,)
     mean, var : float32 (C,)
-        Those that batchnorm_forward filled.
+        As filled by batchnorm_forward.
     count : int
     epsilon : float
     dgamma, dbeta : float32 (C,), filled
     dx : float32 (B, C, S, L), filled
     """
     n, filled = count * x.shape[2], _filled(x, count)
-    spread = np.sqrt(var + epsilon)
-    z = (x - _by_channel(mean)) / _by_channel(spread)
+    std = np.sqrt(var + epsilon)
+    z = (x - _by_channel(mean)) / _by_channel(std)
     dbeta[...] = np.where(filled, dy, 0).sum((0, 2, 3))
     dgamma[...] = np.where(filled, dy * z, 0).sum((0, 2, 3))
-    inner = dy - _by_channel(dbeta / n) - z * _by_channel(dgamma / n)
-    dx[...] = np.where(filled, _by_channel(gamma / spread) * inner, 0)
+    centred = dy - _by_channel(dbeta / n) - z * _by_channel(dgamma / n)
+    dx[...] = np.where(filled, _by_channel(gamma / std) * centred, 0)
 
 
 def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
-    """Fill the weights of the layer that does what a linear layer and a normalisation after it do.
+    """Fill the weights of one linear layer that equals a linear layer followed by a normalization.
 
     folded_weight[o, k] = weight[o, k] gamma[o] / sqrt(var[o] + epsilon)
     folded_bias[o] = (bias[o] - mean[o]) gamma[o] / sqrt(var[o] + epsilon) + beta[o]
@@ -99,7 +99,7 @@ def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight,
 
 
 def _filled(x, count):
-    """Which lanes of x hold images: (B, 1, 1, L)."""
+    """Mask (B, 1, 1, L) of the lanes of x that hold images."""
     B, L = x.shape[0], x.shape[3]
     return np.arange(B * L).reshape(B, 1, 1, L) < count
 

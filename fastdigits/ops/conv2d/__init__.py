@@ -2,7 +2,7 @@
 
 y[b, o, i, j] = bias[o] + sum over c, p, q of x[b, c, i*stride + p - top, j*stride + q - left] weight[o, c, p, q]
 
-`top` and `left` are the zeros before the first row and column; those after the last follow from
+`top` and `left` are the rows and columns of zeros before the first of x. The padding after the last follows from
 the size of y.
 """
 
@@ -10,9 +10,9 @@ OPS = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 
 
 def output_size(size: int, kernel: int, stride: int, padding: str | int) -> tuple[int, int]:
-    """(rows of the output, zeros before the first row) for "valid", "same", "full" or a number of zeros.
+    """Return (output rows, zeros before the first row) for padding "valid", "same", "full" or a number of zeros.
 
-    "same" gives ceil(size / stride) rows; an odd zero goes after the last row, as in TensorFlow.
+    "same" gives ceil(size / stride) rows; an odd number of zeros has the extra one at the end, as in TensorFlow.
     """
     if padding == "same":
         rows = -(-size // stride)

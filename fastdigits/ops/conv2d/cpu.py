@@ -1,4 +1,4 @@
-"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+"""Convolution on the CPU: cores share rows and tiles. Each tile shape gets its own compiled function."""
 
 from functools import cache
 
@@ -32,14 +32,12 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
 
 
 def forward(x, weight, bias, stride, top, left, y, relu):
-    """conv2d_forward, or conv2d_relu_forward where relu is 1."""
+    """Run conv2d_forward, or conv2d_relu_forward if relu is 1."""
     _forward(stride, *tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE))(x, weight, bias, top, left, y, relu)
 
 
 @cache
 def _forward(stride, N, M):
-    """By tiles of N channels and M columns."""
-
     @cpu.parallel
     def conv2d_forward(x, weight, bias, top, left, y, relu):
         B, O, I, J, L = y.shape
@@ -51,25 +49,25 @@ def _forward(stride, N, M):
     return conv2d_forward
 
 
-def backward_input(dy, weight, stride, top, left, x, dx, relu):
-    """conv2d_backward_input; where relu is 1, x is the output of a ReLU and dx the gradient by its input."""
+def backward_input(dy, weight, stride, top, left, x, dx, relu_input):
+    """Run conv2d_backward_input; if relu_input is 1, x is the output of a ReLU and dx the gradient by its input."""
     C, W, J, Q = dx.shape[1], dx.shape[3], dy.shape[3], weight.shape[3]
     N = row_tile(C, W) if stride == 1 else 0
     if N:
-        _backward_input_rows(N, W, J, Q, left)(dy, weight, top, x, dx, relu)
+        _backward_input_rows(N, W, J, Q, left)(dy, weight, top, x, dx, relu_input)
     else:
         N, M = tile_shape(C, -(-W // stride), LOAD_INSIDE)
-        _backward_input_tiles(stride, N, M)(dy, weight, top, left, x, dx, relu)
+        _backward_input_tiles(stride, N, M)(dy, weight, top, left, x, dx, relu_input)
 
 
 @cache
 def _backward_input_rows(N, W, J, Q, LEFT):
     @cpu.parallel
-    def conv2d_backward_input(dy, weight, top, x, dx, relu):
+    def conv2d_backward_input(dy, weight, top, x, dx, relu_input):
         B, C, H, _, L = dx.shape
         for row in prange(B * H):
             for c0 in range(0, C, N):
-                _backward_input_row(dy, weight, top, x, dx, row // H, c0, row % H, N, W, J, Q, LEFT, relu)
+                _backward_input_row(dy, weight, top, x, dx, row // H, c0, row % H, N, W, J, Q, LEFT, relu_input)
 
     return conv2d_backward_input
 
@@ -77,14 +75,14 @@ def _backward_input_rows(N, W, J, Q, LEFT):
 @cache
 def _backward_input_tiles(stride, N, M):
     @cpu.parallel
-    def conv2d_backward_input(dy, weight, top, left, x, dx, relu):
+    def conv2d_backward_input(dy, weight, top, left, x, dx, relu_input):
         B, C, H, W, L = dx.shape
         for row in prange(B * H):
             for c0 in range(0, C, N):
                 for w in range(min(stride, W)):
                     for w0 in range(w, W, M * stride):
                         _backward_input_tile(
-                            dy, weight, stride, top, left, x, dx, row // H, c0, row % H, w0, N, M, relu
+                            dy, weight, stride, top, left, x, dx, row // H, c0, row % H, w0, N, M, relu_input
                         )
 
     return conv2d_backward_input

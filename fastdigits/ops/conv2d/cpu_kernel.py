@@ -1,20 +1,11 @@
-"""The convolution of one tile on the CPU."""
+"""Convolution on the CPU, one tile of sums in registers at a time; see kernel.py for tiles and padding."""
 
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output
-from fastdigits.ops.lanes import (
-    broadcast,
-    fma,
-    load,
-    load_inside,
-    put,
-    splat,
-    sum_lanes,
-    tile,
-)
+from fastdigits.ops.lanes import broadcast, fma, load, load_inside, splat, store_scalar, sum_lanes, tile
 
 
 def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu):
-    """conv2d_forward for output channels o0 .. o0+N and columns j0 .. j0+M of row i; relu: 1 rectifies, 0 does not."""
+    """Fill y for output channels o0 .. o0+N and columns j0 .. j0+M of row i, and apply a ReLU if relu is 1."""
     B, C, H, W, L = x.shape
     B, O, I, J, L = y.shape
     O, C, P, Q = weight.shape
@@ -40,11 +31,11 @@ def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu
                 store_output(y, (b, o0 + n, i, j0 + m), acc[n, m], relu)
 
 
-def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu):
-    """conv2d_backward_input of stride 1 for input channels c0 .. c0+N and the whole row h of W columns.
+def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu_input):
+    """Fill dx of a convolution of stride 1 for input channels c0 .. c0+N and all W columns of row h.
 
-    Each of the J columns of dy adds to the Q columns of dx that it came from: no multiplication by a
-    zero outside. LEFT: the zeros before the first column. relu: as in backward_input_tile.
+    Each of the J columns of dy adds to the Q columns of dx below its kernel, so nothing is multiplied by padding.
+    LEFT is the number of zeros before the first column; relu_input is as in backward_input_tile.
     """
     B, O, I, _, L = dy.shape
     O, C, P, _ = weight.shape
@@ -67,11 +58,11 @@ def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu)
     for n in range(N):
         for w in range(W):
             if c0 + n < C:
-                store_input_gradient(x, dx, (b, c0 + n, h, w), acc[n, w], relu)
+                store_input_gradient(x, dx, (b, c0 + n, h, w), acc[n, w], relu_input)
 
 
 def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R, M):
-    """conv2d_backward_weight for output channels o0 .. o0+N, kernel rows p0 .. p0+R, columns q0 .. q0+M."""
+    """Fill dweight for output channels o0 .. o0+N, input channel c, kernel rows p0 .. p0+R and columns q0 .. q0+M."""
     B, C, H, W, L = x.shape
     B, O, I, J, L = dy.shape
     O, C, P, Q = dweight.shape
@@ -105,13 +96,13 @@ def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R,
         for r in range(R):
             for m in range(M):
                 if o0 + n < O and p0 + r < P and q0 + m < Q:
-                    put(dweight, (o0 + n, c, p0 + r, q0 + m), sum_lanes(acc[n, r, m]))
+                    store_scalar(dweight, (o0 + n, c, p0 + r, q0 + m), sum_lanes(acc[n, r, m]))
 
 
 def backward_bias(dy, dbias, o):
-    """dbias[o]."""
+    """Fill dbias[o]."""
     B, O, I, J, L = dy.shape
-    acc = tile(4)  # a single sum would wait for each of its additions
+    acc = tile(4)  # four sums, because each addition would otherwise wait for the one before
     for k in range(4):
         acc[k] = splat(0.0)
     for b in range(B):
@@ -119,4 +110,4 @@ def backward_bias(dy, dbias, o):
             for j0 in range(0, J, 4):
                 for k in range(4):
                     acc[k] = acc[k] + load_inside(dy, (b, o, i, j0 + k), J)
-    put(dbias, (o,), sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3])))
+    store_scalar(dbias, (o,), sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3])))

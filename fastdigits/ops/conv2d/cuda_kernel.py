@@ -1,44 +1,44 @@
-"""The convolution of one tile as a GPU likes it: with few loads, for it loads one vector in the time of four products.
+"""Convolution on a GPU, one tile at a time, with few loads: one load takes the time of four multiply-adds.
 
-What is read of a row of pixels serves all columns of the kernel. SOURCE says what is read: an array as it is (WHOLE),
-or the gradient by a convolution's output from that by the pooled one and its pool_mask (MAXPOOLED, AVGPOOLED).
+One load of a row of pixels serves all columns of the kernel. EPILOGUE says what is read: an array as it is (PLAIN), or
+the gradient by the output of a convolution, computed from the gradient by the pooled output and its pool_mask.
 """
 
 from fastdigits.ops.conv2d.kernel import load_pixel
-from fastdigits.ops.fused.epilogues import AVGPOOLED, WHOLE
+from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL
 from fastdigits.ops.lanes import any_bit, broadcast, fma, load_inside, select, splat, tile
 
 
-def clear(acc, N, M):
-    """Sums of nothing yet."""
+def zero_tile(acc, N, M):
+    """Set all sums of a tile to zero."""
     for n in range(N):
         for r in range(2):
             for m in range(M):
                 acc[n, r, m] = splat(0.0)
 
 
-def share(acc, sums, part, lane, N, M):
-    """Show a warp's sums to the others of its block, in shared memory."""
+def share_tile(acc, sums, part, lane, N, M):
+    """Copy the sums of a warp to shared memory."""
     for n in range(N):
         for r in range(2):
             for m in range(M):
                 sums[part, n, r, m, lane] = acc[n, r, m]
 
 
-def total(sums, n, r, m, lane, PARTS):
-    """The sum of what all warps of the block have summed."""
+def sum_parts(sums, n, r, m, lane, PARTS):
+    """Add the sums of all warps of the block."""
     result = sums[0, n, r, m, lane]
     for part in range(1, PARTS):
         result += sums[part, n, r, m, lane]
     return result
 
 
-def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, SOURCE):
-    """Add to the sums of N channels, two rows and M columns what channel c of x makes of them.
+def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, EPILOGUE):
+    """Add the products with channel c of x to the sums of N channels, two rows and M columns.
 
     acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
-    weight[c, o0 + n, P - 1 - p, Q - 1 - q]; T kernel columns q at a time, which meet COLUMNS = (M - 1) S + T of x.
-    PADDED: 0 if nothing that is read lies outside.
+    weight[c, o0 + n, P - 1 - p, Q - 1 - q]. T kernel columns q at a time use COLUMNS = (M - 1) S + T columns of x.
+    PADDED is 0 if no pixel that is read lies outside.
     """
     P, Q = weight.shape[2:]
     for p in range(P):
@@ -46,7 +46,7 @@ def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS
             xs = tile(2, COLUMNS)
             for r in range(2):
                 for k in range(COLUMNS):
-                    xs[r, k] = pixel(x, pool_mask, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, SOURCE)
+                    xs[r, k] = pixel(x, pool_mask, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, EPILOGUE)
             for t in range(T):
                 if q0 + t < Q:
                     for n in range(N):
@@ -63,37 +63,37 @@ def _weight(weight, o, c, p, q, FLIPPED):
     return broadcast(weight, (min(o, O - 1), c, p, q))
 
 
-def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, SOURCE):
-    """Add row i of block b to the gradients by rows p0 .. p0+R and columns q0 .. q0+T of the kernels o0 .. o0+N.
+def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, EPILOGUE):
+    """Add row i of block b to the gradients of kernel rows p0 .. p0+R and columns q0 .. q0+T of outputs o0 .. o0+N.
 
     acc[n, r T + t] += sum_j dy[b, o0 + n, i, j] x[b, c, i S + p0 + r - top, j S + q0 + t - left], M columns j at a
-    time, and acc[n, R T] += sum_j dy[b, o0 + n, i, j]. COLUMNS = (M - 1) S + T; PADDED: 0 if nothing that is read
-    lies outside.
+    time, and acc[n, R T] += sum_j dy[b, o0 + n, i, j]. COLUMNS = (M - 1) S + T; PADDED is 0 if no pixel that is
+    read lies outside.
     """
     B, O, I, J, L = dy.shape
-    for j0 in range(0, J if SOURCE == WHOLE else 2 * J, M):
+    for j0 in range(0, J if EPILOGUE == PLAIN else 2 * J, M):
         ds = tile(N, M)
         for n in range(N):
             for m in range(M):
-                ds[n, m] = pixel(dy, pool_mask, b, min(o0 + n, O - 1), i, j0 + m, PADDED, SOURCE)
+                ds[n, m] = pixel(dy, pool_mask, b, min(o0 + n, O - 1), i, j0 + m, PADDED, EPILOGUE)
                 acc[n, R * T] = acc[n, R * T] + ds[n, m]
         for r in range(R):
             xs = tile(COLUMNS)
             for k in range(COLUMNS):
-                xs[k] = pixel(x, pool_mask, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, WHOLE)
+                xs[k] = pixel(x, pool_mask, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, PLAIN)
             for t in range(T):
                 for n in range(N):
                     for m in range(M):
                         acc[n, r * T + t] = fma(xs[m * S + t], ds[n, m], acc[n, r * T + t])
 
 
-def pixel(x, pool_mask, b, c, h, w, PADDED, SOURCE):
-    """Pixel h, w of channel c; zeros outside."""
+def pixel(x, pool_mask, b, c, h, w, PADDED, EPILOGUE):
+    """Pixel h, w of channel c, unpooled if EPILOGUE pools; zeros outside."""
     B, C, H, W, L = x.shape
-    if SOURCE == WHOLE:
+    if EPILOGUE == PLAIN:
         return load_pixel(x, b, c, h, w, PADDED)
     i, j = h >> 1, w >> 1
     d = load_inside(x, (b, c, i, j), W if 0 <= i < H else 0)
     at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))
     d = select(any_bit(pool_mask, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
-    return d * splat(0.25) if SOURCE == AVGPOOLED else d
+    return d * splat(0.25) if EPILOGUE == RELU_AVGPOOL else d

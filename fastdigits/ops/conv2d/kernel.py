@@ -1,26 +1,18 @@
-"""The convolution of one tile, written once for every device.
+"""The input gradient of a convolution for one tile, and the load of a padded pixel.
 
-A tile is N channels by M columns of one row: its N x M sums stay in registers while the loop
-runs over everything that is summed. Zero padding is read, not stored: `load_inside` gives zeros
-for columns outside, and rows outside are left out of the loop.
+A tile is N channels by M columns of one row. Its N x M sums stay in registers while the loops run over everything
+that is summed. Padding is not stored: `load_inside` returns zeros for columns outside, and the loops skip rows outside.
 """
 
 from fastdigits.ops.fused.kernel import store_input_gradient
-from fastdigits.ops.lanes import (
-    broadcast,
-    fma,
-    load,
-    load_inside,
-    splat,
-    tile,
-)
+from fastdigits.ops.lanes import broadcast, fma, load, load_inside, splat, tile
 
 
-def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, relu):
-    """conv2d_backward_input for input channels c0 .. c0+N and M columns w0, w0+stride, .. of row h.
+def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, relu_input):
+    """Fill dx for input channels c0 .. c0+N and M columns w0, w0+stride, .. of row h.
 
-    relu: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
-    Columns one stride apart meet the same kernel columns, and consecutive columns of dy.
+    Columns one stride apart use the same kernel columns and consecutive columns of dy. If relu_input is 1, x is the
+    output of a ReLU and the gradient is masked; if 0, x is not read.
     """
     B, O, I, J, L = dy.shape
     B, C, H, W, L = dx.shape
@@ -44,7 +36,7 @@ def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M
     for n in range(N):
         for m in range(M):
             if c0 + n < C and w0 + m * stride < W:
-                store_input_gradient(x, dx, (b, c0 + n, h, w0 + m * stride), acc[n, m], relu)
+                store_input_gradient(x, dx, (b, c0 + n, h, w0 + m * stride), acc[n, m], relu_input)
 
 
 def load_pixel(x, b, c, h, w, PADDED):

@@ -1,4 +1,4 @@
-"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+"""The dense layer on the CPU: cores share groups of rows. Each tile shape gets its own compiled function."""
 
 from functools import cache
 
@@ -14,8 +14,8 @@ _backward_input_tile = bind(cpu_kernel.backward_input_tile, cpu)
 _backward_weight_columns = bind(cpu_kernel.backward_weight_columns, cpu)
 _backward_bias = bind(kernel.backward_bias, cpu)
 
-FEW = 64  # fewer outputs are tiled as so many: a last layer then needs no kernels of its own
-SLAB = 64 // LANES  # blocks whose images are transposed at a time: 16 KiB, half of the first-level cache
+MIN_ROWS = 64  # smaller layers use the tile of this size, so a last layer needs no kernels of its own
+SLAB = 64 // LANES  # blocks transposed at a time: 16 KiB, half of the first-level cache
 
 
 def dense_forward(x, weight, bias, y):
@@ -31,23 +31,21 @@ def dense_backward_input(dy, weight, dx):
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. A core owns whole columns of dweight."""
     M = shared_columns(-(-dweight.shape[1] // LANES), get_num_threads())
-    _backward_weight(tile_rows(max(FEW, dweight.shape[0]), M), M)(x, dy, dweight, dbias)
+    _backward_weight(tile_rows(max(MIN_ROWS, dweight.shape[0]), M), M)(x, dy, dweight, dbias)
 
 
 def forward(x, weight, bias, y, relu):
-    """dense_forward, or dense_relu_forward where relu is 1."""
-    _forward(*tile_shape(max(FEW, y.shape[1]), y.shape[0], NEW_LINE))(x, weight, bias, y, relu)
+    """Run dense_forward, or dense_relu_forward if relu is 1."""
+    _forward(*tile_shape(max(MIN_ROWS, y.shape[1]), y.shape[0], NEW_LINE))(x, weight, bias, y, relu)
 
 
-def backward_input(dy, weight, x, dx, relu):
-    """dense_backward_input, or dense_backward_input_relu where relu is 1."""
-    _backward_input(*tile_shape(max(FEW, dx.shape[1]), dx.shape[0], NEW_LINE))(dy, weight, x, dx, relu)
+def backward_input(dy, weight, x, dx, relu_input):
+    """Run dense_backward_input, or dense_backward_input_relu if relu_input is 1."""
+    _backward_input(*tile_shape(max(MIN_ROWS, dx.shape[1]), dx.shape[0], NEW_LINE))(dy, weight, x, dx, relu_input)
 
 
 @cache
 def _forward(N, M):
-    """By tiles of N outputs and M blocks."""
-
     @cpu.parallel
     def dense_forward(x, weight, bias, y, relu):
         B, O, L = y.shape
@@ -60,14 +58,12 @@ def _forward(N, M):
 
 @cache
 def _backward_input(N, M):
-    """By tiles of N inputs and M blocks."""
-
     @cpu.parallel
-    def dense_backward_input(dy, weight, x, dx, relu):
+    def dense_backward_input(dy, weight, x, dx, relu_input):
         B, K, L = dx.shape
         for t in prange((K + N - 1) // N):
             for b0 in range(0, B, M):
-                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, relu)
+                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, relu_input)
 
     return dense_backward_input
 

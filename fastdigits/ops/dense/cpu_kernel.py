@@ -1,21 +1,17 @@
-"""The dense layer of one tile on the CPU."""
+"""The dense layer on the CPU, one tile at a time: N rows by M columns of sums that stay in registers.
+
+In the forward pass and the input gradient, the columns are blocks of images. The weight gradient needs the lanes the
+other way round: L features of one image instead of one feature of L images. Then each sum stays in its own lane and
+nothing is added across lanes. `transpose` exchanges the two, a slab of images at a time.
+"""
 
 from fastdigits.ops.dense.kernel import add_input, add_output
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output
-from fastdigits.ops.lanes import (
-    broadcast,
-    fma,
-    load,
-    load_row,
-    splat,
-    store_row,
-    tile,
-    transpose,
-)
+from fastdigits.ops.lanes import broadcast, fma, load, load_row, splat, store_row, tile, transpose
 
 
 def forward_tile(x, weight, bias, y, o0, b0, N, M, relu):
-    """dense_forward for outputs o0 .. o0+N and blocks b0 .. b0+M; relu: 1 rectifies, 0 does not."""
+    """Fill y for outputs o0 .. o0+N and blocks b0 .. b0+M, and apply a ReLU if relu is 1."""
     B, K, L = x.shape
     O, K = weight.shape
     acc = tile(N, M)
@@ -30,10 +26,10 @@ def forward_tile(x, weight, bias, y, o0, b0, N, M, relu):
                 store_output(y, (b0 + m, o0 + n), acc[n, m], relu)
 
 
-def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu):
-    """dense_backward_input for inputs k0 .. k0+N and blocks b0 .. b0+M.
+def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu_input):
+    """Fill dx for inputs k0 .. k0+N and blocks b0 .. b0+M.
 
-    relu: 1 leaves out where x, then the output of a ReLU, is not positive; 0 does not read x.
+    If relu_input is 1, x is the output of a ReLU and the gradient is masked; if 0, x is not read.
     """
     B, O, L = dy.shape
     O, K = weight.shape
@@ -46,11 +42,11 @@ def backward_input_tile(dy, weight, x, dx, k0, b0, N, M, relu):
     for n in range(N):
         for m in range(M):
             if k0 + n < K and b0 + m < B:
-                store_input_gradient(x, dx, (b0 + m, k0 + n), acc[n, m], relu)
+                store_input_gradient(x, dx, (b0 + m, k0 + n), acc[n, m], relu_input)
 
 
 def backward_weight_columns(x, dy, dweight, k0, N, M, S, L):
-    """dense_backward_weight for the M * L inputs from k0 on, by slabs of S blocks."""
+    """Fill dweight for the M * L inputs from k0 on, in slabs of S blocks."""
     B, K, _ = x.shape
     O, K = dweight.shape
     square, rows = tile(L), tile(S, L, M)

@@ -1,7 +1,7 @@
-"""Which warp computes which tile. The tile's shape is compiled in, one kernel for each shape that is needed.
+"""The dense layer on a GPU: a block of warps owns a tile. Each tile shape gets its own kernel.
 
-Where a layer has few images and outputs, its tiles are few, and a single warp would wait for memory at each of a
-tile's hundreds of products. So a block of warps shares out the products of a tile and adds up its sums at last.
+A layer with few images and outputs has few tiles, and a single warp would wait for memory at each of the hundreds of
+products of a tile. So the warps of a block share the products of a tile, and their sums are added in the end.
 """
 
 from functools import cache
@@ -9,12 +9,12 @@ from functools import cache
 from numba import cuda, float32
 
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
-from fastdigits.ops.dense.cuda_kernel import add_inputs, add_outputs, clear, share, total
+from fastdigits.ops.dense.cuda_kernel import add_inputs, add_outputs, share_tile, sum_parts, zero_tile
 from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output
-from fastdigits.ops.lanes import broadcast, fma, load, put_sums, tile
+from fastdigits.ops.lanes import broadcast, fma, load, store_sums, tile
 
-PARTS, STEP = 16, 8  # warps that share out the products, and how many of them each loads at once
+PARTS, STEP = 16, 8  # warps that share the products of a tile; products that a warp loads at once
 
 
 def dense_forward(x, weight, bias, y):
@@ -33,17 +33,17 @@ def dense_backward_weight(x, dy, dweight, dbias):
 
 
 def forward(x, weight, bias, y, RELU):
-    """dense_forward, or dense_relu_forward where RELU is 1."""
+    """Run dense_forward, or dense_relu_forward if RELU is 1."""
     _forward(*_tile_shape(y), RELU)(x, weight, bias, y)
 
 
-def backward_input(dy, weight, x, dx, RELU):
-    """dense_backward_input, or dense_backward_input_relu where RELU is 1."""
-    _backward_input(*_tile_shape(dx), RELU)(dy, weight, x, dx)
+def backward_input(dy, weight, x, dx, RELU_INPUT):
+    """Run dense_backward_input, or dense_backward_input_relu if RELU_INPUT is 1."""
+    _backward_input(*_tile_shape(dx), RELU_INPUT)(dy, weight, x, dx)
 
 
 def _tile_shape(y):
-    """Rows N and blocks of images M of a tile: few where there is little to do, so that all of the GPU has work."""
+    """Rows N and blocks M of a tile: small for small layers, so that the whole GPU has work."""
     if len(y) >= 32:
         return 4, 4
     return (8, 1) if y.shape[1] >= 256 else (4, 1)
@@ -64,7 +64,7 @@ def _forward(N, M, RELU):
         lane, part = cuda.threadIdx.x, cuda.threadIdx.y
         o0, b0 = cuda.blockIdx.x * N, cuda.blockIdx.y * M
         acc = tile(N, M)
-        clear(acc, N, M)
+        zero_tile(acc, N, M)
         for first in range(part * STEP, K, PARTS * STEP):
             if first + STEP <= K:
                 add_inputs(x, weight, acc, o0, b0, first, N, M, STEP)
@@ -72,19 +72,19 @@ def _forward(N, M, RELU):
                 for k in range(first, K):
                     add_input(x, weight, acc, o0, b0, k, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
-        share(acc, sums, part, lane, N, M)
+        share_tile(acc, sums, part, lane, N, M)
         cuda.syncthreads()
         for s in range(part, N * M, PARTS):
             n, m = s // M, s % M
             if o0 + n < O and b0 + m < B:
-                sum_ = broadcast(bias, (o0 + n,)) + total(sums, n, m, lane, PARTS)
+                sum_ = broadcast(bias, (o0 + n,)) + sum_parts(sums, n, m, lane, PARTS)
                 store_output(y, (b0 + m, o0 + n), sum_, RELU)
 
     return dense_forward
 
 
 @cache
-def _backward_input(N, M, RELU):
+def _backward_input(N, M, RELU_INPUT):
     @kernel(lambda dy, weight, x, dx: _tiles(dx, N, M), PARTS)
     def dense_backward_input(dy, weight, x, dx):
         B, O, L = dy.shape
@@ -92,7 +92,7 @@ def _backward_input(N, M, RELU):
         lane, part = cuda.threadIdx.x, cuda.threadIdx.y
         k0, b0 = cuda.blockIdx.x * N, cuda.blockIdx.y * M
         acc = tile(N, M)
-        clear(acc, N, M)
+        zero_tile(acc, N, M)
         for first in range(part * STEP, O, PARTS * STEP):
             if first + STEP <= O and k0 + N <= K:
                 add_outputs(dy, weight, acc, k0, b0, first, N, M, STEP)
@@ -100,13 +100,13 @@ def _backward_input(N, M, RELU):
                 for o in range(first, min(first + STEP, O)):
                     add_output(dy, weight, acc, k0, b0, o, N, M)
         sums = cuda.shared.array((PARTS, N, M, LANES), float32)
-        share(acc, sums, part, lane, N, M)
+        share_tile(acc, sums, part, lane, N, M)
         cuda.syncthreads()
         for s in range(part, N * M, PARTS):
             n, m = s // M, s % M
             if k0 + n < K and b0 + m < B:
-                d = total(sums, n, m, lane, PARTS)
-                store_input_gradient(x, dx, (b0 + m, k0 + n), d, RELU)
+                d = sum_parts(sums, n, m, lane, PARTS)
+                store_input_gradient(x, dx, (b0 + m, k0 + n), d, RELU_INPUT)
 
     return dense_backward_input
 
@@ -120,7 +120,7 @@ def _backward_weight(N, M):
         o0, k0 = warp_number() * N, cuda.blockIdx.y * M
         if o0 < O:
             acc = tile(N, M)
-            clear(acc, N, M)
+            zero_tile(acc, N, M)
             for b in range(B):
                 xs = tile(M)
                 for m in range(M):
@@ -129,7 +129,7 @@ def _backward_weight(N, M):
                     d = load(dy, (b, min(o0 + n, O - 1)))
                     for m in range(M):
                         acc[n, m] = fma(xs[m], d, acc[n, m])
-            put_sums(dweight, (o0, k0), acc)
+            store_sums(dweight, (o0, k0), acc)
             if k0 == 0:
                 for o in range(o0, min(o0 + N, O)):
                     backward_bias(dy, dbias, o)

@@ -1,20 +1,20 @@
-"""The dense layer of one tile as a GPU likes it: with few loads, for it loads one vector in the time of four products.
+"""The dense layer on a GPU, one tile at a time, with few loads: one load takes the time of four multiply-adds.
 
-Several products of a sum are made at a time: their weights are read four at a time, and none waits for another.
+Several terms of a sum are added per step, so that weights are loaded four at a time.
 """
 
 from fastdigits.ops.lanes import broadcast_row, fma, load, splat, tile
 
 
-def clear(acc, N, M):
-    """Sums of nothing yet."""
+def zero_tile(acc, N, M):
+    """Set all sums of a tile to zero."""
     for n in range(N):
         for m in range(M):
             acc[n, m] = splat(0.0)
 
 
 def add_inputs(x, weight, acc, o0, b0, k0, N, M, STEP):
-    """What inputs k0 .. k0+STEP add to the sums of outputs o0 .. o0+N and blocks b0 .. b0+M."""
+    """Add the products with inputs k0 .. k0+STEP to the sums of outputs o0 .. o0+N and blocks b0 .. b0+M."""
     B, K, L = x.shape
     O, K = weight.shape
     ws = tile(N, STEP)
@@ -28,7 +28,7 @@ def add_inputs(x, weight, acc, o0, b0, k0, N, M, STEP):
 
 
 def add_outputs(dy, weight, acc, k0, b0, o0, N, M, STEP):
-    """What outputs o0 .. o0+STEP add to the sums of inputs k0 .. k0+N, all of which exist, and blocks b0 .. b0+M."""
+    """Add the products with outputs o0 .. o0+STEP to the sums of inputs k0 .. k0+N and blocks b0 .. b0+M."""
     B, O, L = dy.shape
     ws = tile(STEP, N)
     for o in range(STEP):
@@ -39,15 +39,15 @@ def add_outputs(dy, weight, acc, k0, b0, o0, N, M, STEP):
                 acc[n, m] = fma(d, ws[o, n], acc[n, m])
 
 
-def share(acc, sums, part, lane, N, M):
-    """Show a warp's sums to the others of its block, in shared memory."""
+def share_tile(acc, sums, part, lane, N, M):
+    """Copy the sums of a warp to shared memory."""
     for n in range(N):
         for m in range(M):
             sums[part, n, m, lane] = acc[n, m]
 
 
-def total(sums, n, m, lane, PARTS):
-    """The sum of what all warps of the block have summed."""
+def sum_parts(sums, n, m, lane, PARTS):
+    """Add the sums of all warps of the block."""
     result = sums[0, n, m, lane]
     for part in range(1, PARTS):
         result += sums[part, n, m, lane]

@@ -1,24 +1,10 @@
-"""The dense layer of one tile, written once for every device.
+"""Single terms of the sums of a dense layer, and its bias gradient. A tile is N rows by M columns of sums."""
 
-A tile is N rows by M columns of sums that stay in registers. Forwards and to the input, its
-columns are blocks of images. For the weight gradient the lanes are needed the other way round:
-not L images of one feature but L features of one image, so that each sum is one lane's own and
-none has to be added across lanes. `transpose` turns them, a slab of images at a time.
-"""
-
-from fastdigits.ops.lanes import (
-    broadcast,
-    fma,
-    load,
-    put,
-    splat,
-    sum_lanes,
-    tile,
-)
+from fastdigits.ops.lanes import broadcast, fma, load, splat, store_scalar, sum_lanes, tile
 
 
 def add_input(x, weight, acc, o0, b0, k, N, M):
-    """What input k adds to forward_tile's sums."""
+    """Add the products with input k to the sums of outputs o0 .. o0+N and blocks b0 .. b0+M."""
     B, K, L = x.shape
     O, K = weight.shape
     xs = tile(M)
@@ -31,7 +17,7 @@ def add_input(x, weight, acc, o0, b0, k, N, M):
 
 
 def add_output(dy, weight, acc, k0, b0, o, N, M):
-    """What output o adds to backward_input_tile's sums."""
+    """Add the products with output o to the sums of inputs k0 .. k0+N and blocks b0 .. b0+M."""
     B, O, L = dy.shape
     O, K = weight.shape
     ds = tile(M)
@@ -44,9 +30,9 @@ def add_output(dy, weight, acc, k0, b0, o, N, M):
 
 
 def backward_bias(dy, dbias, o):
-    """dbias[o]."""
+    """Fill dbias[o]."""
     B, O, L = dy.shape
     total = splat(0.0)
     for b in range(B):
         total = total + load(dy, (b, o))
-    put(dbias, (o,), sum_lanes(total))
+    store_scalar(dbias, (o,), sum_lanes(total))

@@ -1,4 +1,4 @@
-"""The definition of the dense layer and its gradients."""
+"""Definitions of the dense layer and its gradients."""
 
 import numpy as np
 

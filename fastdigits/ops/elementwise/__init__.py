@@ -1,8 +1,8 @@
-"""Operations on each element by itself.
+"""Element-wise operations.
 
 add: y = a + b    dropout: y = x / (1 - rate) where the mask is 1, else 0
 
-Arrays of any shape are passed as the view (V, L): V vectors of L lanes.
+An array of any shape is passed as its view (V, L): V vectors of L lanes.
 """
 
 OPS = ("add", "dropout")

@@ -1,4 +1,4 @@
-"""Which core computes which vectors: each a contiguous part of the array."""
+"""Element-wise operations on the CPU: each core computes a contiguous range of vectors."""
 
 import numpy as np
 from numba import prange

@@ -1,4 +1,4 @@
-"""Which warp computes which vectors: each a single one."""
+"""Element-wise operations on a GPU: each warp computes one vector."""
 
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.elementwise import kernel as vectors
@@ -21,7 +21,7 @@ def dropout(x, mask, rate, y):
 
 
 @kernel(each_vector)
-def _dropout(x, mask, raise_by, y):
+def _dropout(x, mask, scale, y):
     v = warp_number()
     if v < len(y):
-        _drop_vector(x, mask, raise_by, y, v)
+        _drop_vector(x, mask, scale, y, v)

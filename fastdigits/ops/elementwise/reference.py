@@ -1,4 +1,4 @@
-"""The definition of the operations on each element by itself."""
+"""Definitions of the element-wise operations."""
 
 
 def add(a, b, y):
@@ -13,17 +13,17 @@ def add(a, b, y):
 
 
 def dropout(x, mask, rate, y):
-    """Fill y = mask x / (1 - rate): what is left is raised, so that the mean stays what it is without dropout.
+    """Fill y = mask x / (1 - rate), whose expected value is x.
 
-    The gradient by x is the same function of that by y.
+    The gradient by x is the same function of the gradient by y.
 
     Parameters
     ----------
     x : float32 (V, L)
     mask : uint8 (V, L)
-        1 or 0, as random_mask fills it.
+        1 to keep an element, 0 to drop it, as filled by random_mask.
     rate : float
-        The share that is dropped, below 1.
+        Fraction of elements that are dropped, below 1.
     y : float32 (V, L), filled
 
     References

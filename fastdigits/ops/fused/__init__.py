@@ -1,8 +1,8 @@
-"""Chains of operations in one pass: what lies between them stays in registers and is never written.
+"""Chains of operations in one pass: intermediate results stay in registers and are never written to memory.
 
-Each is defined as the calls of the plain operations that it stands for. A convolution with ReLU
-and pooling also writes where the gradient will go, its pool_mask: to which of the four pixels under
-a pooled one, as the sum of their bits 1, 2, 4, 8 (upper left, upper right, lower left, lower right).
+Each operation is defined by the plain operations that it replaces. A convolution with ReLU and pooling also writes a
+pool_mask, which says which of the four pixels of a window receive the gradient: the sum of their bits 1, 2, 4 and 8
+(upper left, upper right, lower left, lower right).
 """
 
 OPS = (

@@ -1,4 +1,4 @@
-"""Which core computes which tile. The tile's shape is compiled in, one function for each shape that is needed."""
+"""Fused operations on the CPU. Each tile shape gets its own compiled function."""
 
 from functools import cache
 
@@ -69,10 +69,10 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     conv2d.forward(x, weight, bias, stride, top, left, y, 1)
 
 
-def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_backward. A core owns tiles of dweight, then whole rows of dx."""
     conv2d.conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
-    conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(rectified))
+    conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(relu_input))
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -87,14 +87,14 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, pool_mask)
 
 
-def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward."""
-    conv2d_backward(x, _unpooled(dy, pool_mask, 1), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask, 1), weight, 1, top, left, relu_input, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward."""
-    conv2d_backward(x, _unpooled(dy, pool_mask, 0), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask, 0), weight, 1, top, left, relu_input, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
@@ -116,7 +116,7 @@ def _overhangs(x, weight, top, left, y):
 
 
 def _unpooled(dy, pool_mask, MAXIMUM):
-    """The gradient by the convolution's output, of max pooling where MAXIMUM is 1. A core owns whole pooled rows."""
+    """Return the gradient by the output of the convolution. A core owns whole pooled rows."""
     B, O, I, J, L = dy.shape
     dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)
     _unpool(MAXIMUM)(dy, pool_mask, dz)

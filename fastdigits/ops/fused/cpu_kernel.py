@@ -2,25 +2,13 @@
 
 from fastdigits.ops.conv2d.kernel import load_pixel
 from fastdigits.ops.fused.kernel import store_pooled
-from fastdigits.ops.lanes import (
-    any_bit,
-    broadcast,
-    fma,
-    load,
-    put,
-    select,
-    splat,
-    store,
-    sum_lanes,
-    tile,
-)
+from fastdigits.ops.lanes import any_bit, broadcast, fma, load, select, splat, store, store_scalar, sum_lanes, tile
 
 
 def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, PADDED, MAXIMUM):
-    """The pooled pixel i, j of output channels o0 .. o0+N.
+    """Fill pixel i, j of the pooled output channels o0 .. o0+N.
 
-    PADDED: 0 if no pixel that it reads lies outside. MAXIMUM: 1 for conv2d_relu_maxpool_forward, 0 for
-    conv2d_relu_avgpool_forward.
+    PADDED is 0 if no pixel that is read lies outside. MAXIMUM is 1 for max pooling, 0 for average pooling.
     """
     B, C, H, W, L = x.shape
     B, O, I, J, L = y.shape
@@ -52,7 +40,7 @@ def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, 
 
 
 def unpool_row(dy, pool_mask, dz, b, o, i, MAXIMUM):
-    """The two rows of dz, the gradient by the convolution's output, under row i of one channel of the pooled dy."""
+    """Fill the two rows of dz, the gradient by the output of the convolution, below row i of the pooled gradient dy."""
     B, O, I, J, L = dy.shape
     for j in range(J):
         d = load(dy, (b, o, i, j)) * splat(1.0 if MAXIMUM else 0.25)
@@ -62,9 +50,9 @@ def unpool_row(dy, pool_mask, dz, b, o, i, MAXIMUM):
 
 
 def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM):
-    """The gradient by the kernel rows p0 .. p0+R and columns q0 .. q0+M of one output and one input channel.
+    """Fill dweight for kernel rows p0 .. p0+R and columns q0 .. q0+M of output channel o and input channel c.
 
-    MAXIMUM: 1 for conv2d_relu_maxpool_backward_weight, 0 for conv2d_relu_avgpool_backward_weight.
+    MAXIMUM is 1 for max pooling, 0 for average pooling.
     """
     B, C, H, W, L = x.shape
     B, O, I, J, L = dy.shape
@@ -73,7 +61,7 @@ def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, 
     for r in range(R):
         for m in range(M):
             acc[r, m] = splat(0.0)
-    first = min(J, max(0, (left - q0 + 1) // 2))  # the pooled columns first .. last read x only inside
+    first = min(J, max(0, (left - q0 + 1) // 2))  # pooled columns first .. last read x only inside
     last = max(first, min(J, (W - 1 - M - q0 + left) // 2 + 1))
     for b in range(B):
         for i in range(I):
@@ -94,13 +82,13 @@ def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, 
     for r in range(R):
         for m in range(M):
             if p0 + r < P and q0 + m < Q:
-                put(dweight, (o, c, p0 + r, q0 + m), sum_lanes(acc[r, m]))
+                store_scalar(dweight, (o, c, p0 + r, q0 + m), sum_lanes(acc[r, m]))
     if c == 0 and p0 == 0 and q0 == 0:
-        put(dbias, (o,), sum_lanes(bias))
+        store_scalar(dbias, (o,), sum_lanes(bias))
 
 
 def _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, PADDED):
-    """Add a pooled pixel's share to acc, choosing the x that won in each lane before multiplying; return its bias's."""
+    """Add the products of a max-pooled pixel to acc and return its gradient; x is selected before multiplying."""
     b, _, _, _ = at
     d = select(any_bit(pool_mask, at, 15), load(dy, at), splat(0.0))
     lower, right = any_bit(pool_mask, at, 4 + 8), any_bit(pool_mask, at, 2 + 8)
@@ -117,7 +105,7 @@ def _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, PADDED):
 
 
 def _add_avg_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, PADDED):
-    """Add a pooled pixel's share to acc, and return that of the bias."""
+    """Add the products of an average-pooled pixel to acc; return the sum of its four gradients."""
     b, _, _, _ = at
     ds, total = tile(4), splat(0.0)
     for k in range(4):

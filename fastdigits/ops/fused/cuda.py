@@ -1,11 +1,11 @@
-"""The chains as the plain operations' kernels with another beginning or ending compiled in."""
+"""Fused operations on a GPU: the kernels of the plain operations, compiled with another epilogue."""
 
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.fused import kernel as vectors
-from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE
+from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
 
 _add_relu = bound(vectors.add_relu)
 
@@ -45,42 +45,42 @@ def dense_backward_input_relu(dy, weight, x, dx):
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     """See reference.conv2d_relu_forward. A block of warps owns a tile of y."""
-    conv2d.forward(x, weight, bias, stride, top, left, y, y, RECTIFIED)
+    conv2d.forward(x, weight, bias, stride, top, left, y, y, RELU_ONLY)
 
 
-def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, dy, stride, top, left, dweight, dbias, WHOLE)
-    conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(rectified), WHOLE)
+    conv2d.backward_weight(x, dy, dy, stride, top, left, dweight, dbias, PLAIN)
+    conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(relu_input), PLAIN)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. A block of warps owns a tile of y."""
-    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, MAXPOOLED)
+    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. A block of warps owns a tile of y."""
-    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, AVGPOOLED)
+    conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, RELU_AVGPOOL)
 
 
-def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, MAXPOOLED)
-    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(rectified), MAXPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
+    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_MAXPOOL)
 
 
-def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, AVGPOOLED)
-    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(rectified), AVGPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)
+    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_AVGPOOL)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, MAXPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, AVGPOOLED)
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)

@@ -1,8 +1,8 @@
-"""What becomes of a convolution's output within the same operation, and, backwards, by what the gradient is."""
+"""Epilogues: what a convolution does with its sums before it stores them."""
 
-WHOLE, RECTIFIED, MAXPOOLED, AVGPOOLED = range(4)
+PLAIN, RELU_ONLY, RELU_MAXPOOL, RELU_AVGPOOL = range(4)
 
 
-def pooled(ENDING):
-    """How many rows, and columns, of the convolution's output make one of the result."""
-    return 2 if ENDING in (MAXPOOLED, AVGPOOLED) else 1
+def pool_size(EPILOGUE):
+    """Rows, and columns, of the convolution that make one of the output."""
+    return 2 if EPILOGUE in (RELU_MAXPOOL, RELU_AVGPOOL) else 1

@@ -1,4 +1,4 @@
-"""The fused operations as the plain ones that they stand for."""
+"""Definitions of the fused operations, by the plain operations that they replace."""
 
 import numpy as np
 
@@ -46,14 +46,14 @@ def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
 
 
 def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """Fill the gradients of the loss by the input and the parameters of batchnorm_relu_forward.
+    """Fill the gradients of the loss with respect to the input and parameters of batchnorm_relu_forward.
 
     Parameters
     ----------
     x, gamma, mean, var, count, epsilon, dgamma, dbeta, dx
         As in batchnorm_backward.
     y, dy : float32 (B, C, S, L)
-        The output of the ReLU and the gradient by it, which counts where y is positive.
+        The output of the ReLU and the gradient by it; it passes where y is positive.
     """
     batchnorm_backward(x, dy * (y > 0), gamma, mean, var, count, epsilon, dgamma, dbeta, dx)
 
@@ -71,14 +71,14 @@ def dense_relu_forward(x, weight, bias, y):
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
-    """Fill dx with the gradient by the input of the ReLU that made x, the input of a dense layer.
+    """Fill dx with the gradient by the input of the ReLU before a dense layer.
 
     Parameters
     ----------
     dy, weight, dx
         As in dense_backward_input.
     x : float32 (B, K, L)
-        Not negative; where it is 0, dx is.
+        Output of the ReLU and input of the layer; dx is 0 where x is 0.
     """
     dense_backward_input(dy, weight, dx)
     dx *= x > 0
@@ -96,33 +96,33 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     relu_forward(y, y)
 
 
-def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """Fill dx, dweight and dbias of a convolution.
 
     Parameters
     ----------
     x, dy, weight, stride, top, left, dx, dweight, dbias
         As in conv2d_backward_input and conv2d_backward_weight.
-    rectified : bool
-        Whether x is the output of a ReLU, and dx the gradient by its input: 0 where x is.
+    relu_input : bool
+        Whether x is the output of a ReLU and dx the gradient by its input, which is 0 where x is 0.
     """
     conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
     conv2d_backward_input(dy, weight, stride, top, left, dx)
-    if rectified:
+    if relu_input:
         dx *= x > 0
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """Fill y = maxpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
 
-    pool_mask is the bit of the first largest pixel of the window, or 0 where that is not positive.
+    pool_mask is the bit of the first maximum of the window, or 0 if the maximum is not positive.
 
     Parameters
     ----------
     x, weight, bias, top, left
         As in conv2d_forward.
     y : float32 (B, O, I, J, L), filled
-        I and J are half of the convolution's rows and columns; an odd last one is left out.
+        I and J are half the rows and columns of the convolution, rounded down.
     pool_mask : uint8 (B, O, I, J, L), filled
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
@@ -146,7 +146,7 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     pool_mask[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
 
 
-def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
@@ -155,22 +155,22 @@ def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified,
     dy : float32 (B, O, I, J, L)
     pool_mask : uint8 (B, O, I, J, L)
         At most one bit each.
-    weight, top, left, rectified, dx, dweight, dbias
+    weight, top, left, relu_input, dx, dweight, dbias
         As in conv2d_backward.
     """
-    conv2d_backward(x, _unpooled(dy, pool_mask), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy, pool_mask), weight, 1, top, left, relu_input, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
 
     Parameters
     ----------
-    x, dy, weight, top, left, rectified, dx, dweight, dbias
+    x, dy, weight, top, left, relu_input, dx, dweight, dbias
         As in conv2d_relu_maxpool_backward.
     pool_mask : uint8 (B, O, I, J, L)
     """
-    conv2d_backward(x, _unpooled(dy / 4, pool_mask), weight, 1, top, left, rectified, dx, dweight, dbias)
+    conv2d_backward(x, _unpooled(dy / 4, pool_mask), weight, 1, top, left, relu_input, dx, dweight, dbias)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
@@ -201,14 +201,14 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
 
 
 def _convolved_windows(x, weight, bias, top, left, y):
-    """The four pixels of each window of the convolution: (4, *y.shape)."""
+    """The four pixels (4, *y.shape) of each window of the convolution."""
     z = _full_size(y)
     conv2d_forward(x, weight, bias, 1, top, left, z)
     return np.stack([z[:, :, k // 2 :: 2, k % 2 :: 2] for k in range(4)])
 
 
 def _unpooled(dy, pool_mask):
-    """The gradient by the convolution's output: dy where a route goes, else 0."""
+    """The gradient by the output of the convolution: dy at the pixels in pool_mask, else 0."""
     dz = np.zeros_like(_full_size(dy))
     for k in range(4):
         dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(pool_mask & (1 << k), dy, 0)

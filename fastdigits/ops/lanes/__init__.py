@@ -1,8 +1,8 @@
-"""What a kernel may do with its lanes, in plain Python: a vector is a NumPy array of L float32.
+"""The lane functions of kernels, in plain Python: a vector is a NumPy array of L float32.
 
-Kernels import these names, so they run, and can be stepped through, as ordinary Python.
-`bind` gives the same code other meanings: SIMD vectors (cpu.py) or CUDA threads. Vectors also
-take the operators + - * / and the comparisons > >= ==, which give a mask for `select`.
+Kernels import these names, so they run as ordinary Python and can be stepped through. `bind` replaces the names by
+SIMD vectors (cpu.py) or CUDA threads (cuda.py). Vectors also support + - * / and the comparisons > >= ==, which return
+a mask for `select`.
 """
 
 from collections.abc import Callable
@@ -13,33 +13,33 @@ import numpy as np
 
 
 def tile(*shape):
-    """An array of vectors that live in registers; its one to three sizes are constants."""
+    """Return an array of vectors that stay in registers; its one to three sizes are constants."""
     return np.empty(shape, object)
 
 
 def load(x, at):
-    """The vector x[at, :] as float32; x may hold float32, int32 or uint8."""
+    """Return the vector x[at, :] as float32; x may be float32, int32 or uint8."""
     return x[at].astype(np.float32)
 
 
 def load_inside(x, at, size):
-    """x[at, :] if the last index of `at` is inside 0 .. size, else zeros, and then x is not read."""
+    """Return x[at, :] if the last index of `at` is in 0 .. size - 1, else zeros without reading x."""
     return x[at].astype(np.float32) if 0 <= at[-1] < size else np.zeros(x.shape[-1], np.float32)
 
 
 def prefetch(x, at):
-    """Bring the vector x[at, :] into the cache while something else is computed; x is not read, and may end before."""
+    """Fetch the vector x[at, :] into the cache in the background; `at` may lie beyond the end of x."""
 
 
 def broadcast(x, at):
-    """The single number x[at] in all lanes."""
+    """Return the number x[at] in all lanes."""
     return x[at]
 
 
 def broadcast_row(x, at, t, n):
-    """t[n, m] = the single number x[.., k + m] in all lanes, from at = (.., k) on, for each column of a tile.
+    """Fill row n of a tile: t[n, m] = the number x[.., k + m] in all lanes, with at = (.., k).
 
-    k is a multiple of four, and x[0] starts at a multiple of 16 bytes: so a GPU may read four numbers at a time.
+    k must be a multiple of four and x[0] start at a multiple of 16 bytes, so that a GPU can load four numbers at once.
     """
     *row, k = at
     for m in range(t.shape[1]):
@@ -47,12 +47,12 @@ def broadcast_row(x, at, t, n):
 
 
 def splat(s):
-    """One scalar for all lanes."""
+    """Return the scalar s in all lanes."""
     return np.float32(s)
 
 
 def load_row(x, at, size, lanes):
-    """The vector x[..., k : k + lanes] from at = (..., k) on, along the last axis; zeros from index `size` on."""
+    """Return x[..., k : k + lanes] along the last axis, with at = (..., k); zeros from index `size` on."""
     *row, k = at
     v = np.zeros(lanes, np.float32)
     part = x[tuple(row)][k : max(k, min(k + lanes, size))]
@@ -61,119 +61,119 @@ def load_row(x, at, size, lanes):
 
 
 def load_span(x, at, lanes):
-    """The vector x[..., k : k + lanes] from at = (..., k) on, along the last axis, which goes on so far."""
+    """Return x[..., k : k + lanes] along the last axis, with at = (..., k); all of it must lie inside."""
     *row, k = at
     return x[tuple(row)][k : k + lanes].copy()
 
 
 def gather(x, rows, first, last, column, lanes):
-    """Lane l holds x[rows[min(first + l, last)], column] as float32.
+    """Return x[rows[min(first + l, last)], column] in lane l, as float32.
 
-    This is how images that lie one after the other come to lie side by side.
+    This packs images that are stored one after the other side by side.
     """
     return x[rows[np.minimum(first + np.arange(lanes), last)], column].astype(np.float32)
 
 
 def any_bit(x, at, bits):
-    """A mask: which of the whole numbers x[at, :] have any of the bits."""
+    """Return the mask of the integers x[at, :] that have any of the bits set."""
     return (x[at] & bits) != 0
 
 
 def lookup(x, places, first):
-    """Lane l holds x[first + places[l]] of a float32 (n,); the places are whole numbers and lie inside."""
+    """Return x[first + places[l]] in lane l; x is float32 (n,), and places are integral and inside."""
     return x[first + places.astype(int)]
 
 
 def lane_numbers(lanes):
-    """0, 1, .. lanes - 1."""
+    """Return 0, 1, .. lanes - 1."""
     return np.arange(lanes, dtype=np.float32)
 
 
 def store(y, at, v):
-    """y[at, :] = v; y may hold float32, or uint8 for whole numbers 0 .. 255."""
+    """Set y[at, :] = v; y may be float32, or uint8 for integral v in 0 .. 255."""
     y[at] = v
 
 
 def store_row(y, at, size, v):
-    """y[..., k : k + lanes] = v from at = (..., k) on, along the last axis, but nothing from index `size` on."""
+    """Set y[..., k : k + lanes] = v along the last axis, with at = (..., k), but nothing from index `size` on."""
     *row, k = at
     part = y[tuple(row)][k : max(k, min(k + len(v), size))]
     part[...] = v[: len(part)]
 
 
 def store_span(y, at, v):
-    """y[..., k : k + lanes] = v from at = (..., k) on, along the last axis, which goes on so far."""
+    """Set y[..., k : k + lanes] = v along the last axis, with at = (..., k); all of it must lie inside."""
     *row, k = at
     y[tuple(row)][k : k + len(v)] = v
 
 
-def put(y, at, s):
-    """y[at] = s for one scalar, written once."""
+def store_scalar(y, at, s):
+    """Set y[at] = s for one scalar."""
     y[at] = s
 
 
 def fma(a, b, c):
-    """a * b + c."""
+    """Return a * b + c."""
     return a * b + c
 
 
 def maximum(a, b):
-    """The larger of a and b in each lane."""
+    """Return the larger of a and b in each lane; b if one is NaN."""
     return np.where(a > b, a, b)
 
 
 def select(mask, a, b):
-    """a in the lanes where the mask is true, else b."""
+    """Return a in the lanes where the mask is true, else b."""
     return np.where(mask, a, b)
 
 
 def sqrt(v):
-    """The square root of each lane."""
+    """Return the square root of each lane."""
     return np.sqrt(v)
 
 
-def nearest(v):
-    """Each lane rounded to the nearest integer, halves to even."""
+def round(v):
+    """Round each lane to the nearest integer, halves to even."""
     return np.rint(v)
 
 
 def floor(v):
-    """The largest integer of each lane that is not above it."""
+    """Round each lane down to an integer."""
     return np.floor(v)
 
 
 def power_of_two(n):
-    """2**n for integral n between -126 and 127."""
+    """Return 2**n for integral n between -126 and 127."""
     return np.exp2(n.astype(np.float64)).astype(np.float32)
 
 
 def exponent(v):
-    """The integral e with v = mantissa(v) * 2**e, for positive normal v."""
+    """Return the integral e with v = mantissa(v) * 2**e, for positive normal v."""
     return np.frexp(v)[1].astype(np.float32)
 
 
 def mantissa(v):
-    """The m in [0.5, 1) with v = m * 2**exponent(v), for positive normal v."""
+    """Return the m in [0.5, 1) with v = m * 2**exponent(v), for positive normal v."""
     return np.frexp(v)[0]
 
 
 def evens(a, b):
-    """The lanes 0, 2, 4, .. of a, then those of b."""
+    """Return lanes 0, 2, 4, .. of a, then those of b."""
     return np.concatenate([a, b])[::2]
 
 
 def odds(a, b):
-    """The lanes 1, 3, 5, .. of a, then those of b."""
+    """Return lanes 1, 3, 5, .. of a, then those of b."""
     return np.concatenate([a, b])[1::2]
 
 
 def sum_lanes(v):
-    """The sum over all lanes, a scalar."""
+    """Return the sum over all lanes, a scalar."""
     return np.sum(v)
 
 
-def put_sums(y, at, t):
-    """y[.., i + n, k + m] = the sum over all lanes of t[n, m], a scalar, from at = (.., i, k) on, where it is in y."""
+def store_sums(y, at, t):
+    """Set y[.., i + n, k + m] to the sum over all lanes of t[n, m], with at = (.., i, k), as far as y goes."""
     *outer, i, k = at
     rows = y[tuple(outer)][i : i + t.shape[0]]
     for n in range(len(rows)):
@@ -182,7 +182,7 @@ def put_sums(y, at, t):
 
 
 def transpose(t):
-    """The L vectors of a tile (L) become the columns of the square that they were the rows of."""
+    """Transpose the L x L square whose rows are the vectors of a tile (L), in place."""
     columns = np.stack(list(t)).T
     for k in range(len(t)):
         t[k] = columns[k].copy()
@@ -192,15 +192,15 @@ NAMES = tuple(name for name, value in globals().items() if isinstance(value, Fun
 
 
 def bind(kernel: Callable, lanes: ModuleType, inline: bool = False) -> Callable:
-    """The same kernel with the lane functions of another module, compiled by that module's `compile_kernel`.
+    """Return a kernel with the lane functions of another module, compiled by the `compile_kernel` of that module.
 
-    The functions that it calls are bound along with it, and inlined: they may be handed tiles.
+    The functions that it calls are bound and inlined as well, because they may take tiles.
     """
     return lanes.compile_kernel(with_lanes(cast(FunctionType, kernel), lanes), inline)
 
 
 def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:
-    """The same function with the lane functions of another module, and bound functions for those that it calls."""
+    """Return a copy of a function that uses the lane functions of another module and bound callees."""
     used, meanings = kernel.__code__.co_names, {}
     for name in used:
         value = kernel.__globals__.get(name)

@@ -1,6 +1,6 @@
-"""Lanes on the CPU: a vector is one SIMD register of L float32, and a tile stays in registers.
+"""Lane functions of the CPU: a vector is one SIMD register of L float32, and a tile stays in registers.
 
-Each function says in LLVM's terms what its namesake in __init__.py says in NumPy's.
+Each function emits the LLVM code for its namesake in __init__.py.
 """
 
 import operator
@@ -20,7 +20,7 @@ V, INTEGERS, BITS = (ir.VectorType(t, L) for t in (F32, I32, ir.IntType(1)))
 
 
 class Lanes(types.Type):
-    """L values side by side: float32 (a vector) or truth values (a mask)."""
+    """L values side by side: float32 (a vector) or booleans (a mask)."""
 
     def __init__(self, kind, llvm_type):
         self.llvm_type = llvm_type
@@ -28,7 +28,7 @@ class Lanes(types.Type):
 
 
 class Tile(types.Type):
-    """An array of vectors, its shape a constant."""
+    """An array of vectors with a constant shape."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -50,29 +50,29 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
-# For functions that share tiles out: `parallel` the turns of a prange among all cores, `serial` to one
+# Decorators of the operations: `parallel` shares the iterations of a prange among cores, `serial` uses one core
 _ENTRY: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
 
 
 class CompiledKernel:
-    """A bound kernel that other compiled code can call, and nothing else, so that no entry for Python is compiled."""
+    """A bound kernel that only compiled code can call, so that no entry for Python is compiled."""
 
     def __init__(self, function):
         self.function = function
-        self._numba_type_ = types.Dispatcher(function)  # what numba takes it for
+        self._numba_type_ = types.Dispatcher(function)  # the type that numba sees
 
     def __call__(self, *arguments):
         raise TypeError(f"Only compiled code can call the compiled kernel {self.function.__name__}.")
 
 
 def compile_kernel(kernel, inline):
-    """A bound kernel as a function that other compiled code can call.
+    """Return a bound kernel as a function that other compiled code can call.
 
-    It is compiled for each type of its arguments: hand it the count of a prange as np.int64, for that is uint64 in the
-    loop itself and int64 where numba looks at it first.
+    It is compiled for each type of its arguments. Pass the index of a prange as np.int64: numba types it as int64 first
+    and as uint64 inside the loop, which would compile the kernel twice.
     """
-    # Inlined where it may be handed a tile, which would have to lie in memory otherwise.
+    # Inlined if it may take a tile, which would otherwise have to be in memory.
     options = {"forceinline": inline, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return CompiledKernel(njit(error_model="numpy", **options)(kernel))
 
@@ -94,7 +94,7 @@ def tile(typing, *shape):
 
 
 def _element(b, sig, vectors, at):
-    """The address of t[at], as the signature of t[at] says."""
+    """Return the address of t[at]."""
     t, at_type, *_ = sig.args
     at = cgutils.unpack_tuple(b, at) if isinstance(at_type, types.BaseTuple) else [at]
     offset = I64(0)
@@ -131,7 +131,7 @@ def _tile_setitem(ctx, b, sig, args):
 
 
 def _pointer(ctx, b, array_type, array, at):
-    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, in a C-contiguous x."""
+    """Return the address of x[at], or of x[at, 0] if `at` omits the last axis, in a C-contiguous x."""
     array = ctx.make_array(array_type)(ctx, b, array)
     sizes = cgutils.unpack_tuple(b, array.shape)
     at = cgutils.unpack_tuple(b, at)
@@ -144,7 +144,7 @@ def _pointer(ctx, b, array_type, array, at):
 
 
 def _load_vector(b, pointer, element):
-    """L numbers from memory as float32; only the alignment of one element is assumed."""
+    """Load L numbers as float32, assuming only the alignment of one element."""
     pointer = b.bitcast(pointer, ir.VectorType(pointer.type.pointee, L).as_pointer())
     v = b.load(pointer)
     v.align = element.bitwidth // 8
@@ -154,7 +154,7 @@ def _load_vector(b, pointer, element):
 
 
 def _masked_load(b, pointer, wanted):
-    """The vector at a float32 pointer; lanes that are not wanted are zero and their memory is not touched."""
+    """Load the wanted lanes of the vector at a float32 pointer; the others are zero and their memory is not read."""
     function = ir.FunctionType(V, [V.as_pointer(), I32, BITS, V])
     masked_load = cgutils.get_or_insert_function(b.module, function, f"llvm.masked.load.v{L}f32.p0")
     return b.call(masked_load, [pointer, I32(4), wanted, V(None)])
@@ -185,7 +185,7 @@ def load_inside(typing, x, at, size):
             v = b.load(b.select(inside, pointer, cgutils.alloca_once_value(b, V(None))))
             v.align = 4
             return v
-        # LLVM would make branches of that choice of an address; with masks it keeps a straight line.
+        # LLVM would turn the choice of an address into branches; a masked load stays straight-line code.
         return _masked_load(b, pointer, _splat(b, inside))
 
     return vector(x, _position(at), types.intp), code
@@ -234,7 +234,7 @@ def broadcast(typing, x, at):
 
 
 @intrinsic
-def put(typing, y, at, s):
+def store_scalar(typing, y, at, s):
     def code(ctx, b, sig, args):
         b.store(args[2], _pointer(ctx, b, y, *args[:2]))
         return ctx.get_dummy_value()
@@ -243,7 +243,7 @@ def put(typing, y, at, s):
 
 
 def _row_mask(b, at, size):
-    """Which lanes of a row from index at[-1] on lie before `size`."""
+    """Return the mask of the lanes of a row from index at[-1] on that lie before `size`."""
     left = b.sub(size, cgutils.unpack_tuple(b, at)[-1])
     return b.icmp_signed("<", ir.VectorType(I64, L)(list(range(L))), _splat(b, left))
 
@@ -329,14 +329,14 @@ def splat(typing, s):
 
 
 def _call(b, name, *args):
-    """LLVM's intrinsic function `name` on vectors."""
+    """Call the LLVM intrinsic `name` on vectors."""
     function = ir.FunctionType(V, [V] * len(args))
     return b.call(cgutils.get_or_insert_function(b.module, function, f"llvm.{name}.v{L}f32"), args)
 
 
 @intrinsic
 def fma(typing, x, y, z):
-    # fmuladd is one rounding where the CPU has an FMA unit, and never a slow call where it has none.
+    # fmuladd rounds once if the CPU has an FMA unit, and is never a slow library call if it has none.
     return vector(vector, vector, vector), lambda ctx, b, sig, args: _call(b, "fmuladd", *args)
 
 
@@ -346,7 +346,7 @@ def sqrt(typing, v):
 
 
 @intrinsic
-def nearest(typing, v):
+def round(typing, v):
     return vector(vector), lambda ctx, b, sig, args: _call(b, "rint", *args)
 
 
@@ -385,7 +385,7 @@ def sum_lanes(typing, v):
     def code(ctx, b, sig, args):
         function = ir.FunctionType(F32, [F32, V])
         add_all = cgutils.get_or_insert_function(b.module, function, f"llvm.vector.reduce.fadd.v{L}f32")
-        # "reassoc" adds pairs of lanes as a tree, always the same one, and not one lane after the other
+        # "reassoc" adds pairs of lanes in a tree, always the same one, instead of one lane after the other
         return b.call(add_all, [F32(-0.0), args[0]], fastmath=("reassoc",))
 
     return types.float32(vector), code
@@ -397,7 +397,7 @@ def transpose(typing, t):
         pointers = [b.gep(args[0], [I64(k)]) for k in range(L)]
         rows = [b.load(pointer) for pointer in pointers]
         half = L // 2
-        while half:  # exchange the off-diagonal quarters of ever smaller squares
+        while half:  # swap the off-diagonal quarters of smaller and smaller squares
             low = INTEGERS([j if not j & half else L + j - half for j in range(L)])
             high = INTEGERS([j + half if not j & half else L + j for j in range(L)])
             for i in (i for i in range(L) if not i & half):

@@ -1,8 +1,8 @@
-"""Lanes on CUDA: a lane is one of the L = 32 threads of a warp, and a vector is that thread's float32.
+"""Lane functions of CUDA: a lane is one of the L = 32 threads of a warp, and a vector is the float32 of each thread.
 
-Each function says for one thread what its namesake in __init__.py says for all of them. All sizes of an
-array but the first are compiled in: so loops unroll, and addresses are one register plus constants. Indices
-are reckoned in 32 bits, which saves registers: an array has fewer than 2^31 elements.
+Each function does for one thread what its namesake in __init__.py does for all lanes. All sizes of an array except the
+first are compiled in, so that loops unroll and addresses are one register plus constants. Indices use 32 bits to save
+registers, so an array must have fewer than 2^31 elements.
 """
 
 import operator
@@ -15,12 +15,12 @@ from numba.cuda import cgutils, libdevice, types
 from numba.cuda.extending import _intrinsic, intrinsic, models, overload, overload_attribute, register_model
 
 LANES, WARPS = 32, 4
-WARP = 0xFFFFFFFF  # all its threads
+WARP = 0xFFFFFFFF  # the mask of all threads of a warp
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
 class Array(types.Type):
-    """A C-contiguous array of the device; its shape but for the first axis is a constant."""
+    """A C-contiguous device array; all sizes except the first are constants."""
 
     def __init__(self, dtype, inner):
         self.dtype, self.children = dtype, inner
@@ -28,7 +28,7 @@ class Array(types.Type):
 
 
 class Tile(types.Type):
-    """An array of one thread's numbers, its shape a constant."""
+    """An array of numbers of one thread with a constant shape."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -48,13 +48,13 @@ class _TileModel(models.PrimitiveModel):
 
 
 def kernel_type(dtype, inner):
-    """The type of a kernel's argument: an array with these sizes after the first, or a number where they are None."""
+    """Return the type of a kernel argument: an array with sizes `inner` after the first, or a number if it is None."""
     number = getattr(types, np.dtype(dtype).name)
     return number if inner is None else Array(number, inner)
 
 
 def compile_kernel(kernel, inline=True):
-    """A bound kernel as a function that CUDA kernels can call; it is always inlined, for it may be handed a tile."""
+    """Return a bound kernel as a device function; it is always inlined, because it may take a tile."""
     return cuda.jit(device=True, forceinline=True)(kernel)
 
 
@@ -107,7 +107,7 @@ def _lane(b):
 
 
 def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
-    """The address of x[at], or of x[at, 0] where `at` leaves the last axis out, and a lane on; unless `where`, of x."""
+    """Return the address of x[at], or of x[at, 0] if `at` omits the last axis, plus `lane`; of x[0] unless `where`."""
     at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
     offset, sizes = at[0], array_type.children
     for size, i in zip(sizes, at[1:], strict=False):
@@ -148,7 +148,7 @@ def _as_float(b, number, element):
 
 
 def _load_where(b, inside, read):
-    """What read() loads, or 0 without reading where not `inside`."""
+    """Return what read() loads, or 0 without reading if not `inside`."""
     zero = b.block
     with b.if_then(inside):
         number, loaded = read(), b.block
@@ -184,7 +184,7 @@ def broadcast(typing, x, at):
 @intrinsic
 def broadcast_row(typing, x, at, t, n):
     columns = t.shape[1]
-    together = 4 if x.children[-1] % 4 == 0 and columns % 4 == 0 else 1  # else rows start anywhere
+    together = 4 if x.children[-1] % 4 == 0 and columns % 4 == 0 else 1  # else rows are not aligned to 16 bytes
 
     def code(ctx, b, sig, args):
         first = _pointer(ctx, b, x, *args[:2])
@@ -199,7 +199,7 @@ def broadcast_row(typing, x, at, t, n):
 
 
 def _before(b, at, size):
-    """Whether this lane's element of a row from index at[-1] on lies before `size`."""
+    """Return whether the element of this lane, in a row from index at[-1] on, lies before `size`."""
     last = b.trunc(cgutils.unpack_tuple(b, at)[-1], I32)
     return b.icmp_signed("<", b.add(last, _lane(b)), b.trunc(size, I32))
 
@@ -235,8 +235,8 @@ def store_row(typing, y, at, size, v):
 
 
 @intrinsic
-def put(typing, y, at, s):
-    def code(ctx, b, sig, args):  # each thread stores the same number: so each of them can read it back
+def store_scalar(typing, y, at, s):
+    def code(ctx, b, sig, args):  # each thread stores the same number, so each can read it back
         b.store(args[2], _pointer(ctx, b, y, *args[:2]))
         return ctx.get_dummy_value()
 
@@ -260,7 +260,7 @@ def gather(typing, x, rows, first, last, column, lanes):
 def any_bit(typing, x, at, bits):
     def code(ctx, b, sig, args):
         number = b.load(_pointer(ctx, b, x, *args[:2], lane=_lane(b)))
-        if x.dtype == types.float32:  # in a branch that is never taken
+        if x.dtype == types.float32:  # only in a branch that is never taken
             return ir.Constant(ir.IntType(1), 0)
         return b.icmp_unsigned("!=", b.and_(number, b.trunc(args[2], number.type)), number.type(0))
 
@@ -278,7 +278,7 @@ def lookup(typing, x, places, first):
 
 @cuda.jit(device=True, forceinline=True)
 def warp_number():
-    """The number of this warp among all along the first axis of the grid."""
+    """Return the number of this warp along the first axis of the grid."""
     return cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y
 
 
@@ -287,7 +287,7 @@ def lane_numbers(typing, lanes):
     return types.float32(types.intp), lambda ctx, b, sig, args: b.uitofp(_lane(b), F32)
 
 
-# Numbers by their places in tiles and arrays
+# Indexing of tiles and arrays
 
 
 @overload(operator.getitem)
@@ -302,7 +302,7 @@ def _getitem(x, at):
 def _setitem(x, at, v):
     if not isinstance(x, Tile | Array):
         return None
-    set_ = _set if isinstance(x, Tile) else put
+    set_ = _set if isinstance(x, Tile) else store_scalar
     return (
         (lambda x, at, v: set_(x, at, v)) if isinstance(at, types.BaseTuple) else (lambda x, at, v: set_(x, (at,), v))
     )
@@ -310,7 +310,7 @@ def _setitem(x, at, v):
 
 # Arithmetic
 
-fma, sqrt, nearest, floor = libdevice.fmaf, libdevice.fsqrt_rn, libdevice.rintf, libdevice.floorf
+fma, sqrt, round, floor = libdevice.fmaf, libdevice.fsqrt_rn, libdevice.rintf, libdevice.floorf
 
 
 @intrinsic
@@ -333,14 +333,14 @@ def select(typing, chosen, x, y):
 
 @cuda.jit(device=True, forceinline=True)
 def sum_lanes(v):
-    """In the same order in every thread, so that all of them have the same bits."""
+    """Return the sum over all lanes, added in the same order and so with the same bits in every thread."""
     for distance in (16, 8, 4, 2, 1):
         v += cuda.shfl_xor_sync(WARP, v, distance)
     return v
 
 
 @intrinsic
-def put_sums(typing, y, at, t):
+def store_sums(typing, y, at, t):
     N, M = t.shape
 
     def code(ctx, b, sig, args):
@@ -359,10 +359,10 @@ def put_sums(typing, y, at, t):
 
 
 def _sums_by_lane(b, numbers):
-    """In lane k the sum over all lanes of the kth of up to LANES numbers, with as many exchanges as there are lanes."""
+    """Return in lane k the sum over all lanes of number k, of up to LANES numbers, with LANES - 1 exchanges."""
     lane, half = _lane(b), LANES // 2
     numbers = numbers + [F32(0)] * (LANES - len(numbers))
-    while half:  # each lane keeps half of the numbers, and adds what another lane has of these
+    while half:  # each lane keeps half of the numbers and adds those of another lane
         upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
         pairs = zip(numbers[:half], numbers[half:], strict=True)
         numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
@@ -371,7 +371,7 @@ def _sums_by_lane(b, numbers):
 
 
 def _exchange(b, number, distance):
-    """The number of the lane whose number differs in this bit."""
+    """Return the number of the lane whose index differs in the bit `distance`."""
     function = ir.FunctionType(ir.LiteralStructType((I32, ir.IntType(1))), [I32] * 5)
     shuffle = cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.shfl.sync.i32")
     by_xor, whole_warp = I32(3), I32(31)
@@ -381,7 +381,7 @@ def _exchange(b, number, distance):
 
 @cuda.jit(device=True, forceinline=True)
 def sum_block(v, sums):
-    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    """Return the sum over all threads of a block; `sums` is in shared memory and holds one number per warp."""
     sums[cuda.threadIdx.y] = sum_lanes(v)
     cuda.syncthreads()
     total = types.float32(0)

@@ -1,17 +1,17 @@
-"""exp, log, tanh and the sine of a vector, written once, so that every device computes the same formula.
+"""exp, log, tanh and sine of a vector, by the same formula on every device.
 
-Each reduces its argument to a short interval and takes a polynomial there, after Cody and Waite
-(1980), Software Manual for the Elementary Functions; the coefficients are Moshier's of the Cephes
-library (expf, logf, tanhf), but for the sine's, which were fitted. Relative errors stay below 2e-7.
+Each reduces its argument to a short interval and evaluates a polynomial there, after Cody and Waite (1980), Software
+Manual for the Elementary Functions. The coefficients are those of the Cephes library by Moshier (expf, logf, tanhf),
+except for the sine, whose coefficients were fitted. Relative errors stay below 2e-7.
 """
 
-from fastdigits.ops.lanes import exponent, fma, mantissa, maximum, nearest, power_of_two, select, splat
+from fastdigits.ops.lanes import exponent, fma, mantissa, maximum, power_of_two, round, select, splat
 
 
 def exp(v):
-    """e**v; beyond -87 and 88, where float32 ends, as at these."""
-    v = maximum(splat(-87.0), select(v > splat(88.0), splat(88.0), v))  # in this order NaN stays NaN
-    n = nearest(v * splat(1.44269504))
+    """Return e**v, with v limited to -87 .. 88, the range of normal float32."""
+    v = maximum(splat(-87.0), select(v > splat(88.0), splat(88.0), v))  # this order keeps NaN
+    n = round(v * splat(1.44269504))
     r = fma(n, splat(-0.693359375), v)  # v - n ln 2, with ln 2 in two parts, the first of few bits
     r = fma(n, splat(2.12194440e-4), r)
     p = splat(1.9875691500e-4)
@@ -24,7 +24,7 @@ def exp(v):
 
 
 def log(v):
-    """The natural logarithm of a positive normal v."""
+    """Return the natural logarithm of a positive normal v."""
     m, e = mantissa(v), exponent(v)
     low = splat(0.707106781) > m
     r = select(low, m + m, m) - splat(1.0)  # the mantissa between sqrt(1/2) and sqrt(2), less 1
@@ -45,7 +45,7 @@ def log(v):
 
 
 def tanh(v):
-    """The hyperbolic tangent of v."""
+    """Return the hyperbolic tangent of v."""
     size = maximum(v, splat(0.0) - v)
     far = splat(1.0) - splat(2.0) / (exp(size + size) + splat(1.0))  # 1 for every |v| above 9
     square = v * v
@@ -59,10 +59,10 @@ def tanh(v):
 
 
 def sine_of_turns(v):
-    """sin(2 pi v), to 2e-7 of the largest sine, 1."""
-    halves = nearest(v + v)
+    """Return sin(2 pi v) with an absolute error below 2e-7."""
+    halves = round(v + v)
     r = fma(halves, splat(-0.5), v)  # within a quarter of a turn
-    odd = halves - splat(2.0) * nearest(halves * splat(0.5))  # -1, 0 or 1
+    odd = halves - splat(2.0) * round(halves * splat(0.5))  # -1, 0 or 1
     square = r * r
     p = splat(39.7100237)
     p = fma(p, square, splat(-76.5748772))

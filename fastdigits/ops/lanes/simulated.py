@@ -1,7 +1,7 @@
-"""Lanes in numba's CUDA simulator: a thread of a warp is a Python thread, and a vector is its np.float32.
+"""Lane functions for the CUDA simulator of numba: a lane is a Python thread, and a vector is its np.float32.
 
-Each function does for one thread what its namesake in __init__.py does for all of them. The simulator
-has no types, so what cuda.py emits cannot run there; the kernels can, and which warp does what.
+Each function does for one thread what its namesake in __init__.py does for all lanes. The simulator has no types, so
+the code of cuda.py cannot run there, but the kernels and the distribution of work among warps can.
 """
 
 from itertools import product
@@ -10,32 +10,32 @@ from typing import Any
 
 import numpy as np
 
-LANES, WARPS = 4, 2  # each thread is one of Python, so few of them
+LANES, WARPS = 4, 2  # few, because each thread is a Python thread
 
 
 def compile_kernel(kernel, inline=True):
-    """A bound kernel as it is."""
+    """Return a bound kernel unchanged."""
     return kernel
 
 
 def lane() -> int:
-    """The number of this thread in its warp."""
+    """Return the number of this thread in its warp."""
     return _thread().threadIdx.x
 
 
 def warp_number() -> int:
-    """The number of this warp among all along the first axis of the grid."""
+    """Return the number of this warp along the first axis of the grid."""
     thread = _thread()
     return thread.blockIdx.x * thread._manager._block_dim[1] + thread.threadIdx.y
 
 
 def _thread() -> Any:
-    """This thread, to which the simulator adds its place in the grid."""
+    """Return this thread, to which the simulator has added its position in the grid."""
     return current_thread()
 
 
 def _checked(x, at):
-    """A position as it is, unless it lies outside: on a GPU no index is negative from the end."""
+    """Return a position, or raise IndexError outside of x; a GPU has no negative indices either."""
     for i, size in zip(at, x.shape, strict=True):
         if not 0 <= i < size:
             raise IndexError(f"{at} lies outside an array of {tuple(x.shape)}")
@@ -101,7 +101,7 @@ def store_row(y, at, size, v):
         y[_checked(y, (*at[:-1], k))] = v
 
 
-def put(y, at, s):
+def store_scalar(y, at, s):
     y[_checked(y, at)] = s
 
 
@@ -117,29 +117,29 @@ def select(mask, a, b):
     return a if mask else b
 
 
-sqrt, nearest, floor = np.sqrt, np.rint, np.floor
+sqrt, round, floor = np.sqrt, np.rint, np.floor
 
-_shown: dict[tuple[int, int], list] = {}  # the simulator runs one block at a time
+_exchanged: dict[tuple[int, int], list] = {}  # values by buffer and warp; the simulator runs one block at a time
 
 
-def _of_all_lanes(v):
-    """What all threads of the warp hand in."""
+def _all_lanes(v):
+    """Return the values of all threads of the warp."""
     thread = current_thread()
-    # By turns in two places, or a fast thread might show its next number before a slow one has read this.
+    # Two buffers alternate: else a fast thread could overwrite its value before a slow one has read it.
     thread.turn = 1 - getattr(thread, "turn", 0)
-    shown = _shown.setdefault((thread.turn, thread.threadIdx.y), [None] * LANES)
-    shown[thread.threadIdx.x] = v
+    values = _exchanged.setdefault((thread.turn, thread.threadIdx.y), [None] * LANES)
+    values[thread.threadIdx.x] = v
     thread.syncthreads()
-    return shown
+    return values
 
 
 def sum_lanes(v):
-    return np.sum(_of_all_lanes(v), dtype=np.float32)
+    return np.sum(_all_lanes(v), dtype=np.float32)
 
 
-def put_sums(y, at, t):
+def store_sums(y, at, t):
     (*outer, i, k), (*_, rows, columns) = at, y.shape
-    sums = np.sum(_of_all_lanes(list(t.values())), axis=0, dtype=np.float32)
+    sums = np.sum(_all_lanes(list(t.values())), axis=0, dtype=np.float32)
     for number in range(lane(), len(sums), LANES):
         n, m = list(t)[number]
         if i + n < rows and k + m < columns:
@@ -147,7 +147,7 @@ def put_sums(y, at, t):
 
 
 def sum_block(v, sums):
-    """The sum over all threads of a block, the same in each; `sums` lies in shared memory, a number for each warp."""
+    """Return the sum over all threads of a block; `sums` is in shared memory and holds one number per warp."""
     thread = current_thread()
     sums[thread.threadIdx.y] = sum_lanes(v)
     thread.syncthreads()

@@ -1,4 +1,4 @@
-"""Register tiles: which shape of sums covers an output in the least time on this CPU's vector unit."""
+"""Register tiles: the shape of sums that covers an output in the least estimated time on this CPU."""
 
 from functools import cache
 from itertools import product
@@ -8,21 +8,21 @@ from typing import NamedTuple
 from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 
 # Costs in half cycles, the time of one multiply-add on two pipes
-LATENCY = 8  # of one multiply-add: a tile with fewer sums waits for itself
+LATENCY = 8  # of one multiply-add: a tile with fewer sums waits for its own results
 LOAD = 1
-LOAD_INSIDE = 4  # the check of the column and the mask come on top
-NEW_LINE = 4  # a cache line from the second level
+LOAD_INSIDE = 4  # a load with the check of the column and a mask
+NEW_LINE = 4  # a cache line from the second-level cache
 TRANSFORM = 300  # one tile of 4 x 4 outputs to or from the 36 points of Winograd's method
-STEP = 4  # the next turn of a loop over channels
-TURN = 8  # one vector's share of a transpose
+STEP = 4  # overhead of one iteration over channels
+TRANSPOSE = 8  # one vector's share of a transpose
 
 
 @cache
 def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, int]:
-    """The tile (N, M) of sums that covers a `rows` x `columns` output in the least time.
+    """Return the tile (N, M) of sums that covers a `rows` x `columns` output in the least time.
 
-    A step of the inner loop loads M vectors and N numbers and does N x M multiply-adds; all
-    sums, the M vectors and one number stand in registers; what hangs over the edge is lost.
+    A step of the inner loop loads M vectors and N numbers and does N x M multiply-adds. All sums, the M vectors and one
+    number must fit the registers. Sums beyond the edge of the output are wasted.
     """
 
     def time(shape: tuple[int, int]) -> tuple[int, int]:
@@ -36,16 +36,16 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
 
 @cache
 def row_tile(channels: int, columns: int) -> int:
-    """The channels N of a tile of whole rows, N x `columns` sums; 0 where not even one row fits the registers."""
+    """Return the channels N of a tile of whole rows, N x `columns` sums; 0 if not even one row fits the registers."""
     most = (REGISTERS - 3) // columns
     return min(range(1, most + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
 
 
 @cache
 def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> tuple[int, int, int]:
-    """The tile (N, R, M) of sums for a weight gradient: N output channels times R x M kernel elements.
+    """Return the tile (N, R, M) of sums for a weight gradient: N output channels times R x M kernel elements.
 
-    Each position loads N vectors of dy, which come from far, and R x M of x, which mostly are near.
+    Each position loads N vectors of dy from new cache lines, and R x M of x, most of which are in the cache.
     """
 
     def time(shape: tuple[int, int, int]) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> t
 
 @cache
 def pool_tile_rows(channels: int, padded: int) -> int:
-    """The channels N of a tile with the four pixels of one pooled one: 4 N sums that cover all in the least time."""
+    """Return the channels N of a tile of four pixels that are pooled to one, with 4 N sums."""
 
     def time(n: int) -> tuple[int, int]:
         loads = n * LOAD + 4 * (LOAD_INSIDE if padded else LOAD)
@@ -70,7 +70,7 @@ def pool_tile_rows(channels: int, padded: int) -> int:
 
 @cache
 def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
-    """Whether Winograd's method convolves between so many channels clearly sooner than direct sums."""
+    """Return whether Winograd's method is at least 10 % faster than direct sums for these sizes, by the estimate."""
     tiles = ceil(rows / 4) * ceil(columns / 4)
     products, transforms = tiles * 36 * inputs * outputs, tiles * TRANSFORM * (inputs + outputs)
     return 1.1 * (products + transforms) < rows * columns * 9 * inputs * outputs
@@ -78,9 +78,9 @@ def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
 
 @cache
 def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
-    """The channels N and tiles T, at most 3, of the products of Winograd's method that cover all in the least time.
+    """Return the channels N and tiles T of one step of Winograd's products.
 
-    More tiles at a time would not stay in the cache.
+    T is at most 3, because more tiles would not stay in the cache.
     """
     tiles = ceil(rows / 4) * ceil(columns / 4)
 
@@ -92,18 +92,18 @@ def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
 
 
 @cache
-def turned_inputs(inputs: int, outputs: int) -> bool:
-    """Whether a weight gradient takes less time with the lanes of the input channels turned than of the output's."""
+def transposes_inputs(inputs: int, outputs: int) -> bool:
+    """Return whether transposing the input channels makes a weight gradient faster than transposing the outputs."""
 
-    def time(turned: int, others: int) -> int:
-        return ceil(turned / LANES) * LANES * others + turned * TURN
+    def time(transposed: int, others: int) -> int:
+        return ceil(transposed / LANES) * LANES * others + transposed * TRANSPOSE
 
     return time(inputs, outputs) < time(outputs, inputs)
 
 
 @cache
 def tile_rows(rows: int, columns: int) -> int:
-    """The N of a tile (N, `columns`) of sums that covers `rows` rows in the least time."""
+    """Return the N of a tile (N, `columns`) of sums that covers `rows` rows in the least time."""
 
     def time(n: int) -> tuple[int, int]:
         return ceil(rows / n) * max(n * columns, n + columns, LATENCY), -n
@@ -113,12 +113,12 @@ def tile_rows(rows: int, columns: int) -> int:
 
 @cache
 def shared_columns(columns: int, threads: int) -> int:
-    """The columns M of a tile such that the threads have about equally many tiles, and none of them much to lose."""
+    """Return the columns M of a tile that share the work evenly among threads."""
     return min(range(1, 6), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
 
 
 class SingleTile(NamedTuple):
-    """A tile of two rows of one image's convolution: N of what is not in the lanes, and M vectors of what is."""
+    """A tile of two rows of the convolution of one image: M vectors of what is in the lanes times N of the other."""
 
     lanes: str
     N: int
@@ -127,9 +127,9 @@ class SingleTile(NamedTuple):
 
 @cache
 def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile:
-    """The tile for a convolution of one image with the `taps` weights of each output: lanes of "columns" or "channels".
+    """Return the tile for a convolution of one image with `taps` weights per output; lanes are "columns" or "channels".
 
-    Lanes of channels need the weights and the outputs turned. N columns are an even number, for pooling.
+    Lanes of channels need transposed weights and outputs. N columns are an even number, for pooling.
     """
 
     def time(tile: SingleTile) -> tuple[int, int]:
@@ -137,9 +137,9 @@ def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile
         in_lanes, others = (columns, channels) if lanes == "columns" else (channels, columns)
         loads = 2 * m + n if lanes == "columns" else m + 2 * n
         vectors = ceil(in_lanes / (m * LANES))
-        turns = TURN * vectors * m * (taps + rows * columns) if lanes == "channels" else 0
+        transposes = TRANSPOSE * vectors * m * (taps + rows * columns) if lanes == "channels" else 0
         step = max(2 * n * m, loads * LOAD, LATENCY) + STEP
-        return ceil(rows / 2) * ceil(others / n) * vectors * taps * step + turns, -n * m
+        return ceil(rows / 2) * ceil(others / n) * vectors * taps * step + transposes, -n * m
 
     tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 13), (1, 2))]
     fitting = [t for t in tiles if 2 * t.M * (t.N + 1) < REGISTERS and (t.lanes == "columns" or t.N % 2 == 0)]
@@ -147,6 +147,6 @@ def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile
 
 
 def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:
-    """The tile (R, M) of the kernel's elements that one channel's weight gradient is summed in."""
+    """Return the tile (R, M) of kernel elements in which the weight gradient of one channel is summed."""
     columns = min(kernel_columns, 5)
     return min(kernel_rows, max(1, (REGISTERS - 6) // columns)), columns

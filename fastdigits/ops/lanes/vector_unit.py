@@ -1,4 +1,4 @@
-"""The vector unit of this CPU: how many float32 lanes and how many registers."""
+"""The vector unit of this CPU: its float32 lanes and its registers."""
 
 import platform
 from typing import Any
@@ -8,7 +8,7 @@ from numba import config
 
 
 def cpu_features() -> set[str]:
-    """The names of the CPU's features, or those that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES pretend."""
+    """Return the features of the CPU, or those that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES set."""
     settings: Any = config  # Numba sets its attributes at run time
     if settings.CPU_FEATURES is not None:
         given = settings.CPU_FEATURES.split(",")
@@ -20,7 +20,7 @@ def cpu_features() -> set[str]:
 
 
 def vector_unit(features: set[str], machine: str) -> tuple[int, int]:
-    """(float32 lanes of a vector register, number of vector registers)."""
+    """Return (float32 lanes of a vector register, number of vector registers)."""
     if "avx512f" in features:
         return 16, 32
     if "avx" in features:

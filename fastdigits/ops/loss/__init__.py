@@ -1,9 +1,9 @@
-"""Losses with their gradients in one pass, and the running totals of losses and right answers.
+"""Losses with their gradients in one pass, and running totals of losses and correct predictions.
 
 softmax_cross_entropy: -log softmax(scores)[target]    mean_squared_error: mean over k of (scores[k] - [k = target])^2
 
-A loss is written image by image; its gradient is that of the mean over the `count` images of a
-batch. Empty lanes have the target -1: their loss and their gradient are 0.
+The loss of each image is stored. The gradient is that of the mean over the `count` images of a batch. Empty lanes
+have the target -1, and their loss and gradient are 0.
 """
 
 OPS = ("softmax", "softmax_cross_entropy", "mean_squared_error", "accumulate_metrics")

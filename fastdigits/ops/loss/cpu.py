@@ -1,4 +1,4 @@
-"""Losses run on one core: a batch of scores is done before a second core has woken up."""
+"""Losses on the CPU. They run on one core, because waking a second one takes longer than a batch of scores."""
 
 import numpy as np
 
@@ -22,18 +22,20 @@ def softmax(scores, probabilities):
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """See reference.softmax_cross_entropy."""
     B, K, L = scores.shape
-    low = smoothing / K
+    off_value = smoothing / K
     for b in range(B):
-        _softmax_cross_entropy_block(scores, targets, 1 / count, 1 - smoothing + low, low, loss, dscores, b)
+        _softmax_cross_entropy_block(scores, targets, 1 / count, 1 - smoothing + off_value, off_value, loss, dscores, b)
 
 
 @cpu.serial
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     """See reference.mean_squared_error."""
     B, K, L = scores.shape
-    low = smoothing / K
+    off_value = smoothing / K
     for b in range(B):
-        _mean_squared_error_block(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores, b)
+        _mean_squared_error_block(
+            scores, targets, 2 / (count * K), 1 - smoothing + off_value, off_value, loss, dscores, b
+        )
 
 
 def accumulate_metrics(scores, targets, loss, hits, totals):

@@ -1,4 +1,4 @@
-"""Which warp judges which images: one block of them."""
+"""Losses on a GPU: each warp owns a block of images."""
 
 from numba import cuda, float64
 
@@ -10,7 +10,7 @@ from fastdigits.ops.loss.kernel import (
     softmax_cross_entropy_block,
 )
 
-TALLY_WARPS = 2 * WARPS
+METRIC_WARPS = 2 * WARPS  # warps of the one block that sums the metrics
 
 
 def _each_block(scores, *others):
@@ -28,30 +28,30 @@ def softmax(scores, probabilities):
 
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     """See reference.softmax_cross_entropy."""
-    low = smoothing / scores.shape[1]
-    _softmax_cross_entropy(scores, targets, 1 / count, 1 - smoothing + low, low, loss, dscores)
+    off_value = smoothing / scores.shape[1]
+    _softmax_cross_entropy(scores, targets, 1 / count, 1 - smoothing + off_value, off_value, loss, dscores)
 
 
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     """See reference.mean_squared_error."""
     B, K, L = scores.shape
-    low = smoothing / K
-    _mean_squared_error(scores, targets, 2 / (count * K), 1 - smoothing + low, low, loss, dscores)
+    off_value = smoothing / K
+    _mean_squared_error(scores, targets, 2 / (count * K), 1 - smoothing + off_value, off_value, loss, dscores)
 
 
-@kernel(lambda *arguments: (1,), TALLY_WARPS)
+@kernel(lambda *arguments: (1,), METRIC_WARPS)
 def accumulate_metrics(scores, targets, loss, hits, totals):
-    """See reference.accumulate_metrics. Each warp of one block sums some blocks of images; one lane sums the warps."""
+    """See reference.accumulate_metrics. Warps of one block sum blocks of images; two lanes add the sums."""
     lane, warp = cuda.threadIdx.x, cuda.threadIdx.y
-    sums = cuda.shared.array((2, TALLY_WARPS, LANES), float64)
+    sums = cuda.shared.array((2, METRIC_WARPS, LANES), float64)
     sums[0, warp, lane] = sums[1, warp, lane] = float64(0.0)
-    for b in range(warp, len(scores), TALLY_WARPS):
+    for b in range(warp, len(scores), METRIC_WARPS):
         count_hits_block(scores, targets, hits, b)
         sums[0, warp, lane] += loss[b, lane]
         sums[1, warp, lane] += hits[b, lane]
     cuda.syncthreads()
     if warp == 0:
-        for other in range(1, TALLY_WARPS):
+        for other in range(1, METRIC_WARPS):
             sums[0, 0, lane] += sums[0, other, lane]
             sums[1, 0, lane] += sums[1, other, lane]
     cuda.syncthreads()
@@ -61,14 +61,14 @@ def accumulate_metrics(scores, targets, loss, hits, totals):
 
 
 @kernel(_each_block)
-def _softmax_cross_entropy(scores, targets, share, high, low, loss, dscores):
+def _softmax_cross_entropy(scores, targets, inv_count, on_value, off_value, loss, dscores):
     b = warp_number()
     if b < len(scores):
-        softmax_cross_entropy_block(scores, targets, share, high, low, loss, dscores, b)
+        softmax_cross_entropy_block(scores, targets, inv_count, on_value, off_value, loss, dscores, b)
 
 
 @kernel(_each_block)
-def _mean_squared_error(scores, targets, slope, high, low, loss, dscores):
+def _mean_squared_error(scores, targets, slope, on_value, off_value, loss, dscores):
     b = warp_number()
     if b < len(scores):
-        mean_squared_error_block(scores, targets, slope, high, low, loss, dscores, b)
+        mean_squared_error_block(scores, targets, slope, on_value, off_value, loss, dscores, b)

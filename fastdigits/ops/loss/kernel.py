@@ -1,11 +1,11 @@
-"""The losses of one block of images, written once for every device."""
+"""Losses of one block of images."""
 
 from fastdigits.ops.lanes import fma, load, maximum, select, splat, store
 from fastdigits.ops.lanes.math import exp, log
 
 
 def softmax_block(scores, probabilities, b):
-    """softmax for block b."""
+    """Fill the probabilities of block b."""
     B, K, L = scores.shape
     top = _highest(scores, b)
     total = splat(0.0)
@@ -17,45 +17,45 @@ def softmax_block(scores, probabilities, b):
         store(probabilities, (b, k), load(probabilities, (b, k)) / total)
 
 
-def softmax_cross_entropy_block(scores, targets, share, high, low, loss, dscores, b):
-    """softmax_cross_entropy for block b, with share = 1 / count and goals of high and low."""
+def softmax_cross_entropy_block(scores, targets, inv_count, on_value, off_value, loss, dscores, b):
+    """Fill loss and dscores of block b, with inv_count = 1 / count and targets of on_value and off_value."""
     B, K, L = scores.shape
     target, top = load(targets, (b,)), _highest(scores, b)
-    total, wanted = splat(0.0), splat(0.0)
+    total, goal_score = splat(0.0), splat(0.0)
     for k in range(K):
         score = load(scores, (b, k)) - top
         power = exp(score)
         total = total + power
-        wanted = fma(_goal(target, k, high, low), score, wanted)
+        goal_score = fma(_goal(target, k, on_value, off_value), score, goal_score)
         store(dscores, (b, k), power)
     filled = target >= splat(0.0)
-    store(loss, (b,), select(filled, log(total) - wanted, splat(0.0)))
-    scale = select(filled, splat(share), splat(0.0))
+    store(loss, (b,), select(filled, log(total) - goal_score, splat(0.0)))
+    scale = select(filled, splat(inv_count), splat(0.0))
     for k in range(K):
-        goal = _goal(target, k, high, low)
+        goal = _goal(target, k, on_value, off_value)
         store(dscores, (b, k), scale * (load(dscores, (b, k)) / total - goal))
 
 
-def mean_squared_error_block(scores, targets, slope, high, low, loss, dscores, b):
-    """mean_squared_error for block b, with slope = 2 / (count K) and goals of high and low."""
+def mean_squared_error_block(scores, targets, slope, on_value, off_value, loss, dscores, b):
+    """Fill loss and dscores of block b, with slope = 2 / (count K) and targets of on_value and off_value."""
     B, K, L = scores.shape
     target = load(targets, (b,))
     filled, total = target >= splat(0.0), splat(0.0)
     for k in range(K):
-        difference = load(scores, (b, k)) - _goal(target, k, high, low)
+        difference = load(scores, (b, k)) - _goal(target, k, on_value, off_value)
         difference = select(filled, difference, splat(0.0))
         total = total + difference * difference
         store(dscores, (b, k), splat(slope) * difference)
     store(loss, (b,), splat(1 / K) * total)
 
 
-def _goal(target, k, high, low):
-    """What the network is to say for class k: `high` for the target's."""
-    return select(target == splat(k), splat(high), splat(low))
+def _goal(target, k, on_value, off_value):
+    """Target of class k: on_value in the lanes of that class, else off_value."""
+    return select(target == splat(k), splat(on_value), splat(off_value))
 
 
 def count_hits_block(scores, targets, hits, b):
-    """The hits of tally for block b."""
+    """Fill the hits of block b; see accumulate_metrics."""
     B, K, L = scores.shape
     best, winner = load(scores, (b, 0)), splat(0.0)
     for k in range(1, K):

@@ -1,4 +1,4 @@
-"""The definition of the losses."""
+"""Definitions of the losses and metrics."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def softmax(scores, probabilities):
 
 
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
-    """Fill each image's cross-entropy of softmax(scores) with its target, and the gradient of their mean.
+    """Fill the cross-entropy of softmax(scores) and target of each image, and the gradient of the mean.
 
     loss[b, l] = -sum_k goal[k] log softmax(scores)[b, k, l]
     dscores[b, k, l] = 1/count (softmax(scores)[b, k, l] - goal[k])
@@ -30,7 +30,7 @@ def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     count : int
         Images in the batch.
     smoothing : float
-        The share of each target that is spread over all classes; 0 for none.
+        Fraction of each target that is spread over all classes; 0 for none.
     loss : float32 (B, L), filled
     dscores : float32 (B, K, L), filled
 
@@ -48,7 +48,7 @@ def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
 
 
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
-    """Fill each image's mean squared difference of scores and target, and the gradient of their mean.
+    """Fill the mean squared difference of scores and target of each image, and the gradient of the mean.
 
     loss[b, l] = 1/K sum_k (scores[b, k, l] - goal[k])^2
     dscores[b, k, l] = 2/(count K) (scores[b, k, l] - goal[k])
@@ -66,7 +66,7 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
 
 
 def accumulate_metrics(scores, targets, loss, hits, totals):
-    """Fill hits[b, l] = 1 where the highest score (the first of equal ones) is the target's, else 0, and count them.
+    """Fill hits[b, l] = 1 if the highest score (the first of equal ones) belongs to the target, else 0, and count hits.
 
     totals[0] += sum_{b,l} loss[b, l]    totals[1] += sum_{b,l} hits[b, l]    each in a fixed order
 
@@ -82,6 +82,6 @@ def accumulate_metrics(scores, targets, loss, hits, totals):
 
 
 def _goal(scores, targets, smoothing):
-    """What the network is to say: (B, K, L)."""
+    """Target probabilities (B, K, L) with label smoothing."""
     K = scores.shape[1]
     return (1 - smoothing) * (np.arange(K)[:, None] == targets[:, None]) + smoothing / K

@@ -1,4 +1,4 @@
-"""Which core normalises which pixel."""
+"""Local response normalization on the CPU: each core owns pixels with all their channels."""
 
 from numba import prange
 

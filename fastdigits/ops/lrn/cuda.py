@@ -1,4 +1,4 @@
-"""Which warp normalises which pixel."""
+"""Local response normalization on a GPU: each warp owns a pixel with all its channels."""
 
 from numba import cuda
 

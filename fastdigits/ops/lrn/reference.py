@@ -1,10 +1,10 @@
-"""The definition of local response normalisation and its gradient."""
+"""Definitions of local response normalization and its gradient."""
 
 import numpy as np
 
 
 def lrn_forward(x, size, alpha, beta, k, base, y):
-    """Fill y with x divided by the strength of `size` neighbouring channels, and base with that strength.
+    """Fill base with the energy of `size` neighbouring channels, and y with x divided by its power.
 
     base[b, c, s, l] = k + alpha sum_d x[b, d, s, l]^2 over the channels d with |d - c| <= size // 2
     y[b, c, s, l] = x[b, c, s, l] / base[b, c, s, l]^beta
@@ -21,14 +21,14 @@ def lrn_forward(x, size, alpha, beta, k, base, y):
     References
     ----------
     Krizhevsky, Sutskever and Hinton (2012), ImageNet classification with deep convolutional neural networks,
-    section 3.3. Their alpha multiplies the sum; that of PyTorch the mean.
+    section 3.3. Their alpha multiplies the sum, PyTorch's the mean.
     """
     base[...] = k + alpha * _sum_of_neighbours(x * x, size)
     y[...] = x / base**beta
 
 
 def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
-    """Fill dx with the gradient of the loss by the input of lrn_forward.
+    """Fill dx with the gradient of the loss with respect to the input of lrn_forward.
 
     dx[b, c, s, l] = dy[b, c, s, l] / base[b, c, s, l]^beta
                      - 2 alpha beta x[b, c, s, l] sum_d dy[b, d, s, l] y[b, d, s, l] / base[b, d, s, l]
@@ -45,6 +45,6 @@ def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
 
 
 def _sum_of_neighbours(a, size):
-    """For each channel the sum over the channels that lie at most size // 2 away."""
+    """Sum, for each channel, over the channels at most size // 2 away."""
     C, reach = a.shape[1], size // 2
     return np.stack([a[:, max(0, c - reach) : c + reach + 1].sum(1) for c in range(C)], 1)

@@ -1,4 +1,4 @@
-"""Which core steps which parameters: each a contiguous part of the buffer."""
+"""Optimizers on the CPU: each core updates a contiguous range of the parameters."""
 
 import numpy as np
 from numba import njit, prange
@@ -12,7 +12,7 @@ _nesterov_step = bind(kernel.nesterov_step, cpu)
 _adam_step = bind(kernel.adam_step, cpu)
 _adamw_step = bind(kernel.adamw_step, cpu)
 _squares_of_part = bind(kernel.squares_of_part, cpu)
-_shrink = bind(kernel.shrink, cpu)
+_scale_gradient = bind(kernel.scale_gradient, cpu)
 _average_step = bind(kernel.average_step, cpu)
 
 
@@ -48,9 +48,9 @@ def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsil
 @cpu.parallel
 def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adamw_step."""
-    factors, keep = _adam_factors(rate[0], step[0], beta1, beta2), 1 - rate[0] * weight_decay
+    factors, decay_factor = _adam_factors(rate[0], step[0], beta1, beta2), 1 - rate[0] * weight_decay
     for v in prange(len(parameter)):
-        _adamw_step(parameter, gradient, mean, square, factors, epsilon, keep, np.int64(v))
+        _adamw_step(parameter, gradient, mean, square, factors, epsilon, decay_factor, np.int64(v))
 
 
 @njit(nogil=True, error_model="numpy")
@@ -60,7 +60,7 @@ def _adam_factors(rate, step, beta1, beta2):
 
 @cpu.parallel
 def clip_norm(gradient, limit, sums, factor):
-    """See reference.clip_norm. The parts of the sum, and so its bits, are the same for any number of cores."""
+    """See reference.clip_norm. The parts of the sum do not depend on the number of cores, so neither do its bits."""
     for s in prange(len(sums)):
         _squares_of_part(gradient, sums, s)
     total = 0.0
@@ -69,7 +69,7 @@ def clip_norm(gradient, limit, sums, factor):
     factor[0] = limit / max(limit, total**0.5)
     if factor[0] < 1:
         for v in prange(len(gradient)):
-            _shrink(gradient, factor[0], v)
+            _scale_gradient(gradient, factor[0], v)
 
 
 @cpu.parallel

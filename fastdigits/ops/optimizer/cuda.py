@@ -1,6 +1,6 @@
-"""Which warp steps which parameters: a single vector.
+"""Optimizers on a GPU: each warp updates one vector of parameters.
 
-The betas are rounded to float32 before anything is made of them, so that all of it belongs to the same numbers.
+The betas are rounded to float32 first, so that all terms are computed from the same numbers.
 """
 
 import math
@@ -17,7 +17,7 @@ _step_nesterov = bound(vectors.nesterov_step)
 _step_adam = bound(vectors.adam_step)
 _step_adamw = bound(vectors.adamw_step)
 _sum_squares = bound(vectors.squares_of_part)
-_shrink_vector = bound(vectors.shrink)
+_scale_vector = bound(vectors.scale_gradient)
 _step_average = bound(vectors.average_step)
 
 
@@ -52,56 +52,60 @@ def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
 
 def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adam_step."""
-    _adam_step(parameter, gradient, mean, square, rate, step, *_decay(beta1), *_decay(beta2), epsilon, weight_decay)
+    _adam_step(parameter, gradient, mean, square, rate, step, *_powers(beta1), *_powers(beta2), epsilon, weight_decay)
 
 
 def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
     """See reference.adamw_step."""
-    _adamw_step(parameter, gradient, mean, square, rate, step, *_decay(beta1), *_decay(beta2), epsilon, weight_decay)
+    _adamw_step(parameter, gradient, mean, square, rate, step, *_powers(beta1), *_powers(beta2), epsilon, weight_decay)
 
 
 def clip_norm(gradient, limit, sums, factor):
     """See reference.clip_norm. A warp owns a part of the sum, then a vector."""
     _squares(gradient, sums)
-    _shrink(gradient, limit, sums, factor)
+    _scale_gradient(gradient, limit, sums, factor)
 
 
 def average_step(parameter, step, decay, average):
     """See reference.average_step."""
-    _average_step(parameter, step, *_decay(decay), average)
+    _average_step(parameter, step, *_powers(decay), average)
 
 
-def _decay(beta):
-    """beta, 1 - beta and log(beta), as float32."""
+def _powers(beta):
+    """Return beta, 1 - beta and log(beta) as float32."""
     beta = np.float32(beta)
     return beta, 1 - beta, np.float32(math.log(beta) if beta else -math.inf)
 
 
 @bound
-def _bias(step, log_beta):
-    """1 - beta^step, also for a beta close to 1."""
+def _bias_correction(step, log_beta):
+    """Return 1 - beta^step, precise for a beta close to 1."""
     return -math.expm1(float32(step) * log_beta)
 
 
 @kernel(_each_vector)
 def _adam_step(
-    parameter, gradient, mean, square, rate, step, beta1, rest1, log1, beta2, rest2, log2, epsilon, weight_decay
-):
+    parameter, gradient, mean, square, rate, step, beta1, one_minus_beta1, log_beta1, beta2, one_minus_beta2, log_beta2,
+    epsilon, weight_decay,
+):  # fmt: skip
     v = warp_number()
     if v < len(parameter):
-        pace, widen = -rate[0] / _bias(step[0], log1), float32(1) / math.sqrt(_bias(step[0], log2))
-        factors = pace, widen, beta1, rest1, beta2, rest2
+        step_size = -rate[0] / _bias_correction(step[0], log_beta1)
+        inv_sqrt_bias2 = float32(1) / math.sqrt(_bias_correction(step[0], log_beta2))
+        factors = step_size, inv_sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2
         _step_adam(parameter, gradient, mean, square, factors, epsilon, weight_decay, v)
 
 
 @kernel(_each_vector)
 def _adamw_step(
-    parameter, gradient, mean, square, rate, step, beta1, rest1, log1, beta2, rest2, log2, epsilon, weight_decay
-):
+    parameter, gradient, mean, square, rate, step, beta1, one_minus_beta1, log_beta1, beta2, one_minus_beta2, log_beta2,
+    epsilon, weight_decay,
+):  # fmt: skip
     v = warp_number()
     if v < len(parameter):
-        pace, widen = -rate[0] / _bias(step[0], log1), float32(1) / math.sqrt(_bias(step[0], log2))
-        factors = pace, widen, beta1, rest1, beta2, rest2
+        step_size = -rate[0] / _bias_correction(step[0], log_beta1)
+        inv_sqrt_bias2 = float32(1) / math.sqrt(_bias_correction(step[0], log_beta2))
+        factors = step_size, inv_sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2
         _step_adamw(parameter, gradient, mean, square, factors, epsilon, float32(1) - rate[0] * weight_decay, v)
 
 
@@ -113,20 +117,20 @@ def _squares(gradient, sums):
 
 
 @kernel(_each_vector)
-def _shrink(gradient, limit, sums, factor):
+def _scale_gradient(gradient, limit, sums, factor):
     v, total = warp_number(), float32(0)
-    for s in range(len(sums)):  # each warp by itself, in the same order
+    for s in range(len(sums)):  # every warp adds them in the same order
         total += sums[s]
     norm = math.sqrt(total)
-    share = limit / (norm if norm > limit else limit)
+    scale = limit / (norm if norm > limit else limit)
     if v == 0:
-        factor[0] = share
-    if v < len(gradient) and share < float32(1):
-        _shrink_vector(gradient, share, v)
+        factor[0] = scale
+    if v < len(gradient) and scale < float32(1):
+        _scale_vector(gradient, scale, v)
 
 
 @kernel(_each_vector)
-def _average_step(parameter, step, decay, rest, log_decay, average):
+def _average_step(parameter, step, decay, one_minus_decay, log_decay, average):
     v = warp_number()
     if v < len(parameter):
-        _step_average(parameter, rest / _bias(step[0], log_decay), average, v)
+        _step_average(parameter, one_minus_decay / _bias_correction(step[0], log_decay), average, v)

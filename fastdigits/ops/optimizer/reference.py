@@ -1,10 +1,10 @@
-"""The definition of the optimisers."""
+"""Definitions of the optimizers."""
 
 import numpy as np
 
 
 def sgd_step(parameter, gradient, rate, weight_decay):
-    """Change parameter by -rate g with g = gradient + weight_decay parameter.
+    """Subtract rate g from parameter, with g = gradient + weight_decay parameter.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def sgd_step(parameter, gradient, rate, weight_decay):
 
 
 def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
-    """Change velocity to momentum velocity + g and parameter by -rate velocity, with g as in sgd_step.
+    """Set velocity to momentum velocity + g and subtract rate velocity from parameter, with g as in sgd_step.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay):
 
 
 def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
-    """Change velocity to momentum velocity + g and parameter by -rate (g + momentum velocity), with g as in sgd_step.
+    """Set velocity to momentum velocity + g and subtract rate (g + momentum velocity), with g as in sgd_step.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
     References
     ----------
     Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, equations 3 and 4,
-    with the parameters taken at the point that looks ahead.
+    with the parameters taken at the look-ahead point.
     """
     g = gradient + weight_decay * parameter
     velocity *= momentum
@@ -59,7 +59,7 @@ def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay):
 
 
 def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
-    """Change the running means of g and g^2 and move parameter by their bias-corrected quotient.
+    """Update the running means of g and g^2 and step along their bias-corrected quotient.
 
     mean = beta1 mean + (1 - beta1) g    square = beta2 square + (1 - beta2) g^2    with g as in sgd_step
     parameter -= rate mean / (1 - beta1^step) / (sqrt(square / (1 - beta2^step)) + epsilon)
@@ -70,7 +70,7 @@ def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsil
     gradient : float32 (V, L)
     rate : float32 (1,)
     step : int64 (1,)
-        Number of this step, from 1 on.
+        Number of this step, starting at 1.
     beta1, beta2, epsilon, weight_decay : float
 
     References
@@ -81,7 +81,7 @@ def adam_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsil
 
 
 def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsilon, weight_decay):
-    """Shrink parameter by the factor 1 - rate weight_decay, then step as Adam does without weight decay.
+    """Multiply parameter by 1 - rate weight_decay, then step like Adam without weight decay.
 
     Parameters
     ----------
@@ -97,10 +97,10 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
 
 
 def clip_norm(gradient, limit, sums, factor):
-    """Shrink all gradients by one factor so that their norm is `limit` at most.
+    """Scale all gradients by one factor so that their norm is at most `limit`.
 
     sums[s] = sum of gradient[v, l]^2 over the vectors v from floor(s V / S) to floor((s + 1) V / S)
-    factor[0] = min(1, limit / sqrt(sum_s sums[s])), by which gradient is multiplied
+    factor[0] = min(1, limit / sqrt(sum_s sums[s])); gradient is multiplied by it
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def clip_norm(gradient, limit, sums, factor):
     limit : float
         Above 0.
     sums : float32 (S,), filled
-        Parts of the square of the norm; their number decides the order of summation.
+        Parts of the squared norm; S sets the order of summation.
     factor : float32 (1,), filled
 
     References
@@ -124,18 +124,18 @@ def clip_norm(gradient, limit, sums, factor):
 
 
 def average_step(parameter, step, decay, average):
-    """Take the parameters of this step into their exponential moving average.
+    """Update the exponential moving average of the parameters.
 
     average += (parameter - average) (1 - decay) / (1 - decay^step), so that after every step
     average = sum_{i <= step} decay^(step - i) parameter_i / sum_{i <= step} decay^(step - i)
 
-    The first step's parameters replace whatever was in `average`: the bias of an empty start never comes in.
+    The first step overwrites `average`, so the average has no bias towards its initial value.
 
     Parameters
     ----------
     parameter : float32 (V, L)
     step : int64 (1,)
-        Number of this step, from 1 on.
+        Number of this step, starting at 1.
     decay : float
         From 0 to below 1.
     average : float32 (V, L), changed

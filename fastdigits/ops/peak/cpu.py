@@ -1,4 +1,4 @@
-"""What the machine can do at most: multiply-adds on registers alone, and traffic with memory alone.
+"""Peak rates of the CPU: multiply-adds in registers, and memory traffic.
 
 The share of an operation in these rates says how much of the machine it uses.
 """
@@ -9,7 +9,7 @@ from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.vector_unit import REGISTERS
 from fastdigits.ops.peak import kernel
 
-CHAINS = REGISTERS * 3 // 4  # independent sums: more than any CPU's pipes times latency, and none is spilled
+CHAINS = REGISTERS * 3 // 4  # independent sums: more than pipes times latency of any CPU, and none is spilled
 
 
 _chains = bind(kernel.chains, cpu)
@@ -17,7 +17,7 @@ _chains = bind(kernel.chains, cpu)
 
 @cpu.parallel
 def multiply_adds(x, y, repeats):
-    """Run `repeats` multiply-adds on each lane of each of x's vectors, in every core that y has a row for.
+    """Run `repeats` multiply-adds on each lane of each vector of x, on one core for each row of y.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def multiply_adds(x, y, repeats):
 
 @cpu.parallel
 def triad(b, c, a):
-    """Fill a[i] = b[i] + 3 c[i]: two numbers read and one written for each i.
+    """Fill a[i] = b[i] + 3 c[i], which reads two numbers and writes one for each i.
 
     Parameters
     ----------
@@ -43,5 +43,5 @@ def triad(b, c, a):
 
 
 def cores() -> int:
-    """How many cores the kernels run on."""
+    """Return the number of cores that the kernels use."""
     return get_num_threads()

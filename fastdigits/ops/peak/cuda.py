@@ -1,4 +1,4 @@
-"""What a GPU can do at most: the multiply-adds and the traffic with memory of ops/peak.py, by a GPU's threads."""
+"""Peak rates of a GPU: multiply-adds in registers, and memory traffic."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,15 @@ from fastdigits.ops.cuda.launch import LANES, WARPS, bound, kernel, warp_number
 from fastdigits.ops.lanes import fma, load, splat, store, tile
 from fastdigits.ops.peak.kernel import chains
 
-CHAINS = 64  # independent sums of a thread: so many that counting their turns costs next to nothing
-VECTORS = 4  # vectors of a warp: with one, too few bytes would be on their way at a time
+CHAINS = 64  # independent sums of a thread: enough that the loop counter costs next to nothing
+VECTORS = 4  # vectors of a warp: a single one would keep too few bytes in flight
 
 _chains = bound(chains)
 
 
 @kernel(lambda x, y, repeats: (len(y) // WARPS,))
 def multiply_adds(x, y, repeats):
-    """Run `repeats` multiply-adds on each of x's numbers, in every warp that y has a row for.
+    """Run `repeats` multiply-adds on each number of x, in one warp for each row of y.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def multiply_adds(x, y, repeats):
 
 @kernel(lambda b, c, a: (len(a) // (WARPS * VECTORS),))
 def triad(b, c, a):
-    """Fill a = b + 3 c: two numbers read and one written for each.
+    """Fill a = b + 3 c, which reads two numbers and writes one for each element.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def triad(b, c, a):
 
 
 def multiply_adds_work(warps: int, repeats: int) -> tuple[Callable[[], None], int]:
-    """(work that ends when the GPU has done it, the floating-point operations of it)."""
+    """Return a function that runs the multiply-adds and waits for them, and its floating-point operations."""
     x, y = zeros((CHAINS, LANES)), empty((warps, CHAINS, LANES))
 
     def work() -> None:
@@ -56,7 +56,7 @@ def multiply_adds_work(warps: int, repeats: int) -> tuple[Callable[[], None], in
 
 
 def triad_work(vectors: int) -> tuple[Callable[[], None], int]:
-    """(work that ends when the GPU has done it, the bytes that it moves)."""
+    """Return a function that runs the triad and waits for it, and the bytes that it moves."""
     a, b, c = (zeros((vectors, LANES)) for _ in range(3))
 
     def work() -> None:

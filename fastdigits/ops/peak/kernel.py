@@ -4,11 +4,11 @@ from fastdigits.ops.lanes import fma, load, splat, store, tile
 
 
 def chains(x, y, t, repeats, N):
-    """Lengthen N independent chains of multiply-adds in registers; their ends go to y[t], so that none is left out."""
+    """Run `repeats` multiply-adds in each of N independent chains; storing the results in y[t] keeps them all."""
     acc = tile(N)
     for n in range(N):
         acc[n] = load(x, (n,))
-    half, one = splat(0.5), splat(1.0)  # sums go to 2, and never to slow numbers near 0 or to infinity
+    half, one = splat(0.5), splat(1.0)  # the chains converge to 2, away from infinity and from slow subnormal numbers
     for _ in range(repeats):
         for n in range(N):
             acc[n] = fma(acc[n], half, one)

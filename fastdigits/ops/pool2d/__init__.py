@@ -1,4 +1,4 @@
-"""Pooling over windows of P x Q pixels, `stride` apart, without padding: their maximum or their mean.
+"""Maximum and average pooling over windows of P x Q pixels, `stride` apart, without padding.
 
 y[b, c, i, j] = max or mean over p, q of x[b, c, i*stride + p, j*stride + q]
 """
@@ -7,5 +7,5 @@ OPS = ("maxpool2d_forward", "maxpool2d_backward", "avgpool2d_forward", "avgpool2
 
 
 def output_size(size: int, window: int, stride: int) -> int:
-    """How many whole windows fit."""
+    """Return the number of whole windows that fit."""
     return (size - window) // stride + 1

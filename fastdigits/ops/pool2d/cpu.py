@@ -1,4 +1,4 @@
-"""Which core pools which row or plane."""
+"""Pooling on the CPU: cores own rows of y, or whole channels of dx, because windows may overlap."""
 
 from numba import prange
 
@@ -21,7 +21,7 @@ def maxpool2d_forward(x, window, stride, y):
 
 @cpu.parallel
 def maxpool2d_backward(x, dy, window, stride, dx):
-    """See reference.maxpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
+    """See reference.maxpool2d_backward. A core owns whole channels of an image block."""
     B, C, H, W, L = dx.shape
     for t in prange(B * C):
         _max_backward_plane(x, dy, window, stride, dx, t // C, t % C)
@@ -37,7 +37,7 @@ def avgpool2d_forward(x, window, stride, y):
 
 @cpu.parallel
 def avgpool2d_backward(dy, window, stride, dx):
-    """See reference.avgpool2d_backward. A core owns whole channels of an image block, for windows may overlap."""
+    """See reference.avgpool2d_backward. A core owns whole channels of an image block."""
     B, C, H, W, L = dx.shape
     for t in prange(B * C):
         _avg_backward_plane(dy, window, stride, dx, t // C, t % C)

@@ -1,11 +1,11 @@
-"""The gradient of pooling, one plane of pixels at a time, on the CPU."""
+"""The gradient of pooling on the CPU, one channel of a block of images at a time."""
 
 from fastdigits.ops.lanes import load, select, splat, store
 from fastdigits.ops.pool2d.kernel import first_maximum
 
 
 def max_backward_plane(x, dy, window, stride, dx, b, c):
-    """maxpool2d_backward for one channel."""
+    """Fill dx of channel c, adding dy at the first maximum of each window."""
     P, Q = window
     B, C, I, J, L = dy.shape
     _clear_plane(dx, b, c)
@@ -19,7 +19,7 @@ def max_backward_plane(x, dy, window, stride, dx, b, c):
 
 
 def avg_backward_plane(dy, window, stride, dx, b, c):
-    """avgpool2d_backward for one channel."""
+    """Fill dx of channel c, adding dy / (P Q) at each pixel of each window."""
     P, Q = window
     B, C, I, J, L = dy.shape
     _clear_plane(dx, b, c)

@@ -1,7 +1,7 @@
-"""Which warp pools which pixels. Windows are compiled in.
+"""Pooling on a GPU. Window and stride are compiled in.
 
-On the way back a warp owns a pixel and looks at all windows that it lies in: so nothing is added up in memory, and
-there are many more warps than planes.
+In the backward pass a warp owns a pixel and visits all windows that contain it. So nothing is accumulated in memory,
+and there is a warp for each pixel, not just for each channel.
 """
 
 from functools import cache

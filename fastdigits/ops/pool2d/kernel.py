@@ -1,10 +1,10 @@
-"""Pooling of one row of windows or one plane of pixels, written once for every device."""
+"""Pooling of one row of windows."""
 
 from fastdigits.ops.lanes import load, maximum, select, splat, store
 
 
 def max_forward_row(x, window, stride, y, b, c, i):
-    """maxpool2d_forward for row i of one channel."""
+    """Fill row i of channel c with the maximum of each window."""
     P, Q = window
     B, C, I, J, L = y.shape
     for j in range(J):
@@ -16,7 +16,7 @@ def max_forward_row(x, window, stride, y, b, c, i):
 
 
 def first_maximum(x, window, stride, b, c, i, j):
-    """The number p Q + q of the first largest pixel of a window."""
+    """Return the position p Q + q of the first maximum of a window."""
     P, Q = window
     best, first = load(x, (b, c, i * stride, j * stride)), splat(0.0)
     for p in range(P):
@@ -28,7 +28,7 @@ def first_maximum(x, window, stride, b, c, i, j):
 
 
 def avg_forward_row(x, window, stride, y, b, c, i):
-    """avgpool2d_forward for row i of one channel."""
+    """Fill row i of channel c with the mean of each window."""
     P, Q = window
     B, C, I, J, L = y.shape
     for j in range(J):

@@ -1,4 +1,4 @@
-"""The definition of pooling and its gradients."""
+"""Definitions of pooling and its gradients."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def maxpool2d_forward(x, window, stride, y):
     window : (int, int)
         Rows P and columns Q of a window.
     stride : int
-        Rows and columns from one window to the next; less than the window lets them overlap.
+        Step between windows, in rows and columns; windows overlap if it is smaller than a window.
     y : float32 (B, C, I, J, L), filled
     """
     y[...] = -np.inf
@@ -21,7 +21,7 @@ def maxpool2d_forward(x, window, stride, y):
 
 
 def maxpool2d_backward(x, dy, window, stride, dx):
-    """Fill dx with dy at the first maximum of each window (in rows from the top), summed over windows; else zero.
+    """Fill dx with dy at the first maximum of each window (row by row), summed over windows; zero elsewhere.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def avgpool2d_forward(x, window, stride, y):
 
 
 def avgpool2d_backward(dy, window, stride, dx):
-    """Fill dx with dy / (P Q), summed over the windows that a pixel lies in.
+    """Fill dx with the sum of dy / (P Q) over the windows that contain a pixel.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def avgpool2d_backward(dy, window, stride, dx):
 
 
 def _window_pixels(x, window, stride, y):
-    """For each place (p, q) in a window: its number, and a view of x that holds this pixel of every window."""
+    """For each position (p, q) in a window, yield its number and the view of this pixel in all windows of x."""
     I, J = y.shape[2:4]
     for p in range(window[0]):
         for q in range(window[1]):

@@ -1,21 +1,21 @@
-"""Random numbers that are a function of what they are for: the same on every device, in any order.
+"""Counter-based random numbers: each is a function of seed, stream, step and element, equal on every device.
 
-random_uniform: element e of a stream at a step under a seed, by Philox    random_permutation: the order of an epoch
-random_mask: which elements of a batch are kept
+random_uniform: uniform numbers by Philox    random_permutation: the order of the images in an epoch
+random_mask: the elements of a batch that dropout keeps
 """
 
 from math import ceil, log2
 
 OPS = ("random_uniform", "random_permutation", "random_mask")
 
-ROUNDS = 6  # of the permutation's Feistel network
+ROUNDS = 6  # rounds of the Feistel network that permutes
 
 
 def half_bits(count: int) -> int:
-    """The bits of half a number in a Feistel network that permutes at least 0 .. count - 1."""
+    """Return the bits of each half in a Feistel network that permutes at least 0 .. count - 1."""
     return max(1, ceil(log2(max(count, 2)) / 2))
 
 
-def least(rate: float) -> int:
-    """The smallest number of 24 bits n with n / 2^24 >= rate."""
+def mask_threshold(rate: float) -> int:
+    """Return the smallest n with n / 2^24 >= rate: an element is kept if its 24 random bits reach n."""
     return ceil(rate * 2**24)

@@ -1,10 +1,10 @@
-"""Which core draws which numbers: each a contiguous part."""
+"""Random numbers on the CPU: each core draws a contiguous range."""
 
 import numpy as np
 from numba import prange
 
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.random import ROUNDS, cpu_kernel, half_bits, kernel, least
+from fastdigits.ops.random import ROUNDS, cpu_kernel, half_bits, kernel, mask_threshold
 
 _philox_word = bind(kernel.philox_word, cpu)
 _uniform = bind(kernel.uniform, cpu)
@@ -24,7 +24,7 @@ def random_permutation(seed, step, order):
 
 def random_mask(seed, stream, step, rate, mask):
     """See reference.random_mask."""
-    _random_mask(np.uint64(seed), stream, step, np.uint64(least(rate)), mask)
+    _random_mask(np.uint64(seed), stream, step, np.uint64(mask_threshold(rate)), mask)
 
 
 @cpu.parallel
@@ -43,7 +43,7 @@ def _random_permutation(seed, step, bits, order):
 
 
 @cpu.parallel
-def _random_mask(seed, stream, step, least, mask):
+def _random_mask(seed, stream, step, threshold, mask):
     B, K, L = mask.shape
     for t in prange(B * K):
-        _mask_row(seed, stream, step[0], least, mask, t // K, t % K)
+        _mask_row(seed, stream, step[0], threshold, mask, t // K, t % K)

@@ -1,4 +1,4 @@
-"""Several random numbers at a time on the CPU."""
+"""Random numbers on the CPU, several at a time."""
 
 from fastdigits.ops.random.kernel import fraction, mask_element, philox
 
@@ -11,8 +11,8 @@ def draw(values, element, step, stream, seed):
             values[start + w] = fraction(words[w])
 
 
-def mask_row(seed, stream, step, least, mask, b, k):
-    """random_mask for element k of all images of block b, with least = ceil(rate 2^24)."""
+def mask_row(seed, stream, step, threshold, mask, b, k):
+    """Fill mask[b, k], element k of all images of block b, with threshold = ceil(rate 2^24)."""
     B, K, L = mask.shape
     for l in range(L):
-        mask_element(seed, stream, step, least, mask, b, k, l)
+        mask_element(seed, stream, step, threshold, mask, b, k, l)

@@ -1,10 +1,10 @@
-"""Which thread draws which number: each a single one."""
+"""Random numbers on a GPU: each thread draws one."""
 
 import numpy as np
 from numba import cuda, uint64
 
 from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
-from fastdigits.ops.random import ROUNDS, half_bits, least
+from fastdigits.ops.random import ROUNDS, half_bits, mask_threshold
 from fastdigits.ops.random.kernel import mask_element, permuted, philox_word, uniform
 
 
@@ -25,7 +25,7 @@ def random_permutation(seed, step, order):
 
 def random_mask(seed, stream, step, rate, mask):
     """See reference.random_mask."""
-    _random_mask(np.uint64(seed), np.uint64(stream), step, np.uint64(least(rate)), mask)
+    _random_mask(np.uint64(seed), np.uint64(stream), step, np.uint64(mask_threshold(rate)), mask)
 
 
 @kernel(_each_element)
@@ -47,8 +47,8 @@ def _random_permutation(seed, step, bits, order):
         order[i] = permuted(i, len(order), bits, keys)
 
 
-@kernel(lambda seed, stream, step, least, mask: (blocks(mask.shape[1]), mask.shape[0]))
-def _random_mask(seed, stream, step, least, mask):
+@kernel(lambda seed, stream, step, threshold, mask: (blocks(mask.shape[1]), mask.shape[0]))
+def _random_mask(seed, stream, step, threshold, mask):
     k, b = warp_number(), cuda.blockIdx.y
     if k < mask.shape[1]:
-        mask_element(seed, stream, step[0], least, mask, b, k, cuda.threadIdx.x)
+        mask_element(seed, stream, step[0], threshold, mask, b, k, cuda.threadIdx.x)

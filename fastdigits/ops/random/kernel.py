@@ -1,4 +1,4 @@
-"""One random number, written once for every device: whole numbers of 64 bits, no lanes."""
+"""One random number at a time, in 64-bit integers without lanes."""
 
 from numpy import float32, uint64
 
@@ -10,7 +10,7 @@ MIX_0, MIX_1 = uint64(0x85EBCA6B), uint64(0xC2B2AE35)
 
 
 def philox(element, step, stream, seed):
-    """The four words of Philox4x32-10 for the counter (element, step, stream, 0)."""
+    """Return the four words of Philox4x32-10 for the counter (element, step, stream, 0)."""
     c0, c1, c2, c3 = uint64(element), uint64(step), uint64(stream), uint64(0)
     k0, k1 = seed & LOW, seed >> SHIFT_32
     for _ in range(10):
@@ -21,28 +21,28 @@ def philox(element, step, stream, seed):
 
 
 def philox_word(element, step, stream, seed):
-    """The first of them."""
+    """Return the first word of Philox."""
     return philox(element, step, stream, seed)[0]
 
 
 def uniform(element, step, stream, seed):
-    """A number in [0, 1) with 24 random bits."""
+    """Return a number in [0, 1) with 24 random bits."""
     return fraction(philox_word(element, step, stream, seed))
 
 
 def fraction(word):
-    """The top 24 bits of a word as a number in [0, 1)."""
+    """Return the top 24 bits of a word as a number in [0, 1)."""
     return float32(word >> SHIFT_8) * float32(2**-24)
 
 
-def mask_element(seed, stream, step, least, mask, b, k, l):
-    """random_mask for element k of image l of block b: 1 where a number of 24 bits is at least `least`."""
+def mask_element(seed, stream, step, threshold, mask, b, k, l):
+    """Fill mask[b, k, l]: 1 if the top 24 bits of its word are at least `threshold`."""
     B, K, L = mask.shape
-    mask[b, k, l] = philox_word((b * L + l) * K + k, step, stream, seed) >> SHIFT_8 >= least
+    mask[b, k, l] = philox_word((b * L + l) * K + k, step, stream, seed) >> SHIFT_8 >= threshold
 
 
 def permuted(i, count, bits, keys):
-    """Where the permutation of 0 .. count - 1 sends i."""
+    """Return entry i of the permutation of 0 .. count - 1."""
     bits, number = uint64(bits), uint64(i)
     mask = (uint64(1) << bits) - uint64(1)
     while True:

@@ -1,4 +1,4 @@
-"""The definition of the random numbers."""
+"""Definitions of the random numbers."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ HIGH = np.uint64(32)
 
 
 def random_uniform(seed, stream, step, values):
-    """Fill values[e] with numbers evenly spread over [0, 1): the top 24 bits of Philox's first word, over 2^24.
+    """Fill values with uniform numbers in [0, 1): the top 24 bits of the first word of Philox, over 2^24.
 
-    The counter is (e, step, stream, 0), the key the two halves of the seed.
+    The counter of values[e] is (e, step, stream, 0); the key is the two halves of the seed.
 
     Parameters
     ----------
     seed : int
         Below 2^64.
     stream, step : int
-        Below 2^32: what the numbers are for, and when.
+        Below 2^32. The stream separates uses, the step separates points in time.
     values : float32 (n,), filled
 
     References
@@ -32,15 +32,15 @@ def random_uniform(seed, stream, step, values):
 def random_permutation(seed, step, order):
     """Fill order with the numbers 0 .. n - 1, shuffled.
 
-    order[i] = F(F(...F(i))), with F a Feistel network on the smallest even number of bits that holds n numbers,
-    applied until the result is below n.
+    order[i] = F(F(...F(i))). F is a Feistel network on the smallest even number of bits that holds n numbers, and
+    is applied until the result is below n.
 
     Parameters
     ----------
     seed : int
         Below 2^64.
     step : int
-        Below 2^32, the epoch.
+        The epoch, below 2^32.
     order : int32 (n,), filled
 
     References
@@ -58,16 +58,16 @@ def random_permutation(seed, step, order):
 
 
 def random_mask(seed, stream, step, rate, mask):
-    """Fill mask[b, k, l] with 0 for a share `rate` of the elements, drawn at random, and 1 for the others.
+    """Fill mask[b, k, l] with 0 with probability `rate`, else 1.
 
-    The counter of element k of image n = b*L + l is (n K + k, step, stream, 0), whatever the number of lanes.
+    The counter of element k of image n = b*L + l is (n K + k, step, stream, 0), independent of the number of lanes.
 
     Parameters
     ----------
     seed, stream
         As in random_uniform.
     step : int64 (1,)
-        An array, so that it may change under a recorded CUDA graph.
+        An array, so that a recorded CUDA graph can read a new value.
     rate : float
         Between 0 and 1.
     mask : uint8 (B, K, L), filled
@@ -79,7 +79,7 @@ def random_mask(seed, stream, step, rate, mask):
 
 
 def philox(element, step, stream, seed):
-    """The four 32-bit words of Philox4x32-10 for the counter (element, step, stream, 0), as uint64."""
+    """Return the four 32-bit words of Philox4x32-10 for the counter (element, step, stream, 0), as uint64."""
     c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in (element, step, stream, 0))
     k0, k1 = np.uint64(seed) & LOW, np.uint64(seed) >> HIGH
     for _ in range(10):

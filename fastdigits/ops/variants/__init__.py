@@ -1,1 +1,1 @@
-"""Faster methods that replace functions of families where they suit, and define none."""
+"""Faster methods that replace operations of the families where they apply; they define no operation of their own."""

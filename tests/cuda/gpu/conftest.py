@@ -1,4 +1,4 @@
-"""What the tests on a real GPU need: the GPU, and calls of real sizes that no tile divides."""
+"""Fixtures of the tests on a real GPU: the GPU, and calls of realistic sizes that no tile divides."""
 
 from collections.abc import Iterator
 from secrets import randbits
@@ -34,7 +34,7 @@ REAL = {
 
 
 def calls(lanes: int) -> Iterator[cases.Call]:
-    """Calls of every operation at real sizes, with numbers that are drawn anew in every run."""
+    """Yield calls of every operation at realistic sizes, with new random numbers in every run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cases, "SEED", randbits(32))
         for name, sizes in REAL.items():
@@ -53,7 +53,7 @@ def gpu():
 
 @pytest.fixture(scope="session")
 def calls_of(gpu):
-    """calls_of[op] are those of an operation."""
+    """The calls of each operation: {op: calls}."""
     found: dict[str, list[cases.Call]] = {}
     for call in calls(gpu.lanes):
         found.setdefault(call.op, []).append(call)

@@ -11,7 +11,7 @@ from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.gpu
 
-TERMS = 100  # rounded ones that explain how far a few steps may lead apart; on a CPU it is one, or 12 with `normalised`
+TERMS = 100  # rounded terms that explain the difference after a few steps; the CPU needs 1, or 12 with `normalised`
 NORMALISED = [
     *(Conv2D(17, 3, 2), BatchNorm(), ReLU(), MaxPool2D(2)),
     *(Residual([Conv2D(33, 3, padding="same"), BatchNorm(), ReLU()], projection=True), ReLU()),
@@ -42,29 +42,29 @@ class Losses(Callback):
         return np.diff(self.totals) / self.batch_size
 
 
-def test_golden_losses_of_ten_steps(gpu, demands, golden, digits):
+def test_golden_losses_of_ten_steps(gpu, assertions, golden, digits):
     callback = Losses(32)
     images, labels = digits
-    demands.learn(gpu, MODELS["lenet"], (images[:320], labels[:320]), callback, **vars(golden.GOLDEN_CONFIG))
+    assertions.train_network(gpu, MODELS["lenet"], (images[:320], labels[:320]), callback, **vars(golden.GOLDEN_CONFIG))
     np.testing.assert_allclose(callback.losses(), golden.GOLDEN_LOSSES, rtol=2e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_learns_as_defined(gpu, demands, digits, model):
+def test_trains_like_the_definition(gpu, assertions, digits, model):
     images, labels = digits
-    demands.learns_as_defined(gpu, MODELS[model], (images[:130], labels[:130]), TERMS, **FEW_STEPS)
+    assertions.trains_like_the_definition(gpu, MODELS[model], (images[:130], labels[:130]), TERMS, **FEW_STEPS)
 
 
-def test_learns_as_defined_from_changed_images(gpu, demands, digits):
+def test_trains_like_the_definition_on_augmented_images(gpu, assertions, digits):
     images, labels = digits
     settings = {**FEW_STEPS, "augment": AUGMENT, "optimizer": "sgd"}
-    demands.learns_as_defined(gpu, MODELS["mlp"], (images[:130], labels[:130]), 10 * TERMS, **settings)
+    assertions.trains_like_the_definition(gpu, MODELS["mlp"], (images[:130], labels[:130]), 10 * TERMS, **settings)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_evaluates_as_defined(gpu, demands, digits, model):
+def test_evaluates_like_the_definition(gpu, assertions, digits, model):
     images, labels = digits
-    demands.evaluates_as_defined(gpu, MODELS[model], (images[:300], labels[:300]), 64, TERMS)
+    assertions.evaluates_like_the_definition(gpu, MODELS[model], (images[:300], labels[:300]), 64, TERMS)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in gradients.steps(None)])
@@ -79,15 +79,15 @@ def test_gradients(gpu, name):
     [{}, {"augment": AUGMENT, "ema": 0.99, "clip_norm": 1.0}, {"batch_size": None, "epochs": 4}],
     ids=["plain", "many options", "all images"],
 )
-def test_a_graph_changes_no_bit(gpu, demands, digits, model, settings):
-    demands.a_graph_changes_no_bit(gpu, MODELS[model], digits, **{"epochs": 3, **settings})
+def test_graph_keeps_all_bits(gpu, assertions, digits, model, settings):
+    assertions.graph_keeps_all_bits(gpu, MODELS[model], digits, **{"epochs": 3, **settings})
 
 
 @pytest.mark.parametrize("model", ["lenet", "normalised"])
-def test_a_thousand_steps_take_no_memory(gpu, demands, digits, model):
+def test_a_thousand_steps_allocate_nothing(gpu, assertions, digits, model):
     import cupy
 
     def used():
         return cupy.get_default_memory_pool().used_bytes(), cupy.cuda.runtime.memGetInfo()
 
-    demands.steps_take_no_memory(gpu, MODELS[model], digits, used, epochs=65, validation=0)  # of 16 steps each
+    assertions.steps_allocate_nothing(gpu, MODELS[model], digits, used, epochs=65, validation=0)  # of 16 steps each

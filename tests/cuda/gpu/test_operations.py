@@ -1,4 +1,4 @@
-"""Every operation on a real GPU, at real sizes."""
+"""Every operation on a real GPU, at realistic sizes."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Calls on arrays so small that the simulator, with thousands of threads a second, is done in seconds."""
+"""Calls on small arrays, because the simulator runs only thousands of threads per second."""
 
 from fastdigits.check import cases
 from fastdigits.nn import parameter
@@ -8,10 +8,10 @@ from fastdigits.ops.conv2d import cuda as conv2d
 from fastdigits.ops.cuda.launch import LANES
 from fastdigits.ops.dense import cuda as dense
 
-# Few warps where a GPU has many: each of their threads is one of Python.
+# Use few warps, because each of their threads is a Python thread.
 dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, conv2d.ADDING_WARPS = 3, 4, 3, 2
 
-parameter.ALIGNMENT = LANES  # no gaps between parameters, for these have warps, too
+parameter.ALIGNMENT = LANES  # no gaps between parameters, which would need warps as well
 
 cases.CONVOLUTIONS = (
     (2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),
@@ -19,8 +19,8 @@ cases.CONVOLUTIONS = (
     (1, 1, 2, (2, 3), (5, 5), 1, (4, 4), (4, 4)),
     (1, 2, 1, (1, 3), (5, 5), 1, (2, 2), (2, 2)),  # a kernel larger than the image
     (1, 3, 5, (3, 7), (1, 1), 1, (0, 0), (0, 0)),
-    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel meets
-    (1, 1, 2, (1, 12), (1, 8), 1, (0, 0), (0, 0)),  # more kernel columns than are met at a time
+    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel covers
+    (1, 1, 2, (1, 12), (1, 8), 1, (0, 0), (0, 0)),  # more kernel columns than are processed at a time
     (1, 1, 2, (7, 6), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
 )
 cases.POOLED_CONVOLUTIONS = (
@@ -48,6 +48,6 @@ cases.DENSE = ((5, 7, 3), (1, 1, 1), (9, 35, 5))
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes a `call` runs for calls of every operation."""
+    """Parametrize tests that take a `call` by calls of every operation."""
     if "call" in metafunc.fixturenames:
         metafunc.parametrize("call", list(cases.calls(LANES)), ids=str)

@@ -1,4 +1,4 @@
-"""Whole networks in the simulator: tiny ones that have all kinds of layers and chains among them."""
+"""Tiny networks in the simulator that cover all kinds of layers and fused operations."""
 
 import struct
 
@@ -12,7 +12,7 @@ from fastdigits.nn import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten,
 from fastdigits.ops import load as load_ops
 from fastdigits.ops.cuda import device, graph, launch
 
-TERMS = 200  # rounded ones in two steps of these networks: 7 images, layers of 36 inputs, forwards and backwards
+TERMS = 200  # rounded terms in two steps of these networks: 7 images, layers of 36 inputs, forward and backward
 NETWORKS = {
     "dense": [Flatten(), Dense(5), ReLU(), Dropout(0.25), Dense(3)],
     "convolutions": [
@@ -26,8 +26,8 @@ NETWORKS = {
         *(Flatten(), Dense(3)),
     ],
 }
-# One step of a whole batch and one of the rest; a bias before a normalisation learns from nothing but rounding errors,
-# which Adam would make large.
+# One step on a whole batch and one on the rest. The gradient of a bias before a normalization is only rounding errors,
+# which Adam would enlarge.
 SETTINGS = {"epochs": 1, "batch_size": 5, "validation": 0, "optimizer": "momentum"}
 
 
@@ -44,8 +44,8 @@ def ops():
 
 
 @pytest.mark.parametrize("network", ["convolutions", "normalised"])
-def test_learns_as_defined(demands, ops, network, digits):
-    demands.learns_as_defined(ops, NETWORKS[network], digits, TERMS, **SETTINGS)
+def test_trains_like_the_definition(assertions, ops, network, digits):
+    assertions.trains_like_the_definition(ops, NETWORKS[network], digits, TERMS, **SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -57,38 +57,38 @@ def test_learns_as_defined(demands, ops, network, digits):
     ],
     ids=["many options", "augmentation", "all images"],
 )
-def test_learns_as_defined_with_options(demands, ops, digits, monkeypatch, settings):
-    monkeypatch.setattr("fastdigits.training.trainer.MAX_MICRO_BATCH", 5)  # so that all images come in two parts
-    demands.learns_as_defined(ops, NETWORKS["dense"], digits, TERMS, **SETTINGS | settings)
+def test_trains_like_the_definition_with_options(assertions, ops, digits, monkeypatch, settings):
+    monkeypatch.setattr("fastdigits.training.trainer.MAX_MICRO_BATCH", 5)  # so that all images form two micro-batches
+    assertions.trains_like_the_definition(ops, NETWORKS["dense"], digits, TERMS, **SETTINGS | settings)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_evaluates_as_defined(demands, ops, network, digits):
-    demands.evaluates_as_defined(ops, NETWORKS[network], digits, 4, TERMS)
+def test_evaluates_like_the_definition(assertions, ops, network, digits):
+    assertions.evaluates_like_the_definition(ops, NETWORKS[network], digits, 4, TERMS)
 
 
-def test_steps_take_no_memory(demands, ops, digits):
-    demands.steps_take_no_memory(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 3})
+def test_steps_allocate_nothing(assertions, ops, digits):
+    assertions.steps_allocate_nothing(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 3})
 
 
-def test_a_graph_of_the_kernels_changes_no_bit(demands, recording, ops, digits, monkeypatch):
-    """With a pretended stream, which records what is launched."""
+def test_a_graph_of_the_kernels_changes_no_bit(assertions, recording, ops, digits, monkeypatch):
+    """A fake stream records the launches."""
     stream, start = recording.Stream(), launch.start
     monkeypatch.setattr(device, "stream", lambda: stream)
     monkeypatch.setattr(launch, "start", lambda *arguments: stream.do(lambda: start(*arguments)))
-    ops = demands.with_others(ops, captured=graph.Captured)
-    demands.a_graph_changes_no_bit(ops, NETWORKS["normalised"], digits, **SETTINGS | {"batch_size": 2})
+    ops = assertions.with_functions(ops, captured=graph.Captured)
+    assertions.graph_keeps_all_bits(ops, NETWORKS["normalised"], digits, **SETTINGS | {"batch_size": 2})
     assert stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
 
 
-def test_numbers_are_written(ops):
+def test_write_sets_each_number(ops):
     arrays = [ops.zeros((1,), dtype) for dtype in (np.int64, np.float32, np.int64, np.float32, np.int64)]
     ops.write(tuple(zip(arrays, (2**31 - 1, 0.1, 0, -1e30, 7), strict=True)))
     assert [array[0] for array in arrays] == [2**31 - 1, np.float32(0.1), 0, np.float32(-1e30), 7]
     ops.write(())
 
 
-def test_what_one_device_saves_another_reads(digits, tmp_path, monkeypatch):
+def test_weights_saved_on_cuda_load_on_the_reference(digits, tmp_path, monkeypatch):
     monkeypatch.setattr("fastdigits.sequential.EVALUATION_BATCH", 8)
     model = Sequential(NETWORKS["dense"], (1, 6, 6), device="cuda")
     model.fit(*digits, epochs=1, validation=2, batch_size=5)
@@ -97,7 +97,7 @@ def test_what_one_device_saves_another_reads(digits, tmp_path, monkeypatch):
     np.testing.assert_allclose(*shares, rtol=0, atol=1e-6)
 
 
-def test_the_command_computes_on_cuda(digits, tmp_path, monkeypatch):
+def test_train_and_eval_commands_run_on_cuda(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("fastdigits.inference.ensemble.EVALUATION_BATCH", 8)
     for part in ("train", "t10k"):

@@ -1,4 +1,4 @@
-"""The kernels that measure a GPU do what is counted."""
+"""The kernels that measure a GPU do the operations that are counted."""
 
 from math import prod
 
@@ -8,7 +8,7 @@ from fastdigits.ops.cuda.launch import LANES, WARPS
 from fastdigits.ops.peak import cuda
 
 
-def test_chains_go_to_two():
+def test_multiply_adds_run_the_given_repeats():
     x = np.arange(cuda.CHAINS * LANES, dtype=np.float32).reshape(-1, LANES)
     y = np.full((WARPS, *x.shape), np.nan, np.float32)
     cuda.multiply_adds(x, y, 3)
@@ -22,7 +22,7 @@ def test_triad():
     np.testing.assert_array_equal(a, b + 6)
 
 
-def test_what_is_counted():
+def test_counted_operations_and_bytes():
     work, flops = cuda.multiply_adds_work(WARPS, 2)
     work()
     assert flops == 2 * 2 * WARPS * cuda.CHAINS * LANES  # a product and a sum, twice

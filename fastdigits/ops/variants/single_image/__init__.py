@@ -1,8 +1,7 @@
-"""One image at a time: the lanes run along the pixels of a row, or along the inputs of a dense layer.
+"""Inference on one image at a time: the lanes are pixels of a row, output channels, or inputs of a dense layer.
 
-In the arrays of these operations L is 1, and they only infer: there are no pool_mask to fill, and every operation
-that is not here is the definition's own. Sixteen images side by side take less time than four one by one, but a
-single one need not wait for lanes that stay empty.
+L is 1 in all arrays. Pooling does not fill pool_mask, and all other operations are those of the reference. Sixteen
+images side by side take less time than four one by one, but for a single image most lanes would stay empty.
 """
 
 OPS = (

@@ -1,10 +1,9 @@
-"""Convolution and dense layer of one image, written once for every device.
+"""Convolution and dense layer of one image on the CPU.
 
-The arrays have no axis of lanes: x (B, C, H, W), y (B, O, I, J). ENDING says what becomes of the
-convolution's output.
+The arrays have no axis of lanes: x (B, C, H, W), y (B, O, I, J). EPILOGUE is one of fused/epilogues.py.
 """
 
-from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, WHOLE
+from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL
 from fastdigits.ops.lanes import (
     broadcast,
     evens,
@@ -13,9 +12,9 @@ from fastdigits.ops.lanes import (
     load_span,
     maximum,
     odds,
-    put,
     splat,
     store_row,
+    store_scalar,
     store_span,
     sum_lanes,
     tile,
@@ -24,15 +23,15 @@ from fastdigits.ops.lanes import (
 
 
 def pad_row(x, padded, top, left, b, c, h, L):
-    """One row of x (B, C, H, W) into padded (C, rows, columns), which is zero and has L columns more than it needs."""
+    """Copy row h of channel c into padded (C, rows, columns), which is zero and has L extra columns."""
     B, C, H, W = x.shape
     cropped, before = max(0, -left), max(0, left)
     for w in range(cropped, W, L):
         store_span(padded, (c, h + top, before + w - cropped), load_row(x, (b, c, h, w), W, L))
 
 
-def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, ENDING):
-    """Output channels o0 .. o0+N, rows i0 and i0+1, and M * L columns from j0 on, which are the lanes."""
+def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, EPILOGUE):
+    """Fill y for output channels o0 .. o0+N, rows i0 and i0+1, and M * L columns from j0 on; the lanes are columns."""
     O, C, P, Q = weight.shape
     B, O, I, J = y.shape
     acc = tile(N, 2, M)
@@ -55,17 +54,19 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, ENDING):
                             acc[n, r, m] = fma(xs[r, m], v, acc[n, r, m])
     for n in range(N):
         if o0 + n < O:
-            if ENDING != WHOLE:
+            if EPILOGUE != PLAIN:
                 for r in range(2):
                     for m in range(M):
                         acc[n, r, m] = maximum(splat(0.0), acc[n, r, m])
-            if ENDING in (MAXPOOLED, AVGPOOLED):
+            if EPILOGUE in (RELU_MAXPOOL, RELU_AVGPOOL):
                 half = tile(M)
                 for m in range(M):
-                    half[m] = _joined(acc[n, 0, m], acc[n, 1, m], ENDING)
+                    half[m] = _pool_pair(acc[n, 0, m], acc[n, 1, m], EPILOGUE)
                 left, right = evens(half[0], half[M - 1]), odds(half[0], half[M - 1])
                 end = min(J, (j0 + M * L) // 2)
-                store_row(y, (b, o0 + n, i0 // 2, j0 // 2), end, _shared(_joined(left, right, ENDING), ENDING))
+                store_row(
+                    y, (b, o0 + n, i0 // 2, j0 // 2), end, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE)
+                )
             else:
                 for r in range(2):
                     for m in range(M):
@@ -73,11 +74,11 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, ENDING):
                             store_row(y, (b, o0 + n, i0 + r, j0 + m * L), J, acc[n, r, m])
 
 
-def channel_tile(padded, turned, bias, pixels, o0, i0, j0, J, kernel, N, M, L, ENDING):
-    """M * L output channels from o0 on, which are the lanes, rows i0 and i0+1, and columns j0 .. j0+N, an even number.
+def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, L, EPILOGUE):
+    """Fill pixels for M * L channels from o0 on, rows i0 and i0+1, and columns j0 .. j0+N; the lanes are channels.
 
-    pixels (rows * J, channels) takes the outputs, or pooled ones, of a row of J; turned (C * P * Q, channels) are the
-    weights.
+    pixels (rows * J, channels) receives the outputs after the epilogue; transposed (C * P * Q, channels) holds the
+    weights. N is even, for pooling.
     """
     C, P, Q = kernel
     (O,) = bias.shape
@@ -88,30 +89,30 @@ def channel_tile(padded, turned, bias, pixels, o0, i0, j0, J, kernel, N, M, L, E
                 acc[r, n, m] = load_row(bias, (o0 + m * L,), O, L)
     for p in range(P):
         for q in range(Q):
-            for c in range(C):  # innermost, or LLVM would keep pixels that neighbouring q share, and spill the sums
+            for c in range(C):  # innermost: else LLVM keeps the pixels that neighbouring q share, and spills the sums
                 ws = tile(M)
                 for m in range(M):
-                    ws[m] = load_span(turned, ((c * P + p) * Q + q, o0 + m * L), L)
+                    ws[m] = load_span(transposed, ((c * P + p) * Q + q, o0 + m * L), L)
                 for r in range(2):
                     for n in range(N):
                         v = broadcast(padded, (c, i0 + r + p, j0 + n + q))
                         for m in range(M):
                             acc[r, n, m] = fma(ws[m], v, acc[r, n, m])
-    if ENDING != WHOLE:
+    if EPILOGUE != PLAIN:
         for r in range(2):
             for n in range(N):
                 for m in range(M):
                     acc[r, n, m] = maximum(splat(0.0), acc[r, n, m])
     for m in range(M):
-        if ENDING in (MAXPOOLED, AVGPOOLED):
+        if EPILOGUE in (RELU_MAXPOOL, RELU_AVGPOOL):
             for n in range(0, N, 2):
                 left, right = (
-                    _joined(acc[0, n, m], acc[1, n, m], ENDING),
-                    _joined(acc[0, n + 1, m], acc[1, n + 1, m], ENDING),
+                    _pool_pair(acc[0, n, m], acc[1, n, m], EPILOGUE),
+                    _pool_pair(acc[0, n + 1, m], acc[1, n + 1, m], EPILOGUE),
                 )
                 if (j0 + n) // 2 < J:
                     at = (i0 // 2 * J + (j0 + n) // 2, o0 + m * L)
-                    store_span(pixels, at, _shared(_joined(left, right, ENDING), ENDING))
+                    store_span(pixels, at, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE))
         else:
             for r in range(2):
                 for n in range(N):
@@ -119,8 +120,8 @@ def channel_tile(padded, turned, bias, pixels, o0, i0, j0, J, kernel, N, M, L, E
                         store_span(pixels, ((i0 + r) * J + j0 + n, o0 + m * L), acc[r, n, m])
 
 
-def turn(x, y, r0, s0, L):
-    """The L x L square of x from row r0 and column s0 on into y, turned; x may end within it."""
+def transpose_square(x, y, r0, s0, L):
+    """Transpose the L x L square of x from row r0 and column s0 on into y; x may end within the square."""
     R, S = x.shape
     square = tile(L)
     for l in range(L):
@@ -132,16 +133,16 @@ def turn(x, y, r0, s0, L):
             store_row(y, (s0 + l, r0), columns, square[l])
 
 
-def _joined(a, b, ENDING):
-    return maximum(a, b) if ENDING == MAXPOOLED else a + b
+def _pool_pair(a, b, EPILOGUE):
+    return maximum(a, b) if EPILOGUE == RELU_MAXPOOL else a + b
 
 
-def _shared(v, ENDING):
-    return v if ENDING == MAXPOOLED else v * splat(0.25)
+def _pool_scale(v, EPILOGUE):
+    return v if EPILOGUE == RELU_MAXPOOL else v * splat(0.25)
 
 
 def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
-    """Outputs o0 .. o0+N of block b, each as M vectors of sums; RELU: 1 rectifies, 0 does not."""
+    """Fill outputs o0 .. o0+N of block b, each from M vectors of sums; apply a ReLU if RELU is 1."""
     B, K = x.shape
     O, K = weight.shape
     acc = tile(N, M)
@@ -164,4 +165,4 @@ def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
             for m in range(1, M):
                 total = total + acc[n, m]
             v = sum_lanes(total) + bias[o0 + n]
-            put(y, (b, o0 + n), max(v, 0 * v) if RELU else v)
+            store_scalar(y, (b, o0 + n), max(v, 0 * v) if RELU else v)

@@ -4,15 +4,14 @@ F(4x4, 3x3): with A, B and G of transforms.py, a tile Y of 4 x 4 outputs comes f
 
     Y = A^T [sum over c of (G g G^T) * (B^T D B)] A
 
-where * multiplies element by element: 36 multiplications for 16 outputs of 9 each. For each of the
-36 elements the sum over channels is a matrix product. The gradients are the transposes of these steps:
+where * multiplies element by element: 36 multiplications instead of 144 for 16 outputs. For each of the 36 elements,
+the sum over channels is a matrix product. The gradients are the transposes of these steps:
 
     dD = B [sum over o of (G g G^T) * (A dY A^T)] B^T
     dg = G^T [sum over tiles of (B^T D B) * (A dY A^T)] G
 
-These operations take the place of their namesakes in conv2d and fused, to which they leave the
-layers that this method does not suit. Their results differ from the direct sums by some 1e-6 of the
-largest; `load(..., exact=True)` leaves this method out.
+These operations replace those of the same name in conv2d and fused, and call them for layers where the method does not
+pay. Their results differ from the direct sums by about 1e-6 of the largest; `load(..., exact=True)` disables them.
 
 References
 ----------

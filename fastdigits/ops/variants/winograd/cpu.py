@@ -1,7 +1,4 @@
-"""Which core computes which tiles.
-
-The operations of these names in conv2d and fused, by Winograd's method where it suits the layer.
-"""
+"""Convolution by Winograd's method on the CPU: cores share tiles forwards, and parts of the batch backwards."""
 
 from functools import cache
 
@@ -10,9 +7,9 @@ from numba import prange
 
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.fused import cpu as fused
-from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED, WHOLE, pooled
+from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import tile_rows, turned_inputs, winograd_pays, winograd_tile
+from fastdigits.ops.lanes.tiling import tile_rows, transposes_inputs, winograd_pays, winograd_tile
 from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.variants.winograd import cpu_kernel
 
@@ -20,99 +17,99 @@ _transform_kernels = bind(cpu_kernel.transform_kernels, cpu)
 _transform_input = bind(cpu_kernel.transform_input, cpu)
 _transform_gradient = bind(cpu_kernel.transform_gradient, cpu)
 _multiply = bind(cpu_kernel.multiply, cpu)
-_finish = bind(cpu_kernel.finish, cpu)
+_store_tile = bind(cpu_kernel.store_tile, cpu)
 _add_products = bind(cpu_kernel.add_products, cpu)
 _rows_reached = bind(cpu_kernel.rows_reached, cpu)
-_rows_done = bind(cpu_kernel.rows_done, cpu)
+_rows_finished = bind(cpu_kernel.rows_finished, cpu)
 _clear_rows = bind(cpu_kernel.clear_rows, cpu)
 _add_input_gradient = bind(cpu_kernel.add_input_gradient, cpu)
 _mask_rows = bind(cpu_kernel.mask_rows, cpu)
 _kernel_gradient = bind(cpu_kernel.kernel_gradient, cpu)
 _bias_gradient = bind(cpu_kernel.bias_gradient, cpu)
 
-PARTS = 8  # in which the weight gradients of all blocks are summed, whatever the number of cores
-NO_ROUTES = np.empty((0, 0, 0, 0, LANES), np.uint8)  # where nothing is pooled
-T = 2  # tiles at a time backwards, which keeps the transforms of both sides in the cache
+PARTS = 8  # partial sums of a weight gradient; fixed, so that the bits do not depend on the number of cores
+NO_POOL_MASK = np.empty((0, 0, 0, 0, LANES), np.uint8)  # for convolutions without pooling
+T = 2  # tiles per step of the backward pass, so that the transforms of both sides stay in the cache
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
     """See conv2d.reference.conv2d_forward. A core owns whole tiles of y."""
-    if suits(weight, stride, y, WHOLE):
-        _forward(x, weight, bias, top, left, y, NO_ROUTES, WHOLE)
+    if suits(weight, stride, y, PLAIN):
+        _forward(x, weight, bias, top, left, y, NO_POOL_MASK, PLAIN)
     else:
         conv2d.conv2d_forward(x, weight, bias, stride, top, left, y)
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     """See fused.reference.conv2d_relu_forward. A core owns whole tiles of y."""
-    if suits(weight, stride, y, RECTIFIED):
-        _forward(x, weight, bias, top, left, y, NO_ROUTES, RECTIFIED)
+    if suits(weight, stride, y, RELU_ONLY):
+        _forward(x, weight, bias, top, left, y, NO_POOL_MASK, RELU_ONLY)
     else:
         fused.conv2d_relu_forward(x, weight, bias, stride, top, left, y)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_maxpool_forward. A core owns whole tiles of the convolution's output."""
-    if suits(weight, 1, y, MAXPOOLED):
-        _forward(x, weight, bias, top, left, y, pool_mask, MAXPOOLED)
+    if suits(weight, 1, y, RELU_MAXPOOL):
+        _forward(x, weight, bias, top, left, y, pool_mask, RELU_MAXPOOL)
     else:
         fused.conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_avgpool_forward. A core owns whole tiles of the convolution's output."""
-    if suits(weight, 1, y, AVGPOOLED):
-        _forward(x, weight, bias, top, left, y, pool_mask, AVGPOOLED)
+    if suits(weight, 1, y, RELU_AVGPOOL):
+        _forward(x, weight, bias, top, left, y, pool_mask, RELU_AVGPOOL)
     else:
         fused.conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask)
 
 
-def conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias):
+def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """See fused.reference.conv2d_backward. A core owns parts of the batch, and its sums for dweight."""
-    if suits(weight, stride, dy, WHOLE) and len(x) > 1:
-        _backward(x, dy, NO_ROUTES, weight, top, left, rectified, dx, dweight, dbias, WHOLE)
+    if suits(weight, stride, dy, PLAIN) and len(x) > 1:
+        _backward(x, dy, NO_POOL_MASK, weight, top, left, relu_input, dx, dweight, dbias, PLAIN)
     else:
-        fused.conv2d_backward(x, dy, weight, stride, top, left, rectified, dx, dweight, dbias)
+        fused.conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias)
 
 
-def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
-    """See fused.reference.conv2d_relu_maxpool_backward. Shared out as conv2d_backward."""
-    if suits(weight, 1, dy, MAXPOOLED) and len(x) > 1:
-        _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, MAXPOOLED)
+def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
+    """See fused.reference.conv2d_relu_maxpool_backward. Cores share the work as in conv2d_backward."""
+    if suits(weight, 1, dy, RELU_MAXPOOL) and len(x) > 1:
+        _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
     else:
-        fused.conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias)
+        fused.conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias)
 
 
-def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias):
-    """See fused.reference.conv2d_relu_avgpool_backward. Shared out as conv2d_backward."""
-    if suits(weight, 1, dy, AVGPOOLED) and len(x) > 1:
-        _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, AVGPOOLED)
+def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
+    """See fused.reference.conv2d_relu_avgpool_backward. Cores share the work as in conv2d_backward."""
+    if suits(weight, 1, dy, RELU_AVGPOOL) and len(x) > 1:
+        _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
     else:
-        fused.conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias)
+        fused.conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias)
 
 
-def suits(weight, stride, y, ENDING):
-    """Whether a convolution, of whose output y is what ENDING says, has 3 x 3 kernels and enough channels."""
+def suits(weight, stride, y, EPILOGUE):
+    """Whether a convolution with this epilogue and output y has 3 x 3 kernels, stride 1 and enough channels."""
     O, C, P, Q = weight.shape
     _, _, I, J, _ = y.shape
-    return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pooled(ENDING), J * pooled(ENDING))
+    return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pool_size(EPILOGUE), J * pool_size(EPILOGUE))
 
 
-def _forward(x, weight, bias, top, left, y, pool_mask, ENDING):
+def _forward(x, weight, bias, top, left, y, pool_mask, EPILOGUE):
     O, C, _, _ = weight.shape
     _, _, I, J, _ = y.shape
-    N, M = winograd_tile(O, I * pooled(ENDING), J * pooled(ENDING))
-    _convolution(N, M, pooled(ENDING), ENDING)(x, _transformed(weight, 0), bias, top, left, y, pool_mask)
+    N, M = winograd_tile(O, I * pool_size(EPILOGUE), J * pool_size(EPILOGUE))
+    _convolution(N, M, pool_size(EPILOGUE), EPILOGUE)(x, _transformed(weight, 0), bias, top, left, y, pool_mask)
 
 
-def _backward(x, dy, pool_mask, weight, top, left, rectified, dx, dweight, dbias, ENDING):
+def _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
     O, C, _, _ = weight.shape
-    INPUTS = int(turned_inputs(C, O))
+    INPUTS = int(transposes_inputs(C, O))
     R, S = (O, C) if INPUTS else (C, O)
     M = min(2, -(-S // LANES))
-    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, pooled(ENDING), ENDING)
+    gradients = _gradients(tile_rows(R, M), M, tile_rows(C, T), INPUTS, pool_size(EPILOGUE), EPILOGUE)
     u = _transformed(weight, 1)
-    gradients(x, dy, pool_mask, u, top, left, int(rectified), dx, dweight.reshape(O * C, 9), dbias)
+    gradients(x, dy, pool_mask, u, top, left, int(relu_input), dx, dweight.reshape(O * C, 9), dbias)
 
 
 def _transformed(weight, back):
@@ -132,48 +129,48 @@ def _transform_all(weight, u, back):
 
 
 @cache
-def _convolution(N, M, POOLED, ENDING):
-    """The convolution by N channels of M tiles at a time; y has 1 / POOLED of its rows and columns."""
+def _convolution(N, M, POOL, EPILOGUE):
+    """The convolution, N channels of M tiles at a time; y has 1 / POOL of its rows and columns."""
 
     @cpu.parallel
     def winograd_convolution(x, u, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
         K, C, _ = u.shape
-        across = (J * POOLED + 3) // 4
-        tiles = across * ((I * POOLED + 3) // 4)
+        tiles_across = (J * POOL + 3) // 4
+        tiles = tiles_across * ((I * POOL + 3) // 4)
         groups = (tiles + M - 1) // M
         for unit in prange(B * groups):
-            v = np.empty((36, C * M + 1, LANES), np.float32)  # one vector more: no strides of whole pages
+            v = np.empty((36, C * M + 1, LANES), np.float32)  # one extra vector avoids strides of whole pages
             m = np.empty((36, N * M + 1, LANES), np.float32)
             b, t0 = unit // groups, unit % groups * M
             for c in range(C):
-                _transform_input(x, v, top, left, across, b, c, t0, M)
+                _transform_input(x, v, top, left, tiles_across, b, c, t0, M)
             for o0 in range(0, O, N):
                 for k in range(36):
                     _multiply(u, v, m, o0, k, N, M)
                 for n in range(min(N, O - o0)):
                     for t in range(min(M, tiles - t0)):
-                        i, j = (t0 + t) // across * 4, (t0 + t) % across * 4
-                        _finish(m, n * M + t, bias, pool_mask, y, b, o0 + n, i, j, ENDING)
+                        i, j = (t0 + t) // tiles_across * 4, (t0 + t) % tiles_across * 4
+                        _store_tile(m, n * M + t, bias, pool_mask, y, b, o0 + n, i, j, EPILOGUE)
 
     return winograd_convolution
 
 
 @cache
-def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
+def _gradients(N, M, NX, INPUTS, POOL, EPILOGUE):
     """All gradients of a convolution.
 
-    That by the weights by tiles of N x M * LANES sums, with the lanes of x turned where INPUTS is 1, else those of
-    dy; that by the input by NX channels of T tiles.
+    The weight gradient uses tiles of N x M * LANES sums and transposes the lanes of x if INPUTS is 1, else those of
+    dy. The input gradient is computed for NX channels of T tiles at a time.
     """
 
     @cpu.parallel
-    def winograd_gradients(x, dy, pool_mask, u, top, left, rectified, dx, dweight, dbias):
+    def winograd_gradients(x, dy, pool_mask, u, top, left, relu_input, dx, dweight, dbias):
         B, C, H, W, L = x.shape
         B, O, I, J, L = dy.shape
         R, S = (O, C) if INPUTS else (C, O)
-        across = (J * POOLED + 3) // 4
-        tiles = across * ((I * POOLED + 3) // 4)
+        tiles_across = (J * POOL + 3) // 4
+        tiles = tiles_across * ((I * POOL + 3) // 4)
         parts = min(B, PARTS)
         lane_groups = (S + LANES - 1) // LANES
         sums = np.empty((parts, 36, R, lane_groups * LANES), np.float32)
@@ -182,15 +179,15 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
             part = np.int64(turn)
             sums[part] = 0
             biases[part] = 0
-            v = np.empty((36, C * T + 1, LANES), np.float32)  # one vector more: no strides of whole pages
+            v = np.empty((36, C * T + 1, LANES), np.float32)  # one extra vector avoids strides of whole pages
             m = np.empty((36, O * T + 1, LANES), np.float32)
             dv = np.empty((36, NX * T + 1, LANES), np.float32)
             for b in range(part * B // parts, (part + 1) * B // parts):
                 for t0 in range(0, tiles, T):
                     for c in range(C):
-                        _transform_input(x, v, top, left, across, b, c, t0, T)
+                        _transform_input(x, v, top, left, tiles_across, b, c, t0, T)
                     for o in range(O):
-                        _transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDING)
+                        _transform_gradient(dy, pool_mask, m, biases, part, tiles_across, b, o, t0, T, EPILOGUE)
                     for k in range(36):
                         for s0 in range(0, S, M * LANES):
                             if INPUTS:
@@ -198,7 +195,10 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
                             else:
                                 _add_products(v, m, sums, part, k, s0, N, T, M, LANES)
                     last = min(t0 + T, tiles)
-                    first, end = _rows_reached(t0, across, top, H, tiles), _rows_reached(last, across, top, H, tiles)
+                    first, end = (
+                        _rows_reached(t0, tiles_across, top, H, tiles),
+                        _rows_reached(last, tiles_across, top, H, tiles),
+                    )
                     for c in range(C):
                         _clear_rows(dx, b, c, first, end)
                     for c0 in range(0, C, NX):
@@ -206,10 +206,13 @@ def _gradients(N, M, NX, INPUTS, POOLED, ENDING):
                             _multiply(u, m, dv, c0, k, NX, T)
                         for n in range(min(NX, C - c0)):
                             for t in range(last - t0):
-                                h, w = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
+                                h, w = (t0 + t) // tiles_across * 4 - top, (t0 + t) % tiles_across * 4 - left
                                 _add_input_gradient(dv, n * T + t, dx, b, c0 + n, h, w)
-                    if rectified:
-                        first, end = _rows_done(t0, across, top, H, tiles), _rows_done(last, across, top, H, tiles)
+                    if relu_input:
+                        first, end = (
+                            _rows_finished(t0, tiles_across, top, H, tiles),
+                            _rows_finished(last, tiles_across, top, H, tiles),
+                        )
                         for c in range(C):
                             _mask_rows(x, dx, b, c, first, end)
         for t in prange(R * lane_groups):

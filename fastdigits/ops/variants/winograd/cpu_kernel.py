@@ -1,15 +1,15 @@
-"""The steps of Winograd's convolution, written once for every device.
+"""The steps of Winograd's convolution on the CPU.
 
-Tiles of 4 x 4 outputs are counted along the rows of an image; `across` is how many stand in a row.
-The 36 points k = 6 * row + column come first in every array of transformed tiles, so that the
-sum over channels is one matrix product for each k. The scratch arrays:
+Tiles of 4 x 4 outputs are numbered along the rows of an image; a row has `tiles_across` of them. The 36 points
+k = 6 * row + column are the first axis of every array of transformed tiles, so that the sum over channels is one
+matrix product for each k. The scratch arrays:
 
 u (36, R, S)       transformed kernels from channels r to channels s
-v (36, C * T, L)   transformed inputs of T tiles, of channel c from c * T on, or the gradients by them
-m (36, O * T, L)   their products, or transformed gradients by the outputs, likewise
+v (36, C * T, L)   transformed inputs of T tiles, channel c from c * T on, or the gradients by them
+m (36, O * T, L)   their products, or transformed gradients by the outputs, in the same order
 """
 
-from fastdigits.ops.fused.epilogues import AVGPOOLED, MAXPOOLED, RECTIFIED
+from fastdigits.ops.fused.epilogues import RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output, store_pooled
 from fastdigits.ops.lanes import (
     any_bit,
@@ -19,11 +19,11 @@ from fastdigits.ops.lanes import (
     load_inside,
     load_row,
     prefetch,
-    put,
     select,
     splat,
     store,
     store_row,
+    store_scalar,
     sum_lanes,
     tile,
     transpose,
@@ -39,14 +39,13 @@ from fastdigits.ops.variants.winograd.transforms import (
 
 
 def transform_kernels(weight, u, r, s0, L, back):
-    """u[:, r, s0 : s0 + L] of the weights (O * C, 9).
+    """Fill u[:, r, s0 : s0 + L] from the weights (O * C, 9).
 
-    back: 0 where r counts input channels and s output channels, as they are multiplied forwards; 1 the other way
-    round.
+    If back is 0, r is an input channel and s an output channel, as in the forward pass; if 1, the other way round.
     """
     K, R, S = u.shape
     rows, _ = weight.shape
-    channels = rows // R  # those that s counts, of which u may have more
+    channels = rows // R  # channels s; u may be padded to more
     g, square = tile(9), tile(L)
     for q0 in range(0, 9, L):
         for l in range(L):
@@ -67,12 +66,12 @@ def transform_kernels(weight, u, r, s0, L, back):
             store_row(u, (p * 6 + q, r, s0), S, points[q])
 
 
-def transform_input(x, v, top, left, across, b, c, t0, T):
-    """v[:, c*T : c*T + T] of the tiles t0 .. t0+T of channel c of block b."""
+def transform_input(x, v, top, left, tiles_across, b, c, t0, T):
+    """Fill v[:, c*T : c*T + T] from tiles t0 .. t0+T of channel c of block b."""
     B, C, H, W, L = x.shape
     for t in range(T):
-        _prefetch_tile(x, top, left, across, b, c, t0 + T + t)
-        h0, w0 = (t0 + t) // across * 4 - top, (t0 + t) % across * 4 - left
+        _prefetch_tile(x, top, left, tiles_across, b, c, t0 + T + t)
+        h0, w0 = (t0 + t) // tiles_across * 4 - top, (t0 + t) % tiles_across * 4 - left
         d = tile(6, 6)
         if 0 <= h0 <= H - 6 and 0 <= w0 <= W - 6:
             for p in range(6):
@@ -94,18 +93,19 @@ def transform_input(x, v, top, left, across, b, c, t0, T):
                 store(v, (p * 6 + q, c * T + t), d[p, q])
 
 
-def _prefetch_tile(x, top, left, across, b, c, t):
-    """Fetch what a tile does not share with the one before it; pieces of a few columns are too short for the CPU to
-    foresee the next.
+def _prefetch_tile(x, top, left, tiles_across, b, c, t):
+    """Prefetch the columns that a tile does not share with the one before it.
+
+    Runs of four columns are too short for the hardware prefetcher.
     """
-    h0, w0 = t // across * 4 - top, t % across * 4 - left
+    h0, w0 = t // tiles_across * 4 - top, t % tiles_across * 4 - left
     for p in range(6):
         for q in range(2, 6):
             prefetch(x, (b, c, h0 + p, w0 + q))
 
 
 def multiply(u, v, m, s0, k, N, T):
-    """m[k], the sums over all channels r of u times v at point k, for channels s0 .. s0+N."""
+    """Fill m[k] with the sums over all channels r of u times v at point k, for channels s0 .. s0+N."""
     K, R, S = u.shape
     acc = tile(N, T)
     for n in range(N):
@@ -124,12 +124,12 @@ def multiply(u, v, m, s0, k, N, T):
             store(m, (k, n * T + t), acc[n, t])
 
 
-def finish(m, at, bias, pool_mask, y, b, o, i0, j0, ENDING):
-    """Make of the outputs of one tile, whose products are m[:, at], what ENDING says; only pooling fills pool_mask."""
+def store_tile(m, at, bias, pool_mask, y, b, o, i0, j0, EPILOGUE):
+    """Transform the products m[:, at] of one tile to its outputs, apply EPILOGUE and store the result in y."""
     B, O, I, J, L = y.shape
     sums, half = tile(4, 4), tile(4, 6)
     for q in range(6):
-        # point 1, 1 counts once in each output: the bias is added there
+        # point (1, 1) enters each output once, so the bias is added there
         m1 = load(m, (6 + q, at)) + broadcast(bias, (o,)) if q == 1 else load(m, (6 + q, at))
         half[0, q], half[1, q], half[2, q], half[3, q] = output_of_points(
             load(m, (q, at)),
@@ -143,40 +143,42 @@ def finish(m, at, bias, pool_mask, y, b, o, i0, j0, ENDING):
         sums[p, 0], sums[p, 1], sums[p, 2], sums[p, 3] = output_of_points(
             half[p, 0], half[p, 1], half[p, 2], half[p, 3], half[p, 4], half[p, 5]
         )
-    if ENDING in (MAXPOOLED, AVGPOOLED):
+    if EPILOGUE in (RELU_MAXPOOL, RELU_AVGPOOL):
         for p in range(2):
             for q in range(2):
                 if i0 // 2 + p < I and j0 // 2 + q < J:
                     window = tile(4)
                     for k in range(4):
                         window[k] = sums[2 * p + k // 2, 2 * q + k % 2]
-                    store_pooled(window, y, pool_mask, (b, o, i0 // 2 + p, j0 // 2 + q), ENDING == MAXPOOLED)
+                    store_pooled(window, y, pool_mask, (b, o, i0 // 2 + p, j0 // 2 + q), EPILOGUE == RELU_MAXPOOL)
     else:
         for p in range(4):
             for q in range(4):
                 if i0 + p < I and j0 + q < J:
-                    store_output(y, (b, o, i0 + p, j0 + q), sums[p, q], ENDING == RECTIFIED)
+                    store_output(y, (b, o, i0 + p, j0 + q), sums[p, q], EPILOGUE == RELU_ONLY)
 
 
-def transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDING):
-    """m[:, o*T : o*T + T] = A dY A^T of the tiles t0 .. t0+T of channel o of block b, their sums into biases.
+def transform_gradient(dy, pool_mask, m, biases, part, tiles_across, b, o, t0, T, EPILOGUE):
+    """Fill m[:, o*T : o*T + T] with A dY A^T of tiles t0 .. t0+T of channel o, and add their sums to biases.
 
-    dy is the gradient by what ENDING made of the output: if that was pooled, `pool_mask` says which pixels get it.
+    dy is the gradient by the output of the epilogue. If that pools, `pool_mask` says which pixels receive it.
     """
     B, O, I, J, L = dy.shape
     for t in range(T):
-        i0, j0 = (t0 + t) // across * 4, (t0 + t) % across * 4
+        i0, j0 = (t0 + t) // tiles_across * 4, (t0 + t) % tiles_across * 4
         d, half = tile(4, 4), tile(6, 4)
-        if ENDING in (MAXPOOLED, AVGPOOLED):
+        if EPILOGUE in (RELU_MAXPOOL, RELU_AVGPOOL):
             for p in range(2):
                 for q in range(2):
                     at = (b, o, i0 // 2 + p, j0 // 2 + q)
                     inside = i0 // 2 + p < I and j0 // 2 + q < J
-                    prefetch(dy, (b, o, (t0 + T + t) // across * 2 + p, (t0 + T + t) % across * 2 + q))
-                    whole = load_inside(dy, at, J if inside else 0) * splat(1.0 if ENDING == MAXPOOLED else 0.25)
+                    prefetch(dy, (b, o, (t0 + T + t) // tiles_across * 2 + p, (t0 + T + t) % tiles_across * 2 + q))
+                    d_window = load_inside(dy, at, J if inside else 0) * splat(
+                        1.0 if EPILOGUE == RELU_MAXPOOL else 0.25
+                    )
                     at = at if inside else (b, o, 0, 0)
                     for k in range(4):
-                        pixel = select(any_bit(pool_mask, at, 1 << k), whole, splat(0.0))
+                        pixel = select(any_bit(pool_mask, at, 1 << k), d_window, splat(0.0))
                         d[2 * p + k // 2, 2 * q + k % 2] = pixel
         elif i0 + 4 <= I and j0 + 4 <= J:
             for p in range(4):
@@ -197,22 +199,22 @@ def transform_gradient(dy, pool_mask, m, biases, part, across, b, o, t0, T, ENDI
             )
             for q in range(6):
                 store(m, (p * 6 + q, o * T + t), points[q])
-        # at point 1, 1 stands the sum of the tile
+        # point (1, 1) is the sum of the tile
         store(biases, (part, o), load(biases, (part, o)) + load(m, (7, o * T + t)))
 
 
-def rows_reached(t, across, top, H, tiles):
-    """How many of the H rows of dx the first t tiles add to."""
-    return 0 if t == 0 else H if t == tiles else min(H, (t - 1) // across * 4 - top + 6)
+def rows_reached(t, tiles_across, top, H, tiles):
+    """The number of rows of dx, of H, to which the first t tiles add."""
+    return 0 if t == 0 else H if t == tiles else min(H, (t - 1) // tiles_across * 4 - top + 6)
 
 
-def rows_done(t, across, top, H, tiles):
-    """How many of the H rows of dx only the first t tiles add to."""
-    return H if t == tiles else max(0, min(H, t // across * 4 - top))
+def rows_finished(t, tiles_across, top, H, tiles):
+    """The number of rows of dx, of H, to which no tile after the first t adds."""
+    return H if t == tiles else max(0, min(H, t // tiles_across * 4 - top))
 
 
 def clear_rows(dx, b, c, first, last):
-    """Zeros in the rows first .. last of dx."""
+    """Set rows first .. last of dx to zero."""
     B, C, H, W, L = dx.shape
     for h in range(first, last):
         for w in range(W):
@@ -220,7 +222,7 @@ def clear_rows(dx, b, c, first, last):
 
 
 def add_input_gradient(v, at, dx, b, c, h0, w0):
-    """Add B V B^T, the gradient by the inputs of one tile, whose products are v[:, at]; tiles overlap."""
+    """Add the input gradient B V B^T of one tile, from the products v[:, at], to dx; tiles overlap."""
     B, C, H, W, L = dx.shape
     d = tile(6, 6)
     for q in range(6):
@@ -244,7 +246,7 @@ def add_input_gradient(v, at, dx, b, c, h0, w0):
 
 
 def mask_rows(x, dx, b, c, first, last):
-    """Zeros in the rows first .. last of dx where x, the output of a ReLU, is not positive."""
+    """Set dx to zero in rows first .. last where x, the output of a ReLU, is not positive."""
     B, C, H, W, L = dx.shape
     for h in range(first, last):
         for w in range(W):
@@ -253,10 +255,10 @@ def mask_rows(x, dx, b, c, first, last):
 
 
 def add_products(r, s, sums, part, k, s0, N, T, M, L):
-    """sums[part, k, :, s0 : s0 + M*L] += the products of all channels of r (36, R*T, L) with those of s, at point k.
+    """Add the products of all channels of r (36, R*T, L) and s at point k to sums[part, k, :, s0 : s0 + M*L].
 
-    The lanes of s are turned: not L images of one channel but L channels of one image, so that every sum
-    is one lane's own, as in the weight gradient of a dense layer.
+    s is transposed from L images of one channel to L channels of one image, so that every sum stays in its own lane,
+    as in the weight gradient of a dense layer.
     """
     parts, K, R, S = sums.shape
     channels = len(s[0]) // T
@@ -285,10 +287,10 @@ def add_products(r, s, sums, part, k, s0, N, T, M, L):
                     store_row(sums, (part, k, r0 + n, s0 + m * L), S, acc[n, m])
 
 
-def kernel_gradient(sums, dweight, r, s0, L, TURNED):
-    """dweight (O * C, 9) for the channels r and s0 .. s0+L of the sums of all parts.
+def kernel_gradient(sums, dweight, r, s0, L, TRANSPOSED):
+    """Fill dweight (O * C, 9) for channels r and s0 .. s0+L from the sums of all parts.
 
-    TURNED: 0 where r is an input channel and s an output channel; 1 the other way round.
+    If TRANSPOSED is 0, r is an input channel and s an output channel; if 1, the other way round.
     """
     parts, K, R, S = sums.shape
     rows, _ = dweight.shape
@@ -314,13 +316,13 @@ def kernel_gradient(sums, dweight, r, s0, L, TURNED):
         transpose(square)
         for l in range(L):
             if s0 + l < channels:
-                store_row(dweight, (r * channels + s0 + l if TURNED else (s0 + l) * R + r, q0), 9, square[l])
+                store_row(dweight, (r * channels + s0 + l if TRANSPOSED else (s0 + l) * R + r, q0), 9, square[l])
 
 
 def bias_gradient(biases, dbias, o):
-    """dbias[o], the sum over all parts and lanes."""
+    """Fill dbias[o] with the sum over all parts and lanes."""
     parts, O, L = biases.shape
     total = splat(0.0)
     for part in range(parts):
         total = total + load(biases, (part, o))
-    put(dbias, (o,), sum_lanes(total))
+    store_scalar(dbias, (o,), sum_lanes(total))

@@ -1,7 +1,7 @@
-"""The three matrices of F(4x4, 3x3), each as the fewest steps on one row or column.
+"""The three matrices of F(4x4, 3x3), each as few operations on one row or column.
 
-They evaluate polynomials at the points 0, 1, -1, 2, -2 and infinity: A those with four
-coefficients, G those with three; B^T takes an input to the same points.
+They evaluate polynomials at the points 0, 1, -1, 2, -2 and infinity: A those with four coefficients, G those with
+three. B^T maps an input to the same points.
 """
 
 from fastdigits.ops.lanes import fma, splat

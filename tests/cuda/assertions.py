@@ -1,4 +1,4 @@
-"""What is asked of whole networks on CUDA: of tiny ones in simulated/, of real ones in gpu/."""
+"""Assertions about whole networks on CUDA, for tiny ones in simulated/ and real ones in gpu/."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ from fastdigits.training.loop import TrainingResult, train
 Digits = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
-def learn(
+def train_network(
     ops: Ops, layers: list[Layer], digits: Digits, callback: Callback | None = None, **settings: Any
 ) -> tuple[Network, TrainingResult]:
     """Train a new network."""
@@ -28,37 +28,37 @@ def learn(
     return network, train(network, *digits, ops, TrainConfig(**settings), callback or Callback())
 
 
-def with_others(ops: Ops, **others: Callable) -> Ops:
-    """The same operations but for some."""
+def with_functions(ops: Ops, **others: Callable) -> Ops:
+    """Return the operations with some functions replaced."""
     functions = {name: function for name, function in vars(ops).items() if callable(function)}
     return LoadedOps(ops.device, ops.lanes, functions | others, ops.prefers_micro_batches)
 
 
-def learns_as_defined(ops: Ops, layers: list[Layer], digits: Digits, terms: int, **settings: Any) -> None:
-    """What is learned is that of the definitions, with so many rounded terms, of 1 at most, in each number of it."""
-    network, training = learn(ops, layers, digits, **settings)
-    expected, definition = learn(devices.load("reference"), layers, digits, **settings)
+def trains_like_the_definition(ops: Ops, layers: list[Layer], digits: Digits, terms: int, **settings: Any) -> None:
+    """Assert that training agrees with the definitions, up to rounding errors of `terms` terms in each weight."""
+    network, training = train_network(ops, layers, digits, **settings)
+    expected, definition = train_network(devices.load("reference"), layers, digits, **settings)
     values, allowed = network.weights(), tolerance(np.float32, terms)
     for name, value in expected.weights().items():
         error = np.abs(values[name] - value).max()
-        assert error <= allowed, f"{name} differs by {error}, where {allowed} are allowed"
+        assert error <= allowed, f"{name} differs by {error}, more than {allowed}"
     for epoch, other in zip(training.epochs, definition.epochs, strict=True):
         np.testing.assert_allclose(epoch.train_loss, other.train_loss, rtol=allowed)
         assert epoch.train_accuracy == other.train_accuracy
 
 
-def a_graph_changes_no_bit(ops: Ops, layers: list[Layer], digits: Digits, **settings: Any) -> None:
-    """Recorded steps, of which there are some, learn the same as others."""
+def graph_keeps_all_bits(ops: Ops, layers: list[Layer], digits: Digits, **settings: Any) -> None:
+    """Assert that training with recorded steps gives the same bits as without."""
     steps = []
 
     def captured(function: Callable) -> Callable:
         steps.append(ops.captured(function))
         return steps[-1]
 
-    replayed, training = learn(with_others(ops, captured=captured), layers, digits, **settings)
+    replayed, training = train_network(with_functions(ops, captured=captured), layers, digits, **settings)
     assert sum(len(step.graphs) for step in steps) > 0
     steps.clear()
-    eager, other = learn(with_others(ops, captured=captured), layers, digits, **settings, graph=False)
+    eager, other = train_network(with_functions(ops, captured=captured), layers, digits, **settings, graph=False)
     assert not steps
     for name, value in eager.weights().items():
         assert replayed.weights()[name].tobytes() == value.tobytes(), name
@@ -67,10 +67,10 @@ def a_graph_changes_no_bit(ops: Ops, layers: list[Layer], digits: Digits, **sett
         assert first == second
 
 
-def steps_take_no_memory(
+def steps_allocate_nothing(
     ops: Ops, layers: list[Layer], digits: Digits, used: Callable[[], Any] = lambda: None, **settings: Any
 ) -> None:
-    """From the third epoch on, when all is recorded, each step leaves the memory as it was; `used` tells of it."""
+    """Assert that steps allocate nothing from the third epoch on, when all is recorded; `used` returns the memory."""
     made, samples = [], []
 
     def counted(name: str) -> Callable:
@@ -85,14 +85,14 @@ def steps_take_no_memory(
             if epoch > 2:
                 samples.append((len(made), used()))
 
-    counting = with_others(ops, **{name: counted(name) for name in ("empty", "zeros", "upload")})
-    learn(counting, layers, digits, Sampler(), **settings)
+    counting = with_functions(ops, **{name: counted(name) for name in ("empty", "zeros", "upload")})
+    train_network(counting, layers, digits, Sampler(), **settings)
     assert len(samples) > 1
     assert len(set(samples)) == 1, samples
 
 
-def evaluates_as_defined(ops: Ops, layers: list[Layer], digits: Digits, batch_size: int, terms: int) -> None:
-    """A network in use gives the probabilities of the definition, and waits for no batch but at the end."""
+def evaluates_like_the_definition(ops: Ops, layers: list[Layer], digits: Digits, batch_size: int, terms: int) -> None:
+    """Assert that inference gives the probabilities of the definition and waits for the device only at the end."""
     images, labels = digits
     rows, found, downloads = np.arange(1, len(images)), [], []
 
@@ -100,15 +100,15 @@ def evaluates_as_defined(ops: Ops, layers: list[Layer], digits: Digits, batch_si
         downloads.append(array)
         return ops.download(array)
 
-    trained, training = learn(devices.load("reference"), layers, digits, epochs=1)
-    for used in (devices.load("reference"), with_others(ops, download=download)):
+    trained, training = train_network(devices.load("reference"), layers, digits, epochs=1)
+    for used in (devices.load("reference"), with_functions(ops, download=download)):
         network = Network(layers, trained.input_shape)
         network.build(used, batch_size, training=False)
         network.set_weights(trained.weights())
         batches = Batches(used, images, labels, batch_size, training.normalisation)
         found.append((evaluate(network, batches, rows, "cross-entropy"), probabilities(network, batches, rows)))
-    (expected, expected_shares), (evaluation, shares) = found
-    assert len(downloads) <= 5  # scores and targets twice and a sum of losses, whatever the number of batches
+    (expected, expected_probabilities), (evaluation, found_probabilities) = found
+    assert len(downloads) <= 5  # scores and targets twice and a sum of losses, for any number of batches
     assert (evaluation.confusion == expected.confusion).all()
     np.testing.assert_allclose(evaluation.loss, expected.loss, rtol=tolerance(np.float32, terms))
-    np.testing.assert_allclose(shares, expected_shares, rtol=0, atol=tolerance(np.float32, terms))
+    np.testing.assert_allclose(found_probabilities, expected_probabilities, rtol=0, atol=tolerance(np.float32, terms))
