@@ -199,4 +199,6 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "LeakyReLU": lambda layer, x: tf.nn.leaky_relu(x, layer.slope),
     "Sigmoid": lambda layer, x: tf.nn.sigmoid(x),
     "Tanh": lambda layer, x: tf.nn.tanh(x),
+    "GELU": lambda layer, x: tf.nn.gelu(x, approximate=True),
+    "SiLU": lambda layer, x: tf.nn.silu(x),
 }

@@ -212,4 +212,6 @@ LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "LeakyReLU": lambda layer: nn.LeakyReLU(layer.slope),
     "Sigmoid": lambda layer: nn.Sigmoid(),
     "Tanh": lambda layer: nn.Tanh(),
+    "GELU": lambda layer: nn.GELU(approximate="tanh"),
+    "SiLU": lambda layer: nn.SiLU(),
 }
