@@ -49,7 +49,7 @@ def parse_effects(text: str) -> Effects:
         if effect.field in limits:
             raise UserError(f"--augment: {name} is given twice; give it once.")
         limits[effect.field] = _limit(name, effect, number)
-    return Effects(**limits)
+    return Effects(**limits)  # type: ignore[arg-type]  # `_limit` returns an int for erase_px
 
 
 def _limit(name: str, effect: Effect, number: str) -> float:

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -82,7 +82,8 @@ def read_image_sizes(path: StrPath) -> tuple[int, int, int]:
         If the file cannot be read or does not have the header of images.
     """
     with _opened(path) as file:
-        return _header(file, path, dimensions=3)
+        count, rows, columns = _header(file, path, dimensions=3)
+        return count, rows, columns
 
 
 def _read(path: StrPath, dimensions: int) -> np.ndarray:
@@ -110,7 +111,7 @@ def _opened(path: StrPath) -> Iterator[BinaryIO]:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
 
 
-def _opener(path: StrPath) -> Callable[..., BinaryIO]:
+def _opener(path: StrPath) -> Callable[..., Any]:
     with open(path, "rb") as file:
         return gzip.open if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC else open
 

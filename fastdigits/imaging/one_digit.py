@@ -57,7 +57,8 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
         In any colors, of any size.
     """
     scaled = scale_picture(picture, MAX_SIDE)
-    first_step, images = picture_step(scaled), []
+    first_step = picture_step(scaled)
+    images: list[np.ndarray] = []
     for found in _interpretations(scaled):
         prepared = _zoom_in(picture, scaled, found.box) or _prepared(picture, scaled, found)
         if not any(_is_same(prepared.image, image) for image in images):
@@ -137,7 +138,7 @@ def _digits_on_uneven_background(
     cut_off = None
     if found and found.touches_edge:
         cut_off = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=False))
-    *on_paper, whole = _with_paper(bright, found, search_paper) or [None]
+    *on_paper, whole = _with_paper(bright, found, search_paper) or [None]  # type: ignore[list-item]  # filtered out
     yield from filter(None, (*on_paper, cut_off, whole))
 
 
@@ -182,8 +183,9 @@ def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | No
     if found is None:
         return None
     prepared = _prepared(part, scaled_part, found)
-    box = prepared.box._replace(left=prepared.box.left + left, top=prepared.box.top + top)
-    return Prepared(prepared.image, box, prepared.steps)
+    inner = prepared.box
+    outer = inner and inner._replace(left=inner.left + left, top=inner.top + top)
+    return Prepared(prepared.image, outer, prepared.steps)
 
 
 def _prepared(picture: np.ndarray, scaled: np.ndarray, found: _Interpretation) -> Prepared:
