@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class CandidateSearch:
     def __init__(self, candidates: Iterator[Prepared], calibration: Calibration):
         self.tried: list[tuple[Prepared, Prediction]] = []
         self._candidates, self._calibration = candidates, calibration
-        self._pending: Prepared | None = None
+        self._pending: Prepared | Any = None
 
     def next_candidate(self) -> Prepared | None:
         """Return the next candidate to predict, or None if the search is over."""

@@ -122,7 +122,7 @@ def _allowed_methods(request: Request) -> set[str]:
     """Return the methods of all routes to the request's path; a path without a route is that of a static file."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     matching = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return {method for route in matching for method in route.methods} or {"GET", "HEAD"}
+    return {method for route in matching for method in route.methods or ()} or {"GET", "HEAD"}
 
 
-ERROR_HANDLERS = {RequestError: _on_request_error, HTTPException: _on_http_exception}
+ERROR_HANDLERS: dict[type[Exception], Any] = {RequestError: _on_request_error, HTTPException: _on_http_exception}
