@@ -1,4 +1,4 @@
-"""Data sets of digits: reading, splitting, batches, preprocessing and augmentation of images.
+"""Data sets of digits: find, download, read, split, preprocess and augment them, and make batches.
 
 The functions are imported when they are first used: `--help` imports this package for its options, but not NumPy.
 """

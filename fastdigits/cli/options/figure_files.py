@@ -18,7 +18,7 @@ class FigureFile(click.Path):
         self.types = (*FILE_TYPES, *others)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        path = super().convert(value, param, ctx)
+        path = str(super().convert(value, param, ctx))
         if file_type(path) not in self.types:
             *most, last = (f".{name}" for name in self.types)
             self.fail(f"'{path}' does not end with {', '.join(most)} or {last}.", param, ctx)

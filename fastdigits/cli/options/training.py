@@ -173,7 +173,7 @@ def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _words(param: click.Parameter, value: Any, text: str) -> list[str]:
+def _words(param: Any, value: Any, text: str) -> list[str]:
     if param.is_flag:
         return (param.opts if value else param.secondary_opts)[:1]
     return [param.opts[0], text]
