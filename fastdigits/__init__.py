@@ -1,11 +1,10 @@
-"""Handwritten digits, learned and recognised by neural networks written from scratch.
+"""Neural networks for handwritten digits, written from scratch.
 
-from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, load_digits
-
-digits = load_digits("mnist")
-model = Sequential([Conv2D(16, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])
-model.fit(digits.train_images, digits.train_labels, epochs=3)
-print(model.evaluate(digits.test_images, digits.test_labels).accuracy)
+>>> from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, load_digits
+>>> digits = load_digits("mnist")
+>>> model = Sequential([Conv2D(16, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])
+>>> history = model.fit(digits.train_images, digits.train_labels, epochs=3)
+>>> model.evaluate(digits.test_images, digits.test_labels).accuracy
 """
 
 import importlib

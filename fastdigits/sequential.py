@@ -1,4 +1,4 @@
-"""Networks for Python programs: build, fit, evaluate, predict, save, load."""
+"""The Python API: build, fit, evaluate, save and load a network, and predict with it."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -23,21 +23,40 @@ from fastdigits.training.loop import train
 
 
 class Sequential:
-    """Layers one after the other, as a network that can be trained and used.
+    """A network of layers, one after the other.
 
     Parameters
     ----------
     layers : list of Layer
-        Such as [Conv2D(16, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)].
     input_shape : (1, rows, columns)
-        Of one image.
+        Shape of one image.
     device : str
         "auto", "cpu", "cuda" or "reference".
+
+    Attributes
+    ----------
+    network : Network
+    config : TrainConfig
+        Settings of the last `fit`.
+    history : list of Epoch
+        Metrics of the last `fit`, epoch by epoch.
+    normalisation : Normalisation or None
+        None before `fit`.
 
     Raises
     ------
     UserError
         If a layer does not fit the one before it.
+
+    Examples
+    --------
+    >>> from fastdigits import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, load_digits
+    >>> digits = load_digits()
+    >>> model = Sequential([Conv2D(16, 3, padding="same"), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])
+    >>> history = model.fit(digits.train_images, digits.train_labels, epochs=3, augment="shift=1,rotate=5")
+    >>> accuracy = model.evaluate(digits.test_images, digits.test_labels).accuracy
+    >>> probabilities = model.predict(digits.test_images[:5])  # float32 (5, 10)
+    >>> model.save("digits.h5")
     """
 
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
@@ -46,79 +65,103 @@ class Sequential:
         self.config = TrainConfig()
         self.history: list[Epoch] = []
         self.normalisation: Normalisation | None = None
-        self._of_one_block: Network | None = None
+        self._small_batch_network: Network | None = None
 
     def fit(
         self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings: Any
     ) -> list[Epoch]:
-        """Train anew from a random start; return what happened, epoch by epoch.
+        """Initialise the weights and train the network; return the metrics of every epoch.
 
         Parameters
         ----------
         images : uint8 (N, rows, columns)
         labels : uint8 (N,)
         callback : Callback, optional
-            Is told of every step and epoch.
+            Called after every step and epoch.
         **settings
-            The fields of TrainConfig: epochs, batch_size, optimizer, lr, validation, seed, augment="shift=2,rotate=10"
-            ... With pad=2 the network's input_shape is 4 larger than the images.
+            Fields of TrainConfig, such as epochs=3, lr=0.01, seed=7 or augment="shift=2,rotate=10". With pad=2 the
+            network's input_shape must have 4 rows and columns more than the images.
+
+        Raises
+        ------
+        UserError
+            If a setting or an array is invalid, or the images do not fit the network.
         """
-        self.normalisation, self.history, self._of_one_block = None, [], None  # what a failure leaves is of no use
+        # If training fails, the model must not predict with half-trained weights.
+        self.normalisation, self.history, self._small_batch_network = None, [], None
         self.config = _as_config(settings)
-        images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
+        images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
         ops = devices.load(self.device, exact=self.config.exact)
         training = train(self.network, images, labels, ops, self.config, callback or Callback())
         self.normalisation, self.history = training.normalisation, training.epochs
         return self.history
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
-        """Loss, accuracy and confusion on images with known labels, both uint8."""
-        images, labels = _as_bytes(images, "images"), _as_bytes(labels, "labels")
+        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,)."""
+        images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
         batches = self._batches(images, labels, self.network)
         return evaluate(self.network, batches, np.arange(len(labels)), self.config.loss)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The probability of each class, float32 (N, classes), for uint8 images (N, rows, columns)."""
-        images = _as_bytes(images, "images")
+        """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""
+        images = _as_uint8(images, "images")
         network = self._network_for(len(images))
         batches = self._batches(images, None, network)
         return probabilities(network, batches, np.arange(len(images)))
 
     def save(self, path: str | Path) -> None:
-        """Write the network and all that is needed to use it to an HDF5 file."""
-        self._need_training()
+        """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
+        self._check_trained()
         weights.write(path, self._saved())
+
+    def _network_for(self, count: int) -> Network:
+        """Return the network, or for few images a copy with small batches: computing a batch costs the same if it is
+        mostly empty. Both give the same bits.
+        """
+        self._check_trained()
+        if count > INFERENCE_MICRO_BATCH:
+            return self.network
+        if self._small_batch_network is None:
+            ops = self.network.ops
+            self._small_batch_network = self._saved().built(ops, ops.lanes, fused=self.network.fused)
+        return self._small_batch_network
+
+    def _batches(self, images: np.ndarray, labels: np.ndarray | None, network: Network) -> Batches:
+        self._check_trained()
+        network.check_images(images, labels, self.normalisation.preparation.pad)
+        return Batches(network.ops, images, labels, network.batch_size, self.normalisation)
 
     def _saved(self) -> SavedNetwork:
         return SavedNetwork.of(
             self.network, self.normalisation, self.config, self.history, model="sequential", dataset="arrays"
         )
 
-    def _network_for(self, count: int) -> Network:
-        """The network as it reads so many images in little time: a whole batch is read even where it is mostly empty.
-
-        The bits are the same with either.
-        """
-        self._need_training()
-        if count > INFERENCE_MICRO_BATCH:
-            return self.network
-        if self._of_one_block is None:
-            ops = self.network.ops
-            self._of_one_block = self._saved().built(ops, ops.lanes, fused=self.network.fused)
-        return self._of_one_block
-
-    def _batches(self, images: np.ndarray, labels: np.ndarray | None, network: Network) -> Batches:
-        self._need_training()
-        network.check_images(images, labels, self.normalisation.preparation.pad)
-        return Batches(network.ops, images, labels, network.batch_size, self.normalisation)
-
-    def _need_training(self) -> None:
+    def _check_trained(self) -> None:
         if self.normalisation is None:
-            raise UserError("This network has not learned anything yet; call fit first.")
+            raise UserError("This network is not trained; call fit first.")
 
 
 def load(path: str | Path, device: str = "auto") -> Sequential:
-    """The network of a weights file, ready to evaluate and predict; UserError if the file is damaged."""
+    """Load a trained network from a weights file.
+
+    Parameters
+    ----------
+    path : path
+        A file that `Sequential.save` or `fastdigits train` wrote.
+    device : str
+        "auto", "cpu", "cuda" or "reference".
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or not a weights file.
+
+    Examples
+    --------
+    >>> from fastdigits import load, load_digits
+    >>> model = load("digits.h5")
+    >>> digit = model.predict(load_digits().test_images[:1]).argmax()
+    """
     saved = weights.read(path)
     network = Network.from_config(saved.network)
     model = Sequential(network.layers, network.input_shape, device)
@@ -134,7 +177,7 @@ def _as_layers(layers: list[Layer]) -> list[Layer]:
         raise UserError(f"Sequential takes a list of layers, such as [Flatten(), Dense(10)], not {layers!r}.")
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise UserError(f"Sequential takes layers, such as Flatten() and Dense(10), but {layer!r} is none.")
+            raise UserError(f"Sequential takes layers, such as Flatten() and Dense(10), not {layer!r}.")
     return list(layers)
 
 
@@ -142,14 +185,14 @@ def _as_config(settings: dict[str, Any]) -> TrainConfig:
     names = [field.name for field in fields(TrainConfig)]
     for name in settings:
         if name not in names:
-            raise UserError(f"There is no setting '{name}'; there are {', '.join(names)}.")
+            raise UserError(f"Unknown setting '{name}'; choose among {', '.join(names)}.")
     try:
         return TrainConfig(**settings)
     except TypeError as error:
-        raise UserError(f"A setting has a value of the wrong kind ({error}); compare with TrainConfig.") from None
+        raise UserError(f"A setting has a value of the wrong type ({error}); see TrainConfig.") from None
 
 
-def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
+def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:
     try:
         array = np.asarray(array)
     except ValueError:

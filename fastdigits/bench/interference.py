@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 STAT_FILE = Path("/proc/stat")
 MAX_CORES = 0.1  # used by other programs; above this a measurement counts as disturbed
@@ -25,7 +26,8 @@ def measure_interference(stat_file: Path = STAT_FILE) -> Iterator[Interference]:
     busy_s, own_s, start = _busy_seconds(stat_file), process_time(), perf_counter()
     yield interference
     if busy_s is not None:
-        others_s = _busy_seconds(stat_file) - busy_s - (process_time() - own_s)
+        busy_until_s: Any = _busy_seconds(stat_file)
+        others_s = busy_until_s - busy_s - (process_time() - own_s)
         interference.cores = max(others_s, 0.0) / (perf_counter() - start)
 
 

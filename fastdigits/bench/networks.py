@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from typing import cast
 
 import numpy as np
 
 from fastdigits.bench.workload import Contender, Workload
+from fastdigits.data.batches import Batches
 from fastdigits.nn import Network
 from fastdigits.ops import inference_ops
 from fastdigits.ops.array import blocks
@@ -16,7 +18,7 @@ from fastdigits.training.trainer import Trainer
 def training(workload: Workload, ops: Ops) -> Contender:
     """Return the contender that runs training steps: forward, loss, backward, AdamW and the metrics of the epoch."""
     network, batch = build_network(workload, ops, training=True), OneBatch(workload, ops)
-    trainer = Trainer(network, batch, workload.recipe, np.arange(batch.batch_size, dtype=np.int32))
+    trainer = Trainer(network, cast(Batches, batch), workload.recipe, np.arange(batch.batch_size, dtype=np.int32))
 
     def run(steps: int) -> None:
         for _ in range(steps):

@@ -131,7 +131,7 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Itera
     optimizer, buffer = Optimizer(ops, config, network.buffer), network.buffer
     read_and_written = sum(array.nbytes for array in (buffer.values, *optimizer.state_arrays))
     step = partial(optimizer.step, 0.0)
-    yield _Work(config.optimizer, "", step, 0, buffer.gradients.nbytes + 2 * read_and_written)
+    yield _Work(config.optimizer, "", step, 0, buffer.values.nbytes + 2 * read_and_written)
 
 
 def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:

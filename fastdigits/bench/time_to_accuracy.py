@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
@@ -96,4 +96,4 @@ def measure(
             )
         )
         say(f"{model} {ops.device} seed {config.seed}: {done.test.accuracy:.2%} after {seconds['train']:.2f} s")
-    return TimeToAccuracy(name_of(model), ops.device, configs[0].batch_size, configs[0].epochs, target, runs)
+    return TimeToAccuracy(name_of(model), ops.device, cast(int, configs[0].batch_size), configs[0].epochs, target, runs)

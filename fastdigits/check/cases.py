@@ -378,6 +378,10 @@ def _activations(lanes: int) -> Iterator[Call]:
         yield Call(f"{op}_forward", f"{VECTORS} vectors", arguments, ("y",), terms)
         arguments = {"y": x / 4, "dy": dy, **options, "dx": _unfilled(VECTORS, lanes)}
         yield Call(f"{op}_backward", f"{VECTORS} vectors", arguments, ("dx",), terms)
+    for op in ("gelu", "silu"):
+        yield Call(f"{op}_forward", f"{VECTORS} vectors", {"x": x, "y": _unfilled(VECTORS, lanes)}, ("y",), 16)
+        arguments = {"x": x, "dy": dy, "dx": _unfilled(VECTORS, lanes)}
+        yield Call(f"{op}_backward", f"{VECTORS} vectors", arguments, ("dx",), 16)
 
 
 def _optimizers(lanes: int) -> Iterator[Call]:

@@ -1,4 +1,4 @@
-"""The command: one file per subcommand, imported only when that subcommand runs."""
+"""The command line. Each command has its module, imported only when the command runs."""
 
 import importlib
 import io
@@ -8,31 +8,32 @@ import sys
 import click
 
 from fastdigits import __version__
+from fastdigits.cli.options.common import SuggestingGroup
 from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
 
 COMMANDS = {
-    "train": "Train a network on handwritten digits and write its weights.",
-    "predict": "Read the digits of any pictures.",
-    "eval": "Measure trained weights on a test set.",
-    "serve": "Serve a page to draw digits on, and the same for programs by HTTP.",
-    "models": "List the networks that can be trained.",
-    "describe": "Show the layers of a network or of a weights file.",
-    "explain": "Show how a network reads one image.",
-    "plot": "Draw loss and accuracy of trainings, epoch by epoch.",
-    "show": "Draw images of a data set, also as preparation and augmentation change them.",
-    "compare": "Train or load several networks and set side by side what they reach.",
-    "report": "Put all that is known of a trained network on one page.",
-    "bench": "Measure training and inference on this machine, beside other frameworks.",
-    "check": "Check on this machine that all operations compute what they are defined to.",
-    "doctor": "Say what this machine has and lacks for fastdigits, and what mends it.",
-    "warmup": "Compile everything ahead of the first training.",
-    "data": "List, verify or download the data sets.",
+    "train": "Train a network on handwritten digits and save its weights.",
+    "predict": "Recognize the digits in pictures.",
+    "eval": "Evaluate trained networks on a test set.",
+    "serve": "Serve a drawing page and an HTTP API.",
+    "models": "List the available networks.",
+    "describe": "Show the layers of a network, or a learning-rate schedule.",
+    "explain": "Show how a network classifies one image.",
+    "plot": "Plot training curves.",
+    "show": "Draw images of a data set, with preprocessing and augmentation.",
+    "compare": "Train or load several networks and compare them.",
+    "report": "Write an HTML report about a trained network.",
+    "bench": "Benchmark training and inference against other frameworks.",
+    "check": "Verify that all operations are computed correctly on this machine.",
+    "doctor": "Diagnose the installation and suggest fixes.",
+    "warmup": "Compile the kernels ahead of time.",
+    "data": "List, verify or download data sets.",
 }
 
 
-class LazyGroup(click.Group):
-    """A click group whose commands live in modules of the same name."""
+class LazyGroup(SuggestingGroup):
+    """A group whose commands are in modules of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,7 +44,7 @@ class LazyGroup(click.Group):
         return importlib.import_module(f"fastdigits.cli.commands.{name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them, so that --help answers at once."""
+        """List the commands without importing them, so that --help is fast."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -55,16 +56,16 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, message="fastdigits %(version)s")
 def cli() -> None:
-    """Learn and recognise handwritten digits with neural networks written from scratch."""
+    """Train neural networks on handwritten digits, and recognize the digits in pictures."""
 
 
 def main() -> None:
-    """Run the command; every failure that a user can mend is one sentence on stderr."""
-    interrupt.listen()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files that are no text are printed, too
+    """Run the command. Errors that the user can fix are one sentence on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # prints file names that are not valid text, too
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        cli.main(standalone_mode=False)
+        with interrupt.handled():
+            cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:  # usage: exit code 2
@@ -76,10 +77,15 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe went away: nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the other end of a pipe is closed: nobody reads a message
+        _discard_stdout()
         sys.exit(1)
     except OSError as error:  # such as a full disk behind stdout
         click.echo(f"Error: The output cannot be written ({error.strerror or error}); free space there.", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         sys.exit(1)
+
+
+def _discard_stdout() -> None:
+    """Let the flush at exit succeed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,22 +1,29 @@
-"""TrainingStep rates as pure functions of the step, and of the validation so far for the one that looks at it.
+"""Learning rate schedules: pure functions of the step and, for `plateau`, of the validation so far.
 
-Every schedule gives a share of the highest learning rate. A warm-up, which goes with any, multiplies it:
-rate = lr min(1, (step + 1) / (warmup steps)) schedule(step)
+A schedule returns a factor of the highest learning rate. A warm-up multiplies any schedule:
+lr_factor = min(1, (step + 1) / (warmup steps)) * schedule(step)
 """
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
 from typing import NamedTuple
 
-Rank = tuple[float, float]  # of an epoch: validation accuracy and minus the validation loss; larger is better
-RISE = 0.15
+Rank = tuple[float, float]  # of an epoch: (validation accuracy, -validation loss); the larger the better
+RISE = 0.15  # share of the steps in which `one_cycle` rises
 LR_DECAY, DECAY_EVERY = 0.5, 1
 
 
 class Progress(NamedTuple):
-    """What a schedule may look at: a step from 0 on, of so many, and the ranks of the epochs that are over.
+    """What a schedule depends on.
 
-    `decay` and `every` are the options --lr-decay and --decay-every, the latter in epochs.
+    Attributes
+    ----------
+    step, steps, epoch_steps : int
+        Number of the step, from 0 on; number of all steps and of the steps of an epoch.
+    decay, every : float, int
+        The options --lr-decay and --decay-every, the latter in epochs.
+    ranks : sequence of Rank
+        Of the finished epochs.
     """
 
     step: int
@@ -28,43 +35,44 @@ class Progress(NamedTuple):
 
     @property
     def periods(self) -> float:
-        """How many times `every` epochs have gone by."""
+        """Number of periods of `every` epochs that have passed, with its fraction."""
         return self.step / (self.epoch_steps * self.every)
 
 
 def constant(at: Progress) -> float:
-    """1 at every step."""
+    """Return 1 at every step."""
     return 1.0
 
 
 def step(at: Progress) -> float:
-    """decay^floor(epochs / every): a staircase."""
+    """Decay in stairs: decay^floor(epochs / every)."""
     return at.decay ** int(at.periods)
 
 
 def exponential(at: Progress) -> float:
-    """decay^(epochs / every): what `step` is on the whole, without its stairs."""
+    """Decay smoothly: decay^(epochs / every)."""
     return at.decay**at.periods
 
 
 def inverse_time(at: Progress) -> float:
-    """1 / (1 + decay epochs / every).
+    """Decay as 1 / (1 + decay * epochs / every).
 
-    After Robbins and Monro (1951), A stochastic approximation method, whose condition it meets.
+    It meets the convergence conditions of Robbins and Monro (1951), A stochastic approximation method.
     """
     return 1 / (1 + at.decay * at.periods)
 
 
 def cosine(at: Progress) -> float:
-    """1/2 (1 + cos(pi step / steps)): half a wave from 1 down to 0.
+    """Fall from 1 to 0 along half a cosine wave: 1/2 (1 + cos(pi step / steps)).
 
-    After Loshchilov and Hutter (2017), SGDR: stochastic gradient descent with warm restarts, equation 5, without them.
+    After Loshchilov and Hutter (2017), SGDR: stochastic gradient descent with warm restarts, equation 5, without
+    restarts.
     """
     return (1 + cos(pi * at.step / at.steps)) / 2
 
 
 def one_cycle(at: Progress) -> float:
-    """Up in a straight line over the first 15 % of the steps, then down in a straight line to 0.
+    """Rise linearly over the first 15 % of the steps, then fall linearly to 0.
 
     After Smith and Topin (2018), Super-convergence: very fast training of neural networks using large learning rates.
     """
@@ -73,12 +81,12 @@ def one_cycle(at: Progress) -> float:
 
 
 def plateau(at: Progress) -> float:
-    """decay^stalls, where a stall is `every` epochs in a row without a better validation."""
+    """Decay after every stall: `every` epochs in a row without a better validation."""
     return at.decay ** stalls(at.ranks, at.every)
 
 
 def stalls(ranks: Sequence[Rank], every: int) -> int:
-    """Count how many times `every` epochs in a row had no better validation than all epochs before them."""
+    """Count how many times `every` epochs in a row had no better validation than all epochs before."""
     count, waiting, best = 0, 0, None
     for rank in ranks:
         waiting += 1
@@ -98,11 +106,11 @@ SCHEDULES: dict[str, Callable[[Progress], float]] = {
     "one-cycle": one_cycle,
     "plateau": plateau,
 }
-DECAYING = ("step", "inverse-time", "exponential", "plateau")  # they take --lr-decay and --decay-every
+DECAYING = ("step", "inverse-time", "exponential", "plateau")  # these take --lr-decay and --decay-every
 
 
 def warm_up(at: Progress, warmup: float) -> float:
-    """Up in a straight line, to 1 at the last of the first `warmup` (a share) of all steps.
+    """Rise linearly to 1 over the share `warmup` of all steps.
 
     After Goyal et al. (2017), Accurate, large minibatch SGD: training ImageNet in 1 hour, section 2.2.
     """
@@ -110,7 +118,7 @@ def warm_up(at: Progress, warmup: float) -> float:
 
 
 def lr_factor(config, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
-    """The share of the learning rate at a step, counted from 0 over all epochs, under a TrainConfig."""
+    """Return the factor of the learning rate at a step, counted from 0 over all epochs, for a TrainConfig."""
     decay = LR_DECAY if config.lr_decay is None else config.lr_decay
     at = Progress(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)
     return warm_up(at, config.warmup) * SCHEDULES[config.schedule](at)

@@ -1,4 +1,4 @@
-"""Every default, once."""
+"""The settings of a training and their defaults."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
 
 MODEL = "cnn"
-MAX_FLOAT32 = 3.4e38  # that float32 holds
+MAX_FLOAT32 = 3.4e38
 EVALUATION_BATCH = 256
-# The most images that go through a network together in training; the gradients of more are added up part by part.
+# Maximum number of images in one forward pass of a training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
-# The operation that computes each loss
+# The operation of each loss
 LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
 
 @dataclass(frozen=True)
 class OptimizerDefaults:
-    """What an optimiser remembers, in arrays of the parameters' size, and the settings it usually takes."""
+    """Number of an optimizer's state arrays, of the size of the parameters, and its default settings."""
 
     state_arrays: int
     lr: float
@@ -37,22 +37,58 @@ OPTIMIZERS = {
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained; stored in the weights file.
+    """Settings of a training; stored in weights files.
 
-    `lr` and `weight_decay` None are the optimiser's usual ones; `validation` None is a twelfth of the training images.
-    `batch_size` None is all training images: plain gradient descent, one step in every epoch. `lr_decay` and
-    `decay_every` None are those of fastdigits.config.schedules. `clip_norm`, `ema` and `early_stop` None do nothing.
-    `keep_best` ends with the weights of the epoch with the best validation; None does so where `early_stop` is given.
-    `pad`, `contrast`, `gamma` and `binarize` are those of Preparation; without `normalise` pixels stay at
-    0 to 1, with it they get mean 0 and standard deviation 1. `augment` is what parse_effects reads.
-    `fused` lets chains of layers run as one operation where there is one; it changes the last bits of the results.
-    `exact` keeps convolutions to the very products of their definition; Winograd's method computes others.
-    `graph` lets a GPU record a step and replay it; the bits stay the same.
+    Attributes
+    ----------
+    epochs : int
+    batch_size : int or None
+        Images of a step; None for all training images, that is one step an epoch.
+    optimizer : str
+        A key of OPTIMIZERS.
+    lr, weight_decay : float or None
+        None for the optimizer's defaults.
+    momentum : float
+        Of the optimizers "momentum" and "nesterov".
+    beta1, beta2 : float
+        Of the optimizers "adam" and "adamw".
+    schedule : str
+        A key of SCHEDULES.
+    lr_decay, decay_every : float, int or None
+        Factor and period, in epochs, of the schedules in DECAYING; None for the defaults in schedules.py.
+    warmup : float
+        Share of all steps over which the learning rate rises linearly.
+    clip_norm : float or None
+        Maximum norm of the gradient; None for no clipping.
+    ema : float or None
+        Decay of the moving average of the weights; None for no averaging.
+    early_stop : int or None
+        End after so many epochs without a better validation; None for no early stopping.
+    keep_best : bool or None
+        Whether to end with the weights of the best epoch by validation; None for yes with `early_stop`, else no.
+    loss : str
+        A key of LOSSES.
+    label_smoothing : float
+    validation : int or None
+        Number of training images to hold out; None for a twelfth of them.
+    pad, contrast, gamma, binarize
+        See Preparation.
+    normalise : bool
+        Whether to shift and scale pixels to mean 0 and standard deviation 1; else they are 0 to 1.
+    augment : str
+        Random changes of training images, see parse_effects.
+    seed : int
+    fused : bool
+        Whether to run chains of layers as one operation; it changes the last bits of the results.
+    exact : bool
+        Whether to compute convolutions by their definition and not by Winograd's method.
+    graph : bool
+        Whether a GPU records a step and replays it; the results are the same bits.
 
     Raises
     ------
     UserError
-        If a value is none that training can work with.
+        If a value is out of range.
     """
 
     epochs: int = 10
@@ -110,11 +146,11 @@ class TrainConfig:
         for name, fits in limits.items():
             if not fits:
                 raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
-        _ = self.preparation, self.effects  # which check their values
+        _ = self.preparation, self.effects  # checks their values
         self._check_schedule()
         if self.watches_validation and self.validation == 0:
             option = self.watches_validation
-            raise UserError(f"{option} looks at images that are held out, and none are; give --validation 5000.")
+            raise UserError(f"{option} needs validation images; give --validation 5000.")
 
     def _check_schedule(self) -> None:
         if self.schedule not in DECAYING and (self.lr_decay, self.decay_every) != (None, None):
@@ -125,22 +161,22 @@ class TrainConfig:
 
     @property
     def preparation(self) -> Preparation:
-        """What is done to every image."""
+        """The preparation of every image."""
         return Preparation(self.pad, self.contrast, self.gamma, self.binarize)
 
     @property
     def effects(self) -> Effects:
-        """What is done to the training images, anew in every epoch."""
+        """The random changes of training images, which differ in every epoch."""
         return parse_effects(self.augment)
 
     @property
     def keeps_best(self) -> bool:
-        """Whether training ends with the weights of its best epoch."""
+        """Whether the network gets the weights of the best epoch at the end."""
         return self.early_stop is not None if self.keep_best is None else self.keep_best
 
     @property
     def watches_validation(self) -> str:
-        """The option that needs images to validate on; "" if none does."""
+        """The option that needs validation images; "" if there is none."""
         options = {
             "--schedule plateau": self.schedule == "plateau",
             "--early-stop": self.early_stop is not None,

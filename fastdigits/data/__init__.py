@@ -1,7 +1,25 @@
-"""Data sets of digits: IDX files, where they lie, and how they are split; `dataset.download` fetches them."""
+"""Data sets of digits: find, download, read, split, preprocess and augment them, and make batches.
 
-from fastdigits.data.idx import read_images, read_labels
-from fastdigits.data.sources import DigitSet, load_digits, load_part, verify
-from fastdigits.data.splits import stratified_split
+The functions are imported when they are first used: `--help` imports this package for its options, but not NumPy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastdigits.data.idx import read_images, read_labels
+    from fastdigits.data.sources import DigitSet, load_digits, load_part, verify
+    from fastdigits.data.splits import stratified_split
 
 __all__ = ["DigitSet", "load_digits", "load_part", "read_images", "read_labels", "stratified_split", "verify"]
+
+_HOMES = {"idx": ("read_images", "read_labels"), "splits": ("stratified_split",)}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'sources')}"), name)
+    globals()[name] = value
+    return value

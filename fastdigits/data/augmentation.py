@@ -1,4 +1,7 @@
-"""How training images are changed at random, as it is written on the command line: shift=2,rotate=10,elastic=0.6."""
+"""Augmentation: parse the random changes of training images, such as shift=2,rotate=10,elastic=0.6.
+
+fastdigits/ops/batch defines what each effect computes.
+"""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -9,7 +12,7 @@ from fastdigits.ops.batch import Effects
 
 @dataclass(frozen=True)
 class Effect:
-    """A field of Effects, the most that it may be, and what its number means."""
+    """An option of --augment: its field of Effects, the maximum value, and the meaning of the value."""
 
     field: str
     most: float
@@ -30,12 +33,12 @@ EFFECTS = {
 
 
 def parse_effects(text: str) -> Effects:
-    """The effects that a text such as "shift=2,rotate=10" names; none if it is empty.
+    """Parse a text such as "shift=2,rotate=10"; an empty text means no effects.
 
     Raises
     ------
     UserError
-        If an effect is unknown, named twice, or its number is none or out of range.
+        If an effect is unknown or given twice, or its value is not a number or out of range.
     """
     limits = {}
     for part in filter(None, text.split(",")):
@@ -44,9 +47,9 @@ def parse_effects(text: str) -> Effects:
             raise UserError(f"--augment: there is no effect {name!r}; choose among {', '.join(EFFECTS)}.")
         effect = EFFECTS[name]
         if effect.field in limits:
-            raise UserError(f"--augment: {name} is there twice; give it once.")
+            raise UserError(f"--augment: {name} is given twice; give it once.")
         limits[effect.field] = _limit(name, effect, number)
-    return Effects(**limits)
+    return Effects(**limits)  # type: ignore[arg-type]  # `_limit` returns an int for erase_px
 
 
 def _limit(name: str, effect: Effect, number: str) -> float:

@@ -1,4 +1,4 @@
-"""Batches: a data set on the device, from which any rows are gathered, normalised and packed."""
+"""Batches: a data set on a device, from which images are gathered, normalised and packed into lanes."""
 
 from collections.abc import Iterator
 
@@ -11,22 +11,22 @@ from fastdigits.ops.interface import Array, Ops
 
 
 class Batches:
-    """A data set as batches (B, C, H, W, L) of one channel on a device.
+    """A data set on a device, as batches (B, 1, H, W, L).
 
     Parameters
     ----------
     ops : Ops
     images : uint8 (N, H, W)
     labels : uint8 (N,) or None
-        None to infer: the targets of all images are 0 then.
+        None for inference; the targets of all images are then 0.
     batch_size : int
-        The most images of a batch; its last lanes stay empty where that is no multiple of ops.lanes.
+        Maximum number of images of a batch. If it is no multiple of ops.lanes, the last lanes are empty.
     normalisation : Normalisation
-        With the preparation, which comes first.
+        Includes the preparation, which is applied once, here.
     effects : Effects
-        How much training images are changed at random.
+        Random changes of training images.
     seed : int
-        Of these changes.
+        Seed of these changes.
     """
 
     def __init__(
@@ -54,26 +54,43 @@ class Batches:
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
     def over(self, order: Array) -> Iterator[tuple[Array, Array, int]]:
-        """Yield (x, targets, number of images) for the images of all rows in `order` (int32, on the device)."""
+        """Yield (x, targets, number of images) for all images in `order`, int32 indices on the device."""
         self.ops.write(self.step_scalars(0))
         return self.parts(order, len(order))
 
     def step_scalars(self, first: int, epoch: int = 0) -> tuple[tuple[Array, int], ...]:
-        """What tells `parts` where to begin and how to change images: for ops.write, before it."""
+        """Return (device array, value) pairs that `ops.write` must write before `parts`.
+
+        Parameters
+        ----------
+        first : int
+            Position in `order` of the first image.
+        epoch : int
+            Epoch of the random changes.
+        """
         return (self.start, first), (self.epoch, epoch)
 
     def parts(self, order: Array, images: int, training: bool = False) -> Iterator[tuple[Array, Array, int]]:
-        """Yield (x, targets, number of images) for so many images of `order` from start[0] on, a batch at a time.
+        """Yield (x, targets, number of images) for the next `images` images of `order`, a batch at a time.
 
-        The arrays are the same every time, filled anew. With `training` the images are changed as in the epoch
-        epoch[0], without it they stay as they are.
+        The first image and the epoch are read from the device, see `step_scalars`. Each batch overwrites the arrays of
+        the one before. With `training` the images are changed at random, differently in every epoch.
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)
-            chosen = self.labels, order[done:], self.start, count, self.scale, self.shift
+            arguments = {
+                "labels": self.labels,
+                "order": order[done:],
+                "start": self.start,
+                "count": count,
+                "scale": self.scale,
+                "shift": self.shift,
+                "x": self.pixels,
+                "targets": self.targets,
+            }
             if training and any(self.effects):
-                changes = self.seed, self.epoch, self.effects
-                self.ops.augment_batch(self.images, *chosen, *changes, self.pixels, self.targets)
+                changes = {"seed": self.seed, "epoch": self.epoch, "effects": self.effects}
+                self.ops.augment_batch(images=self.images, **changes, **arguments)
             else:
-                self.ops.gather_batch(self.rows, *chosen, self.pixels, self.targets)
+                self.ops.gather_batch(images=self.rows, **arguments)
             yield self.x, self.targets, count

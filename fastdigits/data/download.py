@@ -1,4 +1,4 @@
-"""Fetch the four original MNIST files: each is checked before it gets its name."""
+"""Download the four original MNIST files; a file is written only if its checksum is right."""
 
 import hashlib
 import time
@@ -11,10 +11,10 @@ from fastdigits.data.sources import MIRRORS, SHA256, verify
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, write_atomically
 
-ATTEMPTS = 3  # times that every mirror is tried
-PAUSE_S = 0.5  # before every mirror is tried again; it grows each time
+ATTEMPTS = 3  # rounds over all mirrors
+PAUSE_S = 0.5  # before the second round; longer before each further one
 TIMEOUT_S = 10
-MAX_BYTES = 16 << 20  # the largest file has 10 MB; what is longer fails its checksum
+MAX_BYTES = 16 << 20  # the largest file has 10 MB; the rest of a longer one is not read
 
 
 def download(
@@ -22,19 +22,22 @@ def download(
     mirrors: Sequence[str] = MIRRORS,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Download the four MNIST files that are not in a folder yet.
+    """Download those of the four MNIST files that a folder does not have yet.
 
     Parameters
     ----------
-    folder : where the files go; made when missing.
-    mirrors : addresses to try in turn, each ending in a slash.
-    report : called with one line for every step.
+    folder : path
+        Created if missing.
+    mirrors : sequence of str
+        Base URLs to try in turn, each ending in a slash.
+    report : function
+        Called with a line of text for every step.
 
     Raises
     ------
     UserError
-        When no mirror gives a file of the right sha256, the folder cannot be written to, or it holds a file
-        of such a name with other content, which is left alone.
+        If no mirror has a file with the right sha256, the folder cannot be written, or it has a file of that name
+        with other content, which is not overwritten.
     """
     folder = Path(folder)
     _make(folder)
@@ -43,7 +46,7 @@ def download(
             report(f"{name}: already there")
             continue
         if state != "missing":
-            raise UserError(f"{folder / name} holds something else than MNIST; move it away or choose another folder.")
+            raise UserError(f"{folder / name} is not the original MNIST file; move it away or choose another folder.")
         write_atomically(folder / name, _fetch(name, mirrors, report))
         report(f"{name}: written")
 

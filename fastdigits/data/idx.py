@@ -1,4 +1,4 @@
-"""Read the IDX files of MNIST: a big-endian header, then one unsigned byte per value; plain or packed with gzip."""
+"""Read IDX files, the format of MNIST: a big-endian header, then unsigned bytes; plain or compressed with gzip."""
 
 import gzip
 import math
@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from fastdigits.files import StrPath
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08
 CLASSES = 10
-LIMIT = 1 << 30  # bytes of values that a file may unpack to
-PIECE = 1 << 20
+MAX_BYTES = 1 << 30  # of uncompressed values
+CHUNK_BYTES = 1 << 20
 
 
 def read_images(path: StrPath) -> np.ndarray:
@@ -25,16 +25,17 @@ def read_images(path: StrPath) -> np.ndarray:
 
     Parameters
     ----------
-    path : path of the file; gzip is told by the content, not by the name.
+    path : path
+        gzip is recognized by the content, not by the name.
 
     Returns
     -------
-    uint8 array (N, H, W), writable.
+    uint8 (N, H, W), writable
 
     Raises
     ------
     UserError
-        When the file cannot be read, or is anything but N >= 1 whole images.
+        If the file cannot be read or is not an IDX file of at least one image.
     """
     return _read(path, dimensions=3)
 
@@ -44,16 +45,17 @@ def read_labels(path: StrPath) -> np.ndarray:
 
     Parameters
     ----------
-    path : path of the file; gzip is told by the content, not by the name.
+    path : path
+        gzip is recognized by the content, not by the name.
 
     Returns
     -------
-    uint8 array (N,), writable, values 0..9.
+    uint8 (N,), writable, values 0 to 9
 
     Raises
     ------
     UserError
-        When the file cannot be read, is anything but N >= 1 labels, or has a label above 9.
+        If the file cannot be read, is not an IDX file of at least one label, or has a label above 9.
     """
     labels = _read(path, dimensions=1)
     if labels.max() >= CLASSES:
@@ -67,26 +69,28 @@ def read_image_sizes(path: StrPath) -> tuple[int, int, int]:
 
     Parameters
     ----------
-    path : path of the file; gzip is told by the content, not by the name.
+    path : path
+        gzip is recognized by the content, not by the name.
 
     Returns
     -------
-    (N, H, W), as the header says.
+    (N, H, W)
 
     Raises
     ------
     UserError
-        When the file cannot be read or does not begin as images do.
+        If the file cannot be read or does not have the header of images.
     """
     with _opened(path) as file:
-        return _header(file, path, dimensions=3)
+        count, rows, columns = _header(file, path, dimensions=3)
+        return count, rows, columns
 
 
 def _read(path: StrPath, dimensions: int) -> np.ndarray:
     with _opened(path) as file:
         sizes = _header(file, path, dimensions)
         count = math.prod(sizes)
-        values = _at_most(file, count + 1)  # the byte too many, should there be one, is what tells
+        values = _at_most(file, count + 1)  # one byte more shows that the file is too long
     says = f"the {count} bytes ({_times(sizes)}) that its header says"
     if len(values) < count:
         raise UserError(f"{path} is cut short: it holds {len(values)} of {says}; copy or download it again.")
@@ -97,7 +101,7 @@ def _read(path: StrPath, dimensions: int) -> np.ndarray:
 
 @contextmanager
 def _opened(path: StrPath) -> Iterator[BinaryIO]:
-    """Open the unpacked content of a file; what goes wrong while reading becomes one sentence."""
+    """Open a file, decompressed if it is gzip; turn errors while reading into UserError."""
     try:
         with _opener(path)(path, "rb") as file:
             yield file
@@ -107,13 +111,13 @@ def _opened(path: StrPath) -> Iterator[BinaryIO]:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
 
 
-def _opener(path: StrPath) -> Callable[..., BinaryIO]:
+def _opener(path: StrPath) -> Callable[..., Any]:
     with open(path, "rb") as file:
         return gzip.open if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC else open
 
 
 def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
-    """Read and check everything before the values: the sizes are all at least 1 and their product is bounded."""
+    """Read and check the header; return the sizes, each at least 1 and their product at most MAX_BYTES."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
         raise UserError(
@@ -132,7 +136,7 @@ def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
     sizes = struct.unpack(f">{dimensions}I", packed)
     if 0 in sizes:
         raise UserError(f"{path} is empty ({_times(sizes)} values); give a file with at least one.")
-    if math.prod(sizes) > LIMIT:
+    if math.prod(sizes) > MAX_BYTES:
         raise UserError(
             f"{path} claims {_times(sizes)} bytes, above the limit of 1 GiB; give a smaller or an undamaged file."
         )
@@ -140,9 +144,9 @@ def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
 
 
 def _at_most(file: BinaryIO, count: int) -> bytearray:
-    """Read up to `count` bytes piece by piece: memory follows what is really there, whatever a header claims."""
+    """Read up to `count` bytes in chunks, so that a wrong header cannot make us allocate more than the file has."""
     content = bytearray()
-    while piece := file.read(min(PIECE, count - len(content))):
+    while piece := file.read(min(CHUNK_BYTES, count - len(content))):
         content += piece
     return content
 

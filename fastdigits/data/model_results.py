@@ -1,4 +1,4 @@
-"""What networks have reached, where somebody has measured it."""
+"""Published results of the built-in networks."""
 
 import json
 from typing import Any
@@ -7,11 +7,13 @@ from fastdigits.data.sources import shipped_folder
 
 
 def load_model_results() -> dict[str, dict[str, Any]]:
-    """What `models/measured.json` beside the shipped data says of each network.
+    """Load `models/measured.json`, which scripts/measure_models.py writes next to the shipped data.
 
-    The file, which scripts/measure_models.py writes, is a JSON object such as {"lenet": {"test_accuracy": 0.9929,
-    "seconds": 4.6}}: the mean share of right answers and the mean seconds of training; what else it says is for its
-    readers, such as the number of seeds and the machine.
+    Returns
+    -------
+    dict
+        For example {"lenet": {"test_accuracy": 0.9929, "seconds": 4.6}}: mean test accuracy and mean training time.
+        There may be further entries, such as the number of seeds and the machine. Empty if there is no file.
     """
     path = shipped_folder() / "models" / "measured.json"
     return json.loads(path.read_text("utf8")) if path.exists() else {}

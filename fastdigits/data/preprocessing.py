@@ -1,4 +1,4 @@
-"""What is done to every image before a network sees it: while it learns, and whenever it reads later."""
+"""Preprocessing: what is done to every image before the network gets it, in training and in inference."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,16 +11,17 @@ MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
 
 @dataclass(frozen=True)
 class Preparation:
-    """Images get `pad` rows and columns of zeros on every side; then each pixel p becomes 255 g, rounded.
+    """Pad images with `pad` rows and columns of zeros on every side, then map each pixel p to round(255 g).
 
-    g = clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma, and with `binarize` 1 where that is above it, else 0
+    g = clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma
+    With `binarize`, g is then 1 if it is above this threshold, else 0.
 
-    It is stored in the weights file. The pixels are normalised afterwards.
+    It is stored in weights files. Normalisation comes after it.
 
     Raises
     ------
     UserError
-        If a value is out of its range.
+        If a value is out of range.
     """
 
     pad: int = 0
@@ -40,12 +41,12 @@ class Preparation:
                 raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
 
     def input_shape(self, images: Any) -> tuple[int, int, int]:
-        """(channels, rows, columns) of what a network sees of images (N, H, W)."""
+        """Return the network's input shape (1, rows, columns) for images (N, H, W)."""
         N, H, W = images.shape
         return 1, H + 2 * self.pad, W + 2 * self.pad
 
     def apply(self, images: Any) -> Any:
-        """The images uint8 (N, H, W), prepared: uint8 (N, H + 2 pad, W + 2 pad)."""
+        """Prepare images uint8 (N, H, W); return uint8 (N, H + 2 pad, W + 2 pad)."""
         if not self:
             return images
         import numpy as np
@@ -56,7 +57,7 @@ class Preparation:
         return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
 
     def __bool__(self) -> bool:
-        """Whether it changes anything."""
+        """Whether it changes any image."""
         return self != UNPREPARED
 
 
@@ -65,7 +66,7 @@ UNPREPARED = Preparation()
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Prepared pixels 0 .. 255 become (pixel / 255 - mean) / std."""
+    """Normalise prepared pixels 0 to 255 to (pixel / 255 - mean) / std."""
 
     mean: float
     std: float
@@ -73,11 +74,11 @@ class Normalisation:
 
     @classmethod
     def of(cls, images: Any, rows: Any, preparation: Preparation = UNPREPARED) -> "Normalisation":
-        """Mean and standard deviation of the prepared pixels of some rows of uint8 images; std 1 if all are equal."""
+        """Compute mean and std of the prepared images uint8 (N, H, W) with the indices `rows`; std 1 if it were 0."""
         import numpy as np
 
         counts = np.zeros(256, np.int64)
-        for start in range(0, len(rows), 256):  # few at a time: counting makes eight bytes of each pixel
+        for start in range(0, len(rows), 256):  # few at a time: bincount needs eight bytes a pixel
             prepared = preparation.apply(images[rows[start : start + 256]])
             counts += np.bincount(prepared.reshape(-1), minlength=256)
         values, pixels = np.arange(256) / 255, counts.sum()
@@ -88,7 +89,7 @@ class Normalisation:
 
 @cache
 def _levels(preparation: Preparation) -> bytes:
-    """What becomes of the pixels 0 .. 255."""
+    """Return the new values of the pixels 0 to 255."""
 
     def level(pixel: int) -> int:
         brightness = min(max((pixel / 255 - 0.5) * preparation.contrast + 0.5, 0.0), 1.0) ** preparation.gamma

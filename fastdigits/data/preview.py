@@ -1,4 +1,4 @@
-"""Images of a data set to look at: which ones, and what preparation and augmentation make of them."""
+"""Preview a data set: choose images, and show how preparation and augmentation change them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from fastdigits.ops.interface import Ops
 
 
 def sample_each_class(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> list[np.ndarray]:
-    """For each class the rows, in order, of so many of its images that chance chooses; of all if it has fewer.
+    """Choose up to `count` images of each class at random; return their sorted indices, class by class.
 
     Parameters
     ----------
@@ -25,20 +25,20 @@ def sample_each_class(labels: np.ndarray, classes: Sequence[int], count: int, se
 
 
 def sample(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) -> np.ndarray:
-    """The rows of so many images of these classes, in random order; of all if there are fewer."""
+    """Choose up to `count` images of these classes at random; return their indices in random order."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     return shuffled[np.isin(labels[shuffled], classes)][:count]
 
 
 def preparation_steps(preparation: Preparation) -> list[tuple[str, Preparation]]:
-    """What a preparation does, each by itself, and all together if it does several things; with their names."""
+    """Return (name, preparation) for each changed setting alone, and for all together if there are several."""
     settings = {name: value for name, value in vars(preparation).items() if value != getattr(UNPREPARED, name)}
     alone = [(f"{name} {value:g}", replace(UNPREPARED, **{name: value})) for name, value in settings.items()]
     return alone + [("all together", preparation)] * (len(alone) > 1)
 
 
 def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:
-    """Each effect by itself, and all together if there are several; with their names."""
+    """Return (name, effects) for each effect alone, and for all together if there are several."""
     alone = [
         (f"{name} {size:g}", NO_EFFECTS._replace(**{effect.field: size}))
         for name, effect in EFFECTS.items()
@@ -50,18 +50,19 @@ def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:
 def augment(
     ops: Ops, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
 ) -> np.ndarray:
-    """The images of some rows as training sees them in an epoch: prepared, and then changed by chance.
+    """Return images as training sees them in an epoch: prepared, then changed at random.
 
     Parameters
     ----------
     ops : Ops
     images : uint8 (N, H, W)
-        All of them: chance depends on the row.
+        The whole data set: the random changes depend on the index.
     rows : int (n,)
+        Indices of the images to return.
 
     Returns
     -------
-    uint8 (n, H + 2 pad, W + 2 pad); noise beyond black and white is cut off.
+    uint8 (n, H + 2 pad, W + 2 pad), clipped to 0 to 255
     """
     images = images[: rows.max() + 1]
     normalisation = Normalisation(0.0, 1.0, preparation)

@@ -1,4 +1,4 @@
-"""Where the digits lie: the shipped MNIST files or any folder with four files of the same names."""
+"""Load data sets: the shipped MNIST files, or any folder with four IDX files of the same names."""
 
 import hashlib
 import importlib.resources
@@ -28,7 +28,7 @@ SHA256 = {
 
 @dataclass(frozen=True)
 class DigitSet:
-    """Images (N, H, W) and labels (N,) to train on and to test with, all uint8; `name` is what was asked for."""
+    """A data set: images (N, H, W) and labels (N,), uint8; `name` is the argument of `load_digits`."""
 
     name: str
     train_images: np.ndarray
@@ -38,20 +38,28 @@ class DigitSet:
 
 
 def load_digits(data: StrPath = SHIPPED) -> DigitSet:
-    """Load a whole data set.
+    """Load a data set.
 
     Parameters
     ----------
-    data : "mnist" for the shipped files, or a folder with the four IDX files, each plain or .gz.
+    data : str or path
+        "mnist" for the shipped files, or a folder with four IDX files, each plain or .gz.
 
     Returns
     -------
-    DigitSet with images (N, H, W) and labels (N,), uint8.
+    DigitSet
 
     Raises
     ------
     UserError
-        When the folder or a file is missing or damaged, or the files do not fit together.
+        If the folder or a file is missing or damaged, or the files do not belong together.
+
+    Examples
+    --------
+    >>> from fastdigits import load_digits
+    >>> digits = load_digits("mnist")
+    >>> digits.train_images.shape, digits.test_labels.shape
+    ((60000, 28, 28), (10000,))
     """
     train_images, train_labels = load_part(data, "train")
     test_images, test_labels = load_part(data, "test")
@@ -68,17 +76,18 @@ def load_part(data: StrPath, part: str) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    data : as for `load`.
-    part : "train" or "test".
+    data : str or path
+        See `load_digits`.
+    part : "train" or "test"
 
     Returns
     -------
-    images (N, H, W) and labels (N,), uint8.
+    images (N, H, W) and labels (N,), uint8
 
     Raises
     ------
     UserError
-        When the folder or a file is missing or damaged, or images and labels differ in number.
+        If the folder or a file is missing or damaged, or images and labels differ in number.
     """
     image_file, label_file = _files(data, part)
     images, labels = read_images(image_file), read_labels(label_file)
@@ -92,7 +101,7 @@ def load_part(data: StrPath, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class PartSummary:
-    """How many images of which size and of how many classes a part has."""
+    """Number and size of the images of a part, and the number of classes."""
 
     images: int
     height: int
@@ -101,40 +110,38 @@ class PartSummary:
 
 
 def summarize_part(data: StrPath, part: str) -> PartSummary:
-    """Sum up a part of a data set from the header of its images and its labels, without unpacking the images.
+    """Summarize a part of a data set from its labels and the header of its images, without reading the images.
 
     Parameters
     ----------
-    data, part : as for `load_part`.
-
-    Returns
-    -------
-    PartSummary with the number of images, their size, and the number of different labels.
+    data, part
+        See `load_part`.
 
     Raises
     ------
     UserError
-        When the folder or a file is missing or damaged.
+        If the folder or a file is missing or damaged.
     """
     image_file, label_file = _files(data, part)
     return PartSummary(*read_image_sizes(image_file), classes=len(np.unique(read_labels(label_file))))
 
 
 def verify(folder: StrPath) -> list[tuple[str, str]]:
-    """Compare a folder with the sha256 sums of the four original MNIST files.
+    """Compare the files in a folder with the sha256 checksums of the four original MNIST files.
 
     Parameters
     ----------
-    folder : the folder that should hold them.
+    folder : path
 
     Returns
     -------
-    (file name, state) for each of the four; a state is "ok", "missing" or "wrong checksum".
+    list of (file name, state)
+        A state is "ok", "missing" or "wrong checksum".
 
     Raises
     ------
     UserError
-        When a file is there but cannot be read.
+        If a file exists but cannot be read.
     """
     return [(name, _state(Path(folder, name), digest)) for name, digest in SHA256.items()]
 
@@ -149,12 +156,12 @@ def shipped_folder() -> Path:
 
 
 def folder_of(data: StrPath) -> Path:
-    """Return the folder that `data`, as `load` takes it, stands for.
+    """Return the folder of a data set; see `load_digits` for `data`.
 
     Raises
     ------
     UserError
-        When there is no such folder, it cannot be read, or nothing is in it.
+        If the folder does not exist, cannot be read, or is empty.
     """
     if data == SHIPPED:
         return shipped_folder()
@@ -171,7 +178,7 @@ def folder_of(data: StrPath) -> Path:
 
 
 def _files(data: StrPath, part: str) -> tuple[Path, Path]:
-    """Find the files of a part's images and labels."""
+    """Return the paths of a part's images and labels."""
     folder, prefix = folder_of(data), PREFIXES[part]
     return _find(folder, f"{prefix}-images-idx3-ubyte"), _find(folder, f"{prefix}-labels-idx1-ubyte")
 

@@ -1,4 +1,4 @@
-"""Set some training images aside for validation."""
+"""Split training images: hold some out for validation, or make folds for cross-validation."""
 
 import numpy as np
 
@@ -6,26 +6,28 @@ from fastdigits.errors import UserError
 
 
 def stratified_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split images at random into training and validation, each class in proportion.
+    """Split images at random into training and validation images, stratified by class.
 
     Parameters
     ----------
-    labels : uint8 array (N,), the class of every image.
-    count : number of validation images, 0 <= count < N.
-    seed : the same seed gives the same split, on every machine and with every NumPy.
+    labels : uint8 (N,)
+    count : int
+        Number of validation images, 0 <= count < N.
+    seed : int
+        The same seed gives the same split on every machine and with every version of NumPy.
 
     Returns
     -------
-    Training (N - count,) and validation (count,) indices: int32, sorted, disjoint, complete.
+    int32 (N - count,) and int32 (count,), the sorted indices of the training and of the validation images
 
     Raises
     ------
     UserError
-        When `count` is negative or leaves nothing to train on.
+        If `count` is negative or leaves no training image.
     """
     total = len(labels)
     if not 0 <= count < total:
-        raise UserError(f"Cannot set {count} of {total} images aside for validation; choose 0 to {total - 1}.")
+        raise UserError(f"Cannot hold {count} of {total} images out for validation; choose 0 to {total - 1}.")
     sizes = np.bincount(labels)
     order = _shuffled_by_class(labels, seed)
     labels_in_order = labels[order]
@@ -35,22 +37,25 @@ def stratified_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndar
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split images at random into parts of equal size, each class in proportion, for cross-validation.
+    """Split images at random into folds of equal size, stratified by class, for cross-validation.
 
     Parameters
     ----------
-    labels : uint8 array (N,), the class of every image.
-    folds : number of parts, 2 <= folds <= N.
-    seed : the same seed gives the same parts, on every machine and with every NumPy.
+    labels : uint8 (N,)
+    folds : int
+        Number of folds, 2 <= folds <= N.
+    seed : int
+        The same seed gives the same folds on every machine and with every version of NumPy.
 
     Returns
     -------
-    For each part the indices of the others and its own: int32, sorted. Sizes differ by one at most, in every class.
+    list of (int32 (n,), int32 (m,))
+        For each fold the sorted indices of the other images and of its own. Sizes differ by at most 1, in every class.
 
     Raises
     ------
     UserError
-        When there are fewer images than parts, or fewer parts than 2.
+        If there are fewer images than folds, or fewer than 2 folds.
     """
     if not 2 <= folds <= len(labels):
         raise UserError(f"Cannot split {len(labels)} images into {folds} folds; choose 2 to {len(labels)}.")
@@ -60,14 +65,14 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> list[tuple[np
 
 
 def _shuffled_by_class(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Class by class, shuffled within each."""
-    # Raw Philox words rather than Generator methods: only the former are promised never to change.
+    """Return indices sorted by class, shuffled within each class."""
+    # NumPy promises never to change the raw words of Philox, but not the methods of Generator.
     keys = np.random.Philox(seed).random_raw(len(labels))
     return np.lexsort((keys, labels))
 
 
 def _shares(sizes: np.ndarray, count: int) -> np.ndarray:
-    """Share `count` out in proportion to `sizes` (C,) by largest remainders, so that the sum is exact."""
+    """Divide `count` in proportion to `sizes` (C,) by the largest remainder method, so that the sum is exact."""
     shares, remainders = np.divmod(sizes.astype(np.int64) * count, sizes.sum())
     largest = np.argsort(-remainders, kind="stable")
     shares[largest[: count - shares.sum()]] += 1

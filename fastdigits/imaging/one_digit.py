@@ -57,7 +57,8 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
         In any colors, of any size.
     """
     scaled = scale_picture(picture, MAX_SIDE)
-    first_step, images = picture_step(scaled), []
+    first_step = picture_step(scaled)
+    images: list[np.ndarray] = []
     for found in _interpretations(scaled):
         prepared = _zoom_in(picture, scaled, found.box) or _prepared(picture, scaled, found)
         if not any(_is_same(prepared.image, image) for image in images):
@@ -134,10 +135,12 @@ def _digits_on_uneven_background(
 ) -> Iterator[_Interpretation]:
     """Yield what is found on a sheet of paper, the digit cut off by the edges if it touches one, and the whole one."""
     found = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=True))
+    if found is None:
+        return
     cut_off = None
-    if found and found.touches_edge:
+    if found.touches_edge:
         cut_off = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=False))
-    *on_paper, whole = _with_paper(bright, found, search_paper) or [None]
+    *on_paper, whole = _with_paper(bright, found, search_paper)
     yield from filter(None, (*on_paper, cut_off, whole))
 
 
@@ -182,7 +185,8 @@ def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | No
     if found is None:
         return None
     prepared = _prepared(part, scaled_part, found)
-    box = prepared.box._replace(left=prepared.box.left + left, top=prepared.box.top + top)
+    part_box = scale_box(found.box, scaled_part, part)
+    box = part_box._replace(left=part_box.left + left, top=part_box.top + top)
     return Prepared(prepared.image, box, prepared.steps)
 
 

@@ -23,7 +23,7 @@ WHITE, BLACK = 255.0, 0.0
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def read_picture(source: StrPath | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_picture(source: StrPath | bytes | bytearray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a PNG, JPEG, WebP, BMP, TIFF or GIF file; of several frames or pages, the first.
 
     Rotate the picture as its EXIF data say, stretch gray levels of more than 8 bits from the lowest to the highest,

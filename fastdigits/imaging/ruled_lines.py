@@ -6,7 +6,7 @@ from scipy import ndimage
 MIN_COVERAGE = 0.85  # of the picture's side that is ink along a ruled line
 MAX_THICKNESS = 0.05  # of the picture's side across the line
 MAX_SLOPE, SLOPES = 0.06, 13  # rise per pixel, and how many slopes from -MAX_SLOPE to MAX_SLOPE are tried
-MIN_PICTURE_SIDE = 24  # pixels; on smaller pictures ruled lines and strokes look alike
+MIN_PICTURE_SIDE = 24  # pixels; on smaller pictures ruled lines cannot be distinguished from strokes
 MAX_INK_WIDTH = 0.75  # of the picture's side; if other ink is wider, a single line may be one of its strokes
 STROKE_THRESHOLD = 0.5  # of the strength of ink
 

@@ -1,4 +1,4 @@
-"""Networks side by side: how much they read right, how long they learn and read, and how large they are."""
+"""Compare networks by accuracy, training time, inference time and size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,25 @@ from fastdigits.ops.interface import Ops
 from fastdigits.storage.run_statistics import Summary, summarize
 from fastdigits.storage.weights import SavedNetwork
 
-LOOKS = 3  # at the test images, for the time that the fastest one takes
+REPEATS = 3  # evaluations on the test images; the fastest one gives the inference time
 
 
 @dataclass(frozen=True)
 class ComparedModel:
     """A network that was trained once or several times.
 
-    `accuracies` are shares of the test images that each training came to; it has none where all of them were dead.
-    `train_s` are the seconds of training alone, which weights files do not tell; `inference_s` those to read one image.
+    Attributes
+    ----------
+    name : str
+    parameters, multiply_adds : int
+        Multiply-adds of one image.
+    epochs : int
+    accuracies : list of float
+        Test accuracy of each training; empty if all of them failed.
+    train_s : list of float
+        Seconds of each training; empty for weights files, which do not store them.
+    inference_s : float or None
+        Seconds per image.
     """
 
     name: str
@@ -33,16 +43,16 @@ class ComparedModel:
 
     @property
     def accuracy(self) -> Summary | None:
-        """Mean, standard deviation, lowest and highest of the test accuracies."""
+        """Mean, standard deviation, minimum and maximum of the test accuracies."""
         return summarize(self.accuracies)
 
     @property
     def training(self) -> Summary | None:
-        """The same of the seconds of training."""
+        """Mean, standard deviation, minimum and maximum of the training times in seconds."""
         return summarize(self.train_s)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return the row of the table as JSON types."""
         return {
             "model": self.name,
             "parameters": self.parameters,
@@ -64,16 +74,16 @@ def measure(
     labels: np.ndarray,
     ops: Ops,
 ) -> ComparedModel:
-    """What a network has come to in some trainings, on test images.
+    """Evaluate the trained copies of a network on test images.
 
     Parameters
     ----------
     name : str
     network : Network
-        Which need not be built.
+        Need not be built.
     trained : sequence of SavedNetwork
     train_s : sequence of float
-        The seconds of the trainings, as far as they are known.
+        Seconds of the trainings; empty if unknown.
     images : uint8 (N, H, W)
     labels : uint8 (N,)
     ops : Ops
@@ -81,13 +91,13 @@ def measure(
     Raises
     ------
     UserError
-        If the network cannot read these images.
+        If the network does not fit the images.
     """
     accuracies, inference_s = [], None
     for saved in trained:
-        looks = [evaluate_ensemble([saved], images, labels, ops).combined for _ in range(LOOKS)]
-        accuracies.append(looks[0].accuracy)
-        inference_s = min(filter(None, (inference_s, *(look.seconds / len(labels) for look in looks))))
+        results = [evaluate_ensemble([saved], images, labels, ops).combined for _ in range(REPEATS)]
+        accuracies.append(results[0].accuracy)
+        inference_s = min(filter(None, (inference_s, *(result.seconds / len(labels) for result in results))))
     return ComparedModel(
         name=name,
         parameters=network.parameter_count,

@@ -1,4 +1,4 @@
-"""What a network gets right."""
+"""Evaluate a network: loss, accuracy, confusion matrix, class probabilities, mistakes."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -14,7 +14,17 @@ from fastdigits.ops.interface import Array
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome on a set of images; confusion[i, j] counts images of digit i read as j."""
+    """Metrics of a network on a set of images.
+
+    Attributes
+    ----------
+    confusion : int (classes, classes)
+        confusion[i, j] is the number of images of class i that are predicted as j.
+    loss : float
+        Mean over the images.
+    seconds : float
+        Time of the inference.
+    """
 
     confusion: np.ndarray
     loss: float
@@ -22,76 +32,93 @@ class Evaluation:
 
     @property
     def images(self) -> int:
-        """How many images were read."""
+        """Number of images."""
         return int(self.confusion.sum())
 
     @property
     def correct(self) -> int:
-        """How many were read right."""
+        """Number of images that are predicted correctly."""
         return int(np.trace(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """The share that was read right."""
+        """Share of images that are predicted correctly."""
         return self.correct / self.images
 
     @property
     def interval_95(self) -> tuple[float, float]:
-        """Wilson's interval, which holds the true accuracy with 95 % confidence."""
+        """Wilson's 95 % confidence interval of the accuracy."""
         return wilson_interval(self.correct, self.images)
 
     @property
     def per_class(self) -> list[float | None]:
-        """The share of each digit's images that was read right; None where there is none."""
+        """Accuracy on the images of each class; None for a class without images."""
         return [float(row[digit] / row.sum()) if row.sum() else None for digit, row in enumerate(self.confusion)]
 
 
 def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) -> Evaluation:
-    """Read the images of the given rows (int32) with a network that is built on the device of the batches."""
+    """Evaluate a network, without changing it.
+
+    Parameters
+    ----------
+    network : Network
+        Built on the device of the batches.
+    batches : Batches
+    rows : int (n,)
+        Indices of the images to evaluate on.
+    loss : str
+        A key of LOSSES.
+    """
     ops, start = network.ops, perf_counter()
     scores, targets = forward_all(network, batches, rows)
     losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
     getattr(ops, LOSSES[loss])(scores, targets, len(rows), 0.0, losses, gradient)
     ops.accumulate(losses, total)
-    read, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
-    read, true = read[true >= 0], true[true >= 0]
+    predicted, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
+    predicted, true = predicted[true >= 0], true[true >= 0]
     mean_loss = float(ops.download(total)[0]) / len(rows)
-    return Evaluation(confusion(true, read, network.classes), mean_loss, perf_counter() - start)
+    return Evaluation(confusion_matrix(true, predicted, network.classes), mean_loss, perf_counter() - start)
 
 
-def confusion(true: np.ndarray, read: np.ndarray, classes: int) -> np.ndarray:
-    """How many images of each class (row) were read as each (column)."""
-    return np.bincount(true.astype(int) * classes + read, minlength=classes**2).reshape(classes, -1)
+def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count the images of each true class (row) by predicted class (column)."""
+    return np.bincount(true.astype(int) * classes + predicted, minlength=classes**2).reshape(classes, -1)
 
 
 def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.ndarray:
-    """The probability of each class, float32 (N, classes), for the images of the given rows."""
+    """Return the class probabilities, float32 (n, classes), of the images with the indices `rows`."""
     ops = network.ops
     scores, targets = forward_all(network, batches, rows)
-    shares = ops.empty(scores.shape)
-    ops.softmax(scores, shares)
-    by_image = np.moveaxis(ops.download(shares), -1, 1).reshape(-1, network.classes)
+    p = ops.empty(scores.shape)
+    ops.softmax(scores, p)
+    by_image = np.moveaxis(ops.download(p), -1, 1).reshape(-1, network.classes)
     return by_image[ops.download(targets).reshape(-1) >= 0]
 
 
 def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Array, Array]:
-    """The network's scores (B, classes, L) for the images of the given rows, and their targets (B, L), on the device.
+    """Run the network on the images with the indices `rows`, batch by batch.
 
-    Empty lanes, which the end of each batch may have, have the target -1.
+    Returns
+    -------
+    scores : (B, classes, L) on the device
+    targets : (B, L) on the device
+        The labels; -1 in the empty lanes at the end of each batch.
     """
     ops = network.ops
-    in_batch = len(batches.targets)
-    count = -(-len(rows) // batches.batch_size) * in_batch
+    batch_blocks = len(batches.targets)
+    count = -(-len(rows) // batches.batch_size) * batch_blocks
     scores, targets = ops.empty((count, network.classes, ops.lanes)), ops.empty((count, ops.lanes))
     for number, (x, t, _) in enumerate(batches.over(ops.upload(rows.astype(np.int32)))):
-        at = slice(number * in_batch, (number + 1) * in_batch)
+        at = slice(number * batch_blocks, (number + 1) * batch_blocks)
         scores[at], targets[at] = network.forward(x), t
     return scores, targets
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion.
+    """Return the 95 % confidence interval of a proportion.
 
+    References
+    ----------
     Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """
     z = 1.959964
@@ -102,32 +129,37 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """The rows of misread images, those first whose true class was thought least probable.
+    """Return the indices of wrongly predicted images, those with the least probable true class first.
 
     Parameters
     ----------
     probabilities : float32 (N, classes)
     labels : uint8 (N,)
     most : int
-        No more than so many.
+        Maximum number of indices.
     """
     rows = np.flatnonzero(probabilities.argmax(1) != labels)
     return rows[probabilities[rows, labels[rows]].argsort(kind="stable")][:most]
 
 
 def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, most: int) -> dict[str, np.ndarray]:
-    """The rows of images that were read right, and of those that were not: of each no more than so many, evenly spread.
+    """Return the indices of example images, spread evenly over the data set.
 
     Parameters
     ----------
     probabilities : float32 (N, classes)
     labels : uint8 (N,)
     most : int
+        Maximum number of indices of each kind.
+
+    Returns
+    -------
+    dict of int (n,), with the keys "Correct" and "Wrong"
     """
-    right = probabilities.argmax(1) == labels
-    return {"Read right": _spread(right, most), "Misread": _spread(~right, most)}
+    correct = probabilities.argmax(1) == labels
+    return {"Correct": _evenly_spaced(correct, most), "Wrong": _evenly_spaced(~correct, most)}
 
 
-def _spread(chosen: np.ndarray, most: int) -> np.ndarray:
-    rows = np.flatnonzero(chosen)
+def _evenly_spaced(mask: np.ndarray, most: int) -> np.ndarray:
+    rows = np.flatnonzero(mask)
     return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)] if len(rows) else rows

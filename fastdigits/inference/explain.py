@@ -1,4 +1,4 @@
-"""What a network sees in one image: what every layer makes of it, and which pixels decide."""
+"""Explain a prediction: the activations of every layer, and the pixels that the prediction depends on."""
 
 from dataclasses import dataclass
 
@@ -11,22 +11,22 @@ from fastdigits.nn.layers import Layer
 from fastdigits.ops.interface import Array, Ops
 from fastdigits.storage.weights import SavedNetwork
 
-UNCHANGING = (Flatten, Dropout)  # layers that, in use, hand on what they get
+UNCHANGING = (Flatten, Dropout)  # layers that pass on their input in inference
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """How a network reads an image.
+    """Explanation of the prediction for one image.
 
     Attributes
     ----------
     image : uint8 (H, W)
-        As the network sees it, prepared.
+        The prepared image, as the network gets it.
     probabilities : float32 (classes,)
-    maps : dict of float32 arrays (C, H, W) or (units,)
-        What each stage of the network makes, by the names of its layers.
+    maps : dict of float32 (C, H, W) or (units,)
+        Output of each stage of the network, by the names of the stage's layers.
     saliency : float32 (H, W)
-        The gradient of the winning score by the brightness, 0 to 1, of each pixel.
+        Gradient of the highest score with respect to the brightness, 0 to 1, of each pixel.
     """
 
     image: np.ndarray
@@ -36,17 +36,17 @@ class Explanation:
 
     @property
     def digit(self) -> int:
-        """The class of the highest score."""
+        """The predicted class."""
         return int(self.probabilities.argmax())
 
 
 def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
-    """Read an image, uint8 (H, W), and look at what happens in the network.
+    """Predict an image, uint8 (H, W), and explain the prediction.
 
     Raises
     ------
     UserError
-        If the network reads images of another size.
+        If the image does not have the size that the network expects.
 
     References
     ----------
@@ -55,34 +55,34 @@ def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
     """
     explainer = Explainer(saved, ops, training=True)
     scores, gradient = gradient_of_winner(explainer.network, explainer.input(image))
-    shares = ops.empty(scores.shape)
-    ops.softmax(scores, shares)
+    p = ops.empty(scores.shape)
+    ops.softmax(scores, p)
     return Explanation(
         image=saved.normalisation.preparation.apply(image[np.newaxis])[0],
-        probabilities=_of_first(ops, shares),
+        probabilities=_first_image(ops, p),
         maps=explainer.maps(),
-        saliency=_of_first(ops, gradient)[0] / np.float32(saved.normalisation.std),
+        saliency=_first_image(ops, gradient)[0] / np.float32(saved.normalisation.std),
     )
 
 
 class Explainer:
-    """A network that is run layer by layer on one image after the other, so that what lies between can be seen.
+    """Run a network layer by layer on single images and give access to the outputs of its layers.
 
     Parameters
     ----------
     saved : SavedNetwork
     ops : Ops
     training : bool
-        Whether the network can also go backwards.
+        Whether to allow the backward pass, for gradients.
     """
 
     def __init__(self, saved: SavedNetwork, ops: Ops, training: bool = False):
         self.normalisation = saved.normalisation
         self.network = saved.built(ops, 1, training, fused=False)
-        self.stages = _making(self.network)
+        self.stages = _stage_outputs(self.network)
 
     def input(self, image: np.ndarray) -> Array:
-        """The network's input (1, 1, H, W, L) of an image uint8 (H, W); UserError if it is of another size."""
+        """Return the network's input (1, 1, H, W, L) for an image uint8 (H, W); UserError if its size is wrong."""
         images, ops = image[np.newaxis], self.network.ops
         self.network.check_images(images, None, self.normalisation.preparation.pad)
         batches = Batches(ops, images, None, 1, self.normalisation)
@@ -90,35 +90,35 @@ class Explainer:
         return x
 
     def forward(self, image: np.ndarray) -> None:
-        """Let the network read an image uint8 (H, W); UserError if it is of another size."""
+        """Run the network on an image uint8 (H, W); raise UserError if its size is wrong."""
         self.network.forward(self.input(image))
 
     def maps(self) -> dict[str, np.ndarray]:
-        """What the stages made of the last image: float32 (C, H, W) or (units,), by the names of their layers."""
-        return {name: _of_first(self.network.ops, layer.y) for name, layer in self.stages.items()}
+        """Return the outputs of all stages for the last image, as in Explanation.maps."""
+        return {name: _first_image(self.network.ops, layer.y) for name, layer in self.stages.items()}
 
 
 def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:
-    """The scores of a batch x (B, C, H, W, L), and the gradient of the highest score of its first image by x.
+    """Return the scores of a batch x (B, C, H, W, L), and the gradient of the first image's highest score by x.
 
-    The network must be built for training and without fused steps.
+    Build the network for training and without fusion.
     """
     ops, scores = network.ops, network.forward(x)
     winner = np.zeros(scores.shape, np.float32)
-    winner[0, _of_first(ops, scores).argmax(), 0] = 1
+    winner[0, _first_image(ops, scores).argmax(), 0] = 1
     return scores, network.input_gradient(ops.upload(winner))
 
 
-def _making(network: Network) -> dict[str, Layer]:
-    """The layer that gives what each stage makes, by the names of the stage's layers."""
-    making = {}
+def _stage_outputs(network: Network) -> dict[str, Layer]:
+    """Return the last layer of each stage that changes its input, by the names of the stage's layers."""
+    outputs = {}
     for stage in stages_of(network):
         changing = [layer for layer in stage.layers if not isinstance(layer, UNCHANGING)]
         if changing:
             changes = [type(layer).__name__ for layer in stage.layers[1:]]
-            making[", ".join([stage.names[0], *changes])] = changing[-1]
-    return making
+            outputs[", ".join([stage.names[0], *changes])] = changing[-1]
+    return outputs
 
 
-def _of_first(ops: Ops, array: Array) -> np.ndarray:
+def _first_image(ops: Ops, array: Array) -> np.ndarray:
     return ops.download(array)[0, ..., 0]

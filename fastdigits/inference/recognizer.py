@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class CandidateSearch:
     def __init__(self, candidates: Iterator[Prepared], calibration: Calibration):
         self.tried: list[tuple[Prepared, Prediction]] = []
         self._candidates, self._calibration = candidates, calibration
-        self._pending: Prepared | None = None
+        self._pending: Prepared | Any = None
 
     def next_candidate(self) -> Prepared | None:
         """Return the next candidate to predict, or None if the search is over."""
@@ -189,6 +190,7 @@ class CandidateSearch:
 
     def add(self, prediction: Prediction) -> None:
         """Add the network's prediction for the candidate returned last."""
+        assert self._pending is not None, "call next_candidate first"
         sure = self._calibration.is_sure(prediction.confidence, attempt=len(self.tried) + 1)
         self.tried.append((self._pending, replace(prediction, unsure=not sure)))
 

@@ -1,4 +1,4 @@
-"""What a network looks for in pictures: its kernels as pictures themselves."""
+"""Collect the filters of a network as images."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from fastdigits.nn.network import Network
 
 
 def kernels_of(network: Network, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The kernels (filters, channels, rows, columns) of every layer that has such, by the layer's name.
+    """Return the kernels (filters, channels, rows, columns) by the name of their layer.
 
     These are convolutions, and a dense layer whose inputs are the pixels of a single channel: then every unit has a
     weight for each pixel.

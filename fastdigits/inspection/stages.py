@@ -6,7 +6,7 @@ from fastdigits.inspection.summary import kernel_of
 from fastdigits.nn import sequence
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Shape
 from fastdigits.nn.network import Network
-from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D, Pool2D
 from fastdigits.nn.residual import Residual
 
 # Layers that make an array of another shape; all others, such as ReLU, change the numbers of the one before them
@@ -86,5 +86,6 @@ def _extend_by_block(stages: list[Stage], name: str, layer: Residual, block: int
 
 def _window(layer: Layer) -> tuple[int, int] | None:
     if isinstance(layer, Conv2D):
-        return layer.weight.shape[2:]
-    return layer.size if hasattr(layer, "window") else None
+        _, _, P, Q = layer.weight.shape
+        return P, Q
+    return layer.size if isinstance(layer, Pool2D) else None

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from fastdigits.nn.layers import Layer
 from fastdigits.nn.network import Network
 from fastdigits.nn.sequence import walk_named
 
@@ -25,7 +24,7 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def kernel_of(layer: Layer) -> str:
+def kernel_of(layer: Any) -> str:
     """Rows and columns of a layer's kernel or window and its stride, such as "3 x 3, stride 2"; else ""."""
     if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
         kernel = "{} x {}".format(*layer.weight.shape[2:])

@@ -1,4 +1,4 @@
-"""The networks by name: each a short function that lists layers, or a file that does."""
+"""Networks by name: each is a short function that returns a list of layers, or a TOML file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fastdigits.nn.network import Network
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What a user may choose about a network; None leaves it to the network."""
+    """Options of a network; None stands for the default of the network."""
 
     hidden: tuple[int, ...] | None = None
     activation: str | None = None
@@ -44,7 +44,7 @@ MODELS: dict[str, Callable[..., list[Layer]]] = {
 
 
 def layers_of(model: str, options: ModelOptions | None = None, classes: int = 10) -> list[Layer]:
-    """The layers of a network.
+    """Return the layers of a network.
 
     Parameters
     ----------
@@ -52,19 +52,19 @@ def layers_of(model: str, options: ModelOptions | None = None, classes: int = 10
         A name among MODELS, or a file that ends with .toml; see models/description.py.
     options : ModelOptions, optional
     classes : int
-        A file says by itself how many there are.
+        Number of classes; ignored for a file, whose last layer decides.
 
     Raises
     ------
     UserError
-        If there is no such network, or it does not have what the options choose.
+        If there is no such network, or it does not have one of the options.
     """
     chosen = check_options(model, options)
     return description.read(model) if description.is_file(model) else MODELS[model](classes, **chosen)
 
 
 def check_options(model: str, options: ModelOptions | None = None) -> dict:
-    """The options that a user has chosen; UserError if there is no such network or it does not have one of them."""
+    """Return the options that are set; raise UserError if there is no such network or it lacks one of them."""
     if model not in MODELS and not description.is_file(model):
         raise UserError(
             f"There is no model '{model}'; choose one of {', '.join(MODELS)}, or a file that ends with .toml."
@@ -78,7 +78,7 @@ def check_options(model: str, options: ModelOptions | None = None) -> dict:
 
 
 def network_of(model: str, options: ModelOptions | None = None, input_shape: Shape = (1, 28, 28)) -> Network:
-    """The network for images of a shape; UserError as `layers_of`, or if its layers do not fit such images."""
+    """Make the network for images of a shape; raise UserError if its layers cannot take them, or as `layers_of`."""
     layers = layers_of(model, options)
     try:
         return Network(layers, input_shape)
@@ -87,5 +87,5 @@ def network_of(model: str, options: ModelOptions | None = None, input_shape: Sha
 
 
 def name_of(model: str) -> str:
-    """What a network is called: that of a file by the file's name without its ending."""
+    """Return the name of a network: for a file its name without the suffix."""
     return Path(model).stem if description.is_file(model) else model

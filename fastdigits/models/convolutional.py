@@ -1,4 +1,4 @@
-"""Networks that convolve, pool and do little else: fast ones."""
+"""Plain convolutional networks, which train fast."""
 
 from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer

@@ -1,4 +1,4 @@
-"""Networks of dense layers alone."""
+"""Networks of dense layers."""
 
 from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Dense, Flatten, Layer
@@ -10,8 +10,8 @@ def linear(classes: int, init: str = "glorot") -> list[Layer]:
 
 
 def neuron(classes: int, activation: str = "relu", init: str = "glorot") -> list[Layer]:
-    """A single hidden neuron, through which all that is known of a digit goes as one number."""
-    return mlp(classes, (1,), activation, init)  # from the larger start of He the neuron may never fire again
+    """A single hidden neuron: all information about a digit passes through one number."""
+    return mlp(classes, (1,), activation, init)  # with the larger weights of he it may never fire again
 
 
 def dnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:

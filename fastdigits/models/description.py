@@ -42,12 +42,12 @@ SUFFIX = ".toml"
 
 
 def is_file(model: str) -> bool:
-    """Whether the name of a model is that of a file."""
+    """Return whether the name of a model is that of a file."""
     return model.endswith(SUFFIX)
 
 
 def read(path: str) -> list[Layer]:
-    """The layers that a file lists.
+    """Read the layers of a file.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def read(path: str) -> list[Layer]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from None
     except (ValueError, RecursionError) as error:  # such as tomllib.TOMLDecodeError
-        raise UserError(f"{path} is not TOML ({error}); mend it there.") from None
+        raise UserError(f"{path} is not TOML ({error}); fix the file.") from None
     if set(content) != {"layer"} or not isinstance(content["layer"], list):
         raise UserError(f"{path} must be a list of [[layer]] and nothing else; see data/models for examples.")
     for number, layer in enumerate(content["layer"], start=1):
@@ -68,7 +68,7 @@ def read(path: str) -> list[Layer]:
 
 
 def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
-    """The content of a file that describes layers, given as Layer.config() does."""
+    """Return the TOML text of layers, given as by `Layer.config()`."""
     parts = []
     for layer in layers:
         known = [(name, value) for name, value in layer.items() if name != "layers" and value is not None]
@@ -81,7 +81,7 @@ def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
 
 
 def _check(layer: Any, where: str) -> None:
-    """UserError unless a table has the fields of a layer."""
+    """Raise UserError unless a table has the fields of a layer."""
     if not isinstance(layer, dict) or not isinstance(layer.get("type"), str):
         raise UserError(f'{where} has no type; give it one such as type = "Dense".')
     kind, given = layer["type"], layer.keys() - {"type"}

@@ -1,4 +1,4 @@
-"""Networks of batch-normalised convolutions of 3 x 3 pixels: the most accurate for their size."""
+"""Networks with batch normalization, the most accurate ones for their size."""
 
 from fastdigits.models.options import scaled
 from fastdigits.nn.dropout import Dropout
@@ -22,12 +22,12 @@ def best(classes: int, init: str = "he") -> list[Layer]:
     """The most accurate: four convolutions of 24 and 48 channels, 128 units, all normalised, and dropout."""
     return [
         *_pooled(Conv2D(24, 5, initializer=init)),
-        *_rectified(Conv2D(48, 3, padding=1, initializer=init)),
-        *_rectified(Conv2D(48, 3, padding=1, initializer=init)),
+        *_activated(Conv2D(48, 3, padding=1, initializer=init)),
+        *_activated(Conv2D(48, 3, padding=1, initializer=init)),
         *_pooled(Conv2D(48, 3, initializer=init)),
         Flatten(),
         Dropout(0.3),
-        *_rectified(Dense(128, init)),
+        *_activated(Dense(128, init)),
         Dropout(0.3),
         Dense(classes, init),
     ]
@@ -47,7 +47,7 @@ def resnet(classes: int, init: str = "he", width: float = 1.0) -> list[Layer]:
 
 
 def _tiny(channels: tuple[int, int, int, int, int], classes: int, init: str) -> list[Layer]:
-    """Two convolutions of whole images, two of half and one of quarter size."""
+    """Two convolutions at full resolution, two at half and one at a quarter of it."""
     a, b, c, d, e = channels
     return [
         *_convolution(a, init),
@@ -62,7 +62,7 @@ def _tiny(channels: tuple[int, int, int, int, int], classes: int, init: str) -> 
     ]
 
 
-def _rectified(layer: Conv2D | Dense) -> list[Layer]:
+def _activated(layer: Conv2D | Dense) -> list[Layer]:
     return [layer, ReLU(), BatchNorm()]
 
 
@@ -76,6 +76,6 @@ def _convolution(channels: int, init: str, stride: int = 1, padding: str | int =
 
 
 def _block(channels: int, init: str, stride: int = 1) -> list[Layer]:
-    """Two convolutions that learn what to add to their input."""
+    """A residual block of two convolutions, and its ReLU."""
     first, second = Conv2D(channels, 3, stride, 1, init), Conv2D(channels, 3, 1, 1, init)
     return [Residual([first, BatchNorm(), ReLU(), second, BatchNorm()], projection=stride > 1), ReLU()]

@@ -1,4 +1,4 @@
-"""Where parameters start: random, from the seed and the parameter's number alone, the same on every device."""
+"""Initial values of parameters. They depend only on the seed and the parameter's number, not on the device."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from fastdigits.ops.random.reference import random_uniform
 
 
 def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
-    """The float32 array that parameter `number` of a network starts with.
+    """Return the initial float32 array of parameter `number` of a network.
 
     he: normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, Delving deep into rectifiers)
     glorot: uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, Understanding the
@@ -15,6 +15,7 @@ def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
     normal, uniform: with standard deviation sqrt(1 / fan_in), uniform thus within +-sqrt(3 / fan_in) (LeCun et al.
     1998, Efficient BackProp, equation 16)
     one: 1 everywhere
+    None: 0 everywhere
     """
     size = parameter.size
     match parameter.initializer:
@@ -34,7 +35,7 @@ def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
 
 
 def _symmetric(size: int, seed: int, stream: int) -> np.ndarray:
-    """Evenly spread over [-1, 1)."""
+    """Draw numbers uniform on [-1, 1)."""
     return 2 * _uniform(size, seed, stream, 0) - 1
 
 
@@ -45,6 +46,6 @@ def _uniform(size: int, seed: int, stream: int, step: int) -> np.ndarray:
 
 
 def _normal(size: int, seed: int, stream: int) -> np.ndarray:
-    """Box and Muller (1958), A note on the generation of random normal deviates."""
+    """Draw standard normal numbers by Box and Muller (1958), A note on the generation of random normal deviates."""
     radius = np.sqrt(-2 * np.log1p(-_uniform(size, seed, stream, 0)))
     return radius * np.cos(2 * np.pi * _uniform(size, seed, stream, 1))

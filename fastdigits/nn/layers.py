@@ -317,6 +317,28 @@ class Tanh(Activation):
         self.ops.tanh_backward(y, dy, dx)
 
 
+@dataclass(eq=False)
+class GELU(Activation):
+    """Gaussian error linear unit in the tanh form: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
+
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.gelu_forward(x, y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.gelu_backward(x, dy, dx)
+
+
+@dataclass(eq=False)
+class SiLU(Activation):
+    """Sigmoid linear unit, or Swish: x / (1 + exp(-x))."""
+
+    def apply(self, x: Array, y: Array) -> None:
+        self.ops.silu_forward(x, y)
+
+    def apply_gradient(self, x: Array, y: Array, dy: Array, dx: Array) -> None:
+        self.ops.silu_backward(x, dy, dx)
+
+
 def vectors(array: Array) -> Array:
     """View an array of activations as vectors (V, L)."""
     return array.reshape(-1, array.shape[-1])

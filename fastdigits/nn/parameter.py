@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from fastdigits.ops.interface import Ops
+from fastdigits.ops.interface import Array, Ops
 
 # Every parameter starts at a multiple of this many numbers: whole cache lines and whole vectors on every device.
 ALIGNMENT = 64
@@ -53,9 +53,9 @@ class ParameterBuffer:
             starts.append(end)
             end += -(-parameter.size // ALIGNMENT) * ALIGNMENT
         self.values = ops.zeros((end // ops.lanes, ops.lanes))
-        self.gradients: Any = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
+        self.gradients: Array | Any = ops.zeros((end // ops.lanes, ops.lanes)) if training else None
         for parameter, start in zip(parameters, starts, strict=True):
             place = slice(start, start + parameter.size)
             parameter.value = self.values.reshape(-1)[place].reshape(parameter.shape)
-            if training:
+            if self.gradients is not None:
                 parameter.gradient = self.gradients.reshape(-1)[place].reshape(parameter.shape)

@@ -14,6 +14,8 @@ ACTIVATIONS = {
     "leaky-relu": "LeakyReLU",
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
+    "gelu": "GELU",
+    "silu": "SiLU",
 }
 POOLINGS = {"max": "MaxPool2D", "average": "AvgPool2D"}
 INITIALIZERS = ("he", "glorot", "normal", "uniform")  # see initializers.initial_value

@@ -79,11 +79,16 @@ def named_parameters(
 ) -> dict[str, Parameter]:
     """Collect all parameters by qualified name, such as "dense_1/weight" and "residual_1/conv2d_1.weight"."""
     return {
-        f"{name}.{parameter.name}".replace(".", "/", 1): parameter
+        parameter_name(name, parameter): parameter
         for name, layer in walk_named(names, layers)
         if not layer.children()[1]  # else its parameters are those of its children
         for parameter in getattr(layer, kind)
     }
+
+
+def parameter_name(layer_name: str, parameter: Parameter) -> str:
+    """Qualify the name of a parameter by that of its layer; a slash follows the outermost layer."""
+    return f"{layer_name}.{parameter.name}".replace(".", "/", 1)
 
 
 def first_trainable(steps: Sequence[Step]) -> int:

@@ -1,7 +1,7 @@
 """How accurate networks are, against the time that they take and the parameters that they have."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,9 +33,9 @@ def draw(entries: Sequence["ComparedModel"], title: str = "") -> "Figure":
     title : str
     """
     drawn = [entry for entry in entries if entry.accuracies]
-    panels = {
-        "training (s)": [entry.training and entry.training["mean"] for entry in drawn],
-        "reading one image (µs)": [1e6 * entry.inference_s for entry in drawn],
+    panels: dict[str, list[float | None]] = {
+        "training (s)": [entry.training["mean"] if entry.training else None for entry in drawn],
+        "reading one image (µs)": [entry.inference_s and 1e6 * entry.inference_s for entry in drawn],
     }
     panels = {label: times for label, times in panels.items() if any(times)}
     height = HEIGHT + LEGEND_LINE * (-(-len(drawn) // 2) + 1)
@@ -88,6 +88,6 @@ def _legend(figure: "Figure", entries: Sequence["ComparedModel"], title: str) ->
     from matplotlib.lines import Line2D
 
     words = [f"{style.plain(entry.name)}: {entry.parameters:,} parameters" for entry in entries]
-    look = {"linestyle": "", "markersize": 10}
+    look: dict[str, Any] = {"linestyle": "", "markersize": 10}
     handles = [Line2D([], [], **style.marks(number), **look, label=label) for number, label in enumerate(words)]
     style.legend_above(figure, handles, 2, title)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 Look = dict[str, Any]
 Figures = Callable[[Epoch], float | None]
-TRAINING, VALIDATION = "--", "-"
+_STYLES: tuple[Any, Any] = ("--", "-")
+TRAINING, VALIDATION = _STYLES
 WIDTH, PANEL, RATE_PANEL, LEGEND_LINE = 8.0, 3.2, 1.8, 0.3  # inches
 MARKS = 20  # on each line
 MAX_COVERED = 4  # lines by others that are the same
-THIN = {"linewidth": 0.8, "alpha": 0.45}
+THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}
 
 
 @style.look()
@@ -51,7 +52,8 @@ def draw(series: Sequence[RunGroup], title: str = "") -> "Figure":
         axes.set_ylim(bottom=0)
     _scale(loss)
     figure.axes[-1].set_xlabel("epoch")
-    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    locator: Any = figure.axes[-1].xaxis.get_major_locator()
+    locator.set_params(integer=True, min_n_ticks=1)
     _legend(figure, series, title)
     figure.align_ylabels()
     return figure

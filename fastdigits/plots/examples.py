@@ -1,6 +1,6 @@
 """Images with the whole output of a network."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,8 @@ def draw(
 
     heights = [HEADER + HEIGHT * -(-len(rows) // COLUMNS) for rows in groups.values()]
     figure = style.new_figure(WIDTH * COLUMNS, 2 * HEADER + sum(heights))
-    head, *parts = figure.subfigures(1 + len(groups), 1, height_ratios=[2 * HEADER, *heights])
+    subfigures: Any = figure.subfigures(1 + len(groups), 1, height_ratios=[2 * HEADER, *heights])
+    head, *parts = subfigures
     head.suptitle(f"{style.plain(title)}: the probability of each digit")
     head.legend(
         handles=[Patch(color=colour, label=label) for label, colour in LEGEND.items()], loc="lower center", ncols=3
@@ -63,7 +64,7 @@ def _draw_bars(axes: "Axes", true: int, shares: np.ndarray) -> None:
     colours = [TRUE if digit == true else WRONG if digit == read else OTHER for digit in classes]
     axes.barh(classes, shares, color=colours)
     axes.set_title(f"{true}" if read == true else f"{true} read as {read}", fontsize=style.SMALL)
-    axes.set_yticks(classes, classes, fontsize=style.SMALL * 0.8)
+    axes.set_yticks(classes, list(map(str, classes)), fontsize=style.SMALL * 0.8)
     axes.set_xticks([0, 1], ["0%", "100%"], fontsize=style.SMALL)
     axes.set_xlim(0, 1)
     axes.invert_yaxis()

@@ -63,7 +63,7 @@ def _draw_probabilities(axes: "Axes", probabilities: np.ndarray) -> None:
     colours = [style.BLUE if digit == probabilities.argmax() else style.SKY for digit in digits]
     bars = axes.barh(digits, probabilities, color=colours)
     axes.bar_label(bars, [f"{share:.1%}" for share in probabilities], padding=3, fontsize=style.SMALL)
-    axes.set_yticks(digits, digits)
+    axes.set_yticks(digits, list(map(str, digits)))
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
@@ -91,7 +91,7 @@ def _neurons(title: str, array: np.ndarray) -> mosaic.Panel:
     numbered = len(array) <= MAX_NUMBERED
     columns, above = 32, ceil(NUMBER / NEURON) if numbered else 0
     corners = [(i // columns + above, i % columns) for i in range(len(array))]
-    numbers = [(left, above - 0.6) for _, left in corners if numbered]
+    numbers = [(float(left), above - 0.6) for _, left in corners if numbered]
     image = mosaic.mosaic_of(array.reshape(-1, 1, 1), corners)
     return mosaic.Panel(title, image, NEURON, _colours(array), "activity", numbers)
 

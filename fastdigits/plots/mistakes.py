@@ -1,6 +1,6 @@
 """Images that a network misread, and what it took them for."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
     lines = -(-len(rows) // columns)
     figure = style.new_figure(max(WIDTH * columns, 4.5), HEADER + HEIGHT * lines)
     figure.suptitle(style.plain(title))
-    figure.get_layout_engine().set(h_pad=0.1, hspace=0.05)
+    layout: Any = figure.get_layout_engine()
+    layout.set(h_pad=0.1, hspace=0.05)
     if not len(rows):
         return figure
     panels = figure.subplots(lines, columns, squeeze=False).ravel()

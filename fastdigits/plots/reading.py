@@ -1,6 +1,6 @@
 """Pictures beside what was made of them and read in them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from fastdigits.plots import style
 
@@ -56,7 +56,7 @@ def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", 
         style.show_image(axes, picture, interpolation="antialiased")
         axes.set_title(f"{_short(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
         for prepared, reading in (look for line in lines for look in line):
-            _box(axes, prepared.box, reading)
+            _box(axes, cast(Box, prepared.box), reading)
     return figure
 
 
@@ -77,7 +77,7 @@ def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
 
     colour, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
     place = box.left - 0.5, box.top - 0.5
-    line = {"edgecolor": colour, "linestyle": dashes, "linewidth": 1.5}
+    line: dict[str, Any] = {"edgecolor": colour, "linestyle": dashes, "linewidth": 1.5}
     axes.add_patch(Rectangle(place, box.width, box.height, fill=False, **line))
     axes.annotate(
         str(reading.digit),

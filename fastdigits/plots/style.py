@@ -28,7 +28,7 @@ TITLE, TEXT, SMALL = 15, 13, 11  # points: with DPI dots an inch readable at hal
 DPI = 130
 FILE_TYPES = ("png", "svg", "pdf")
 UNDATED = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same figure gives the same bytes
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": TEXT,
     "figure.titlesize": TITLE,
@@ -56,7 +56,7 @@ def look() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, layout: str = "constrained") -> "Figure":
+def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
     """An empty figure of so many inches, whose parts make room for each other unless the layout is "none"."""
     from matplotlib.figure import Figure
 
@@ -103,7 +103,7 @@ def line(number: int) -> dict[str, str]:
     return {"color": COLOURS[place], "linestyle": LINES[rounds % len(LINES)]}
 
 
-def marks(number: int) -> dict[str, str]:
+def marks(number: int) -> dict[str, Any]:
     """Colour and marker of the series of this number, where the line style means something else."""
     rounds, place = divmod(number, len(COLOURS))
     return {"color": COLOURS[place], "marker": MARKERS[rounds % len(MARKERS)]}

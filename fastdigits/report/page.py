@@ -36,7 +36,8 @@ def embedded(figure: "Figure") -> "Markup":
     import matplotlib
     from markupsafe import Markup
 
-    for part in (figure, *figure.subfigs, *figure.axes):
+    parts: tuple[Any, ...] = (figure, *figure.subfigs, *figure.axes)
+    for part in parts:
         part.set_facecolor("none")
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         drawing = style.content(figure, "svg").decode()

@@ -55,7 +55,7 @@ async def predict(request: Request) -> Response:
     }
     if explain:
         content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
-        content["features"] = [_maps_as_json(maps) for maps in answer.maps]
+        content["features"] = [_maps_as_json(maps) for maps in answer.maps or []]
     return _json(content)
 
 

@@ -87,7 +87,7 @@ class JSONErrorCORS(CORSMiddleware):
         if response.status_code == HTTPStatus.OK:
             return response
         headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-        return error_response(response.status_code, f"{response.body.decode()}; see --allow-origin.", headers)
+        return error_response(response.status_code, f"{bytes(response.body).decode()}; see --allow-origin.", headers)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def _on_request_error(request: Request, error: RequestError) -> Response:
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    messages = {
+    messages: dict[int, str] = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; see /docs.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed for {request.url.path}; see /docs.",
     }
@@ -122,7 +122,7 @@ def _allowed_methods(request: Request) -> set[str]:
     """Return the methods of all routes to the request's path; a path without a route is that of a static file."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     matching = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return {method for route in matching for method in route.methods} or {"GET", "HEAD"}
+    return {method for route in matching for method in route.methods or ()} or {"GET", "HEAD"}
 
 
-ERROR_HANDLERS = {RequestError: _on_request_error, HTTPException: _on_http_exception}
+ERROR_HANDLERS: dict[type[Exception], Any] = {RequestError: _on_request_error, HTTPException: _on_http_exception}

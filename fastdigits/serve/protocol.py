@@ -20,7 +20,7 @@ class GuardedProtocol(HttpToolsProtocol):
     deadline = None  # timer of the request that is arriving
     head_bytes: int | None = None  # received of the head so far; None while the body arrives
 
-    def connection_made(self, transport: Transport) -> None:
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             self.refuse(503, "The server has too many connections; try again in a moment.")

@@ -1,4 +1,4 @@
-"""HDF5 files that are not trusted: all is checked before it is read, and no other file is ever opened."""
+"""Read untrusted HDF5 files: everything is checked before it is read, and no other file is opened."""
 
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -18,7 +18,7 @@ FLOATS = {"f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE), "f8": (h5t.IEEE_F64LE, h5t.IEE
 
 
 def open_file(path: StrPath) -> h5py.File:
-    """Open an HDF5 file to read; UserError where there is none."""
+    """Open an HDF5 file for reading; raise UserError if there is none."""
     try:
         with open(path, "rb") as file:
             signature = file.read(len(SIGNATURE))
@@ -31,19 +31,19 @@ def open_file(path: StrPath) -> h5py.File:
 
 
 def has_attribute(file: h5py.File, name: str) -> bool:
-    """Whether there is such an attribute; UserError where the file is too damaged to tell."""
+    """Whether the file has this attribute; raise UserError if the file is too damaged to tell."""
     with _guarded("its attributes are damaged"):
         return name in file.attrs
 
 
 def write_text(file: h5py.File, name: str, value: str) -> None:
-    """Set an attribute to a text of fixed length: only that is under a checksum, and damage there hangs no reader."""
+    """Write a text attribute of fixed length: unlike variable length, it has a checksum and cannot hang a reader."""
     content = value.encode()
     file.attrs.create(name, content, dtype=h5py.string_dtype(length=max(len(content), 1)))
 
 
 def text(file: h5py.File, name: str) -> str:
-    """A text among the attributes; UserError where it is something else."""
+    """Return a text attribute; raise UserError if it has another type."""
     value = _scalar(file, name, lambda dtype: dtype.kind == "S")
     if value is None:
         refuse(f"its attribute {name} is not one text of fixed length")
@@ -51,7 +51,7 @@ def text(file: h5py.File, name: str) -> str:
 
 
 def integer(file: h5py.File, name: str) -> int:
-    """A whole number among the attributes; UserError where it is something else."""
+    """Return an integer attribute; raise UserError if it has another type."""
     value = _scalar(file, name, lambda dtype: dtype.kind in "iu")
     if value is None:
         refuse(f"its attribute {name} is not one whole number")
@@ -59,7 +59,7 @@ def integer(file: h5py.File, name: str) -> int:
 
 
 def json_object(file: h5py.File, name: str) -> dict:
-    """A JSON object in a text among the attributes; UserError where it is something else."""
+    """Return the JSON object in a text attribute; raise UserError if there is none."""
     try:
         value = json.loads(text(file, name))
     except (ValueError, RecursionError) as error:
@@ -70,7 +70,7 @@ def json_object(file: h5py.File, name: str) -> dict:
 
 
 def group(parent: h5py.Group, name: str) -> h5py.Group:
-    """A group, all members of which are in it; UserError where it has links, which could lead to any file."""
+    """Open a group; raise UserError if it has soft or external links, which could lead to any file."""
     with _guarded(f"its group {name} is missing or damaged"):
         found = h5py.Group(h5g.open(parent.id, name.encode()))
         members = [member.decode() for member in found.id]
@@ -81,21 +81,21 @@ def group(parent: h5py.Group, name: str) -> h5py.Group:
 
 
 def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """The numbers of a member of a group that came from `group`.
+    """Read an array of a group that `group` opened.
 
     Parameters
     ----------
     parent : h5py.Group
     name : str
     dtype : "f4" or "f8"
-        What the file must have, in any byte order, and what is returned, in that of the machine.
+        Type in the file, in any byte order; the result has the machine's byte order.
     shape : tuple of int, optional
-        What it must have; any unless given.
+        Expected shape; any by default.
 
     Raises
     ------
     UserError
-        Before any number is read: if type or shape differ, or the numbers are not all in this very file.
+        Before any number is read: if type or shape differ, or the numbers are not all in this file.
     """
     what = f"{parent.name}/{name}"
     with _guarded(f"its {what} is damaged"):
@@ -123,18 +123,18 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
 
 
 def refuse(what: str, cause: Exception | None = None) -> NoReturn:
-    """Raise the UserError that says so."""
+    """Raise a UserError that the file is damaged in this way."""
     raise UserError(f"{what}; train the network again or take another copy of the file.") from cause
 
 
 def some(names: Collection[str]) -> str:
-    """A few of the names, for a message; there may be any number and anything in them."""
+    """Format at most three names for a message; untrusted names may be of any number and content."""
     shown = ", ".join(ascii(name[:50]) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any:
-    """An attribute that is one value of a fitting type, else None; only such a one is read."""
+    """Return an attribute if it is one value of a fitting type, else None without reading it."""
     with _guarded(f"its attribute {name} is missing or damaged"):
         attribute = file.attrs.get_id(name)
         return file.attrs[name] if attribute.shape == () and fits(attribute.dtype) else None
@@ -142,7 +142,7 @@ def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any
 
 @contextmanager
 def _guarded(what: str) -> Iterator[None]:
-    """Around accesses of h5py and nothing else: it raises any of these on damaged files."""
+    """Turn h5py's errors on damaged files into UserError; wrap nothing else."""
     try:
         yield
     except (OSError, LookupError, RuntimeError, ValueError, TypeError) as error:

@@ -1,19 +1,30 @@
-"""What happened, epoch by epoch, and what can be told from it."""
+"""The history of a training: the metrics of every epoch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from fastdigits.errors import UserError
 
-# What differs between two runs that are otherwise the same to the bit
+# Fields that differ between two runs whose results are the same bits
 TIMING_FIELDS = ("seconds", "images_per_second")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images; its training figures are means while the network was learning.
+    """Metrics of one pass over the training images.
 
-    The learning rate is that of its last step; histories that are older than this figure have none.
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 1 on.
+    train_loss, train_accuracy : float
+        Means over the epoch's steps, while the weights change.
+    validation_loss, validation_accuracy : float or None
+        After the epoch; None without validation.
+    learning_rate : float or None
+        At the last step; None in files of early versions.
+    seconds, images_per_second : float or None
+        None if read from a weights file.
     """
 
     epoch: int
@@ -26,36 +37,36 @@ class Epoch:
     images_per_second: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """All but the times: what the weights file keeps, so that the same seed gives the same bytes."""
+        """Return all fields but the times: those of weights files, where the same seed must give the same bytes."""
         return {name: value for name, value in asdict(self).items() if name not in TIMING_FIELDS}
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The better the validation the larger: by its accuracy, and by its loss where that is equal.
+        """Return (validation accuracy, -validation loss): the larger, the better the epoch.
 
         Raises
         ------
         UserError
-            If there was none.
+            If the epoch was not validated.
         """
         if self.validation_accuracy is None:
-            raise UserError("There are no images to validate on; set some aside with --validation.")
+            raise UserError("There are no validation images; set some aside with --validation.")
         return self.validation_accuracy, -self.validation_loss
 
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Trainings that differ in nothing but chance: in their seeds, or in the fold that each is validated on."""
+    """Histories of runs that differ only in their seed or in the fold that they are validated on."""
 
     label: str
     runs: Sequence[Sequence[Epoch]]
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The first epoch that no other's validation is better than."""
+    """Return the epoch with the best validation; of equal ones, the first."""
     return max(history, key=lambda epoch: epoch.rank)
 
 
 def epochs_since_best(history: Sequence[Epoch]) -> int:
-    """How many epochs went by since the best one."""
+    """Return the number of epochs after the best one."""
     return history[-1].epoch - best_epoch(history).epoch if history else 0

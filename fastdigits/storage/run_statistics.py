@@ -1,4 +1,4 @@
-"""Figures of many runs in one file, with their means; and the same beside it for people."""
+"""Statistics over many runs: a JSON file that every run is added to, and a text file next to it."""
 
 import json
 from collections.abc import Sequence
@@ -13,25 +13,32 @@ Summary = dict[str, float]
 
 
 def check(path: str | Path) -> None:
-    """UserError unless `add` can add to this file later."""
+    """Raise UserError unless `add` will be able to add to this file."""
     check_writable(path)
     if text_path(path) == Path(path):
-        raise UserError(f"Averages go into a .txt file beside that of --stats {path}; name it .json.")
+        raise UserError(f"--stats {path} would be overwritten by its .txt summary; name it .json.")
     check_writable(text_path(path))
     _content(Path(path))
 
 
 def text_path(path: str | Path) -> Path:
-    """FILE.txt beside FILE.json."""
+    """Return the path of the text file: FILE.txt for FILE.json."""
     return Path(path).with_suffix(".txt")
 
 
 def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
-    """Add runs, as `train --json` prints them, and how many were dead, and renew the means over all of them.
+    """Add runs to the file and update the statistics over all runs.
 
-    The file holds times_run; dead_runs, which no mean counts; times {step, epoch, training, validation, total},
-    mean seconds; the accuracies of every run: epoch_accuracies, validation_accuracies, test_accuracies; and the runs.
-    FILE.txt beside it holds the averages for people.
+    The JSON file has times_run; dead_runs, which are in no statistic; times {step, epoch, training, validation, total},
+    mean seconds; epoch_accuracies, validation_accuracies and test_accuracies of every run; and runs.
+
+    Parameters
+    ----------
+    path : path
+    runs : list of dict
+        As `fastdigits train --json` prints them.
+    dead : int
+        Number of trainings that failed.
     """
     earlier = _content(Path(path))
     runs, dead = [*earlier["runs"], *runs], earlier["dead_runs"] + dead
@@ -41,17 +48,17 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:
-    """The runs in a file; UserError if there is no such file or it is none of statistics."""
+    """Return the runs in a file; raise UserError if it does not exist or is not a file of statistics."""
     if not Path(path).exists():
         raise UserError(f"There is no file {path}; give one that 'fastdigits train --stats' wrote.")
     return _content(Path(path))["runs"]
 
 
 def as_text(averages: dict[str, Any]) -> str:
-    """The averages in words."""
+    """Format the statistics as text."""
     validation = [next((a for a in reversed(run) if a is not None), None) for run in averages["validation_accuracies"]]
     lines = [
-        f"runs: {averages['times_run']}; {averages['dead_runs']} more were dead and are in no average",
+        f"runs: {averages['times_run']}; {averages['dead_runs']} more failed and are in no average",
         format_summary("test accuracy", summarize(averages["test_accuracies"])),
         format_summary("validation accuracy of the last epoch", summarize(validation)),
     ]
@@ -60,8 +67,25 @@ def as_text(averages: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summarize(values: Sequence[float | None]) -> Summary | None:
+    """Return mean, sample standard deviation (0 for one value), min and max; None without any value."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    deviation = stdev(known) if len(known) > 1 else 0.0
+    return {"mean": fmean(known), "std": deviation, "min": min(known), "max": max(known)}
+
+
+def format_summary(name: str, summary: Summary | None, form: str = ".2%") -> str:
+    """Format a line such as "test accuracy: mean 98.00%, std 0.10%, lowest 97.90%, highest 98.10%"."""
+    if summary is None:
+        return f"{name}: none"
+    mean, std, low, high = (format(summary[key], form) for key in ("mean", "std", "min", "max"))
+    return f"{name}: mean {mean}, std {std}, lowest {low}, highest {high}"
+
+
 def _content(path: Path) -> dict[str, Any]:
-    """The runs that the file holds, and how many were dead."""
+    """Return {"runs", "dead_runs"}; none if the file does not exist."""
     if not path.exists():
         return {"runs": [], "dead_runs": 0}
     try:
@@ -92,7 +116,7 @@ def _step_s(run: dict[str, Any]) -> float | None:
 
 
 def _mean(values: list[float | None]) -> float | None:
-    """Of those that are known: a resumed run does not know how long its first epochs took."""
+    """Return the mean of the known values: a resumed run has no times of its first epochs."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
 
@@ -103,20 +127,3 @@ def _accuracies(runs: list[dict[str, Any]]) -> dict[str, list]:
         "validation_accuracies": [[epoch["validation_accuracy"] for epoch in run["epochs"]] for run in runs],
         "test_accuracies": [run["test"]["accuracy"] for run in runs],
     }
-
-
-def summarize(values: Sequence[float | None]) -> Summary | None:
-    """Mean, standard deviation (of n - 1; 0 for one value), lowest and highest; None where there is no value."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    deviation = stdev(known) if len(known) > 1 else 0.0
-    return {"mean": fmean(known), "std": deviation, "min": min(known), "max": max(known)}
-
-
-def format_summary(name: str, summary: Summary | None, form: str = ".2%") -> str:
-    """One line such as "test accuracy: mean 98.00%, std 0.10%, lowest 97.90%, highest 98.10%"."""
-    if summary is None:
-        return f"{name}: none"
-    mean, std, low, high = (format(summary[key], form) for key in ("mean", "std", "min", "max"))
-    return f"{name}: mean {mean}, std {std}, lowest {low}, highest {high}"

@@ -1,4 +1,4 @@
-"""What trainings went through, read from the files that they left, those that differ in chance alone put together."""
+"""Load training histories from result files and group runs that differ only in seed or fold."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,33 +11,44 @@ from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
 from fastdigits.storage.history import Epoch, RunGroup
 
-NAMES = {field.name for field in fields(Epoch)}
+EPOCH_FIELDS = {field.name for field in fields(Epoch)}
 
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """One training: the file that tells of it, what it shares with others of its kind, and its epochs."""
+    """The history of one training, with the file that it is from.
+
+    Attributes
+    ----------
+    file : str
+    model : str
+    kind : str
+        Equal for trainings that differ only in seed or fold.
+    fold : bool
+        Whether the training is part of a cross-validation.
+    epochs : list of Epoch
+    """
 
     file: str
     model: str
-    kind: str  # equal for trainings that differ in chance alone
+    kind: str
     fold: bool
     epochs: list[Epoch]
 
 
 def read(paths: Iterable[StrPath]) -> list[RunGroup]:
-    """The trainings of weights files, statistics, and what `train --json` printed, in the order of the files.
+    """Load the histories in weights files, files of `train --stats` and outputs of `train --json`, and group them.
 
     Raises
     ------
     UserError
-        If a file is damaged or tells of no training.
+        If a file is damaged or has no training history.
     """
-    return group_runs([record for path in paths for record in _records(path)])
+    return group_runs([log for path in paths for log in _logs_in(path)])
 
 
 def from_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[TrainingLog]:
-    """The trainings that `train --json` and statistics describe."""
+    """Return the histories in summaries of `train --json` or `train --stats`."""
     return [
         TrainingLog(
             file=file,
@@ -50,11 +61,11 @@ def from_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[
     ]
 
 
-def group_runs(records: Sequence[TrainingLog]) -> list[RunGroup]:
-    """Trainings of one kind together, named after their model, and after their file where that is needed."""
+def group_runs(logs: Sequence[TrainingLog]) -> list[RunGroup]:
+    """Group trainings of one kind; label them by model, and by file where models are the same."""
     kinds: dict[str, list[TrainingLog]] = {}
-    for record in records:
-        kinds.setdefault(record.kind, []).append(record)
+    for log in logs:
+        kinds.setdefault(log.kind, []).append(log)
     groups = list(kinds.values())
     for name in (lambda file: "", lambda file: f" ({Path(file).stem})", lambda file: f" ({file})"):
         labels = [group[0].model + name(group[0].file) + _count(group) for group in groups]
@@ -67,16 +78,16 @@ def _count(group: list[TrainingLog]) -> str:
     return f", {len(group)} {'folds' if group[0].fold else 'runs'}" if len(group) > 1 else ""
 
 
-def _records(path: StrPath) -> list[TrainingLog]:
+def _logs_in(path: StrPath) -> list[TrainingLog]:
     try:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
         raise UserError(f"Cannot read {path} ({error.strerror}); check the path.") from error
-    records = [_of_weights(path)] if content.startswith(hdf5.SIGNATURE) else _of_json(path, content)
-    if not all(record.epochs for record in records) or not records:
-        raise UserError(f"{path} tells of no epoch of a training; give one that 'fastdigits train' wrote.")
-    return records
+    logs = [_of_weights(path)] if content.startswith(hdf5.SIGNATURE) else _of_json(path, content)
+    if not all(log.epochs for log in logs) or not logs:
+        raise UserError(f"{path} has no training history; give one that 'fastdigits train' wrote.")
+    return logs
 
 
 def _of_weights(path: StrPath) -> TrainingLog:
@@ -87,8 +98,8 @@ def _of_weights(path: StrPath) -> TrainingLog:
 
 def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
     try:
-        figures = json.loads(content)
-        summaries = figures.get("runs", figures.get("trainings", [figures]))
+        loaded = json.loads(content)
+        summaries = loaded.get("runs", loaded.get("trainings", [loaded]))
         return from_summaries(summaries, str(path))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
@@ -96,9 +107,9 @@ def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
         ) from None
 
 
-def _epoch(figures: dict[str, Any]) -> Epoch:
-    """The figures that are known here; what else a newer file may have is left out."""
-    known = {name: value for name, value in figures.items() if name in NAMES}
+def _epoch(metrics: dict[str, Any]) -> Epoch:
+    """Return the metrics of an epoch without fields that only newer versions know."""
+    known = {name: value for name, value in metrics.items() if name in EPOCH_FIELDS}
     if type(known["epoch"]) is not int or any(type(value) not in (int, float, type(None)) for value in known.values()):
         raise ValueError
     return Epoch(**known)

@@ -1,9 +1,9 @@
-"""Trained networks as HDF5 files, which any HDF5 viewer shows too.
+"""Read and write weights files: trained networks as HDF5, which any HDF5 viewer shows.
 
 The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
-JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` where there is one.
-/weights/<layer>/<name> holds the parameters and running statistics in float32, /history/<column> the figures of the
-epochs in float64, NaN where there is none. A checkpoint (methods/checkpoint.py) holds more beside these.
+JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` if there is one.
+/weights/<layer>/<name> has the parameters and running statistics in float32, /history/<column> the metrics of the
+epochs in float64, NaN for None. A checkpoint (training/checkpoint.py) has further groups.
 """
 
 import json
@@ -39,16 +39,33 @@ STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing usefu
 
 @dataclass(frozen=True, eq=False)
 class SavedNetwork:
-    """A trained network with all it takes to use it and to judge it."""
+    """The content of a weights file.
 
-    network: dict  # Network.config()
-    weights: dict[str, np.ndarray]  # Network.weights()
+    Attributes
+    ----------
+    network : dict
+        Network.config().
+    weights : dict of float32 arrays
+        Network.weights().
+    normalisation : Normalisation
+    model, dataset : str
+        Names.
+    config : dict
+        The fields of TrainConfig.
+    history : list of dict
+        Epoch.to_dict() of every epoch.
+    metrics : dict
+    calibration : Calibration, optional
+    """
+
+    network: dict[str, Any]
+    weights: dict[str, np.ndarray]
     normalisation: Normalisation
     model: str
     dataset: str
-    config: dict  # asdict(TrainConfig)
-    history: list[dict]  # Epoch.to_dict(), epoch by epoch
-    metrics: dict
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    metrics: dict[str, Any]
     calibration: Calibration | None = None
 
     @classmethod
@@ -63,7 +80,7 @@ class SavedNetwork:
         dataset: str,
         metrics: dict[str, Any] | None = None,
     ) -> "SavedNetwork":
-        """Copy the weights of a network that is built, and all that belongs to them."""
+        """Copy the weights of a built network, with everything needed to use and to judge them."""
         return cls(
             network=network.config(),
             weights=network.weights(),
@@ -76,7 +93,7 @@ class SavedNetwork:
         )
 
     def built(self, ops: Any, batch_size: int, training: bool = False, fused: bool = True) -> Network:
-        """Build the network with its weights on a device; see `Network.build` for the parameters."""
+        """Build the network on a device and give it its weights; see `Network.build` for the parameters."""
         network = Network.from_config(self.network)
         network.build(ops, batch_size, training, fused)
         network.set_weights(self.weights)
@@ -84,14 +101,19 @@ class SavedNetwork:
 
 
 def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:
-    """Write a network as a whole or not at all; the same network gives the same bytes.
+    """Write a network, completely or not at all. The same network gives the same bytes.
 
-    `extend` puts more into the file, which `read` does not look at.
+    Parameters
+    ----------
+    path : path
+    saved : SavedNetwork
+    extend : function, optional
+        Adds to the open file what `read` ignores.
 
     Raises
     ------
     UserError
-        If the file cannot be written there, or `read` would refuse it, as with weights that are not finite.
+        If the file cannot be written, or `read` would refuse it, for example because a weight is not finite.
     """
     with prefix_errors(path):
         content = _file_image(saved, extend)
@@ -99,25 +121,25 @@ def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None
 
 
 def read(path: StrPath) -> SavedNetwork:
-    """Read a network and check all of it, but for `metrics`, which may be any JSON object.
+    """Read a network and check everything but `metrics`, which may be any JSON object.
 
     Raises
     ------
     UserError
-        If the file cannot be read, or is not as `write` makes it.
+        If the file cannot be read, or is not a valid weights file.
     """
     with prefix_errors(path), hdf5.open_file(path) as file:
         return _decode(file)
 
 
 def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
-    """The bytes of the file, made in memory, where nothing can be left half done."""
+    """Return the bytes of the file; it is made in memory so that no partial file can be left."""
     image = BytesIO()
     with h5py.File(image, "w", libver=STRUCTURES) as file:
         _encode(saved, file)
         extend(file)
     with h5py.File(image, "r") as file:
-        _decode(file)  # what could not be read again must not replace what can
+        _decode(file)  # an unreadable file must not replace a readable one
     return image.getvalue()
 
 
@@ -140,7 +162,7 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
     write_values(file, "weights", saved.weights)
     history = file.create_group("history", track_order=True)
     for field in _columns() if saved.history else ():
-        column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # NumPy makes None NaN
+        column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # None becomes NaN
         history.create_dataset(field.name, data=column)
 
 
@@ -179,7 +201,7 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
 
 
 def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
-    """Write arrays named "dense_1/weight" and so on into a new group."""
+    """Write arrays with names such as "dense_1/weight" into a new group."""
     weights = file.create_group(group, track_order=True)
     for name, value in values.items():
         layer, parameter = name.split("/")
@@ -187,7 +209,7 @@ def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> 
 
 
 def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Read what `write_values` wrote: exactly the arrays of these names and shapes, all of finite numbers."""
+    """Read what `write_values` wrote; refuse other names and shapes, and numbers that are not finite."""
     weights = hdf5.group(root, group)
     layers = {name: hdf5.group(weights, name) for name in weights}
     found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
@@ -212,14 +234,14 @@ def _normalisation(preprocessing: dict) -> Normalisation:
     if not numbers or not abs(mean) <= STD_MAX or not STD_MIN <= std <= STD_MAX:
         hdf5.refuse("its preprocessing needs a finite mean and a finite std above 0")
     try:
-        preparation = Preparation(**preprocessing.get("preparation", {}))  # which older files lack
+        preparation = Preparation(**preprocessing.get("preparation", {}))  # older files have none
     except (TypeError, UserError) as error:
         hdf5.refuse("its preprocessing has a preparation that is unknown or out of range", error)
     return Normalisation(float(mean), float(std), preparation)
 
 
 def _calibration(file: h5py.File) -> Calibration | None:
-    """None where there is none, as in most files."""
+    """Return the calibration, or None: most files have none."""
     if not hdf5.has_attribute(file, "calibration"):
         return None
     try:
@@ -229,7 +251,7 @@ def _calibration(file: h5py.File) -> Calibration | None:
 
 
 def _config(config: dict) -> dict:
-    """Fields of TrainConfig with values of their types; those that the file lacks get their defaults."""
+    """Check names, types and values of the settings; add defaults for those that older files lack."""
     types = {field.name: field.type for field in fields(TrainConfig)}
     for name, value in config.items():
         if name not in types or not _has_type(value, types[name]):
@@ -242,7 +264,7 @@ def _has_type(value: object, kind: type | UnionType) -> bool:
 
 
 def _columns() -> list[Field]:
-    """What Epoch.to_dict() holds."""
+    """Return the fields in Epoch.to_dict()."""
     return [field for field in fields(Epoch) if field.name not in TIMING_FIELDS]
 
 
@@ -256,12 +278,12 @@ def _history(group: h5py.Group) -> list[dict]:
     if found["epoch"].ndim != 1 or len({column.shape for column in found.values()}) > 1:
         hdf5.refuse("its history is not columns of one length")
     columns = [found.get(name, np.full_like(found["epoch"], math.nan)) for name in names]
-    figures = map(_figures, _columns(), columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*figures, strict=True)]
+    values = map(_values, _columns(), columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
-def _figures(field: Field, column: np.ndarray) -> list[int | float | None]:
-    """A column as Epoch has it: NaN is None, where there may be none."""
+def _values(field: Field, column: np.ndarray) -> list[int | float | None]:
+    """Convert a column to the types of Epoch: NaN becomes None where None is allowed."""
     values = column.tolist()
     if field.type not in (int, float):
         return [None if math.isnan(value) else value for value in values]
@@ -272,7 +294,7 @@ def _figures(field: Field, column: np.ndarray) -> list[int | float | None]:
 
 @contextmanager
 def prefix_errors(path: StrPath) -> Iterator[None]:
-    """Within, a UserError begins with the name of the file."""
+    """Put the name of the file in front of any UserError of the block."""
     try:
         yield
     except UserError as error:
@@ -280,5 +302,5 @@ def prefix_errors(path: StrPath) -> Iterator[None]:
 
 
 def _printable(text: str) -> str:
-    """A name that any terminal shows and HDF5 takes: that of a folder may hold bytes that are no characters."""
+    """Replace what terminals and HDF5 cannot show: the name of a folder may have bytes that are not characters."""
     return "".join(character if character.isprintable() else "?" for character in text)

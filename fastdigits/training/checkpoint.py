@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastdigits.training.trainer import Trainer
 
 # A checksum of the labels; images done and loss and hits so far in the current epoch; steps done in all epochs
-PROGRESS_TYPES = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
+PROGRESS_TYPES: dict[str, Any] = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def _progress(trainer: "Trainer") -> dict[str, Any]:
 
 def _checked_progress(progress: dict[str, Any]) -> dict[str, Any]:
     for name, kind in PROGRESS_TYPES.items():
-        value = progress.get(name)
+        value: Any = progress.get(name)
         if type(value) is not kind or not 0 <= value < 2**62:
             hdf5.refuse(f"its progress has no valid number for {name}")
     return progress
@@ -176,7 +176,7 @@ def _state_arrays(trainer: "Trainer") -> dict[str, Any]:
 
 def _checksum(trainer: "Trainer") -> int:
     """A checksum of the labels: pixels that are not normalised leave no other trace of the data set."""
-    return crc32(trainer.ops.download(trainer.batches.labels))
+    return crc32(trainer.ops.download(trainer.batches.labels).data)
 
 
 def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:

@@ -5,6 +5,7 @@ loss, backward, update.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -84,8 +85,8 @@ def train(
     """
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
-    rows, validation_rows = rows or split(labels, config)
-    batches = build_for_training(network, images, labels, rows, ops, config)
+    train_rows, validation_rows = rows or split(labels, config)
+    batches = build_for_training(network, images, labels, train_rows, ops, config)
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -93,28 +94,30 @@ def train(
     callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer, trained_images = Trainer(network, batches, config, rows), 0
-    checkpoints.restore(trainer, len(rows))
+    trainer, trained_images = Trainer(network, batches, config, train_rows), 0
+    checkpoints.restore(trainer, len(train_rows))
     while not trainer.is_over():
         start, resumed_at = perf_counter(), trainer.images_done
-        loss, accuracy, lr = train_epoch(trainer, len(rows), callback, checkpoints)
-        epoch_s, epoch_images = perf_counter() - start, len(rows) - resumed_at
+        loss, accuracy, lr = train_epoch(trainer, len(train_rows), callback, checkpoints)
+        epoch_s, epoch_images = perf_counter() - start, len(train_rows) - resumed_at
         number = len(trainer.history) + 1
-        if not all(np.isfinite(value).all() for value in (loss, *network.weights().values())):
+        if not np.isfinite(loss) or not all(np.isfinite(value).all() for value in network.weights().values()):
             raise TrainingFailed(f"The loss or a weight is not finite after epoch {number}; lower --lr.")
         with trainer.using_evaluation_weights():
             validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
-        validated = (validation.loss, validation.accuracy) if validation else (None, None)
+        validation_loss, validation_accuracy = (validation.loss, validation.accuracy) if validation else (None, None)
         trained_images += epoch_images
         seconds["train"] += epoch_s
         seconds["validation"] += validation.seconds if validation else 0.0
-        trainer.end_epoch(Epoch(number, loss, accuracy, *validated, lr, epoch_s, epoch_images / epoch_s))
+        trainer.end_epoch(
+            Epoch(number, loss, accuracy, validation_loss, validation_accuracy, lr, epoch_s, epoch_images / epoch_s)
+        )
         with checkpoints.on_interrupt(trainer):
             callback.on_epoch_end(trainer.history[-1])
         checkpoints.after_epoch(trainer)
     kept_epoch = trainer.finish()
     rate = trained_images / seconds["train"] if trained_images else None
-    batch_size = config.batch_size or len(rows)
+    batch_size = config.batch_size or len(train_rows)
     return TrainingResult(batches.normalisation, trainer.history, seconds, rate, batch_size, kept_epoch)
 
 
@@ -140,7 +143,7 @@ def train_epoch(
         trainer.step(first, count, lr_factor(step))
         trainer.images_done = done = first + count
         with checkpoints.on_interrupt(trainer):
-            callback.on_step(epoch, done, total, lambda done=done: trainer.metrics(done))
+            callback.on_step(epoch, done, total, partial(trainer.metrics, done))
     return *trainer.metrics(total), trainer.optimizer.lr * lr_factor(epoch * epoch_steps - 1)
 
 

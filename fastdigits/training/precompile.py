@@ -112,6 +112,7 @@ def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     command = [sys.executable, "-c", HELPER_PROGRAM]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **silent)
     task = {"path": sys.path, "network": network.config(), "config": asdict(config), "threads": numba_setup.threads()}
+    assert helper.stdin  # a pipe
     with suppress(OSError), helper.stdin:  # the helper may have ended already
         helper.stdin.write(json.dumps(task).encode())
     return helper
@@ -128,11 +129,11 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
         The fields of TrainConfig.
     threads : int
     """
-    settings, network = TrainConfig(**config), Network.from_config(network)
-    ops = DeferredOps(load("cpu", threads, settings.exact))
-    _, *sides = network.input_shape
+    settings, built = TrainConfig(**config), Network.from_config(network)
+    ops: Any = DeferredOps(load("cpu", threads, settings.exact))
+    _, *sides = built.input_shape
     images, labels = _black_images(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
-    batches = build_for_training(network, images, labels, np.arange(len(images)), ops, settings)
+    batches = build_for_training(built, images, labels, np.arange(len(images)), ops, settings)
     run_each_kernel_once(network, batches, settings)
     ops.calls.reverse()
     for call in sorted(ops.calls, key=_compiles_quickly):
@@ -145,7 +146,7 @@ class DeferredOps:
     def __init__(self, ops: Ops):
         from fastdigits.ops import array, random
 
-        self.calls: list[Callable[[], Any]] = []
+        self.calls: list[partial] = []
         self._ops, self._run_at_once = ops, {*array.OPS, *random.OPS}
         self.empty = ops.zeros  # nothing fills these arrays, but what is read from them, such as indices, must be valid
 

@@ -49,7 +49,7 @@ class RunResult:
 
     saved: SavedNetwork
     summary: dict[str, Any]
-    rank: tuple[float, float] | None
+    rank: tuple[float, float] | Any
 
 
 @dataclass(eq=False)

@@ -1,6 +1,7 @@
 """One training step, and all state that the next step depends on."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Trainer:
         self.optimizer = Optimizer(ops, config, network.buffer)
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
-        self.best_weights: dict[str, np.ndarray] | None = None
+        self.best_weights: dict[str, np.ndarray] | Any = None
         self.images_done = 0  # in the current epoch
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))

@@ -14,6 +14,7 @@ from fastdigits.bench.rivals.limit import time_limit
 from fastdigits.bench.workload import Workload, check_agreement, make_workload
 from fastdigits.errors import UserError
 from fastdigits.nn import (
+    GELU,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -27,6 +28,7 @@ from fastdigits.nn import (
     ReLU,
     Residual,
     Sigmoid,
+    SiLU,
     Tanh,
     registry,
 )
@@ -47,6 +49,10 @@ EVERY_LAYER = [
     Dense(12),
     BatchNorm(),
     Sigmoid(),
+    Dense(11),
+    GELU(),
+    Dense(11),
+    SiLU(),
     Dense(11),
     ReLU(),
     Dense(10),

@@ -1,14 +1,97 @@
-"""Fixtures of the tests of the command: a tiny data set, and two ways to run the command in an empty folder."""
+"""Fixtures for tests of the command line: a tiny data set, and ways to run commands in an empty folder."""
 
+import os
+import signal
 import struct
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 from click.testing import CliRunner
 
 from fastdigits.cli import cli
 from fastdigits.data import load_digits
+
+TIME_LIMIT_S = 300  # of every process
+# Runs `python ARGUMENTS` with Ctrl-C enabled, also if the tests ignore it and every child inherits that (nohup)
+LAUNCHER = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
+
+@contextmanager
+def python_process(*arguments, **options):
+    """Start `python ARGUMENTS` in a process group of its own, and kill the group at the end or at the time limit."""
+    command = [sys.executable, *map(_text_or_bytes, arguments)]
+    if sys.platform != "win32":
+        command[1:1] = ["-c", LAUNCHER]
+    running = subprocess.Popen(command, start_new_session=True, **options)
+    limit = threading.Timer(TIME_LIMIT_S, _kill_group, [running])
+    limit.start()
+    try:
+        yield running
+    finally:
+        limit.cancel()
+        _kill_group(running)
+        with running:
+            pass  # closes the pipes and waits
+
+
+def _kill_group(running):
+    with suppress(ProcessLookupError):
+        running.kill() if sys.platform == "win32" else os.killpg(running.pid, signal.SIGKILL)
+
+
+def _text_or_bytes(argument):
+    return argument if isinstance(argument, bytes) else str(argument)
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """run_python(*arguments, **options) runs `python ARGUMENTS` to its end and returns a CompletedProcess."""
+
+    def run_python(*arguments, text=True, stdout=subprocess.PIPE, **options):
+        with python_process(*arguments, text=text, stdout=stdout, stderr=subprocess.PIPE, **options) as running:
+            output, errors = running.communicate()
+        return subprocess.CompletedProcess(running.args, running.returncode, output, errors)
+
+    return run_python
+
+
+@pytest.fixture
+def start(tmp_path, environment):
+    """`with start(*arguments, **options) as running` runs the command as a process with pipes."""
+
+    def start(*arguments, **options):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        options = pipes | {"cwd": tmp_path, "env": environment} | options
+        return python_process("-m", "fastdigits", *arguments, **options)
+
+    return start
+
+
+@pytest.fixture
+def interrupt_after(start):
+    """interrupt_after(begin, *arguments, stream) sends Ctrl-C once a line of the stream begins with `begin`.
+
+    It returns (exit code, the rest of stdout, the rest of stderr).
+    """
+
+    def interrupt_after(begin, *arguments, stream="stdout"):
+        if sys.platform == "win32":
+            pytest.skip("Windows sends no SIGINT to one process")
+        with start(*arguments) as running:
+            for line in getattr(running, stream):
+                if line.startswith(begin):
+                    break
+            running.send_signal(signal.SIGINT)
+            output, errors = running.communicate()
+        return running.returncode, output, errors
+
+    return interrupt_after
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +119,7 @@ def tiny(tmp_path_factory, write_digits):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, tiny):
-    """The weights of a linear network that saw the tiny set for three epochs."""
+    """The weights of a linear network, trained on the tiny set for three epochs."""
     path = tmp_path_factory.mktemp("trained") / "linear.h5"
     arguments = ["train", "--model", "linear", "--epochs", "3", "--data", tiny, "--output", path]
     result = CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
@@ -52,12 +135,11 @@ def invoke(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def process(tmp_path, environment):
-    """process(*arguments) runs the command as a process of its own."""
+def process(tmp_path, environment, run_python):
+    """process(*arguments, **options) runs the command as a process to its end."""
 
-    def process(*arguments):
-        command = [sys.executable, "-m", "fastdigits", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    def process(*arguments, **options):
+        return run_python("-m", "fastdigits", *arguments, **({"cwd": tmp_path, "env": environment} | options))
 
     return process
 

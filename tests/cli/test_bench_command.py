@@ -29,15 +29,15 @@ def test_all_parts(invoke, tmp_path, tiny):
     assert "reaches 20.00%" in result.stdout
     assert "linear training: fastdigits cpu\n" in result.stderr
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
-    figures = json.loads((tmp_path / "new.json").read_text())
-    assert [(row["mode"], row["contender"]) for row in figures["rows"]] == [
+    report = json.loads((tmp_path / "new.json").read_text())
+    assert [(row["mode"], row["contender"]) for row in report["rows"]] == [
         ("training", "fastdigits cpu"),
         ("training", "fastdigits reference"),
         ("inference", "fastdigits cpu"),
         ("inference", "fastdigits reference"),
     ]
-    assert len(figures["operations"]) == 4
-    assert [[seed["seed"] for seed in target["seeds"]] for target in figures["targets"]] == [[0, 1], [0, 1]]
+    assert len(report["operations"]) == 4
+    assert [[seed["seed"] for seed in target["seeds"]] for target in report["targets"]] == [[0, 1], [0, 1]]
 
 
 def test_comparison(invoke):
@@ -50,14 +50,14 @@ def test_comparison(invoke):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_exact_is_a_fact_of_the_run(exact, invoke, tmp_path):
+def test_report_records_exact(exact, invoke, tmp_path):
     result = invoke(*SHORT, "--no-train", "--json", "new.json", *["--exact"] * exact)
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "new.json").read_text())["settings"]["exact"] is exact
 
 
-def test_cpu_and_gpu_stand_side_by_side_where_both_can_be_used(invoke, monkeypatch, tmp_path):
-    """The definitions stand in for the GPU."""
+def test_cpu_and_gpu_are_compared_where_both_work(invoke, monkeypatch, tmp_path):
+    """The reference device stands in for the GPU."""
     from fastdigits import ops
     from fastdigits.bench import gpu
 
@@ -96,7 +96,7 @@ def test_torch_takes_part(invoke):
         (["--seeds", "2"], "give --target too"),
         (["--target", "101"], "101"),
         (["--runs", "0"], "0"),
-        (["--threads", "100000"], "more than the cores"),
+        (["--threads", "100000"], "more than the number of cores"),
         (["--against", "numpy"], "add --ops"),
         (["--plot", "bars.jpg"], "does not end with .png, .svg or .pdf"),
         (["--plot", "bars.png", "--no-train", "--no-inference", "--ops"], "--plot draws"),
@@ -122,7 +122,7 @@ def test_bad_input(invoke, arguments, says):
     assert says in str(result.exception)
 
 
-def test_failure_is_one_sentence(fails):
+def test_error_is_one_sentence(fails):
     fails(1, "does not exist", "bench", "linear", "--json", "missing/new.json")
 
 

@@ -1,4 +1,4 @@
-"""`fastdigits check`, mostly on the definitions, which need not be compiled."""
+"""`fastdigits check`, mostly on the reference device, which compiles nothing."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_the_first_failure_is_named(option, invoke, monkeypatch):
     assert isinstance(result.exception, UserError)
     assert str(result.exception) == (
         "The check of relu_forward on reference fails (7 vectors: a value is NaN, or differs where nothing is "
-        "rounded); report it with what 'fastdigits check --json' prints."
+        "rounded); report it with the output of 'fastdigits check --json'."
     )
     if option:
         rows = {row["check"]: row for row in json.loads(result.stdout)["checks"]}

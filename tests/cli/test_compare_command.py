@@ -1,12 +1,9 @@
-"""`fastdigits compare`: networks that are trained or loaded, side by side."""
+"""`fastdigits compare`: tables and figures of trained and loaded networks."""
 
 import csv
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -24,10 +21,10 @@ def cells(line):
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def test_markdown_for_people():
-    title, empty, head, rule, *rows, _, meaning = compare_tables.markdown([SEVERAL, ONE, DEAD], "a title").splitlines()
+def test_markdown_table():
+    title, empty, head, rule, *rows, _, caption = compare_tables.markdown([SEVERAL, ONE, DEAD], "a title").splitlines()
     assert (title, empty) == ("a title", "")
-    assert "test images" in meaning
+    assert "test images" in caption
     assert len({len(line) for line in (head, rule, *rows)}) == 1
     facts = ["model", "parameters", "multiply-adds", "epochs", "accuracy"]
     assert cells(head) == [*facts, "std", "lowest", "highest", "train s", "images/s"]
@@ -40,7 +37,7 @@ def test_markdown_for_people():
     assert "std" not in compare_tables.markdown([ONE], "")
 
 
-def test_csv_for_programs():
+def test_csv_table():
     first, second, third = csv.DictReader(compare_tables.csv_text([SEVERAL, ONE, DEAD]).splitlines())
     assert (first["model"], first["parameters"], first["runs"]) == ("linear", "7850", "2")
     assert float(first["test_accuracy_mean"]) == pytest.approx(0.925)
@@ -52,7 +49,7 @@ def test_csv_for_programs():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What was given to be drawn, call by call."""
+    """The arguments of each call of the plot."""
     calls, draw = [], comparison.draw
     monkeypatch.setattr(comparison, "draw", lambda *arguments: calls.append(arguments) or draw(*arguments))
     return calls
@@ -88,35 +85,27 @@ def test_it_trains_and_tests_as_train_and_eval_do(invoke, tiny, trained):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_dead_trainings_are_told_and_left_out(invoke, tiny, trained, monkeypatch, tmp_path):
+def test_failed_runs_are_reported_and_left_out(invoke, tiny, trained, monkeypatch, tmp_path):
     from fastdigits.config.recipes import MODEL_SETTINGS
 
     monkeypatch.setitem(MODEL_SETTINGS, "mlp", {"optimizer": "sgd", "lr": 1e30})
     result = invoke("compare", "mlp", trained, "--data", tiny, *QUICK, "--json", "-o", "a.svg")
     assert [one["runs"] for one in json.loads(result.stdout)["models"]] == [0, 1]
-    assert result.stderr.count("mlp: dead: ") == 2
+    assert result.stderr.count("mlp: run failed: ") == 2
     assert (tmp_path / "a.svg").exists()
     result = invoke("compare", "mlp", "--data", tiny, *QUICK)
-    assert str(result.exception).startswith("All trainings are dead")
+    assert str(result.exception).startswith("All trainings failed")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_keeps_what_is_measured(environment, tiny, trained, tmp_path):
-    arguments = "compare", str(trained), "linear", "--data", str(tiny), "--epochs", "1000000", "-o", "a.csv"
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [sys.executable, "-m", "fastdigits", *arguments]
-    with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
-        for line in running.stderr:
-            if line.startswith("epoch"):
-                break
-        running.send_signal(signal.SIGINT)
-        output, _ = running.communicate(timeout=60)
-    assert running.returncode == 130
+def test_ctrl_c_keeps_finished_measurements(interrupt_after, tiny, trained, tmp_path):
+    arguments = "compare", trained, "linear", "--data", tiny, "--epochs", "1000000", "-o", "a.csv"
+    code, output, _ = interrupt_after("epoch", *arguments, stream="stderr")
+    assert code == 130
     assert f"linear ({trained})" in output
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
 
 
-def test_names_that_are_no_text(process, trained, tiny, tmp_path):
+def test_file_names_that_are_not_valid_text(process, trained, tiny, tmp_path):
     name = os.fsdecode(b"caf\xe9.h5")
     shutil.copy(trained, tmp_path / name)
     outputs = [word for file in ("a.md", "a.csv", "a.png") for word in ("-o", file)]
@@ -127,7 +116,7 @@ def test_names_that_are_no_text(process, trained, tiny, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_what_a_user_can_mend(fails, trained, tiny, write_digits, tmp_path):
+def test_errors_that_the_user_can_fix(fails, trained, tiny, write_digits, tmp_path):
     from fastdigits.data import load_digits
 
     (tmp_path / "a.h5").write_text("no weights")

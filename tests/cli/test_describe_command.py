@@ -1,3 +1,5 @@
+"""`fastdigits describe` and `fastdigits models`."""
+
 import json
 from dataclasses import replace
 
@@ -93,8 +95,7 @@ def test_a_weights_file(invoke, trained, tiny):
     assert last == f"trained on {tiny}, test accuracy {accuracy:.2%}"
 
 
-def test_layers_within_a_layer(invoke):
-    """They are listed before it, and counted once."""
+def test_inner_layers_are_listed_before_their_layer_and_counted_once(invoke):
     layers = json.loads(invoke("describe", "resnet", "--json").stdout)["layers"]
     second = [layer for layer in layers if layer["layer"].startswith("residual_2")]
     assert [layer["layer"] for layer in second] == [
@@ -115,23 +116,23 @@ def test_a_file_of_layers(example, invoke):
     assert summary["layers"][-1]["output_shape"] == [10]
 
 
-def test_a_file_of_layers_that_is_wrong(fails, tmp_path):
+def test_invalid_file_of_layers(fails, tmp_path):
     (tmp_path / "net.toml").write_text('[[layer]]\ntype = "Dense"\nunits = 10\n')
     fails(1, "net.toml: Layer dense_1: Dense: needs a flat input", "describe", "net.toml")
     fails(1, "missing.toml cannot be read", "describe", "missing.toml")
 
 
-def test_what_is_neither_model_nor_file(invoke, fails):
+def test_neither_model_nor_file(invoke, fails):
     assert "linear, neuron, dnn, mlp, feedforward" in invoke("describe", "nothing").stderr
     fails(2, "neither a model", "describe", "nothing")
     fails(2, "MODEL|WEIGHTS", "describe")
 
 
-def test_a_name_that_no_file_can_have(fails):
+def test_name_too_long_for_a_file(fails):
     fails(2, "neither a model", "describe", "a" * 300)
 
 
-def test_a_file_that_is_no_network(invoke, fails, tmp_path):
+def test_file_that_is_not_a_network(invoke, fails, tmp_path):
     (tmp_path / "text.h5").write_text("no weights")
     assert isinstance(invoke("describe", "text.h5").exception, UserError)
     fails(1, "is not an HDF5 file", "describe", "text.h5")
@@ -156,7 +157,7 @@ def test_a_schedule_as_json(invoke):
 
 def test_a_schedule_as_text_and_curve(process, tmp_path):
     result = process(*SCHEDULE, "-o", "curve.png")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "written: curve.png\n")
     title, header, *lines = result.stdout.splitlines()
     assert (title, header.split()) == ("schedule step over 4 epochs", ["epochs", "learning", "rate"])
     assert [line.split() for line in (lines[0], lines[-1])] == [["0.00", "0.5"], ["3.99", "0.05"]]
@@ -178,7 +179,7 @@ def test_every_schedule_with_warm_up(schedule, invoke):
     curve = json.loads(invoke("describe", "--schedule", schedule, "--warmup", "0.2", "--json").stdout)
     assert len(curve["rates"]) == 10 * curve["epoch_steps"]
     assert 0 < curve["rates"][0] < max(curve["rates"]) <= 0.006
-    assert ("validation never" in invoke("describe", "--schedule", schedule).stdout) == (schedule == "plateau")
+    assert ("validation never improves" in invoke("describe", "--schedule", schedule).stdout) == (schedule == "plateau")
 
 
 def test_a_schedule_or_a_network(fails):
@@ -199,11 +200,11 @@ def test_models(process):
     assert all(len(line.split()) > 5 for line in lines)  # and says what it is
 
 
-def test_models_with_what_they_have_reached(invoke, monkeypatch, tmp_path):
+def test_models_with_measured_results(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr("fastdigits.data.model_results.shipped_folder", lambda: tmp_path)
     (tmp_path / "models").mkdir()
-    figures = {"test_accuracy": 0.9929, "seeds": 5, "seconds": 4.62, "machine": "an abacus"}
-    (tmp_path / "models" / "measured.json").write_text(json.dumps({"lenet": figures}))
+    result = {"test_accuracy": 0.9929, "seeds": 5, "seconds": 4.62, "machine": "an abacus"}
+    (tmp_path / "models" / "measured.json").write_text(json.dumps({"lenet": result}))
     header, *lines, footer = invoke("models").stdout.splitlines()
     assert header.split() == ["model", "parameters", "multiply-adds", "test", "accuracy", "training"]
     assert lines[8].split()[:6] == ["lenet", "61,706", "416,520", "99.29%", "4.6", "s"]
@@ -236,9 +237,10 @@ def test_models_as_json(invoke):
     assert all(row["description"] for row in rows)
 
 
-def test_pictures_of_a_network(invoke, trained, tmp_path):
+def test_figures_of_a_network(invoke, trained, tmp_path):
     result = invoke("describe", trained, "--picture", "layers.svg", "--filters", "kernels.png")
     assert result.stdout == invoke("describe", trained).stdout
+    assert result.stderr.splitlines() == ["written: layers.svg", "written: kernels.png"]
     drawn = (tmp_path / "layers.svg").read_text("utf8")
     assert drawn.startswith("<?xml")
     assert "<!-- 7,850 parameters, 7,840 multiply-adds for an image -->" in drawn
@@ -247,9 +249,11 @@ def test_pictures_of_a_network(invoke, trained, tmp_path):
     assert (tmp_path / "lenet.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_pictures_that_cannot_be_drawn(fails, trained):
+def test_figures_that_cannot_be_drawn(fails, trained):
     fails(2, "does not end with .png, .svg or .pdf", "describe", "lenet", "--picture", "lenet.jpg")
-    fails(2, "what a network has learned", "describe", "lenet", "--picture", "lenet.png", "--filters", "kernels.png")
+    fails(
+        2, "--filters draws trained kernels", "describe", "lenet", "--picture", "lenet.png", "--filters", "kernels.png"
+    )
     fails(2, "name the same file", "describe", trained, "--picture", "a.png", "--filters", "./a.png")
     fails(2, "--picture belongs to a MODEL|WEIGHTS", "describe", "--schedule", "cosine", "--picture", "a.png")
     fails(1, "does not exist", "describe", "lenet", "--picture", "missing/lenet.png")

@@ -1,9 +1,7 @@
-"""`fastdigits doctor`, as a process on machines where this and that is broken."""
+"""`fastdigits doctor`, as a process on machines with various faults."""
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -13,16 +11,15 @@ from fastdigits.ops.runtime.diagnosis import Finding
 
 
 @pytest.fixture
-def doctor(environment, tmp_path):
-    """doctor(*arguments, path="", **variables) runs the command with more to import, and other variables."""
+def doctor(environment, process):
+    """doctor(*arguments, path="", **variables) runs the command with another folder to import from, and variables."""
 
     def doctor(*arguments, path="", **variables):
         variables = environment | variables
         variables.pop("NUMBA_CACHE_DIR", None)
         if path:
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(path), variables.get("PYTHONPATH"))))
-        command = [sys.executable, "-m", "fastdigits", "doctor", *arguments]
-        return subprocess.run(command, env=variables, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+        return process("doctor", *arguments, env=variables)
 
     return doctor
 
@@ -39,12 +36,12 @@ def test_a_machine_that_works(doctor):
 
 def test_json(doctor):
     result = doctor("--json")
-    figures = json.loads(result.stdout)
+    summary = json.loads(result.stdout)
     assert result.stdout.count("\n") == 1
-    assert list(figures) == ["works", "devices", "sections", "remedies", "removed"]
-    assert figures["works"] is True
-    assert figures["devices"]["cpu"] is None
-    versions = {part["name"]: part["value"] for part in figures["sections"]["software"]}
+    assert list(summary) == ["works", "devices", "sections", "remedies", "removed"]
+    assert summary["works"] is True
+    assert summary["devices"]["cpu"] is None
+    versions = {part["name"]: part["value"] for part in summary["sections"]["software"]}
     assert versions["numba"] == __import__("numba").__version__
 
 
@@ -58,7 +55,7 @@ def test_a_broken_numba(doctor, tmp_path):
     assert "Error: The CPU cannot be used: a test kernel on cpu fails" in result.stderr
 
 
-def test_kernels_that_cannot_be_kept(doctor, tmp_path):
+def test_kernels_that_cannot_be_cached(doctor, tmp_path):
     (tmp_path / "cache").write_text("a file where a folder should be")
     result = doctor(XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert result.returncode == 0, result.stderr
@@ -67,7 +64,7 @@ def test_kernels_that_cannot_be_kept(doctor, tmp_path):
     assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_a_program_that_may_compile_nothing(doctor):
+def test_disabled_compiler(doctor):
     result = doctor(NUMBA_DISABLE_JIT="1")
     assert "unset NUMBA_DISABLE_JIT" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr

@@ -1,3 +1,5 @@
+"""`fastdigits eval`: one network, ensembles, and figures of the results."""
+
 import json
 
 import h5py
@@ -30,7 +32,7 @@ LINEAR = ("train", "--model", "linear", "--epochs", "3")
 
 @pytest.fixture
 def evaluate(invoke):
-    """evaluate(*arguments) is what `eval --json` prints."""
+    """evaluate(*arguments) returns the object that `eval --json` prints."""
 
     def evaluate(*arguments):
         result = invoke("eval", *arguments, "--json")
@@ -40,7 +42,7 @@ def evaluate(invoke):
     return evaluate
 
 
-def test_images_are_prepared_as_they_were_while_learning(invoke, evaluate, tiny):
+def test_images_are_prepared_as_in_training(invoke, evaluate, tiny):
     preparation = "--pad", "2", "--gamma", "0.7", "--contrast", "4", "--binarize", "0.3"
     summary = json.loads(invoke(*LINEAR, "--data", tiny, *preparation, "--augment", "shift=1", "--json").stdout)
     result = evaluate("weights.h5", "--data", tiny)
@@ -74,15 +76,15 @@ def test_text_as_a_process(process, trained, tiny):
     assert "\x1b" not in result.stdout
     first, *_, header, zero = result.stdout.splitlines()[:6]
     assert first.startswith(f"linear on {tiny}: ")
-    assert "of 100 images right" in first
-    assert header.split() == [*map(str, range(10)), "right"]
+    assert "of 100 images; 95 % interval" in first
+    assert header.split() == [*map(str, range(10)), "correct"]
     assert zero.split()[0] == "0"
     assert len(result.stdout.splitlines()) == 5 + 10
 
 
 @pytest.fixture
-def asked_for(monkeypatch):
-    """Whether the operations of each command were loaded as exact ones."""
+def exact_loads(monkeypatch):
+    """Whether each command loaded exact operations."""
     asked, load = [], ops.load
 
     def watched(device, threads=None, exact=False):
@@ -93,23 +95,23 @@ def asked_for(monkeypatch):
     return asked
 
 
-def test_exact_if_told_so_or_trained_so(asked_for, invoke, evaluate, trained, tiny):
+def test_exact_if_given_or_trained_so(exact_loads, invoke, evaluate, trained, tiny):
     evaluate(trained, "--data", tiny)
     evaluate(trained, "--data", tiny, "--exact")
     invoke(*LINEAR, "--data", tiny, "--exact")
     evaluate("weights.h5", "--data", tiny)
-    assert asked_for == [False, True, True, True]
+    assert exact_loads == [False, True, True, True]
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse"])
-def test_figures_are_those_of_the_end_of_training(loss, invoke, evaluate, tiny):
+def test_metrics_equal_those_of_training(loss, invoke, evaluate, tiny):
     trained = json.loads(invoke(*LINEAR, "--data", tiny, "--batch-size", 70, "--loss", loss, "--json").stdout)["test"]
     summary = evaluate("weights.h5", "--data", tiny)
     assert summary["loss"] == pytest.approx(trained.pop("loss"), rel=1e-5)
     assert {key: summary[key] for key in trained} == trained
 
 
-def test_every_device_and_number_of_threads_reads_the_same(evaluate, trained, tiny):
+def test_devices_and_threads_give_the_same_results(evaluate, trained, tiny):
     options = [["--device", "cpu"], ["--threads", "1"], ["--device", "reference"]]
     auto, *others = (evaluate(trained, "--data", tiny, *option) for option in ([], *options))
     assert [other["device"] for other in others] == ["cpu", "cpu", "reference"]
@@ -118,7 +120,7 @@ def test_every_device_and_number_of_threads_reads_the_same(evaluate, trained, ti
         assert other["loss"] == pytest.approx(auto["loss"], rel=1e-5)
 
 
-def test_mnist_is_the_data_unless_told_otherwise(evaluate, trained):
+def test_data_defaults_to_mnist(evaluate, trained):
     summary = evaluate(trained)
     assert (summary["dataset"], summary["images"]) == ("mnist", 10000)
     assert 0.5 < summary["accuracy"] < 1
@@ -137,7 +139,7 @@ def test_a_digit_without_images(evaluate, invoke, trained, tiny, write_digits, t
 
 @pytest.fixture
 def files(tmp_path, trained, tiny, write_digits):
-    """Files that are no weights, or none for the images at hand, in the current folder."""
+    """Files that are not weights files, and a data set of other images, in the current folder."""
     (tmp_path / "text.h5").write_text("no weights")
     (tmp_path / "empty.h5").write_bytes(b"")
     (tmp_path / "cut.h5").write_bytes(trained.read_bytes()[:4000])
@@ -184,7 +186,7 @@ def three(invoke, tiny):
     return "0.h5", "1.h5", "2.h5"
 
 
-def test_an_ensemble_shows_each_member_and_the_vote(three, evaluate, invoke, tiny):
+def test_ensemble_shows_each_member_and_the_average(three, evaluate, invoke, tiny):
     summary = evaluate(*three, "--data", tiny)
     assert list(summary) == KEYS
     assert summary["model"] == "linear + mlp + linear"
@@ -200,7 +202,7 @@ def test_an_ensemble_shows_each_member_and_the_vote(three, evaluate, invoke, tin
     assert first.startswith("linear + mlp + linear on ")
     for line, member in zip(members, summary["members"], strict=True):
         low, high = member["interval_95"]
-        assert line.startswith(f"  {member['file']} ({member['model']}): {member['accuracy']:.2%} of 100 images right")
+        assert line.startswith(f"  {member['file']} ({member['model']}): accuracy {member['accuracy']:.2%} (")
         assert f"95 % interval {low:.2%} to {high:.2%}" in line
 
 
@@ -210,16 +212,16 @@ def test_an_ensemble_of_copies_is_the_network(trained, evaluate, tiny):
     assert twice["loss"] == pytest.approx(alone["loss"], rel=1e-5)
 
 
-def test_several_looks(trained, evaluate, invoke, tiny):
+def test_test_time_augmentation(trained, evaluate, invoke, tiny):
     once, moved = evaluate(trained, "--data", tiny), evaluate(trained, "--data", tiny, "--tta")
     assert (once["tta"], moved["tta"]) == (False, True)
     assert moved["loss"] != once["loss"]
     assert moved["images"] == 100
-    assert "each image looked at nine times" in invoke("eval", trained, "--data", tiny, "--tta").stdout
-    assert "looked at" not in invoke("eval", trained, "--data", tiny).stdout
+    assert "averaged over nine shifts of each image" in invoke("eval", trained, "--data", tiny, "--tta").stdout
+    assert "averaged" not in invoke("eval", trained, "--data", tiny).stdout
 
 
-def test_networks_that_prepare_images_each_in_its_own_way_can_vote(trained, invoke, evaluate, tiny):
+def test_ensemble_of_networks_with_different_preprocessing(trained, invoke, evaluate, tiny):
     preparation = "--pad", "2", "--contrast", "0.5", "--no-normalise"
     summary = json.loads(invoke(*LINEAR, "--data", tiny, *preparation, "--json").stdout)
     together = evaluate(trained, "weights.h5", "--data", tiny)
@@ -228,11 +230,11 @@ def test_networks_that_prepare_images_each_in_its_own_way_can_vote(trained, invo
     assert evaluate(trained, "weights.h5", "--data", tiny, "--tta")["images"] == 100
 
 
-def test_networks_that_read_unlike_are_refused(trained, invoke, fails, tiny, write_digits, tmp_path):
+def test_ensemble_of_different_input_shapes_is_refused(trained, invoke, fails, tiny, write_digits, tmp_path):
     digits = load_digits(tiny)
     small = digits.train_images[:, ::2, ::2], digits.train_labels, digits.test_images[:, ::2, ::2], digits.test_labels
     invoke(*LINEAR, "--data", write_digits(tmp_path / "small", *small))
-    fails(1, "An ensemble must read alike", "eval", trained, "weights.h5", "--data", tiny)
+    fails(1, "The networks of an ensemble take", "eval", trained, "weights.h5", "--data", tiny)
 
 
 def test_usage_errors(invoke, fails):
@@ -243,7 +245,7 @@ def test_usage_errors(invoke, fails):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What the plots were asked to draw, by their names."""
+    """The arguments of each plot, by its name."""
     from fastdigits.plots import confusion, examples, mistakes
 
     drawn = {}
@@ -253,14 +255,14 @@ def drawn(monkeypatch):
     return drawn
 
 
-def test_pictures(drawn, evaluate, trained, tiny, tmp_path):
+def test_figures(drawn, evaluate, trained, tiny, tmp_path):
     files = "--confusion", "c.svg", "--mistakes", "m.png", "--examples", "e.pdf"
     summary = evaluate(trained, "--data", tiny, *files)
     beginnings = {"c.svg": b"<?xml", "m.png": b"\x89PNG", "e.pdf": b"%PDF"}
     assert all((tmp_path / name).read_bytes().startswith(start) for name, start in beginnings.items())
     counts, title = drawn["confusion"]
     assert counts.tolist() == summary["confusion"]
-    assert title == f"linear on {tiny}: {summary['correct']} of 100 images right"
+    assert title == f"linear on {tiny}: {summary['correct']} of 100 images correct"
     images, labels, probabilities, rows, title = drawn["mistakes"]
     wrong, read = 100 - summary["correct"], probabilities.argmax(1)
     assert (read != labels).sum() == wrong
@@ -269,18 +271,18 @@ def test_pictures(drawn, evaluate, trained, tiny, tmp_path):
     assert (read[rows] != labels[rows]).all()
     *_, groups, title = drawn["examples"]
     assert [len(chosen) for chosen in groups.values()] == [8, min(8, wrong)]
-    assert (read[groups["Read right"]] == labels[groups["Read right"]]).all()
-    assert (read[groups["Misread"]] != labels[groups["Misread"]]).all()
+    assert (read[groups["Correct"]] == labels[groups["Correct"]]).all()
+    assert (read[groups["Wrong"]] != labels[groups["Wrong"]]).all()
 
 
-def test_pictures_of_an_ensemble(drawn, evaluate, trained, tiny):
+def test_figures_of_an_ensemble(drawn, evaluate, trained, tiny):
     summary = evaluate(trained, trained, "--data", tiny, "--tta", "--mistakes", "m.png")
     *_, probabilities, _, title = drawn["mistakes"]
     assert (probabilities.argmax(1) == load_digits(tiny).test_labels).sum() == summary["correct"]
     assert title.startswith(f"linear + linear on {tiny}: ")
 
 
-def test_pictures_that_cannot_be_drawn(fails, trained, tiny):
+def test_figures_that_cannot_be_drawn(fails, trained, tiny):
     fails(2, "does not end with .png, .svg or .pdf", "eval", trained, "--confusion", "a.txt")
     fails(2, "name the same file", "eval", trained, "--data", tiny, "--confusion", "a.png", "--examples", "a.png")
     fails(1, "does not exist", "eval", trained, "--data", tiny, "--mistakes", "missing/a.png")

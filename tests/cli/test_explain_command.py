@@ -1,3 +1,5 @@
+"""`fastdigits explain`: the prediction, saliency and layers of one image."""
+
 import json
 
 import numpy as np
@@ -12,7 +14,7 @@ from fastdigits.storage.weights import read
 
 def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     result = process("explain", trained, "test:7", "--data", tiny, "-o", "seven.svg", "--json")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "written: seven.svg\n")
     assert result.stdout.count("\n") == 1
     found = json.loads(result.stdout)
     assert list(found) == ["model", "image", "true_digit", "digit", "probabilities", "layers", "saliency"]
@@ -23,7 +25,7 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     saved = read(trained)
     expected = saved.weights["dense_1/weight"][found["digit"]].reshape(28, 28) / saved.normalisation.std
     np.testing.assert_allclose(found["saliency"], expected, rtol=1e-4, atol=1e-6)
-    assert f"<!-- linear reads test image 7 as {found['digit']}" in (tmp_path / "seven.svg").read_text("utf8")
+    assert f"<!-- linear classifies test image 7 as {found['digit']}" in (tmp_path / "seven.svg").read_text("utf8")
 
 
 def test_text(process, trained, tiny):
@@ -32,27 +34,27 @@ def test_text(process, trained, tiny):
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     digit = int(lines[3].split()[0])
-    verdict = ", which is right" if digit == labels[3] else f", but it is a {labels[3]}"
-    assert lines[0] == f"linear reads test image 3 as {digit}{verdict}"
+    verdict = " (correct)" if digit == labels[3] else f" (wrong: it is a {labels[3]})"
+    assert lines[0] == f"linear classifies test image 3 as {digit}{verdict}"
     shares = [float(line.split()[1].removesuffix("%")) for line in lines[3:13]]
     assert shares == sorted(shares, reverse=True)
     assert lines[15].split()[:2] == ["dense_1", "10"]
 
 
-def test_a_picture_is_explained_as_it_is_read(invoke, trained, tiny, tmp_path):
-    """Dark on pink paper, in a corner, larger than the network reads it."""
+def test_picture_is_explained_as_predict_recognizes_it(invoke, trained, tiny, tmp_path):
+    """A dark digit on pink paper, in a corner, larger than the input of the network."""
     image = np.kron(load_part(tiny, "test")[0][3], np.ones((4, 4), np.uint8))
     page = np.full((300, 200, 3), (250, 200, 210), np.uint8)
     page[:112, 88:] -= (image[..., None] * (0.9, 0.7, 0.5)).astype(np.uint8)
     Image.fromarray(page).save(tmp_path / "corner.png")
-    _, reading = Recognizer(trained, "reference").recognize(page)
+    _, prediction = Recognizer(trained, "reference").recognize(page)
     result = invoke("explain", trained, "corner.png", "-o", "explained.png", "--json")
     found = json.loads(result.stdout)
-    assert (found["image"], found["true_digit"], found["digit"]) == ("corner.png", None, reading.digit)
-    np.testing.assert_allclose(found["probabilities"], reading.probabilities, rtol=1e-4, atol=1e-6)
+    assert (found["image"], found["true_digit"], found["digit"]) == ("corner.png", None, prediction.digit)
+    np.testing.assert_allclose(found["probabilities"], prediction.probabilities, rtol=1e-4, atol=1e-6)
     assert (tmp_path / "explained.png").read_bytes().startswith(b"\x89PNG")
     first_line = invoke("explain", trained, "corner.png").stdout.splitlines()[0]
-    assert first_line == f"linear reads corner.png as {reading.digit}"
+    assert first_line == f"linear classifies corner.png as {prediction.digit}"
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def files(tmp_path):
         ("test:1", ["-o", "missing/a.png"], "does not exist"),
     ],
 )
-def test_what_a_user_can_mend(image, options, says, invoke, trained, tiny):
+def test_errors_that_the_user_can_fix(image, options, says, invoke, trained, tiny):
     error = invoke("explain", trained, image, "--data", tiny, *options).exception
     assert isinstance(error, UserError), error
     assert says in str(error)

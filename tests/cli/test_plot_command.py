@@ -1,4 +1,4 @@
-"""`fastdigits plot`, and the curves that `fastdigits train` draws."""
+"""`fastdigits plot` and `fastdigits train --plot`."""
 
 import json
 
@@ -9,7 +9,7 @@ from fastdigits.plots import curves
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What was given to be drawn, call by call."""
+    """The arguments of each call of the plot."""
     calls, draw = [], curves.draw
     monkeypatch.setattr(curves, "draw", lambda *arguments: calls.append(arguments) or draw(*arguments))
     return calls
@@ -26,7 +26,7 @@ def test_a_weights_file(invoke, trained, drawn, tmp_path):
 
 
 @pytest.mark.parametrize(("several", "label"), [("--runs", "linear, 2 runs"), ("--folds", "linear, 2 folds")])
-def test_train_draws_what_plot_draws_of_its_statistics(several, label, invoke, tiny, drawn, tmp_path):
+def test_train_and_plot_draw_the_same_curves(several, label, invoke, tiny, drawn, tmp_path):
     files = "--stats", "stats.json", "--plot", "trained.svg"
     result = invoke("train", "--model", "linear", "--epochs", "3", "--data", tiny, several, "2", *files)
     assert result.stdout.splitlines()[-1] == "picture: trained.svg"
@@ -37,13 +37,13 @@ def test_train_draws_what_plot_draws_of_its_statistics(several, label, invoke, t
     assert (tmp_path / "trained.svg").read_bytes() == (tmp_path / "plotted.svg").read_bytes()
 
 
-def test_train_says_json_and_draws(invoke, tiny, tmp_path):
+def test_train_plots_with_json(invoke, tiny, tmp_path):
     result = invoke("train", "--model", "linear", "--epochs", "1", "--data", tiny, "--plot", "a.pdf", "--json")
     assert json.loads(result.stdout)["model"] == "linear"
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_what_a_user_can_mend(fails, trained, tmp_path):
+def test_errors_that_the_user_can_fix(fails, trained, tmp_path):
     (tmp_path / "a.txt").write_text("no training")
     fails(2, "does not end with .png, .svg or .pdf", "plot", trained, "-o", "a.jpg")
     fails(2, "'-o'", "plot", trained)

@@ -1,3 +1,5 @@
+"""`fastdigits predict`: pictures, folders and patterns, with one or several digits."""
+
 import json
 
 import numpy as np
@@ -12,7 +14,7 @@ KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure"]
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """A folder with a three, a seven on blue, and a blank page; beside them a text."""
+    """A folder with a three, a seven on blue, and a blank page; and a text file."""
     folder = tmp_path_factory.mktemp("pictures")
     images, labels = load_part("mnist", "test")
     three, seven = (images[np.flatnonzero(labels == digit)[1]] for digit in (3, 7))
@@ -26,11 +28,11 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture
 def predict(invoke):
-    """predict(*arguments) is what `predict --json` prints, whether it succeeds or not."""
+    """predict(*arguments) returns the object that `predict --json` prints, whether it succeeds or not."""
     return lambda *arguments: json.loads(invoke("predict", *arguments, "--json").stdout)
 
 
-def test_the_shipped_model_reads_a_folder(predict, pictures):
+def test_included_network_recognizes_a_folder(predict, pictures):
     printed = predict(pictures)
     assert list(printed) == ["predictions", "failed"]
     assert printed["failed"] == []
@@ -54,7 +56,7 @@ def test_probabilities_belong_to_the_digit(predict, pictures):
         assert prediction["confidence"] == p.max()
 
 
-def test_what_cannot_be_read_does_not_stop_the_rest(invoke, pictures):
+def test_unreadable_pictures_do_not_stop_the_others(invoke, pictures):
     result = invoke("predict", "none.png", pictures / "notes.txt", "*.gif", pictures / "a-three.png", "--json")
     printed = json.loads(result.stdout)
     assert [prediction["digit"] for prediction in printed["predictions"]] == [3]
@@ -73,18 +75,18 @@ def test_patterns_name_pictures(predict, pictures):
     assert names == [str(pictures / "b-seven.bmp")]
 
 
-def test_brackets_in_a_name_are_no_pattern(predict, pictures, tmp_path):
+def test_file_name_with_brackets_is_not_a_pattern(predict, pictures, tmp_path):
     file = tmp_path / "scan [1].png"
     file.write_bytes((pictures / "a-three.png").read_bytes())
     assert predict(file)["predictions"][0]["digit"] == 3
 
 
-def test_an_empty_folder_is_told_of(predict, tmp_path):
+def test_folder_without_pictures_is_an_error(predict, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no file in it ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
 
 
-def test_text_for_people(process, pictures):
+def test_text_output(process, pictures):
     result = process("predict", pictures)
     assert result.returncode == 0, result.stderr
     three, seven, blank = result.stdout.splitlines()
@@ -93,7 +95,7 @@ def test_text_for_people(process, pictures):
     assert blank == f"{pictures / 'c-blank.JPG'}: unsure (no digit stands out)"
 
 
-def test_a_failure_leaves_exit_code_1_and_the_rest_read(process, pictures):
+def test_exit_code_is_1_if_a_picture_cannot_be_read(process, pictures):
     result = process("predict", "none.png", pictures / "a-three.png")
     assert result.returncode == 1
     assert ": 3 (" in result.stdout
@@ -102,13 +104,13 @@ def test_a_failure_leaves_exit_code_1_and_the_rest_read(process, pictures):
     assert error.startswith("Error: 1 of 2 cannot be read")
 
 
-def test_a_network_of_ones_own_is_not_calibrated(invoke, trained, pictures):
+def test_trained_network_has_no_calibration(invoke, trained, pictures):
     result = invoke("predict", pictures, "--weights", trained, "--json")
     assert "has no calibration" in result.stderr
     assert len(json.loads(result.stdout)["predictions"]) == 3
 
 
-def test_networks_that_read_no_digits_are_refused(invoke, trained, pictures, tiny, write_digits):
+def test_networks_for_other_images_are_refused(invoke, trained, pictures, tiny, write_digits):
     images, labels = load_part(tiny, "train")
     small = write_digits(tiny.parent / "small", images[:, 4:24, 4:24], labels, images[:9, 4:24, 4:24], labels[:9])
     invoke("train", "--model", "linear", "--epochs", "1", "--data", small, "--output", "small.h5")
@@ -119,7 +121,9 @@ def test_networks_that_read_no_digits_are_refused(invoke, trained, pictures, tin
 @pytest.mark.parametrize("file", ["steps.png", "steps.pdf"])
 @pytest.mark.parametrize("several", [False, True])
 def test_steps_are_drawn(invoke, pictures, file, several):
-    assert invoke("predict", pictures, "--show", file, *["--several"] * several).exit_code == 0
+    result = invoke("predict", pictures, "--show", file, *["--several"] * several)
+    assert result.exit_code == 0
+    assert f"written: {file}" in result.stderr.splitlines()
     with open(file, "rb") as written:
         assert written.read(4) in (b"\x89PNG", b"%PDF")
 

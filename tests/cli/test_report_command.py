@@ -1,3 +1,5 @@
+"""`fastdigits report`, and the command line that trains its network again."""
+
 import json
 import shlex
 from html import unescape
@@ -24,12 +26,12 @@ def test_a_report_as_a_process(process, invoke, tiny, tmp_path):
     summary = json.loads(result.stdout)
     assert result.stdout.count("\n") == 1
     page = unescape((tmp_path / "page.html").read_text("utf8"))
-    judged = json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)
-    assert (summary["accuracy"], summary["dataset"]) == (judged["accuracy"], str(tiny))
+    evaluated = json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)
+    assert (summary["accuracy"], summary["dataset"]) == (evaluated["accuracy"], str(tiny))
     assert summary["images_per_second"] > summary["single_image_seconds"] > 0
     assert f"<h1>linear on {tiny}</h1>" in page
-    assert f"{judged['accuracy']:.2%}" in page
-    assert f"of {100 - judged['correct']} test errors" in page
+    assert f"{evaluated['accuracy']:.2%}" in page
+    assert f"of {100 - evaluated['correct']} test errors" in page
     [run] = json.loads((tmp_path / "stats.json").read_text())["runs"]
     assert f"<dd>{run['seconds']['total']:.2f} s</dd>" in page
     command = f"fastdigits train --model linear --data {tiny} --epochs 2 --batch-size 50 --validation 60 --seed 3"
@@ -37,14 +39,14 @@ def test_a_report_as_a_process(process, invoke, tiny, tmp_path):
 
 
 @pytest.mark.usefixtures("linear")
-def test_the_command_line_in_it_gives_the_same_weights(invoke, tmp_path):
+def test_reproduction_gives_the_same_weights(invoke, tmp_path):
     again = reproduction_of(read(tmp_path / "weights.h5"))
     assert (again.file, again.layers) == (None, None)
     assert invoke(*shlex.split(again.command)[1:], "--output", "again.h5").exit_code == 0
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "weights.h5").read_bytes()
 
 
-def test_a_network_without_a_name_comes_with_its_layers(invoke, tiny, tmp_path):
+def test_reproduction_of_an_unnamed_network_has_its_layers(invoke, tiny, tmp_path):
     options = "--pad", "1", "--no-normalise", "--augment", "shift=1", "--batch-size", "all", "--epochs", "2"
     invoke("train", "--model", "mlp", "--hidden", "12x7", "--data", tiny, *options, "--output", "first.h5")
     first = read(tmp_path / "first.h5")
@@ -55,17 +57,17 @@ def test_a_network_without_a_name_comes_with_its_layers(invoke, tiny, tmp_path):
     assert invoke(*shlex.split(again.command)[1:], "--output", "again.h5").exit_code == 0
     second = read(tmp_path / "again.h5")
     assert (second.config, second.history) == (first.config, first.history)
-    assert all((second.values[name] == value).all() for name, value in first.values.items())
+    assert all((second.weights[name] == value).all() for name, value in first.weights.items())
 
 
-def test_settings_of_a_model_need_not_be_said(invoke, tiny, tmp_path):
+def test_reproduction_leaves_out_model_settings(invoke, tiny, tmp_path):
     invoke("train", "--model", "tiny-8k", "--epochs", "1", "--data", tiny, "--device", "reference")
     saved = read(tmp_path / "weights.h5")
     assert reproduction_of(saved).command == f"fastdigits train --model tiny-8k --data {tiny} --epochs 1"
 
 
 @pytest.mark.usefixtures("linear")
-def test_what_a_user_can_mend(invoke, fails, trained, tiny, tmp_path):
+def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
     (tmp_path / "text.json").write_text("no statistics")
     for arguments, says in {
         ("weights.h5", "-o", "missing/a.html"): "does not exist",
@@ -73,7 +75,7 @@ def test_what_a_user_can_mend(invoke, fails, trained, tiny, tmp_path):
         ("weights.h5", "--data", "missing"): "no data folder",
         ("weights.h5", "--stats", "missing.json"): "There is no file missing.json",
         ("weights.h5", "--stats", "text.json"): "is not a file of statistics",
-        (trained, "--stats", "stats.json"): "knows no training that made these weights",
+        (trained, "--stats", "stats.json"): "has no training of these weights",
     }.items():
         error = invoke("report", *arguments).exception
         assert isinstance(error, UserError), error

@@ -1,4 +1,4 @@
-"""`fastdigits show`: which images are on the sheet, and what becomes of them."""
+"""`fastdigits show`: the choice of images, and their preprocessing and augmentation."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from fastdigits.plots import sheet
 
 @pytest.fixture
 def show(invoke, tiny, tmp_path, monkeypatch):
-    """show(*arguments): the rows, heads and title that are drawn of the tiny set."""
+    """show(*arguments) returns the rows, headings and title that are drawn of the tiny set."""
     calls, draw = [], sheet.draw
     monkeypatch.setattr(sheet, "draw", lambda *arguments: calls.append(arguments) or draw(*arguments))
 
@@ -31,8 +31,8 @@ def digits(tiny):
     return load_digits(tiny)
 
 
-def numbers(row):
-    """The numbers of the images of a row, from their captions."""
+def indices(row):
+    """The indices of the images of a row, from their captions."""
     return [int(caption.partition("#")[2]) for caption in row.captions]
 
 
@@ -42,24 +42,24 @@ def test_a_row_for_each_digit(show, digits, tiny):
     assert [row.label for row in rows] == [str(digit) for digit in range(10)]
     for row in rows:
         assert len(row.images) == 10
-        assert set(digits.train_labels[numbers(row)]) == {int(row.label)}
-        np.testing.assert_array_equal(row.images, digits.train_images[numbers(row)])
-    assert numbers(show("--seed", "1")[0][0]) != numbers(rows[0]) == numbers(show("--seed", "0")[0][0])
+        assert set(digits.train_labels[indices(row)]) == {int(row.label)}
+        np.testing.assert_array_equal(row.images, digits.train_images[indices(row)])
+    assert indices(show("--seed", "1")[0][0]) != indices(rows[0]) == indices(show("--seed", "0")[0][0])
 
 
 def test_some_digits_of_the_test_images_at_random(show, digits, tiny):
     rows, _, title = show("--part", "test", "--digits", "4,7-9", "--random", "--count", "13")
     assert title == f"{tiny}, test images"
     assert [len(row.images) for row in rows] == [10, 3]
-    found = [*numbers(rows[0]), *numbers(rows[1])]
+    found = [*indices(rows[0]), *indices(rows[1])]
     assert {*digits.test_labels[found]} <= {4, 7, 8, 9}
     np.testing.assert_array_equal(rows[1].images, digits.test_images[found[10:]])
     assert rows[0].captions[0] == f"{digits.test_labels[found[0]]} #{found[0]}"
 
 
-def test_images_by_their_numbers(show, digits):
+def test_images_by_their_indices(show, digits):
     [row], _, _ = show("--index", "3,250-252,0")
-    assert numbers(row) == [3, 250, 251, 252, 0]
+    assert indices(row) == [3, 250, 251, 252, 0]
     np.testing.assert_array_equal(row.images, digits.train_images[[3, 250, 251, 252, 0]])
 
 
@@ -84,7 +84,7 @@ def test_gamma_makes_brighter_or_darker(option, brighter, show):
     np.testing.assert_array_equal(after[~grey], before[~grey])
 
 
-def test_an_augmented_image_many_times(show, digits):
+def test_augmented_image_in_several_epochs(show, digits):
     rows, heads, title = show("--augment", "shift=3,rotate=20,noise=0.1", "--epochs", "4")
     assert title.endswith(f"training images: {digits.train_labels[0]} #0")
     assert heads == ["as it is", "epoch 1", "epoch 2", "epoch 3", "epoch 4"]
@@ -115,9 +115,9 @@ def test_several_augmented_images_after_preparation(show, digits):
     ("says", "arguments"),
     [
         ("does not end with .png, .svg or .pdf", ["-o", "a.gif"]),
-        ("'a' is no list of numbers", ["--index", "a"]),
-        ("'3-' is no list of numbers", ["--digits", "3-"]),
-        ("more than 1000 numbers", ["--index", "0-5000"]),
+        ("'a' is not a list of numbers", ["--index", "a"]),
+        ("'3-' is not a list of numbers", ["--digits", "3-"]),
+        ("has more than 1000 numbers", ["--index", "0-5000"]),
         ("There is no image 300; choose 0 to 299", ["--index", "300"]),
         ("There are no images of 11; choose among 0, 1", ["--digits", "3,11"]),
         ("leave --digits, --random and --count out", ["--index", "3", "--random"]),
@@ -136,7 +136,7 @@ def test_usage_errors(says, arguments, invoke, tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_user_can_mend(fails):
+def test_errors_that_the_user_can_fix(fails):
     fails(2, "'-o'", "show")
     fails(1, "There is no data folder", "show", "--data", "missing", "-o", "a.png")
     fails(1, "does not exist", "show", "-o", "missing/a.png")

@@ -1,10 +1,10 @@
+"""`fastdigits train`: the plain training loop, its options, outputs and errors."""
+
 import gzip
 import json
 import os
 import signal
-import subprocess
 import sys
-import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ import pytest
 from fastdigits.cli import COMMANDS
 from fastdigits.cli.commands.train import command as train_command
 from fastdigits.cli.terminal import interrupt
-from fastdigits.cli.terminal.progress import Lines
+from fastdigits.cli.terminal.training_lines import TrainingLines
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import MODEL, OPTIMIZERS, TrainConfig
 from fastdigits.data import load_digits
@@ -55,7 +55,7 @@ LINEAR = ("train", "--model", "linear", "--epochs", "1")
 
 @pytest.fixture
 def train(invoke, tiny, tmp_path):
-    """train(*arguments) trains on the tiny set; it returns what `--json` prints and what the weights file holds."""
+    """train(*arguments) trains on the tiny set and returns the summary, the saved network and stderr."""
 
     def train(*arguments):
         result = invoke("train", "--data", tiny, "--json", *arguments)
@@ -66,7 +66,7 @@ def train(invoke, tiny, tmp_path):
     return train
 
 
-def values(run):
+def weight_bytes(run):
     """All weights as bytes."""
     return {name: value.tobytes() for name, value in run.saved.weights.items()}
 
@@ -75,16 +75,15 @@ def values(run):
 
 
 @pytest.fixture(scope="module")
-def full_run(tmp_path_factory, environment):
-    """`train --model linear --epochs 1 --device cpu --json` on MNIST: the finished process and the weights."""
+def full_run(tmp_path_factory, environment, run_python):
+    """`train --model linear --epochs 1 --device cpu --json` on MNIST: the completed process and the weights file."""
     folder = tmp_path_factory.mktemp("full")
-    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--device", "cpu", "--json"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
+    result = run_python("-m", "fastdigits", *LINEAR, "--device", "cpu", "--json", cwd=folder, env=environment)
     assert result.returncode == 0, result.stderr
     return result, folder / "weights.h5"
 
 
-def test_mnist_is_learned_and_json_is_all_that_stdout_gets(full_run):
+def test_training_on_mnist_prints_one_json_object(full_run):
     result, weights = full_run
     assert result.stdout.count("\n") == 1
     summary = json.loads(result.stdout)
@@ -138,7 +137,7 @@ def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_ru
 # What the options do
 
 
-def test_without_options(invoke, tiny, tmp_path, monkeypatch):
+def test_defaults(invoke, tiny, tmp_path, monkeypatch):
     digits, asked = load_digits(tiny), []
     monkeypatch.setattr(
         "fastdigits.cli.actions.train.load_digits", lambda data: asked.append(data) or replace(digits, name=data)
@@ -188,22 +187,22 @@ def test_an_option_changes_the_weights_and_is_stored(arguments, field, value, tr
     plain, changed = train(*base), train(*base, *arguments)
     assert changed.saved.config == plain.saved.config | {field: value}
     assert plain.saved.config[field] != value
-    assert values(changed) != values(plain)
+    assert weight_bytes(changed) != weight_bytes(plain)
 
 
-def test_steps_that_are_not_recorded_learn_the_same(train):
+def test_no_graph_gives_the_same_weights(train):
     recorded, eager = train(*LINEAR[1:]), train(*LINEAR[1:], "--no-graph")
     assert eager.saved.config == recorded.saved.config | {"graph": False}
-    assert values(eager) == values(recorded)
+    assert weight_bytes(eager) == weight_bytes(recorded)
 
 
-def test_exact_convolutions_learn_the_same_with_other_bits(train):
-    """On the very batches: what differs is rounding, which ten steps hardly enlarge."""
+def test_exact_convolutions_give_other_bits_and_the_same_metrics(train):
+    """On the same batches only rounding differs, and ten steps hardly amplify it."""
     base = "--model", "cnn", "--epochs", "1", "--batch-size", "30", "--device", "cpu"
     quick, exact, again = train(*base), train(*base, "--exact"), train(*base, "--exact")
     assert exact.saved.config == quick.saved.config | {"exact": True}
-    assert values(exact) != values(quick)
-    assert values(again) == values(exact)
+    assert weight_bytes(exact) != weight_bytes(quick)
+    assert weight_bytes(again) == weight_bytes(exact)
     assert exact.summary["test"]["accuracy"] == pytest.approx(quick.summary["test"]["accuracy"], abs=0.02)
     assert exact.summary["epochs"][0]["train_loss"] == pytest.approx(quick.summary["epochs"][0]["train_loss"], rel=1e-3)
 
@@ -212,13 +211,13 @@ def test_exact_convolutions_learn_the_same_with_other_bits(train):
 def test_every_optimizer(optimizer, train):
     run = train(*LINEAR[1:], "--optimizer", optimizer)
     others = [train(*LINEAR[1:], "--optimizer", other) for other in OPTIMIZERS if other != optimizer]
-    assert all(values(run) != values(other) for other in others)
+    assert all(weight_bytes(run) != weight_bytes(other) for other in others)
 
 
-def test_the_loss_is_that_of_training_validation_and_test(train):
+def test_loss_option_holds_for_training_validation_and_test(train):
     losses = []
     for loss in ("cross-entropy", "mse"):
-        summary = train(*LINEAR[1:], "--lr", "1e-9", "--loss", loss).summary  # hardly moves: the same network twice
+        summary = train(*LINEAR[1:], "--lr", "1e-9", "--loss", loss).summary  # hardly changes the weights
         [epoch] = summary["epochs"]
         losses.append([epoch["train_loss"], epoch["validation_loss"], summary["test"]["loss"]])
         assert max(losses[-1]) < 1.5 * min(losses[-1])
@@ -237,9 +236,9 @@ def test_hidden_activation_and_init(train):
 @pytest.mark.parametrize(
     "arguments", [["--activation", "sigmoid"], ["--activation", "leaky-relu"], ["--init", "glorot"]]
 )
-def test_activation_and_init_change_what_is_learned(arguments, train):
+def test_activation_and_init_change_the_weights(arguments, train):
     base = "--model", "mlp", "--hidden", "20", "--epochs", "1"
-    assert values(train(*base)) != values(train(*base, *arguments))
+    assert weight_bytes(train(*base)) != weight_bytes(train(*base, *arguments))
 
 
 def test_validation_0(invoke, train, tiny):
@@ -274,16 +273,16 @@ def test_stats(train, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--output", "--stats"])
-def test_a_file_without_a_name_is_found_before_training(fails, tiny, option):
+def test_empty_file_names_are_refused_before_training(fails, tiny, option):
     fails(1, "The name of an output file is empty", *LINEAR, "--data", tiny, option, "")
 
 
-def test_a_folder_for_statistics(fails, tiny):
+def test_folder_for_statistics_is_refused(fails, tiny):
     fails(1, ". is a folder", *LINEAR, "--data", tiny, "--stats", ".")
 
 
 @pytest.mark.parametrize("option", ["--lr", "--weight-decay", "--clip-norm"])
-def test_numbers_that_float32_does_not_hold(fails, option):
+def test_numbers_beyond_float32_are_refused(fails, option):
     fails(2, "cannot be 1e+300", "train", option, "1e300")
 
 
@@ -293,7 +292,7 @@ def test_output(train, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.h5"]
 
 
-def test_the_reference_learns_the_same(train):
+def test_cpu_and_reference_train_alike(train):
     cpu, reference = (train("--model", "mlp", "--epochs", "2", "--device", device) for device in ("cpu", "reference"))
     assert (cpu.summary["device"], reference.summary["device"]) == ("cpu", "reference")
     for one, other in zip(cpu.summary["epochs"], reference.summary["epochs"], strict=True):
@@ -301,7 +300,7 @@ def test_the_reference_learns_the_same(train):
         assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-3)
 
 
-def test_auto_says_what_it_chose(train):
+def test_auto_device_is_named(train):
     run = train(*LINEAR[1:])
     assert run.stderr.startswith(f"device: {run.summary['device']}, because ")
 
@@ -315,25 +314,18 @@ def test_images_of_another_size(invoke, write_digits, tiny, tmp_path):
     assert read(tmp_path / "weights.h5").network["input_shape"] == [1, 14, 7]
 
 
-# What it shows
+# Output
 
 
-def test_progress_does_without_a_terminal(invoke, tiny):
+def test_progress_without_a_terminal(invoke, tiny):
     result = invoke(*LINEAR, "--data", tiny, "--progress", "--json")
     assert json.loads(result.stdout)["model"] == "linear"
 
 
-def test_ctrl_c_leaves_older_weights_alone(environment, tiny, tmp_path):
+def test_ctrl_c_keeps_older_weights(interrupt_after, tiny, tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"old")
-    command = [sys.executable, "-m", "fastdigits", *LINEAR[:3], "--epochs", "1000000", "--data", str(tiny)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
-        for line in running.stdout:
-            if line.startswith("epoch"):
-                break
-        running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=60)
-    assert running.returncode == 130
+    code, _, errors = interrupt_after("epoch", *LINEAR[:3], "--epochs", "1000000", "--data", tiny)
+    assert code == 130
     assert errors.strip() == "Interrupted."
     assert (tmp_path / "weights.h5").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.checkpoint.h5", "weights.h5"]
@@ -352,11 +344,35 @@ def test_help_as_a_process(process):
     assert "Example: fastdigits train" in result.stdout
 
 
-def test_help_names_every_command(invoke):
+def test_help_lists_every_command(invoke):
     assert all(name in invoke("--help").stdout for name in COMMANDS)
 
 
-# What goes wrong
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command, environment, run_python):
+    report = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)))"
+    program = f"{report}; sys.argv[1:] = ['{command}', '--help']; from fastdigits.cli import main; main()"
+    result = run_python("-c", program, env=environment)
+    assert result.returncode == 0
+    assert {*result.stderr.split()} & {"numpy", "numba", "h5py", "matplotlib", "PIL", "rich"} == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["data", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["learn"], "No such command 'learn'."),
+    ],
+    ids=str,
+)
+def test_mistyped_command(arguments, says, invoke):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == f"Error: {says}"
+
+
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -374,13 +390,13 @@ def test_help_names_every_command(invoke):
         ("--seed", ["--seed", "-1"]),
         ("--seed", ["--seed", str(2**63)]),
         ("--threads", ["--threads", "0"]),
-        ("'--threads': 100000 is more than the cores that are here", ["--threads", "100000"]),
-        ("--optimizer", ["--optimizer", "luck"]),
-        ("--loss", ["--loss", "luck"]),
-        ("--activation", ["--activation", "luck"]),
-        ("--init", ["--init", "luck"]),
-        ("--schedule", ["--schedule", "luck"]),
-        ("--device", ["--device", "luck"]),
+        ("'--threads': 100000 is more than the number of cores", ["--threads", "100000"]),
+        ("--optimizer", ["--optimizer", "magic"]),
+        ("--loss", ["--loss", "magic"]),
+        ("--activation", ["--activation", "magic"]),
+        ("--init", ["--init", "magic"]),
+        ("--schedule", ["--schedule", "magic"]),
+        ("--device", ["--device", "magic"]),
         ("setting lr cannot be nan", ["--lr", "nan"]),
         ("setting lr cannot be inf", ["--lr", "inf"]),
         ("--pad", ["--pad", "-1"]),
@@ -396,8 +412,9 @@ def test_help_names_every_command(invoke):
         ("--hidden", ["--model", "mlp", "--hidden", "0"]),
         ("--hidden", ["--model", "mlp", "--hidden", "9" * 5000]),
         ("'lenet' has no option --hidden", ["--model", "lenet", "--hidden", "30"]),
-        ("--pool", ["--model", "lenet", "--pool", "luck"]),
+        ("--pool", ["--model", "lenet", "--pool", "magic"]),
         ("--width", ["--model", "resnet", "--width", "0"]),
+        ("nan is not a number in the range 0<x<=8", ["--model", "resnet", "--width", "nan"]),
         ("'lenet' has no option --width", ["--model", "lenet", "--width", "2"]),
         ("'linear' has no option --activation", ["--model", "linear", "--activation", "tanh"]),
         ("--nonsense", ["--nonsense"]),
@@ -441,7 +458,7 @@ def test_usage_errors_as_a_process(fails, tmp_path):
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 @pytest.mark.parametrize("way", ["invoke", "process"])
-def test_what_a_user_can_mend(way, says, arguments, invoke, fails, tiny, write_digits, tmp_path):
+def test_errors_that_the_user_can_fix(way, says, arguments, invoke, fails, tiny, write_digits, tmp_path):
     digits = load_digits(tiny)
     images, labels, test = digits.train_images, digits.train_labels, (digits.test_images, digits.test_labels)
     (tmp_path / "empty").mkdir()
@@ -458,7 +475,7 @@ def test_what_a_user_can_mend(way, says, arguments, invoke, fails, tiny, write_d
         result = invoke(*whole)
         assert isinstance(result.exception, UserError), result.exception
         assert says in str(result.exception)
-        assert "epoch" not in result.stdout  # found out before any work was done
+        assert "epoch" not in result.stdout  # refused before any work was done
     assert (tmp_path / "weights.h5").read_bytes() == b"old"
 
 
@@ -470,23 +487,22 @@ def test_weights_and_statistics_cannot_share_a_file(invoke, tiny, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_text(environment, tiny, tmp_path):
-    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--data", str(tiny), "--output", b"\xff.h5"]
+def test_file_name_that_is_not_valid_text(environment, process, tiny, tmp_path):
     variables = environment | {"PYTHONIOENCODING": "utf-8:strict"}
-    result = subprocess.run(command, capture_output=True, cwd=tmp_path, env=variables, timeout=300)
+    result = process(*LINEAR, "--data", tiny, "--output", b"\xff.h5", text=False, env=variables)
     assert (result.returncode, result.stderr) == (0, b"")
     assert os.listdir(os.fsencode(tmp_path)) == [b"\xff.h5"]
 
 
 @pytest.mark.skipif(why_unavailable("cuda") is None, reason="this machine has CUDA")
 @pytest.mark.parametrize("command", [LINEAR, ("eval",)], ids=" ".join)
-def test_a_device_that_is_not_there(command, fails, trained, tiny):
+def test_missing_device(command, fails, trained, tiny):
     weights = [trained] if command == ("eval",) else []
     fails(1, "use --device cpu", *command, *weights, "--data", tiny, "--device", "cuda")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission(fails, tiny, tmp_path):
+def test_folder_without_permission(fails, tiny, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     fails(1, "Permission denied", *LINEAR, "--data", tiny, "--output", "locked/weights.h5")
     (tmp_path / "locked").chmod(0o700)
@@ -504,7 +520,7 @@ def test_a_recipe_sets_options_and_the_command_line_overrides_it(train):
     assert changed.saved.config["lr"] == RECIPES["fast"]["lr"]
 
 
-def test_a_network_has_settings_of_its_own(train):
+def test_model_settings_yield_to_options_and_recipes(train):
     alexnet, own = ("--model", "alexnet"), MODEL_SETTINGS["alexnet"]["lr"]
     small = ("--width", "0.02", "--epochs", "1")
     assert train(*alexnet, *small).saved.config["lr"] == own
@@ -514,7 +530,7 @@ def test_a_network_has_settings_of_its_own(train):
 
 
 @pytest.mark.parametrize("init", ["he", "glorot", "normal", "uniform"])
-def test_options_of_a_network(init, train):
+def test_model_options(init, train):
     saved = train("--model", "lenet", "--pool", "max", "--init", init, "--epochs", "1").saved
     assert [layer["type"] for layer in saved.network["layers"]].count("MaxPool2D") == 2
     assert saved.network["layers"][0]["initializer"] == init
@@ -531,7 +547,7 @@ def test_a_file_of_layers(train, tmp_path):
     assert (done.saved.weights["batchnorm_1/running_var"] != 1).all()
 
 
-def test_a_file_of_layers_that_is_wrong(fails, tiny, tmp_path):
+def test_invalid_file_of_layers(fails, tiny, tmp_path):
     (tmp_path / "net.toml").write_text(LAYERS.replace("units = 10", ""))
     fails(1, "net.toml: layer 7 (Dense) lacks the field 'units'; add it.", "train", "--model", "net.toml")
     (tmp_path / "net.toml").write_text(LAYERS.replace("kernel = 3", "kernel = 30"))
@@ -575,60 +591,90 @@ units = 10
 """
 
 
-def test_recipes_are_made_of_options():
+def test_recipes_consist_of_options():
     options = {parameter.name for parameter in train_command.params}
-    assert all(set(recipe) <= options for recipe in RECIPES.values())
+    assert all(set(recipe) <= options for recipe in RECIPES.weight_bytes())
 
 
-def test_label_smoothing_and_betas_change_what_is_learned(train):
+def test_label_smoothing_and_betas_change_the_weights(train):
     base = "--model", "linear", "--epochs", "1"
-    plain = values(train(*base))
-    assert values(train(*base, "--label-smoothing", "0.2")) != plain
-    assert values(train(*base, "--beta1", "0.5")) != plain
-    assert values(train(*base, "--beta2", "0.9")) != plain
-    assert values(train(*base, "--no-fuse")).keys() == plain.keys()
+    plain = weight_bytes(train(*base))
+    assert weight_bytes(train(*base, "--label-smoothing", "0.2")) != plain
+    assert weight_bytes(train(*base, "--beta1", "0.5")) != plain
+    assert weight_bytes(train(*base, "--beta2", "0.9")) != plain
+    assert weight_bytes(train(*base, "--no-fuse")).keys() == plain.keys()
 
 
-def test_a_dropped_interrupt_is_raised_again(monkeypatch):
-    """Python drops what is raised inside the compiler's callbacks; the next step must stop all the same."""
-    monkeypatch.setattr(interrupt, "_seen", threading.Event())
+@pytest.fixture
+def handled_interrupts():
+    """The handler of Ctrl-C that commands install."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with interrupt.handled():
+        yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("handled_interrupts")
+def test_lost_ctrl_c_is_raised_again():
+    """Python drops an exception raised inside a callback of the compiler; the next step must stop all the same."""
     interrupt.check()
     with pytest.raises(KeyboardInterrupt):
-        interrupt._remember(signal.SIGINT, None)
-    lines = Lines(list, 1, 0)
-    for reach in (lambda: lines.compiled(1.0), lambda: lines.step(1, 1, 2, lambda: (0.0, 0.0)), interrupt.check):
+        signal.raise_signal(signal.SIGINT)
+    lines = TrainingLines(list, 1, 0)
+    for reach in (
+        lambda: lines.on_compiled(1.0),
+        lambda: lines.on_step(1, 1, 2, lambda: (0.0, 0.0)),
+        interrupt.check,
+    ):
         with pytest.raises(KeyboardInterrupt):
             reach()
 
 
+@pytest.mark.usefixtures("handled_interrupts")
+def test_first_ctrl_c_is_deferred_to_a_check_and_the_second_is_not():
+    with interrupt.deferrable():
+        interrupt.defer()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("handled_interrupts")
+def test_ctrl_c_is_immediate_after_the_block_that_deferred_it():
+    with interrupt.deferrable():
+        interrupt.defer()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
-def test_a_full_disk_behind_stdout(environment):
-    command = [sys.executable, "-m", "fastdigits", "models"]
+def test_full_disk_behind_stdout(process):
     with open("/dev/full", "w") as full:
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
+        result = process("models", stdout=full)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: The output cannot be written (No space left on device); ")
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_stdout_that_takes_utf_8_alone(environment, tiny, trained, tmp_path):
+def test_stdout_with_strict_utf_8(environment, process, tiny, trained, tmp_path):
     file = tmp_path / os.fsdecode(b"caf\xe9.h5")
     file.write_bytes(trained.read_bytes())
     strict = environment | {"PYTHONIOENCODING": "utf-8:strict"}
-    command = [sys.executable, "-m", "fastdigits", "eval", str(file), str(trained), "--data", str(tiny)]
-    result = subprocess.run(command, capture_output=True, text=True, env=strict, timeout=300)
+    result = process("eval", file, trained, "--data", tiny, env=strict)
     assert result.returncode == 0, result.stderr
     assert "caf\\udce9.h5 (linear)" in result.stdout
 
 
-def test_a_damaged_kernel_cache_is_mended(environment, tmp_path):
+def test_damaged_kernel_cache_is_rebuilt(environment, process, tmp_path):
     cache = environment | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    command = [sys.executable, "-m", "fastdigits", *LINEAR, "--output", str(tmp_path / "w.h5")]
-    subprocess.run(command, env=cache, check=True, capture_output=True, timeout=300)
+    command = *LINEAR, "--output", tmp_path / "w.h5"
+    assert process(*command, env=cache).returncode == 0
     for kernel in (tmp_path / "kernels").rglob("*.nbc"):
         kernel.write_bytes(kernel.read_bytes()[:100])
-    for says in ("compiling kernels", "weights:"):  # anew, but only once
-        result = subprocess.run(command, env=cache, capture_output=True, text=True, timeout=300)
+    for says in ("compiling kernels", "weights:"):  # again, but only once
+        result = process(*command, env=cache)
         assert result.returncode == 0, result.stderr
         assert says in result.stdout
     assert "compiling kernels" not in result.stdout

@@ -1,15 +1,11 @@
-"""Options of `fastdigits train` beyond the plain loop."""
+"""`fastdigits train`: schedules, repeated runs, checkpoints and recipes."""
 
 import json
-import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 from fastdigits.cli.commands.train import command as train_command
-from fastdigits.cli.terminal import interrupt
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import MODEL
 from fastdigits.errors import UserError
@@ -24,7 +20,7 @@ AUGMENTED = ("--augment", "shift=1,rotate=8,elastic=0.6,noise=0.1")
 
 @pytest.fixture
 def train(invoke, tiny, tmp_path):
-    """train(*arguments) trains on the tiny set; it returns what `--json` prints and what the weights file holds."""
+    """train(*arguments) trains on the tiny set and returns the summary, the saved network and stderr."""
 
     def train(*arguments):
         result = invoke("train", "--data", tiny, "--json", *arguments)
@@ -35,7 +31,7 @@ def train(invoke, tiny, tmp_path):
     return train
 
 
-def values(run):
+def weight_bytes(run):
     """All weights as bytes."""
     return {name: value.tobytes() for name, value in run.saved.weights.items()}
 
@@ -61,7 +57,7 @@ def validations(summary):
 def test_an_option_changes_the_weights_and_is_stored(arguments, field, value, train):
     plain, changed = train(*MLP), train(*MLP, *arguments)
     assert changed.saved.config[field] == value != plain.saved.config[field]
-    assert values(changed) != values(plain)
+    assert weight_bytes(changed) != weight_bytes(plain)
 
 
 def test_a_batch_of_all_images_is_one_step_an_epoch(train, invoke, tiny):
@@ -71,7 +67,7 @@ def test_a_batch_of_all_images_is_one_step_an_epoch(train, invoke, tiny):
     assert "images, loss" in invoke("train", "--data", tiny, *LINEAR, "--batch-size", "274", "--log-every", "1").stdout
 
 
-def test_early_stop_ends_and_keeps_the_best(train):
+def test_early_stop_keeps_the_best_epoch(train):
     run = train("--model", "linear", "--epochs", "100", "--early-stop", "2", "--lr", "0.02", "--schedule", "constant")
     accuracies, kept = validations(run.summary), run.summary["kept_epoch"]
     assert len(accuracies) == kept + 2 < 100
@@ -80,20 +76,20 @@ def test_early_stop_ends_and_keeps_the_best(train):
     assert "the best by validation" in run.stderr
 
 
-def test_keep_best_and_its_opposite(train):
+def test_keep_best_and_no_keep_best(train):
     base = "--model", "linear", "--epochs", "12", "--lr", "0.02", "--schedule", "constant"
     last, best = train(*base), train(*base, "--keep-best")
     assert validations(best.summary) == validations(last.summary)
     assert last.summary["kept_epoch"] == 12
     assert best.summary["kept_epoch"] < 12
-    assert values(best) != values(last)
-    assert values(train(*base, "--early-stop", "12", "--no-keep-best")) == values(last)
+    assert weight_bytes(best) != weight_bytes(last)
+    assert weight_bytes(train(*base, "--early-stop", "12", "--no-keep-best")) == weight_bytes(last)
 
 
-# Several trainings
+# Several runs
 
 
-def test_runs_take_seeds_in_turn_and_keep_the_best_by_validation(train):
+def test_runs_use_successive_seeds_and_keep_the_best_by_validation(train):
     done = train(*LINEAR, "--runs", "3", "--seed", "4")
     alone = [train(*LINEAR, "--seed", seed, "--output", f"{seed}.h5") for seed in (4, 5, 6)]
     trainings = done.summary["trainings"]
@@ -106,7 +102,7 @@ def test_runs_take_seeds_in_turn_and_keep_the_best_by_validation(train):
         for run in alone
     ]
     best = alone[last.index(max(last))]
-    assert values(done) == values(best)
+    assert weight_bytes(done) == weight_bytes(best)
     assert done.summary["seed"] == best.summary["seed"]
     accuracies = [run["test"]["accuracy"] for run in trainings]
     spread = done.summary["averages"]["test_accuracy"]
@@ -117,13 +113,13 @@ def test_runs_take_seeds_in_turn_and_keep_the_best_by_validation(train):
     assert "test accuracy: mean" in done.stderr
 
 
-def test_runs_give_the_file_of_the_best_run_to_the_byte(invoke, tiny, tmp_path):
+def test_runs_write_the_same_file_as_the_best_run_alone(invoke, tiny, tmp_path):
     summary = json.loads(invoke("train", "--data", tiny, *LINEAR, "--runs", "2", "--output", "a.h5", "--json").stdout)
     invoke("train", "--data", tiny, *LINEAR, "--seed", summary["seed"], "--output", "b.h5")
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_folds_are_validated_on_what_they_did_not_see(train):
+def test_folds_are_validated_on_images_held_out(train):
     done = train(*LINEAR, "--folds", "4")
     trainings = done.summary["trainings"]
     assert [run["fold"] for run in trainings] == [1, 2, 3, 4]
@@ -137,7 +133,7 @@ def test_folds_are_validated_on_what_they_did_not_see(train):
     assert train("--recipe", "fast", "--folds", "2", "--model", "linear").summary["averages"]["trained"] == 2
 
 
-def test_folds_and_runs_go_with_all_methods(train):
+def test_folds_and_runs_combine_with_other_options(train):
     methods = "--ema", "0.9", "--clip-norm", "1", "--early-stop", "1", "--schedule", "plateau", "--batch-size", "all"
     for several in ("--folds", "--runs"):
         assert len(train(*MLP, *methods, "--warmup", "0.1", several, "2").summary["trainings"]) == 2
@@ -150,34 +146,34 @@ def test_folds_and_runs_prepare_and_augment_images(several, train, invoke, tiny,
     assert done.saved.normalisation.preparation.pad == 2
     test = json.loads(invoke("eval", tmp_path / "weights.h5", "--data", tiny, "--json").stdout)
     assert test["correct"] == done.summary["test"]["correct"]
-    assert values(done) != values(train(*MLP, *PREPARED, "--ema", "0.9", several, "2"))
+    assert weight_bytes(done) != weight_bytes(train(*MLP, *PREPARED, "--ema", "0.9", several, "2"))
 
 
 def test_all_images_in_one_step_are_augmented(train):
-    together = [train(*MLP, "--batch-size", size, *AUGMENTED) for size in ("all", 275)]
-    assert values(together[0]) == values(together[1]) != values(train(*MLP, "--batch-size", "all"))
+    steps = [train(*MLP, "--batch-size", size, *AUGMENTED) for size in ("all", 275)]
+    assert weight_bytes(steps[0]) == weight_bytes(steps[1]) != weight_bytes(train(*MLP, "--batch-size", "all"))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_dead_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
-    dead = "--data", tiny, "--model", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "2"
-    result = invoke("train", *dead, "--restart-dead", "2", "--stats", "stats.json")
+def test_failed_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
+    failing = "--data", tiny, "--model", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "2"
+    result = invoke("train", *failing, "--restart-dead", "2", "--stats", "stats.json")
     assert isinstance(result.exception, UserError)
     assert "--lr" in str(result.exception)
-    assert result.stdout.count("dead: ") == 2
+    assert result.stdout.count("run failed: ") == 2
     assert "another try with seed 2" in result.stdout
     assert json.loads((tmp_path / "stats.json").read_text())["dead_runs"] == 3
     assert not (tmp_path / "weights.h5").exists()
-    several = invoke("train", *dead, "--runs", "2", "--stats", "several.json")
+    several = invoke("train", *failing, "--runs", "2", "--stats", "several.json")
     assert json.loads((tmp_path / "several.json").read_text())["dead_runs"] == 2
     assert "All 2 trainings failed" in str(several.exception)
     train(*LINEAR, "--stats", "stats.json")
     content = json.loads((tmp_path / "stats.json").read_text())
     assert (content["times_run"], content["dead_runs"]) == (1, 3)
-    assert "runs: 1; 3 more were dead" in (tmp_path / "stats.txt").read_text()
+    assert "runs: 1; 3 more failed" in (tmp_path / "stats.txt").read_text()
 
 
-def test_a_network_at_chance_is_told(invoke, tiny):
+def test_accuracy_at_chance_is_an_error(invoke, tiny):
     result = invoke("train", "--data", tiny, *LINEAR, "--lr", "1e-12", "--optimizer", "sgd", "--seed", "1")
     assert isinstance(result.exception, UserError)
     assert "chance" in str(result.exception)
@@ -200,7 +196,7 @@ def test_statistics_of_several_runs(train, tmp_path):
 
 @pytest.mark.parametrize("images", [[], AUGMENTED, [*PREPARED, *AUGMENTED]], ids=["as they are", "augmented", "both"])
 @pytest.mark.parametrize("every", [1, 2])
-def test_resumed_gives_the_same_bytes(every, images, process, tiny, tmp_path):
+def test_resumed_training_gives_the_same_bytes(every, images, process, tiny, tmp_path):
     base = "train", "--data", tiny, *MLP, *images, "--ema", "0.9", "--keep-best", "--schedule", "constant"
     assert process(*base, "--output", "whole.h5").returncode == 0
     assert process(*base, "--epochs", "2", "--checkpoint-every", every, "--output", "parts.h5").returncode == 0
@@ -210,7 +206,7 @@ def test_resumed_gives_the_same_bytes(every, images, process, tiny, tmp_path):
     assert (tmp_path / "parts.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
-def test_a_resumed_run_has_statistics(train, tmp_path):
+def test_statistics_of_a_resumed_run(train, tmp_path):
     train(*LINEAR, "--checkpoint-every", "1", "--schedule", "constant")
     summary = train("--resume", "weights.checkpoint.h5", "--epochs", "5", "--stats", "stats.json").summary
     assert [epoch["seconds"] is None for epoch in summary["epochs"]] == [True] * 3 + [False] * 2
@@ -220,21 +216,13 @@ def test_a_resumed_run_has_statistics(train, tmp_path):
     assert json.loads((tmp_path / "ended.json").read_text())["times"]["step"] is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_leaves_a_checkpoint(environment, process, tiny, tmp_path):
-    base = "train", "--data", str(tiny), "--model", "lenet", "--batch-size", "10", "--schedule", "constant"
+def test_ctrl_c_saves_a_checkpoint(interrupt_after, process, tiny, tmp_path):
+    base = "train", "--data", tiny, "--model", "lenet", "--batch-size", "10", "--schedule", "constant"
     endless = "--epochs", "100000", "--log-every", "1", "--output", "a.h5"
-    command = [sys.executable, "-m", "fastdigits", *base, *endless]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
-        for line in running.stdout:
-            if line.startswith("epoch 2: 150"):  # in the middle of an epoch
-                break
-        running.send_signal(signal.SIGINT)
-        output, errors = running.communicate(timeout=300)
-    assert running.returncode == 130
+    code, output, errors = interrupt_after("epoch 2: 150", *base, *endless)  # in the middle of an epoch
+    assert code == 130
     assert errors.strip() == "Interrupted."
-    says = ["checkpoint: a.checkpoint.h5", "to go on: fastdigits train --resume a.checkpoint.h5"]
+    says = ["checkpoint: a.checkpoint.h5", "to resume: fastdigits train --resume a.checkpoint.h5"]
     assert output.splitlines()[-2:] == says
     assert [path.name for path in tmp_path.iterdir()] == ["a.checkpoint.h5"]
     epochs = "--epochs", len(read(tmp_path / "a.checkpoint.h5").history) + 1
@@ -244,71 +232,46 @@ def test_ctrl_c_leaves_a_checkpoint(environment, process, tiny, tmp_path):
 
 
 @pytest.fixture
-def interrupted(environment, tiny, tmp_path):
-    """interrupted(begin, *arguments): exit code and stderr of a training that gets Ctrl-C after a line begins so."""
+def interrupted(interrupt_after, tiny):
+    """interrupted(begin, *arguments): exit code and stderr of a training that gets Ctrl-C after such a line."""
 
     def interrupted(begin, *arguments):
-        if sys.platform == "win32":
-            pytest.skip("Windows sends no SIGINT to one process")
-        quick = "--data", str(tiny), "--model", "linear", "--json"
-        command = [sys.executable, "-m", "fastdigits", "train", *quick, *arguments]
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **streams) as running:
-            for line in running.stderr:
-                if line.startswith(begin):
-                    break
-            running.send_signal(signal.SIGINT)
-            output, errors = running.communicate(timeout=60)
+        quick = "train", "--data", tiny, "--model", "linear", "--json"
+        code, output, errors = interrupt_after(begin, *quick, *arguments, stream="stderr")
         assert output == ""
-        return running.returncode, errors
+        return code, errors
 
     return interrupted
 
 
 @pytest.mark.parametrize("several", ["run", "fold"])
-def test_ctrl_c_keeps_the_trainings_that_are_over(several, interrupted, tmp_path):
+def test_ctrl_c_keeps_the_finished_runs(several, interrupted, tmp_path):
     quick = "--epochs", "2", f"--{several}s", "150", "--stats", "stats.json"
     code, errors = interrupted(f"{several} 3 of 150", *quick)
     assert code == 130
     runs = json.loads((tmp_path / "stats.json").read_text())["runs"]
-    assert f"{len(runs)} of 150 trainings are over" in errors
+    assert f"{len(runs)} of 150 runs are finished" in errors
     names = [run["seed"] + 1 if several == "run" else run["fold"] for run in runs]
     assert names == [*range(1, len(runs) + 1)]
     best = max(runs, key=lambda run: (run["validation_accuracy"], -run["epochs"][-1]["validation_loss"]))
     assert read(tmp_path / "weights.h5").metrics["test_accuracy"] == best["test"]["accuracy"]
 
 
-def test_ctrl_c_leaves_a_checkpoint_of_a_run_but_of_no_fold(interrupted, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_of_a_run_but_not_of_a_fold(interrupted, tmp_path):
     endless = "--epochs", "1000000"
     code, errors = interrupted("epoch", *endless, "--folds", "2")
-    assert (code, "to go on" in errors, list(tmp_path.iterdir())) == (130, False, [])
+    assert (code, "to resume" in errors, list(tmp_path.iterdir())) == (130, False, [])
     code, errors = interrupted("epoch", *endless, "--runs", "2", "--stats", "a.json")
     words = "fastdigits train --resume weights.checkpoint.h5 --stats a.json --output weights.rest.h5"
-    assert (code, f"to go on with this run: {words}\n" in errors) == (130, True)
+    assert (code, f"to resume this run: {words}\n" in errors) == (130, True)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.checkpoint.h5"]
     assert checkpoint.read(tmp_path / "weights.checkpoint.h5").saved.config["seed"] == 0
-
-
-def test_after_hold_the_first_ctrl_c_waits_for_a_check_and_the_second_does_not(monkeypatch):
-    import threading
-
-    monkeypatch.setattr(interrupt, "_seen", threading.Event())
-    with interrupt.released():
-        interrupt.hold()
-        interrupt._remember(signal.SIGINT, None)
-        with pytest.raises(KeyboardInterrupt):
-            interrupt.check()
-        with pytest.raises(KeyboardInterrupt):
-            interrupt._remember(signal.SIGINT, None)
-    monkeypatch.setattr(interrupt, "_seen", threading.Event())
-    with pytest.raises(KeyboardInterrupt):
-        interrupt._remember(signal.SIGINT, None)
 
 
 # Recipes
 
 
-def test_show_prints_what_a_recipe_stands_for(invoke, tmp_path):
+def test_show_prints_the_options_of_a_recipe(invoke, tmp_path):
     shown = invoke("train", "--recipe", "fast", "--lr", "0.5", "--show")
     assert shown.exit_code == 0
     table = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines() if line.startswith("--"))
@@ -317,14 +280,14 @@ def test_show_prints_what_a_recipe_stands_for(invoke, tmp_path):
     spelled = {option for param in train_command.params if param.expose_value for option in param.opts}
     assert spelled - set(table) == {"--json", "--show", "--progress"}
     assert list(tmp_path.iterdir()) == []
-    usual = invoke("train", "--show").stdout
-    assert "0.006, the usual of adamw" in usual
+    defaults = invoke("train", "--show").stdout
+    assert "0.006, the default of adamw" in defaults
     own = (f"--{name} {value}" for name, value in MODEL_SETTINGS[MODEL].items())
-    assert usual.splitlines()[-1] == " ".join(["fastdigits train", *own])
+    assert defaults.splitlines()[-1] == " ".join(["fastdigits train", *own])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_the_command_line_that_show_prints_stands_for_the_same(recipe, invoke):
+def test_command_line_printed_by_show_sets_the_same_options(recipe, invoke):
     options = "--no-fuse", "--batch-size", "all", *PREPARED, *AUGMENTED
     shown = invoke("train", "--recipe", recipe, *options, "--show").stdout
     program, *words = shown.splitlines()[-1].split()
@@ -332,7 +295,7 @@ def test_the_command_line_that_show_prints_stands_for_the_same(recipe, invoke):
     assert invoke(*words, "--show").stdout == shown
 
 
-# What excludes each other
+# Conflicts
 
 
 @pytest.mark.parametrize(
@@ -344,9 +307,9 @@ def test_the_command_line_that_show_prints_stands_for_the_same(recipe, invoke):
         ("leave --validation out", ["--folds", "2", "--validation", "10"]),
         ("give --validation 5000", ["--runs", "2", "--validation", "0"]),
         ("give --validation 5000", ["--runs", "2", "--recipe", "fast"]),
-        ("--early-stop looks at images that are held out", ["--early-stop", "2", "--validation", "0"]),
-        ("--keep-best looks at images that are held out", ["--keep-best", "--validation", "0"]),
-        ("--schedule plateau looks at images that are held out", ["--schedule", "plateau", "--validation", "0"]),
+        ("--early-stop needs validation images", ["--early-stop", "2", "--validation", "0"]),
+        ("--keep-best needs validation images", ["--keep-best", "--validation", "0"]),
+        ("--schedule plateau needs validation images", ["--schedule", "plateau", "--validation", "0"]),
         ("--schedule cosine takes no --lr-decay", ["--schedule", "cosine", "--lr-decay", "0.5"]),
         ("at most 1", ["--schedule", "step", "--lr-decay", "2"]),
         ("leave --lr out", ["--resume", "any.h5", "--lr", "0.1"]),
@@ -375,7 +338,7 @@ def test_usage_errors(says, arguments, invoke, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_user_can_mend(invoke, fails, trained, tiny, tmp_path):
+def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
     fails(1, "No such file", "train", "--resume", "missing.h5")
     fails(1, "is not a checkpoint", "train", "--resume", trained)
     fails(1, "choose 2 to 300", "train", "--data", tiny, "--folds", "301")

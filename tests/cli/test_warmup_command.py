@@ -1,33 +1,29 @@
-"""`fastdigits warmup`: what is compiled ahead need not be compiled later."""
+"""`fastdigits warmup`: later commands compile nothing."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from fastdigits.config.recipes import RECIPES
 from fastdigits.config.training import TrainConfig
 from fastdigits.ops import load
-from fastdigits.ops.runtime import kernel_cache
-from fastdigits.ops.runtime import numba_setup as numba_environment
+from fastdigits.ops.runtime import kernel_cache, numba_setup
 from fastdigits.training import precompile
 
 LINEAR = ("--model", "linear", "--epochs", "1", "--batch-size", "32")
 
 
-def test_a_training_after_it_compiles_nothing(environment, tiny, tmp_path):
+def test_training_after_warmup_compiles_nothing(environment, process, tiny, tmp_path):
     variables = environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     variables.pop("NUMBA_CACHE_DIR", None)
 
     def fastdigits(*arguments):
-        command = [sys.executable, "-m", "fastdigits", *map(str, arguments)]
-        result = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+        result = process(*arguments, env=variables)
         assert result.returncode == 0, result.stderr
         return result
 
     first = fastdigits("warmup", "--model", "linear", "--batch-size", 32)
-    assert "kernels were new; they are kept in " in first.stdout
+    assert " new kernels, cached in " in first.stdout
     assert first.stdout.strip().endswith(str(next((tmp_path / "cache" / "fastdigits").iterdir())))
     lines = [f"{number}/3 linear: {part}" for number, part in enumerate(("training", "evaluation", "single images"), 1)]
     assert first.stderr.splitlines() == lines
@@ -37,11 +33,11 @@ def test_a_training_after_it_compiles_nothing(environment, tiny, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
-def test_training_and_use_after_it_compile_nothing(model, invoke, tiny):
+def test_training_and_evaluation_after_warmup_compile_nothing(model, invoke, tiny):
     config = TrainConfig(epochs=1)
     for _, run in precompile.warmup_steps(model, config, load("cpu")):
         run()
-    with numba_environment.on_first_compilation(lambda: pytest.fail("something is compiled")):
+    with numba_setup.on_first_compilation(lambda: pytest.fail("something is compiled")):
         assert invoke("train", "--model", model, "--epochs", 1, "--data", tiny).exit_code == 0
         assert invoke("eval", "weights.h5", "--data", tiny).exit_code == 0
 
@@ -50,7 +46,7 @@ def test_compilation_is_noticed(invoke):
     from numba import njit
 
     found = []
-    with numba_environment.on_first_compilation(lambda: found.append(1)):
+    with numba_setup.on_first_compilation(lambda: found.append(1)):
         njit(lambda x: x + 1)(1)
         njit(lambda x: x + 2)(1)
     assert found == [1]
@@ -65,7 +61,7 @@ def test_compilation_is_noticed(invoke):
         (["--recipe", "fast", "--model", "mlp"], ["mlp"]),
     ],
 )
-def test_what_is_compiled(arguments, networks, invoke, monkeypatch):
+def test_networks_to_compile_for(arguments, networks, invoke, monkeypatch):
     asked = []
     monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: asked.append((model, config)) or [])
     result = invoke("warmup", *arguments, "--device", "reference", "--json")
@@ -75,18 +71,18 @@ def test_what_is_compiled(arguments, networks, invoke, monkeypatch):
         assert asked[0][1].batch_size == RECIPES["fast"]["batch_size"]
 
 
-def test_definitions_need_no_compiling(invoke):
+def test_reference_compiles_nothing(invoke):
     result = invoke("warmup", "--model", "linear", "--batch-size", 2, "--device", "reference")
     assert result.exit_code == 0, result.exception
-    assert "the definitions need no compiling" in result.stdout
+    assert "the reference device compiles nothing" in result.stdout
 
 
-def test_kernels_that_cannot_be_kept(invoke, monkeypatch, tmp_path):
+def test_kernels_that_cannot_be_cached(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.TEMPORARY_PREFIX}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
-    assert "nothing can be kept for the next command; see 'fastdigits doctor'" in result.stdout
+    assert "the kernels cannot be cached for the next command; see 'fastdigits doctor'" in result.stdout
 
 
 def test_wrong_command_lines(fails):

@@ -34,7 +34,7 @@ def test_an_effect_goes_up_to_its_most(name):
         ("rot=10", "--augment: there is no effect 'rot'; choose among shift, rotate, scale"),
         ("flip", "no effect 'flip'"),
         ("=3", "no effect ''"),
-        ("shift=1,shift=2", "shift is there twice"),
+        ("shift=1,shift=2", "shift is given twice"),
         ("shift", "shift takes a number from 0 to 100 .*, not ''"),
         ("shift=-1", "not '-1'"),
         ("shift=nan", "not 'nan'"),

@@ -219,7 +219,7 @@ def test_download_fetches_only_what_is_missing(tmp_path, server):
 def test_download_replaces_nothing(tmp_path, server):
     own = tmp_path / "train-images-idx3-ubyte.gz"
     own.write_bytes(b"a set of one's own")
-    with pytest.raises(UserError, match="holds something else than MNIST; move it away"):
+    with pytest.raises(UserError, match="is not the original MNIST file; move it away"):
         download(tmp_path, [server.address + "good/"])
     assert own.read_bytes() == b"a set of one's own"
     assert server.asked == []

@@ -72,7 +72,7 @@ def test_no_validation_images(mnist_labels):
 
 @pytest.mark.parametrize("count", [-1, 4, 5])
 def test_impossible_count(count):
-    with pytest.raises(UserError, match=f"Cannot set {count} of 4 images aside for validation; choose 0 to 3"):
+    with pytest.raises(UserError, match=f"Cannot hold {count} of 4 images out for validation; choose 0 to 3"):
         stratified_split(np.zeros(4, np.uint8), count, seed=1)
 
 

@@ -27,7 +27,7 @@ def test_images_of_mnist_need_no_preparation(images):
         lambda image: image[2:-2, 2:-2],
         np.zeros_like,
     ],
-    ids=["dark ink", "dim", "moved down", "moved left", "gray background", "larger", "colours", "smaller", "blank"],
+    ids=["dark ink", "dim", "moved down", "moved left", "gray background", "larger", "colored", "smaller", "blank"],
 )
 def test_other_images_need_preparation(change, images):
     assert not any(is_prepared(change(image)) for image in images[:200])

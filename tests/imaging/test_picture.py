@@ -36,10 +36,10 @@ def test_lossless_formats_keep_the_pixels(file_type, tmp_path):
 
 @pytest.mark.parametrize("file_type", ["JPEG", "WEBP", "GIF"])
 def test_lossy_formats_nearly_keep_the_pixels(file_type):
-    colour = np.broadcast_to(np.uint8([200, 40, 90]), (16, 24, 3))
-    pixels = read_picture(content(Image.fromarray(colour), file_type))
+    color = np.broadcast_to(np.uint8([200, 40, 90]), (16, 24, 3))
+    pixels = read_picture(content(Image.fromarray(color), file_type))
     assert pixels.shape == (16, 24, 3)
-    assert np.abs(pixels.astype(int) - colour).max() <= 6
+    assert np.abs(pixels.astype(int) - color).max() <= 6
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
@@ -98,7 +98,7 @@ def test_the_orientation_in_exif_data_is_applied():
 
 @pytest.mark.parametrize("file_type", ["GIF", "TIFF", "WEBP"])
 def test_the_first_of_several_frames_is_returned(file_type):
-    frames = [Image.new("RGB", (5, 5), colour) for colour in ("black", "white", "white")]
+    frames = [Image.new("RGB", (5, 5), color) for color in ("black", "white", "white")]
     file = content(frames[0], file_type, save_all=True, append_images=frames[1:])
     assert read_picture(file).max() < 10
 

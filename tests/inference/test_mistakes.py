@@ -17,14 +17,14 @@ def test_the_worst_mistakes_come_first():
     assert worst_mistakes(PROBABILITIES, PROBABILITIES.argmax(1), 10).tolist() == []
 
 
-def test_examples_of_both_kinds_are_spread_over_all():
+def test_correct_and_wrong_examples_are_spread_evenly():
     def rows(labels, most):
         return [chosen.tolist() for chosen in correct_and_wrong(PROBABILITIES, labels, most).values()]
 
     assert rows(LABELS, 10) == [[0, 2, 5], [1, 3, 4]]
     assert rows(LABELS, 2) == [[0, 5], [1, 4]]
     assert rows(PROBABILITIES.argmax(1), 10) == [[0, 1, 2, 3, 4, 5], []]
-    assert correct_and_wrong(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Read right"].tolist() == [
+    assert correct_and_wrong(np.tile([1.0, 0.0], (100, 1)), np.zeros(100, np.uint8), 4)["Correct"].tolist() == [
         0,
         33,
         66,

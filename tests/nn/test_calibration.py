@@ -6,7 +6,7 @@ from fastdigits.nn.calibration import Calibration, fit_temperature
 
 
 def overconfident(temperature, count=4000):
-    """Probabilities, and labels that are drawn from the same ones softened by a temperature."""
+    """Draw probabilities, and labels from the same probabilities softened by a temperature."""
     rng = np.random.default_rng(5)
     scores = 4 * rng.standard_normal((count, 10))
     p = Calibration(temperature).apply(np.exp(scores) / np.exp(scores).sum(1, keepdims=True))
@@ -19,30 +19,41 @@ def test_the_temperature_that_made_the_labels_is_found(temperature):
     assert fit_temperature(*overconfident(temperature)) == pytest.approx(temperature, rel=0.08)
 
 
-def test_calibrated_probabilities_are_right_as_often_as_they_say():
+def test_calibrated_confidence_equals_accuracy():
     p, labels = overconfident(2.5, 20_000)
     calibrated = Calibration(fit_temperature(p, labels)).apply(p)
     assert calibrated.sum(1) == pytest.approx(1)
-    confidence, right = calibrated.max(1), calibrated.argmax(1) == labels
+    confidence, correct = calibrated.max(1), calibrated.argmax(1) == labels
     for low, high in ((0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0)):
-        among = (confidence >= low) & (confidence < high)
-        assert right[among].mean() == pytest.approx(confidence[among].mean(), abs=4 * 0.5 / np.sqrt(among.sum()))
+        selected = (confidence >= low) & (confidence < high)
+        assert correct[selected].mean() == pytest.approx(
+            confidence[selected].mean(), abs=4 * 0.5 / np.sqrt(selected.sum())
+        )
 
 
-def test_temperature_one_changes_nothing_and_none_changes_the_order():
+def test_temperature_one_changes_nothing_and_no_temperature_changes_the_order():
     p, _ = overconfident(1.0, 50)
     assert Calibration().apply(p) == pytest.approx(p)
     for temperature in (0.3, 7.0):
         assert (Calibration(temperature).apply(p).argsort(1) == p.argsort(1)).all()
 
 
-def test_certainty_is_no_trouble():
+def test_probabilities_of_0_and_1_stay_finite():
     p = np.eye(10)[[3, 4]]
     assert Calibration(2.0).apply(p) == pytest.approx(p)
     assert np.isfinite(fit_temperature(p, np.array([3, 5])))
 
 
 @pytest.mark.parametrize("setting", [{"temperature": 0.0}, {"temperature": float("nan")}, {"unsure_below": 1.5}])
-def test_values_out_of_range_are_refused(setting):
+def test_values_out_of_range_are_errors(setting):
     with pytest.raises(UserError, match=next(iter(setting))):
         Calibration(**setting)
+
+
+def test_each_further_attempt_needs_more_confidence():
+    calibration = Calibration(unsure_below=0.5)
+    needed = [1 - 0.5 / attempt for attempt in (1, 2, 3, 4)]
+    for attempt, confidence in enumerate(needed, 1):
+        assert calibration.is_sure(confidence + 1e-9, attempt)
+        assert not calibration.is_sure(confidence - 1e-9, attempt)
+    assert calibration.is_sure(1.0, attempt=100)

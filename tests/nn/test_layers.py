@@ -5,6 +5,7 @@ import pytest
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS, ModelOptions, layers_of
 from fastdigits.nn import (
+    GELU,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -19,6 +20,7 @@ from fastdigits.nn import (
     ReLU,
     Residual,
     Sigmoid,
+    SiLU,
     Tanh,
 )
 
@@ -59,6 +61,8 @@ IMAGE, FLAT = (1, 28, 28), (784,)
         (LeakyReLU(0.1), (6, 24, 24), (6, 24, 24)),
         (Sigmoid(), (84,), (84,)),
         (Tanh(), (84,), (84,)),
+        (GELU(), (84,), (84,)),
+        (SiLU(), (6, 24, 24), (6, 24, 24)),
     ],
     ids=str,
 )
@@ -216,6 +220,10 @@ EVERY_LAYER = [
     Sigmoid(),
     Dense(20),
     Tanh(),
+    Dense(20),
+    GELU(),
+    Dense(20),
+    SiLU(),
     Dense(7),
 ]
 
@@ -308,7 +316,7 @@ def test_half_a_description_is_a_user_error(config):
         ("nothing", None, "linear, neuron, dnn, mlp, feedforward"),
         ("lenet", ModelOptions(hidden=(10,)), "--hidden"),
         ("linear", ModelOptions(activation="tanh"), "--activation"),
-        ("mlp", ModelOptions(activation="cube"), "relu, leaky-relu, sigmoid, tanh"),
+        ("mlp", ModelOptions(activation="cube"), "relu, leaky-relu, sigmoid, tanh, gelu, silu"),
         ("lenet", ModelOptions(pool="min"), "max, average"),
         ("cnn", ModelOptions(pool="max"), "--pool"),
         ("cnn", ModelOptions(width=1.0), "--width"),

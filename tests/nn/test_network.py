@@ -9,6 +9,7 @@ from fastdigits.check.gradients import float64_reference
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.models import MODELS, ModelOptions, layers_of
 from fastdigits.nn import (
+    GELU,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -23,6 +24,7 @@ from fastdigits.nn import (
     ReLU,
     Residual,
     Sigmoid,
+    SiLU,
     Tanh,
     sequence,
 )
@@ -62,6 +64,7 @@ CHAINS = {
     "single pixels": [Conv2D(4, 1), ReLU(), Conv2D(3, 1, stride=2), Flatten(), Dense(10)],
     "normalised and pooled": [Conv2D(4, 3), BatchNorm(), ReLU(), MaxPool2D(2), GlobalAvgPool2D(), Dense(10)],
     "normalised first": [BatchNorm(), Conv2D(4, 3), BatchNorm(), Conv2D(3, 3), ReLU(), Dropout(), Flatten(), Dense(10)],
+    "smooth activations": [Conv2D(3, 3), SiLU(), MaxPool2D(3), Flatten(), Dense(20), GELU(), Dense(10)],
     "dropped first": [Dropout(0.1), Flatten(), Dense(20), ReLU(), Dropout(), Dense(10)],
     "residual first": [Residual([Conv2D(1, 3, padding=1), ReLU()]), ReLU(), Flatten(), Dense(10)],
     "blocks within blocks": [
@@ -325,6 +328,10 @@ def by_pytorch(layers, x, arrays, training):
                 x = x.sigmoid()
             case Tanh():
                 x = x.tanh()
+            case GELU():
+                x = functional.gelu(x, approximate="tanh")
+            case SiLU():
+                x = functional.silu(x)
     return x
 
 

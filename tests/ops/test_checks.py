@@ -42,6 +42,9 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
     # does not clear pixels outside all windows
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
+    # omits the gradient of the gate
+    ("gelu_backward", "activation.gelu_backward", "fma(a * gate", "fma(splat(0.0) * gate"),
+    ("silu_backward", "activation.silu_backward", "fma(a, splat(1.0) - gate", "fma(a, splat(0.0)"),
     # counts the loss of an empty lane
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # predicts the last of equal scores

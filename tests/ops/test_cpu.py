@@ -118,7 +118,10 @@ def test_losses_of_extreme_scores(checks, size):
     checks.assert_close(filled["dscores"], exact["dscores"], terms=3)
 
 
-@pytest.mark.parametrize(("name", "options"), [("relu", ()), ("leaky_relu", (0.1,)), ("sigmoid", ()), ("tanh", ())])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("relu", ()), ("leaky_relu", (0.1,)), *((name, ()) for name in ("sigmoid", "tanh", "gelu", "silu"))],
+)
 def test_activation_keeps_nan(name, options):
     """A layer must not hide that the training has diverged."""
     x, y = np.full((1, LANES), np.nan, np.float32), np.zeros((1, LANES), np.float32)

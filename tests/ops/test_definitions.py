@@ -287,6 +287,26 @@ def test_activation(checks, name, options, x, y, dx):
     checks.assert_close(gradient, dx, terms=4, scale=16)
 
 
+def test_silu(checks):
+    y, dx = _unfilled(1, 3), _unfilled(1, 3)
+    x = np.array([[-LN3, 0, LN3]])
+    OPS.silu_forward(x, y)
+    checks.assert_close(y, [[-LN3 / 4, 0, 3 * LN3 / 4]], terms=4)
+    OPS.silu_backward(x, np.full((1, 3), 16.0), dx)
+    checks.assert_close(dx, [[4 - 3 * LN3, 8, 12 + 3 * LN3]], terms=4, scale=16)
+
+
+def test_gelu_is_near_the_exact_form(checks):
+    """x times the probability that a standard normal variable is below x."""
+    x, y, dx = np.linspace(-6, 6, 49)[None], _unfilled(1, 49), _unfilled(1, 49)
+    OPS.gelu_forward(x, y)
+    exact = [z * (1 + math.erf(z / math.sqrt(2))) / 2 for z in x[0]]
+    assert 1e-4 < np.abs(y[0] - exact).max() < 5e-4
+    checks.assert_close(y - y[:, ::-1], x, terms=4, scale=6)  # as x P(x) - (-x) P(-x) = x
+    OPS.gelu_backward(x, np.full((1, 49), 16.0), dx)
+    checks.assert_close(dx[:, 24], [8], terms=4, scale=16)
+
+
 # loss
 
 

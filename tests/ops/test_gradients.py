@@ -119,6 +119,21 @@ def test_activation(checks, rng, name, options):
     checks.assert_gradient(loss, x, dx)
 
 
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+def test_activation_whose_gradient_takes_the_input(checks, rng, name):
+    x = np.linspace(-5, 5, 20).reshape(4, 5)
+    dy = rng.normal(size=x.shape)
+    y, dx = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    forward, backward = getattr(OPS, f"{name}_forward"), getattr(OPS, f"{name}_backward")
+
+    def loss():
+        forward(x, y)
+        return (y * dy).sum()
+
+    backward(x.copy(), dy, dx)
+    checks.assert_gradient(loss, x, dx)
+
+
 @pytest.mark.parametrize("relu", ["", "relu_"])
 def test_batchnorm(checks, rng, relu):
     """Five images of three pixels; the content of the three empty lanes has no effect."""

@@ -152,7 +152,8 @@ def _axis_orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int
         if isinstance(layer, Flatten) and len(layer.input_shape) == 3:
             flattened = layer.input_shape
         for parameter in layer.parameters:
-            shape, axes = parameter.shape, (0,)
+            shape = parameter.shape
+            axes: tuple[int, ...] = (0,)
             if len(shape) == 2 and flattened:  # the first dense layer after a flatten: channels come last in its inputs
                 shape, flattened = (shape[0], *flattened), ()
             if len(shape) > 1:
@@ -198,4 +199,6 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "LeakyReLU": lambda layer, x: tf.nn.leaky_relu(x, layer.slope),
     "Sigmoid": lambda layer, x: tf.nn.sigmoid(x),
     "Tanh": lambda layer, x: tf.nn.tanh(x),
+    "GELU": lambda layer, x: tf.nn.gelu(x, approximate=True),
+    "SiLU": lambda layer, x: tf.nn.silu(x),
 }

@@ -102,7 +102,7 @@ class TorchTrainer:
     """The network and the batch of a workload on a device, and AdamW with the given options of torch.optim.AdamW."""
 
     def __init__(
-        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **options: bool
+        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **options: Any
     ):
         self.workload = workload
         self.module, self.x = module_and_images(workload, device, channels_last)
@@ -212,4 +212,6 @@ LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "LeakyReLU": lambda layer: nn.LeakyReLU(layer.slope),
     "Sigmoid": lambda layer: nn.Sigmoid(),
     "Tanh": lambda layer: nn.Tanh(),
+    "GELU": lambda layer: nn.GELU(approximate="tanh"),
+    "SiLU": lambda layer: nn.SiLU(),
 }

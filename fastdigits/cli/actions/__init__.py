@@ -1,1 +1,1 @@
-"""What the commands do; heavy imports are at the top of these files, which load only when a command runs."""
+"""What the commands do, one module each. They import NumPy and others at the top, so commands import them last."""

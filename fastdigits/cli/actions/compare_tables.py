@@ -1,4 +1,4 @@
-"""The tables that `fastdigits compare` prints and writes."""
+"""The tables of `fastdigits compare`."""
 
 import csv
 import io
@@ -6,36 +6,38 @@ from collections.abc import Sequence
 from typing import Any
 
 HEADS = ("model", "parameters", "multiply-adds", "epochs", "accuracy", "train s", "images/s")
-MEANING = "Accuracy on the test images, seconds of training, images read in a second."
+CAPTION = "Accuracy on the test images, seconds of training, images classified per second."
 FACTS = ("model", "parameters", "multiply_adds", "epochs", "runs")
-FIGURES = ("mean", "std", "min", "max")
+STATISTICS = ("mean", "std", "min", "max")
 SPREAD = ("std", "lowest", "highest")
 
 
 def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
-    """Format ComparedModel.to_dict() rows as a Markdown table, with the spread of models trained repeatedly."""
-    several = any(row["runs"] > 1 for row in rows)
-    heads = [*HEADS[:5], *(SPREAD if several else ()), *HEADS[5:]]
-    cells = [heads, *(_cells(row, several) for row in rows)]
+    """Format `ComparedModel.to_dict()` rows as a Markdown table, with the spread of models trained repeatedly."""
+    spread = any(row["runs"] > 1 for row in rows)
+    heads = [*HEADS[:5], *(SPREAD if spread else ()), *HEADS[5:]]
+    cells = [heads, *(_cells(row, spread) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [_line([cell.ljust(width) for cell, width in zip(heads, widths, strict=True)])]
     lines.append(_line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]))
     for first, *others in cells[1:]:
         lines.append(_line([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]))
-    return "\n".join([title, "", *lines, "", MEANING])
+    return "\n".join([title, "", *lines, "", CAPTION])
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    """A table for programs: shares of 1, seconds, images per second; empty where something is not known."""
+    """Return a CSV table with accuracies from 0 to 1, seconds, and images per second; unknown values are empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*FACTS, *(f"test_accuracy_{name}" for name in FIGURES), "train_seconds", "read_images_per_second"])
+    writer.writerow(
+        [*FACTS, *(f"test_accuracy_{name}" for name in STATISTICS), "train_seconds", "read_images_per_second"]
+    )
     for row in rows:
         accuracy, training = row["test_accuracy"] or {}, row["train_seconds"] or {}
         writer.writerow(
             [
                 *(row[name] for name in FACTS),
-                *(accuracy.get(name) for name in FIGURES),
+                *(accuracy.get(name) for name in STATISTICS),
                 training.get("mean"),
                 row["read_images_per_second"],
             ]
@@ -43,9 +45,9 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def _cells(row: dict[str, Any], several: bool) -> list[str]:
+def _cells(row: dict[str, Any], spread: bool) -> list[str]:
     accuracy, training, read = row["test_accuracy"], row["train_seconds"], row["read_images_per_second"]
-    shares = [f"{accuracy[name]:.2%}" if accuracy else "" for name in FIGURES]
+    shares = [f"{accuracy[name]:.2%}" if accuracy else "" for name in STATISTICS]
     if row["runs"] < 2:
         shares[1:] = "", "", ""
     return [
@@ -53,7 +55,7 @@ def _cells(row: dict[str, Any], several: bool) -> list[str]:
         f"{row['parameters']:,}",
         f"{row['multiply_adds']:,}",
         f"{row['epochs']}",
-        *shares[: 4 if several else 1],
+        *shares[: 4 if spread else 1],
         f"{training['mean']:.2f}" if training else "",
         f"{read:,.0f}" if read else "",
     ]

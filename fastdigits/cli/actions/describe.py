@@ -1,47 +1,137 @@
-"""What `fastdigits describe` draws: the layers of a network, and the kernels that it has learned."""
+"""Run `fastdigits describe`: the layers of a network with figures of them, or a learning-rate schedule."""
 
-from typing import TYPE_CHECKING
+import json
+from typing import Any
 
 import click
+import numpy as np
 
-from fastdigits.cli.options import figure_files
+from fastdigits.cli.actions.common import read_saved, say_written, write_figure
+from fastdigits.cli.options.common import usage_error
+from fastdigits.cli.options.figure_files import check_files
+from fastdigits.config.schedules import lr_factor
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
+from fastdigits.inspection.filters import kernels_of
+from fastdigits.inspection.summary import layer_rows
+from fastdigits.models import name_of, network_of
+from fastdigits.nn import Network
+from fastdigits.plots import architecture
+from fastdigits.plots import filters as filter_plot
+from fastdigits.plots import schedule as schedule_plot
+from fastdigits.storage.weights import SavedNetwork
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fastdigits.nn import Network
-    from fastdigits.storage.weights import SavedNetwork
+EPOCH_STEPS = 100
+WORST_RANK = (0.0, -1.0)  # validation accuracy and minus the loss
 
 
-def draw(name: str, network: "Network", saved: "SavedNetwork | None", picture: str | None, filters: str | None) -> None:
-    """Draw a network into the one file, and what it has learned, if anything, into the other.
+def describe_network(model: str, picture: str | None, filters: str | None, as_json: bool) -> None:
+    """Print the layers of a model or a weights file, and draw them and their kernels.
 
     Raises
     ------
-    UsageError
-        If it has learned nothing, or both are the same file.
+    click.UsageError
+        If kernels of an untrained network are asked for, or both files are the same.
     UserError
-        If there are no kernels to draw, or a file cannot be written.
+        If the network has no kernels to draw, or a file cannot be written.
     """
-    kernels = _learned_kernels(name, network, saved) if filters else {}
-    figure_files.check_files({"--picture": picture, "--filters": filters})
+    saved = read_saved(model)
+    name = saved.model if saved else name_of(model)
+    network = Network.from_config(saved.network) if saved else network_of(model)
+    kernels = _trained_kernels(name, network, saved) if filters else {}
+    check_files({"--picture": picture, "--filters": filters})
     if picture:
-        from fastdigits.plots import architecture
-
-        figure_files.write(picture, architecture.draw(network, name))
+        write_figure(picture, architecture.draw(network, name))
+        say_written(picture)
     if filters:
-        from fastdigits.plots.filters import draw as draw_filters
+        write_figure(filters, filter_plot.draw(kernels, f"Kernels of {name}"))
+        say_written(filters)
+    summary = _summary(name, network, saved)
+    click.echo(json.dumps(summary) if as_json else _layer_table(summary))
 
-        figure_files.write(filters, draw_filters(kernels, f"Kernels of {name}"))
+
+def describe_schedule(schedule: str, settings: dict[str, Any], output: str | None, as_json: bool) -> None:
+    """Print the learning rates of a schedule, and plot them.
+
+    Raises
+    ------
+    click.UsageError
+        If the settings do not fit the schedule.
+    """
+    try:
+        config = TrainConfig(schedule=schedule, **settings)
+    except UserError as error:
+        raise usage_error(error) from None
+    curve = _schedule_curve(config)
+    if output:
+        figure = schedule_plot.draw(curve["rates"], curve["epoch_steps"], _schedule_title(curve))
+        write_figure(output, figure)
+        say_written(output)
+    click.echo(json.dumps(curve) if as_json else _schedule_table(curve))
 
 
-def _learned_kernels(name: str, network: "Network", saved: "SavedNetwork | None") -> dict[str, "np.ndarray"]:
-    from fastdigits.inspection.filters import kernels_of
-
+def _trained_kernels(name: str, network: Network, saved: SavedNetwork | None) -> dict[str, np.ndarray]:
     if not saved:
-        raise click.UsageError("--filters draws what a network has learned; give a file that 'train' has written.")
+        raise click.UsageError("--filters draws trained kernels; give a weights file written by 'fastdigits train'.")
     kernels = kernels_of(network, saved.weights)
     if not kernels:
         raise UserError(f"The network {name} has neither kernels nor weights of pixels; leave --filters out.")
     return kernels
+
+
+def _summary(name: str, network: Network, saved: SavedNetwork | None) -> dict[str, Any]:
+    rows = layer_rows(network)
+    return {
+        "model": name,
+        "input_shape": list(network.input_shape),
+        "layers": rows,
+        "parameters": sum(row["parameters"] for row in rows),
+        "multiply_adds": sum(row["multiply_adds"] for row in rows),
+        **({"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics} if saved else {}),
+    }
+
+
+def _layer_table(summary: dict[str, Any]) -> str:
+    def shape(sizes: list[int]) -> str:
+        return " x ".join(map(str, sizes))
+
+    width = max(14, *(len(row["layer"]) + 2 for row in summary["layers"]))
+    line = f"{{:{width}}}{{:>16}}   {{:18}}{{:>12}}{{:>16}}".format
+    lines = [
+        line(summary["model"], "output shape", "kernel", "parameters", "multiply-adds"),
+        line("input", shape(summary["input_shape"]), "", "", ""),
+    ]
+    for row in summary["layers"]:
+        numbers = [f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds")]
+        lines.append(line(row["layer"], shape(row["output_shape"]), row["kernel"], *numbers))
+    lines.append(line("total", "", "", f"{summary['parameters']:,}", f"{summary['multiply_adds']:,}"))
+    if "metrics" in summary:
+        accuracy = summary["metrics"].get("test_accuracy")
+        result = f", test accuracy {accuracy:.2%}" if isinstance(accuracy, float) else ""
+        lines.append(f"trained on {summary['dataset']}{result}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _schedule_curve(config: TrainConfig) -> dict[str, Any]:
+    """Return the learning rate of every step, with EPOCH_STEPS steps per epoch, as plain JSON types.
+
+    For `plateau`, assume a validation that never improves after the first epoch, which lowers the rate most.
+    """
+    highest = OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
+    ranks = [WORST_RANK] * config.epochs
+    steps = range(config.epochs * EPOCH_STEPS)
+    rates = [highest * lr_factor(config, step, EPOCH_STEPS, ranks[: step // EPOCH_STEPS]) for step in steps]
+    return {"schedule": config.schedule, "epochs": config.epochs, "epoch_steps": EPOCH_STEPS, "rates": rates}
+
+
+def _schedule_table(curve: dict[str, Any]) -> str:
+    """List the rates at the start, after every tenth of the steps, and at the end."""
+    rates, steps = curve["rates"], curve["epoch_steps"]
+    rows = sorted({*(number * len(rates) // 10 for number in range(10)), len(rates) - 1})
+    lines = [f"{step / steps:8.2f}   {rates[step]:.6g}" for step in rows]
+    return "\n".join([_schedule_title(curve), "  epochs   learning rate", *lines])
+
+
+def _schedule_title(curve: dict[str, Any]) -> str:
+    assumption = ", if validation never improves" if curve["schedule"] == "plateau" else ""
+    return f"schedule {curve['schedule']} over {curve['epochs']} epochs{assumption}"

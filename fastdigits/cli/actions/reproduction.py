@@ -1,31 +1,29 @@
-"""How a network can be trained again: the command line, and a file of its layers where it has no name."""
+"""The command line that trains a network again, with a file of its layers if it is no known model."""
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from fastdigits.cli.commands.train import command as train
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
-
-if TYPE_CHECKING:
-    from fastdigits.storage.weights import SavedNetwork
+from fastdigits.models import MODELS, description, network_of
+from fastdigits.storage.weights import SavedNetwork
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A command line, and the name and the content of the file of layers that it needs, if any."""
+    """A command line, and the name and content of the file of layers that it needs, if any."""
 
     command: str
     file: str | None = None
     layers: str | None = None
 
 
-def reproduction_of(saved: "SavedNetwork") -> Reproduction:
-    """What trains a network anew, with the same settings on the same data: to the same bits with this version."""
-    from fastdigits.models import MODELS, description, network_of
-
+def reproduction_of(saved: SavedNetwork) -> Reproduction:
+    """Return how to train a network again with the same settings and data, to the same bits in this version."""
     file, shape = None, tuple(saved.network["input_shape"])
     if saved.model not in MODELS or network_of(saved.model, input_shape=shape).config() != saved.network:
         file = f"{saved.model}{description.SUFFIX}"
@@ -36,13 +34,11 @@ def reproduction_of(saved: "SavedNetwork") -> Reproduction:
     return Reproduction(shlex.join(words), file, layers)
 
 
-def _settings(config: dict[str, Any], usual: dict[str, object]) -> list[str]:
-    """The options whose values are not those that hold anyway."""
-    from fastdigits.cli.commands.train import command as train
-
-    usual, words = vars(TrainConfig()) | usual, []
+def _settings(config: dict[str, Any], defaults: dict[str, object]) -> list[str]:
+    """Return the options whose values differ from the defaults."""
+    defaults, words = vars(TrainConfig()) | defaults, []
     for param in train.params:
-        if param.name in config and config[param.name] != usual[param.name]:
+        if param.name in config and config[param.name] != defaults[param.name]:
             words += _words(param, config[param.name])
     return words
 
@@ -50,4 +46,4 @@ def _settings(config: dict[str, Any], usual: dict[str, object]) -> list[str]:
 def _words(param: click.Parameter, value: Any) -> list[str]:
     if isinstance(value, bool):
         return (param.opts if value else param.secondary_opts)[:1]
-    return [param.opts[0], "all" if value is None else str(value)]  # as --batch-size: others are None unless given
+    return [param.opts[0], "all" if value is None else str(value)]  # only --batch-size can be given as None

@@ -1,26 +1,33 @@
-"""What `fastdigits show` draws: the images that were asked for, in rows."""
+"""Run `fastdigits show`: choose images and draw them in rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import click
 import numpy as np
 
 from fastdigits import ops
-from fastdigits.data import preview
+from fastdigits.cli.actions.common import write_figure
+from fastdigits.cli.options.figure_files import check_files
+from fastdigits.data import load_part, preview
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.ops.batch import Effects
+from fastdigits.plots import sheet
 from fastdigits.plots.sheet import Row
 
 COLUMNS = 10
+MAX_COLUMNS = 20  # images before and after
+PARTS = {"train": "training", "test": "test"}
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Rows of images, what stands above their columns, the numbers of the images that are shown, and a note."""
+    """Rows of images, the headings of their columns, the indices of the images, and a note for the title."""
 
     rows: list[Row]
     heads: list[str]
-    shown: np.ndarray
+    indices: np.ndarray
     note: str = ""
 
 
@@ -31,52 +38,103 @@ class Part:
     images: np.ndarray
     labels: np.ndarray
 
-    def title(self, row: int) -> str:
-        """What an image shows, and its number."""
-        return f"{self.labels[row]} #{row}"
+    def title(self, index: int) -> str:
+        """Return the label of an image and its index."""
+        return f"{self.labels[index]} #{index}"
 
 
-def by_class(part: Part, classes: Sequence[int], count: int, seed: int) -> Sheet:
-    """A row for each class."""
+def run(data: str, name: str, preparation: Preparation, effects: Effects, output: str, values: dict[str, Any]) -> None:
+    """Draw the chosen images of the part `name`; `values` are the other options of the command line.
+
+    Raises
+    ------
+    click.UsageError
+        If the chosen images do not exist or are too many.
+    UserError
+        If the data cannot be read or the file cannot be written.
+    """
+    check_files({"--output": output})
+    part = Part(*load_part(data, name))
+    chosen = _make_sheet(part, preparation, effects, values)
+    title = f"{data}, {PARTS[name]} images{chosen.note}"
+    write_figure(output, sheet.draw(chosen.rows, chosen.heads, title))
+    click.echo(f"{len(chosen.indices):,} of {len(part.labels):,} images")
+    click.echo(f"picture: {click.format_filename(output)}")
+
+
+def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: dict[str, Any]) -> Sheet:
+    plain = not (preparation or any(effects))
+    count = values["count"] or (100 if plain else 1 if any(effects) else 10)
+    classes = _classes(part, values["digits"])
+    if plain and not (values["index"] or values["at_random"]):
+        return _rows_by_class(part, classes, count, values["seed"])
+    indices = _choose(part, classes, count, values)
+    if plain:
+        return _rows_in_order(part, indices)
+    if len(indices) > MAX_COLUMNS:
+        raise click.UsageError(f"At most {MAX_COLUMNS} images are shown before and after; choose fewer.")
+    if any(effects):
+        return _augmented(part, indices, preparation, effects, values["seed"], values["epochs"])
+    return _before_and_after(part, indices, preparation)
+
+
+def _classes(part: Part, chosen: tuple[int, ...] | None) -> list[int]:
+    present = np.unique(part.labels).tolist()
+    if missing := set(chosen or ()) - {*present}:
+        raise click.UsageError(f"There are no images of {min(missing)}; choose among {', '.join(map(str, present))}.")
+    return sorted({*chosen}) if chosen else present
+
+
+def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) -> np.ndarray:
+    """Return the indices of the images: equally many of each class, or the first image of all if `count` is 1."""
+    if values["index"]:
+        if max(values["index"]) >= len(part.labels):
+            raise click.UsageError(f"There is no image {max(values['index'])}; choose 0 to {len(part.labels) - 1}.")
+        return np.array(values["index"])
+    if count == 1 and not (values["at_random"] or values["digits"]):
+        return np.zeros(1, int)
+    if values["at_random"] or count < len(classes):
+        return preview.sample(part.labels, classes, count, values["seed"])
+    return np.concatenate(preview.sample_each_class(part.labels, classes, count // len(classes), values["seed"]))
+
+
+def _rows_by_class(part: Part, classes: Sequence[int], count: int, seed: int) -> Sheet:
     groups = preview.sample_each_class(part.labels, classes, max(1, count // len(classes)), seed)
     rows = [
-        Row(f"{digit}", part.images[group], [f"#{row}" for row in group])
+        Row(f"{digit}", part.images[group], [f"#{index}" for index in group])
         for digit, group in zip(classes, groups, strict=True)
     ]
     return Sheet(rows, [], np.concatenate(groups))
 
 
-def in_lines(part: Part, chosen: np.ndarray) -> Sheet:
-    """Line by line."""
-    lines = [chosen[start : start + COLUMNS] for start in range(0, len(chosen), COLUMNS)]
-    return Sheet([Row("", part.images[line], [*map(part.title, line)]) for line in lines], [], chosen)
+def _rows_in_order(part: Part, indices: np.ndarray) -> Sheet:
+    lines = [indices[start : start + COLUMNS] for start in range(0, len(indices), COLUMNS)]
+    return Sheet([Row("", part.images[line], [*map(part.title, line)]) for line in lines], [], indices)
 
 
-def before_and_after(part: Part, chosen: np.ndarray, preparation: Preparation) -> Sheet:
-    """The images as they are, and below after each step of a preparation, and after all of them."""
+def _before_and_after(part: Part, indices: np.ndarray, preparation: Preparation) -> Sheet:
+    """Show the images unchanged, after each step of the preparation alone, and after all of them."""
     steps = [("as it is", Preparation()), *preview.preparation_steps(preparation)]
-    rows = [Row(name, step.apply(part.images[chosen])) for name, step in steps]
-    return Sheet(rows, [*map(part.title, chosen)], chosen)
+    rows = [Row(name, step.apply(part.images[indices])) for name, step in steps]
+    return Sheet(rows, [*map(part.title, indices)], indices)
 
 
-def changed_by_chance(
-    part: Part, chosen: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epochs: int
+def _augmented(
+    part: Part, indices: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epochs: int
 ) -> Sheet:
-    """Each image as it is, prepared, and as so many epochs of training see it; a single one with each effect alone."""
+    """Show each image unchanged, prepared, and in each epoch. For a single image, also show each effect alone."""
     reference = ops.load("reference")
-    before = [("as it is", part.images[chosen])]
+    before = [("as it is", part.images[indices])]
     if preparation:
-        before.append(("prepared", preparation.apply(part.images[chosen])))
-    alone = len(chosen) == 1
-    parts = preview.effect_steps(effects) if alone else [("", effects)]
+        before.append(("prepared", preparation.apply(part.images[indices])))
+    single = len(indices) == 1
     rows = []
-    for name, effect in parts:
-        seen = [
-            preview.augment(reference, part.images, chosen, preparation, effect, seed, epoch)
+    for name, effect in preview.effect_steps(effects) if single else [("", effects)]:
+        after = [
+            preview.augment(reference, part.images, indices, preparation, effect, seed, epoch)
             for epoch in range(1, epochs + 1)
         ]
-        for place, row in enumerate(chosen):
-            images = [images[place] for images in (*(images for _, images in before), *seen)]
-            rows.append(Row(name or part.title(row), images))
+        columns = [*(images for _, images in before), *after]
+        rows += [Row(name or part.title(index), [images[n] for images in columns]) for n, index in enumerate(indices)]
     heads = [name for name, _ in before] + [f"epoch {epoch}" for epoch in range(1, epochs + 1)]
-    return Sheet(rows, heads, chosen, f": {part.title(chosen[0])}" if alone else "")
+    return Sheet(rows, heads, indices, f": {part.title(indices[0])}" if single else "")

@@ -2,33 +2,21 @@
 
 import click
 
-from fastdigits.cli.options import figure_files
+from fastdigits.cli.options.figure_files import FigureFile
 
 
 @click.command("plot", epilog="Example: fastdigits plot lenet.h5 cnn.h5 -o curves.png")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "-o",
-    "--output",
-    type=figure_files.PictureFile(),
-    required=True,
-    metavar="FILE.png",
-    help="Where the picture goes; .svg and .pdf, too.",
+    "-o", "--output", type=FigureFile(), required=True, metavar="FILE.png", help="File to draw: .png, .svg or .pdf."
 )
-@click.option("--title", default="", help="What the picture says above.")
+@click.option("--title", default="", help="Title of the figure.")
 def command(files: tuple[str, ...], output: str, title: str) -> None:
-    """Draw loss, accuracy and learning rate against the epochs of trainings.
+    """Plot loss, accuracy and learning rate of trainings over the epochs.
 
-    A FILE is one of weights, a checkpoint, one that 'train --stats' wrote, or what 'train --json' printed. Trainings
-    that differ in nothing but their seed or fold are drawn as their mean with a band of one standard deviation.
+    A FILE is a weights file, a checkpoint, a file of 'train --stats', or the output of 'train --json'. Runs that
+    differ only in seed or fold are drawn as their mean with a band of one standard deviation.
     """
-    from fastdigits.files import check_writable
-    from fastdigits.plots import curves
-    from fastdigits.storage import training_logs
+    from fastdigits.cli.actions import plot
 
-    series = training_logs.read(files)
-    check_writable(output)
-    figure_files.write(output, curves.draw(series, title))
-    for one in series:
-        click.echo(one.label)
-    click.echo(f"picture: {click.format_filename(output)}")
+    plot.run(files, output, title)

@@ -5,41 +5,40 @@ from typing import Any
 
 import click
 
+from fastdigits.cli.options.arguments import BatchSize, LayerSizes, ModelName, Number
 from fastdigits.cli.options.common import (
-    LayerSizes,
-    ModelName,
     data_option,
     device_option,
     exact_option,
     json_option,
+    seed_option,
     threads_option,
 )
-from fastdigits.cli.options.figure_files import PictureFile
+from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.cli.options.images import image_options
 from fastdigits.cli.options.training import (
-    BatchSize,
-    check_together,
-    learning_options,
+    FRACTION,
+    POSITIVE,
+    check_conflicts,
+    option_table,
+    regularization_options,
     repeat_options,
     schedule_options,
 )
-from fastdigits.cli.options.training import show as listing
 from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig
 
 DEFAULT = TrainConfig()
-RATE = click.FloatRange(min=0, min_open=True)
-SHARE = click.FloatRange(min=0, max=1, max_open=True)
 
 
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
-    """Make the recipe's options the defaults; those on the command line come before defaults."""
+    """Make the recipe's options the defaults, which options on the command line override."""
     ctx.default_map = {**(ctx.default_map or {}), **RECIPES[name]}
 
 
 def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
-    """Let the network's own settings come before the defaults, but after a recipe."""
+    """Make the model's settings the defaults, where the recipe does not set them."""
     ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
     return model
 
@@ -53,7 +52,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     is_eager=True,
     expose_value=False,
     callback=_follow_recipe,
-    help="A set of options; fast reaches 99 % in the least time.",
+    help="Set of options to start from; fast reaches 99 % in the least time.",
 )
 @click.option(
     "--model",
@@ -62,16 +61,12 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     show_default=True,
     is_eager=True,
     callback=_follow_model,
-    help="See 'fastdigits models'; or a file of layers that ends with .toml.",
+    help="Network to train: a name from 'fastdigits models', or a .toml file of layers.",
 )
 @device_option
 @data_option
 @click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    default=DEFAULT.epochs,
-    show_default=True,
-    help="How often every image is learned from.",
+    "--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True, help="Number of epochs."
 )
 @click.option(
     "--batch-size",
@@ -79,99 +74,112 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     metavar="IMAGES|all",
     default=DEFAULT.batch_size,
     show_default=True,
-    help="Images that a step learns from; all: one step in every epoch.",
+    help="Number of images per step; all for one step per epoch.",
 )
 @click.option(
-    "--optimizer",
-    type=click.Choice(list(OPTIMIZERS)),
-    default=DEFAULT.optimizer,
-    show_default=True,
-    help="How the gradients change the weights.",
+    "--optimizer", type=click.Choice(list(OPTIMIZERS)), default=DEFAULT.optimizer, show_default=True, help="Optimizer."
 )
-@click.option("--lr", type=RATE, help="TrainingStep rate at its highest; the optimiser's usual one if not given.")
-@click.option("--momentum", type=SHARE, default=DEFAULT.momentum, show_default=True, help="For momentum and nesterov.")
-@click.option("--beta1", type=SHARE, default=DEFAULT.beta1, show_default=True, help="For adam and adamw.")
-@click.option("--beta2", type=SHARE, default=DEFAULT.beta2, show_default=True, help="For adam and adamw.")
+@click.option("--lr", type=POSITIVE, show_default="depends on the optimizer", help="Peak learning rate.")
+@click.option(
+    "--momentum",
+    type=FRACTION,
+    default=DEFAULT.momentum,
+    show_default=True,
+    help="Momentum of the optimizers momentum and nesterov.",
+)
+@click.option("--beta1", type=FRACTION, default=DEFAULT.beta1, show_default=True, help="Beta 1 of adam and adamw.")
+@click.option("--beta2", type=FRACTION, default=DEFAULT.beta2, show_default=True, help="Beta 2 of adam and adamw.")
 @click.option(
     "--weight-decay",
     type=click.FloatRange(min=0),
-    help="Joins the gradient, as L2, but with adamw shrinks the weights apart from it; the optimiser's usual one if "
-    "not given.",
+    show_default="depends on the optimizer",
+    help="Weight decay: an L2 penalty, or decoupled from the gradient with adamw.",
 )
 @schedule_options(DEFAULT.schedule, DEFAULT.warmup)
-@learning_options()
+@regularization_options()
 @click.option(
-    "--loss", type=click.Choice(list(LOSSES)), default=DEFAULT.loss, show_default=True, help="What is made small."
+    "--loss", type=click.Choice(list(LOSSES)), default=DEFAULT.loss, show_default=True, help="Loss to minimize."
 )
 @click.option(
     "--label-smoothing",
-    type=SHARE,
+    type=FRACTION,
     default=DEFAULT.label_smoothing,
     show_default=True,
-    help="Share of each target that is spread over all classes.",
+    help="Fraction of each target to spread over all classes.",
 )
-@click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers, such as 256x256 (mlp).")
-@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), help="Of hidden layers.")
-@click.option("--init", type=click.Choice(INITIALIZERS), help="How the weights start.")
-@click.option("--pool", type=click.Choice(list(POOLINGS)), help="How lenet pools; average if not given.")
-@click.option("--width", type=click.FloatRange(0, 8, min_open=True), help="Scales the channels of alexnet and resnet.")
+@click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256x256.")
 @click.option(
-    "--validation", type=click.IntRange(min=0), help="Training images held out to validate; a twelfth if not given."
+    "--activation",
+    type=click.Choice(list(ACTIVATIONS)),
+    help="Activation of the hidden layers, for the networks that leave a choice.",
+)
+@click.option("--init", type=click.Choice(INITIALIZERS), help="Initializer of the weights.")
+@click.option("--pool", type=click.Choice(list(POOLINGS)), show_default="average", help="Pooling of lenet.")
+@click.option(
+    "--width", type=Number(0, 8, min_open=True), help="Factor for the number of channels of alexnet and resnet."
+)
+@click.option(
+    "--validation",
+    type=click.IntRange(min=0),
+    show_default="a twelfth of them",
+    help="Number of training images to hold out for validation.",
 )
 @image_options(DEFAULT)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=DEFAULT.seed,
-    show_default=True,
-    help="Decides all that is random; the same one gives the same bits.",
-)
+@seed_option("Seed of all random numbers; the same seed gives the same bits.")
 @repeat_options()
-@click.option("--fuse/--no-fuse", "fused", default=DEFAULT.fused, help="Run chains of layers as one operation.")
 @click.option(
-    "--graph/--no-graph", default=DEFAULT.graph, help="On a GPU, record a step and replay it, to the same bits."
+    "--fuse/--no-fuse",
+    "fused",
+    default=DEFAULT.fused,
+    show_default=True,
+    help="Run chains of layers as one operation.",
+)
+@click.option(
+    "--graph/--no-graph",
+    default=DEFAULT.graph,
+    show_default=True,
+    help="Record and replay steps on a GPU, to the same bits.",
 )
 @exact_option
 @threads_option
-@click.option("--log-every", type=click.IntRange(min=0), default=0, help="Also print a line every so many batches.")
-@click.option("--output", type=click.Path(), default="weights.h5", show_default=True, help="Where the weights go.")
+@click.option(
+    "--log-every",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Also print a line every this many batches.",
+)
+@click.option(
+    "--output", type=click.Path(), default="weights.h5", show_default=True, help="File to save the weights to."
+)
 @click.option(
     "--stats",
     "stats_file",
     type=click.Path(),
     metavar="FILE.json",
-    help="Add the figures of this run to a file, and the averages over all runs to FILE.txt.",
+    help="Append the metrics of this run to a file, and write averages over all its runs to FILE.txt.",
 )
 @click.option(
     "--plot",
     "plot_file",
-    type=PictureFile(),
+    type=FigureFile(),
     metavar="FILE.png",
-    help="Draw loss, accuracy and learning rate of all epochs, as 'fastdigits plot' does.",
+    help="Plot loss, accuracy and learning rate over the epochs, as 'fastdigits plot' does.",
 )
-@click.option(
-    "--progress/--no-progress", default=None, help="Bars and curves that move; on a terminal unless told otherwise."
-)
-@click.option("--show", is_flag=True, help="Print all options as the recipe and the command line set them, and stop.")
+@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a dashboard.")
+@click.option("--show", is_flag=True, help="Print the values of all options and exit.")
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    **values: Any,
-) -> None:
-    """Train a network, measure it once on the test images, and write its weights.
+def command(ctx: click.Context, **values: Any) -> None:
+    """Train a network on handwritten digits and save its weights.
 
-    Without options: the default network on MNIST, which is on board, into weights.h5. With --folds or --runs:
-    the best network by validation.
+    By default, train the model cnn on MNIST, evaluate it once on the test images and save it as weights.h5. With
+    --folds or --runs, save the network with the best validation.
     """
     start = perf_counter()
-    check_together(ctx)
+    check_conflicts(ctx)
     if values["show"]:
-        click.echo(listing(ctx))
+        click.echo(option_table(ctx))
         return
-    from fastdigits.cli.actions.train import Session
-    from fastdigits.cli.actions.train_plan import check_files, plan
+    from fastdigits.cli.actions import train
 
-    job = plan(ctx)
-    check_files(job, values["stats_file"], values["plot_file"])
-    Session(job, values, start).run()
+    train.run_command(ctx, start)

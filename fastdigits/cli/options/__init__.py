@@ -1,1 +1,1 @@
-"""Options and arguments that several commands share."""
+"""Options, arguments and parameter types that several commands share."""

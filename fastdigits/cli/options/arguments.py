@@ -1,103 +1,117 @@
-"""Arguments of commands: a network (model name, layer file or weights file), an image, picture files."""
+"""Parameter types: what a value on the command line may be, with messages that say how to correct it."""
 
-import os
-from dataclasses import dataclass
-from glob import glob, has_magic
-from pathlib import Path
-from typing import TYPE_CHECKING
+from math import isnan
+from typing import Any
 
 import click
 
 from fastdigits.errors import UserError
+from fastdigits.ops.runtime import numba_setup
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from fastdigits.storage.weights import SavedNetwork
-
-TEST = "test:"
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MAX_BATCH_SIZE = 65536
+MAX_NUMBERS = 1000
 
 
-def find_saved(subject: str) -> "SavedNetwork | None":
-    """The weights file of this path; None if it is a model's name or a file of layers, and not trained.
+class Number(click.FloatRange):
+    """A number in a range; NaN, which click's range accepts, lies in none."""
 
-    Raises
-    ------
-    click.UsageError
-        If there is neither.
-    UserError
-        If the weights file is damaged.
-    """
-    from fastdigits.models import MODELS, description
-
-    if subject in MODELS or description.is_file(subject):
-        return None
-    if not os.path.exists(subject):
-        models = ", ".join(MODELS)
-        raise click.UsageError(f"'{subject}' is neither a model ({models}) nor a file; see 'fastdigits models'.")
-    from fastdigits.storage.weights import read
-
-    return read(subject)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value} is not a number in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
-@dataclass(frozen=True, eq=False)
-class ChosenImage:
-    """An image, uint8 (H, W), bright on 0; its name; and its digit where that is known."""
+class Cores(click.IntRange):
+    """A number of processor cores that this machine has."""
 
-    pixels: "np.ndarray"
-    name: str
-    digit: int | None = None
+    def __init__(self) -> None:
+        super().__init__(min=1)
 
-
-def read(argument: str, data: str, weights: str) -> ChosenImage:
-    """The image that "test:INDEX", of the data set, or the path of a picture stands for.
-
-    A picture is prepared, in the way that the network of the weights file sees it best.
-
-    Raises
-    ------
-    UserError
-        If there is no such image, or it cannot be read.
-    """
-    if argument.startswith(TEST):
-        return _test_image(argument.removeprefix(TEST), data)
-    return ChosenImage(_picture(argument, weights), argument)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number, available = super().convert(value, param, ctx), numba_setup.cores()
+        if number > available:
+            self.fail(f"{number} is more than the number of cores; choose 1 to {available}.", param, ctx)
+        return number
 
 
-def _test_image(index: str, data: str) -> ChosenImage:
-    from fastdigits.data import load_part
+class BatchSize(click.ParamType):
+    """A number of images, or "all", which is None."""
 
-    images, labels = load_part(data, "test")
-    if not (index.isascii() and index.isdigit() and int(index) < len(images)):
-        raise UserError(f"There is no test image '{index}'; choose {TEST}0 to {TEST}{len(images) - 1}.")
-    return ChosenImage(images[int(index)], f"test image {int(index)}", int(labels[int(index)]))
+    name = "images|all"
 
-
-def _picture(path: str, weights: str) -> "np.ndarray":
-    from fastdigits.imaging import read_picture
-    from fastdigits.inference.recognizer import Recognizer
-
-    prepared, _ = Recognizer(weights, "reference").recognize(read_picture(path))
-    return prepared.image
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        return None if value == "all" else click.IntRange(1, MAX_BATCH_SIZE).convert(value, param, ctx)
 
 
-def picture_paths(name: str) -> list[str]:
-    """The pictures that a name stands for, in the order of the alphabet; a file stands for itself.
+class ModelName(click.ParamType):
+    """The name of a model, or a file that describes one."""
 
-    Raises
-    ------
-    UserError
-        If nothing matches a pattern, or a folder holds no picture.
-    """
-    if os.path.isdir(name):
-        found = [str(path) for path in sorted(Path(name).iterdir()) if path.suffix.lower() in ENDINGS]
-        if not found:
-            raise UserError(f"no file in it ends with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}; name the pictures.")
-        return found
-    if has_magic(name) and not os.path.exists(name):
-        found = sorted(path for path in glob(name, recursive=True) if os.path.isfile(path))
-        if not found:
-            raise UserError("no file matches this pattern; check it.")
-        return found
-    return [name]
+    name = "model"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from fastdigits.models import check_options  # imports NumPy, which --help does not need
+
+        try:
+            check_options(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+class LayerSizes(click.ParamType):
+    """Sizes of hidden layers such as 256x256."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        parts = str(value).split("x")
+        if not all(part.isascii() and part.isdigit() and len(part) < 6 and int(part) for part in parts):
+            self.fail(f"'{value}' is not a list of layer sizes such as 256x256.", param, ctx)
+        return tuple(map(int, parts))
+
+
+class Numbers(click.ParamType):
+    """Whole numbers and ranges of them, such as 0,5,100-119."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        numbers: list[int] = []
+        for part in str(value).split(","):
+            first, dash, last = part.strip().partition("-")
+            ends = [first, last] if dash else [first]
+            if not all(end.isascii() and end.isdigit() and len(end) < 10 for end in ends):
+                self.fail(f"'{value}' is not a list of numbers such as 0,5,100-119.", param, ctx)
+            if len(numbers) + int(ends[-1]) - int(first) >= MAX_NUMBERS:
+                self.fail(f"'{value}' has more than {MAX_NUMBERS} numbers; give fewer.", param, ctx)
+            numbers += range(int(first), int(ends[-1]) + 1)
+        return tuple(numbers)
+
+
+class Names(click.ParamType):
+    """Names from a list of choices, separated by commas."""
+
+    name = "names"
+
+    def __init__(self, choices: tuple[str, ...]):
+        self.choices = choices
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        for name in names:
+            if name not in self.choices:
+                self.fail(f"'{name}' is none of {', '.join(self.choices)}.", param, ctx)
+        return names
+
+
+class HtmlFile(click.Path):
+    """A file that ends with .html."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        path = super().convert(value, param, ctx)
+        if not path.lower().endswith((".html", ".htm")):
+            self.fail(f"'{path}' does not end with .html.", param, ctx)
+        return path

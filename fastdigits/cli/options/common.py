@@ -1,74 +1,47 @@
-"""Options that several commands share, and types that explain themselves when a value is wrong."""
+"""Options that several commands share, and what builds commands from options."""
 
 from collections.abc import Callable
-from typing import Any
+from difflib import get_close_matches
 
 import click
+from click.core import ParameterSource
 
+from fastdigits.cli.options.arguments import Cores
 from fastdigits.errors import UserError
-from fastdigits.ops import DEVICES as COMPUTING_DEVICES
-from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops import DEVICES as OPS_DEVICES
 
-DEVICES = ("auto", *COMPUTING_DEVICES)
-
-
-class Cores(click.IntRange):
-    """A number of processor cores that this machine has."""
-
-    def __init__(self) -> None:
-        super().__init__(min=1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number, most = super().convert(value, param, ctx), numba_setup.cores()
-        if number > most:
-            self.fail(f"{number} is more than the cores that are here; choose 1 to {most}.", param, ctx)
-        return number
-
+DEVICES = ("auto", *OPS_DEVICES)
+MAX_SEED = 2**63 - 1
 
 data_option = click.option(
-    "--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files."
+    "--data", default="mnist", show_default=True, help="Data set: mnist, or a folder with the four IDX files."
 )
 device_option = click.option(
-    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="What to compute on."
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Device to compute on."
 )
-threads_option = click.option("--threads", type=Cores(), help="Processor cores to use; all if not given.")
+threads_option = click.option("--threads", type=Cores(), show_default="all", help="Number of processor cores to use.")
 exact_option = click.option(
-    "--exact", is_flag=True, help="Convolutions add up the very products of their definition; slower."
+    "--exact", is_flag=True, help="Compute convolutions directly instead of with Winograd's method; slower."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 
 
-class ModelName(click.ParamType):
-    """The name of a network that exists, or a file that describes one."""
+class SuggestingGroup(click.Group):
+    """A group that suggests the closest command if a name is mistyped."""
 
-    name = "model"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from fastdigits.errors import UserError
-        from fastdigits.models import check_options
-
-        try:
-            check_options(value)
-        except UserError as error:
-            self.fail(str(error), param, ctx)
-        return value
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not ctx.resilient_parsing and name[:1].isalnum():
+            matches = get_close_matches(name, self.list_commands(ctx), n=1)
+            suggestion = f" Did you mean '{matches[0]}'?" if matches else ""
+            ctx.fail(f"No such command '{name}'.{suggestion}")
+        return super().resolve_command(ctx, args)
 
 
-class LayerSizes(click.ParamType):
-    """Sizes of hidden layers such as 256x256."""
-
-    name = "sizes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        parts = str(value).split("x")
-        if not all(part.isascii() and part.isdigit() and len(part) < 6 and int(part) for part in parts):
-            self.fail(f"'{value}' is not a list of layer sizes such as 256x256.", param, ctx)
-        return tuple(map(int, parts))
-
-
-def together(*options: Callable) -> Callable:
-    """Several options as one decorator, in this order."""
+def option_group(*options: Callable) -> Callable:
+    """Combine several options into one decorator, in this order."""
 
     def decorate(command: Callable) -> Callable:
         for option in reversed(options):
@@ -78,16 +51,16 @@ def together(*options: Callable) -> Callable:
     return decorate
 
 
-def load_ops(device: str, threads: int | None, say: Any, exact: bool = False) -> Ops:
-    """The operations of the device that the user chose; "auto" says what it chose and why."""
-    from fastdigits import ops
-
-    if device == "auto":
-        device, reason = ops.choose_device()
-        say(f"device: {reason}")
-    return ops.load(device, threads, exact)
+def seed_option(help: str) -> Callable:
+    """Return the option --seed."""
+    return click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help=help)
 
 
-def as_usage(error: UserError) -> click.UsageError:
-    """The same sentence as a mistake in the command line, exit code 2."""
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Return whether an option is on the command line."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def usage_error(error: UserError) -> click.UsageError:
+    """Turn an error into one of usage, with exit code 2 and the same message."""
     return click.UsageError(str(error))

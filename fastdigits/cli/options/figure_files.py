@@ -1,25 +1,24 @@
-"""Files that commands draw into; the extension says of which type they are."""
+"""Output files whose extension chooses the file type."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
+from fastdigits.files import StrPath, check_writable
 from fastdigits.plots.style import FILE_TYPES
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-class PictureFile(click.Path):
-    """A file that ends with .png, .svg, .pdf or another extension, such as "csv", that a command can write."""
+class FigureFile(click.Path):
+    """A file that ends with .png, .svg, .pdf, or one of the other extensions that a command can write."""
 
     def __init__(self, *others: str):
         super().__init__()
         self.types = (*FILE_TYPES, *others)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        path = super().convert(value, param, ctx)
+        path = str(super().convert(value, param, ctx))
         if file_type(path) not in self.types:
             *most, last = (f".{name}" for name in self.types)
             self.fail(f"'{path}' does not end with {', '.join(most)} or {last}.", param, ctx)
@@ -27,35 +26,29 @@ class PictureFile(click.Path):
 
 
 def file_type(path: str) -> str:
-    """The extension, such as png."""
+    """Return the extension in lower case without its dot, such as png."""
     return os.path.splitext(path)[1].removeprefix(".").lower()
 
 
-def check_files(files: dict[str, str | None]) -> None:
-    """Find out before any work is done whether all files, by their options, can be written, each by itself.
+def check_files(files: Mapping[str, StrPath | Sequence[StrPath] | None]) -> None:
+    """Check before any work is done that all output files can be written and no two options share one.
+
+    Parameters
+    ----------
+    files : dict
+        The path or the paths of each option; None if it is not given.
 
     Raises
     ------
     UsageError
-        If two of them are the same file.
+        If two options name the same file.
     UserError
-        If one cannot be written.
+        If a file cannot be written.
     """
-    from fastdigits.files import check_writable
-
-    seen: dict[str, str] = {}
-    for option, path in files.items():
-        if path is None:
-            continue
-        other = seen.setdefault(os.path.realpath(path), option)
-        if other != option:
-            raise click.UsageError(f"{other} and {option} name the same file; give each its own.")
-        check_writable(path)
-
-
-def write(path: str, figure: "Figure") -> None:
-    """Write a figure as its file's extension says; UserError where that fails."""
-    from fastdigits.files import write_atomically
-    from fastdigits.plots.style import content
-
-    write_atomically(path, content(figure, file_type(path)))
+    owners: dict[str, str] = {}
+    for option, paths in files.items():
+        for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths or ():
+            owner = owners.setdefault(os.path.realpath(path), option)
+            if owner != option:
+                raise click.UsageError(f"{owner} and {option} name the same file; give each its own.")
+            check_writable(path)

@@ -1,11 +1,11 @@
-"""Options of `fastdigits train` and `show` on what happens to images before the network sees them."""
+"""Options for the preprocessing and augmentation of images."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from fastdigits.cli.options.common import together
+from fastdigits.cli.options.common import option_group
 from fastdigits.data.preprocessing import MAX_CONTRAST, MAX_GAMMA, MAX_PAD, Preparation
 
 if TYPE_CHECKING:
@@ -13,53 +13,54 @@ if TYPE_CHECKING:
 
 
 def image_options(default: "TrainConfig") -> Callable:
-    """What is done to every image, and to training images anew in every epoch."""
+    """Return the options for preprocessing, normalization and augmentation."""
     normalise = click.option(
         "--normalise/--no-normalise",
         default=default.normalise,
-        help="Bring pixels to mean 0 and standard deviation 1, or leave them at 0 to 1.",
+        show_default=True,
+        help="Scale pixels to mean 0 and standard deviation 1, or leave them between 0 and 1.",
     )
-    return together(preparation_options(default), normalise, augment_option(default.augment))
+    return option_group(preparation_options(default), normalise, augment_option(default.augment))
 
 
 def preparation_options(default: "TrainConfig | Preparation") -> Callable:
-    """What is done to every image."""
-    return together(
+    """Return the options for the preprocessing of every image."""
+    return option_group(
         click.option(
             "--pad",
             type=click.IntRange(0, MAX_PAD),
             default=default.pad,
             show_default=True,
-            help="Rows and columns of zeros added on every side of an image.",
+            help="Pad images with this many rows and columns of zeros on every side.",
         ),
         click.option(
             "--contrast",
             type=click.FloatRange(0, MAX_CONTRAST, min_open=True),
             default=default.contrast,
             show_default=True,
-            help="Stretch the grey levels so many times about the middle one, such as 4.",
+            help="Multiply the contrast by this factor, such as 4.",
         ),
         click.option(
             "--gamma",
             type=click.FloatRange(0, MAX_GAMMA, min_open=True),
             default=default.gamma,
             show_default=True,
-            help="Raise brightness, 0 to 1, to this power, such as 0.7.",
+            help="Raise the brightness, 0 to 1, to this power, such as 0.7.",
         ),
         click.option(
             "--binarize",
             type=click.FloatRange(min=0, max=1, max_open=True),
-            help="Then make pixels above this brightness, such as 0.5, white, others black.",
+            help="Turn pixels brighter than this threshold white and all others black, after --contrast and --gamma.",
         ),
     )
 
 
 def augment_option(default: str) -> Callable:
-    """What is done to training images, anew in every epoch."""
+    """Return the option for the augmentation of training images."""
     return click.option(
         "--augment",
         metavar="EFFECT=SIZE,...",
         default=default,
-        help="Change the training images at random, such as shift=2,rotate=10,scale=0.1,elastic=0.6; "
-        "also shear, contrast, gamma, noise, erase.",
+        help="Augment training images at random, for example shift=2,rotate=10,scale=0.1,elastic=0.6. "
+        "Other effects: shear, contrast, gamma, noise, erase.",
     )

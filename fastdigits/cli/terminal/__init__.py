@@ -1,1 +1,1 @@
-"""What commands show on a terminal while they work."""
+"""What commands show while they work: progress bars, training lines, the dashboard, and Ctrl-C."""

@@ -1,7 +1,7 @@
-"""Ctrl-C that is not lost.
+"""Handle Ctrl-C so that it is neither lost nor raised between a step and its checkpoint.
 
-Python drops the KeyboardInterrupt that is raised inside a callback of the compiler. So the handler
-also remembers it, and `check` raises it again at the next safe place. After `hold` it is raised only there.
+Python drops a KeyboardInterrupt that is raised inside a callback of the compiler. The handler therefore also
+remembers it, and `check` raises it again at the next safe place. After `defer` only `check` raises it.
 """
 
 import signal
@@ -10,38 +10,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_seen = threading.Event()
-_patient = threading.Event()
-
-
-def listen() -> None:
-    """Remember every Ctrl-C from now on, unless the process was told to ignore it."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _remember)
-
-
-def check() -> None:
-    """Raise the KeyboardInterrupt that somebody may have dropped."""
-    if _seen.is_set():
-        raise KeyboardInterrupt
-
-
-def hold() -> None:
-    """From now on the first Ctrl-C waits for `check`, where a checkpoint can be written; the second does not."""
-    _patient.set()
+_received = threading.Event()
+_deferred = threading.Event()
 
 
 @contextmanager
-def released() -> Iterator[None]:
-    """Afterwards no Ctrl-C waits any more."""
+def handled() -> Iterator[None]:
+    """Remember every Ctrl-C in this block, unless the process ignores the signal."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _remember)
     try:
         yield
     finally:
-        _patient.clear()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _received.clear()
+
+
+def check() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+    if _received.is_set():
+        raise KeyboardInterrupt
+
+
+def defer() -> None:
+    """Hold the first Ctrl-C back until `check`, where a checkpoint can be saved. The second is raised at once."""
+    _deferred.set()
+
+
+@contextmanager
+def deferrable() -> Iterator[None]:
+    """End at the end of this block what `defer` began in it."""
+    try:
+        yield
+    finally:
+        _deferred.clear()
 
 
 def _remember(_number: int, _frame: FrameType | None) -> None:
-    waits = _patient.is_set() and not _seen.is_set()
-    _seen.set()
-    if not waits:
+    hold_back = _deferred.is_set() and not _received.is_set()
+    _received.set()
+    if not hold_back:
         raise KeyboardInterrupt

@@ -1,34 +1,34 @@
-"""Bars, small curves and times as text."""
+"""Bars, sparklines and durations as text."""
 
 from collections.abc import Sequence
 
-STEPS, PLAIN_STEPS = "▁▂▃▄▅▆▇█", "_.-=+*#%"
-BAR, PLAIN_BAR = "━─", "=-"
+LEVELS, ASCII_LEVELS = "▁▂▃▄▅▆▇█", "_.-=+*#%"
+BAR, ASCII_BAR = "━─", "=-"
 
 
-def bar(share: float, width: int, plain: bool = False) -> tuple[str, str]:
-    """The parts of a bar that are done and to do, together so many characters."""
-    done, (full, empty) = min(int(share * width), width), tuple(PLAIN_BAR if plain else BAR)
+def bar(fraction: float, width: int, ascii_only: bool = False) -> tuple[str, str]:
+    """Return the finished and the remaining part of a bar of `width` characters."""
+    done, (full, empty) = min(int(fraction * width), width), tuple(ASCII_BAR if ascii_only else BAR)
     return full * done, empty * (width - done)
 
 
-def sparkline(values: Sequence[float | None], plain: bool = False) -> str:
-    """One character for each value, the higher the larger it is among them; a space where there is none."""
-    steps, known = PLAIN_STEPS if plain else STEPS, [value for value in values if value is not None]
+def sparkline(values: Sequence[float | None], ascii_only: bool = False) -> str:
+    """Return one character per value, scaled from the lowest to the highest; a space for None."""
+    levels, known = ASCII_LEVELS if ascii_only else LEVELS, [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    scale = (len(steps) - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if value is None else steps[round((value - low) * scale)] for value in values)
+    scale = (len(levels) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if value is None else levels[round((value - low) * scale)] for value in values)
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds such as 2:05, with hours where there are any."""
+    """Format a duration as 2:05, or as 1:02:05 from one hour on."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def packed(parts: Sequence[str], width: int, gap: str = "   ") -> str:
-    """Parts side by side on as few lines as they need; later lines begin below the second part where that fits."""
+def wrap(parts: Sequence[str], width: int, gap: str = "   ") -> str:
+    """Join parts into as few lines as possible; indent later lines to the second part if they fit there."""
     indent = " " * len(parts[0] + gap)
     if any(len(indent + part) > width for part in parts[1:]):
         indent = " "

@@ -1,29 +1,70 @@
-"""What `fastdigits train` says while it works and when it is done."""
+"""Training progress as lines of text, and the lines that sum up its result."""
 
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from fastdigits.cli.terminal.progress import Lines
-from fastdigits.config.training import TrainConfig
+from fastdigits.cli.terminal import interrupt
+from fastdigits.errors import UserError
+from fastdigits.storage.history import Epoch
+from fastdigits.storage.run_statistics import format_summary
+from fastdigits.training.callbacks import Callback
 
 
-def watching(
-    progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
-) -> Lines:
-    """Lines, or lines and a display that moves, where it can be seen."""
-    lines_below = as_json or sys.stdout.isatty()
-    if progress is None:  # a display beside lines that go elsewhere would hide them
-        progress = sys.stderr.isatty() and lines_below
-    if not progress:
-        return Lines(say, config.epochs, log_every)
-    from fastdigits.cli.terminal.dashboard import Dashboard
+class TrainingLines(Callback):
+    """Print one line for each epoch, and one every `log_every` batches if that is not 0."""
 
-    return Dashboard(say, config, log_every, lines_below)
+    def __init__(self, say: Callable[[str], Any], epochs: int, log_every: int):
+        self.say, self.epochs, self.log_every = say, epochs, log_every
+        self.batches = 0
+
+    def display(self) -> AbstractContextManager:
+        """Return the context that must be open during training."""
+        return nullcontext()
+
+    def on_run_start(self, title: str, done: int, total: int) -> None:
+        self.say(title)
+
+    def on_run_failed(self, reason: UserError) -> None:
+        self.say(f"run failed: {reason}")
+
+    def on_compiled(self, seconds: float) -> None:
+        interrupt.check()
+        interrupt.defer()
+        self.say(f"kernels ready in {seconds:.1f} s")
+
+    def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
+        interrupt.check()
+        self.batches = self.batches + 1 if images < total else 0
+        if self.log_every and self.batches and self.batches % self.log_every == 0:
+            loss, accuracy = metrics()
+            self.say(f"epoch {epoch}: {images} of {total} images, loss {loss:.4f}, accuracy {accuracy:.2%}")
+
+    def on_epoch_end(self, record: Epoch) -> None:
+        self.say(self.join(self._parts(record)))
+        interrupt.check()
+
+    def join(self, parts: list[str]) -> str:
+        """Join the parts of an epoch's line."""
+        return "   ".join(parts)
+
+    def _parts(self, record: Epoch) -> list[str]:
+        validation = (
+            [f"validation loss {record.validation_loss:.4f} accuracy {record.validation_accuracy:7.2%}"]
+            if record.validation_loss is not None
+            else []
+        )
+        return [
+            f"epoch {record.epoch:{len(str(self.epochs))}}/{self.epochs}",
+            f"train loss {record.train_loss:.4f} accuracy {record.train_accuracy:7.2%}",
+            *validation,
+            f"{record.images_per_second:,.0f} images/s",
+            f"{record.seconds:.2f} s",
+        ]
 
 
-def test_line(summary: dict[str, Any]) -> str:
-    """What the network reached on the test images, and with which weights."""
+def result_line(summary: dict[str, Any]) -> str:
+    """Describe the result on the test images, from the summary of a run."""
     test, (low, high) = summary["test"], summary["test"]["interval_95"]
     earlier = summary["kept_epoch"] < len(summary["epochs"])
     return (
@@ -34,8 +75,6 @@ def test_line(summary: dict[str, Any]) -> str:
 
 
 def averages_lines(averages: dict[str, Any]) -> list[str]:
-    """What several trainings reached."""
-    from fastdigits.storage.run_statistics import format_summary
-
+    """Describe the accuracies of several runs."""
     accuracies = [format_summary(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
-    return [f"{averages['trained']} trainings, {averages['dead_runs']} more were dead", *accuracies]
+    return [f"{averages['trained']} runs succeeded, {averages['dead_runs']} failed", *accuracies]

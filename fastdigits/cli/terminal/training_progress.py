@@ -1,87 +1,86 @@
-"""How far a training has come, how fast it goes, and by which way; nothing here looks at the clock."""
+"""How far training has come, how fast it goes, and how its metrics change. Nothing here reads a clock."""
 
 from collections import deque
 from math import isfinite, nan
 
-CELLS = 240  # of the way from the first to the last step, at least as many as a terminal shows
-LOOKS = 20  # that tell the present speed
+CURVE_CELLS = 240  # at least as many as the columns of a terminal
+SPEED_UPDATES = 20  # the latest updates, over which the speed is measured
 
 
-class Course:
-    """What is known after each look at one of several trainings of so many epochs.
+class TrainingProgress:
+    """Progress of one run of several, each of `epochs` epochs.
 
-    `losses` and `accuracies` hold what was measured between two looks, one figure for each cell of the way.
+    `losses` and `accuracies` hold the means over the images between two updates.
     """
 
     def __init__(self, epochs: int):
-        self.epochs, self.training, self.trainings = epochs, 0, 1
-        self.begin(0, 1)
-        self.started: tuple[float, float] | None = None
+        self.epochs, self.run, self.runs = epochs, 0, 1
+        self.start_run(0, 1)
+        self.first_update: tuple[float, float] | None = None  # (seconds, fraction of all runs)
 
-    def begin(self, training: int, trainings: int) -> None:
-        """A training begins after so many others, of so many."""
-        self.training, self.trainings = training, trainings
+    def start_run(self, run: int, runs: int) -> None:
+        """Start run number `run` of `runs`, counted from 0."""
+        self.run, self.runs = run, runs
         self.epoch = self.images = self.total = 0
         self.loss = self.accuracy = nan
-        self.losses, self.accuracies = Trace(), Trace()
-        self.looks: deque[tuple[float, int]] = deque(maxlen=LOOKS)
+        self.losses, self.accuracies = Curve(), Curve()
+        self.updates: deque[tuple[float, int]] = deque(maxlen=SPEED_UPDATES)  # (seconds, images of the run)
 
-    def look(self, now: float, epoch: int, images: int, total: int, loss: float, accuracy: float) -> None:
-        """So many images of an epoch are done, with these mean figures, at a time in seconds."""
-        new = epoch != self.epoch
+    def update(self, now: float, epoch: int, images: int, total: int, loss: float, accuracy: float) -> None:
+        """Record that `images` of `total` are done at the time `now`, with the epoch's mean metrics so far."""
+        new_epoch = epoch != self.epoch
         self.epoch, self.images, self.total, self.loss, self.accuracy = epoch, images, total, loss, accuracy
-        self.losses.add(self.share, loss, images, new)
-        self.accuracies.add(self.share, accuracy, images, new)
-        self.looks.append((now, (epoch - 1) * total + images))
-        self.started = self.started or (now, self.overall)
+        self.losses.add(self.fraction, loss, images, new_epoch)
+        self.accuracies.add(self.fraction, accuracy, images, new_epoch)
+        self.updates.append((now, (epoch - 1) * total + images))
+        self.first_update = self.first_update or (now, self.total_fraction)
 
     @property
-    def share(self) -> float:
-        """Of this training, that is done."""
+    def fraction(self) -> float:
+        """Fraction of this run that is done."""
         return (self.epoch - 1 + self.images / self.total) / self.epochs if self.total else 0.0
 
     @property
-    def overall(self) -> float:
-        """The share of all trainings that is done."""
-        return (self.training + self.share) / self.trainings
+    def total_fraction(self) -> float:
+        """Fraction of all runs that is done."""
+        return (self.run + self.fraction) / self.runs
 
     @property
     def images_per_second(self) -> float | None:
-        """Between the last looks, with what lies between two epochs; None before the second look."""
-        (first, before), (last, after) = (self.looks[0], self.looks[-1]) if self.looks else ((0, 0), (0, 0))
+        """Speed over the latest updates, including the time between epochs; None before the second update."""
+        (first, before), (last, after) = (self.updates[0], self.updates[-1]) if self.updates else ((0, 0), (0, 0))
         return (after - before) / (last - first) if last > first else None
 
-    def left_s(self, now: float) -> float | None:
-        """Seconds until all trainings are over, if they go on as since the first look; None before the second one."""
-        if self.started is None or self.overall <= self.started[1]:
+    def seconds_left(self, now: float) -> float | None:
+        """Estimate the seconds until all runs are over from the mean speed so far; None before the second update."""
+        if self.first_update is None or self.total_fraction <= self.first_update[1]:
             return None
-        start, share = self.started
-        return (now - start) * (1 - self.overall) / (self.overall - share)
+        start, fraction = self.first_update
+        return (now - start) * (1 - self.total_fraction) / (self.total_fraction - fraction)
 
 
-class Trace:
-    """A figure along the way: the last one that was measured in each of CELLS."""
+class Curve:
+    """A metric over a run, as the latest value in each of CURVE_CELLS equal parts."""
 
     def __init__(self) -> None:
-        self.cells: list[float | None] = [None] * CELLS
-        self.sum = self.images = 0.0
+        self.cells: list[float | None] = [None] * CURVE_CELLS
+        self.sum = self.images = 0.0  # of the epoch
 
-    def add(self, share: float, mean: float, images: int, new: bool) -> None:
-        """A mean over so many images of an epoch, which may be a new one, at this share of the way."""
-        before, done = (0.0, 0.0) if new else (self.sum, self.images)
+    def add(self, fraction: float, mean: float, images: int, new_epoch: bool) -> None:
+        """Add the metric since the last call, given its mean over the first `images` of the epoch."""
+        before, done = (0.0, 0.0) if new_epoch else (self.sum, self.images)
         self.sum, self.images = mean * images, images
         if images > done and isfinite(value := (self.sum - before) / (images - done)):
-            self.cells[min(int(share * CELLS), CELLS - 1)] = value
+            self.cells[min(int(fraction * CURVE_CELLS), CURVE_CELLS - 1)] = value
 
-    def resampled(self, width: int) -> list[float | None]:
-        """One figure for each of so many columns up to the last one that is known; cells without one are like those
-        before them."""
+    def resample(self, width: int) -> list[float | None]:
+        """Return one value per column of `width` columns, up to the last known one. Gaps repeat the value before."""
         last = max((number for number, value in enumerate(self.cells) if value is not None), default=-1)
         columns: list[float | None] = []
         value = None
         for number in range(last + 1):
             value = self.cells[number] if self.cells[number] is not None else value
-            column = number * width // CELLS
+            column = number * width // CURVE_CELLS
             columns += [value] * (column + 1 - len(columns))
             columns[column] = value
         return columns

@@ -14,6 +14,10 @@ _sigmoid_forward = bind(kernel.sigmoid_forward, cpu)
 _sigmoid_backward = bind(kernel.sigmoid_backward, cpu)
 _tanh_forward = bind(kernel.tanh_forward, cpu)
 _tanh_backward = bind(kernel.tanh_backward, cpu)
+_gelu_forward = bind(kernel.gelu_forward, cpu)
+_gelu_backward = bind(kernel.gelu_backward, cpu)
+_silu_forward = bind(kernel.silu_forward, cpu)
+_silu_backward = bind(kernel.silu_backward, cpu)
 
 
 @cpu.parallel
@@ -70,3 +74,31 @@ def tanh_backward(y, dy, dx):
     """See reference.tanh_backward."""
     for v in prange(len(dx)):
         _tanh_backward(y, dy, dx, np.int64(v))
+
+
+@cpu.parallel
+def gelu_forward(x, y):
+    """See reference.gelu_forward."""
+    for v in prange(len(y)):
+        _gelu_forward(x, y, np.int64(v))
+
+
+@cpu.parallel
+def gelu_backward(x, dy, dx):
+    """See reference.gelu_backward."""
+    for v in prange(len(dx)):
+        _gelu_backward(x, dy, dx, np.int64(v))
+
+
+@cpu.parallel
+def silu_forward(x, y):
+    """See reference.silu_forward."""
+    for v in prange(len(y)):
+        _silu_forward(x, y, np.int64(v))
+
+
+@cpu.parallel
+def silu_backward(x, dy, dx):
+    """See reference.silu_backward."""
+    for v in prange(len(dx)):
+        _silu_backward(x, dy, dx, np.int64(v))

@@ -11,6 +11,10 @@ _sigmoid_forward = bound(vectors.sigmoid_forward)
 _sigmoid_backward = bound(vectors.sigmoid_backward)
 _tanh_forward = bound(vectors.tanh_forward)
 _tanh_backward = bound(vectors.tanh_backward)
+_gelu_forward = bound(vectors.gelu_forward)
+_gelu_backward = bound(vectors.gelu_backward)
+_silu_forward = bound(vectors.silu_forward)
+_silu_backward = bound(vectors.silu_backward)
 
 
 @kernel(each_vector)
@@ -75,3 +79,35 @@ def tanh_backward(y, dy, dx):
     v = warp_number()
     if v < len(dx):
         _tanh_backward(y, dy, dx, v)
+
+
+@kernel(each_vector)
+def gelu_forward(x, y):
+    """See reference.gelu_forward."""
+    v = warp_number()
+    if v < len(y):
+        _gelu_forward(x, y, v)
+
+
+@kernel(each_vector)
+def gelu_backward(x, dy, dx):
+    """See reference.gelu_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _gelu_backward(x, dy, dx, v)
+
+
+@kernel(each_vector)
+def silu_forward(x, y):
+    """See reference.silu_forward."""
+    v = warp_number()
+    if v < len(y):
+        _silu_forward(x, y, v)
+
+
+@kernel(each_vector)
+def silu_backward(x, dy, dx):
+    """See reference.silu_backward."""
+    v = warp_number()
+    if v < len(dx):
+        _silu_backward(x, dy, dx, v)

@@ -1,7 +1,7 @@
 """Activations of vector v of arrays (V, L)."""
 
-from fastdigits.ops.lanes import load, maximum, select, splat, store
-from fastdigits.ops.lanes.math import exp, tanh
+from fastdigits.ops.lanes import fma, load, maximum, select, splat, store
+from fastdigits.ops.lanes.math import sigmoid, tanh
 
 
 def relu_forward(x, y, v):
@@ -23,9 +23,7 @@ def leaky_relu_backward(y, dy, slope, dx, v):
 
 
 def sigmoid_forward(x, y, v):
-    a = load(x, (v,))
-    small = exp(splat(0.0) - maximum(a, splat(0.0) - a))  # exp(-|x|) cannot overflow
-    store(y, (v,), select(a >= splat(0.0), splat(1.0), small) / (splat(1.0) + small))
+    store(y, (v,), sigmoid(load(x, (v,))))
 
 
 def sigmoid_backward(y, dy, dx, v):
@@ -40,3 +38,27 @@ def tanh_forward(x, y, v):
 def tanh_backward(y, dy, dx, v):
     a = load(y, (v,))
     store(dx, (v,), load(dy, (v,)) * (splat(1.0) - a * a))
+
+
+def gelu_forward(x, y, v):
+    a = load(x, (v,))
+    store(y, (v,), a * sigmoid(splat(1.59576912) * a * fma(splat(0.044715) * a, a, splat(1.0))))
+
+
+def gelu_backward(x, dy, dx, v):
+    a = load(x, (v,))
+    square = a * a
+    gate = sigmoid(splat(1.59576912) * a * fma(splat(0.044715), square, splat(1.0)))
+    slope = splat(1.59576912) * fma(splat(0.134145), square, splat(1.0))
+    store(dx, (v,), load(dy, (v,)) * fma(a * gate * (splat(1.0) - gate), slope, gate))
+
+
+def silu_forward(x, y, v):
+    a = load(x, (v,))
+    store(y, (v,), a * sigmoid(a))
+
+
+def silu_backward(x, dy, dx, v):
+    a = load(x, (v,))
+    gate = sigmoid(a)
+    store(dx, (v,), load(dy, (v,)) * gate * fma(a, splat(1.0) - gate, splat(1.0)))

@@ -1,5 +1,7 @@
 """Definitions of the activations and their gradients."""
 
+from math import pi, sqrt
+
 import numpy as np
 
 
@@ -66,8 +68,7 @@ def sigmoid_forward(x, y):
     x : float32 (V, L)
     y : float32 (V, L), filled
     """
-    small = np.exp(-np.abs(x))  # exp of a negative number cannot overflow
-    y[...] = np.where(x >= 0, 1, small) / (1 + small)
+    y[...] = _sigmoid(x)
 
 
 def sigmoid_backward(y, dy, dx):
@@ -101,3 +102,70 @@ def tanh_backward(y, dy, dx):
     dx : float32 (V, L), filled
     """
     dx[...] = dy * (1 - y * y)
+
+
+def gelu_forward(x, y):
+    """Fill y = x/2 (1 + tanh(u)), with u = sqrt(2/pi) (x + 0.044715 x^3): the tanh form, within 5e-4 of the exact one.
+
+    Parameters
+    ----------
+    x : float32 (V, L)
+    y : float32 (V, L), filled
+
+    References
+    ----------
+    Hendrycks and Gimpel (2016), Gaussian error linear units (GELUs), section 2.
+    """
+    y[...] = x * _gelu_gate(x)
+
+
+def gelu_backward(x, dy, dx):
+    """Fill dx = dy (g + x dg/dx), with the gate g = (1 + tanh(u)) / 2 of gelu_forward.
+
+    dg/dx = 2 g (1 - g) sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+
+    Parameters
+    ----------
+    x, dy : float32 (V, L)
+    dx : float32 (V, L), filled
+    """
+    gate = _gelu_gate(x)
+    dx[...] = dy * (gate + x * gate * (1 - gate) * (2 * sqrt(2 / pi)) * (1 + 3 * 0.044715 * x * x))
+
+
+def silu_forward(x, y):
+    """Fill y = x sigmoid(x).
+
+    Parameters
+    ----------
+    x : float32 (V, L)
+    y : float32 (V, L), filled
+
+    References
+    ----------
+    Elfwing, Uchibe and Doya (2018), Sigmoid-weighted linear units for neural network function approximation in
+    reinforcement learning; Ramachandran, Zoph and Le (2017), Searching for activation functions, where it is Swish.
+    """
+    y[...] = x * _sigmoid(x)
+
+
+def silu_backward(x, dy, dx):
+    """Fill dx = dy s (1 + x (1 - s)), with s = sigmoid(x).
+
+    Parameters
+    ----------
+    x, dy : float32 (V, L)
+    dx : float32 (V, L), filled
+    """
+    gate = _sigmoid(x)
+    dx[...] = dy * gate * (1 + x * (1 - gate))
+
+
+def _gelu_gate(x):
+    """(1 + tanh(u)) / 2 = sigmoid(2 u)."""
+    return _sigmoid(2 * sqrt(2 / pi) * x * (1 + 0.044715 * x * x))
+
+
+def _sigmoid(x):
+    small = np.exp(-np.abs(x))  # exp of a negative number cannot overflow
+    return np.where(x >= 0, 1, small) / (1 + small)

@@ -58,6 +58,12 @@ def tanh(v):
     return select(splat(0.625) > size, near, select(v >= splat(0.0), far, splat(0.0) - far))
 
 
+def sigmoid(v):
+    """1 / (1 + e**-v)."""
+    small = exp(splat(0.0) - maximum(v, splat(0.0) - v))  # exp(-|v|) cannot overflow
+    return select(v >= splat(0.0), splat(1.0), small) / (splat(1.0) + small)
+
+
 def sine_of_turns(v):
     """Return sin(2 pi v) with an absolute error below 2e-7."""
     halves = round(v + v)

@@ -118,4 +118,5 @@ def lighter(colour: str, share: float) -> tuple[float, float, float]:
     """A colour mixed with this share of white."""
     from matplotlib.colors import to_rgb
 
-    return tuple(part + (1 - part) * share for part in to_rgb(colour))
+    red, green, blue = (part + (1 - part) * share for part in to_rgb(colour))
+    return red, green, blue

@@ -1,7 +1,7 @@
 """The whole picture: bodies, what joins them, and their labels."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from fastdigits.inspection.stages import Stage, stages_of
 from fastdigits.nn import Conv2D, Dense, Network
@@ -47,7 +47,7 @@ def draw(network: Network, title: str) -> "Figure":
     texts = [width_of(title, style.TITLE), width_of(figures, style.TEXT), *map(width_of, notes)]
     width, bottom = max(layout.width, *texts), layout.bottom - LINE * (1 + len(notes))
     figure = Figure(figsize=((width + 2 * MARGIN) / 72, (HEADER - bottom + 2 * MARGIN) / 72))
-    limits = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
+    limits: dict[str, Any] = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
     axes.text(0, HEADER, title, fontsize=style.TITLE, va="top")
@@ -84,6 +84,7 @@ def _draw_label(axes: "Axes", place: Place) -> None:
 
 def _draw_classes(axes: "Axes", place: Place) -> None:
     """The numbers of the classes beside their neurons."""
-    if place.body.drawn <= MAX_CLASSES:
-        for number, (x, y) in enumerate(place.body.centres(place.x, place.y)):
+    neurons = cast(Neurons, place.body)
+    if neurons.drawn <= MAX_CLASSES:
+        for number, (x, y) in enumerate(neurons.centres(place.x, place.y)):
             axes.text(x + NEURON, y, str(number), fontsize=style.SMALL * 0.8, va="center_baseline")

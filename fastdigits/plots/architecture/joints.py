@@ -1,7 +1,7 @@
 """What joins the bodies of two stages: the window that an element sees, lines between neurons, ways around blocks."""
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastdigits.plots import style
 from fastdigits.plots.architecture.bodies import Box, Neurons, Point
@@ -67,7 +67,9 @@ def _entry(place: Place) -> float:
 def _join_neurons(axes: "Axes", before: Place, place: Place) -> None:
     from matplotlib.collections import LineCollection
 
-    ends = product(before.body.centres(before.x, before.y), place.body.centres(place.x, place.y))
+    ends = product(
+        cast(Neurons, before.body).centres(before.x, before.y), cast(Neurons, place.body).centres(place.x, place.y)
+    )
     axes.add_collection(LineCollection(list(ends), colors=style.GREY, linewidths=0.4, alpha=0.45, zorder=BEHIND))
 
 
@@ -75,8 +77,8 @@ def _fan_out(axes: "Axes", before: Place, place: Place) -> None:
     """From the right edge of a volume to all neurons."""
     from matplotlib.patches import Polygon
 
-    edge = before.body.right_edge(before.x, before.y)
-    neurons = place.body.centres(place.x, place.y)
+    edge = cast(Box, before.body).right_edge(before.x, before.y)
+    neurons = cast(Neurons, place.body).centres(place.x, place.y)
     corners = [*edge, neurons[-1], neurons[0]]
     axes.add_patch(
         Polygon(corners, facecolor=style.GREY, edgecolor=style.GREY, linewidth=0.6, alpha=0.2, zorder=BEHIND)
@@ -90,7 +92,7 @@ def _draw_window(axes: "Axes", before: Place, window: tuple[int, int], to: Point
     _, H, W = before.stage.shape
     rows, columns = min(window[0], H), min(window[1], W)
     top, left = min(SEEN_FROM * H, H - rows), min(SEEN_FROM * W, W - columns)
-    corners = before.body.right_face(before.x, before.y, top, left, rows, columns)
+    corners = cast(Box, before.body).right_face(before.x, before.y, top, left, rows, columns)
     axes.add_patch(Polygon(corners, facecolor="none", edgecolor=style.BLACK, linewidth=0.8))
     lines = [(corner, to) for corner in corners]
     axes.add_collection(LineCollection(lines, colors=style.GREY, linewidths=0.7, zorder=2))

@@ -1,5 +1,7 @@
 """What is written to stages, and how wide it is."""
 
+from typing import Any
+
 from fastdigits.inspection.stages import Skip, Stage
 from fastdigits.plots import style
 from fastdigits.plots.text import times, width_of
@@ -13,7 +15,7 @@ def label_of(stage: Stage) -> list[str]:
     return [times(shape), *map(times, stage.lines), *_parameters(stage.parameters)]
 
 
-def skip_label(skip: Skip) -> list[str]:
+def skip_label(skip: Skip | Any) -> list[str]:
     """What a way around a block goes through, if anything, line by line."""
     return [times(" ".join(skip.lines)), " ".join(_parameters(skip.parameters))] if skip.lines else []
 

@@ -1,7 +1,7 @@
+"""`fastdigits data`."""
+
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +13,6 @@ from fastdigits.errors import UserError
 
 def invoke(*arguments):
     return CliRunner().invoke(cli, ["data", *map(str, arguments)])
-
-
-def process(*arguments):
-    command = [sys.executable, "-m", "fastdigits", "data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -43,8 +38,8 @@ def test_list():
     assert "sha256 440fcabf73cc  ok" in result.stdout
 
 
-def test_list_as_json():
-    result = process("list", "--json")
+def test_list_as_json(process):
+    result = process("data", "list", "--json")
     assert result.returncode == 0
     assert result.stderr == ""
     [mnist] = json.loads(result.stdout)["sets"]
@@ -68,27 +63,27 @@ def test_verify_of_a_folder_as_json(copy):
     assert json.loads(result.stdout) == {"folder": str(copy), "ok": True, "files": files}
 
 
-def test_verify_of_a_damaged_folder(copy):
+def test_verify_of_a_damaged_folder(copy, process):
     (copy / "train-labels-idx1-ubyte.gz").write_bytes(b"something else")
     (copy / "t10k-images-idx3-ubyte.gz").unlink()
-    result = process("verify", copy, "--json")
+    result = process("data", "verify", copy, "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout)["ok"] is False
     assert result.stderr == (
         f"Error: {copy} does not hold the original MNIST files: train-labels-idx1-ubyte.gz (wrong checksum), "
-        "t10k-images-idx3-ubyte.gz (missing); move what is wrong away, then fetch it with "
+        "t10k-images-idx3-ubyte.gz (missing); move what is wrong away, then run "
         f"'fastdigits data download --to {copy}'.\n"
     )
 
 
-def test_download_of_files_that_are_there(copy):
+def test_download_keeps_files_that_are_there(copy):
     result = invoke("download", "--to", copy)
     assert result.exit_code == 0
     assert result.stdout == f"The MNIST files are in {copy}; use them with --data {copy}.\n"
     assert result.stderr.splitlines() == [f"{name}: already there" for name in SHA256]
 
 
-def test_download_without_a_mirror_that_answers(tmp_path, monkeypatch):
+def test_download_without_a_reachable_mirror(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("fastdigits.data.download.MIRRORS", ["http://127.0.0.1:1/"])
     monkeypatch.setattr("fastdigits.data.download.PAUSE_S", 0)

@@ -1,0 +1,103 @@
+"""Run `fastdigits bench`: measure steps, operations and whole trainings."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import click
+
+from fastdigits import ops as devices
+from fastdigits.bench import comparison, gpu, machine, operations, plot, rivals, time_to_accuracy
+from fastdigits.bench.report import Report, compare, read
+from fastdigits.bench.workload import make_workload
+from fastdigits.cli.actions import bench_tables
+from fastdigits.cli.actions.common import load_ops, say_written, write_figure
+from fastdigits.cli.options.figure_files import check_files
+from fastdigits.config.recipes import model_settings
+from fastdigits.config.training import TrainConfig
+from fastdigits.data import load_digits
+from fastdigits.models import MODELS
+from fastdigits.ops.interface import Ops
+
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: the options of the command line."""
+
+    models: tuple[str, ...]
+    batch_size: int
+    devices: tuple[str, ...] | None
+    against: tuple[str, ...]
+    train: bool
+    inference: bool
+    ops: bool
+    target: float | None
+    seeds: int | None
+    recipe: str | None
+    exact: bool
+    threads: int | None
+    runs: int
+    compiled: bool
+    data: str
+
+    @property
+    def modes(self) -> list[str]:
+        """The modes in which networks race."""
+        return [mode for mode, chosen in (("training", self.train), ("inference", self.inference)) if chosen]
+
+
+def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str | None) -> None:
+    """Measure everything, print the tables and write the files."""
+    check_files({"--json": json_file, "--plot": plot_file})
+    frameworks = [rivals.load(name) for name in plan.against]  # before ops.load: see there
+    old = read(old_file) if old_file else None
+    report = _measure(plan, frameworks)
+    click.echo(bench_tables.as_text(report))
+    if old:
+        click.echo("\n" + bench_tables.changes(old, report.to_dict(), compare(old, report.to_dict())))
+    if json_file:
+        report.write(json_file)
+        say_written(json_file)
+    if plot_file:
+        write_figure(plot_file, plot.draw(report.rows, bench_tables.machine_line(report.machine)))
+        say_written(plot_file)
+
+
+def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
+    devices.load("cpu", plan.threads)  # measures the machine's own rates, whatever the chosen devices are
+    chosen = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
+    loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in chosen]
+    _say("machine: peak of multiply-adds and memory")
+    facts, on_gpu = machine.measure(), "cuda" in [ops.device for ops in loaded]
+    settings = {
+        "batch_size": plan.batch_size,
+        "runs": plan.runs,
+        "compile": plan.compiled,
+        "exact": plan.exact,
+        "versions": {framework.NAME: framework.version() for framework in frameworks},
+    }
+    report = Report(facts, settings, gpu=gpu.measure() if on_gpu else None)
+    numpy = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
+    for model in plan.models or MODELS:
+        workload = make_workload(model, plan.batch_size, facts.cores)
+        for mode in plan.modes:
+            report.rows += comparison.measure(workload, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
+        if plan.ops:
+            _say(f"{model}: single operations")
+            report.operations += operations.measure(workload, loaded[0], numpy, max(plan.runs, 2))
+        if plan.target:
+            report.targets += [_time_to_accuracy(plan, model, ops) for ops in loaded]
+    report.machine = machine.measure_again(facts)
+    return report
+
+
+def _time_to_accuracy(plan: Plan, model: str, ops: Ops) -> time_to_accuracy.TimeToAccuracy:
+    settings: dict[str, Any] = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
+    configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
+    return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,74 @@
+"""Steps that several actions share: load a device or a network, show the progress of a training, write a figure."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastdigits import ops
+from fastdigits.cli.options.figure_files import file_type
+from fastdigits.cli.terminal.training_lines import TrainingLines
+from fastdigits.config.training import TrainConfig
+from fastdigits.files import write_atomically
+from fastdigits.models import MODELS, description
+from fastdigits.ops.interface import Ops
+from fastdigits.plots.style import content
+from fastdigits.storage.weights import SavedNetwork, read
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact: bool = False) -> Ops:
+    """Load the operations of a device. For "auto", say which one was chosen and why."""
+    if device == "auto":
+        device, reason = ops.choose_device()
+        say(f"device: {reason}")
+    return ops.load(device, threads, exact)
+
+
+def training_callback(
+    progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
+) -> TrainingLines:
+    """Return the callback that prints lines, with a dashboard below them if `progress` asks for one.
+
+    Without a choice (`progress` None), show the dashboard if stderr is a terminal and the lines go there too:
+    if the lines went elsewhere, the dashboard would stand alone.
+    """
+    lines_on_terminal = as_json or sys.stdout.isatty()
+    if progress is None:
+        progress = sys.stderr.isatty() and lines_on_terminal
+    if not progress:
+        return TrainingLines(say, config.epochs, log_every)
+    from fastdigits.cli.terminal.dashboard import Dashboard  # rich takes 0.1 s to import
+
+    return Dashboard(say, config, log_every, lines_on_terminal)
+
+
+def read_saved(model: str) -> SavedNetwork | None:
+    """Read a weights file, or return None if `model` names a model or a file of layers.
+
+    Raises
+    ------
+    click.UsageError
+        If it is neither a model nor a file.
+    UserError
+        If the weights file is damaged.
+    """
+    if model in MODELS or description.is_file(model):
+        return None
+    if not os.path.exists(model):
+        raise click.UsageError(f"'{model}' is neither a model ({', '.join(MODELS)}) nor a file.")
+    return read(model)
+
+
+def write_figure(path: str, figure: "Figure") -> None:
+    """Write a figure in the format of the file's extension."""
+    write_atomically(path, content(figure, file_type(path)))
+
+
+def say_written(path: str) -> None:
+    """Name a file that was written, on stderr."""
+    click.echo(f"written: {click.format_filename(path)}", err=True)

@@ -1,0 +1,95 @@
+"""Run `fastdigits explain`: the prediction for one image, its saliency map and its feature maps."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+from fastdigits import ops
+from fastdigits.cli.actions.common import say_written, write_figure
+from fastdigits.cli.options.figure_files import check_files
+from fastdigits.data import load_part
+from fastdigits.errors import UserError
+from fastdigits.imaging import read_picture
+from fastdigits.inference.explain import Explanation, explain
+from fastdigits.inference.recognizer import Recognizer
+from fastdigits.plots import explanation
+from fastdigits.storage.weights import read
+
+TEST = "test:"
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenImage:
+    """An image, uint8 (H, W) with bright strokes on 0, its name, and its true digit if known."""
+
+    pixels: np.ndarray
+    name: str
+    digit: int | None = None
+
+
+def run(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
+    """Print how the network of a weights file classifies an image, and draw it.
+
+    Raises
+    ------
+    UserError
+        If the weights file or the image cannot be read.
+    """
+    check_files({"--output": output})
+    saved, chosen = read(weights), _read_image(image, data, weights)
+    found = explain(saved, chosen.pixels, ops.load("reference"))
+    sentence = _sentence(saved.model, chosen, found)
+    if output:
+        figure = explanation.draw(found.image, found.probabilities, found.maps, found.saliency, sentence)
+        write_figure(output, figure)
+        say_written(output)
+    click.echo(json.dumps(_summary(saved.model, chosen, found)) if as_json else _as_text(sentence, found))
+
+
+def _read_image(image: str, data: str, weights: str) -> ChosenImage:
+    """Read "test:INDEX" from the data set, or a picture in the way in which the network is most confident."""
+    if not image.startswith(TEST):
+        prepared, _ = Recognizer(weights, "reference").recognize(read_picture(image))
+        return ChosenImage(prepared.image, image)
+    images, labels = load_part(data, "test")
+    index = image.removeprefix(TEST)
+    if not (index.isascii() and index.isdigit() and int(index) < len(images)):
+        raise UserError(f"There is no test image '{index}'; choose {TEST}0 to {TEST}{len(images) - 1}.")
+    return ChosenImage(images[int(index)], f"test image {int(index)}", int(labels[int(index)]))
+
+
+def _sentence(model: str, chosen: ChosenImage, found: Explanation) -> str:
+    if chosen.digit is None:
+        verdict = ""
+    elif chosen.digit == found.digit:
+        verdict = " (correct)"
+    else:
+        verdict = f" (wrong: it is a {chosen.digit})"
+    return f"{model} classifies {chosen.name} as {found.digit}{verdict}"
+
+
+def _summary(model: str, chosen: ChosenImage, found: Explanation) -> dict[str, Any]:
+    return {
+        "model": model,
+        "image": chosen.name,
+        "true_digit": chosen.digit,
+        "digit": found.digit,
+        "probabilities": found.probabilities.tolist(),
+        "layers": {name: list(array.shape) for name, array in found.maps.items()},
+        "saliency": found.saliency.tolist(),
+    }
+
+
+def _as_text(sentence: str, found: Explanation) -> str:
+    """List the probabilities from the highest down, and the activity of every layer."""
+    lines = [sentence, "", "digit   probability"]
+    lines += [f"{digit:5}{found.probabilities[digit]:14.2%}" for digit in (-found.probabilities).argsort()]
+    width = max(len("layers"), *map(len, found.maps)) + 3
+    lines += ["", f"{'layers':{width}}{'shape':>14}{'active':>10}{'highest':>12}"]
+    for name, array in found.maps.items():
+        shape = " x ".join(map(str, array.shape))
+        lines.append(f"{name:{width}}{shape:>14}{(array > 0).mean():>10.1%}{array.max():>12.4g}")
+    return "\n".join(lines)

@@ -1,0 +1,85 @@
+"""Run `fastdigits report`: evaluate a network and write its page."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import click
+import numpy as np
+
+from fastdigits.cli.actions.common import load_ops
+from fastdigits.cli.actions.reproduction import reproduction_of
+from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.data import load_part
+from fastdigits.errors import UserError
+from fastdigits.files import write_atomically
+from fastdigits.inference.ensemble import evaluate_single
+from fastdigits.ops.interface import Ops
+from fastdigits.report.contents import contents
+from fastdigits.report.page import render
+from fastdigits.report.pictures import TestedNetwork
+from fastdigits.report.speed import Speed, measure
+from fastdigits.storage import run_statistics
+from fastdigits.storage.weights import SavedNetwork, read
+
+
+def run(
+    weights: str,
+    output: str,
+    data: str | None,
+    stats_file: str | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Write the report and print its summary.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read or written, or the statistics do not belong to the weights.
+    """
+
+    def say(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    check_files({"--output": output})
+    saved = read(weights)
+    training, data = _find_training(stats_file, saved) if stats_file else None, data or saved.dataset
+    images, labels = load_part(data, "test")
+    ops = load_ops(device, threads, say, saved.config["exact"])
+    tested, speed = _measure(saved, data, images, labels, ops, say)
+    say("drawing")
+    found = contents(tested, speed, training, date.today().isoformat())
+    page = render(found | {"reproduction": reproduction_of(saved)}).encode(errors="replace")
+    write_atomically(output, page)
+    result = tested.evaluation.combined
+    say(f"{saved.model} on {data}: accuracy {result.accuracy:.2%} on {result.images:,} images")
+    say(f"report: {click.format_filename(output)}, {len(page) / 1e6:.1f} MB")
+    if as_json:
+        metrics = {"accuracy": result.accuracy, "correct": result.correct, "images": result.images}
+        times = {"images_per_second": speed.images_per_second, "single_image_seconds": speed.single_s}
+        click.echo(json.dumps({"model": saved.model, "dataset": data, **metrics, **times, "output": output}))
+
+
+def _measure(
+    saved: SavedNetwork, data: str, images: np.ndarray, labels: np.ndarray, ops: Ops, say: Callable[[str], None]
+) -> tuple[TestedNetwork, Speed]:
+    with announce_compilation(ops, say):
+        say(f"{saved.model}: evaluating on {len(labels):,} test images of {data}")
+        evaluation = evaluate_single(saved, images, labels, ops, with_probabilities=True)
+        say("measuring the time of a single image")
+        speed = measure(saved, evaluation.combined, images[0], ops)
+    return TestedNetwork(saved, evaluation, images, labels, data), speed
+
+
+def _find_training(stats_file: str, saved: SavedNetwork) -> dict[str, Any]:
+    """Return the run in a file of statistics that has the history of these weights."""
+    history = saved.history
+    for run in run_statistics.read(stats_file):
+        epochs = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []
+        if (run.get("model"), run.get("seed")) == (saved.model, saved.config["seed"]) and epochs == history:
+            return run
+    raise UserError(f"{stats_file} has no training of these weights; give the file of their 'train --stats'.")

@@ -1,0 +1,33 @@
+"""Run `fastdigits serve`: load the networks and listen until Ctrl-C."""
+
+from collections.abc import Sequence
+
+import click
+
+from fastdigits.ops.runtime import numba_setup
+from fastdigits.serve import Limits, create_app, server
+
+MEBI, MILLION = 2**20, 1_000_000
+
+
+def run(
+    weights: Sequence[str],
+    host: str,
+    port: int,
+    allow_origins: Sequence[str],
+    max_body: int,
+    max_pixels: int,
+    timeout: float,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Serve the networks of the weights files, or the included one."""
+    limits = Limits(body_bytes=max_body * MEBI, picture_pixels=max_pixels * MILLION, seconds=timeout)
+    listener = server.bind(host, port)
+    numba_setup.prepare_numba(threads)
+    with numba_setup.on_first_compilation(lambda: click.echo("compiling kernels, once ...")):
+        app = create_app(weights or (None,), limits, allow_origins, device=device, threads=threads)
+    names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
+    click.echo(f"{names} at {server.url(listener)}, API at {server.url(listener)}/docs; press Ctrl-C to stop.")
+    server.run(app, listener)
+    click.echo("Stopped.")
