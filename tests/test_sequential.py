@@ -44,7 +44,7 @@ def new_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    """A network that has learned a little, in batches that are no multiple of any vector's lanes."""
+    """A network trained for a short time, with a batch size that is no multiple of any number of lanes."""
     model = new_model()
     model.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, loss="cross-entropy", seed=4)
     return model
@@ -164,7 +164,7 @@ def normalised_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def normalised(digits):
-    """A network with running statistics and dropout that has learned, in batches that are no multiple of the lanes."""
+    """A trained network with running statistics and dropout; the batch size is no multiple of the lanes."""
     model = normalised_model()
     model.fit(digits.train_images, digits.train_labels, epochs=4, batch_size=50, seed=4)
     return model
@@ -213,12 +213,12 @@ def test_images_of_another_size():
     images, labels = random.integers(0, 256, (64, 12, 9), np.uint8), random.integers(0, 3, 64).astype(np.uint8)
     model = Sequential([Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)], input_shape=(1, 12, 9), device="cpu")
     model.fit(images, labels, epochs=60, batch_size=16, optimizer="adam", lr=0.03, validation=0)
-    assert model.evaluate(images, labels).accuracy > 0.9  # learned by heart
+    assert model.evaluate(images, labels).accuracy > 0.9  # memorized
     assert model.predict(images).shape == (64, 3)
 
 
 def test_padded_and_augmented(digits, tmp_path):
-    """A network that learned from padded images pads those that it reads, also when it comes from a file."""
+    """A network trained on padded images pads images in inference too, also after loading."""
     layers = [Conv2D(8, 5), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
     model = Sequential(layers, input_shape=(1, 32, 32), device="cpu")
     model.fit(digits.train_images, digits.train_labels, epochs=3, pad=2, contrast=4.0, augment="shift=1,rotate=10")

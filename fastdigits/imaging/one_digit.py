@@ -135,10 +135,12 @@ def _digits_on_uneven_background(
 ) -> Iterator[_Interpretation]:
     """Yield what is found on a sheet of paper, the digit cut off by the edges if it touches one, and the whole one."""
     found = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=True))
+    if found is None:
+        return
     cut_off = None
-    if found and found.touches_edge:
+    if found.touches_edge:
         cut_off = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=False))
-    *on_paper, whole = _with_paper(bright, found, search_paper) or [None]  # type: ignore[list-item]  # filtered out
+    *on_paper, whole = _with_paper(bright, found, search_paper)
     yield from filter(None, (*on_paper, cut_off, whole))
 
 
@@ -183,9 +185,9 @@ def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | No
     if found is None:
         return None
     prepared = _prepared(part, scaled_part, found)
-    inner = prepared.box
-    outer = inner and inner._replace(left=inner.left + left, top=inner.top + top)
-    return Prepared(prepared.image, outer, prepared.steps)
+    part_box = scale_box(found.box, scaled_part, part)
+    box = part_box._replace(left=part_box.left + left, top=part_box.top + top)
+    return Prepared(prepared.image, box, prepared.steps)
 
 
 def _prepared(picture: np.ndarray, scaled: np.ndarray, found: _Interpretation) -> Prepared:

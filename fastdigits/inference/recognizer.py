@@ -190,6 +190,7 @@ class CandidateSearch:
 
     def add(self, prediction: Prediction) -> None:
         """Add the network's prediction for the candidate returned last."""
+        assert self._pending is not None, "call next_candidate first"
         sure = self._calibration.is_sure(prediction.confidence, attempt=len(self.tried) + 1)
         self.tried.append((self._pending, replace(prediction, unsure=not sure)))
 

@@ -60,7 +60,7 @@ def test_steps_of_a_preparation():
     assert preview.preparation_steps(Preparation(gamma=0.7)) == [("gamma 0.7", Preparation(gamma=0.7))]
 
 
-def test_parts_of_effects():
+def test_effect_steps():
     whole = parse_effects("shift=2,elastic=0.5")
     assert preview.effect_steps(whole) == [
         ("shift 2", NO_EFFECTS._replace(shift_px=2.0)),

@@ -22,7 +22,7 @@ def written(rng, lines, height=40, pitch=48, leading=80, size=(240, 420), backgr
         positions = [(50 + pitch * column, 50 + leading * row) for column in range(len(line))]
         for (x, y), digit in zip(positions, line, strict=True):
             glyph = from_strokes(DIGITS[digit][CONNECTED_STYLES[digit]], 0.1)
-            cover = scenes.placed(rng, glyph.edge, *size, height, (y, x), turn_deg=3, slant=0.05, squeeze=0.1)
+            cover = scenes.placed(rng, glyph.edge, *size, height, (y, x), rotate_deg=3, slant=0.05, squeeze=0.1)
             picture = scenes.inked(picture, cover, INK)
         centers.append(positions)
     return picture, centers

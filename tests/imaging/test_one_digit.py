@@ -9,7 +9,7 @@ from fastdigits.imaging import candidates, prepare
 from fastdigits.imaging.mnist_format import MAX_STROKE_WIDTH, MIN_STROKE_WIDTH, _resize_field, stroke_width
 
 PAPER, INK = (0.92, 0.9, 0.86), (0.1, 0.15, 0.5)
-STEADY = {"turn_deg": 0, "slant": 0, "squeeze": 0}
+STEADY = {"rotate_deg": 0, "slant": 0, "squeeze": 0}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def digits():
     return DigitSet("few", *parts)
 
 
-def test_figures_of_two_trainings(digits):
+def test_metrics_of_two_trainings(digits):
     cpu = devices.load("cpu")
     configs = [TrainConfig(epochs=3, seed=seed) for seed in (0, 1)]
     runs = [run("linear", network_of("linear"), digits, cpu, config, Callback()) for config in configs]
@@ -34,7 +34,7 @@ def test_figures_of_two_trainings(digits):
     assert known.items() <= figures.items()
 
 
-def test_figures_of_nothing_but_dead_trainings(digits):
+def test_metrics_if_all_trainings_failed(digits):
     images = digits.test_images, digits.test_labels
     figures = compare.measure("mlp", network_of("mlp"), [], [], *images, devices.load("cpu")).to_dict()
     unknown = ("test_accuracy", "train_seconds", "read_images_per_second")

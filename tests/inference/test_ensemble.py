@@ -105,7 +105,7 @@ def test_padding_is_none_of_the_images_that_are_read(digits):
     assert_is(verdict.combined, np.mean(each, axis=0), labels)
 
 
-def test_networks_that_read_unlike_cannot_vote(digits):
+def test_networks_with_different_images_or_classes_are_refused(digits):
     ops = devices.load("cpu")
     small = SavedNetwork(**{**vars(saved(0)), "network": Network([Flatten(), Dense(10)], (1, 14, 14)).config()})
     with pytest.raises(UserError, match="28 x 28 pixels with 10 classes and 14 x 14 pixels with 10"):

@@ -17,7 +17,7 @@ def test_the_worst_mistakes_come_first():
     assert worst_mistakes(PROBABILITIES, PROBABILITIES.argmax(1), 10).tolist() == []
 
 
-def test_examples_of_both_kinds_are_spread_over_all():
+def test_correct_and_wrong_examples_are_spread_evenly():
     def rows(labels, most):
         return [chosen.tolist() for chosen in correct_and_wrong(PROBABILITIES, labels, most).values()]
 

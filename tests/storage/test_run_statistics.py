@@ -88,7 +88,7 @@ def test_a_foreign_file_is_refused_and_stays(content, tmp_path):
     assert path.read_bytes() == content
 
 
-def test_places_that_cannot_be_written_to(tmp_path):
+def test_paths_that_cannot_be_written_are_refused(tmp_path):
     for path in (tmp_path, tmp_path / "missing" / "stats.json", tmp_path / ("a" * 300)):
         with pytest.raises(UserError):
             run_statistics.check(path)

@@ -1,4 +1,4 @@
-"""Which trainings files tell of, and which of them belong together."""
+"""Training histories in files, and which of them are grouped."""
 
 import json
 from dataclasses import asdict, replace
@@ -73,12 +73,12 @@ def test_statistics_are_the_runs_of_each_model_and_the_folds(write):
     assert found[0].runs[0] == EPOCHS
 
 
-def test_what_train_printed(write):
+def test_json_output_of_train_can_be_read(write):
     one, several = write("a.json", summary()), write("b.json", summary() | {"trainings": [summary(), summary()]})
     assert [series.label for series in training_logs.read([one, several])] == ["linear", "linear, 2 runs"]
 
 
-def test_files_name_what_else_is_alike(write):
+def test_labels_name_the_file_if_models_are_the_same(write):
     a, b, c = (write(name, summary()) for name in ("a.json", "b.json", "more/a.json"))
     assert [one.label for one in training_logs.read([a, b])] == ["linear (a)", "linear (b)"]
     assert [one.label for one in training_logs.read([a, c])] == [f"linear ({a})", f"linear ({c})"]
@@ -107,7 +107,7 @@ def test_histories_from_before_the_learning_rate_and_from_later_versions(write):
     ],
     ids=str,
 )
-def test_what_tells_of_no_training(content, says, write):
+def test_files_without_a_training_history_are_refused(content, says, write):
     path = write("a.json", content)
     with pytest.raises(UserError, match=says) as caught:
         training_logs.read([path])

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of training methods: few images, and a way to learn from them."""
+"""Fixtures of the tests of training: a few images, and a function that trains on them."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def noisy(monkeypatch):
 
 @pytest.fixture
 def learn(few):
-    """learn(model, ...) trains a new network and returns it with its Training."""
+    """learn(model, ...) trains a new network and returns it with its TrainingResult."""
 
     def learn(model="linear", device="cpu", callback=None, checkpoints=None, **settings):
         network, config = Network(layers_of(model)), TrainConfig(**{"epochs": 2, **settings})

@@ -18,7 +18,7 @@ def test_a_step_of_all_images_is_one_step_of_that_batch_size(device, learn):
 
 
 @pytest.mark.parametrize("most", [7, 100, 279])
-def test_parts_add_up_to_the_gradient_of_all(most, learn, monkeypatch):
+def test_micro_batches_add_up_to_the_gradient_of_the_batch(most, learn, monkeypatch):
     settings = {"optimizer": "momentum", "lr": 0.1, "validation": 20, "epochs": 3, "batch_size": None}
     whole, training = learn("mlp", **settings)
     monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", most)
@@ -31,7 +31,7 @@ def test_parts_add_up_to_the_gradient_of_all(most, learn, monkeypatch):
         np.testing.assert_allclose(parts.weights()[name], value, rtol=0, atol=1e-5)
 
 
-def test_batches_beyond_what_goes_together_come_in_parts_too(learn, monkeypatch):
+def test_batches_above_the_micro_batch_size_are_split_too(learn, monkeypatch):
     plain, _ = learn(batch_size=130, validation=20)
     monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 50)
     parts, _ = learn(batch_size=130, validation=20)
@@ -40,7 +40,7 @@ def test_batches_beyond_what_goes_together_come_in_parts_too(learn, monkeypatch)
         np.testing.assert_allclose(parts.weights()[name], value, rtol=0, atol=1e-4)
 
 
-def test_all_images_need_no_more_memory_than_a_part(learn):
+def test_full_batch_training_needs_no_more_memory_than_a_micro_batch(learn):
     network, _ = learn("lenet", batch_size=None, validation=0, epochs=1)
     assert network.batch_size == 300
     assert config.MAX_MICRO_BATCH <= 1024

@@ -1,4 +1,4 @@
-"""A training that stops and goes on ends with the same bits as one that never stopped."""
+"""A resumed training ends with the same bits as an uninterrupted one."""
 
 from dataclasses import asdict
 
@@ -17,7 +17,7 @@ ALL = {"ema": 0.9, "clip_norm": 1.0, "keep_best": True, "warmup": 0.2}
 
 
 class Interrupting(Callback):
-    """Raises KeyboardInterrupt after so many steps, or epochs."""
+    """Raises KeyboardInterrupt after a number of steps or epochs."""
 
     def __init__(self, steps=0, epochs=0):
         self.steps, self.epochs = steps, epochs
@@ -48,7 +48,7 @@ def interrupted(learn, tmp_path):
 
 @pytest.fixture
 def resume(learn):
-    """resume(path, model) trains on and returns the network and its Training."""
+    """resume(path, model) trains on and returns the network and its TrainingResult."""
 
     def resume(path, model="linear", **changes):
         read = checkpoint.read(path)
@@ -73,7 +73,7 @@ def figures(training):
     ],
     ids=["plain", "all", "plateau", "early stop", "augmented"],
 )
-def test_resumed_is_the_same_as_never_stopped(model, settings, watch, interrupted, resume, learn, content):
+def test_a_resumed_training_equals_an_uninterrupted_one(model, settings, watch, interrupted, resume, learn, content):
     settings = {"epochs": 4, "batch_size": 100, **settings}  # three steps in an epoch, the last one shorter
     network, training = learn(model, **settings)
     resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
@@ -83,13 +83,13 @@ def test_resumed_is_the_same_as_never_stopped(model, settings, watch, interrupte
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_goes_on(optimizer, interrupted, resume, learn, content):
+def test_every_optimizer_resumes_to_the_same_bits(optimizer, interrupted, resume, learn, content):
     settings = {"epochs": 3, "optimizer": optimizer}
     path = interrupted(Interrupting(steps=4), **settings)
     assert content(resume(path)[0]) == content(learn(**settings)[0])
 
 
-def test_a_step_of_all_images_goes_on(interrupted, resume, learn, content):
+def test_full_batch_training_resumes_to_the_same_bits(interrupted, resume, learn, content):
     settings = {"epochs": 5, "batch_size": None}
     assert content(resume(interrupted(Interrupting(steps=2), **settings))[0]) == content(learn(**settings)[0])
 
@@ -100,14 +100,14 @@ def test_a_training_can_be_made_longer(interrupted, resume, learn, content):
     assert content(resume(path, epochs=4)[0]) == content(longer)
 
 
-def test_a_training_that_is_over_only_ends(interrupted, resume, learn, content):
+def test_resuming_a_finished_training_only_finishes_it(interrupted, resume, learn, content):
     path = interrupted(Interrupting(epochs=2), epochs=2, **ALL)
     network, training = resume(path)
     assert content(network) == content(learn(epochs=2, **ALL)[0])
     assert training.images_per_second is None
 
 
-def test_files_are_written_every_so_many_epochs(learn, tmp_path):
+def test_a_checkpoint_is_written_every_n_epochs(learn, tmp_path):
     class Listing(Callback):
         found = []
 
@@ -141,7 +141,7 @@ def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, lear
         resume(path, epochs=1)
 
 
-def test_weights_are_no_checkpoint(tmp_path, interrupted):
+def test_a_plain_weights_file_is_refused_as_checkpoint(tmp_path, interrupted):
     path = interrupted(Interrupting(epochs=1), epochs=2)
     weights.write(tmp_path / "plain.h5", weights.read(path))
     with pytest.raises(UserError, match="is not a checkpoint"):

@@ -23,7 +23,7 @@ def test_no_step_of_gradient_descent_is_longer_than_the_limit(device, limit, mov
     assert not np.any(parameters[1].value)
 
 
-def test_clipping_changes_what_is_learned_and_only_where_gradients_are_long(learn, content):
+def test_clipping_changes_the_training_only_if_gradients_are_long(learn, content):
     plain = content(learn()[0])
     assert content(learn(clip_norm=1e-3)[0]) != plain
     assert content(learn(clip_norm=1e6)[0]) == plain
@@ -40,7 +40,7 @@ def test_clipping_gives_the_same_bits_at_any_number_of_threads(learn, content):
     assert content(network) == many
 
 
-def test_clipping_tames_a_rate_that_is_too_high(learn):
+def test_clipping_prevents_divergence_at_a_high_learning_rate(learn):
     """Plain gradient descent runs away with this rate; with short gradients it stays finite."""
     _, training = learn("mlp", optimizer="sgd", lr=5.0, schedule="constant", clip_norm=0.05, epochs=3)
     assert training.epochs[-1].train_loss < training.epochs[0].train_loss

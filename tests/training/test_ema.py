@@ -46,7 +46,7 @@ def test_averages_are_evaluated_and_kept(few, learn):
     assert not np.array_equal(network.weights()["dense_1/weight"], plain.weights()["dense_1/weight"])
 
 
-def test_an_average_that_forgets_at_once_is_the_network_itself(learn):
+def test_an_average_with_decay_0_is_the_network_itself(learn):
     plain = learn()[0].weights()
     for name, value in learn(ema=0.0)[0].weights().items():
         np.testing.assert_allclose(value, plain[name], rtol=0, atol=1e-7)

@@ -54,7 +54,7 @@ def few(digits):
 
 @pytest.fixture
 def learn():
-    """learn(digits, ...) trains a new network and returns it with its Training."""
+    """learn(digits, ...) trains a new network and returns it with its TrainingResult."""
 
     def learn(digits, model="linear", device="cpu", callback=None, **settings):
         network = Network(layers_of(model))
@@ -65,7 +65,7 @@ def learn():
 
 
 class Recorder(Callback):
-    """Keeps all that it is told."""
+    """Records all events."""
 
     def __init__(self):
         self.steps, self.epochs, self.compilations, self.totals = [], [], 0, [0.0]
@@ -96,7 +96,7 @@ def figures(training):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_loss_falls(model, digits, learn):
+def test_the_loss_falls_when_training(model, digits, learn):
     first, *_, last = learn(digits, model, epochs=3, seed=1, augment="")[1].epochs  # too few images to change them
     fall, accuracy = SLOW.get(model, (1.5, 0.85))
     assert last.train_loss < first.train_loss / fall
@@ -107,7 +107,7 @@ def test_the_loss_falls(model, digits, learn):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_optimizer_learns_with_every_loss_at_its_usual_rate(optimizer, loss, digits, learn):
+def test_every_optimizer_trains_with_every_loss_at_its_default_rate(optimizer, loss, digits, learn):
     first, *_, last = learn(digits, "mlp", optimizer=optimizer, loss=loss, epochs=3)[1].epochs
     assert last.train_loss < first.train_loss
     assert last.train_accuracy > 0.5
@@ -190,7 +190,7 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, mo
     assert sorted([*rows, *validation_rows]) == list(range(300))
     assert epochs == [0, None, 1, None, 2, None, 3, None]  # validation has none, and so sees no changed image
     compilation, orders = orders[:2], orders[2:]
-    assert [len(order) for order in compilation] == [1, 1]  # nothing is learned from it, see below
+    assert [len(order) for order in compilation] == [1, 1]  # changes no parameter, see below
     assert [order.tolist() for order in orders[1::2]] == [validation_rows.tolist()] * 3  # only evaluated
     epochs = orders[0::2]
     assert all(np.array_equal(np.sort(order), rows) for order in epochs)
@@ -219,7 +219,7 @@ def test_pixels_are_normalised_by_the_training_rows_alone(few, learn):
     assert training.normalisation.std == pytest.approx(pixels.std())
 
 
-def test_prepared_pixels_are_normalised_and_what_is_stored_prepares_others_alike(few, learn):
+def test_prepared_pixels_are_normalised_and_the_stored_preparation_is_applied_in_inference(few, learn):
     images, labels = few
     preparation = Preparation(pad=2, contrast=4.0, gamma=0.7)
     network = Network(layers_of("linear"), (1, 32, 32))
@@ -240,7 +240,7 @@ def test_pixels_may_stay_between_0_and_1(few, learn):
     assert training.normalisation == Normalisation(0.0, 1.0)
 
 
-def test_augmentation_changes_what_is_learned_but_not_what_is_evaluated(few, learn):
+def test_augmentation_changes_training_but_not_evaluation(few, learn):
     plain, _ = learn(few)
     changed, training = learn(few, augment="shift=3,noise=0.2")
     again, _ = learn(few, augment="noise=0.2,shift=3")
@@ -260,7 +260,7 @@ def test_augmentation_is_the_same_on_every_device(few, learn):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_augmentation_is_another_one_in_every_epoch(few, learn, monkeypatch):
+def test_augmentation_differs_in_every_epoch(few, learn, monkeypatch):
     seen = []
 
     class Recording(Batches):
@@ -287,7 +287,7 @@ def test_without_validation(few, learn):
     assert training.seconds["validation"] == 0
 
 
-def test_the_watcher_is_told_of_every_step_and_epoch(few, learn):
+def test_the_callback_receives_every_step_and_epoch(few, learn):
     recorder = Recorder()
     _, training = learn(few, callback=recorder, validation=50, batch_size=100)
     assert recorder.steps == [(epoch, images, 250) for epoch in (1, 2) for images in (100, 200, 250)]
@@ -369,7 +369,7 @@ def test_evaluation_is_what_numpy_computes(device, loss, digits):
     assert result.interval_95 == wilson_interval(result.correct, 333)
 
 
-def test_figures_of_a_class_without_images():
+def test_metrics_of_a_class_without_images():
     result = Evaluation(np.array([[3, 1, 0], [0, 0, 0], [0, 2, 2]]), loss=0.5, seconds=1.0)
     assert result.per_class == [0.75, None, 0.5]
     assert (result.images, result.correct, result.accuracy) == (8, 5, 0.625)
@@ -392,7 +392,7 @@ def test_wilson_interval(correct, images, low, high):
 
 
 @pytest.mark.parametrize("model", ["lenet", "cnn"])
-def test_a_network_from_the_cpu_reads_the_same_on_the_reference(model, digits, few, learn):
+def test_a_network_trained_on_the_cpu_evaluates_the_same_on_the_reference(model, digits, few, learn):
     network, training = learn(digits, model)
     results = []
     for device in ("cpu", "reference"):
@@ -405,7 +405,7 @@ def test_a_network_from_the_cpu_reads_the_same_on_the_reference(model, digits, f
     assert results[0].loss == pytest.approx(results[1].loss, rel=1e-4)
 
 
-def test_figures_begin_anew(few):
+def test_metrics_restart_after_a_reset(few):
     ops, config = devices.load("cpu"), TrainConfig(batch_size=300, lr=0.01)
     network = Network(layers_of("linear"))
     network.build(ops, 300)

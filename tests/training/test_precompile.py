@@ -1,4 +1,4 @@
-"""Kernels that two processes compile from both ends of a training."""
+"""Compiling kernels ahead of a training, with a helper process."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def network():
 
 @pytest.fixture
 def helpers(monkeypatch):
-    """The processes that were started to help; they would sleep for a minute."""
+    """The helper processes that were started; each sleeps for a minute."""
     started = []
 
     def start(network, config):
@@ -53,7 +53,7 @@ def compile_something():
     assert njit(lambda x: x + 1)(1) == 2
 
 
-def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environment):
+def test_the_helper_compiles_all_that_a_training_needs(tmp_path, environment):
     """In an empty folder: afterwards the training itself has nothing left to compile."""
     program = """if True:
         import sys
@@ -83,7 +83,7 @@ def test_the_other_process_compiles_all_that_a_training_needs(tmp_path, environm
     assert done.stdout == "0\n", done.stderr
 
 
-def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
+def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
     order = []
 
     class Told(DeferredOps):
@@ -112,7 +112,7 @@ def test_convolutions_are_compiled_first_and_then_what_comes_last(monkeypatch):
     ]
 
 
-def test_what_is_recorded_is_not_done():
+def test_deferred_operations_do_not_run_at_once():
     recording = DeferredOps(ops.load("reference"))
     x, y = recording.upload(np.float32([[-1], [2]])), recording.empty((2, 1))
     assert (y == 0).all()
@@ -145,7 +145,7 @@ def test_a_helper_ends_with_an_interrupt(network, helpers):
     assert helpers[0].poll() is not None
 
 
-def test_nobody_helps_where_little_or_nothing_is_compiled(network, helpers, monkeypatch):
+def test_no_helper_starts_if_little_is_compiled(network, helpers, monkeypatch):
     with precompile.helper_process(network, TrainConfig()):
         pass
     monkeypatch.setattr(precompile, "HELPER_DELAY_S", 1000.0)
@@ -154,14 +154,14 @@ def test_nobody_helps_where_little_or_nothing_is_compiled(network, helpers, monk
     assert helpers == []
 
 
-def test_nobody_helps_one_core(network, helpers, monkeypatch):
+def test_no_helper_starts_on_one_core(network, helpers, monkeypatch):
     monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 1)
     with precompile.helper_process(network, TrainConfig()):
         compile_something()
     assert helpers == []
 
 
-def test_without_another_process_one_does_it_all(network, helpers, monkeypatch):
+def test_one_process_compiles_everything_if_no_helper_can_start(network, helpers, monkeypatch):
     def start(network, config):
         raise BlockingIOError("no more processes")
 

@@ -78,7 +78,7 @@ def test_of_equal_accuracies_the_lower_loss_is_better():
     assert run_all(over_seeds(TrainConfig(), 3), attempt, 0, Callback()).best.saved == "network 1"
 
 
-def test_dead_runs_are_counted_and_in_no_average():
+def test_failed_runs_are_counted_but_in_no_average():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8)})
     callback = Recorder()
     done = run_all(over_seeds(TrainConfig(), 3), attempt, 0, callback)
@@ -87,7 +87,7 @@ def test_dead_runs_are_counted_and_in_no_average():
     assert done.averages()["dead_runs"] == 1
 
 
-def test_a_dead_run_tries_seeds_that_no_other_run_has():
+def test_a_failed_run_tries_seeds_that_no_other_run_has():
     attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8), 7: outcome(7, 0.9)})
     callback = Recorder()
     done = run_all(over_seeds(TrainConfig(), 3), attempt, 5, callback)
@@ -103,7 +103,7 @@ def test_a_single_training_needs_no_validation_and_no_title():
     assert callback.titles == []
 
 
-def test_nothing_but_dead_runs():
+def test_training_fails_if_all_runs_fail():
     attempt, tried = attempt_with({})
     with pytest.raises(TrainingFailed, match="seed 2 is dead"):
         run_all(over_seeds(TrainConfig(), 1), attempt, 2, Callback())

@@ -13,7 +13,7 @@ from fastdigits.training.loop import split
 
 
 class Interrupting(Callback):
-    """Raises KeyboardInterrupt after so many steps."""
+    """Raises KeyboardInterrupt after a number of steps."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -25,7 +25,7 @@ class Interrupting(Callback):
 
 
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5}, {"keep_best": True}, {"ema": 0.5, "keep_best": True}], ids=str)
-def test_what_is_kept_reads_as_it_did(settings, noisy, few, learn):
+def test_the_kept_network_evaluates_as_in_training(settings, noisy, few, learn):
     network, training = learn(noisy, "reference", batch_size=50, lr=0.05, epochs=3, **settings)
     kept, rows = training.epochs[training.kept_epoch - 1], split(few[1], TrainConfig())[1]
     batches = Batches(network.ops, *few, 50, training.normalisation)

@@ -32,7 +32,7 @@ EPOCHS, EPOCH_STEPS = 6, 10
 
 
 def shares(schedule, ranks=(), **settings):
-    """The share of the learning rate of every step of six epochs of ten steps."""
+    """The factor of the learning rate at every step of six epochs of ten steps."""
     config = TrainConfig(epochs=EPOCHS, schedule=schedule, **settings)
     return np.array([lr_factor(config, step, EPOCH_STEPS, ranks) for step in range(EPOCHS * EPOCH_STEPS)])
 
@@ -71,12 +71,12 @@ def test_plateau_falls_with_every_stall_and_is_level_between():
 
 
 @pytest.mark.parametrize("schedule", DECAYING)
-def test_the_usual_decay_is_a_half_in_every_epoch(schedule):
+def test_the_default_decay_is_one_half_per_epoch(schedule):
     assert np.array_equal(shares(schedule), shares(schedule, lr_decay=0.5, decay_every=1))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule_is_a_share(schedule):
+def test_every_schedule_is_between_0_and_1(schedule):
     rates = shares(schedule)
     assert ((rates > 0) & (rates <= 1)).all()
 
@@ -103,7 +103,7 @@ def test_warm_up_is_a_line_that_multiplies_any_schedule(schedule):
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense(settings, says):
+def test_invalid_settings_are_refused(settings, says):
     with pytest.raises(UserError, match=says):
         TrainConfig(**settings)
 
@@ -134,7 +134,7 @@ def test_every_optimizer_finds_the_bottom_of_a_bowl(optimizer, learner):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_no_share_of_the_learning_rate_changes_nothing(optimizer, learner):
+def test_a_learning_rate_of_0_changes_nothing(optimizer, learner):
     stepper, p = learner(optimizer, weight_decay=0.1)
     p.value[...] = TARGET
     p.gradient[...] = STEEPNESS
@@ -174,7 +174,7 @@ def test_weight_decay_alone(optimizer, left, learner):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_what_is_not_chosen_is_the_usual(optimizer, learner):
+def test_settings_default_to_those_of_the_optimizer(optimizer, learner):
     usual = {"lr": OPTIMIZERS[optimizer].lr, "weight_decay": OPTIMIZERS[optimizer].weight_decay}
     moved = []
     for settings in ({}, usual):

@@ -1,4 +1,4 @@
-"""Early stopping, keeping the best, and networks that learn nothing."""
+"""Early stopping, keeping the best epoch, and failed trainings."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_the_best_epoch_is_the_first_of_equal_ones():
 
 
 @pytest.mark.parametrize(("every", "expected"), [(1, [0, 0, 1, 2, 2, 3, 4]), (2, [0, 0, 0, 1, 1, 1, 2])])
-def test_stalls_are_counted_anew_after_each(every, expected):
+def test_the_count_of_stalled_epochs_restarts_after_each_stall(every, expected):
     epochs = history(0.5, 0.4, 0.5, 0.6, 0.6, 0.6)
     assert [stalls([epoch.rank for epoch in epochs[:n]], every) for n in range(7)] == expected
 
@@ -78,12 +78,12 @@ def test_without_images_to_validate_on_there_is_no_best(settings):
         best_epoch([Epoch(1, 1.0, 0.5, None, None)])
 
 
-def test_chance_is_what_luck_explains():
+def test_chance_accuracy():
     labels = np.repeat(np.arange(4, dtype=np.uint8), [40, 20, 20, 20])
     assert chance_accuracy(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
 
 
-def test_only_a_training_that_ends_at_chance_is_dead():
+def test_only_a_training_that_ends_at_chance_fails():
     check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
     check_above_chance(history(0.1, 0.1), 0.12)  # too short to tell
     with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
@@ -91,6 +91,6 @@ def test_only_a_training_that_ends_at_chance_is_dead():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_network_that_is_not_finite_is_dead(learn):
+def test_a_training_with_weights_that_are_not_finite_fails(learn):
     with pytest.raises(TrainingFailed, match="finite"):
         learn("mlp", optimizer="sgd", lr=1e30)

@@ -57,5 +57,5 @@ def command(
 
     if model is not None:
         describe.describe_network(model, picture, filters, as_json)
-    else:
+    elif schedule is not None:
         describe.describe_schedule(schedule, settings, output, as_json)
