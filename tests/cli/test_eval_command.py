@@ -262,7 +262,7 @@ def test_figures(drawn, evaluate, trained, tiny, tmp_path):
     assert all((tmp_path / name).read_bytes().startswith(start) for name, start in beginnings.items())
     counts, title = drawn["confusion"]
     assert counts.tolist() == summary["confusion"]
-    assert title == f"linear on {tiny}: {summary['correct']} of 100 images right"
+    assert title == f"linear on {tiny}: {summary['correct']} of 100 images correct"
     images, labels, probabilities, rows, title = drawn["mistakes"]
     wrong, read = 100 - summary["correct"], probabilities.argmax(1)
     assert (read != labels).sum() == wrong

@@ -1,7 +1,7 @@
-"""Compile one function for an array of so many axes, at the same moment as other processes for theirs.
+"""Compile one function for an array of AXES axes at the same moment as other processes compile theirs.
 
-python cache_race.py AXES MEETING PROCESSES: between reading numba's index and adding to it each waits until
-all others have read it too, as chance may have it, for MEETING_S at most. With PROCESSES 0 nothing waits.
+python cache_race.py AXES MEETING PROCESSES: between reading the index of numba and adding to it, each process waits,
+for at most MEETING_S, until PROCESSES have read it. With PROCESSES 0 nothing waits.
 """
 
 import sys

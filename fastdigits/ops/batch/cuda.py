@@ -6,7 +6,7 @@ import numpy as np
 from numba import cuda, float32
 
 from fastdigits.ops.batch import DISPLACEMENTS, KNOTS, NOISE, NUMBERS, PARAMETERS
-from fastdigits.ops.batch.cuda_kernel import affine, bilinear, displacement, normal, number, signed, whole
+from fastdigits.ops.batch.cuda_kernel import affine, bilinear, displacement, normal, number, random_integer, signed
 from fastdigits.ops.batch.kernel import brightness, fill_splines, gather_labels, gather_pixel
 from fastdigits.ops.cuda.device import arrays
 from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
@@ -73,8 +73,8 @@ def _augment(
             levels[p] = brightness(splat(p), factor * splat(1 / 255), offset, exp(gamma * signed(numbers[7])))
     cuda.syncthreads()
     u0, ui, uj, v0, vi, vj = affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W)
-    side = min(whole(numbers[8], erase_px + 1), H, W)
-    top, left = whole(numbers[9], H - side + 1), whole(numbers[10], W - side + 1)
+    side = min(random_integer(numbers[8], erase_px + 1), H, W)
+    top, left = random_integer(numbers[9], H - side + 1), random_integer(numbers[10], W - side + 1)
     for k in range(t, H * W, THREADS):
         i, j = k // W, k % W
         down, right = splat(i) - splat((H - 1) / 2), splat(j) - splat((W - 1) / 2)

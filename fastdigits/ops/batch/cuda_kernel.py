@@ -43,7 +43,7 @@ def pixel(images, levels, row, i, j):
     return levels[images[row, i, j]] if 0 <= i < H and 0 <= j < W else levels[0]
 
 
-def whole(number, choices):
+def random_integer(number, choices):
     """Return floor(number * choices) for a number of 24 bits in [0, 1), where float32 might round up."""
     return int(number * splat(2.0**24)) * choices >> 24
 

@@ -148,10 +148,10 @@ def bilinear(source, outside, u, v):
     return upper + (u - i) * (lower - upper)
 
 
-def _erased(H, W, size, top, left, most):
-    """Mask (n, H, W) of the erased squares of 0 .. most pixels, for numbers in [0, 1) in arrays (n,)."""
+def _erased(H, W, size, top, left, max_size):
+    """Mask (n, H, W) of the erased squares of 0 .. max_size pixels, for numbers in [0, 1) in arrays (n,)."""
     i, j = np.mgrid[:H, :W]
-    side = np.minimum(np.floor(size * (most + 1)), min(H, W))
+    side = np.minimum(np.floor(size * (max_size + 1)), min(H, W))
     top, left = (np.floor(place * (room - side + 1)) for place, room in ((top, H), (left, W)))
     side, top, left = (number[:, None, None] for number in (side, top, left))
     return (top <= i) & (i < top + side) & (left <= j) & (j < left + side)

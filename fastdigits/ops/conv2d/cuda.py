@@ -43,7 +43,7 @@ def forward(x, weight, bias, stride, top, left, y, pool_mask, EPILOGUE):
     B, C, H, W, L = x.shape
     O, C, P, Q = weight.shape
     I, J = (size * pool_size(EPILOGUE) for size in y.shape[2:4])
-    N, M, T = even(O, 4), _columns(J, stride), even(Q, 7)
+    N, M, T = even_part(O, 4), _columns(J, stride), even_part(Q, 7)
     padded = _reaches_out(H, P, I, 2, stride, top) or _reaches_out(W, ceil(Q / T) * T, J, M, stride, left)
     _forward(N, M, T, stride, top, left, int(padded), min(C, MAX_PARTS), EPILOGUE)(x, weight, bias, y, pool_mask)
 
@@ -54,10 +54,10 @@ def backward_input(dy, pool_mask, weight, stride, top, left, x, dx, RELU_INPUT, 
     I, J = (size * pool_size(EPILOGUE) for size in dy.shape[2:4])
     H, W = dx.shape[2:4]
     if stride > 1:
-        _backward_input_strided(even(C, 4), 4, stride, top, left, RELU_INPUT)(dy, weight, x, dx)
+        _backward_input_strided(even_part(C, 4), 4, stride, top, left, RELU_INPUT)(dy, weight, x, dx)
         return
     top, left = P - 1 - top, Q - 1 - left
-    N, M, T = even(C, 4), _columns(W, 1), even(Q, 7)
+    N, M, T = even_part(C, 4), _columns(W, 1), even_part(Q, 7)
     padded = _reaches_out(I, P, H, 2, 1, top) or _reaches_out(J, ceil(Q / T) * T, W, M, 1, left)
     _backward_input(N, M, T, top, left, int(padded), min(O, MAX_PARTS), RELU_INPUT, EPILOGUE)(
         dy, pool_mask, weight, x, dx
@@ -69,8 +69,8 @@ def backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, EPILOGU
     B, C, H, W, L = x.shape
     O, C, P, Q = dweight.shape
     I, J = (size * pool_size(EPILOGUE) for size in dy.shape[2:4])
-    R, T, M = even(P, 5), even(Q, 5), _columns(J, stride)
-    N = even(O, max(1, min(4, MAX_SUMS // (R * T))))
+    R, T, M = even_part(P, 5), even_part(Q, 5), _columns(J, stride)
+    N = even_part(O, max(1, min(4, MAX_SUMS // (R * T))))
     padded = _reaches_out(H, ceil(P / R) * R, I, 1, stride, top) or _reaches_out(W, ceil(Q / T) * T, J, M, stride, left)
     tiles = ceil(O / N), C, ceil(P / R), ceil(Q / T)
     splits = min(B * I, ceil(WEIGHT_WARPS / prod(tiles)))
@@ -79,14 +79,14 @@ def backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, EPILOGU
     _add_parts(N, R, T, tiles)(parts, dweight, dbias)
 
 
-def even(size, most):
-    """Cut `size` into as few parts of at most `most` as possible, of even size, and return the largest."""
-    return ceil(size / ceil(size / most))
+def even_part(size, limit):
+    """Split `size` evenly into as few parts of at most `limit` as possible, and return the size of the largest."""
+    return ceil(size / ceil(size / limit))
 
 
 def _columns(size, stride):
     """The columns of a tile: even, for pooling, and few if the stride is so large that they share no pixels."""
-    return 2 * even(ceil(size / 2), 2 if stride <= 4 else 1)
+    return 2 * even_part(ceil(size / 2), 2 if stride <= 4 else 1)
 
 
 def _reaches_out(size, kernel, outputs, step, stride, before):

@@ -8,7 +8,7 @@ def add_relu(a, b, y, v):
 
 
 def store_output(y, at, v, relu):
-    """Store v, or max(0, v) if relu is 1, in y[at]."""
+    """Store v in y[at], or max(0, v) if relu is 1."""
     store(y, at, maximum(splat(0.0), v) if relu else v)
 
 

@@ -288,11 +288,11 @@ def gather(typing, x, rows, first, last, column, lanes):
 @intrinsic
 def any_bit(typing, x, at, bits):
     def code(ctx, b, sig, args):
-        whole = ir.VectorType(ctx.get_data_type(x.dtype), L)
-        numbers = b.load(b.bitcast(_pointer(ctx, b, x, *args[:2]), whole.as_pointer()))
+        integer_vector = ir.VectorType(ctx.get_data_type(x.dtype), L)
+        numbers = b.load(b.bitcast(_pointer(ctx, b, x, *args[:2]), integer_vector.as_pointer()))
         numbers.align = x.dtype.bitwidth // 8
-        wanted = _splat(b, b.trunc(args[2], whole.element))
-        return b.icmp_unsigned("!=", b.and_(numbers, wanted), whole(None))
+        wanted = _splat(b, b.trunc(args[2], integer_vector.element))
+        return b.icmp_unsigned("!=", b.and_(numbers, wanted), integer_vector(None))
 
     return mask(x, _position(at), types.intp), code
 

@@ -126,8 +126,8 @@ def _all_lanes(v):
     """Return the values of all threads of the warp."""
     thread = current_thread()
     # Two buffers alternate: else a fast thread could overwrite its value before a slow one has read it.
-    thread.turn = 1 - getattr(thread, "turn", 0)
-    values = _exchanged.setdefault((thread.turn, thread.threadIdx.y), [None] * LANES)
+    thread.buffer = 1 - getattr(thread, "buffer", 0)
+    values = _exchanged.setdefault((thread.buffer, thread.threadIdx.y), [None] * LANES)
     values[thread.threadIdx.x] = v
     thread.syncthreads()
     return values

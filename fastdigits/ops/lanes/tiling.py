@@ -37,8 +37,8 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
 @cache
 def row_tile(channels: int, columns: int) -> int:
     """Return the channels N of a tile of whole rows, N x `columns` sums; 0 if not even one row fits the registers."""
-    most = (REGISTERS - 3) // columns
-    return min(range(1, most + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
+    max_channels = (REGISTERS - 3) // columns
+    return min(range(1, max_channels + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
 
 
 @cache

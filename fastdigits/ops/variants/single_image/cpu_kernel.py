@@ -149,13 +149,13 @@ def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
     for n in range(N):
         for m in range(M):
             acc[n, m] = splat(0.0)
-    whole = K - K % (M * L)
-    for k0 in range(0, whole, M * L):
+    full = K - K % (M * L)
+    for k0 in range(0, full, M * L):
         for m in range(M):
             xs = load_span(x, (b, k0 + m * L), L)
             for n in range(N):
                 acc[n, m] = fma(xs, load_span(weight, (min(o0 + n, O - 1), k0 + m * L), L), acc[n, m])
-    for k0 in range(whole, K, L):
+    for k0 in range(full, K, L):
         xs = load_row(x, (b, k0), K, L)
         for n in range(N):
             acc[n, 0] = fma(xs, load_row(weight, (min(o0 + n, O - 1), k0), K, L), acc[n, 0])

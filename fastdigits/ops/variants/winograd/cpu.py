@@ -175,8 +175,8 @@ def _gradients(N, M, NX, INPUTS, POOL, EPILOGUE):
         lane_groups = (S + LANES - 1) // LANES
         sums = np.empty((parts, 36, R, lane_groups * LANES), np.float32)
         biases = np.empty((parts, O, LANES), np.float32)
-        for turn in prange(parts):
-            part = np.int64(turn)
+        for index in prange(parts):
+            part = np.int64(index)
             sums[part] = 0
             biases[part] = 0
             v = np.empty((36, C * T + 1, LANES), np.float32)  # one extra vector avoids strides of whole pages
