@@ -64,7 +64,7 @@ class Sequential:
         self.device = devices.choose_device()[0] if device == "auto" else device
         self.config = TrainConfig()
         self.history: list[Epoch] = []
-        self.normalisation: Normalisation | None = None
+        self.normalisation: Normalisation | Any = None
         self._small_batch_network: Network | None = None
 
     def fit(

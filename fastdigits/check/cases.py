@@ -206,19 +206,18 @@ def _pooled_conv2d(
     growth = _growth(C, O, kernel, 1)
     for pool, pool_mask in (("max", np.array([0, 1, 2, 4, 8], np.uint8)[numbers % 5]), ("avg", numbers)):
         arguments = {"x": x, "weight": weight, "bias": bias, **geometry}
-        outputs = {"y": _unfilled(*dy.shape), "pool_mask": np.full(dy.shape, 99, np.uint8)}
+        filled = {"y": _unfilled(*dy.shape), "pool_mask": np.full(dy.shape, 99, np.uint8)}
         terms = growth * (C * P * Q + 5)
-        yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **outputs}, tuple(outputs), terms)
+        yield Call(f"conv2d_relu_{pool}pool_forward", case, {**arguments, **filled}, tuple(filled), terms)
         gradients = {"dweight": _unfilled(*weight.shape), "dbias": _unfilled(O)}
         terms = growth * max(5 * B * I * J * lanes, O * P * Q)
         for relu_input in (False, True):
-            outputs = {"dx": _unfilled(*x.shape), **gradients}
+            filled = {"dx": _unfilled(*x.shape), **gradients}
             arguments = {"x": np.maximum(x, 0) if relu_input else x, "dy": dy, "pool_mask": pool_mask, "weight": weight}
-            arguments |= {**geometry, "relu_input": relu_input, **outputs}
-            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {relu_input}", arguments, tuple(outputs), terms)
-        outputs = gradients
-        arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **geometry, **outputs}
-        yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(outputs), 5 * B * I * J * lanes)
+            arguments |= {**geometry, "relu_input": relu_input, **filled}
+            yield Call(f"conv2d_relu_{pool}pool_backward", f"{case}, {relu_input}", arguments, tuple(filled), terms)
+        arguments = {"x": x, "dy": dy, "pool_mask": pool_mask, **geometry, **gradients}
+        yield Call(f"conv2d_relu_{pool}pool_backward_weight", case, arguments, tuple(gradients), 5 * B * I * J * lanes)
 
 
 def _growth(channels: int, outputs: int, kernel: Size, stride: int) -> int:
@@ -252,7 +251,7 @@ def _dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Cal
     yield Call("dense_backward_weight", case, {"x": x, "dy": dy, **filled}, tuple(filled), B * lanes)
 
 
-def _pool2d(lanes: int, images: int, size: Size, window: int, stride: int) -> Iterator[Call]:
+def _pool2d(lanes: int, images: int, size: Size, window: Size, stride: int) -> Iterator[Call]:
     B, C, (H, W), (P, Q) = blocks(images, lanes), 3, size, window
     I, J = (H - P) // stride + 1, (W - Q) // stride + 1
     draw = _uniform()
@@ -287,7 +286,13 @@ def _batchnorm(lanes: int, images: int, pixels: int) -> Iterator[Call]:
 def _batchnorm_fold() -> Iterator[Call]:
     O, K = 5, 27
     draw = _uniform()
-    arguments = {"weight": draw(O, K), "bias": draw(O), "gamma": draw(O), "beta": draw(O), "mean": draw(O)}
+    arguments: dict[str, Any] = {
+        "weight": draw(O, K),
+        "bias": draw(O),
+        "gamma": draw(O),
+        "beta": draw(O),
+        "mean": draw(O),
+    }
     arguments |= {"var": 1.5 + draw(O), "epsilon": 0.125}
     outputs = {"folded_weight": _unfilled(O, K), "folded_bias": _unfilled(O)}
     yield Call("batchnorm_fold", f"{K} to {O}", arguments | outputs, tuple(outputs), 8)
@@ -316,9 +321,9 @@ def _elementwise(lanes: int) -> Iterator[Call]:
 def _losses(lanes: int, images: int) -> Iterator[Call]:
     B, K = blocks(images, lanes) + 1, 7  # the last block is empty
     draw = _uniform()
-    scores, targets = draw(B, K, lanes), np.full(B * lanes, -1, np.float32)
-    targets[:images] = np.arange(images) % K
-    targets = targets.reshape(B, lanes)
+    scores, flat = draw(B, K, lanes), np.full(B * lanes, -1, np.float32)
+    flat[:images] = np.arange(images) % K
+    targets = flat.reshape(B, lanes)
     case = f"batch of {images}"
     yield Call("softmax", case, {"scores": scores, "probabilities": _unfilled(B, K, lanes)}, ("probabilities",), K)
     for op in ("softmax_cross_entropy", "mean_squared_error"):

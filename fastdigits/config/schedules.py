@@ -6,7 +6,7 @@ lr_factor = min(1, (step + 1) / (warmup steps)) * schedule(step)
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Rank = tuple[float, float]  # of an epoch: (validation accuracy, -validation loss); the larger the better
 RISE = 0.15  # share of the steps in which `one_cycle` rises
@@ -117,7 +117,7 @@ def warm_up(at: Progress, warmup: float) -> float:
     return min(1.0, (at.step + 1) / max(1.0, warmup * at.steps))
 
 
-def lr_factor(config, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
+def lr_factor(config: Any, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
     """Return the factor of the learning rate at a step, counted from 0 over all epochs, for a TrainConfig."""
     decay = LR_DECAY if config.lr_decay is None else config.lr_decay
     at = Progress(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)

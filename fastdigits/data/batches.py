@@ -1,6 +1,7 @@
 """Batches: a data set on a device, from which images are gathered, normalised and packed into lanes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Batches:
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)
-            arguments = {
+            arguments: dict[str, Any] = {
                 "labels": self.labels,
                 "order": order[done:],
                 "start": self.start,
@@ -89,7 +90,7 @@ class Batches:
                 "targets": self.targets,
             }
             if training and any(self.effects):
-                changes = {"seed": self.seed, "epoch": self.epoch, "effects": self.effects}
+                changes: dict[str, Any] = {"seed": self.seed, "epoch": self.epoch, "effects": self.effects}
                 self.ops.augment_batch(images=self.images, **changes, **arguments)
             else:
                 self.ops.gather_batch(images=self.rows, **arguments)

@@ -42,7 +42,7 @@ class ComparedModel:
     inference_s: float | None
 
     @property
-    def accuracy(self) -> Summary | None:
+    def accuracy(self) -> Summary | Any:
         """Mean, standard deviation, minimum and maximum of the test accuracies."""
         return summarize(self.accuracies)
 

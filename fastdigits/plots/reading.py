@@ -56,7 +56,7 @@ def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", 
         style.show_image(axes, picture, interpolation="antialiased")
         axes.set_title(f"{_short(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
         for prepared, reading in (look for line in lines for look in line):
-            _box(axes, cast(Box, prepared.box), reading)
+            _box(axes, cast("Box", prepared.box), reading)
     return figure
 
 

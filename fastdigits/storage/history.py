@@ -49,7 +49,7 @@ class Epoch:
         UserError
             If the epoch was not validated.
         """
-        if self.validation_accuracy is None:
+        if self.validation_accuracy is None or self.validation_loss is None:
             raise UserError("There are no validation images; set some aside with --validation.")
         return self.validation_accuracy, -self.validation_loss
 

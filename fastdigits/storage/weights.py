@@ -229,7 +229,8 @@ def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]
 
 
 def _normalisation(preprocessing: dict) -> Normalisation:
-    mean, std = preprocessing.get("mean"), preprocessing.get("std")
+    mean: Any = preprocessing.get("mean")
+    std: Any = preprocessing.get("std")
     numbers = type(mean) in (int, float) and type(std) in (int, float)
     if not numbers or not abs(mean) <= STD_MAX or not STD_MIN <= std <= STD_MAX:
         hdf5.refuse("its preprocessing needs a finite mean and a finite std above 0")
@@ -252,7 +253,7 @@ def _calibration(file: h5py.File) -> Calibration | None:
 
 def _config(config: dict) -> dict:
     """Check names, types and values of the settings; add defaults for those that older files lack."""
-    types = {field.name: field.type for field in fields(TrainConfig)}
+    types: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
     for name, value in config.items():
         if name not in types or not _has_type(value, types[name]):
             hdf5.refuse(f"its config has {hdf5.some([name])}, which is unknown or of a wrong type")

@@ -96,7 +96,9 @@ def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
 def _time_to_accuracy(plan: Plan, model: str, ops: Ops) -> time_to_accuracy.TimeToAccuracy:
     settings: dict[str, Any] = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
-    return time_to_accuracy.measure(model, ops, lambda: load_digits(plan.data), plan.target / 100, configs, _say)
+    return time_to_accuracy.measure(
+        model, ops, lambda: load_digits(plan.data), (plan.target or 0.0) / 100, configs, _say
+    )
 
 
 def _say(line: str) -> None:

@@ -48,7 +48,9 @@ def run(
     recognizer = Recognizer(weights, device, threads)
     if not recognizer.calibrated:
         say(f"{recognizer.weights} has no calibration: probabilities stay as they are, and below 50 % counts as unsure")
-    predictions, failed, shown = [], [], []
+    predictions: list[Any] = []
+    failed: list[Any] = []
+    shown: list[Any] = []
     with announce_compilation(recognizer.ops, say):
         for path, picture, result in _recognize(images, recognizer, several):
             interrupt.check()
@@ -130,7 +132,7 @@ def _all_digits(lines: list[list[tuple[Prepared, Prediction]]]) -> dict[str, Any
         {
             "digit": prediction.digit,
             "confidence": prediction.confidence,
-            "box": list(prepared.box),
+            "box": list(prepared.box or ()),
             "unsure": prediction.unsure,
         }
         for line in lines

@@ -91,7 +91,8 @@ class Session:
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
-        done, output = self.done, self.plan.output
+        done: Any = self.done
+        output = self.plan.output
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
         weights.write(output, done.best.saved)
         summary = done.best.summary | {"dead_runs": done.failed}
@@ -113,10 +114,10 @@ class Session:
         checkpoints, output = self.plan.checkpoints, os.path.splitext(self.plan.output)
         if not checkpoints.written:
             return
-        words = ["fastdigits", "train", "--resume", click.format_filename(checkpoints.path)]
+        words = ["fastdigits", "train", "--resume", click.format_filename(checkpoints.path or "")]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs
             words += ["--output", f"{output[0]}.rest{output[1]}"]
-        self.say(f"checkpoint: {click.format_filename(checkpoints.path)}")
+        self.say(f"checkpoint: {click.format_filename(checkpoints.path or '')}")
         self.say(f"to resume{' this run' if self.repeated else ''}: {shlex.join(words)}")

@@ -35,14 +35,14 @@ def run(
     size = {"batch_size": batch_size} if batch_size else {}
     configs = [(model, TrainConfig(**settings | size, exact=exact)) for model, settings in _settings(models, recipe)]
     ops = load_ops(device, threads, say, exact)
-    before = kernel_cache.current() if ops.device != "reference" else None
+    before: Any = kernel_cache.current() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
     steps = [step for model, config in configs for step in precompile.warmup_steps(model, config, ops)]
     for name, _ in run_steps(steps):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
-    after = kernel_cache.current() if before else None
+    after: Any = kernel_cache.current() if before else None
     summary = {
         "device": ops.device,
         "steps": done,
@@ -56,7 +56,7 @@ def run(
 def _settings(models: Sequence[str], recipe: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each network with the settings of its training."""
     for name in [recipe] if recipe else DEFAULT_RECIPES[: 1 if models else None]:
-        for model in dict.fromkeys(models) or [RECIPES[name].get("model", MODEL)]:
+        for model in dict.fromkeys(models) or [str(RECIPES[name].get("model", MODEL))]:
             yield model, model_settings(model, name)
 
 

@@ -55,7 +55,7 @@ def command(
             raise click.UsageError(f"--{name} belongs to a {owner}; give one, or leave it out.")
     from fastdigits.cli.actions import describe
 
-    if schedule is None:
+    if model is not None:
         describe.describe_network(model, picture, filters, as_json)
-    else:
+    elif schedule is not None:
         describe.describe_schedule(schedule, settings, output, as_json)

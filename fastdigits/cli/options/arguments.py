@@ -111,7 +111,7 @@ class HtmlFile(click.Path):
     """A file that ends with .html."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        path = super().convert(value, param, ctx)
+        path = str(super().convert(value, param, ctx))
         if not path.lower().endswith((".html", ".htm")):
             self.fail(f"'{path}' does not end with .html.", param, ctx)
         return path
