@@ -69,11 +69,11 @@ def test_boxes_are_to_scale():
 @pytest.mark.parametrize(("units", "drawn"), [(1, 1), (10, 10), (12, 12), (13, 12), (128, 14), (9216, 22)])
 def test_columns_of_neurons(units, drawn):
     body = Neurons(units)
-    centres = body.centres(5, 7)
-    assert (len(centres), body.hidden) == (drawn, units > drawn)
-    assert all(x == centres[0][0] for x, _ in centres)
-    assert sum(y for _, y in centres) / drawn == pytest.approx(7)
-    steps = {round(a - b, 6) for (_, a), (_, b) in pairwise(centres)}
+    centers = body.centers(5, 7)
+    assert (len(centers), body.hidden) == (drawn, units > drawn)
+    assert all(x == centers[0][0] for x, _ in centers)
+    assert sum(y for _, y in centers) / drawn == pytest.approx(7)
+    steps = {round(a - b, 6) for (_, a), (_, b) in pairwise(centers)}
     assert len(steps) == (0 if units == 1 else 1 + body.hidden)
 
 

@@ -20,7 +20,7 @@ DEPTH = 0.32  # of a column, drawn into the depth, in heights of a row
 THINNEST = 3  # a single channel can still be seen
 NEURON, PITCH = 7.5, 10.0  # the diameter of a neuron, and from one to the next
 MAX_NEURONS = 12  # that are all drawn; of more some are left out
-LIGHTER = {"front": 0.5, "top": 0.75, "right": 0.3}  # than the colour, by this share of white
+LIGHTER = {"front": 0.5, "top": 0.75, "right": 0.3}  # than the color, by this share of white
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Box:
         right, top = x + self.width, y + self.height / 2
         return [(right, top), (right, top - self.rows)]
 
-    def draw(self, axes: "Axes", x: float, y: float, colour: str) -> None:
+    def draw(self, axes: "Axes", x: float, y: float, color: str) -> None:
         """Draw it with its left at x and its middle at y."""
         low, high = y - self.height / 2, y + self.height / 2 - self.depth
         right, d = x + self.front, self.depth
@@ -74,8 +74,8 @@ class Box:
         from matplotlib.patches import Polygon
 
         for face, corners in faces.items():
-            tint = lighter(colour, LIGHTER[face])
-            axes.add_patch(Polygon(corners, facecolor=tint, edgecolor=colour, linewidth=0.8, joinstyle="round"))
+            tint = lighter(color, LIGHTER[face])
+            axes.add_patch(Polygon(corners, facecolor=tint, edgecolor=color, linewidth=0.8, joinstyle="round"))
 
 
 class Neurons:
@@ -87,23 +87,23 @@ class Neurons:
         self.width = NEURON
         self.height = (self.drawn - 1 + 2 * self.hidden) * PITCH + NEURON
 
-    def centres(self, x: float, y: float) -> list[Point]:
+    def centers(self, x: float, y: float) -> list[Point]:
         """Where the neurons are, from the top."""
         top = y + self.height / 2 - NEURON / 2
         gap = [2 if self.hidden and place >= self.drawn // 2 else 0 for place in range(self.drawn)]
         return [(x + NEURON / 2, top - (place + gap[place]) * PITCH) for place in range(self.drawn)]
 
-    def draw(self, axes: "Axes", x: float, y: float, colour: str) -> None:
+    def draw(self, axes: "Axes", x: float, y: float, color: str) -> None:
         """Draw it with its left at x and its middle at y."""
         from matplotlib.collections import PatchCollection
         from matplotlib.patches import Circle
 
-        circles = [Circle(centre, NEURON / 2) for centre in self.centres(x, y)]
-        tint = lighter(colour, LIGHTER["front"])
-        axes.add_collection(PatchCollection(circles, facecolor=tint, edgecolor=colour, linewidth=0.8, zorder=3))
+        circles = [Circle(center, NEURON / 2) for center in self.centers(x, y)]
+        tint = lighter(color, LIGHTER["front"])
+        axes.add_collection(PatchCollection(circles, facecolor=tint, edgecolor=color, linewidth=0.8, zorder=3))
         if self.hidden:
             dots = [Circle((x + NEURON / 2, y + step), 1) for step in (-6, 0, 6)]
-            axes.add_collection(PatchCollection(dots, facecolor=colour, edgecolor="none", zorder=3))
+            axes.add_collection(PatchCollection(dots, facecolor=color, edgecolor="none", zorder=3))
 
 
 Body = Box | Neurons
@@ -114,9 +114,9 @@ def body_of(shape: Shape, scale: Scale) -> Body:
     return Box(shape, scale) if len(shape) == 3 else Neurons(shape[0])
 
 
-def lighter(colour: str, share: float) -> tuple[float, float, float]:
-    """A colour mixed with this share of white."""
+def lighter(color: str, share: float) -> tuple[float, float, float]:
+    """A color mixed with this share of white."""
     from matplotlib.colors import to_rgb
 
-    red, green, blue = (part + (1 - part) * share for part in to_rgb(colour))
+    red, green, blue = (part + (1 - part) * share for part in to_rgb(color))
     return red, green, blue

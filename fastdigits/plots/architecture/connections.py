@@ -25,14 +25,14 @@ def join(axes: "Axes", before: Place, place: Place) -> None:
     elif place.stage.window and isinstance(before.body, Box):
         _draw_window(axes, before, place.stage.window, (_entry(place), place.y))
     else:
-        _arrow(axes, [(before.right + 4, place.y), (_entry(place) - 2, place.y)], style.GREY)
+        _arrow(axes, [(before.right + 4, place.y), (_entry(place) - 2, place.y)], style.GRAY)
 
 
 def join_rows(axes: "Axes", before: Place, place: Place, layout: Layout) -> None:
     """Lead from the end of a row to the beginning of the next one."""
     right, between = layout.width + 6, layout.bottoms[before.row] - BETWEEN_ROWS / 2
     corners = [(right, before.y), (right, between), (0, between), (0, place.y)]
-    _arrow(axes, [(before.right + 4, before.y), *corners, (_entry(place) - 2, place.y)], style.GREY)
+    _arrow(axes, [(before.right + 4, before.y), *corners, (_entry(place) - 2, place.y)], style.GRAY)
 
 
 def draw_skips(axes: "Axes", layout: Layout) -> None:
@@ -68,9 +68,9 @@ def _join_neurons(axes: "Axes", before: Place, place: Place) -> None:
     from matplotlib.collections import LineCollection
 
     ends = product(
-        cast(Neurons, before.body).centres(before.x, before.y), cast(Neurons, place.body).centres(place.x, place.y)
+        cast(Neurons, before.body).centers(before.x, before.y), cast(Neurons, place.body).centers(place.x, place.y)
     )
-    axes.add_collection(LineCollection(list(ends), colors=style.GREY, linewidths=0.4, alpha=0.45, zorder=BEHIND))
+    axes.add_collection(LineCollection(list(ends), colors=style.GRAY, linewidths=0.4, alpha=0.45, zorder=BEHIND))
 
 
 def _fan_out(axes: "Axes", before: Place, place: Place) -> None:
@@ -78,10 +78,10 @@ def _fan_out(axes: "Axes", before: Place, place: Place) -> None:
     from matplotlib.patches import Polygon
 
     edge = cast(Box, before.body).right_edge(before.x, before.y)
-    neurons = cast(Neurons, place.body).centres(place.x, place.y)
+    neurons = cast(Neurons, place.body).centers(place.x, place.y)
     corners = [*edge, neurons[-1], neurons[0]]
     axes.add_patch(
-        Polygon(corners, facecolor=style.GREY, edgecolor=style.GREY, linewidth=0.6, alpha=0.2, zorder=BEHIND)
+        Polygon(corners, facecolor=style.GRAY, edgecolor=style.GRAY, linewidth=0.6, alpha=0.2, zorder=BEHIND)
     )
 
 
@@ -95,14 +95,14 @@ def _draw_window(axes: "Axes", before: Place, window: tuple[int, int], to: Point
     corners = cast(Box, before.body).right_face(before.x, before.y, top, left, rows, columns)
     axes.add_patch(Polygon(corners, facecolor="none", edgecolor=style.BLACK, linewidth=0.8))
     lines = [(corner, to) for corner in corners]
-    axes.add_collection(LineCollection(lines, colors=style.GREY, linewidths=0.7, zorder=2))
+    axes.add_collection(LineCollection(lines, colors=style.GRAY, linewidths=0.7, zorder=2))
 
 
-def _arrow(axes: "Axes", points: list[Point], colour: str) -> None:
+def _arrow(axes: "Axes", points: list[Point], color: str) -> None:
     """A line through points that ends with an arrow."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
     axes.add_patch(
-        FancyArrowPatch(path=Path(points), arrowstyle="-|>", mutation_scale=9, color=colour, linewidth=1.2, fill=False)
+        FancyArrowPatch(path=Path(points), arrowstyle="-|>", mutation_scale=9, color=color, linewidth=1.2, fill=False)
     )
