@@ -1,4 +1,4 @@
-"""The Python API: build, fit, evaluate, save and load a network, and predict with it."""
+"""The Python API: build, fit, evaluate, save and load networks, and predict with them."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -23,7 +23,7 @@ from fastdigits.training.loop import train
 
 
 class Sequential:
-    """A network of layers, one after the other.
+    """A network of layers that are applied one after the other.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Sequential:
     def fit(
         self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings: Any
     ) -> list[Epoch]:
-        """Initialise the weights and train the network; return the metrics of every epoch.
+        """Initialize the weights and train the network; return the metrics of every epoch.
 
         Parameters
         ----------
@@ -80,14 +80,14 @@ class Sequential:
             Called after every step and epoch.
         **settings
             Fields of TrainConfig, such as epochs=3, lr=0.01, seed=7 or augment="shift=2,rotate=10". With pad=2 the
-            network's input_shape must have 4 rows and columns more than the images.
+            network's input_shape must have four more rows and columns than the images.
 
         Raises
         ------
         UserError
             If a setting or an array is invalid, or the images do not fit the network.
         """
-        # If training fails, the model must not predict with half-trained weights.
+        # reset first: if training fails, the model must not predict with half-trained weights
         self.normalisation, self.history, self._small_batch_network = None, [], None
         self.config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
@@ -115,9 +115,7 @@ class Sequential:
         weights.write(path, self._saved())
 
     def _network_for(self, count: int) -> Network:
-        """Return the network, or for few images a copy with small batches: computing a batch costs the same if it is
-        mostly empty. Both give the same bits.
-        """
+        """Return the network, or for few images a copy with small batches, which is faster and gives the same bits."""
         self._check_trained()
         if count > INFERENCE_MICRO_BATCH:
             return self.network
