@@ -452,7 +452,7 @@ def test_usage_errors_as_a_process(fails, tmp_path):
         ("is a folder", ["--output", "empty"]),
         ("too long", ["--output", "a" * 300]),
         ("does not exist", ["--stats", "missing/stats.json"]),
-        ("is not a file of statistics", ["--stats", "weights.h5", "--output", "other.h5"]),
+        ("is not a statistics file", ["--stats", "weights.h5", "--output", "other.h5"]),
         ("too long", ["--stats", "a" * 300]),
         ("--lr", ["--lr", "1e30", "--optimizer", "sgd", "--model", "mlp", "--epochs", "2"]),
     ],

@@ -14,7 +14,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, description
 from fastdigits.ops.interface import Ops
-from fastdigits.plots.style import content
+from fastdigits.plots.style import encode_figure
 from fastdigits.storage.weights import SavedNetwork, read
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def read_saved(model: str) -> SavedNetwork | None:
 
 
 def write_figure(path: str, figure: "Figure") -> None:
-    """Write a figure in the format that the extension of the file names."""
-    write_atomically(path, content(figure, file_type(path)))
+    """Write a figure in the format of the file's extension."""
+    write_atomically(path, encode_figure(figure, file_type(path)))
 
 
 def say_written(path: str) -> None:

@@ -116,7 +116,7 @@ class Session:
         else:
             click.echo(compare_tables.markdown(rows, title))
         if not any(entry.accuracies for entry in self.entries):
-            raise UserError("All trainings failed; try another --seed.")
+            raise UserError("All training runs failed; try another --seed.")
         for path in self.values["outputs"]:
             self._write_file(path, rows, title)
             say_written(path)

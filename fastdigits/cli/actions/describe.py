@@ -12,7 +12,7 @@ from fastdigits.cli.options.figure_files import check_files
 from fastdigits.config.schedules import lr_factor
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
-from fastdigits.inspection.filters import kernels_of
+from fastdigits.inspection.filters import filter_weights
 from fastdigits.inspection.summary import layer_rows
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
@@ -73,7 +73,7 @@ def describe_schedule(schedule: str, settings: dict[str, Any], output: str | Non
 def _trained_kernels(name: str, network: Network, saved: SavedNetwork | None) -> dict[str, np.ndarray]:
     if not saved:
         raise click.UsageError("--filters draws trained kernels; give a weights file written by 'fastdigits train'.")
-    kernels = kernels_of(network, saved.weights)
+    kernels = filter_weights(network, saved.weights)
     if not kernels:
         raise UserError(f"The network {name} has no kernels and no weights of pixels to draw; leave --filters out.")
     return kernels

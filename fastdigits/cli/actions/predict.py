@@ -17,7 +17,7 @@ from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.errors import UserError
 from fastdigits.imaging import Prepared, read_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
-from fastdigits.plots import reading
+from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_SHOWN = 30  # pictures in a figure
@@ -64,7 +64,7 @@ def run(
             if show and len(shown) < MAX_SHOWN:
                 shown.append((path, picture, result) if several else (path, result))
     if show and shown:
-        write_figure(show, (reading.draw_lines if several else reading.draw)(shown))
+        write_figure(show, (prediction_plot.draw_lines if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
         click.echo(json.dumps({"predictions": predictions, "failed": failed}))

@@ -39,7 +39,7 @@ def run(
     Raises
     ------
     UserError
-        If a file cannot be read or written, or the file of statistics has no run of these weights.
+        If a file cannot be read or written, or the statistics file has no run of these weights.
     """
 
     def say(line: str) -> None:
@@ -76,7 +76,7 @@ def _measure(
 
 
 def _find_training(stats_file: str, saved: SavedNetwork) -> dict[str, Any]:
-    """Return the run in a file of statistics that has the same history as the weights."""
+    """Return the run in a statistics file that has the history of these weights."""
     history = saved.history
     for run in run_statistics.read(stats_file):
         epochs = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []

@@ -77,7 +77,7 @@ class Session:
                 run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
             if self.values["stats_file"]:
-                run_statistics.add(self.values["stats_file"], [], error.trainings)
+                run_statistics.add(self.values["stats_file"], [], error.runs)
             raise
 
     def _run_once(self, spec: RunSpec) -> RunResult:
