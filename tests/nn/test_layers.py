@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from zoo import EVERY_LAYER
 
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS, ModelOptions, layers_of
@@ -201,31 +202,6 @@ def test_names_within_a_layer():
     owners = ("batchnorm_1/", "residual_1/batchnorm_1.", "residual_1/residual_1.batchnorm_1.")
     assert list(network.running()) == [f"{owner}running_{what}" for owner in owners for what in ("mean", "var")]
     assert list(network.state()) == [*network.parameters(), *network.running()]
-
-
-EVERY_LAYER = [
-    Conv2D(4, (3, 5), stride=2, padding="same", initializer="glorot"),
-    ReLU(),
-    MaxPool2D(2, stride=1),
-    Conv2D(4, 3, padding=1),
-    LeakyReLU(0.2),
-    AvgPool2D((2, 3)),
-    BatchNorm(0.2),
-    LocalResponseNorm(3),
-    Residual([Conv2D(4, 1), Residual([Tanh(), Dropout(0.1)])]),
-    Residual([Conv2D(6, 3, 2, 1)], projection=True),
-    GlobalAvgPool2D(),
-    Flatten(),
-    Dense(20, "glorot"),
-    Sigmoid(),
-    Dense(20),
-    Tanh(),
-    Dense(20),
-    GELU(),
-    Dense(20),
-    SiLU(),
-    Dense(7),
-]
 
 
 @pytest.mark.parametrize("layers", [*map(layers_of, MODELS), EVERY_LAYER], ids=[*MODELS, "every layer"])
