@@ -14,7 +14,7 @@ from fastdigits.nn.registry import LAYERS
 
 __version__ = "0.1.0"
 
-# Each public name with the module that has it, which is imported at the first use: importing the package is free
+# The module of each public name; modules are imported on first use, so that importing the package is fast
 _NAMES = {
     "Sequential": "fastdigits.sequential",
     "UserError": "fastdigits.errors",

@@ -1,5 +1,5 @@
-"""The exception whose message is meant for the user."""
+"""The exception for errors that users can fix."""
 
 
 class UserError(Exception):
-    """States in one sentence what is wrong and how to fix it. Commands print it and exit with code 1."""
+    """An error whose message says what is wrong and how to fix it. Commands print it and exit with code 1."""

@@ -136,7 +136,7 @@ def circle(graph: dict[str, set[str]]) -> list[str] | None:
 
 def test_graph_is_found():
     assert "training.loop" in GRAPH
-    assert "inference.evaluate" in GRAPH["training.loop"]
+    assert "inference.evaluate" in GRAPH["training.trainer"]
     assert "training.precompile" in GRAPH["training.precompile"] | GRAPH["training.loop"]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
 
 
-@style.look()
+@style.figure_style()
 def draw(rows: list[Row], machine: str) -> "Figure":
     """Draw one panel per network and mode, with one bar per contender.
 
@@ -24,7 +24,7 @@ def draw(rows: list[Row], machine: str) -> "Figure":
     """
     modes, models = list(dict.fromkeys(row.mode for row in rows)), list(dict.fromkeys(row.model for row in rows))
     contenders = list(dict.fromkeys(row.contender for row in rows))
-    colours = dict(zip(contenders, style.COLOURS * len(contenders), strict=False))
+    colours = dict(zip(contenders, style.COLORS * len(contenders), strict=False))
     height = len(models) * (MARGIN + BAR_HEIGHT * len(contenders)) + 0.5
     figure = style.new_figure(PANEL_WIDTH * len(modes), height)
     figure.suptitle(machine, fontsize=style.SMALL)

@@ -1,1 +1,1 @@
-"""Settings of training, recipes and schedules: every default is defined here once."""
+"""Training settings, recipes and learning rate schedules. All defaults are defined here, each of them once."""

@@ -1,10 +1,10 @@
-"""Names among which options choose. Light to import, so that the command line can list them without NumPy."""
+"""The choices of command-line options, in a module that does not import NumPy so that `--help` is fast."""
 
 from fastdigits.nn.registry import ACTIVATIONS, INITIALIZERS, POOLINGS
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "POOLINGS", "RIVALS"]
 
-# Frameworks of `fastdigits bench --against`, with the packages that pip must install
+# Frameworks for `fastdigits bench --against`, with the packages to install with pip
 RIVALS = {
     "torch": "torch",
     "torch-cuda": "torch",

@@ -1,6 +1,6 @@
-"""Learning rate schedules: pure functions of the step and, for `plateau`, of the validation so far.
+"""Learning rate schedules: pure functions of the step and, for `plateau`, of the validation results so far.
 
-A schedule returns a factor of the highest learning rate. A warm-up multiplies any schedule:
+A schedule returns the learning rate as a fraction of the highest one. Warm-up multiplies any schedule:
 lr_factor = min(1, (step + 1) / (warmup steps)) * schedule(step)
 """
 
@@ -14,16 +14,16 @@ LR_DECAY, DECAY_EVERY = 0.5, 1
 
 
 class Progress(NamedTuple):
-    """What a schedule depends on.
+    """The arguments of a schedule.
 
     Attributes
     ----------
     step, steps, epoch_steps : int
-        Number of the step, from 0 on; number of all steps and of the steps of an epoch.
+        Number of the current step, from 0 on; number of steps in all epochs; number of steps in one epoch.
     decay, every : float, int
         The options --lr-decay and --decay-every, the latter in epochs.
     ranks : sequence of Rank
-        Of the finished epochs.
+        Ranks of the finished epochs.
     """
 
     step: int
@@ -35,7 +35,7 @@ class Progress(NamedTuple):
 
     @property
     def periods(self) -> float:
-        """Number of periods of `every` epochs that have passed, with its fraction."""
+        """Number of periods of `every` epochs so far, as a fraction."""
         return self.step / (self.epoch_steps * self.every)
 
 
@@ -81,12 +81,12 @@ def one_cycle(at: Progress) -> float:
 
 
 def plateau(at: Progress) -> float:
-    """Decay after every stall: `every` epochs in a row without a better validation."""
+    """Decay after every stall: `every` epochs in a row without better validation results."""
     return at.decay ** stalls(at.ranks, at.every)
 
 
 def stalls(ranks: Sequence[Rank], every: int) -> int:
-    """Count how many times `every` epochs in a row had no better validation than all epochs before."""
+    """Count the stalls: how many times `every` epochs in a row brought no new best rank."""
     count, waiting, best = 0, 0, None
     for rank in ranks:
         waiting += 1
@@ -110,7 +110,7 @@ DECAYING = ("step", "inverse-time", "exponential", "plateau")  # these take --lr
 
 
 def warm_up(at: Progress, warmup: float) -> float:
-    """Rise linearly to 1 over the share `warmup` of all steps.
+    """Rise linearly to 1 over the fraction `warmup` of all steps.
 
     After Goyal et al. (2017), Accurate, large minibatch SGD: training ImageNet in 1 hour, section 2.2.
     """
@@ -118,7 +118,7 @@ def warm_up(at: Progress, warmup: float) -> float:
 
 
 def lr_factor(config: Any, step: int, epoch_steps: int, ranks: Sequence[Rank] = ()) -> float:
-    """Return the factor of the learning rate at a step, counted from 0 over all epochs, for a TrainConfig."""
+    """Return the factor of the learning rate for a TrainConfig at a step, counted from 0 over all epochs."""
     decay = LR_DECAY if config.lr_decay is None else config.lr_decay
     at = Progress(step, config.epochs * epoch_steps, epoch_steps, decay, config.decay_every or DECAY_EVERY, ranks)
     return warm_up(at, config.warmup) * SCHEDULES[config.schedule](at)

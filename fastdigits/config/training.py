@@ -1,4 +1,4 @@
-"""The settings of a training and their defaults."""
+"""Training settings and their defaults."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from fastdigits.errors import UserError
 MODEL = "cnn"
 MAX_FLOAT32 = 3.4e38
 EVALUATION_BATCH = 256
-# Maximum number of images in one forward pass of a training; the gradients of larger batches are accumulated.
+# Maximum number of images in one forward pass when training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
-# The operation of each loss
+# Name of the operation that computes each loss
 LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
 
 @dataclass(frozen=True)
 class OptimizerDefaults:
-    """Number of an optimizer's state arrays, of the size of the parameters, and its default settings."""
+    """Default settings of an optimizer, and the number of its state arrays, each of the size of the parameters."""
 
     state_arrays: int
     lr: float
@@ -37,53 +37,53 @@ OPTIMIZERS = {
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of a training; stored in weights files.
+    """Settings of training; stored in weights files.
 
     Attributes
     ----------
     epochs : int
     batch_size : int or None
-        Images of a step; None for all training images, that is one step an epoch.
+        Number of images in a step; None for all training images, that is one step per epoch.
     optimizer : str
         A key of OPTIMIZERS.
     lr, weight_decay : float or None
         None for the optimizer's defaults.
     momentum : float
-        Of the optimizers "momentum" and "nesterov".
+        For the optimizers "momentum" and "nesterov".
     beta1, beta2 : float
-        Of the optimizers "adam" and "adamw".
+        For the optimizers "adam" and "adamw".
     schedule : str
         A key of SCHEDULES.
     lr_decay, decay_every : float, int or None
         Factor and period, in epochs, of the schedules in DECAYING; None for the defaults in schedules.py.
     warmup : float
-        Share of all steps over which the learning rate rises linearly.
+        Fraction of all steps over which the learning rate rises linearly.
     clip_norm : float or None
         Maximum norm of the gradient; None for no clipping.
     ema : float or None
         Decay of the moving average of the weights; None for no averaging.
     early_stop : int or None
-        End after so many epochs without a better validation; None for no early stopping.
+        Stop after this many epochs without better validation results; None for no early stopping.
     keep_best : bool or None
-        Whether to end with the weights of the best epoch by validation; None for yes with `early_stop`, else no.
+        Whether to return to the weights of the best epoch by validation at the end; None for only with `early_stop`.
     loss : str
         A key of LOSSES.
     label_smoothing : float
     validation : int or None
-        Number of training images to hold out; None for a twelfth of them.
+        Number of training images to hold out for validation; None for a twelfth of them.
     pad, contrast, gamma, binarize
         See Preparation.
     normalise : bool
-        Whether to shift and scale pixels to mean 0 and standard deviation 1; else they are 0 to 1.
+        Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
-        Random changes of training images, see parse_effects.
+        Random changes to training images, see parse_effects.
     seed : int
     fused : bool
         Whether to run chains of layers as one operation; it changes the last bits of the results.
     exact : bool
-        Whether to compute convolutions by their definition and not by Winograd's method.
+        Whether to compute convolutions by their definition instead of by Winograd's method.
     graph : bool
-        Whether a GPU records a step and replays it; the results are the same bits.
+        Whether to record a step on a GPU and replay it; the results are the same bits.
 
     Raises
     ------
@@ -161,22 +161,22 @@ class TrainConfig:
 
     @property
     def preparation(self) -> Preparation:
-        """The preparation of every image."""
+        """The preparation of images, in training and in inference."""
         return Preparation(self.pad, self.contrast, self.gamma, self.binarize)
 
     @property
     def effects(self) -> Effects:
-        """The random changes of training images, which differ in every epoch."""
+        """The random changes to training images, which differ in every epoch."""
         return parse_effects(self.augment)
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the network gets the weights of the best epoch at the end."""
+        """Whether the network has the weights of the best epoch at the end."""
         return self.early_stop is not None if self.keep_best is None else self.keep_best
 
     @property
     def watches_validation(self) -> str:
-        """The option that needs validation images; "" if there is none."""
+        """The first option set that needs validation images; "" if there is none."""
         options = {
             "--schedule plateau": self.schedule == "plateau",
             "--early-stop": self.early_stop is not None,

@@ -9,7 +9,7 @@ from fastdigits.nn.layers import Dense, Flatten
 from fastdigits.nn.network import Network
 
 
-def kernels_of(network: Network, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def filter_weights(network: Network, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the kernels (filters, channels, rows, columns) by the name of their layer.
 
     These are convolutions, and a dense layer whose inputs are the pixels of a single channel: then every unit has a

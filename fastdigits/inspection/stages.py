@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from fastdigits.inspection.summary import kernel_of
+from fastdigits.inspection.summary import format_kernel
 from fastdigits.nn import sequence
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, Shape
 from fastdigits.nn.network import Network
@@ -46,7 +46,7 @@ class Stage:
         if isinstance(layer, Residual):
             self.lines.append("+ skip")
         else:
-            self.lines += filter(None, (type(layer).__name__, kernel_of(layer)))
+            self.lines += filter(None, (type(layer).__name__, format_kernel(layer)))
             self.parameters += sum(parameter.size for parameter in layer.parameters)
 
 

@@ -16,7 +16,7 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
             "layer": name,
             "type": type(layer).__name__,
             "output_shape": list(layer.output_shape),
-            "kernel": kernel_of(layer),
+            "kernel": format_kernel(layer),
             "parameters": 0 if layer.children()[1] else sum(parameter.size for parameter in layer.parameters),
             "multiply_adds": 0 if layer.children()[1] else layer.multiply_adds(),
         }
@@ -24,7 +24,7 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def kernel_of(layer: Any) -> str:
+def format_kernel(layer: Any) -> str:
     """Rows and columns of a layer's kernel or window and its stride, such as "3 x 3, stride 2"; else ""."""
     if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
         kernel = "{} x {}".format(*layer.weight.shape[2:])

@@ -1,6 +1,6 @@
-"""Layers. Each knows its parameters, its forward and its backward pass; none knows a device or a batch size.
+"""Layers: shapes, parameters, forward and backward passes. They are independent of the device and the batch size.
 
-The fields of a layer are its options, which weights files store. `connect` sets the shapes and makes the parameters,
+The fields of a layer are its options; weights files store them. `connect` sets the shapes and makes the parameters,
 `allocate` sets the operations and makes the buffers, `forward` and `backward` compute.
 """
 
@@ -16,22 +16,22 @@ from fastdigits.ops import conv2d
 from fastdigits.ops.interface import Array, Ops
 
 Shape = tuple[int, ...]
-MAX_CROPPED = 4096
+MAX_CROPPED = 4096  # rows or columns that a negative padding crops on each side
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What layers need to know of a batch in training, besides the images.
+    """Describe a batch of training to the layers.
 
     Parameters
     ----------
     count : int
-        Number of images; the lanes after them are empty.
+        Number of images. The lanes after the last image are empty.
     step : int64 (1,), on the device
-        Number of the training step. With `seed` and `part` it selects the random numbers.
+        Number of the training step. Together with `seed` and `part` it selects the random numbers.
     seed : int
     part : int
-        Number of the batch among the batches of the training step.
+        Index of the batch among the batches of the training step.
     """
 
     count: int
@@ -41,15 +41,20 @@ class TrainingStep:
 
 
 class Layer:
-    """Base class of all layers: shapes, buffers, and no parameters by default."""
+    """Base class of all layers. By default a layer has no parameters and keeps the shape of its input.
+
+    A layer holds its parameters, its buffers and the input of the last `forward`, which `backward` needs. The same
+    object must therefore not occur twice in a chain, and two threads must not use it at the same time. `Network` and
+    `Residual` copy the layers that they are given, so a list passed to them may repeat an object.
+    """
 
     parameters: Sequence[Parameter] = ()
-    running: Sequence[Parameter] = ()  # statistics that `forward` updates in training, and no optimizer
-    dx: Any = None  # the gradient of the input, an Array if the layer is allocated for training
-    number = 0  # among all layers of the network, nested ones included
+    running: Sequence[Parameter] = ()  # running statistics: updated by `forward` in training, not by the optimizer
+    dx: Any = None  # gradient of the input, an Array if the layer is allocated for training
+    number = 0  # index among all layers of the network, nested ones included
 
     def connect(self, input_shape: Shape) -> Shape:
-        """Set the input shape of one image; return its output shape."""
+        """Set the input shape of one image and return the output shape; raise UserError as `shape_of_output`."""
         self.input_shape, self.output_shape = input_shape, self.shape_of_output(input_shape)
         return self.output_shape
 
@@ -64,26 +69,47 @@ class Layer:
         return input_shape
 
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
-        """Make the buffers for batches of up to `blocks` blocks of images."""
+        """Allocate buffers for batches of up to `blocks` blocks of lanes; those of gradients only for `training`."""
         self.ops = ops
         self.y = ops.empty((blocks, *self.output_shape, ops.lanes))
         self.dx: Any = ops.empty((blocks, *self.input_shape, ops.lanes)) if training else None
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
-        """Compute the output for a batch x, in a buffer that the next call overwrites.
+        """Compute the output of a batch, in a buffer that the next call overwrites.
 
-        Pass `training` to be able to call `backward`. Without it the layer runs in inference mode. In a network that
-        is built for training without fusion, `backward` then gives the gradient of what the layer does in inference.
+        Parameters
+        ----------
+        x : float32 (B, *input_shape, L)
+        training : TrainingStep, optional
+            Pass it to be able to call `backward`. Without it the layer runs in inference mode. In a network that is
+            built for training without fusion, `backward` then computes the gradient of the inference mode.
+
+        Returns
+        -------
+        float32 (B, *output_shape, L)
         """
         raise NotImplementedError
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        """Fill the gradients of the parameters; return the gradient of the input if `input_gradient` is set."""
+        """Fill the gradients of the parameters, given that of the last output.
+
+        Parameters
+        ----------
+        dy : float32 (B, *output_shape, L)
+            Gradient of the loss with respect to the output.
+        input_gradient : bool
+            Whether to compute the gradient of the input, too.
+
+        Returns
+        -------
+        float32 (B, *input_shape, L)
+            Gradient of the input; undefined without `input_gradient`.
+        """
         raise NotImplementedError
 
     @property
     def parts(self) -> Sequence["Layer"]:
-        """The layers that this step of a network computes: itself."""
+        """The layers that this step of a network computes: only itself."""
         return (self,)
 
     def multiply_adds(self) -> int:
@@ -91,17 +117,21 @@ class Layer:
         return 0
 
     def children(self) -> tuple[list[str], list["Layer"]]:
-        """Return the names of the nested layers, and these layers."""
+        """Return the names of the nested layers and the nested layers."""
         return [], []
 
-    def config(self) -> dict:
-        """Return the type and the fields, from which `registry.layer_from_config` makes the layer again."""
+    def config(self) -> dict[str, Any]:
+        """Return the type and the fields, of which `registry.layer_from_config` makes an equal layer."""
         return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
 
 
 @dataclass(eq=False)
 class Conv2D(Layer):
-    """2D convolution.
+    """2D convolution (as everywhere in deep learning, a cross-correlation).
+
+    y[o, i, j] = bias[o] + sum_{c,p,q} x[c, i*stride + p - top, j*stride + q - left] weight[o, c, p, q]
+
+    for each image x. x is zero outside its rows and columns. The padding sets top and left.
 
     Parameters
     ----------
@@ -113,6 +143,11 @@ class Conv2D(Layer):
         An integer is the number of zeros on each side; a negative one crops that many pixels instead.
     initializer : str
         One of INITIALIZERS, for the weight; the bias starts at zero.
+
+    References
+    ----------
+    LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.A. The kernels' definition
+    is `conv2d_forward` in fastdigits/ops/conv2d/reference.py.
     """
 
     filters: int
@@ -189,7 +224,24 @@ class Conv2D(Layer):
 
 @dataclass(eq=False)
 class Dense(Layer):
-    """Fully connected layer: every output is a weighted sum of all inputs, plus a bias."""
+    """Fully connected layer.
+
+    y[o] = bias[o] + sum_k x[k] weight[o, k]
+
+    for the vector x of each image.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    initializer : str
+        One of INITIALIZERS, for the weight; the bias starts at zero.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams (1986), Learning representations by back-propagating errors, equation 1. The kernels'
+    definition is `dense_forward` in fastdigits/ops/dense/reference.py.
+    """
 
     units: int
     initializer: str = "he"
@@ -229,7 +281,7 @@ class Dense(Layer):
 
 @dataclass(eq=False)
 class Flatten(Layer):
-    """View the pixels of all channels as one vector; nothing is copied."""
+    """View the pixels of all channels as one vector, without a copy."""
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
@@ -245,7 +297,7 @@ class Flatten(Layer):
 
 
 class Activation(Layer):
-    """Base class of functions of single elements; their operations take arrays as vectors (V, L)."""
+    """Base class of elementwise functions. Their operations view all arrays as vectors (V, L)."""
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         self.x = x
@@ -279,7 +331,12 @@ class ReLU(Activation):
 
 @dataclass(eq=False)
 class LeakyReLU(Activation):
-    """x if x > 0, else slope x."""
+    """x if x > 0, else slope x.
+
+    References
+    ----------
+    Maas, Hannun and Ng (2013), Rectifier nonlinearities improve neural network acoustic models.
+    """
 
     slope: float = 0.01
 

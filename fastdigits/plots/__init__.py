@@ -1,1 +1,1 @@
-"""Data in, matplotlib figures out; nothing here opens a file."""
+"""Make matplotlib figures from data. Nothing here opens a file."""

@@ -19,7 +19,7 @@ MARGIN = 1.7  # times what is wrong, above and below
 MIN_ERROR = 0.005  # percent: what nothing wrong is drawn as
 
 
-@style.look()
+@style.figure_style()
 def draw(entries: Sequence["ComparedModel"], title: str = "") -> "Figure":
     """Accuracy against the seconds of training, where they are known, and against the time to read an image.
 
@@ -43,7 +43,7 @@ def draw(entries: Sequence["ComparedModel"], title: str = "") -> "Figure":
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (label, times) in zip(all_axes, panels.items(), strict=True):
         _panel(axes, times, drawn)
-        style.label(axes, label, "")
+        style.label_axes(axes, label, "")
     all_axes[0].set_ylabel("test accuracy (%)")
     _scale(all_axes[0], [_wrong(entry.accuracy[name]) for entry in drawn for name in ("min", "max")])
     _legend(figure, drawn, title)
@@ -56,12 +56,12 @@ def _panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["Compa
     for number, (x, entry) in enumerate(zip(times, entries, strict=True)):
         if x is None:
             continue
-        look, accuracy = style.marks(number), 100 - _wrong(entry.accuracy["mean"])
+        look, accuracy = style.marker_style(number), 100 - _wrong(entry.accuracy["mean"])
         size = LARGEST * max(entry.parameters / largest, SMALLEST) ** 0.5
         axes.scatter(x, accuracy, s=size, **look, alpha=0.8, label=entry.name)
         if len(entry.accuracies) > 1:
             axes.errorbar(x, accuracy, 100 * entry.accuracy["std"], color=style.BLACK, linewidth=1.5, capsize=4)
-    style.logarithmic(axes, "x", [x for x in times if x is not None])
+    style.set_log_scale(axes, "x", [x for x in times if x is not None])
     axes.margins(0.15)
 
 
@@ -77,7 +77,7 @@ def _scale(axes: "Axes", errors: Sequence[float]) -> None:
     def distance(accuracy: np.ndarray) -> np.ndarray:
         return -np.log10(np.maximum(100 - np.asarray(accuracy), MIN_ERROR / 10))
 
-    ticks = [100 - step * power for power in (0.01, 0.1, 1, 10) for step in style.steps(errors)]
+    ticks = [100 - step * power for power in (0.01, 0.1, 1, 10) for step in style.log_ticks(errors)]
     axes.set_yscale("function", functions=(distance, lambda distances: 100 - 10.0 ** -np.asarray(distances)))
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter("{x:g}")
@@ -87,7 +87,7 @@ def _scale(axes: "Axes", errors: Sequence[float]) -> None:
 def _legend(figure: "Figure", entries: Sequence["ComparedModel"], title: str) -> None:
     from matplotlib.lines import Line2D
 
-    words = [f"{style.plain(entry.name)}: {entry.parameters:,} parameters" for entry in entries]
+    words = [f"{style.literal(entry.name)}: {entry.parameters:,} parameters" for entry in entries]
     look: dict[str, Any] = {"linestyle": "", "markersize": 10}
-    handles = [Line2D([], [], **style.marks(number), **look, label=label) for number, label in enumerate(words)]
+    handles = [Line2D([], [], **style.marker_style(number), **look, label=label) for number, label in enumerate(words)]
     style.legend_above(figure, handles, 2, title)

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 CELL, SMALL_CELL, MAX_LARGE = 0.72, 0.5, 12  # inches; classes whose cells are large and have rates, too
 MARGINS = (2.2, 1.4)  # inches around the cells, in width and height
-EVENNESS = 0.35  # the power of a share that its colour shows, so that few mistakes can be told from none
-DARK = 0.715  # from here on text on a colour is white
+EVENNESS = 0.35  # the power of a share that its color shows, so that few mistakes can be told from none
+DARK = 0.715  # from here on text on a color is white
 ON_LIGHT, ON_DARK = "#111111", "#ffffff"  # no black, which is that of the ground: a page may be dark
 
 
-@style.look()
+@style.figure_style()
 def draw(confusion: np.ndarray, title: str) -> "Figure":
     """How many images of each digit were read as each, and which share of that digit's images these are.
 
@@ -38,9 +38,9 @@ def draw(confusion: np.ndarray, title: str) -> "Figure":
     for true, read in zip(*confusion.nonzero(), strict=True):
         share = shares[true, read]
         text = f"{confusion[true, read]:,}" + (f"\n{share:.1%}" if large else "")
-        colour = ON_DARK if share**EVENNESS > DARK else ON_LIGHT
-        axes.text(read, true, text, ha="center", va="center", fontsize=style.SMALL, color=colour)
-    axes.set_title(style.plain(title))
+        color = ON_DARK if share**EVENNESS > DARK else ON_LIGHT
+        axes.text(read, true, text, ha="center", va="center", fontsize=style.SMALL, color=color)
+    axes.set_title(style.literal(title))
     axes.set(xlabel="digit read", ylabel="true digit", xticks=range(classes), yticks=range(classes))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

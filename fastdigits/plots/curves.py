@@ -22,7 +22,7 @@ MAX_COVERED = 4  # lines by others that are the same
 THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}
 
 
-@style.look()
+@style.figure_style()
 def draw(series: Sequence[RunGroup], title: str = "") -> "Figure":
     """A panel for the loss, one for the accuracy, and one for the learning rate where it is known.
 
@@ -32,23 +32,23 @@ def draw(series: Sequence[RunGroup], title: str = "") -> "Figure":
     Parameters
     ----------
     series : sequence of RunGroup
-        Each gets a colour.
+        Each gets a color.
     title : str
     """
     heights = [PANEL, PANEL] + [RATE_PANEL] * any(_known(one, _rate) for one in series)
     figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(series) // 2 + 2))
     loss, accuracy, *rate = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for number, one in enumerate(series):
-        look = style.marks(number)
+        look = style.marker_style(number)
         _curves(loss, one, look, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
         _curves(accuracy, one, look, _percent("train_accuracy"), _percent("validation_accuracy"))
         for axes in rate:
             covered = {"linewidth": 2 + 2 * min(len(series) - 1 - number, MAX_COVERED)}  # seen beside what covers it
             _mean(axes, one, _rate, look | covered, VALIDATION, "learning rate")
-    style.label(loss, "", "loss per image")
-    style.label(accuracy, "", "accuracy (%)")
+    style.label_axes(loss, "", "loss per image")
+    style.label_axes(accuracy, "", "accuracy (%)")
     for axes in rate:
-        style.label(axes, "", "learning rate")
+        style.label_axes(axes, "", "learning rate")
         axes.set_ylim(bottom=0)
     _scale(loss)
     figure.axes[-1].set_xlabel("epoch")
@@ -109,18 +109,18 @@ def _scale(axes: "Axes") -> None:
     """A logarithmic axis, which shows what happens after the first epochs, where all numbers are above 0."""
     losses = np.concatenate([[], *(line.get_ydata() for line in axes.lines)])
     if (losses > 0).all():
-        style.logarithmic(axes, "y", losses.tolist())
+        style.set_log_scale(axes, "y", losses.tolist())
 
 
 def _legend(figure: "Figure", series: Sequence[RunGroup], title: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], **style.marks(number), label=style.plain(one.label), linewidth=4)
+        Line2D([], [], **style.marker_style(number), label=style.literal(one.label), linewidth=4)
         for number, one in enumerate(series)
     ]
     handles += [
-        Line2D([], [], color=style.GREY, linestyle=line, label=name)
+        Line2D([], [], color=style.GRAY, linestyle=line, label=name)
         for name, line in (("training", TRAINING), ("validation", VALIDATION))
     ]
     style.legend_above(figure, handles, 2 if len(series) > 1 else 3, title)

@@ -16,7 +16,7 @@ OTHER, TRUE, WRONG = style.SKY, style.BLUE, style.VERMILION
 LEGEND = {"true digit": TRUE, "digit read instead": WRONG, "other digits": OTHER}
 
 
-@style.look()
+@style.figure_style()
 def draw(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, groups: dict[str, np.ndarray], title: str
 ) -> "Figure":
@@ -37,9 +37,9 @@ def draw(
     figure = style.new_figure(WIDTH * COLUMNS, 2 * HEADER + sum(heights))
     subfigures: Any = figure.subfigures(1 + len(groups), 1, height_ratios=[2 * HEADER, *heights])
     head, *parts = subfigures
-    head.suptitle(f"{style.plain(title)}: the probability of each digit")
+    head.suptitle(f"{style.literal(title)}: the probability of each digit")
     head.legend(
-        handles=[Patch(color=colour, label=label) for label, colour in LEGEND.items()], loc="lower center", ncols=3
+        handles=[Patch(color=color, label=label) for label, color in LEGEND.items()], loc="lower center", ncols=3
     )
     for part, (heading, rows) in zip(parts, groups.items(), strict=True):
         part.suptitle(heading if len(rows) else f"{heading}: none", fontsize=style.TEXT)
@@ -61,8 +61,8 @@ def _draw_group(part: "SubFigure", images: np.ndarray, labels: np.ndarray, proba
 
 def _draw_bars(axes: "Axes", true: int, shares: np.ndarray) -> None:
     classes, read = range(len(shares)), int(shares.argmax())
-    colours = [TRUE if digit == true else WRONG if digit == read else OTHER for digit in classes]
-    axes.barh(classes, shares, color=colours)
+    colors = [TRUE if digit == true else WRONG if digit == read else OTHER for digit in classes]
+    axes.barh(classes, shares, color=colors)
     axes.set_title(f"{true}" if read == true else f"{true} read as {read}", fontsize=style.SMALL)
     axes.set_yticks(classes, list(map(str, classes)), fontsize=style.SMALL * 0.8)
     axes.set_xticks([0, 1], ["0%", "100%"], fontsize=style.SMALL)

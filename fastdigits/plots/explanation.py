@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastdigits.plots import mosaic, style
-from fastdigits.plots.text import times
+from fastdigits.plots.text import with_times_signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ NUMBER = 0.24  # inches above what is numbered
 MAX_NUMBERED = 10  # neurons
 
 
-@style.look()
+@style.figure_style()
 def draw(
     image: np.ndarray, probabilities: np.ndarray, maps: dict[str, np.ndarray], saliency: np.ndarray, title: str
 ) -> "Figure":
@@ -51,8 +51,8 @@ def draw(
 def _draw_saliency(figure: "Figure", saliency: np.ndarray, digit: int, top: float) -> None:
     most = float(np.abs(saliency).max()) or 1.0
     axes = mosaic.axes_at(figure, SALIENCY, top, IMAGE, IMAGE)
-    colours = {"cmap": style.DIVERGING, "vmin": -most, "vmax": most}
-    style.show_image(axes, saliency, aspect="auto", **colours)
+    colors = {"cmap": style.DIVERGING, "vmin": -most, "vmax": most}
+    style.show_image(axes, saliency, aspect="auto", **colors)
     axes.set_title(f"which pixels make it a {digit}", fontsize=style.TEXT, loc="left")
     bar = mosaic.axes_at(figure, SALIENCY + IMAGE + mosaic.BAR_LEFT, top, mosaic.BAR_WIDTH, IMAGE)
     figure.colorbar(axes.images[0], cax=bar, label="change of the score\nby brightness")
@@ -60,8 +60,8 @@ def _draw_saliency(figure: "Figure", saliency: np.ndarray, digit: int, top: floa
 
 def _draw_probabilities(axes: "Axes", probabilities: np.ndarray) -> None:
     digits = range(len(probabilities))
-    colours = [style.BLUE if digit == probabilities.argmax() else style.SKY for digit in digits]
-    bars = axes.barh(digits, probabilities, color=colours)
+    colors = [style.BLUE if digit == probabilities.argmax() else style.SKY for digit in digits]
+    bars = axes.barh(digits, probabilities, color=colors)
     axes.bar_label(bars, [f"{share:.1%}" for share in probabilities], padding=3, fontsize=style.SMALL)
     axes.set_yticks(digits, list(map(str, digits)))
     axes.invert_yaxis()
@@ -74,7 +74,7 @@ def _draw_probabilities(axes: "Axes", probabilities: np.ndarray) -> None:
 
 def _panel(name: str, array: np.ndarray) -> mosaic.Panel:
     """The maps of a stage, or its neurons as single pixels."""
-    size = times(" x ".join(map(str, array.shape)))
+    size = with_times_signs(" x ".join(map(str, array.shape)))
     return _neurons(f"{name}: {size}", array) if array.ndim == 1 else _maps(f"{name}: {size}", array)
 
 
@@ -84,7 +84,7 @@ def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
     corners = [(c // COLUMNS * (H + gap), c % COLUMNS * (W + gap)) for c in range(C)]
     image = mosaic.mosaic_of(array, corners)
     pixel = min(LARGEST / max(H, W), STRIP / image.shape[1])
-    return mosaic.Panel(title, image, pixel, _colours(array), "activity")
+    return mosaic.Panel(title, image, pixel, _colors(array), "activity")
 
 
 def _neurons(title: str, array: np.ndarray) -> mosaic.Panel:
@@ -93,10 +93,10 @@ def _neurons(title: str, array: np.ndarray) -> mosaic.Panel:
     corners = [(i // columns + above, i % columns) for i in range(len(array))]
     numbers = [(float(left), above - 0.6) for _, left in corners if numbered]
     image = mosaic.mosaic_of(array.reshape(-1, 1, 1), corners)
-    return mosaic.Panel(title, image, NEURON, _colours(array), "activity", numbers)
+    return mosaic.Panel(title, image, NEURON, _colors(array), "activity", numbers)
 
 
-def _colours(array: np.ndarray) -> dict:
+def _colors(array: np.ndarray) -> dict:
     """From black where nothing is below 0, else white at 0."""
     most = float(np.abs(array).max()) or 1.0
     if array.min() >= 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastdigits.plots import mosaic, style
-from fastdigits.plots.text import times
+from fastdigits.plots.text import with_times_signs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,9 +17,9 @@ MATRIX = 4.2  # inches of the longer side of all kernels of several channels
 TICKS = 8  # at most, of filters and channels
 
 
-@style.look()
+@style.figure_style()
 def draw(kernels: dict[str, np.ndarray], title: str) -> "Figure":
-    """One panel for each layer, with its kernels in colours that are white at 0.
+    """One panel for each layer, with its kernels in colors that are white at 0.
 
     Kernels of one channel stand side by side with their numbers; of several, a row holds those of one filter and a
     column those that read the same channel.
@@ -41,7 +41,7 @@ def _matrix(name: str, weight: np.ndarray) -> mosaic.Panel:
     image = mosaic.mosaic_of(weight.reshape(-1, P, Q), corners)
     pixel = min(MATRIX / max(image.shape), 0.32 / Q)
     ticks = _ticks(O, P, gap, "filter"), _ticks(C, Q, gap, "channel of its input")
-    return mosaic.Panel(_title(name, weight), image, pixel, _colours(weight), "weight", ticks=ticks)
+    return mosaic.Panel(_title(name, weight), image, pixel, _colors(weight), "weight", ticks=ticks)
 
 
 def _list(name: str, weight: np.ndarray) -> mosaic.Panel:
@@ -52,15 +52,15 @@ def _list(name: str, weight: np.ndarray) -> mosaic.Panel:
     corners = [(i // columns * (P + above) + above, i % columns * (Q + 1)) for i in range(O)]
     numbers = [(left + Q / 2 - 0.5, top - 0.7) for top, left in corners if numbered]
     image = mosaic.mosaic_of(weight[:, 0], corners)
-    return mosaic.Panel(_title(name, weight), image, tile / Q, _colours(weight), "weight", numbers)
+    return mosaic.Panel(_title(name, weight), image, tile / Q, _colors(weight), "weight", numbers)
 
 
 def _title(name: str, weight: np.ndarray) -> str:
     O, _, P, Q = weight.shape
-    return times(f"{name}: {O} of {P} x {Q}")
+    return with_times_signs(f"{name}: {O} of {P} x {Q}")
 
 
-def _colours(weight: np.ndarray) -> dict:
+def _colors(weight: np.ndarray) -> dict:
     most = float(np.abs(weight).max()) or 1.0
     return {"cmap": style.DIVERGING, "vmin": -most, "vmax": most}
 

@@ -13,7 +13,7 @@ COLUMNS = 6
 WIDTH, HEIGHT, HEADER = 1.9, 2.8, 0.6  # inches of an image with its text, and of the title
 
 
-@style.look()
+@style.figure_style()
 def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, title: str) -> "Figure":
     """Each image with its true digit, the digit read, the probabilities of both, and its row.
 
@@ -29,7 +29,7 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
     columns = min(max(len(rows), 1), COLUMNS)
     lines = -(-len(rows) // columns)
     figure = style.new_figure(max(WIDTH * columns, 4.5), HEADER + HEIGHT * lines)
-    figure.suptitle(style.plain(title))
+    figure.suptitle(style.literal(title))
     layout: Any = figure.get_layout_engine()
     layout.set(h_pad=0.1, hspace=0.05)
     if not len(rows):

@@ -1,4 +1,4 @@
-"""Figures of panels, each of many small images in one, with the scale of their colours. All lengths are in inches."""
+"""Figures of panels, each of many small images in one, with the scale of their colors. All lengths are in inches."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdigits.plots import style
-from fastdigits.plots.text import width_of
+from fastdigits.plots.text import text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 13.0  # of a row of panels
-ABOVE, RIGHT = 0.5, 1.25  # of a panel, for its title and the scale of its colours
+ABOVE, RIGHT = 0.5, 1.25  # of a panel, for its title and the scale of its colors
 LABELS, NO_LABELS = 0.75, 0.2  # left of and below the images
 HEADER = 0.4
-BAR_LEFT, BAR_WIDTH, BAR_HEIGHT = 0.15, 0.15, 2.2  # of the scale of the colours
+BAR_LEFT, BAR_WIDTH, BAR_HEIGHT = 0.15, 0.15, 2.2  # of the scale of the colors
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Ticks:
 class Panel:
     """Images in one, with NaN between them.
 
-    `pixel` is the size of a pixel, `colours` what imshow takes, `unit` what they mean. `numbers` are the places of 0,
+    `pixel` is the size of a pixel, `colors` what imshow takes, `unit` what they mean. `numbers` are the places of 0,
     1, 2 ... in pixels: the middle and lower end.
     """
 
     title: str
     mosaic: np.ndarray
     pixel: float
-    colours: dict[str, Any]
+    colors: dict[str, Any]
     unit: str
     numbers: list[tuple[float, float]] = field(default_factory=list)
     ticks: tuple[Ticks, Ticks] | None = None  # of rows and columns
@@ -62,7 +62,7 @@ class Panel:
     @property
     def outer_width(self) -> float:
         """With all that stands around."""
-        return self.margin + max(self.width + RIGHT, width_of(self.title, style.TEXT) / 72 + 0.3)
+        return self.margin + max(self.width + RIGHT, text_width(self.title, style.TEXT) / 72 + 0.3)
 
     @property
     def outer_height(self) -> float:
@@ -83,10 +83,10 @@ def draw(title: str, panels: list[Panel], head: tuple[float, float] = (0.0, 0.0)
     """The panels in rows, with a space of `head`, width and height, left free below the title."""
     from matplotlib.figure import Figure
 
-    title, rows = style.plain(title), _in_rows(panels)
+    title, rows = style.literal(title), _in_rows(panels)
     heights = [max(panel.outer_height for panel in row) for row in rows]
     widths = [sum(panel.outer_width for panel in row) for row in rows]
-    width = max(*widths, head[0], width_of(title, style.TITLE) / 72 + 2 * NO_LABELS)
+    width = max(*widths, head[0], text_width(title, style.TITLE) / 72 + 2 * NO_LABELS)
     top = (HEADER if title else 0) + head[1]
     figure = Figure(figsize=(width, top + sum(heights)))
     figure.text(NO_LABELS / width, 1 - 0.15 / figure.get_figheight(), title, size=style.TITLE, va="top")
@@ -115,13 +115,13 @@ def _in_rows(panels: list[Panel]) -> list[list[Panel]]:
 
 
 def _draw_panel(figure: "Figure", panel: Panel, left: float, top: float) -> None:
-    """The images with their top left there, and the scale of their colours beside them."""
+    """The images with their top left there, and the scale of their colors beside them."""
     from matplotlib.ticker import MaxNLocator
 
     axes = axes_at(figure, left, top, panel.width, panel.height)
-    image = axes.imshow(panel.mosaic, interpolation="none", aspect="auto", **panel.colours)
+    image = axes.imshow(panel.mosaic, interpolation="none", aspect="auto", **panel.colors)
     axes.set_title(panel.title, fontsize=style.TEXT, loc="left")
-    axes.spines[:].set(visible=not (panel.ticks or panel.numbers), color=style.GREY, linewidth=0.5)
+    axes.spines[:].set(visible=not (panel.ticks or panel.numbers), color=style.GRAY, linewidth=0.5)
     axes.set(xticks=[], yticks=[])
     for axis, ticks in zip((axes.yaxis, axes.xaxis), panel.ticks or (), strict=False):
         axis.set_ticks(ticks.places, ticks.numbers)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@style.look()
+@style.figure_style()
 def draw(rates: list[float], epoch_steps: int, title: str) -> "Figure":
     """The curve of the learning rate.
 
@@ -23,7 +23,7 @@ def draw(rates: list[float], epoch_steps: int, title: str) -> "Figure":
     figure = style.new_figure(7, 4)
     axes = figure.subplots()
     axes.plot([step / epoch_steps for step in range(len(rates))], rates, color=style.BLUE)
-    style.label(axes, "epochs", "learning rate", title)
+    style.label_axes(axes, "epochs", "learning rate", title)
     axes.set_ylim(0, 1.05 * max(rates))
     axes.set_xlim(0, len(rates) / epoch_steps)
     return figure

@@ -25,7 +25,7 @@ class Row:
     captions: Sequence[str] = ()
 
 
-@style.look()
+@style.figure_style()
 def draw(rows: Sequence[Row], heads: Sequence[str] = (), title: str = "") -> "Figure":
     """Rows of images, a smaller one in the middle of the room that the largest one takes.
 
@@ -46,7 +46,7 @@ def draw(rows: Sequence[Row], heads: Sequence[str] = (), title: str = "") -> "Fi
     figure = style.new_figure(width / style.DPI, height / style.DPI, layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
     if title:
-        axes.text(GAP, GAP, style.plain(title), fontsize=style.TITLE, va="top")
+        axes.text(GAP, GAP, style.literal(title), fontsize=style.TITLE, va="top")
     for x, head in zip(middles, heads, strict=False):
         axes.text(x, top - GAP, head, ha="center", va="bottom", fontsize=style.SMALL)
     for number, row in enumerate(rows):

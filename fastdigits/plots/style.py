@@ -1,4 +1,4 @@
-"""The look that all figures share, and figures as the content of files; no state of pyplot, no file access."""
+"""Figure style shared by all plots, and encoding of figures to bytes. Nothing here uses pyplot or opens a file."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,11 +6,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), Color universal design: told apart with every kind of colour vision
-BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = COLOURS = (
+# Okabe and Ito (2008), Color universal design: distinguishable with every kind of color vision
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = COLORS = (
     "#0072B2",
     "#E69F00",
     "#009E73",
@@ -19,16 +20,18 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = COLOURS = (
     "#D55E00",
     "#000000",
 )
-GREY = "#737373"  # what is not of the data: hints, frames, what lies behind
-LINES = ("-", "--", ":", "-.")  # one for each round through the colours, as of MARKERS
-MARKERS = "osD^"
-SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # colour maps, of any size, of both signs, and of digits
+GRAY = "#737373"  # for everything that is not data: notes, frames, guide lines
+LINES = ("-", "--", ":", "-.")  # the style changes each time the colors repeat
+MARKERS = "osD^"  # the marker changes each time the colors repeat
+SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # color maps of magnitudes, of signed values and of images
 
-TITLE, TEXT, SMALL = 15, 13, 11  # points: with DPI dots an inch readable at half the size
+TITLE, TEXT, SMALL = 15, 13, 11  # font sizes in points: readable when the figure is shown at half its size
 DPI = 130
+POINTS_PER_INCH = 72
 FILE_TYPES = ("png", "svg", "pdf")
-UNDATED = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same figure gives the same bytes
-LOOK: dict[Any, Any] = {
+# Metadata without a date, so that equal figures are encoded to equal bytes
+METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+RC_PARAMS: dict[Any, Any] = {  # matplotlib declares the keys as a literal type of its own
     "font.family": "DejaVu Sans",
     "font.size": TEXT,
     "figure.titlesize": TITLE,
@@ -48,86 +51,97 @@ LOOK: dict[Any, Any] = {
 
 
 @contextmanager
-def look() -> Iterator[None]:
-    """Within, whatever is drawn has this look; `@look()` before a function that draws does the same."""
+def figure_style() -> Iterator[None]:
+    """Apply RC_PARAMS inside a `with` block, or to a function that is decorated with `@figure_style()`."""
     import matplotlib
 
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(RC_PARAMS):
         yield
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
-    """An empty figure of so many inches, whose parts make room for each other unless the layout is "none"."""
+    """Create an empty figure.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+    layout : str
+        Layout engine of matplotlib; "none" leaves the axes where they are placed.
+    """
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout=layout)
 
 
-def plain(text: str) -> str:
-    """A text whose dollar signs are no formula to matplotlib, such as the name of a file."""
+def literal(text: str) -> str:
+    """Escape dollar signs, which start formulas in matplotlib, and replace undecodable bytes."""
     return printable(text).replace("$", r"\$")
 
 
 def printable(text: str) -> str:
-    """A text with ? for the bytes of a file's name that are no text, which no font can draw."""
+    """Replace the undecodable bytes of a file name by question marks: no font can draw them."""
     return text.encode(errors="replace").decode()
 
 
-def label(axes: "Axes", x: str, y: str, title: str = "") -> None:
-    """Say what the axes show, with units, and rule faint lines to read it by."""
+def label_axes(axes: "Axes", x: str, y: str, title: str = "") -> None:
+    """Set the axis labels, which must name the units, and the title; show a faint grid."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
     axes.grid(visible=True)
 
 
-def steps(values: Sequence[float]) -> tuple[int, ...]:
-    """Within each power of ten, where a logarithmic axis that shows these values is to have ticks."""
+def log_ticks(values: Sequence[float]) -> tuple[int, ...]:
+    """Return the multiples of each power of ten that get a tick: more of them if the values span less than a decade."""
     return (1, 2, 3, 4, 5, 7) if max(values) < 10 * min(values) else (1, 2, 5)
 
 
-def logarithmic(axes: "Axes", axis: str, values: Sequence[float]) -> None:
-    """Make the "x" or "y" axis logarithmic, with ticks such as 0.1, 0.2, 0.5 that suit these values, all above 0."""
-    axes.set(**{f"{axis}scale": "log"})
+def set_log_scale(axes: "Axes", axis: str, values: Sequence[float]) -> None:
+    """Make an axis, "x" or "y", logarithmic, with ticks such as 0.1, 0.2, 0.5 that suit these positive values."""
     from matplotlib.ticker import NullLocator
 
+    axes.set(**{f"{axis}scale": "log"})
     ticked = getattr(axes, f"{axis}axis")
-    ticked.get_major_locator().set_params(subs=steps(values))
+    ticked.get_major_locator().set_params(subs=log_ticks(values))
     ticked.set_major_formatter("{x:g}")
     ticked.set_minor_locator(NullLocator())
 
 
-def line(number: int) -> dict[str, str]:
-    """Colour and line style of the series of this number, from 0 on; no two of the first 28 are alike."""
-    rounds, place = divmod(number, len(COLOURS))
-    return {"color": COLOURS[place], "linestyle": LINES[rounds % len(LINES)]}
+def line_style(index: int) -> dict[str, str]:
+    """Return the color and line style of the index-th series; the first 28 combinations are distinct."""
+    rounds, color = divmod(index, len(COLORS))
+    return {"color": COLORS[color], "linestyle": LINES[rounds % len(LINES)]}
 
 
-def marks(number: int) -> dict[str, Any]:
-    """Colour and marker of the series of this number, where the line style means something else."""
-    rounds, place = divmod(number, len(COLOURS))
-    return {"color": COLOURS[place], "marker": MARKERS[rounds % len(MARKERS)]}
+def marker_style(index: int) -> dict[str, Any]:
+    """Return the color and marker of the index-th series, for plots whose line styles have a meaning of their own."""
+    rounds, color = divmod(index, len(COLORS))
+    return {"color": COLORS[color], "marker": MARKERS[rounds % len(MARKERS)]}
 
 
-def legend_above(figure: "Figure", handles: Sequence[Any], columns: int, title: str = "") -> None:
-    """What the looks mean, above all axes, under a title."""
-    words = {"title": plain(title), "title_fontsize": TITLE} if title else {}
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, **words)
+def legend_above(figure: "Figure", handles: Sequence["Artist"], columns: int, title: str = "") -> None:
+    """Draw a legend with an optional title above all axes."""
+    options: dict[str, Any] = {"title": literal(title), "title_fontsize": TITLE} if title else {}
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, **options)
 
 
 def show_image(axes: "Axes", image: Any, **options: Any) -> None:
-    """Draw an image (rows, columns) as pixels without axes: grey, uint8 from black to white, unless options differ."""
+    """Draw an image (rows, columns) as pixels and hide the axes.
+
+    By default it is gray from 0, black, to 255, white; `options` are those of `Axes.imshow`.
+    """
     axes.imshow(image, **{"cmap": PIXELS, "vmin": 0, "vmax": 255, "interpolation": "nearest", **options})
     axes.set_axis_off()
 
 
-def content(figure: "Figure", file_type: str) -> bytes:
-    """The figure as the content of a file of one of FILE_TYPES."""
+def encode_figure(figure: "Figure", file_type: str) -> bytes:
+    """Encode a figure as one of FILE_TYPES."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
         text.set_text(printable(text.get_text()))
     buffer = BytesIO()
-    with look():  # ticks are made only now
-        figure.savefig(buffer, format=file_type, dpi=DPI, metadata=UNDATED[file_type])
+    with figure_style():  # matplotlib creates the ticks only when it draws
+        figure.savefig(buffer, format=file_type, dpi=DPI, metadata=METADATA[file_type])
     return buffer.getvalue()

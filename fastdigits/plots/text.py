@@ -1,4 +1,4 @@
-"""Texts as pictures need them."""
+"""Measure and format text in figures."""
 
 from functools import cache
 
@@ -6,17 +6,17 @@ from fastdigits.plots import style
 
 
 @cache
-def width_of(text: str, size: float = style.SMALL, weight: str = "normal") -> float:
-    """How many points wide a line is."""
+def text_width(text: str, size: float = style.SMALL, weight: str = "normal") -> float:
+    """Return the width of a line of text in points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
     if not text.strip():
         return 0.0
-    font = FontProperties(family=style.LOOK["font.family"], weight=weight)
+    font = FontProperties(family=style.RC_PARAMS["font.family"], weight=weight)
     return TextPath((0, 0), text, size, prop=font).get_extents().width
 
 
-def times(text: str) -> str:
-    """Sizes as they are printed."""
+def with_times_signs(text: str) -> str:
+    """Replace the x of sizes such as "3 x 3" by multiplication signs."""
     return text.replace(" x ", " \N{MULTIPLICATION SIGN} ")

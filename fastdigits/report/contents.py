@@ -7,7 +7,7 @@ from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
 from fastdigits.inspection.summary import layer_rows
 from fastdigits.nn import Network
-from fastdigits.plots.text import times
+from fastdigits.plots.text import with_times_signs
 from fastdigits.report.pictures import TestedNetwork, draw, worst
 from fastdigits.report.speed import Speed
 from fastdigits.storage.weights import SavedNetwork
@@ -85,9 +85,9 @@ def _layers(network: Network) -> list[tuple[str, ...]]:
     """Return the name, output shape, kernel, parameters and multiply-adds of each layer, as text."""
     rows = []
     for row in layer_rows(network):
-        shape = times(" x ".join(map(str, row["output_shape"])))
+        shape = with_times_signs(" x ".join(map(str, row["output_shape"])))
         counts = (f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds"))
-        rows.append((row["layer"], shape, times(row["kernel"]), *counts))
+        rows.append((row["layer"], shape, with_times_signs(row["kernel"]), *counts))
     return rows
 
 

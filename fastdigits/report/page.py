@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PIXELS_PER_INCH = 96  # of CSS
-CSS_COLORS = {style.BLACK: "currentColor", style.GREY: "var(--faint)"}  # follow the light or dark color scheme
+CSS_COLORS = {style.BLACK: "currentColor", style.GRAY: "var(--faint)"}  # follow the light or dark color scheme
 
 
 def render(contents: dict[str, Any]) -> str:
@@ -40,7 +40,7 @@ def embedded(figure: "Figure") -> "Markup":
     for part in parts:
         part.set_facecolor("none")
     with matplotlib.rc_context({"svg.fonttype": "none"}):
-        drawing = style.content(figure, "svg").decode()
+        drawing = style.encode_figure(figure, "svg").decode()
     drawing = drawing[drawing.index("<svg") :]
     for color, css_color in CSS_COLORS.items():
         drawing = drawing.replace(color, css_color)

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastdigits.inference.ensemble import EnsembleEvaluation
 from fastdigits.inference.evaluate import correct_and_wrong, worst_mistakes
-from fastdigits.inspection.filters import kernels_of
+from fastdigits.inspection.filters import filter_weights
 from fastdigits.nn import Network
 from fastdigits.plots import architecture, confusion, curves, examples, filters
 from fastdigits.report.page import embedded, png
@@ -46,7 +46,7 @@ def draw(tested: TestedNetwork, network: Network) -> dict[str, Any]:
     probabilities, labels = tested.evaluation.probabilities, tested.labels
     chosen = correct_and_wrong(probabilities, labels, EXAMPLES)
     saved, history = tested.saved, [Epoch(**epoch) for epoch in tested.saved.history]
-    kernels = kernels_of(network, saved.weights)
+    kernels = filter_weights(network, saved.weights)
     return {
         "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
         "confusion": embedded(confusion.draw(tested.evaluation.combined.confusion, "")),

@@ -1,1 +1,1 @@
-"""Read and write HDF5 files: weights, training logs, run statistics."""
+"""Read and write files: weights as HDF5, training logs, run statistics as JSON."""

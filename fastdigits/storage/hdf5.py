@@ -1,4 +1,4 @@
-"""Read untrusted HDF5 files: everything is checked before it is read, and no other file is opened."""
+"""Read untrusted HDF5 files: check everything before reading it, and never open another file."""
 
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -31,13 +31,13 @@ def open_file(path: StrPath) -> h5py.File:
 
 
 def has_attribute(file: h5py.File, name: str) -> bool:
-    """Whether the file has this attribute; raise UserError if the file is too damaged to tell."""
+    """Return whether the file has this attribute; raise UserError if its attributes are damaged."""
     with _guarded("its attributes are damaged"):
         return name in file.attrs
 
 
 def write_text(file: h5py.File, name: str, value: str) -> None:
-    """Write a text attribute of fixed length: unlike variable length, it has a checksum and cannot hang a reader."""
+    """Write a text attribute of fixed length: unlike variable length, it has a checksum and cannot hang readers."""
     content = value.encode()
     file.attrs.create(name, content, dtype=h5py.string_dtype(length=max(len(content), 1)))
 
@@ -46,7 +46,7 @@ def text(file: h5py.File, name: str) -> str:
     """Return a text attribute; raise UserError if it has another type."""
     value = _scalar(file, name, lambda dtype: dtype.kind == "S")
     if value is None:
-        refuse(f"its attribute {name} is not one text of fixed length")
+        refuse(f"its attribute {name} is not a single text of fixed length")
     return value.decode(errors="replace")
 
 
@@ -54,7 +54,7 @@ def integer(file: h5py.File, name: str) -> int:
     """Return an integer attribute; raise UserError if it has another type."""
     value = _scalar(file, name, lambda dtype: dtype.kind in "iu")
     if value is None:
-        refuse(f"its attribute {name} is not one whole number")
+        refuse(f"its attribute {name} is not a single whole number")
     return int(value)
 
 
@@ -76,39 +76,39 @@ def group(parent: h5py.Group, name: str) -> h5py.Group:
         members = [member.decode() for member in found.id]
         links = [member for member in members if found.id.links.get_info(member.encode()).type != h5l.TYPE_HARD]
     if links:
-        refuse(f"it has only links in the place of {some(links)}")
+        refuse(f"it has links instead of {some(links)}")
     return found
 
 
 def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Read an array of a group that `group` opened.
+    """Read an array from a group that was opened by `group`.
 
     Parameters
     ----------
     parent : h5py.Group
     name : str
     dtype : "f4" or "f8"
-        Type in the file, in any byte order; the result has the machine's byte order.
+        Type in the file, in either byte order; the result has the machine's byte order.
     shape : tuple of int, optional
         Expected shape; any by default.
 
     Raises
     ------
     UserError
-        Before any number is read: if type or shape differ, or the numbers are not all in this file.
+        If type or shape differ, or the file does not contain all the numbers. Checked before any number is read.
     """
     what = f"{parent.name}/{name}"
     with _guarded(f"its {what} is damaged"):
         dataset = h5d.open(parent.id, name.encode())
         layout = dataset.get_create_plist()
         plain = layout.get_layout() in (h5d.COMPACT, h5d.CONTIGUOUS) and not layout.get_external_count()
-    if not plain:  # found out first: the mere shape of a virtual dataset opens the files behind it
+    if not plain:  # checked first, because just asking for the shape of a virtual dataset opens its source files
         refuse(f"its {what} is chunked, packed, virtual or in another file")
     with _guarded(f"its {what} is damaged"):
         right_type, found = dataset.get_type() in FLOATS[dtype], dataset.shape
         stored, file_bytes = dataset.get_storage_size(), parent.file.id.get_filesize()
     if not right_type or found is None:
-        refuse(f"its {what} is no array of type float{8 * np.dtype(dtype).itemsize}")
+        refuse(f"its {what} is not an array of type float{8 * np.dtype(dtype).itemsize}")
     expected, size = found if shape is None else shape, np.dtype(dtype).itemsize
     if max(prod(found), prod(expected)) * size > file_bytes:
         refuse(f"its {what} must hold more numbers than the whole file")
@@ -123,18 +123,18 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
 
 
 def refuse(what: str, cause: Exception | None = None) -> NoReturn:
-    """Raise a UserError that the file is damaged in this way."""
+    """Raise a UserError that says what is wrong with the file."""
     raise UserError(f"{what}; train the network again or take another copy of the file.") from cause
 
 
 def some(names: Collection[str]) -> str:
-    """Format at most three names for a message; untrusted names may be of any number and content."""
+    """Format at most three names for a message, shortened and in ASCII, because the names are untrusted."""
     shown = ", ".join(ascii(name[:50]) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any:
-    """Return an attribute if it is one value of a fitting type, else None without reading it."""
+    """Return an attribute if it is a single value of a fitting type, else None without reading it."""
     with _guarded(f"its attribute {name} is missing or damaged"):
         attribute = file.attrs.get_id(name)
         return file.attrs[name] if attribute.shape == () and fits(attribute.dtype) else None
@@ -142,7 +142,7 @@ def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any
 
 @contextmanager
 def _guarded(what: str) -> Iterator[None]:
-    """Turn h5py's errors on damaged files into UserError; wrap nothing else."""
+    """Turn the errors that h5py raises for damaged files into UserError."""
     try:
         yield
     except (OSError, LookupError, RuntimeError, ValueError, TypeError) as error:

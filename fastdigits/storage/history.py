@@ -1,11 +1,11 @@
-"""The history of a training: the metrics of every epoch."""
+"""Training history: the metrics of every epoch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from fastdigits.errors import UserError
 
-# Fields that differ between two runs whose results are the same bits
+# Fields that differ between runs even if all results are the same bits
 TIMING_FIELDS = ("seconds", "images_per_second")
 
 
@@ -18,9 +18,9 @@ class Epoch:
     epoch : int
         Number of the epoch, from 1 on.
     train_loss, train_accuracy : float
-        Means over the epoch's steps, while the weights change.
+        Means over the epoch's images, computed during the epoch while the weights change.
     validation_loss, validation_accuracy : float or None
-        After the epoch; None without validation.
+        Computed after the epoch; None without validation images.
     learning_rate : float or None
         At the last step; None in files of early versions.
     seconds, images_per_second : float or None
@@ -37,7 +37,7 @@ class Epoch:
     images_per_second: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """Return all fields but the times: those of weights files, where the same seed must give the same bytes."""
+        """Return all fields except the times: in weights files the same seed must give the same bytes."""
         return {name: value for name, value in asdict(self).items() if name not in TIMING_FIELDS}
 
     @property
@@ -56,14 +56,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Histories of runs that differ only in their seed or in the fold that they are validated on."""
+    """Histories of runs that differ only in their seed or in their validation fold."""
 
     label: str
     runs: Sequence[Sequence[Epoch]]
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch with the best validation; of equal ones, the first."""
+    """Return the first of the epochs with the highest rank."""
     return max(history, key=lambda epoch: epoch.rank)
 
 

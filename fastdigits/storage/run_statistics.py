@@ -1,4 +1,4 @@
-"""Statistics over many runs: a JSON file that every run is added to, and a text file next to it."""
+"""Statistics over many runs: a JSON file with all runs, and a text file with a summary next to it."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Summary = dict[str, float]
 
 
 def check(path: str | Path) -> None:
-    """Raise UserError unless `add` will be able to add to this file."""
+    """Check that `add` can add runs to this file; raise UserError if not."""
     check_writable(path)
     if text_path(path) == Path(path):
         raise UserError(f"--stats {path} would be overwritten by its .txt summary; name it .json.")
@@ -29,8 +29,9 @@ def text_path(path: str | Path) -> Path:
 def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     """Add runs to the file and update the statistics over all runs.
 
-    The JSON file has times_run; dead_runs, which are in no statistic; times {step, epoch, training, validation, total},
-    mean seconds; epoch_accuracies, validation_accuracies and test_accuracies of every run; and runs.
+    The JSON file has the keys `times_run`, the number of finished runs; `dead_runs`, the number of failed ones, which
+    no statistic includes; `times`, the mean seconds of {step, epoch, training, validation, total}; `epoch_accuracies`,
+    `validation_accuracies` and `test_accuracies` of every run; and `runs`.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     runs : list of dict
         As `fastdigits train --json` prints them.
     dead : int
-        Number of trainings that failed.
+        Number of runs that failed.
     """
     earlier = _content(Path(path))
     runs, dead = [*earlier["runs"], *runs], earlier["dead_runs"] + dead
@@ -48,7 +49,7 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:
-    """Return the runs in a file; raise UserError if it does not exist or is not a file of statistics."""
+    """Return the runs in a file; raise UserError if it does not exist or is not a statistics file."""
     if not Path(path).exists():
         raise UserError(f"There is no file {path}; give one that 'fastdigits train --stats' wrote.")
     return _content(Path(path))["runs"]
@@ -68,7 +69,7 @@ def as_text(averages: dict[str, Any]) -> str:
 
 
 def summarize(values: Sequence[float | None]) -> Summary | None:
-    """Return mean, sample standard deviation (0 for one value), min and max; None without any value."""
+    """Return mean, sample standard deviation (0 for one value), min and max of the known values, or None."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -85,7 +86,7 @@ def format_summary(name: str, summary: Summary | None, form: str = ".2%") -> str
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Return {"runs", "dead_runs"}; none if the file does not exist."""
+    """Return {"runs": list, "dead_runs": int}; an empty list and 0 if the file does not exist."""
     if not path.exists():
         return {"runs": [], "dead_runs": 0}
     try:
@@ -95,7 +96,7 @@ def _content(path: Path) -> dict[str, Any]:
         if not (runs or dead) or type(dead) is not int:
             raise ValueError
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
-        raise UserError(f"{path} is not a file of statistics; choose another file for --stats.") from None
+        raise UserError(f"{path} is not a statistics file; choose another file for --stats.") from None
     return {"runs": runs, "dead_runs": dead}
 
 
@@ -116,7 +117,7 @@ def _step_s(run: dict[str, Any]) -> float | None:
 
 
 def _mean(values: list[float | None]) -> float | None:
-    """Return the mean of the known values: a resumed run has no times of its first epochs."""
+    """Return the mean of the known values: a resumed run lacks the times of its first epochs."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
 

@@ -16,16 +16,16 @@ EPOCH_FIELDS = {field.name for field in fields(Epoch)}
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """The history of one training, with the file that it is from.
+    """The history of one training run, and the file that it was loaded from.
 
     Attributes
     ----------
     file : str
     model : str
     kind : str
-        Equal for trainings that differ only in seed or fold.
+        Equal for runs that differ only in seed or fold.
     fold : bool
-        Whether the training is part of a cross-validation.
+        Whether the run is part of a cross-validation.
     epochs : list of Epoch
     """
 
@@ -37,7 +37,7 @@ class TrainingLog:
 
 
 def read(paths: Iterable[StrPath]) -> list[RunGroup]:
-    """Load the histories in weights files, files of `train --stats` and outputs of `train --json`, and group them.
+    """Load and group the histories in weights files, `train --stats` files and outputs of `train --json`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def from_summaries(summaries: Sequence[dict[str, Any]], file: str = "") -> list[
 
 
 def group_runs(logs: Sequence[TrainingLog]) -> list[RunGroup]:
-    """Group trainings of one kind; label them by model, and by file where models are the same."""
+    """Group runs of the same kind; label the groups by model, and also by file if that alone is not unique."""
     kinds: dict[str, list[TrainingLog]] = {}
     for log in logs:
         kinds.setdefault(log.kind, []).append(log)
@@ -108,7 +108,7 @@ def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
 
 
 def _epoch(metrics: dict[str, Any]) -> Epoch:
-    """Return the metrics of an epoch without fields that only newer versions know."""
+    """Return the metrics of an epoch; ignore fields that a newer version may have added."""
     known = {name: value for name, value in metrics.items() if name in EPOCH_FIELDS}
     if type(known["epoch"]) is not int or any(type(value) not in (int, float, type(None)) for value in known.values()):
         raise ValueError

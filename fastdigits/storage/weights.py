@@ -1,9 +1,9 @@
-"""Read and write weights files: trained networks as HDF5, which any HDF5 viewer shows.
+"""Read and write weights files: trained networks as HDF5, which any HDF5 viewer can open.
 
-The attributes of the root are `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as
-JSON `architecture`, `preprocessing`, `config` and `metrics`, and `calibration` if there is one.
-/weights/<layer>/<name> has the parameters and running statistics in float32, /history/<column> the metrics of the
-epochs in float64, NaN for None. A checkpoint (training/checkpoint.py) has further groups.
+The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
+`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`.
+/weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
+epochs in float64, with NaN for None. A checkpoint (training/checkpoint.py) has further groups.
 """
 
 import json
@@ -32,9 +32,9 @@ __all__ = ["SavedNetwork", "check_writable", "prefix_errors", "read", "read_valu
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
-STRUCTURES = ("v108", "v108")  # of HDF5 1.8: read everywhere, and with checksums that show damage
+STRUCTURES = ("v108", "v108")  # of HDF5 1.8: any reader supports them, and their checksums reveal damage
 OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
-STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels 0 .. 1; float32 computes nothing useful beyond
+STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels from 0 to 1; outside this range float32 is too imprecise
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class SavedNetwork:
         dataset: str,
         metrics: dict[str, Any] | None = None,
     ) -> "SavedNetwork":
-        """Copy the weights of a built network, with everything needed to use and to judge them."""
+        """Copy the weights of a built network and add its preprocessing, settings, history and metrics."""
         return cls(
             network=network.config(),
             weights=network.weights(),
@@ -93,7 +93,7 @@ class SavedNetwork:
         )
 
     def built(self, ops: Any, batch_size: int, training: bool = False, fused: bool = True) -> Network:
-        """Build the network on a device and give it its weights; see `Network.build` for the parameters."""
+        """Build the network on a device and set its weights; see `Network.build` for the parameters."""
         network = Network.from_config(self.network)
         network.build(ops, batch_size, training, fused)
         network.set_weights(self.weights)
@@ -101,14 +101,14 @@ class SavedNetwork:
 
 
 def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None] = lambda file: None) -> None:
-    """Write a network, completely or not at all. The same network gives the same bytes.
+    """Write a network to a file, completely or not at all. The same network gives the same bytes.
 
     Parameters
     ----------
     path : path
     saved : SavedNetwork
     extend : function, optional
-        Adds to the open file what `read` ignores.
+        Called with the open file to add further groups or attributes, which `read` ignores.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None
 
 
 def read(path: StrPath) -> SavedNetwork:
-    """Read a network and check everything but `metrics`, which may be any JSON object.
+    """Read a network from a file; check everything except `metrics`, which may be any JSON object.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def read(path: StrPath) -> SavedNetwork:
 
 
 def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
-    """Return the bytes of the file; it is made in memory so that no partial file can be left."""
+    """Return the bytes of the file, which is created in memory so that no partial file is left on an error."""
     image = BytesIO()
     with h5py.File(image, "w", libver=STRUCTURES) as file:
         _encode(saved, file)
@@ -209,7 +209,7 @@ def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> 
 
 
 def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Read what `write_values` wrote; refuse other names and shapes, and numbers that are not finite."""
+    """Read arrays that `write_values` wrote; refuse other names or shapes, and numbers that are not finite."""
     weights = hdf5.group(root, group)
     layers = {name: hdf5.group(weights, name) for name in weights}
     found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
@@ -242,7 +242,7 @@ def _normalisation(preprocessing: dict) -> Normalisation:
 
 
 def _calibration(file: h5py.File) -> Calibration | None:
-    """Return the calibration, or None: most files have none."""
+    """Return the calibration, or None if the file has none."""
     if not hdf5.has_attribute(file, "calibration"):
         return None
     try:
@@ -295,7 +295,7 @@ def _values(field: Field, column: np.ndarray) -> list[int | float | None]:
 
 @contextmanager
 def prefix_errors(path: StrPath) -> Iterator[None]:
-    """Put the name of the file in front of any UserError of the block."""
+    """Prefix the message of any UserError in the block with the name of the file."""
     try:
         yield
     except UserError as error:
@@ -303,5 +303,5 @@ def prefix_errors(path: StrPath) -> Iterator[None]:
 
 
 def _printable(text: str) -> str:
-    """Replace what terminals and HDF5 cannot show: the name of a folder may have bytes that are not characters."""
+    """Replace characters that are not printable; the name of a data folder may even have bytes that are no text."""
     return "".join(character if character.isprintable() else "?" for character in text)

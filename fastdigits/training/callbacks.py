@@ -1,4 +1,4 @@
-"""Callbacks: how a program follows a training."""
+"""Callbacks: follow the progress of training."""
 
 from collections.abc import Callable
 
@@ -7,26 +7,26 @@ from fastdigits.storage.history import Epoch
 
 
 class Callback:
-    """Receive the events of a training; override the methods of interest.
+    """Base class of callbacks, whose methods do nothing by default.
 
-    `on_step` and `on_epoch_end` are called between two steps. They may raise KeyboardInterrupt to end the training:
-    the checkpoint that is then written can be resumed.
+    `on_step` and `on_epoch_end` are called between two steps. They may raise KeyboardInterrupt to stop training; if a
+    checkpoint file was given, it is then written and can be resumed.
     """
 
     def on_run_start(self, title: str, done: int, total: int) -> None:
-        """Run number `done` + 1 of `total` starts, possibly again with another seed."""
+        """Called before run number `done` + 1 of `total`, and before each retry of it with another seed."""
 
     def on_run_failed(self, reason: UserError) -> None:
-        """The run failed; more runs or seeds follow."""
+        """Called when a run has failed, except when a single run has no retries left."""
 
     def on_compiled(self, seconds: float) -> None:
-        """All kernels are compiled."""
+        """Called when all kernels have been compiled, which took `seconds`."""
 
     def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
-        """A step ended: `images` of the `total` images of the epoch are done.
+        """Called after each step, when `images` of the epoch's `total` images are done.
 
-        `metrics()` returns the epoch's mean loss and accuracy so far. On a GPU it waits for the step.
+        `metrics()` returns the epoch's mean loss and accuracy so far. On a GPU it waits for the step to finish.
         """
 
     def on_epoch_end(self, record: Epoch) -> None:
-        """An epoch ended, and so did its validation."""
+        """Called after each epoch and its validation."""

@@ -1,9 +1,9 @@
-"""Checkpoints: a resumed training ends with the same bits as one that never stopped.
+"""Checkpoints: resumed training gives the same bits as uninterrupted training.
 
-A checkpoint is a weights file of the network as it would be saved if the training ended now. It also has
+A checkpoint is the weights file that training would write if it ended now, with these additions:
 - the attribute `progress`: JSON, see PROGRESS_TYPES,
 - the group /state: flat arrays of the parameters, the optimizer's state and the moving average,
-- the group /best: the weights of the best epoch, if those are kept.
+- the group /best: the weights of the best epoch, if the configuration keeps them.
 The order of the images is not stored: it follows from the seed and the epoch.
 """
 
@@ -26,7 +26,7 @@ from fastdigits.storage.weights import SavedNetwork
 if TYPE_CHECKING:
     from fastdigits.training.trainer import Trainer
 
-# A checksum of the labels; images done and loss and hits so far in the current epoch; steps done in all epochs
+# `images`, `total_loss` and `total_hits` count the current epoch, `steps` all epochs; `labels` is a checksum.
 PROGRESS_TYPES: dict[str, Any] = {"labels": int, "images": int, "steps": int, "total_loss": float, "total_hits": float}
 
 
@@ -54,18 +54,18 @@ class Checkpoint:
 
 @dataclass(eq=False)
 class Checkpoints:
-    """The checkpoint that a training resumes, and the file that it saves its own to.
+    """The checkpoint to resume, and the file for new checkpoints.
 
     Attributes
     ----------
     path : path, optional
-        File to write when the training is interrupted. Nothing is written by default.
+        File to write if training is interrupted. Nothing is written by default.
     every : int, optional
         Also write the file every `every` epochs.
     model, dataset : str
-        Names to store.
+        Names to store in the file.
     resumed : Checkpoint, optional
-        Where to resume.
+        The checkpoint to resume.
     written : bool
         Whether the file has been written.
     """
@@ -78,12 +78,12 @@ class Checkpoints:
     written: bool = False
 
     def restore(self, trainer: "Trainer", images: int) -> None:
-        """Give a new trainer of `images` training images the state of the resumed checkpoint, if there is one.
+        """Restore the state of a new trainer of `images` training images, if there is a checkpoint to resume.
 
         Raises
         ------
         UserError
-            If the checkpoint is of other images, or has more epochs than the configuration.
+            If the checkpoint was trained on other images, or for more epochs than the configuration asks for.
         """
         if self.resumed:
             with weights.prefix_errors(self.resumed.path):
@@ -91,7 +91,7 @@ class Checkpoints:
 
     @contextmanager
     def on_interrupt(self, trainer: "Trainer") -> Iterator[None]:
-        """Save a checkpoint if the block raises KeyboardInterrupt; the block must not be part of a step."""
+        """Save a checkpoint if the block raises KeyboardInterrupt; use it only between two steps."""
         try:
             yield
         except KeyboardInterrupt:
@@ -99,12 +99,12 @@ class Checkpoints:
             raise
 
     def after_epoch(self, trainer: "Trainer") -> None:
-        """Save a checkpoint if it is due after this epoch."""
+        """Save a checkpoint every `every` epochs."""
         if self.every and len(trainer.history) % self.every == 0:
             self.save(trainer)
 
     def save(self, trainer: "Trainer") -> None:
-        """Write the file, if there is a path; call it between two steps."""
+        """Write the file, if there is a path; call this only between two steps."""
         if self.path is None:
             return
         with trainer.using_evaluation_weights():
@@ -168,14 +168,14 @@ def _checked_progress(progress: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state_arrays(trainer: "Trainer") -> dict[str, Any]:
-    """All device arrays that the next step depends on, under their names in the file."""
+    """Return all device arrays that the next step depends on, by their names in the file."""
     optimizer = {f"memory_{number}": array for number, array in enumerate(trainer.optimizer.state_arrays, 1)}
     average = {"average": trainer.ema.values} if trainer.ema else {}
     return {"parameters": trainer.network.buffer.values, **optimizer, **average}
 
 
 def _checksum(trainer: "Trainer") -> int:
-    """A checksum of the labels: pixels that are not normalised leave no other trace of the data set."""
+    """Return a checksum of the labels, which identifies the data set even if pixels are not normalised."""
     return crc32(trainer.ops.download(trainer.batches.labels).data)
 
 
@@ -197,7 +197,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
     keeps_best = trainer.config.keeps_best and bool(trainer.history)
     if progress["steps"] != steps or not between_steps or (checkpoint.best is not None) != keeps_best:
         hdf5.refuse("its progress does not belong to its history")
-    trainer.network.set_weights(saved.weights)  # for the running statistics, which are outside the flat arrays
+    trainer.network.set_weights(saved.weights)  # sets the running statistics, which are outside the flat arrays
     for name, array in arrays.items():
         array[...] = ops.upload(checkpoint.state[name].reshape(array.shape))
     trainer.best_weights, trainer.images_done = checkpoint.best, progress["images"]

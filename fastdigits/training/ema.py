@@ -8,7 +8,7 @@ from fastdigits.ops.interface import Array, Ops
 
 
 class EMA:
-    """Moving average of all parameters; running statistics, which are outside the buffer, are not averaged.
+    """Moving average of all parameters, but not of running statistics, which are outside the buffer.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ class EMA:
         self.values, self.spare = ops.zeros(buffer.values.shape), ops.empty(buffer.values.shape)
 
     def step(self, count: Array) -> None:
-        """Add the parameters to the average; count[0], on the device, is the number of the step, from 1 on."""
+        """Update the average with the current parameters; count[0] is the number of the step, from 1 on."""
         self.average_step(self.buffer.values, count, self.decay, self.values)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Swap the averages into the network for the block."""
+        """Use the averages as the network's parameters within the block."""
         self.spare[...] = self.buffer.values
         self.buffer.values[...] = self.values
         try:

@@ -1,4 +1,4 @@
-"""A whole run: train a network, evaluate it once on the test images, and collect the metrics."""
+"""Run an experiment: train a network, evaluate it once on the test images, and collect the metrics."""
 
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -22,7 +22,7 @@ from fastdigits.training.loop import Rows, TrainingResult, train
 
 @dataclass(frozen=True)
 class Run:
-    """A network that has been trained and tested; `model` and `dataset` are names."""
+    """A trained network with its training and test metrics; `model` and `dataset` are names."""
 
     model: str
     dataset: str
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def kept(self) -> Epoch:
-        """The epoch whose weights the network has."""
+        """The epoch that the network's weights are from."""
         return self.training.epochs[self.training.kept_epoch - 1]
 
     def saved(self) -> SavedNetwork:
@@ -60,7 +60,7 @@ class Run:
         Parameters
         ----------
         load_s, total_s : float
-            Seconds of loading the data and of everything.
+            Seconds for loading the data, and for the whole run.
         output : str
             Path of the weights file.
         """

@@ -1,25 +1,38 @@
-"""Detect trainings that do not learn."""
+"""Detect training runs that failed."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from fastdigits.errors import UserError
+from fastdigits.nn.network import Network
 from fastdigits.storage.history import Epoch
 
-PATIENCE = 3  # last epochs that are checked; earlier ones say little, since some networks need a few epochs to start
+PATIENCE = 3  # number of last epochs to check; in the first epochs some networks are no better than chance
 
 
 class TrainingFailed(UserError):
-    """One training or several did not learn; another seed may succeed."""
+    """Raised if training diverges or does no better than chance; `runs` is the number of failed runs."""
 
-    def __init__(self, reason: str, trainings: int = 1):
+    def __init__(self, reason: str, runs: int = 1):
         super().__init__(reason)
-        self.trainings = trainings
+        self.runs = runs
+
+
+def check_finite(network: Network, epoch: Epoch) -> None:
+    """Check the loss of an epoch and the weights after it.
+
+    Raises
+    ------
+    TrainingFailed
+        If one of them is NaN or infinite.
+    """
+    if not np.isfinite(epoch.train_loss) or not all(np.isfinite(value).all() for value in network.weights().values()):
+        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch.epoch}; lower --lr.")
 
 
 def chance_accuracy(labels: np.ndarray) -> float:
-    """Return the highest accuracy that chance explains.
+    """Return the highest accuracy that can be explained by chance.
 
     It is the accuracy of always predicting the most frequent class, plus three standard deviations.
 
@@ -32,7 +45,7 @@ def chance_accuracy(labels: np.ndarray) -> float:
 
 
 def check_above_chance(history: Sequence[Epoch], chance: float) -> None:
-    """Check the training accuracies of the last epochs.
+    """Check that the training accuracy of one of the last epochs is above chance.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """The training loop. Read this file first.
 
-`train` runs the epochs and `train_epoch` the steps of one epoch. Each step is in `Trainer` (trainer.py): forward,
-loss, backward, update.
+`train` runs the epochs and `train_epoch` the steps of one epoch. `Trainer.step` (trainer.py) is one step: forward
+pass, loss, backward pass, update.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -14,13 +14,12 @@ from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import stratified_split
 from fastdigits.data.preprocessing import Normalisation
-from fastdigits.inference.evaluate import evaluate
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import TrainingFailed
+from fastdigits.training.failure import check_finite
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.trainer import Trainer, build_for_training
 
@@ -35,12 +34,13 @@ class TrainingResult:
     ----------
     normalisation : Normalisation
     epochs : list of Epoch
-    seconds : dict, of "compile", "train" and "validation".
+    seconds : dict
+        Of "compile", "train" and "validation"; without the epochs before a resumed checkpoint.
     images_per_second : float or None
-        None if a resumed training had no step left.
+        None if a resumed checkpoint had no step left to train.
     batch_size : int
     kept_epoch : int
-        The epoch whose weights the network has.
+        Number of the epoch that the network's weights are from.
     """
 
     normalisation: Normalisation
@@ -74,7 +74,7 @@ def train(
     rows : two int32 arrays, optional
         Indices of the images to train on and to validate on; those of `split` by default.
     checkpoints : Checkpoints, optional
-        The checkpoint to resume, and where to save new ones.
+        The checkpoint to resume, and the file for new ones. Nothing is resumed or saved by default.
 
     Raises
     ------
@@ -94,37 +94,40 @@ def train(
     callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer, trained_images = Trainer(network, batches, config, train_rows), 0
+    trainer = Trainer(network, batches, config, train_rows)
     checkpoints.restore(trainer, len(train_rows))
+    resumed_images = trainer.images_trained
     while not trainer.is_over():
-        start, resumed_at = perf_counter(), trainer.images_done
-        loss, accuracy, lr = train_epoch(trainer, len(train_rows), callback, checkpoints)
-        epoch_s, epoch_images = perf_counter() - start, len(train_rows) - resumed_at
-        number = len(trainer.history) + 1
-        if not np.isfinite(loss) or not all(np.isfinite(value).all() for value in network.weights().values()):
-            raise TrainingFailed(f"The loss or a weight is not finite after epoch {number}; lower --lr.")
-        with trainer.using_evaluation_weights():
-            validation = evaluate(network, batches, validation_rows, config.loss) if len(validation_rows) else None
-        validation_loss, validation_accuracy = (validation.loss, validation.accuracy) if validation else (None, None)
-        trained_images += epoch_images
-        seconds["train"] += epoch_s
-        seconds["validation"] += validation.seconds if validation else 0.0
-        trainer.end_epoch(
-            Epoch(number, loss, accuracy, validation_loss, validation_accuracy, lr, epoch_s, epoch_images / epoch_s)
-        )
+        epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
+        check_finite(network, epoch)
+        if len(validation_rows):
+            validation = trainer.evaluate(validation_rows)
+            epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
+            seconds["validation"] += validation.seconds
+        trainer.end_epoch(epoch)
         with checkpoints.on_interrupt(trainer):
-            callback.on_epoch_end(trainer.history[-1])
+            callback.on_epoch_end(epoch)
         checkpoints.after_epoch(trainer)
+
+    trained_images = trainer.images_trained - resumed_images
     kept_epoch = trainer.finish()
-    rate = trained_images / seconds["train"] if trained_images else None
-    batch_size = config.batch_size or len(train_rows)
-    return TrainingResult(batches.normalisation, trainer.history, seconds, rate, batch_size, kept_epoch)
+    seconds["train"] = sum((epoch.seconds or 0.0 for epoch in trainer.history), 0.0)  # None before the checkpoint
+    return TrainingResult(
+        normalisation=batches.normalisation,
+        epochs=trainer.history,
+        seconds=seconds,
+        images_per_second=trained_images / seconds["train"] if trained_images else None,
+        batch_size=config.batch_size or len(train_rows),
+        kept_epoch=kept_epoch,
+    )
 
 
-def train_epoch(
-    trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints
-) -> tuple[float, float, float]:
-    """Train on each of `total` images once, in random order; return (mean loss, accuracy, last learning rate)."""
+def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints) -> Epoch:
+    """Train on each of `total` images once, in random order, and return the metrics, without those of validation.
+
+    If a checkpoint was written in the middle of the epoch, train on the remaining images only.
+    """
+    start, images_before = perf_counter(), trainer.images_done
     config, epoch = trainer.config, len(trainer.history) + 1
     trainer.shuffle(epoch)
     batch_size = config.batch_size or total
@@ -134,7 +137,7 @@ def train_epoch(
     def lr_factor(step: int) -> float:
         return schedules.lr_factor(config, step, epoch_steps, ranks)
 
-    if not trainer.images_done:  # else a checkpoint resumes in the middle of the epoch
+    if not trainer.images_done:
         trainer.reset_metrics()
     while trainer.images_done < total:
         first = trainer.images_done
@@ -144,10 +147,13 @@ def train_epoch(
         trainer.images_done = done = first + count
         with checkpoints.on_interrupt(trainer):
             callback.on_step(epoch, done, total, partial(trainer.metrics, done))
-    return *trainer.metrics(total), trainer.optimizer.lr * lr_factor(epoch * epoch_steps - 1)
+    loss, accuracy = trainer.metrics(total)
+    lr = trainer.optimizer.lr * lr_factor(epoch * epoch_steps - 1)
+    seconds = perf_counter() - start
+    return Epoch(epoch, loss, accuracy, None, None, lr, seconds, (total - images_before) / seconds)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:
-    """Return the indices of the images to train on and to validate on."""
+    """Split the images, stratified by class; return the indices of those to train on and of those to validate on."""
     count = len(labels) // 12 if config.validation is None else config.validation
     return stratified_split(labels, count, config.seed)

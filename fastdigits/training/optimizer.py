@@ -13,7 +13,7 @@ NORM_PARTS = 64  # partial sums of the gradient norm, so that cores can share th
 
 
 class Optimizer:
-    """Update all parameters of a network by their gradients, which `clip_norm` may scale down first.
+    """Update all parameters of a network by their gradients, after clipping these if `clip_norm` is set.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class Optimizer:
         self.update()
 
     def step_scalars(self, lr_factor: float) -> tuple[tuple[Array, float], ...]:
-        """Begin a step: return (device array, value) pairs that `ops.write` must write before `update`."""
+        """Count a step and return the (device array, value) pairs that `ops.write` must write before `update`."""
         self.steps += 1
         return (self.rate, self.lr * lr_factor), (self.count, self.steps)
 
     def update(self) -> None:
-        """Update the parameters from values on the device alone, so that a GPU can replay it."""
+        """Update the parameters; all inputs are read from the device, so that a GPU can replay the operations."""
         if self.clip:
             self.clip(self.sums, self.factor)
         self.operation(self.buffer.values, self.buffer.gradients, *self.state_arrays, *self.options)

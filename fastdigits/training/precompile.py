@@ -1,8 +1,8 @@
-"""Compile all kernels that a training needs before it starts.
+"""Compile all kernels that training needs before it starts.
 
-numba compiles one function at a time but keeps the result in a cache folder. So where compiling takes long, a helper
-process starts at the other end of the training step: it compiles the last kernels first, while this process compiles
-the first ones first. Each reads from the folder what the other has compiled.
+Numba compiles one function at a time but keeps the result in a cache folder. If compiling takes long, a helper process
+compiles the kernels of the training step from the last to the first, while this process compiles them from the first
+to the last. Each loads from the folder what the other has compiled.
 """
 
 import json
@@ -30,8 +30,8 @@ from fastdigits.training.trainer import Trainer, build_for_training
 
 SIDE = 28  # rows and columns of an image
 FIRST_ROW = np.zeros(1, np.int32)
-HELPER_DELAY_S = 0.5  # of compiling before a helper starts; the helper itself takes a second to start
-# The helper's program. It must import what this process would.
+HELPER_DELAY_S = 0.5  # of compiling before the helper starts, which itself takes a second
+# It gets this process's sys.path, so that it imports the same modules.
 HELPER_PROGRAM = (
     "import json, sys; task = json.load(sys.stdin); sys.path[:] = task.pop('path'); "
     "from fastdigits.training.precompile import compile_in_reverse; compile_in_reverse(**task)"
@@ -39,16 +39,16 @@ HELPER_PROGRAM = (
 
 
 def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Compile the kernels of a training, with a helper process if that takes long.
+    """Compile the kernels that training needs, with a helper process if that takes long.
 
-    No parameter changes, but running statistics do: call it before `network.initialise`.
+    Parameters do not change, but running statistics do: call this before `network.initialise`.
     """
     with helper_process(network, config):
         run_each_kernel_once(network, batches, config)
 
 
 def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, Callable[[], None]]]:
-    """List (name, function) steps that compile what `train`, `eval` and `predict` need of a network.
+    """Return (name, function) steps that compile the kernels that `train`, `eval` and `predict` need for a network.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig
 
 @contextmanager
 def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
-    """Start a helper once the block has compiled for HELPER_DELAY_S; kill it at the end of the block.
+    """Start a helper process once the block has compiled for HELPER_DELAY_S; kill it at the end of the block.
 
-    There is no helper if only one core or no cache folder is available.
+    No helper starts on a GPU, or if there is only one core or no persistent cache folder.
     """
     if (
         network.ops.device != "cpu"
@@ -94,7 +94,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
         nonlocal helper, compiling_since
         compiling_since = compiling_since or perf_counter()
         if helper is None and perf_counter() - compiling_since > HELPER_DELAY_S:
-            with suppress(OSError):  # no further process is possible; this one compiles everything
+            with suppress(OSError):  # if no process can be started, this one compiles everything
                 helper = _start_helper(network, config)
 
     try:
@@ -107,7 +107,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
 
 def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
-    """Start HELPER_PROGRAM in a session of its own, so that Ctrl-C in the terminal does not reach it."""
+    """Start HELPER_PROGRAM in a new session, so that Ctrl-C in the terminal does not reach it."""
     silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     command = [sys.executable, "-c", HELPER_PROGRAM]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **silent)
@@ -119,7 +119,7 @@ def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
 
 
 def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads: int) -> None:
-    """Compile the kernels of a training on the CPU: the slowest first, then from the end of the step to its start.
+    """Compile the kernels that training needs on the CPU: the slowest first, the others from the last to the first.
 
     Parameters
     ----------
@@ -141,14 +141,14 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
 
 
 class DeferredOps:
-    """Operations that record their calls in `calls` instead of running; those of arrays and random numbers do run."""
+    """Operations that append their calls to `calls` instead of running, except for array and random operations."""
 
     def __init__(self, ops: Ops):
         from fastdigits.ops import array, random
 
         self.calls: list[partial] = []
         self._ops, self._run_at_once = ops, {*array.OPS, *random.OPS}
-        self.empty = ops.zeros  # nothing fills these arrays, but what is read from them, such as indices, must be valid
+        self.empty = ops.zeros  # no operation fills these arrays, but indices read from them must be valid
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._ops, name)
@@ -158,7 +158,7 @@ class DeferredOps:
 
 
 def _compiles_quickly(call: partial) -> bool:
-    """Whether the operation is not a gradient of a convolution, each of which takes seconds to compile."""
+    """Return False for the gradients of convolutions, each of which takes seconds to compile, else True."""
     return not call.func.__name__.startswith("conv2d") or "backward" not in call.func.__name__
 
 

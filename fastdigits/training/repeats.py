@@ -1,4 +1,4 @@
-"""Repeat a training: over seeds, over folds, and with further seeds where it failed."""
+"""Repeat training over seeds or folds, and retry failed runs with other seeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from fastdigits.training.failure import TrainingFailed
 
 @dataclass(frozen=True, eq=False)
 class RunSpec:
-    """A training to do.
+    """The specification of a training run.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class RunSpec:
     rows : two int32 arrays, optional
         Indices of the images to train on and to validate on; chosen by the configuration by default.
     tags : dict
-        Entries that are added to the run's summary, such as {"fold": 1}.
+        Entries to add to the run's summary, such as {"fold": 1}.
     """
 
     title: str
@@ -36,15 +36,15 @@ class RunSpec:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """The result of one training.
+    """The result of a training run.
 
     Attributes
     ----------
     saved : SavedNetwork
     summary : dict
         The metrics, as JSON types.
-    rank : (accuracy, -loss) of the validation of the kept epoch, or None
-        The larger the better; None if the training was not validated.
+    rank : tuple of float, or None
+        (validation accuracy, -validation loss) of the kept epoch: the larger, the better. None without validation.
     """
 
     saved: SavedNetwork
@@ -54,7 +54,7 @@ class RunResult:
 
 @dataclass(eq=False)
 class RunResults:
-    """The summaries of all finished runs, the best run by validation, and the number of failed trainings."""
+    """The summaries of all finished runs, the best run by validation, and the number of failed runs."""
 
     summaries: list[dict[str, Any]] = field(default_factory=list)
     best_title: str = ""
@@ -62,13 +62,13 @@ class RunResults:
     failed: int = 0
 
     def add(self, title: str, result: RunResult) -> None:
-        """Add a finished run."""
+        """Add a finished run and keep it as the best if no earlier run is as good."""
         self.summaries.append(result.summary)
         if self.best is None or result.rank > self.best.rank:
             self.best_title, self.best = title, result
 
     def averages(self) -> dict[str, Any]:
-        """Summarize accuracies and training time over all runs, as JSON types."""
+        """Summarize the accuracies and training times of all runs, as JSON types."""
         accuracies = [summary["validation_accuracy"] for summary in self.summaries]
         return {
             "trained": len(self.summaries),
@@ -80,13 +80,13 @@ class RunResults:
 
 
 def over_seeds(config: TrainConfig, runs: int) -> list[RunSpec]:
-    """List the same training with `runs` seeds in a row, from config.seed on."""
+    """Return the same training run with `runs` consecutive seeds, from config.seed on."""
     configs = [replace(config, seed=config.seed + number) for number in range(runs)]
     return [RunSpec(f"run {number} of {runs}, seed {one.seed}", one) for number, one in enumerate(configs, 1)]
 
 
 def over_folds(config: TrainConfig, folds: int, labels: np.ndarray) -> list[RunSpec]:
-    """List the trainings of a k-fold cross-validation: each validates on one fold and trains on the others.
+    """Return the runs of a k-fold cross-validation: each validates on one fold and trains on the others.
 
     References
     ----------
@@ -103,24 +103,24 @@ def run_all(
     callback: Callback,
     results: RunResults | None = None,
 ) -> RunResults:
-    """Run all trainings and keep the best network by validation, never by test accuracy.
+    """Run all specifications and keep the best network by validation, never by test accuracy.
 
     Parameters
     ----------
     specs : list of RunSpec
     run : function
-        Does one training.
+        Trains and evaluates one network.
     restarts : int
-        How many further seeds to try for a training that fails. With n trainings they are its own seed plus
-        n, 2n, ..., so that no two trainings try the same one.
+        Maximum number of retries of each failed run. With n runs their seeds are the run's seed plus n, 2n, ..., so
+        that no two runs try the same seed.
     callback : Callback
     results : RunResults, optional
-        Filled as the runs finish; holds the finished ones even after an exception.
+        Filled as the runs finish; it has the finished runs even if an exception is raised.
 
     Raises
     ------
     TrainingFailed
-        If every training fails.
+        If every run fails.
     """
     results = results or RunResults()
     for number, spec in enumerate(specs):
@@ -141,6 +141,6 @@ def run_all(
                 results.add(spec.title, result)
                 break
     if results.best is None:
-        reason = f"All {results.failed} trainings failed; lower --lr, or choose another --init or --optimizer."
+        reason = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
         raise TrainingFailed(reason, results.failed)
     return results

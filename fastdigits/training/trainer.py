@@ -1,4 +1,4 @@
-"""One training step, and all state that the next step depends on."""
+"""The trainer: run training steps and keep the state between them."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
+from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
@@ -19,7 +20,7 @@ from fastdigits.training.optimizer import Optimizer
 def build_for_training(
     network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
 ) -> Batches:
-    """Build a network and upload its images; pixels are normalised by the training images alone.
+    """Build a network and upload its images; compute the normalization from the training images only.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def build_for_training(
 
 
 class Trainer:
-    """Run training steps and accumulate the metrics of an epoch.
+    """Run training steps, accumulate the metrics of an epoch, and keep the history and the best weights.
 
     Parameters
     ----------
@@ -69,18 +70,18 @@ class Trainer:
         self.run_step = ops.captured(self._run_step) if config.graph else self._run_step
 
     def shuffle(self, epoch: int) -> None:
-        """Begin an epoch: put the images into its random order."""
+        """Start an epoch: compute the random order of its images."""
         self.epoch = epoch
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
 
     def step(self, first: int, images: int, lr_factor: float) -> None:
-        """Train on images from position `first` of the epoch's order on, at a learning rate of lr * lr_factor."""
+        """Train on `images` images, from position `first` in the epoch's order, with learning rate lr * lr_factor."""
         self.ops.write((*self.batches.step_scalars(first, self.epoch), *self.optimizer.step_scalars(lr_factor)))
         self.run_step(images)
 
     def _run_step(self, images: int) -> None:
-        # A GPU records this once and replays it: what changes from step to step is read from device memory.
+        # A GPU records this once and replays it: values that change between steps must be read from device memory.
         gradients, accumulate = self.network.buffer.gradients, images > self.batches.batch_size
         if accumulate:
             self.gradient_sum[...] = 0
@@ -97,28 +98,38 @@ class Trainer:
         if self.ema:
             self.ema.step(self.optimizer.count)
 
+    @property
+    def images_trained(self) -> int:
+        """Number of images of all epochs so far, including those before a resumed checkpoint."""
+        return len(self.history) * len(self.rows) + self.images_done
+
     def metrics(self, images: int) -> tuple[float, float]:
         """Return (mean loss, accuracy) over the `images` images since the last `reset_metrics`."""
         loss, hits = self.ops.download(self.totals)
         return float(loss) / images, float(hits) / images
 
     def reset_metrics(self) -> None:
-        """Set the accumulated loss and hits to 0."""
+        """Set the accumulated loss and number of hits to 0."""
         self.totals[...] = 0
 
     def using_evaluation_weights(self) -> AbstractContextManager:
-        """Give the network, within the block, the weights to evaluate and save: the moving averages, if any."""
+        """Use the moving averages, if there are any, as the network's parameters within the block."""
         return self.ema.applied() if self.ema else nullcontext()
 
+    def evaluate(self, rows: np.ndarray) -> Evaluation:
+        """Evaluate the network, with the moving averages if there are any, on the images with the indices `rows`."""
+        with self.using_evaluation_weights():
+            return evaluate(self.network, self.batches, rows, self.config.loss)
+
     def is_over(self) -> bool:
-        """Whether all epochs are done, or early stopping ends the training."""
+        """Return whether all epochs are done, or early stopping applies."""
         if len(self.history) >= self.config.epochs:
             return True
         patience = self.config.early_stop
         return patience is not None and epochs_since_best(self.history) >= patience
 
     def end_epoch(self, record: Epoch) -> None:
-        """Add an epoch to the history, and keep its weights if they are the best so far and wanted."""
+        """Add an epoch to the history; if `keeps_best` is set and it is the best so far, copy its weights."""
         self.history.append(record)
         self.images_done = 0
         if self.config.keeps_best and best_epoch(self.history) is record:
@@ -126,7 +137,7 @@ class Trainer:
                 self.best_weights = self.network.weights()
 
     def finish(self) -> int:
-        """Give the network its final weights; return the number of the epoch that they are from."""
+        """Set the network's final weights and return the number of the epoch that they are from."""
         if self.config.keeps_best:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch

@@ -94,7 +94,7 @@ def test_failed_runs_are_reported_and_left_out(invoke, tiny, trained, monkeypatc
     assert result.stderr.count("mlp: run failed: ") == 2
     assert (tmp_path / "a.svg").exists()
     result = invoke("compare", "mlp", "--data", tiny, *QUICK)
-    assert str(result.exception).startswith("All trainings failed")
+    assert str(result.exception).startswith("All training runs failed")
 
 
 def test_ctrl_c_keeps_finished_measurements(interrupt_after, tiny, trained, tmp_path):

@@ -74,8 +74,8 @@ def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
         ("missing.h5",): "No such file",
         ("weights.h5", "--data", "missing"): "no data folder",
         ("weights.h5", "--stats", "missing.json"): "There is no file missing.json",
-        ("weights.h5", "--stats", "text.json"): "is not a file of statistics",
-        (trained, "--stats", "stats.json"): "has no training of these weights",
+        ("weights.h5", "--stats", "text.json"): "is not a statistics file",
+        (trained, "--stats", "stats.json"): "has no run of these weights",
     }.items():
         error = invoke("report", *arguments).exception
         assert isinstance(error, UserError), error

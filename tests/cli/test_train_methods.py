@@ -73,7 +73,7 @@ def test_early_stop_keeps_the_best_epoch(train):
     assert len(accuracies) == kept + 2 < 100
     assert run.summary["validation_accuracy"] == accuracies[kept - 1] == max(accuracies)
     assert run.saved.metrics["kept_epoch"] == kept
-    assert "the best by validation" in run.stderr
+    assert "the best on the validation images" in run.stderr
 
 
 def test_keep_best_and_no_keep_best(train):
@@ -166,7 +166,7 @@ def test_failed_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
     assert not (tmp_path / "weights.h5").exists()
     several = invoke("train", *failing, "--runs", "2", "--stats", "several.json")
     assert json.loads((tmp_path / "several.json").read_text())["dead_runs"] == 2
-    assert "All 2 trainings failed" in str(several.exception)
+    assert "All 2 training runs failed" in str(several.exception)
     train(*LINEAR, "--stats", "stats.json")
     content = json.loads((tmp_path / "stats.json").read_text())
     assert (content["times_run"], content["dead_runs"]) == (1, 3)

@@ -1,4 +1,4 @@
-"""What the picture of a network says and where."""
+"""Content and layout of the drawing of a network."""
 
 from itertools import combinations, pairwise
 
@@ -19,16 +19,16 @@ def texts(figure):
     return [text.get_text() for text in figure.axes[0].texts]
 
 
-def blocks(*skips):
-    """A network of residual blocks of single convolutions, with a projection or without."""
-    layers = [Residual([Conv2D(2, 3, padding=1)], projection) for projection in skips]
+def blocks(*projections):
+    """Make a network of residual blocks of one convolution each, with or without a projection."""
+    layers = [Residual([Conv2D(2, 3, padding=1)], projection) for projection in projections]
     return Network([Conv2D(2, 3, padding=1), *layers, Flatten(), Dense(10)], (1, 8, 8))
 
 
-def test_everything_that_lenet_is():
+def test_labels_of_lenet():
     found = texts(draw(network_of("lenet"), "my network"))
     times = "\N{MULTIPLICATION SIGN}"
-    assert found[:2] == ["my network", "61,706 parameters, 416,520 multiply-adds for an image"]
+    assert found[:2] == ["my network", "61,706 parameters, 416,520 multiply-adds per image"]
     start = found.index(f"16 {times} 10 {times} 10")
     assert found[start + 1 : start + 6] == ["Conv2D", f"5 {times} 5", "ReLU", "2,416", "parameters"]
     start = found.index("84")
@@ -37,7 +37,7 @@ def test_everything_that_lenet_is():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nothing_lies_upon_anything_else(model):
+def test_bodies_and_labels_do_not_overlap(model):
     layout = Layout(stages_of(network_of(model)))
     assert len(layout.places) == len(layout.stages)
     for one, other in combinations(layout.places, 2):
@@ -67,43 +67,43 @@ def test_boxes_are_to_scale():
 
 
 @pytest.mark.parametrize(("units", "drawn"), [(1, 1), (10, 10), (12, 12), (13, 12), (128, 14), (9216, 22)])
-def test_columns_of_neurons(units, drawn):
+def test_long_columns_of_neurons_are_truncated(units, drawn):
     body = Neurons(units)
-    centres = body.centres(5, 7)
-    assert (len(centres), body.hidden) == (drawn, units > drawn)
-    assert all(x == centres[0][0] for x, _ in centres)
-    assert sum(y for _, y in centres) / drawn == pytest.approx(7)
-    steps = {round(a - b, 6) for (_, a), (_, b) in pairwise(centres)}
-    assert len(steps) == (0 if units == 1 else 1 + body.hidden)
+    centers = body.centers(5, 7)
+    assert (len(centers), body.truncated) == (drawn, units > drawn)
+    assert all(x == centers[0][0] for x, _ in centers)
+    assert sum(y for _, y in centers) / drawn == pytest.approx(7)
+    steps = {round(a - b, 6) for (_, a), (_, b) in pairwise(centers)}
+    assert len(steps) == (0 if units == 1 else 1 + body.truncated)
 
 
-def test_lines_between_all_neurons():
+def test_lines_connect_all_drawn_neurons():
     axes = draw(network_of("neuron"), "").axes[0]
     counts = sorted(len(lines.get_segments()) for lines in axes.collections if hasattr(lines, "get_segments"))
     assert counts == [10, Neurons(784).drawn]
 
 
-def test_ways_around_blocks():
+def test_skip_connections():
     figure = draw(blocks(False, True, True), "")
-    ways = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
-    assert [patch.get_edgecolor()[:3] == pytest.approx((0.835, 0.369, 0), abs=0.01) for patch in ways] == [True] * 3
+    skips = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
+    assert [patch.get_edgecolor()[:3] == pytest.approx((0.835, 0.369, 0), abs=0.01) for patch in skips] == [True] * 3
     times = "\N{MULTIPLICATION SIGN}"
     assert texts(figure).count(f"Conv2D 1 {times} 1\n6 parameters") == 2
     assert texts(figure).count("+ skip") == 3
 
 
-def test_what_lies_inside_goes_below():
+def test_nested_skip_connections_pass_below_outer_ones():
     nested = Residual([Residual([Conv2D(1, 3, 1, 1)], True), Conv2D(1, 3, 1, 1)])
     layout = Layout(stages_of(Network([nested, Flatten(), Dense(2)], (1, 4, 4))))
     heights = layout.heights([0, 1, 2])
-    assert heights[2] > heights[1] + 2 * style.SMALL  # with room for the label of the inner way
+    assert heights[2] > heights[1] + 2 * style.SMALL  # with room for the label of the inner one
 
 
-def test_a_network_of_many_layers_goes_on_in_further_rows():
+def test_many_layers_continue_in_further_rows():
     layout = Layout(stages_of(blocks(*[True] * 24)))
     rows = [place.row for place in layout.places]
     assert rows == sorted(rows)
     assert max(rows) >= 2
     axes = draw(blocks(*[True] * 24), "").axes[0]
-    ways = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
-    assert len(ways) == 24 + max(rows)
+    arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+    assert len(arrows) == 24 + max(rows)

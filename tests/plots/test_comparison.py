@@ -74,4 +74,4 @@ def test_weights_alone_have_no_panel_of_training():
 
 
 def test_all_right():
-    style.content(draw([ComparedModel("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")
+    style.encode_figure(draw([ComparedModel("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")

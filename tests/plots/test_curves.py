@@ -58,7 +58,7 @@ def test_several_runs_are_a_mean_with_a_band_and_thin_lines():
     assert (second.min(), second.max()) == pytest.approx((0.3, 0.3))
 
 
-def test_series_have_colours_and_training_another_line():
+def test_series_have_colors_and_training_another_line():
     loss = draw([ONE, THREE]).axes[0]
     look = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in loss.lines}
     assert look["lenet, training"] == (style.BLUE, "--")
@@ -90,7 +90,7 @@ def test_many_epochs_and_many_series():
     line = next(line for line in figure.axes[0].lines if line.get_label() == "long, validation")
     assert len(line.get_xdata()) == 200
     assert len(range(0, 200, line.get_markevery())) <= 20
-    style.content(figure, "png")
+    style.encode_figure(figure, "png")
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -100,4 +100,4 @@ def test_epochs_are_whole_numbers(epochs):
 
 
 def test_names_with_dollars_are_no_formulas():
-    style.content(draw([RunGroup("a$^b$", ONE.runs)], "$\\frac$"), "png")
+    style.encode_figure(draw([RunGroup("a$^b$", ONE.runs)], "$\\frac$"), "png")

@@ -27,18 +27,18 @@ def test_counts_and_rates_of_a_confusion_matrix():
     assert bar.get_ylabel() == "share of the true digit's images"
 
 
-def test_text_can_be_read_on_its_colour():
+def test_text_can_be_read_on_its_color():
     axes = confusion.draw(np.array([[98, 2, 0], [30, 40, 30], [0, 1, 999]]), "").axes[0]
     image = axes.images[0]
     for text in axes.texts:
         read, true = text.get_position()
         ground = image.cmap(image.norm(image.get_array()[true, read]))[:3]
-        luminances = sorted(_luminance(colour) for colour in (ground, to_rgb(text.get_color())))
+        luminances = sorted(_luminance(color) for color in (ground, to_rgb(text.get_color())))
         assert (luminances[1] + 0.05) / (luminances[0] + 0.05) > 4  # WCAG 2 asks for 4.5, or 3 where text is large
 
 
-def _luminance(colour):
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+def _luminance(color):
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color]
     return np.dot(linear, [0.2126, 0.7152, 0.0722])
 
 
@@ -63,7 +63,7 @@ def test_mistakes_say_what_is_and_what_was_read():
 def test_no_mistakes():
     figure = mistakes.draw(IMAGES, LABELS, PROBABILITIES, np.array([], int), "no mistakes")
     assert (figure.get_suptitle(), figure.axes) == ("no mistakes", [])
-    assert style.content(figure, "png").startswith(b"\x89PNG")
+    assert style.encode_figure(figure, "png").startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("groups", [{"right": [3], "wrong": []}, {"right": [0, 1, 2, 3, 4, 5], "wrong": [7, 8]}])
@@ -79,9 +79,9 @@ def test_examples_with_all_probabilities(groups):
         assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "1", "2", "3"]
         true, read = LABELS[row], PROBABILITIES[row].argmax()
         assert axes.get_title() == (f"{true}" if true == read else f"{true} read as {read}")
-        colours = [axes.patches[i].get_facecolor() for i in range(4)]
-        assert colours.count(colours[true]) == 1
-        assert (colours[true] == colours[read]) == (true == read)
+        colors = [axes.patches[i].get_facecolor() for i in range(4)]
+        assert colors.count(colors[true]) == 1
+        assert (colors[true] == colors[read]) == (true == read)
     headings = [part.get_suptitle() for part in figure.subfigs[1:]]
     assert headings == [name if chosen else f"{name}: none" for name, chosen in groups.items()]
     assert [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()] == list(examples.LEGEND)

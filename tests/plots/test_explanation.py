@@ -40,8 +40,8 @@ def test_every_probability_is_a_bar_and_the_highest_stands_out(panel):
     assert [bar.get_width() for bar in axes.patches] == PROBABILITIES.tolist()
     assert [text.get_text() for text in axes.texts] == ["12.5%", "50.0%", "37.5%"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability", "digit")
-    colours = [bar.get_facecolor() for bar in axes.patches]
-    assert colours[0] == colours[2] != colours[1]
+    colors = [bar.get_facecolor() for bar in axes.patches]
+    assert colors[0] == colors[2] != colors[1]
 
 
 def test_every_map_is_shown(panel):
@@ -74,4 +74,4 @@ def test_nothing_lies_upon_anything_else(figure):
 @pytest.mark.parametrize("name", ["a$b.png", "$a$ and $b$.png", "", "\\frac$\\frac$"])
 def test_any_name_may_be_the_title(name):
     figure = draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, name)
-    assert style.content(figure, "png").startswith(b"\x89PNG")
+    assert style.encode_figure(figure, "png").startswith(b"\x89PNG")

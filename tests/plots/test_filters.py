@@ -13,7 +13,7 @@ def random(*shape):
 
 
 def panels(figure):
-    """The axes with kernels, without the scales of their colours."""
+    """The axes with kernels, without the scales of their colors."""
     return [axes for axes in figure.axes if axes.images and axes.get_title(loc="left")]
 
 

@@ -38,7 +38,7 @@ def test_images_lie_in_rows_and_columns_and_smaller_ones_in_the_middle(figure):
 
 def test_every_pixel_of_an_image_is_a_square_of_equal_dots():
     pixels = image(28, 28)
-    picture = imread(io.BytesIO(style.content(draw([Row("", [pixels])]), "png")))[..., 0]
+    picture = imread(io.BytesIO(style.encode_figure(draw([Row("", [pixels])]), "png")))[..., 0]
     zoom = 4
     for top in range(20):  # where the image begins depends on the margins
         for left in range(20):

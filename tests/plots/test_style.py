@@ -12,12 +12,12 @@ from fastdigits.plots import style
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
-@style.look()
+@style.figure_style()
 def a_figure():
     figure = style.new_figure(4, 3)
     axes = figure.subplots()
-    axes.plot([0, 1], [2, 3], **style.line(1))
-    style.label(axes, "time (s)", "loss", "a title")
+    axes.plot([0, 1], [2, 3], **style.line_style(1))
+    style.label_axes(axes, "time (s)", "loss", "a title")
     return figure
 
 
@@ -34,7 +34,7 @@ def test_the_figure_has_the_look_and_the_machine_keeps_its_own():
 
 @pytest.mark.parametrize("file_type", style.FILE_TYPES)
 def test_the_same_figure_gives_the_same_bytes(file_type):
-    one, two = (style.content(a_figure(), file_type) for _ in range(2))
+    one, two = (style.encode_figure(a_figure(), file_type) for _ in range(2))
     assert one.startswith(BEGINNINGS[file_type])
     assert one == two
 
@@ -43,18 +43,18 @@ def test_the_same_figure_gives_the_same_bytes(file_type):
 def test_names_that_are_no_text_are_drawn(file_type):
     figure = a_figure()
     figure.suptitle("caf\udce9")
-    assert style.content(figure, file_type).startswith(BEGINNINGS[file_type])
+    assert style.encode_figure(figure, file_type).startswith(BEGINNINGS[file_type])
 
 
 def test_the_size_is_that_of_the_figure():
-    assert imread(io.BytesIO(style.content(a_figure(), "png"))).shape[:2] == (3 * style.DPI, 4 * style.DPI)
+    assert imread(io.BytesIO(style.encode_figure(a_figure(), "png"))).shape[:2] == (3 * style.DPI, 4 * style.DPI)
 
 
 def test_many_series_are_told_apart():
-    looks = [tuple(style.line(number).items()) for number in range(28)]
+    looks = [tuple(style.line_style(number).items()) for number in range(28)]
     assert len(set(looks)) == 28
-    assert style.line(28) == style.line(0)
-    assert len({tuple(style.marks(number).items()) for number in range(28)}) == 28
+    assert style.line_style(28) == style.line_style(0)
+    assert len({tuple(style.marker_style(number).items()) for number in range(28)}) == 28
 
 
 def test_an_image_is_shown_pixel_by_pixel():

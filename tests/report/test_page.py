@@ -86,7 +86,7 @@ def test_figures_follow_the_color_scheme():
     figure = style.new_figure(3, 2)
     axes = figure.subplots()
     axes.plot([0, 1], [2, 5], color=style.BLACK)
-    axes.text(0.5, 3, "a word", color=style.GREY)
+    axes.text(0.5, 3, "a word", color=style.GRAY)
     drawing = embedded(figure)
     assert drawing.startswith("<svg ")
     assert 'style="--width: 288px"' in drawing[:400]

@@ -108,7 +108,7 @@ def test_training_fails_if_all_runs_fail():
     with pytest.raises(TrainingFailed, match="seed 2 is dead"):
         run_all(over_seeds(TrainConfig(), 1), attempt, 2, Callback())
     assert tried == [0, 1, 2]
-    with pytest.raises(UserError, match="All 4 trainings failed"):
+    with pytest.raises(UserError, match="All 4 training runs failed"):
         run_all(over_seeds(TrainConfig(), 2), attempt, 1, Callback())
 
 

@@ -1,4 +1,4 @@
-"""The architecture of a network: volumes and neurons, from the image to the scores."""
+"""Draw the architecture of a network as volumes and neurons, from the image to the scores."""
 
 from fastdigits.plots.architecture.drawing import draw
 

@@ -1,7 +1,7 @@
-"""What an array of activations looks like: a box of channels, rows and columns, or a column of neurons.
+"""Draw arrays of activations: boxes of channels, rows and columns, and columns of neurons.
 
-All sizes are in points. A box is seen from the front left: its front is rows by channels, and the columns go into
-the depth, so that its right face is what a channel looks like.
+All sizes are in points, and y goes upwards. A box is seen from the front left: its front shows rows and channels, its
+right face shows rows and columns, as in an image of one channel.
 """
 
 from dataclasses import dataclass
@@ -15,41 +15,49 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 
-TALLEST, WIDEST = 110, 70  # of any box
-DEPTH = 0.32  # of a column, drawn into the depth, in heights of a row
-THINNEST = 3  # a single channel can still be seen
-NEURON, PITCH = 7.5, 10.0  # the diameter of a neuron, and from one to the next
-MAX_NEURONS = 12  # that are all drawn; of more some are left out
-LIGHTER = {"front": 0.5, "top": 0.75, "right": 0.3}  # than the colour, by this share of white
+MAX_HEIGHT, MAX_FRONT = 110, 70  # of the rows or columns and of the channels of the largest box
+DEPTH = 0.32  # size of a column in the drawing, relative to that of a row
+MIN_FRONT = 3  # keeps a single channel visible
+NEURON, PITCH = 7.5, 10.0  # diameter of a neuron and distance between two centers
+MAX_NEURONS = 12  # longer columns are drawn with a gap
+ELLIPSIS = (-6, 0, 6)  # offsets of the three dots in the gap
+LINE_WIDTH = 0.8
+WHITE = {"front": 0.5, "top": 0.75, "right": 0.3}  # fraction of white mixed into the color of each face
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Points for each row or column, and for each channel."""
+    """Points per row or column, and per channel."""
 
     pixel: float
     channel: float
 
 
 def scale_of(shapes: list[Shape]) -> Scale:
-    """The scale at which the largest of all volumes is as large as may be."""
+    """Return the common scale of all volumes: the largest one reaches the maximum size."""
     volumes = [shape for shape in shapes if len(shape) == 3]
-    pixel = TALLEST / max(max(rows, columns) for _, rows, columns in volumes)
-    return Scale(pixel, min(pixel / 2, WIDEST / max(channels for channels, _, _ in volumes)))
+    pixel = MAX_HEIGHT / max(max(rows, columns) for _, rows, columns in volumes)
+    return Scale(pixel, min(pixel / 2, MAX_FRONT / max(channels for channels, _, _ in volumes)))
 
 
 class Box:
-    """A volume of channels, rows and columns, to scale."""
+    """A volume of channels, rows and columns, drawn to scale."""
 
     def __init__(self, shape: Shape, scale: Scale):
         C, H, W = shape
-        self.scale, self.front, self.rows = scale, max(C * scale.channel, THINNEST), H * scale.pixel
+        self.scale, self.front, self.rows = scale, max(C * scale.channel, MIN_FRONT), H * scale.pixel
         self.depth = W * scale.pixel * DEPTH
         self.width, self.height = self.front + self.depth, self.rows + self.depth
 
     def right_face(self, x: float, y: float, top: float, left: float, rows: float, columns: float) -> list[Point]:
-        """The corners of a window of rows and columns, in pixels, on the right face of the box in the middle of which
-        y is, anticlockwise from below.
+        """Return the corners of a window on the right face, counterclockwise from the lower left.
+
+        Parameters
+        ----------
+        x, y : float
+            Left end and vertical middle of the box.
+        top, left, rows, columns : float
+            Position and size of the window in pixels.
         """
         pixel, step = self.scale.pixel, self.scale.pixel * DEPTH
         near, far = left * step, (left + columns) * step
@@ -58,12 +66,14 @@ class Box:
         return [(x0 + near, low + near), (x0 + far, low + far), (x0 + far, high + far), (x0 + near, high + near)]
 
     def right_edge(self, x: float, y: float) -> list[Point]:
-        """The ends of the rightmost edge, from above."""
+        """Return the upper and the lower end of the rightmost edge."""
         right, top = x + self.width, y + self.height / 2
         return [(right, top), (right, top - self.rows)]
 
-    def draw(self, axes: "Axes", x: float, y: float, colour: str) -> None:
-        """Draw it with its left at x and its middle at y."""
+    def draw(self, axes: "Axes", x: float, y: float, color: str) -> None:
+        """Draw the box with its left end at x and its vertical middle at y."""
+        from matplotlib.patches import Polygon
+
         low, high = y - self.height / 2, y + self.height / 2 - self.depth
         right, d = x + self.front, self.depth
         faces = {
@@ -71,52 +81,58 @@ class Box:
             "top": [(x, high), (right, high), (right + d, high + d), (x + d, high + d)],
             "right": [(right, low), (right + d, low + d), (right + d, high + d), (right, high)],
         }
-        from matplotlib.patches import Polygon
-
         for face, corners in faces.items():
-            tint = lighter(colour, LIGHTER[face])
-            axes.add_patch(Polygon(corners, facecolor=tint, edgecolor=colour, linewidth=0.8, joinstyle="round"))
+            tint = mix_with_white(color, WHITE[face])
+            axes.add_patch(Polygon(corners, facecolor=tint, edgecolor=color, linewidth=LINE_WIDTH, joinstyle="round"))
 
 
 class Neurons:
-    """A column of neurons; of many only the first and the last ones."""
+    """A column of neurons. Only the first and the last ones of a long column are drawn.
+
+    Attributes
+    ----------
+    truncated : bool
+        Whether some neurons are not drawn.
+    drawn : int
+        Number of neurons that are drawn; it grows with the logarithm of `units`.
+    """
 
     def __init__(self, units: int):
-        self.hidden = units > MAX_NEURONS
-        self.drawn = MAX_NEURONS + round(log2(units / MAX_NEURONS)) // 2 * 2 if self.hidden else units
+        self.truncated = units > MAX_NEURONS
+        self.drawn = MAX_NEURONS + round(log2(units / MAX_NEURONS)) // 2 * 2 if self.truncated else units
         self.width = NEURON
-        self.height = (self.drawn - 1 + 2 * self.hidden) * PITCH + NEURON
+        self.height = (self.drawn - 1 + 2 * self.truncated) * PITCH + NEURON
 
-    def centres(self, x: float, y: float) -> list[Point]:
-        """Where the neurons are, from the top."""
+    def centers(self, x: float, y: float) -> list[Point]:
+        """Return the centers of the drawn neurons, from the top."""
         top = y + self.height / 2 - NEURON / 2
-        gap = [2 if self.hidden and place >= self.drawn // 2 else 0 for place in range(self.drawn)]
-        return [(x + NEURON / 2, top - (place + gap[place]) * PITCH) for place in range(self.drawn)]
+        gaps = [2 if self.truncated and i >= self.drawn // 2 else 0 for i in range(self.drawn)]
+        return [(x + NEURON / 2, top - (i + gap) * PITCH) for i, gap in enumerate(gaps)]
 
-    def draw(self, axes: "Axes", x: float, y: float, colour: str) -> None:
-        """Draw it with its left at x and its middle at y."""
+    def draw(self, axes: "Axes", x: float, y: float, color: str) -> None:
+        """Draw the column with its left end at x and its vertical middle at y."""
         from matplotlib.collections import PatchCollection
         from matplotlib.patches import Circle
 
-        circles = [Circle(centre, NEURON / 2) for centre in self.centres(x, y)]
-        tint = lighter(colour, LIGHTER["front"])
-        axes.add_collection(PatchCollection(circles, facecolor=tint, edgecolor=colour, linewidth=0.8, zorder=3))
-        if self.hidden:
-            dots = [Circle((x + NEURON / 2, y + step), 1) for step in (-6, 0, 6)]
-            axes.add_collection(PatchCollection(dots, facecolor=colour, edgecolor="none", zorder=3))
+        circles = [Circle(center, NEURON / 2) for center in self.centers(x, y)]
+        tint = mix_with_white(color, WHITE["front"])
+        axes.add_collection(PatchCollection(circles, facecolor=tint, edgecolor=color, linewidth=LINE_WIDTH, zorder=3))
+        if self.truncated:
+            dots = [Circle((x + NEURON / 2, y + offset), 1) for offset in ELLIPSIS]
+            axes.add_collection(PatchCollection(dots, facecolor=color, edgecolor="none", zorder=3))
 
 
 Body = Box | Neurons
 
 
 def body_of(shape: Shape, scale: Scale) -> Body:
-    """What an array of this shape looks like."""
+    """Return the drawing of an array of this shape."""
     return Box(shape, scale) if len(shape) == 3 else Neurons(shape[0])
 
 
-def lighter(colour: str, share: float) -> tuple[float, float, float]:
-    """A colour mixed with this share of white."""
+def mix_with_white(color: str, fraction: float) -> tuple[float, float, float]:
+    """Mix a color with a fraction of white; return it as red, green and blue from 0 to 1."""
     from matplotlib.colors import to_rgb
 
-    red, green, blue = (part + (1 - part) * share for part in to_rgb(colour))
+    red, green, blue = (part + (1 - part) * fraction for part in to_rgb(color))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""The whole picture: bodies, what joins them, and their labels."""
+"""Draw a network: the bodies of its stages, the connections between them, labels and a legend."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -7,71 +7,74 @@ from fastdigits.inspection.stages import Stage, stages_of
 from fastdigits.nn import Conv2D, Dense, Network
 from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from fastdigits.plots import style
-from fastdigits.plots.architecture import joints
+from fastdigits.plots.architecture import connections
 from fastdigits.plots.architecture.bodies import NEURON, Neurons
 from fastdigits.plots.architecture.labels import LINE
 from fastdigits.plots.architecture.layout import Layout, Place
-from fastdigits.plots.text import width_of
+from fastdigits.plots.text import text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARGIN, HEADER = 14, 46  # points around the whole, and for the title
+MARGIN, HEADER = 14, 46  # points around the drawing, and above it for the title and the size of the network
+SUBTITLE = 22  # points from the top of the title to that of the line below it
 POOLS = (MaxPool2D, AvgPool2D, GlobalAvgPool2D)
-COLOURS = {Conv2D: style.BLUE, Dense: style.GREEN, **dict.fromkeys(POOLS, style.ORANGE)}
-MAX_CLASSES = 10  # whose numbers stand beside the last neurons
-NOTE = "Volumes to scale: rows upwards, columns into the depth, channels to the right."
-MANY = "Of many neurons only some are drawn."
+COLORS = {Conv2D: style.BLUE, Dense: style.GREEN, **dict.fromkeys(POOLS, style.ORANGE)}
+MAX_CLASSES = 10  # of which each output neuron gets its number
+SCALE_NOTE = "Volumes are drawn to scale: rows upwards, columns into the depth, channels to the right."
+TRUNCATION_NOTE = "Long columns of neurons are shortened."
 
 
-@style.look()
+@style.figure_style()
 def draw(network: Network, title: str) -> "Figure":
-    """The layers of a network: shapes, kernels, parameters, and what is joined to what.
+    """Draw the layers of a network with their shapes, kernels, parameters and connections.
 
-    Convolutions and their like are volumes to scale, with the window that one element of the next volume sees; dense
-    layers are neurons. Ways around residual blocks go above them.
+    Arrays of channels are volumes to scale, with the receptive field of one element of the next volume; vectors are
+    columns of neurons. Skip connections pass above their residual blocks.
 
     Parameters
     ----------
     network : Network
     title : str
-        Its name.
+        Name of the network.
     """
     from matplotlib.figure import Figure
 
-    layout, title = Layout(stages_of(network)), style.plain(title)
-    cost = sum(layer.multiply_adds() for layer in network.layers)
-    figures = f"{network.parameter_count:,} parameters, {cost:,} multiply-adds for an image"
-    notes = [NOTE, *([MANY] if any(isinstance(body, Neurons) and body.hidden for body in layout.bodies) else [])]
-    texts = [width_of(title, style.TITLE), width_of(figures, style.TEXT), *map(width_of, notes)]
-    width, bottom = max(layout.width, *texts), layout.bottom - LINE * (1 + len(notes))
-    figure = Figure(figsize=((width + 2 * MARGIN) / 72, (HEADER - bottom + 2 * MARGIN) / 72))
+    layout, title = Layout(stages_of(network)), style.literal(title)
+    multiply_adds = sum(layer.multiply_adds() for layer in network.layers)
+    subtitle = f"{network.parameter_count:,} parameters, {multiply_adds:,} multiply-adds per image"
+    truncated = any(isinstance(body, Neurons) and body.truncated for body in layout.bodies)
+    notes = [SCALE_NOTE, TRUNCATION_NOTE] if truncated else [SCALE_NOTE]
+    text_widths = [text_width(title, style.TITLE), text_width(subtitle, style.TEXT), *map(text_width, notes)]
+    width, bottom = max(layout.width, *text_widths), layout.bottom - LINE * (1 + len(notes))
+    size = (width + 2 * MARGIN) / style.POINTS_PER_INCH, (HEADER - bottom + 2 * MARGIN) / style.POINTS_PER_INCH
+    figure = Figure(figsize=size)
     limits: dict[str, Any] = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
     axes.text(0, HEADER, title, fontsize=style.TITLE, va="top")
-    axes.text(0, HEADER - 22, figures, va="top")
-    axes.text(0, bottom, "\n".join(notes), fontsize=style.SMALL, color=style.GREY, va="bottom")
+    axes.text(0, HEADER - SUBTITLE, subtitle, va="top")
+    axes.text(0, bottom, "\n".join(notes), fontsize=style.SMALL, color=style.GRAY, va="bottom")
     _draw_places(axes, layout)
     return figure
 
 
-def colour_of(stage: Stage) -> str:
-    """That of the kind of layer which makes it."""
-    return COLOURS.get(type(stage.layers[0]) if stage.layers else None, style.GREY)
+def color_of(stage: Stage) -> str:
+    """Return the color of the layer that makes a stage; gray for the input and all other layers."""
+    return COLORS.get(type(stage.layers[0]) if stage.layers else None, style.GRAY)
 
 
 def _draw_places(axes: "Axes", layout: Layout) -> None:
     for place in layout.places:
-        place.body.draw(axes, place.x, place.y, colour_of(place.stage))
+        place.body.draw(axes, place.x, place.y, color_of(place.stage))
         _draw_label(axes, place)
     for before, place in pairwise(layout.places):
         if before.row == place.row:
-            joints.join(axes, before, place)
+            connections.connect(axes, before, place)
         else:
-            joints.join_rows(axes, before, place, layout)
-    joints.draw_skips(axes, layout)
+            connections.connect_rows(axes, before, place, layout)
+    connections.draw_skips(axes, layout)
     _draw_classes(axes, layout.places[-1])
 
 
@@ -83,8 +86,8 @@ def _draw_label(axes: "Axes", place: Place) -> None:
 
 
 def _draw_classes(axes: "Axes", place: Place) -> None:
-    """The numbers of the classes beside their neurons."""
+    """Write the number of each class next to its neuron."""
     neurons = cast(Neurons, place.body)
     if neurons.drawn <= MAX_CLASSES:
-        for number, (x, y) in enumerate(neurons.centres(place.x, place.y)):
+        for number, (x, y) in enumerate(neurons.centers(place.x, place.y)):
             axes.text(x + NEURON, y, str(number), fontsize=style.SMALL * 0.8, va="center_baseline")

@@ -1,28 +1,26 @@
-"""What is written to stages, and how wide it is."""
-
-from typing import Any
+"""Text of the labels of stages and skip connections, line by line."""
 
 from fastdigits.inspection.stages import Skip, Stage
 from fastdigits.plots import style
-from fastdigits.plots.text import times, width_of
+from fastdigits.plots.text import text_width, with_times_signs
 
-LINE = 1.35 * style.SMALL  # the height of a line of text
+LINE = 1.35 * style.SMALL  # points from one line of text to the next
 
 
 def label_of(stage: Stage) -> list[str]:
-    """The shape, the layers and the parameters of a stage, line by line."""
+    """Return the shape, the layers and the number of parameters of a stage."""
     shape = " x ".join(f"{size:,}" for size in stage.shape)
-    return [times(shape), *map(times, stage.lines), *_parameters(stage.parameters)]
+    return [with_times_signs(shape), *map(with_times_signs, stage.lines), *_parameters(stage.parameters)]
 
 
-def skip_label(skip: Skip | Any) -> list[str]:
-    """What a way around a block goes through, if anything, line by line."""
-    return [times(" ".join(skip.lines)), " ".join(_parameters(skip.parameters))] if skip.lines else []
+def skip_label(skip: Skip) -> list[str]:
+    """Return the projection of a skip connection and its number of parameters; nothing without a projection."""
+    return [with_times_signs(" ".join(skip.lines)), " ".join(_parameters(skip.parameters))] if skip.lines else []
 
 
 def label_width(lines: list[str]) -> float:
-    """How wide they are, with the first in bold."""
-    return max(width_of(line, weight="normal" if number else "bold") for number, line in enumerate(lines))
+    """Return the width in points of lines of which the first one is bold."""
+    return max(text_width(line, weight="normal" if number else "bold") for number, line in enumerate(lines))
 
 
 def _parameters(count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where each stage of a network goes: in rows, as words on a page. All lengths are in points, y goes upwards."""
+"""Place the stages of a network in rows, as words on a page. All lengths are in points, and y goes upwards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +9,30 @@ from fastdigits.inspection.stages import Stage
 from fastdigits.plots.architecture.bodies import Body, Neurons, body_of, scale_of
 from fastdigits.plots.architecture.labels import LINE, label_of, label_width, skip_label
 
-WIDTH = 900  # of a row
-GAP, BRANCH, SUM = 30, 14, 20  # between two bodies at least, and more where a way around a block begins or ends
-BETWEEN_LABELS, BELOW, BETWEEN_ROWS = 12, 10, 30
-ARC = 16  # from one way around a block to the next one out
+WIDTH = 900  # of a row, at most
+WIDTH_STEP = 20  # between the row widths that are tried
+GAP = 30  # between two bodies, at least
+SKIP_START, SKIP_END = 14, 20  # added to the gap where a skip connection starts or ends
+BETWEEN_LABELS, BETWEEN_ROWS = 12, 30
+BELOW = 10  # from the tallest body of a row to the labels
+SKIP_PITCH = 16  # between nested skip connections, and from the innermost one to the bodies
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stage in a row, its body with its left at x and its middle at y, and its label from `label_top` down."""
+    """Position of a stage.
+
+    Attributes
+    ----------
+    stage : Stage
+    body : Body
+    label : list of str
+    row : int
+    x, y : float
+        Left end and vertical middle of the body.
+    label_top : float
+        Upper end of the label.
+    """
 
     stage: Stage
     body: Body
@@ -39,7 +54,19 @@ class Place:
 
 
 class Layout:
-    """The places of all stages; the whole is `width` wide and goes from y = 0 down to `bottom`."""
+    """Positions of all stages.
+
+    Attributes
+    ----------
+    places : list of Place
+    bodies : list of Body
+    width : float
+        Width of the widest row.
+    bottom : float
+        Lower end of the drawing, below 0. The upper end is at y = 0.
+    bottoms : list of float
+        Lower end of each row.
+    """
 
     def __init__(self, stages: list[Stage]):
         scale = scale_of([stage.shape for stage in stages])
@@ -52,17 +79,18 @@ class Layout:
             self._place(row, number)
 
     def heights(self, row: list[int]) -> dict[int, float]:
-        """How far above the bodies of a row the ways around its blocks go, by the stage where they end."""
+        """Return the heights of a row's skip connections above the tallest body, by the index of their last stage."""
         heights: dict[int, float] = {}
         for end in row:
             if skip := self.stages[end].skip:
-                within = [heights[i] + LINE * len(skip_label(self.stages[i].skip)) for i in heights if i > skip.source]
-                heights[end] = ARC + max(within, default=0.0)
+                nested = [heights[i] + self._skip_label_height(i) for i in heights if i > skip.source]
+                heights[end] = SKIP_PITCH + max(nested, default=0.0)
         return heights
 
     def _place(self, row: list[int], number: int) -> None:
+        """Append the places of a row below all others."""
         tallest = max(self.bodies[i].height for i in row)
-        above = [height + LINE * len(skip_label(self.stages[i].skip)) for i, height in self.heights(row).items()]
+        above = [height + self._skip_label_height(i) for i, height in self.heights(row).items()]
         y = self.bottom - BETWEEN_ROWS * (number > 0) - max(above, default=0.0) - tallest / 2
         label_top = y - tallest / 2 - BELOW
         for i, middle in zip(row, self._middles(row), strict=True):
@@ -73,59 +101,62 @@ class Layout:
         self.width = max(self.width, self._row_width(row))
 
     def _rows(self) -> list[list[int]]:
-        """As few rows as the width takes, of about equal lengths."""
-        parts = list(self._unbroken())
-        total = self._row_width([i for part in parts for i in part])
-        fewest = len(self._filled(parts, WIDTH))
-        limits = [*range(ceil(total / fewest), WIDTH, 20), WIDTH]
-        return next(rows for limit in limits if len(rows := self._filled(parts, limit)) == fewest)
+        """Break the stages into as few rows as possible, of about equal widths."""
+        groups = list(self._groups())
+        total = self._row_width([i for group in groups for i in group])
+        fewest = len(self._fill_rows(groups, WIDTH))
+        limits = [*range(ceil(total / fewest), WIDTH, WIDTH_STEP), WIDTH]
+        return next(rows for limit in limits if len(rows := self._fill_rows(groups, limit)) == fewest)
 
-    def _filled(self, parts: list[list[int]], limit: float) -> list[list[int]]:
-        rows = [parts[0]]
-        for part in parts[1:]:
-            if self._row_width(rows[-1] + part) <= limit:
-                rows[-1] = rows[-1] + part
-            else:
-                rows.append(part)
-        return rows
-
-    def _unbroken(self) -> Iterator[list[int]]:
-        """The stages that stay side by side: those of a residual block, and neurons that are joined to neurons."""
-        part: list[int] = []
+    def _groups(self) -> Iterator[list[int]]:
+        """Yield stages that must share a row: those of a residual block, and consecutive columns of neurons."""
+        group: list[int] = []
         for i, stage in enumerate(self.stages):
             neurons = i > 0 and all(isinstance(body, Neurons) for body in self.bodies[i - 1 : i + 1])
-            if part and stage.block != self.stages[i - 1].block and not neurons:
-                yield part
-                part = []
-            part.append(i)
-        yield part
+            if group and stage.block != self.stages[i - 1].block and not neurons:
+                yield group
+                group = []
+            group.append(i)
+        yield group
+
+    def _fill_rows(self, groups: list[list[int]], limit: float) -> list[list[int]]:
+        rows = [groups[0]]
+        for group in groups[1:]:
+            if self._row_width(rows[-1] + group) <= limit:
+                rows[-1] = rows[-1] + group
+            else:
+                rows.append(group)
+        return rows
 
     def _row_width(self, row: list[int]) -> float:
-        return self._middles(row)[-1] + self._half(row[-1])
+        return self._middles(row)[-1] + self._half_width(row[-1])
 
     def _middles(self, row: list[int]) -> list[float]:
-        """Where the middles of the bodies and labels of a row are."""
-        first, branches = row[0], {stage.skip.source + 1 for stage in self.stages if stage.skip}
-        middles = [max(self._half(first), self.bodies[first].width / 2 + (self._gap(first, branches) if first else 0))]
+        """Return the horizontal middles of the bodies and labels of a row."""
+        first, after_branch = row[0], {stage.skip.source + 1 for stage in self.stages if stage.skip}
+        gap = self._gap(first, after_branch) if first else 0  # an arrow leads to the first body of all rows but one
+        middles = [max(self._half_width(first), self.bodies[first].width / 2 + gap)]
         for before, i in pairwise(row):
-            bodies = (self.bodies[before].width + self.bodies[i].width) / 2 + self._gap(i, branches)
-            labels = self._half(before, labels=True) + self._half(i, labels=True) + BETWEEN_LABELS
-            after_skip = self._after_skip(i, dict(zip(row, middles, strict=False)))
+            bodies = (self.bodies[before].width + self.bodies[i].width) / 2 + self._gap(i, after_branch)
+            labels = (label_width(self.labels[before]) + label_width(self.labels[i])) / 2 + BETWEEN_LABELS
+            after_skip = self._min_middle(i, dict(zip(row, middles, strict=False)))
             middles.append(max(middles[-1] + bodies, middles[-1] + labels, after_skip))
         return middles
 
-    def _after_skip(self, i: int, middles: dict[int, float]) -> float:
-        """Where a body may be at the earliest, so that the label of the way that ends there has room."""
+    def _min_middle(self, i: int, middles: dict[int, float]) -> float:
+        """Return the smallest middle of a body that leaves room for the label of the skip connection to it."""
         skip = self.stages[i].skip
         if not skip or not skip.lines:
             return 0.0
         return middles.get(skip.source, 0.0) + label_width(skip_label(skip)) + BETWEEN_LABELS
 
-    def _gap(self, i: int, branches: set[int]) -> float:
-        """Before a body."""
-        return GAP + BRANCH * (i in branches) + SUM * bool(self.stages[i].skip)
+    def _gap(self, i: int, after_branch: set[int]) -> float:
+        """Return the least distance from a body to the one before it."""
+        return GAP + SKIP_START * (i in after_branch) + SKIP_END * bool(self.stages[i].skip)
 
-    def _half(self, i: int, labels: bool = False) -> float:
-        """Half the width of a label, or of a body where that is wider."""
-        label = label_width(self.labels[i]) / 2
-        return label if labels else max(label, self.bodies[i].width / 2)
+    def _half_width(self, i: int) -> float:
+        return max(label_width(self.labels[i]), self.bodies[i].width) / 2
+
+    def _skip_label_height(self, i: int) -> float:
+        skip = self.stages[i].skip
+        return LINE * len(skip_label(skip)) if skip else 0.0

@@ -17,7 +17,7 @@ TITLES = {"picture": "", "ink": "ink", "components": "components of the digit", 
 MAX_NAME = 28  # characters of a file's name
 
 
-@style.look()
+@style.figure_style()
 def draw(looks: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
     """One row for each picture: the picture, each step of its preparation, and the probabilities of the digits.
 
@@ -35,12 +35,12 @@ def draw(looks: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
             if step in pictures:
                 style.show_image(axes[place], pictures[step], interpolation="nearest" if place == 3 else "antialiased")
             else:
-                axes[place].text(0.5, 0.5, "none", color=style.GREY, ha="center", va="center")
+                axes[place].text(0.5, 0.5, "none", color=style.GRAY, ha="center", va="center")
         _probabilities(axes[4], reading)
     return figure
 
 
-@style.look()
+@style.figure_style()
 def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Prediction"]]]]]) -> "Figure":
     """Each picture with a box around every digit and what was read above it; dashed where that is unsure.
 
@@ -61,12 +61,12 @@ def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", 
 
 
 def _probabilities(axes: "Axes", reading: "Prediction") -> None:
-    colours = [style.GREY] * len(reading.probabilities)
-    colours[reading.digit] = style.GREY if reading.unsure else style.BLUE
-    axes.barh(range(len(colours)), reading.probabilities, color=colours)
+    colors = [style.GRAY] * len(reading.probabilities)
+    colors[reading.digit] = style.GRAY if reading.unsure else style.BLUE
+    axes.barh(range(len(colors)), reading.probabilities, color=colors)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=style.SMALL)
-    axes.set_yticks(range(len(colours)))
+    axes.set_yticks(range(len(colors)))
     axes.tick_params(axis="y", labelsize=style.SMALL, length=0)
     axes.invert_yaxis()
     axes.set_title("unsure" if reading.unsure else f"{reading.digit}: {reading.confidence:.1%}", fontsize=style.TEXT)
@@ -75,9 +75,9 @@ def _probabilities(axes: "Axes", reading: "Prediction") -> None:
 def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
     from matplotlib.patches import Rectangle
 
-    colour, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
+    color, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
     place = box.left - 0.5, box.top - 0.5
-    line: dict[str, Any] = {"edgecolor": colour, "linestyle": dashes, "linewidth": 1.5}
+    line: dict[str, Any] = {"edgecolor": color, "linestyle": dashes, "linewidth": 1.5}
     axes.add_patch(Rectangle(place, box.width, box.height, fill=False, **line))
     axes.annotate(
         str(reading.digit),
@@ -88,7 +88,7 @@ def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
         color="white",
         fontsize=style.SMALL,
         fontweight="bold",
-        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
+        bbox={"facecolor": color, "edgecolor": "none", "pad": 1},
     )
 
 
