@@ -1,4 +1,4 @@
-"""The Python API: build, fit, evaluate, save and load a network, and predict with it."""
+"""The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -39,9 +39,9 @@ class Sequential:
     config : TrainConfig
         Settings of the last `fit`.
     history : list of Epoch
-        Metrics of the last `fit`, epoch by epoch.
+        Metrics of each epoch of the last `fit`.
     normalisation : Normalisation or None
-        None before `fit`.
+        Preprocessing of the images; None before `fit`.
 
     Raises
     ------
@@ -64,13 +64,13 @@ class Sequential:
         self.device = devices.choose_device()[0] if device == "auto" else device
         self.config = TrainConfig()
         self.history: list[Epoch] = []
-        self.normalisation: Normalisation | Any = None
+        self.normalisation: Normalisation | None = None
         self._small_batch_network: Network | None = None
 
     def fit(
         self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings: Any
     ) -> list[Epoch]:
-        """Initialise the weights and train the network; return the metrics of every epoch.
+        """Initialize the weights, train the network and return the metrics of each epoch.
 
         Parameters
         ----------
@@ -79,15 +79,15 @@ class Sequential:
         callback : Callback, optional
             Called after every step and epoch.
         **settings
-            Fields of TrainConfig, such as epochs=3, lr=0.01, seed=7 or augment="shift=2,rotate=10". With pad=2 the
-            network's input_shape must have 4 rows and columns more than the images.
+            Fields of TrainConfig, such as epochs=3, lr=0.01, seed=7 or augment="shift=2,rotate=10". With pad=2, the
+            input_shape of the network must have 4 rows and 4 columns more than the images.
 
         Raises
         ------
         UserError
             If a setting or an array is invalid, or the images do not fit the network.
         """
-        # If training fails, the model must not predict with half-trained weights.
+        # If training fails, predicting with partly trained weights must raise an error
         self.normalisation, self.history, self._small_batch_network = None, [], None
         self.config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
@@ -111,34 +111,35 @@ class Sequential:
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
-        self._check_trained()
         weights.write(path, self._saved())
 
     def _network_for(self, count: int) -> Network:
-        """Return the network, or for few images a copy with small batches: computing a batch costs the same if it is
-        mostly empty. Both give the same bits.
+        """Return the network, or for few images a copy with small batches, which gives the same bits.
+
+        Computing a batch takes the same time if most of it is empty.
         """
-        self._check_trained()
         if count > INFERENCE_MICRO_BATCH:
             return self.network
         if self._small_batch_network is None:
-            ops = self.network.ops
-            self._small_batch_network = self._saved().built(ops, ops.lanes, fused=self.network.fused)
+            saved, ops = self._saved(), self.network.ops
+            self._small_batch_network = saved.built(ops, ops.lanes, fused=self.network.fused)
         return self._small_batch_network
 
     def _batches(self, images: np.ndarray, labels: np.ndarray | None, network: Network) -> Batches:
-        self._check_trained()
-        network.check_images(images, labels, self.normalisation.preparation.pad)
-        return Batches(network.ops, images, labels, network.batch_size, self.normalisation)
+        normalisation = self._trained_normalisation()
+        network.check_images(images, labels, normalisation.preparation.pad)
+        return Batches(network.ops, images, labels, network.batch_size, normalisation)
 
     def _saved(self) -> SavedNetwork:
+        normalisation = self._trained_normalisation()
         return SavedNetwork.of(
-            self.network, self.normalisation, self.config, self.history, model="sequential", dataset="arrays"
+            self.network, normalisation, self.config, self.history, model="sequential", dataset="arrays"
         )
 
-    def _check_trained(self) -> None:
+    def _trained_normalisation(self) -> Normalisation:
         if self.normalisation is None:
             raise UserError("This network is not trained; call fit first.")
+        return self.normalisation
 
 
 def load(path: str | Path, device: str = "auto") -> Sequential:

@@ -1,4 +1,4 @@
-"""The command line. Each command has its module, imported only when the command runs."""
+"""The command line. The module of a command is imported only when the command runs."""
 
 import importlib
 import io
@@ -17,8 +17,8 @@ COMMANDS = {
     "predict": "Recognize the digits in pictures.",
     "eval": "Evaluate trained networks on a test set.",
     "serve": "Serve a drawing page and an HTTP API.",
-    "models": "List the available networks.",
-    "describe": "Show the layers of a network, or a learning-rate schedule.",
+    "models": "List the available models.",
+    "describe": "Show the layers of a network or a learning-rate schedule.",
     "explain": "Show how a network classifies one image.",
     "plot": "Plot training curves.",
     "show": "Draw images of a data set, with preprocessing and augmentation.",
@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 class LazyGroup(SuggestingGroup):
-    """A group whose commands are in modules of the same name."""
+    """A group whose commands are loaded on demand from modules of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -56,12 +56,12 @@ class LazyGroup(SuggestingGroup):
 )
 @click.version_option(__version__, message="fastdigits %(version)s")
 def cli() -> None:
-    """Train neural networks on handwritten digits, and recognize the digits in pictures."""
+    """Train neural networks on handwritten digits and recognize digits in pictures."""
 
 
 def main() -> None:
-    """Run the command. Errors that the user can fix are one sentence on stderr."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # prints file names that are not valid text, too
+    """Run the command; print errors that the user can fix as one sentence on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # to print file names that are not valid text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with interrupt.handled():
@@ -87,5 +87,5 @@ def main() -> None:
 
 
 def _discard_stdout() -> None:
-    """Let the flush at exit succeed."""
+    """Redirect stdout so that the flush at exit succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

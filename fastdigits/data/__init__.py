@@ -1,6 +1,6 @@
-"""Data sets of digits: find, download, read, split, preprocess and augment them, and make batches.
+"""Data sets of digits: download, load, split, preprocess and augment them, and make batches.
 
-The functions are imported when they are first used: `--help` imports this package for its options, but not NumPy.
+Functions are imported on first use, so that `--help`, which imports this package for its options, does not load NumPy.
 """
 
 import importlib

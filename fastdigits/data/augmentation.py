@@ -1,4 +1,4 @@
-"""Augmentation: parse the random changes of training images, such as shift=2,rotate=10,elastic=0.6.
+"""Augmentation: parse the random changes to training images, such as shift=2,rotate=10,elastic=0.6.
 
 fastdigits/ops/batch defines what each effect computes.
 """
@@ -12,22 +12,22 @@ from fastdigits.ops.batch import Effects
 
 @dataclass(frozen=True)
 class Effect:
-    """An option of --augment: its field of Effects, the maximum value, and the meaning of the value."""
+    """An effect of --augment: its field of Effects, the maximum value, and the meaning of the value."""
 
     field: str
-    most: float
+    maximum: float
     meaning: str
 
 
 EFFECTS = {
     "shift": Effect("shift_px", 100, "pixels, in either direction"),
     "rotate": Effect("rotate_deg", 180, "degrees, to either side"),
-    "scale": Effect("scale", 0.9, "a share: 0.1 is 10 % smaller or larger, rows and columns apart"),
+    "scale": Effect("scale", 0.9, "a fraction: 0.1 is up to 10 % smaller or larger, rows and columns separately"),
     "shear": Effect("shear_deg", 80, "degrees, to either side"),
     "elastic": Effect("elastic_px", 20, "pixels, the standard deviation of smooth displacements"),
     "contrast": Effect("contrast", 3, "the logarithm of the largest factor"),
     "gamma": Effect("gamma", 3, "the logarithm of the largest exponent"),
-    "noise": Effect("noise", 3, "a share of the pixels' range, the standard deviation"),
+    "noise": Effect("noise", 3, "a fraction of the pixels' range, the standard deviation"),
     "erase": Effect("erase_px", 100, "whole pixels, the largest side of a square"),
 }
 
@@ -58,6 +58,8 @@ def _limit(name: str, effect: Effect, number: str) -> float:
         limit = kind(number)
     except ValueError:
         limit = float("nan")
-    if not (isfinite(limit) and 0 <= limit <= effect.most):
-        raise UserError(f"--augment: {name} takes a number from 0 to {effect.most} ({effect.meaning}), not {number!r}.")
+    if not (isfinite(limit) and 0 <= limit <= effect.maximum):
+        raise UserError(
+            f"--augment: {name} takes a number from 0 to {effect.maximum} ({effect.meaning}), not {number!r}."
+        )
     return limit

@@ -1,4 +1,4 @@
-"""Batches: a data set on a device, from which images are gathered, normalised and packed into lanes."""
+"""Batches: gather images from a data set on a device, normalize them and pack them into lanes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from fastdigits.ops.interface import Array, Ops
 
 
 class Batches:
-    """A data set on a device, as batches (B, 1, H, W, L).
+    """A data set on a device that yields batches (B, 1, H, W, L).
 
     Parameters
     ----------
@@ -21,11 +21,11 @@ class Batches:
     labels : uint8 (N,) or None
         None for inference; the targets of all images are then 0.
     batch_size : int
-        Maximum number of images of a batch. If it is no multiple of ops.lanes, the last lanes are empty.
+        Maximum number of images in a batch. If it is not a multiple of ops.lanes, the last lanes are empty.
     normalisation : Normalisation
-        Includes the preparation, which is applied once, here.
+        Includes the preparation, which is applied once, on construction.
     effects : Effects
-        Random changes of training images.
+        Random changes to training images.
     seed : int
         Seed of these changes.
     """
@@ -74,8 +74,8 @@ class Batches:
     def parts(self, order: Array, images: int, training: bool = False) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for the next `images` images of `order`, a batch at a time.
 
-        The first image and the epoch are read from the device, see `step_scalars`. Each batch overwrites the arrays of
-        the one before. With `training` the images are changed at random, differently in every epoch.
+        The device must hold the position of the first image and the epoch, see `step_scalars`. Each batch overwrites
+        the arrays of the previous one. With `training` the images are changed at random, differently in every epoch.
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)

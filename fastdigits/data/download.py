@@ -1,4 +1,4 @@
-"""Download the four original MNIST files; a file is written only if its checksum is right."""
+"""Download the four original MNIST files and verify their checksums before writing them."""
 
 import hashlib
 import time
@@ -12,9 +12,9 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath, write_atomically
 
 ATTEMPTS = 3  # rounds over all mirrors
-PAUSE_S = 0.5  # before the second round; longer before each further one
+PAUSE_S = 0.5  # before the second round; twice as long before the third
 TIMEOUT_S = 10
-MAX_BYTES = 16 << 20  # the largest file has 10 MB; the rest of a longer one is not read
+MAX_BYTES = 16 << 20  # read no more than this; the largest file has 10 MB
 
 
 def download(
@@ -22,25 +22,25 @@ def download(
     mirrors: Sequence[str] = MIRRORS,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Download those of the four MNIST files that a folder does not have yet.
+    """Download the MNIST files that are missing in a folder.
 
     Parameters
     ----------
     folder : path
         Created if missing.
     mirrors : sequence of str
-        Base URLs to try in turn, each ending in a slash.
+        Base URLs to try in order, each ending with a slash.
     report : function
         Called with a line of text for every step.
 
     Raises
     ------
     UserError
-        If no mirror has a file with the right sha256, the folder cannot be written, or it has a file of that name
-        with other content, which is not overwritten.
+        If no mirror provides a file with the right sha256, the folder cannot be written, or it contains a file of the
+        same name with other content; such a file is not overwritten.
     """
     folder = Path(folder)
-    _make(folder)
+    _create(folder)
     for name, state in verify(folder):
         if state == "ok":
             report(f"{name}: already there")
@@ -74,8 +74,8 @@ def _get(address: str, digest: str) -> bytes:
     return content
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"Cannot make the folder {folder} ({error.strerror}); choose another one.") from error
+        raise UserError(f"Cannot create the folder {folder} ({error.strerror}); choose another one.") from error

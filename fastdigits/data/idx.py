@@ -1,4 +1,4 @@
-"""Read IDX files, the format of MNIST: a big-endian header, then unsigned bytes; plain or compressed with gzip."""
+"""Read IDX files, the format of MNIST: a big-endian header and unsigned bytes, optionally compressed with gzip."""
 
 import gzip
 import math
@@ -35,7 +35,7 @@ def read_images(path: StrPath) -> np.ndarray:
     Raises
     ------
     UserError
-        If the file cannot be read or is not an IDX file of at least one image.
+        If the file cannot be read or is not an IDX file with at least one image.
     """
     return _read(path, dimensions=3)
 
@@ -55,7 +55,7 @@ def read_labels(path: StrPath) -> np.ndarray:
     Raises
     ------
     UserError
-        If the file cannot be read, is not an IDX file of at least one label, or has a label above 9.
+        If the file cannot be read, is not an IDX file with at least one label, or has a label above 9.
     """
     labels = _read(path, dimensions=1)
     if labels.max() >= CLASSES:
@@ -90,18 +90,18 @@ def _read(path: StrPath, dimensions: int) -> np.ndarray:
     with _opened(path) as file:
         sizes = _header(file, path, dimensions)
         count = math.prod(sizes)
-        values = _at_most(file, count + 1)  # one byte more shows that the file is too long
-    says = f"the {count} bytes ({_times(sizes)}) that its header says"
+        values = _read_up_to(file, count + 1)  # one more byte, to detect a file that is too long
+    expected = f"the {count} bytes ({_format_sizes(sizes)}) that its header announces"
     if len(values) < count:
-        raise UserError(f"{path} is cut short: it holds {len(values)} of {says}; copy or download it again.")
+        raise UserError(f"{path} is cut short: it holds {len(values)} of {expected}; copy or download it again.")
     if len(values) > count:
-        raise UserError(f"{path} holds more than {says}; copy or download it again.")
+        raise UserError(f"{path} holds more than {expected}; copy or download it again.")
     return np.frombuffer(values, np.uint8).reshape(sizes)
 
 
 @contextmanager
 def _opened(path: StrPath) -> Iterator[BinaryIO]:
-    """Open a file, decompressed if it is gzip; turn errors while reading into UserError."""
+    """Open a file, decompress it if it is gzip, and turn errors within the block into UserError."""
     try:
         with _opener(path)(path, "rb") as file:
             yield file
@@ -127,7 +127,7 @@ def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
         raise UserError(f"{path} holds values of type 0x{magic[2]:02x}; write it with unsigned bytes (0x08).")
     if magic[3] != dimensions:
         raise UserError(
-            f"{path} has the number of dimensions {magic[3]} where {dimensions} belongs; "
+            f"{path} is {magic[3]}-dimensional instead of {dimensions}-dimensional; "
             "check that images (3) and labels (1) are not swapped."
         )
     packed = file.read(4 * dimensions)
@@ -135,21 +135,21 @@ def _header(file: BinaryIO, path: StrPath, dimensions: int) -> tuple[int, ...]:
         raise UserError(f"{path} is cut short in its header; copy or download it again.")
     sizes = struct.unpack(f">{dimensions}I", packed)
     if 0 in sizes:
-        raise UserError(f"{path} is empty ({_times(sizes)} values); give a file with at least one.")
+        raise UserError(f"{path} is empty ({_format_sizes(sizes)} values); give a file with at least one.")
     if math.prod(sizes) > MAX_BYTES:
         raise UserError(
-            f"{path} claims {_times(sizes)} bytes, above the limit of 1 GiB; give a smaller or an undamaged file."
+            f"{path} claims {_format_sizes(sizes)} bytes, more than the limit of 1 GiB; give a smaller or intact file."
         )
     return sizes
 
 
-def _at_most(file: BinaryIO, count: int) -> bytearray:
-    """Read up to `count` bytes in chunks, so that a wrong header cannot make us allocate more than the file has."""
+def _read_up_to(file: BinaryIO, count: int) -> bytearray:
+    """Read up to `count` bytes in chunks, so that a wrong header cannot cause a huge allocation."""
     content = bytearray()
     while piece := file.read(min(CHUNK_BYTES, count - len(content))):
         content += piece
     return content
 
 
-def _times(sizes: tuple[int, ...]) -> str:
+def _format_sizes(sizes: tuple[int, ...]) -> str:
     return " x ".join(map(str, sizes))

@@ -1,4 +1,4 @@
-"""Preprocessing: what is done to every image before the network gets it, in training and in inference."""
+"""Preprocessing of every image, in training and in inference: preparation, then normalization."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,12 +11,12 @@ MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
 
 @dataclass(frozen=True)
 class Preparation:
-    """Pad images with `pad` rows and columns of zeros on every side, then map each pixel p to round(255 g).
+    """Preparation of images: pad each side with `pad` rows or columns of zeros, then map each pixel p to round(255 g).
 
     g = clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma
-    With `binarize`, g is then 1 if it is above this threshold, else 0.
+    With `binarize`, g becomes 1 if it is above this threshold, else 0.
 
-    It is stored in weights files. Normalisation comes after it.
+    Weights files store it. Normalization follows it.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class Preparation:
         return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
 
     def __bool__(self) -> bool:
-        """Whether it changes any image."""
+        """Return whether the preparation changes images at all."""
         return self != UNPREPARED
 
 
@@ -66,7 +66,7 @@ UNPREPARED = Preparation()
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Normalise prepared pixels 0 to 255 to (pixel / 255 - mean) / std."""
+    """Normalization of prepared pixels from 0 to 255: (pixel / 255 - mean) / std."""
 
     mean: float
     std: float
@@ -74,7 +74,7 @@ class Normalisation:
 
     @classmethod
     def of(cls, images: Any, rows: Any, preparation: Preparation = UNPREPARED) -> "Normalisation":
-        """Compute mean and std of the prepared images uint8 (N, H, W) with the indices `rows`; std 1 if it were 0."""
+        """Compute mean and std of the prepared images[rows], uint8 (N, H, W); replace a std of 0 by 1."""
         import numpy as np
 
         counts = np.zeros(256, np.int64)
@@ -89,7 +89,7 @@ class Normalisation:
 
 @cache
 def _levels(preparation: Preparation) -> bytes:
-    """Return the new values of the pixels 0 to 255."""
+    """Return the prepared value of each pixel value from 0 to 255."""
 
     def level(pixel: int) -> int:
         brightness = min(max((pixel / 255 - 0.5) * preparation.contrast + 0.5, 0.0), 1.0) ** preparation.gamma

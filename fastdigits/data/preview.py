@@ -1,4 +1,4 @@
-"""Preview a data set: choose images, and show how preparation and augmentation change them."""
+"""Preview a data set: sample images, and apply preparation and augmentation step by step."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def sample(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) ->
 
 
 def preparation_steps(preparation: Preparation) -> list[tuple[str, Preparation]]:
-    """Return (name, preparation) for each changed setting alone, and for all together if there are several."""
+    """Return (name, preparation) for each setting that differs from the default, and for all together if several do."""
     settings = {name: value for name, value in vars(preparation).items() if value != getattr(UNPREPARED, name)}
     alone = [(f"{name} {value:g}", replace(UNPREPARED, **{name: value})) for name, value in settings.items()]
     return alone + [("all together", preparation)] * (len(alone) > 1)
@@ -50,7 +50,7 @@ def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:
 def augment(
     ops: Ops, images: np.ndarray, rows: np.ndarray, preparation: Preparation, effects: Effects, seed: int, epoch: int
 ) -> np.ndarray:
-    """Return images as training sees them in an epoch: prepared, then changed at random.
+    """Prepare and augment images exactly as training does in an epoch.
 
     Parameters
     ----------

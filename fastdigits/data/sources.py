@@ -1,4 +1,4 @@
-"""Load data sets: the shipped MNIST files, or any folder with four IDX files of the same names."""
+"""Load data sets: the shipped MNIST files, or any folder with four IDX files named like those of MNIST."""
 
 import hashlib
 import importlib.resources
@@ -72,7 +72,7 @@ def load_digits(data: StrPath = SHIPPED) -> DigitSet:
 
 
 def load_part(data: StrPath, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Load only the training or only the test part of a data set.
+    """Load the training or the test part of a data set.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def load_part(data: StrPath, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class PartSummary:
-    """Number and size of the images of a part, and the number of classes."""
+    """Number and size of the images in a part of a data set, and the number of classes."""
 
     images: int
     height: int
@@ -150,7 +150,7 @@ def shipped_folder() -> Path:
     """Return the folder of the shipped MNIST files."""
     try:
         package = importlib.resources.files("fastdigits_data")
-    except (ModuleNotFoundError, NotADirectoryError):  # a bare checkout, an editable install
+    except (ModuleNotFoundError, NotADirectoryError):  # a source checkout or an editable install
         return Path(__file__).parents[2] / "data"
     return Path(str(package.joinpath(next(iter(SHA256))))).parent
 
@@ -184,7 +184,7 @@ def _files(data: StrPath, part: str) -> tuple[Path, Path]:
 
 
 def _find(folder: Path, name: str) -> Path:
-    dotted = name.replace("-idx", ".idx")  # as some archives spell it
+    dotted = name.replace("-idx", ".idx")  # the spelling in some archives
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (folder / candidate).is_file():
             return folder / candidate

@@ -1,4 +1,4 @@
-"""Split training images: hold some out for validation, or make folds for cross-validation."""
+"""Split training images: hold some out for validation, or divide them into folds for cross-validation."""
 
 import numpy as np
 
@@ -18,7 +18,8 @@ def stratified_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndar
 
     Returns
     -------
-    int32 (N - count,) and int32 (count,), the sorted indices of the training and of the validation images
+    int32 (N - count,) and int32 (count,)
+        The sorted indices of the training images and of the validation images.
 
     Raises
     ------
@@ -31,8 +32,8 @@ def stratified_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndar
     sizes = np.bincount(labels)
     order = _shuffled_by_class(labels, seed)
     labels_in_order = labels[order]
-    rank = np.arange(total) - (np.cumsum(sizes) - sizes)[labels_in_order]
-    chosen = rank < _shares(sizes, count)[labels_in_order]
+    rank = np.arange(total) - (np.cumsum(sizes) - sizes)[labels_in_order]  # position within the class
+    chosen = rank < _apportion(count, sizes)[labels_in_order]
     return _indices(order[~chosen]), _indices(order[chosen])
 
 
@@ -50,7 +51,8 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> list[tuple[np
     Returns
     -------
     list of (int32 (n,), int32 (m,))
-        For each fold the sorted indices of the other images and of its own. Sizes differ by at most 1, in every class.
+        For each fold, the sorted indices of the images outside it and of those in it. The sizes of the folds differ by
+        at most 1, in total and in every class.
 
     Raises
     ------
@@ -66,12 +68,12 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> list[tuple[np
 
 def _shuffled_by_class(labels: np.ndarray, seed: int) -> np.ndarray:
     """Return indices sorted by class, shuffled within each class."""
-    # NumPy promises never to change the raw words of Philox, but not the methods of Generator.
+    # NumPy guarantees a stable stream for the raw words of Philox, but not for the methods of Generator.
     keys = np.random.Philox(seed).random_raw(len(labels))
     return np.lexsort((keys, labels))
 
 
-def _shares(sizes: np.ndarray, count: int) -> np.ndarray:
+def _apportion(count: int, sizes: np.ndarray) -> np.ndarray:
     """Divide `count` in proportion to `sizes` (C,) by the largest remainder method, so that the sum is exact."""
     shares, remainders = np.divmod(sizes.astype(np.int64) * count, sizes.sum())
     largest = np.argsort(-remainders, kind="stable")

@@ -29,7 +29,7 @@ def text_path(path: str | Path) -> Path:
 def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     """Add runs to the file and update the statistics over all runs.
 
-    The JSON file has these keys: `times_run`, the number of finished runs; `dead_runs`, the number of failed ones, which
+    The JSON file has the keys `times_run`, the number of finished runs; `dead_runs`, the number of failed ones, which
     no statistic includes; `times`, the mean seconds of {step, epoch, training, validation, total}; `epoch_accuracies`,
     `validation_accuracies` and `test_accuracies` of every run; and `runs`.
 

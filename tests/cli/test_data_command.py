@@ -71,7 +71,7 @@ def test_verify_of_a_damaged_folder(copy, process):
     assert json.loads(result.stdout)["ok"] is False
     assert result.stderr == (
         f"Error: {copy} does not hold the original MNIST files: train-labels-idx1-ubyte.gz (wrong checksum), "
-        "t10k-images-idx3-ubyte.gz (missing); move what is wrong away, then run "
+        "t10k-images-idx3-ubyte.gz (missing); move the wrong files away, then run "
         f"'fastdigits data download --to {copy}'.\n"
     )
 

@@ -264,5 +264,5 @@ def test_a_network_without_kernels(invoke, tiny, tmp_path):
     invoke("train", "--model", "bare.toml", "--epochs", "1", "--data", tiny, "--batch-size", "16")
     result = invoke("describe", "weights.h5", "--filters", "kernels.png")
     assert isinstance(result.exception, UserError)
-    assert "neither kernels nor weights of pixels" in str(result.exception)
+    assert "no kernels and no weights of pixels" in str(result.exception)
     assert not (tmp_path / "kernels.png").exists()

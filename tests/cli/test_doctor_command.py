@@ -88,4 +88,4 @@ def test_clean(invoke, monkeypatch, tmp_path):
 
 
 def test_help_has_an_example(invoke):
-    assert "Example: fastdigits doctor" in invoke("doctor", "--help").stdout
+    assert "Examples:\n    fastdigits doctor\n" in invoke("doctor", "--help").stdout

@@ -217,7 +217,7 @@ def test_test_time_augmentation(trained, evaluate, invoke, tiny):
     assert (once["tta"], moved["tta"]) == (False, True)
     assert moved["loss"] != once["loss"]
     assert moved["images"] == 100
-    assert "averaged over nine shifts of each image" in invoke("eval", trained, "--data", tiny, "--tta").stdout
+    assert "averaged over each image and its 8 shifts" in invoke("eval", trained, "--data", tiny, "--tta").stdout
     assert "averaged" not in invoke("eval", trained, "--data", tiny).stdout
 
 

@@ -83,7 +83,7 @@ def test_file_name_with_brackets_is_not_a_pattern(predict, pictures, tmp_path):
 
 def test_folder_without_pictures_is_an_error(predict, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "no file in it ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
+    assert "no file in this folder ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
 
 
 def test_text_output(process, pictures):

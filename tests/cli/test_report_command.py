@@ -75,7 +75,7 @@ def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
         ("weights.h5", "--data", "missing"): "no data folder",
         ("weights.h5", "--stats", "missing.json"): "There is no file missing.json",
         ("weights.h5", "--stats", "text.json"): "is not a statistics file",
-        (trained, "--stats", "stats.json"): "has no training of these weights",
+        (trained, "--stats", "stats.json"): "has no run of these weights",
     }.items():
         error = invoke("report", *arguments).exception
         assert isinstance(error, UserError), error

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -335,7 +336,7 @@ def test_ctrl_c_keeps_older_weights(interrupt_after, tiny, tmp_path):
 def test_help_has_an_example(arguments, invoke):
     result = invoke(*arguments, "--help")
     assert result.exit_code == 0
-    assert f"Example: fastdigits {' '.join(arguments)}" in result.stdout
+    assert re.search(rf"Examples?:\s+fastdigits {' '.join(arguments)}", result.stdout)
 
 
 def test_help_as_a_process(process):

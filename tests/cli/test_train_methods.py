@@ -73,7 +73,7 @@ def test_early_stop_keeps_the_best_epoch(train):
     assert len(accuracies) == kept + 2 < 100
     assert run.summary["validation_accuracy"] == accuracies[kept - 1] == max(accuracies)
     assert run.saved.metrics["kept_epoch"] == kept
-    assert "the best by validation" in run.stderr
+    assert "the best on the validation images" in run.stderr
 
 
 def test_keep_best_and_no_keep_best(train):

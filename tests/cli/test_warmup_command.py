@@ -82,7 +82,7 @@ def test_kernels_that_cannot_be_cached(invoke, monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.TEMPORARY_PREFIX}abc"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
-    assert "the kernels cannot be cached for the next command; see 'fastdigits doctor'" in result.stdout
+    assert "the kernels cannot be cached for later commands; see 'fastdigits doctor'" in result.stdout
 
 
 def test_wrong_command_lines(fails):

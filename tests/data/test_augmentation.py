@@ -23,9 +23,9 @@ def test_effects_in_any_order_and_with_spaces():
 @pytest.mark.parametrize("name", EFFECTS)
 def test_an_effect_goes_up_to_its_most(name):
     effect = EFFECTS[name]
-    assert getattr(parse_effects(f"{name}={effect.most}"), effect.field) == effect.most
-    with pytest.raises(UserError, match=f"{name} takes a number from 0 to {effect.most} "):
-        parse_effects(f"{name}={effect.most * 1.01}")
+    assert getattr(parse_effects(f"{name}={effect.maximum}"), effect.field) == effect.maximum
+    with pytest.raises(UserError, match=f"{name} takes a number from 0 to {effect.maximum} "):
+        parse_effects(f"{name}={effect.maximum * 1.01}")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_shipped_test_set():
         pytest.param(b"\x89PNG\r\n\x1a\n", r"not an IDX file \(it begins with 89 50 4e 47", id="picture"),
         pytest.param(gzip.compress(b"hello"), "not an IDX file", id="packed text"),
         pytest.param(b"\0\0\x0d\x03" + IMAGES[4:], "type 0x0d.*unsigned bytes", id="floats"),
-        pytest.param(LABELS, "dimensions 1 where 3 belongs.*swapped", id="labels"),
+        pytest.param(LABELS, "1-dimensional instead of 3-dimensional.*swapped", id="labels"),
         pytest.param(IMAGES[:9], "cut short in its header", id="half a header"),
         pytest.param(IMAGES[:16], r"holds 0 of the 12 bytes \(2 x 2 x 3\)", id="header alone"),
         pytest.param(IMAGES[:-1], "holds 11 of the 12 bytes", id="one byte too few"),
@@ -120,7 +120,7 @@ def test_flipped_bit_in_gzip(write):
 
 
 def test_images_given_as_labels(write):
-    with pytest.raises(UserError, match="dimensions 3 where 1 belongs"):
+    with pytest.raises(UserError, match="3-dimensional instead of 1-dimensional"):
         read_labels(write(IMAGES))
 
 

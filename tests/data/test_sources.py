@@ -262,5 +262,7 @@ def test_nothing_half_written_is_left(tmp_path, server, monkeypatch, stop, seen)
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"Cannot make the folder .*file/mnist \(Not a directory\); choose another one"):
+    with pytest.raises(
+        UserError, match=r"Cannot create the folder .*file/mnist \(Not a directory\); choose another one"
+    ):
         download(tmp_path / "file" / "mnist")

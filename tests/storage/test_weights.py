@@ -333,9 +333,12 @@ DAMAGES = {
     "architecture is not UTF-8": (attribute("architecture", np.bytes_(b"\xff\xfe")), "architecture is not JSON"),
     "architecture is too deep": (attribute("architecture", "[" * 60000), "architecture is not JSON"),
     "architecture is a list": (attribute("architecture", "[1]"), "architecture is not a JSON object"),
-    "architecture without layers": (attribute("architecture", "{}"), "makes no network"),
+    "architecture without layers": (attribute("architecture", "{}"), "is not a valid network"),
     "unknown layer": (description("architecture", layers=[{"type": "\x1b[2J"}]), "no layer '.?\\[2J'"),
-    "layers do not fit": (description("architecture", layers=[{"type": "Dense", "units": 3}]), "makes no network"),
+    "layers do not fit": (
+        description("architecture", layers=[{"type": "Dense", "units": 3}]),
+        "is not a valid network",
+    ),
     "other layers": (
         description("architecture", layers=[{"type": "Flatten"}, {"type": "Dense", "units": 10}]),
         "no place for the weights 'conv2d_1/bias', 'conv2d_1/weight'",

@@ -3,6 +3,7 @@ from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+from golden import GOLDEN_CONFIG, GOLDEN_LOSSES
 
 from fastdigits import ops as devices
 from fastdigits.config.recipes import MODEL_SETTINGS
@@ -18,21 +19,6 @@ from fastdigits.nn import Dense, Flatten, Network
 from fastdigits.training import trainer as trainer_module
 from fastdigits.training.loop import Callback, Trainer, split, train
 from fastdigits.training.precompile import compile_kernels
-
-# All that decides the golden losses, whatever the defaults become
-GOLDEN_CONFIG = TrainConfig(
-    epochs=1,
-    batch_size=32,
-    optimizer="momentum",
-    lr=0.005,
-    weight_decay=0.001,
-    schedule="constant",
-    validation=0,
-    seed=7,
-)
-# Those of the CPU; with 4, 8 and 16 lanes and on the reference they differ by less than 1e-7
-GOLDEN_LOSSES = [3.339368, 2.883378, 2.464363, 2.315830, 2.244450, 2.244684, 2.140191, 2.073792, 2.147831, 2.131106]
-
 
 # How many times smaller the loss gets at least, and the accuracy, where that is less than other networks reach
 SLOW = {"neuron": (1.0, 0.15), "alexnet": (1.2, 0.3), "resnet": (1.2, 0.75), "tiny-8k": (1.2, 0.6)}

@@ -1,1 +1,1 @@
-"""What the commands do, one module each. They import NumPy and others at the top, so commands import them last."""
+"""The work of each command. These modules import slow packages such as NumPy, so commands import them when they run."""

@@ -4,9 +4,16 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from fastdigits.bench.comparison import Row
+from fastdigits.bench.gpu import Gpu
+from fastdigits.bench.machine import Machine
+from fastdigits.bench.operations import Operation
+from fastdigits.bench.report import Change, Report
+from fastdigits.bench.time_to_accuracy import TimeToAccuracy
 
-def as_text(report: Any) -> str:
-    """The machine and a table for each part that was measured."""
+
+def as_text(report: Report) -> str:
+    """Describe the machine, followed by a table for each part of the benchmark."""
     parts = [_machine(report.machine) + (f"\n{_gpu(report.gpu)}" if report.gpu else "")]
     for mode, rows in groupby(sorted(report.rows, key=lambda row: row.mode != "training"), key=lambda row: row.mode):
         parts.append(_race(report, mode, list(rows)))
@@ -16,13 +23,13 @@ def as_text(report: Any) -> str:
     return "\n\n".join(parts)
 
 
-def machine_line(machine: Any) -> str:
-    """The machine in one short line."""
+def machine_line(machine: Machine) -> str:
+    """Describe the machine in one short line."""
     return f"{machine.cpu}, {machine.cores} cores, {machine.peak_flops / 1e9:.0f} GFLOP/s at most"
 
 
-def changes(old: dict[str, Any], new: dict[str, Any], found: Iterable[Any]) -> str:
-    """New times by old ones; those that noise does not explain are marked."""
+def changes(old: dict[str, Any], new: dict[str, Any], found: Iterable[Change]) -> str:
+    """Compare new times with old ones, and list the differences between the machines."""
     lines = [f"{'compared with the earlier run':58}{'old us':>12}{'new us':>12}{'new/old':>9}"]
     lines += [
         f"{change.name:58}{change.old_s * 1e6:12,.1f}{change.new_s * 1e6:12,.1f}{change.ratio:9.2f}  {change.verdict}"
@@ -37,7 +44,7 @@ def changes(old: dict[str, Any], new: dict[str, Any], found: Iterable[Any]) -> s
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _machine(machine: Any) -> str:
+def _machine(machine: Machine) -> str:
     return (
         f"{machine.cpu}, {machine.system}, {machine.cores} cores ({machine.threading_layer}), "
         f"{machine.lanes} lanes of float32\n"
@@ -47,7 +54,7 @@ def _machine(machine: Any) -> str:
     )
 
 
-def _gpu(gpu: Any) -> str:
+def _gpu(gpu: Gpu) -> str:
     return (
         f"{gpu.name}, compute capability {gpu.compute_capability}, driver for CUDA {gpu.driver_cuda}\n"
         f"at most {gpu.peak_flops / 1e9:,.0f} GFLOP/s of multiply-adds, "
@@ -55,20 +62,20 @@ def _gpu(gpu: Any) -> str:
     )
 
 
-def _race(report: Any, mode: str, rows: list[Any]) -> str:
+def _race(report: Report, mode: str, rows: list[Row]) -> str:
     width = max(len(_title(row)) for row in rows) + 2
     head = f"{'us a step':>12}{'quartiles':>24}{'best':>11}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
     lines = [f"{mode}, batch {rows[0].batch_size}", f"{'':16}{'':{width}}{head}"]
     for model, group in groupby(rows, key=lambda row: row.model):
         for number, row in enumerate(group):
-            lines.append(f"{'' if number else model:16}{_title(row):{width}}{_figures(report, row)}")
-    most = max((row.other_cores for row in rows if row.disturbed), default=None)
+            lines.append(f"{'' if number else model:16}{_title(row):{width}}{_times(report, row)}")
+    most = max((row.other_cores or 0.0 for row in rows if row.disturbed), default=0.0)
     if most:
-        lines.append(f"disturbed: other programs took up to {most:.1f} cores; measure again when the machine is quiet")
+        lines.append(f"disturbed: other programs used up to {most:.1f} cores; measure again when the machine is idle")
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _figures(report: Any, row: Any) -> str:
+def _times(report: Report, row: Row) -> str:
     low, high = (f"{seconds * 1e6:,.1f}" for seconds in row.quartiles_s)
     return (
         f"{row.median_s * 1e6:12,.1f}{f'{low} .. {high}':>24}{row.best_s * 1e6:11,.1f}{row.images_per_second:13,.0f}"
@@ -77,7 +84,7 @@ def _figures(report: Any, row: Any) -> str:
     )
 
 
-def _operations(report: Any) -> str:
+def _operations(report: Report) -> str:
     head = f"{'us':>10}{'GFLOP/s':>9}{'of peak':>9}{'GB/s':>7}"
     products = any(operation.rival_gflops for operation in report.operations)
     lines = ["single steps" + f"{head:>70}" + ("   numpy's product, GFLOP/s" if products else "")]
@@ -90,7 +97,7 @@ def _operations(report: Any) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _operation(report: Any, row: Any) -> str:
+def _operation(report: Report, row: Operation) -> str:
     rates = f"{row.gflops:9.1f}{report.share_of_peak(row.gflops, row.device):9.1%}" if row.flops else f"{'':18}"
     product = f"{row.rival_gflops:12.1f}" if row.rival_gflops else ""
     return (
@@ -98,7 +105,7 @@ def _operation(report: Any, row: Any) -> str:
     )
 
 
-def _target(target: Any) -> str:
+def _target(target: TimeToAccuracy) -> str:
     head = f"{'seed':>6}{'compile s':>11}{'load s':>8}{'train s':>9}{'test s':>8}{'test accuracy':>15}"
     lines = [f"{target.model} on {target.device}, {target.epochs} epochs, batch {target.batch_size}", head]
     for seed in target.seeds:
@@ -115,5 +122,5 @@ def _target(target: Any) -> str:
     return "\n".join(lines)
 
 
-def _title(row: Any) -> str:
+def _title(row: Row) -> str:
     return f"{row.contender} ({row.variant})" if row.variant else row.contender

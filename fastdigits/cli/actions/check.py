@@ -1,4 +1,4 @@
-"""Run `fastdigits check`: compare every operation with its definition."""
+"""Run `fastdigits check`: compare every operation with its reference."""
 
 import json
 from math import isfinite
@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from fastdigits import check, ops
+from fastdigits.check.result import CheckResult
 from fastdigits.cli.actions.common import load_ops
 from fastdigits.cli.terminal.progress import announce_compilation, run_steps
 from fastdigits.errors import UserError
 
 
 def run(device: str, threads: int | None, as_json: bool, start: float) -> None:
-    """Run all checks and print the table or the JSON object. `start` is the time when the command began.
+    """Run all checks and print the results; `start` is the time when the command began.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def run(device: str, threads: int | None, as_json: bool, start: float) -> None:
             )
 
 
-def _row(result: Any) -> dict[str, Any]:
+def _row(result: CheckResult) -> dict[str, Any]:
     """Convert a result to plain JSON types, which have no infinity."""
     return {
         "check": result.subject,

@@ -1,4 +1,4 @@
-"""Steps that several actions share: load a device or a network, show the progress of a training, write a figure."""
+"""Functions that several actions share: load a device or a network, show training progress, write a figure."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact: bool = False) -> Ops:
-    """Load the operations of a device. For "auto", say which one was chosen and why."""
+    """Load the operations of a device. For "auto", report the chosen device and the reason."""
     if device == "auto":
         device, reason = ops.choose_device()
         say(f"device: {reason}")
@@ -32,28 +32,27 @@ def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact:
 def training_callback(
     progress: bool | None, as_json: bool, say: Callable[[str], Any], config: TrainConfig, log_every: int
 ) -> TrainingLines:
-    """Return the callback that prints lines, with a dashboard below them if `progress` asks for one.
+    """Return the callback that prints training lines, with a dashboard below them if `progress` is true.
 
-    Without a choice (`progress` None), show the dashboard if stderr is a terminal and the lines go there too:
-    if the lines went elsewhere, the dashboard would stand alone.
+    If `progress` is None, show the dashboard if both the dashboard (stderr) and the lines go to a terminal.
     """
     lines_on_terminal = as_json or sys.stdout.isatty()
     if progress is None:
         progress = sys.stderr.isatty() and lines_on_terminal
     if not progress:
         return TrainingLines(say, config.epochs, log_every)
-    from fastdigits.cli.terminal.dashboard import Dashboard  # rich takes 0.1 s to import
+    from fastdigits.cli.terminal.dashboard import Dashboard  # importing rich takes 0.1 s
 
     return Dashboard(say, config, log_every, lines_on_terminal)
 
 
 def read_saved(model: str) -> SavedNetwork | None:
-    """Read a weights file, or return None if `model` names a model or a file of layers.
+    """Read a weights file, or return None if `model` is the name of a model or a .toml file of layers.
 
     Raises
     ------
     click.UsageError
-        If it is neither a model nor a file.
+        If `model` is neither a model nor a file.
     UserError
         If the weights file is damaged.
     """
@@ -70,5 +69,5 @@ def write_figure(path: str, figure: "Figure") -> None:
 
 
 def say_written(path: str) -> None:
-    """Name a file that was written, on stderr."""
+    """Print the name of a written file on stderr."""
     click.echo(f"written: {click.format_filename(path)}", err=True)

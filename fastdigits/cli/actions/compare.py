@@ -1,4 +1,4 @@
-"""Run `fastdigits compare`: train or load the networks, evaluate all of them, and write the tables."""
+"""Run `fastdigits compare`: train or load the networks, evaluate them, and write the tables and figures."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from fastdigits.training.failure import TrainingFailed
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network to compare: one that is saved, or one to be trained once for each configuration."""
+    """A network to compare: either a saved one, or one to train once per configuration."""
 
     name: str
     network: Network
@@ -54,11 +54,11 @@ class Session:
         self.done, self.trainings = 0, sum(len(one.configs) for one in self.candidates)
 
     def say(self, line: str) -> None:
-        """Print a line on stderr; stdout has the table only."""
+        """Print a line on stderr; stdout holds only the table."""
         click.echo(line, err=True)
 
     def run(self) -> None:
-        """Evaluate all networks and write the tables. After Ctrl-C, write those of the networks that are done."""
+        """Evaluate all networks and write the results; on Ctrl-C, write those of the networks that are done."""
         with interrupt.deferrable():
             try:
                 for candidate in self.candidates:

@@ -13,7 +13,7 @@ SPREAD = ("std", "lowest", "highest")
 
 
 def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
-    """Format `ComparedModel.to_dict()` rows as a Markdown table, with the spread of models trained repeatedly."""
+    """Format `ComparedModel.to_dict()` rows as a Markdown table, with the spread over repeated runs if any."""
     spread = any(row["runs"] > 1 for row in rows)
     heads = [*HEADS[:5], *(SPREAD if spread else ()), *HEADS[5:]]
     cells = [heads, *(_cells(row, spread) for row in rows)]
@@ -26,7 +26,7 @@ def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a CSV table with accuracies from 0 to 1, seconds, and images per second; unknown values are empty."""
+    """Format the rows as CSV with accuracies from 0 to 1, seconds, and images per second; unknown values are empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(

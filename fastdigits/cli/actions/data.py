@@ -12,7 +12,7 @@ from fastdigits.errors import UserError
 
 
 def list_sets(as_json: bool) -> None:
-    """Print the included data set, its folder, parts and checksums."""
+    """Print the included data set with its folder, parts and checksums."""
     folder = shipped_folder()
     shipped = {
         "name": SHIPPED,
@@ -42,7 +42,7 @@ def verify_files(folder: str | None, as_json: bool) -> None:
     if wrong:
         raise UserError(
             f"{folder} does not hold the original MNIST files: {', '.join(wrong)}; "
-            f"move what is wrong away, then run 'fastdigits data download --to {folder}'."
+            f"move the wrong files away, then run 'fastdigits data download --to {folder}'."
         )
 
 

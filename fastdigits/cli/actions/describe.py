@@ -1,4 +1,4 @@
-"""Run `fastdigits describe`: the layers of a network with figures of them, or a learning-rate schedule."""
+"""Run `fastdigits describe`: print and draw the layers of a network or a learning-rate schedule."""
 
 import json
 from typing import Any
@@ -26,12 +26,12 @@ WORST_RANK = (0.0, -1.0)  # validation accuracy and minus the loss
 
 
 def describe_network(model: str, picture: str | None, filters: str | None, as_json: bool) -> None:
-    """Print the layers of a model or a weights file, and draw them and their kernels.
+    """Print the layers of a model or a weights file, and draw the layers and the kernels if requested.
 
     Raises
     ------
     click.UsageError
-        If kernels of an untrained network are asked for, or both files are the same.
+        If the kernels of an untrained network are requested, or both files are the same.
     UserError
         If the network has no kernels to draw, or a file cannot be written.
     """
@@ -75,7 +75,7 @@ def _trained_kernels(name: str, network: Network, saved: SavedNetwork | None) ->
         raise click.UsageError("--filters draws trained kernels; give a weights file written by 'fastdigits train'.")
     kernels = filter_weights(network, saved.weights)
     if not kernels:
-        raise UserError(f"The network {name} has neither kernels nor weights of pixels; leave --filters out.")
+        raise UserError(f"The network {name} has no kernels and no weights of pixels to draw; leave --filters out.")
     return kernels
 
 
@@ -115,17 +115,17 @@ def _layer_table(summary: dict[str, Any]) -> str:
 def _schedule_curve(config: TrainConfig) -> dict[str, Any]:
     """Return the learning rate of every step, with EPOCH_STEPS steps per epoch, as plain JSON types.
 
-    For `plateau`, assume a validation that never improves after the first epoch, which lowers the rate most.
+    For `plateau`, assume that validation never improves after the first epoch, which lowers the rate most.
     """
-    highest = OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
+    peak = OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
     ranks = [WORST_RANK] * config.epochs
     steps = range(config.epochs * EPOCH_STEPS)
-    rates = [highest * lr_factor(config, step, EPOCH_STEPS, ranks[: step // EPOCH_STEPS]) for step in steps]
+    rates = [peak * lr_factor(config, step, EPOCH_STEPS, ranks[: step // EPOCH_STEPS]) for step in steps]
     return {"schedule": config.schedule, "epochs": config.epochs, "epoch_steps": EPOCH_STEPS, "rates": rates}
 
 
 def _schedule_table(curve: dict[str, Any]) -> str:
-    """List the rates at the start, after every tenth of the steps, and at the end."""
+    """Return a table of the rates at the start, after each tenth of the steps, and at the end."""
     rates, steps = curve["rates"], curve["epoch_steps"]
     rows = sorted({*(number * len(rates) // 10 for number in range(10)), len(rates) - 1})
     lines = [f"{step / steps:8.2f}   {rates[step]:.6g}" for step in rows]

@@ -1,20 +1,20 @@
-"""Run `fastdigits doctor`: examine the machine and print what to fix."""
+"""Run `fastdigits doctor`: examine the machine and print commands that fix the problems."""
 
 import json
 import textwrap
-from typing import Any
 
 import click
 
-from fastdigits.doctor.report import examine
+from fastdigits.doctor.report import Report, examine
 from fastdigits.errors import UserError
 from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime.diagnosis import Finding
 
-WIDTH = 110  # of the text
+WIDTH = 110  # characters in a line
 
 
 def run(clean: bool, as_json: bool) -> None:
-    """Print the report; with `clean`, first remove the compiled kernels of other versions.
+    """Print the report; with `clean`, remove the cached kernels of other versions first.
 
     Raises
     ------
@@ -35,11 +35,11 @@ def run(clean: bool, as_json: bool) -> None:
         raise UserError(f"The CPU cannot be used: {report.why_no_cpu}; follow the advice above.")
 
 
-def _as_text(report: Any) -> str:
-    width = max(len(part.name) for parts in report.sections.values() for part in parts) + 2
+def _as_text(report: Report) -> str:
+    width = max(len(finding.name) for findings in report.sections.values() for finding in findings) + 2
     lines = []
-    for name, parts in report.sections.items():
-        lines += [name, *(line for part in parts for line in _part_lines(part, width)), ""]
+    for name, findings in report.sections.items():
+        lines += [name, *(line for finding in findings for line in _finding_lines(finding, width)), ""]
     remedies = report.remedies()
     lines.append("what to do" if remedies else "nothing is missing")
     for command, reasons in remedies.items():
@@ -47,10 +47,10 @@ def _as_text(report: Any) -> str:
     return "\n".join(lines)
 
 
-def _part_lines(part: Any, width: int) -> list[str]:
-    wrapped = textwrap.wrap(part.value, WIDTH - width - 2, break_long_words=False, break_on_hyphens=False)
+def _finding_lines(finding: Finding, width: int) -> list[str]:
+    wrapped = textwrap.wrap(finding.value, WIDTH - width - 2, break_long_words=False, break_on_hyphens=False)
     first, *others = wrapped or [""]
-    lines = [f"  {part.name:{width}}{first}", *(f"  {'':{width}}{line}" for line in others)]
-    if part.problem:
-        lines.append(f"  {'':{width}}! {part.problem}")
+    lines = [f"  {finding.name:{width}}{first}", *(f"  {'':{width}}{line}" for line in others)]
+    if finding.problem:
+        lines.append(f"  {'':{width}}! {finding.problem}")
     return lines

@@ -18,7 +18,7 @@ from fastdigits.storage.weights import SavedNetwork, read
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_MISTAKES, MAX_EXAMPLES = 24, 8  # mistakes in a figure, and images of each kind
+MAX_MISTAKES, MAX_EXAMPLES = 24, 8  # mistakes in a figure; examples each of correct and wrong predictions
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
     as_json: bool,
     figures: dict[str, str | None],
 ) -> None:
-    """Evaluate the weights files on the test images, write the figures and print the result."""
+    """Evaluate the weights files on the test images, write the figures and print the results."""
     check_files({f"--{name}": path for name, path in figures.items()})
     networks = [read(path) for path in weights]
     images, labels = load_part(data, "test")
@@ -103,7 +103,7 @@ def _members(
 
 def _as_text(summary: dict[str, Any]) -> str:
     digits, members = range(len(summary["confusion"])), summary["members"]
-    averaged = ", averaged over nine shifts of each image" if summary["tta"] else ""
+    averaged = ", averaged over each image and its 8 shifts" if summary["tta"] else ""
     lines = [
         f"{summary['model']} on {summary['dataset']}: {_metrics_text(summary)}{averaged}",
         *(f"  {one['file']} ({one['model']}): {_metrics_text(one)}" for one in members if len(members) > 1),

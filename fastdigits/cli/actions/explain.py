@@ -1,4 +1,4 @@
-"""Run `fastdigits explain`: the prediction for one image, its saliency map and its feature maps."""
+"""Run `fastdigits explain`: print the prediction for one image, and draw its saliency map and feature maps."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TEST = "test:"
 
 @dataclass(frozen=True, eq=False)
 class ChosenImage:
-    """An image, uint8 (H, W) with bright strokes on 0, its name, and its true digit if known."""
+    """An image uint8 (H, W) with bright strokes on 0, its name, and its true digit if known."""
 
     pixels: np.ndarray
     name: str
@@ -50,7 +50,7 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
 
 
 def _read_image(image: str, data: str, weights: str) -> ChosenImage:
-    """Read "test:INDEX" from the data set, or a picture in the way in which the network is most confident."""
+    """Read test:INDEX from the data set, or prepare a picture in the way that makes the network most confident."""
     if not image.startswith(TEST):
         prepared, _ = Recognizer(weights, "reference").recognize(read_picture(image))
         return ChosenImage(prepared.image, image)
@@ -84,7 +84,7 @@ def _summary(model: str, chosen: ChosenImage, found: Explanation) -> dict[str, A
 
 
 def _as_text(sentence: str, found: Explanation) -> str:
-    """List the probabilities from the highest down, and the activity of every layer."""
+    """List the probabilities in descending order, and the activations of every layer."""
     lines = [sentence, "", "digit   probability"]
     lines += [f"{digit:5}{found.probabilities[digit]:14.2%}" for digit in (-found.probabilities).argsort()]
     width = max(len("layers"), *map(len, found.maps)) + 3

@@ -1,4 +1,4 @@
-"""Run `fastdigits models`: the table of networks."""
+"""Run `fastdigits models`: print the table of models."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from fastdigits.models import MODELS, network_of
 
 
 def run(as_json: bool) -> None:
-    """Print every network with its size and, where known, the accuracy that it has reached."""
+    """Print every model with its size and, if measured, its test accuracy."""
     results = load_model_results()
     rows = [_row(name) | results.get(name, {}) for name in MODELS]
     click.echo(json.dumps({"models": rows}) if as_json else _as_text(rows, bool(results)))
@@ -40,5 +40,5 @@ def _as_text(rows: list[dict[str, Any]], with_results: bool) -> str:
         lines.append(f"{row['model']:{width}}{size}{result}   {row['description']}")
     for machine, names in machines.items():
         which = f"; {', '.join(names)}" if len(machines) > 1 else ""
-        lines.append(f"test accuracy and seconds of training: mean of several seeds, {machine}{which}")
+        lines.append(f"test accuracy and training time: means over several seeds, {machine}{which}")
     return "\n".join(lines)

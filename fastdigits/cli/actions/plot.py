@@ -1,4 +1,4 @@
-"""Run `fastdigits plot`: training curves."""
+"""Run `fastdigits plot`: draw training curves."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from fastdigits.storage import training_logs
 
 
 def run(files: Sequence[str], output: str, title: str) -> None:
-    """Plot the trainings of the files."""
+    """Plot the training runs in the files."""
     groups = training_logs.read(files)
     check_files({"--output": output})
     write_figure(output, curves.draw(groups, title))

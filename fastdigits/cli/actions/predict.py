@@ -21,7 +21,7 @@ from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_SHOWN = 30  # pictures in a figure
-MIN_GUESS = 0.2  # the lowest probability of a digit that is named as a guess
+MIN_GUESS = 0.2  # lowest probability of a digit that is named as a guess
 
 
 def run(
@@ -33,12 +33,12 @@ def run(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Print the prediction for every picture, and draw the first ones.
+    """Print the predictions for all pictures, and draw the first ones.
 
     Raises
     ------
     UserError
-        If a picture cannot be read, after all others.
+        If a picture cannot be read; raised after the other pictures are done.
     """
 
     def say(line: str) -> None:
@@ -47,10 +47,10 @@ def run(
     check_files({"--show": show})
     recognizer = Recognizer(weights, device, threads)
     if not recognizer.calibrated:
-        say(f"{recognizer.weights} has no calibration: probabilities stay as they are, and below 50 % counts as unsure")
-    predictions: list[Any] = []
-    failed: list[Any] = []
-    shown: list[Any] = []
+        say(f"{recognizer.weights} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
+    predictions: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    shown: list[Any] = []  # (name, picture, lines) with `several`, else (name, (prepared, prediction))
     with announce_compilation(recognizer.ops, say):
         for path, picture, result in _recognize(images, recognizer, several):
             interrupt.check()
@@ -70,15 +70,13 @@ def run(
         click.echo(json.dumps({"predictions": predictions, "failed": failed}))
     if failed:
         count = len(predictions) + len(failed)
-        raise UserError(
-            f"{len(failed)} of {count} cannot be read, for the reasons above; correct these or leave them out."
-        )
+        raise UserError(f"{len(failed)} of {count} cannot be read, for the reasons above; fix these or leave them out.")
 
 
 def _recognize(
     images: Sequence[str], recognizer: Recognizer, several: bool
 ) -> Iterator[tuple[str, np.ndarray | None, Any]]:
-    """Yield (path, picture, result) for every picture; the result is a UserError if it cannot be read."""
+    """Yield (path, picture, result) for each picture; the result is a UserError if the picture cannot be read."""
     for name in images:
         try:
             paths = _picture_paths(name)
@@ -95,7 +93,7 @@ def _recognize(
 
 
 def _picture_paths(name: str) -> list[str]:
-    """List the pictures of a folder or a pattern in alphabetical order. A file stands for itself.
+    """List the pictures of a folder or a pattern in alphabetical order, or return the name of a single file.
 
     Raises
     ------
@@ -106,12 +104,12 @@ def _picture_paths(name: str) -> list[str]:
         paths = [str(path) for path in sorted(Path(name).iterdir()) if path.suffix.lower() in EXTENSIONS]
         if not paths:
             endings = f"{', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}"
-            raise UserError(f"no file in it ends with {endings}; name the pictures.")
+            raise UserError(f"no file in this folder ends with {endings}; name the pictures one by one.")
         return paths
     if has_magic(name) and not os.path.exists(name):
         paths = sorted(path for path in glob(name, recursive=True) if os.path.isfile(path))
         if not paths:
-            raise UserError("no file matches this pattern; check it.")
+            raise UserError("no file matches this pattern; check the pattern.")
         return paths
     return [name]
 

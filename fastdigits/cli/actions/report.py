@@ -1,4 +1,4 @@
-"""Run `fastdigits report`: evaluate a network and write its page."""
+"""Run `fastdigits report`: evaluate a network and write an HTML page about it."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def run(
     Raises
     ------
     UserError
-        If a file cannot be read or written, or the statistics do not belong to the weights.
+        If a file cannot be read or written, or the statistics file has no run of these weights.
     """
 
     def say(line: str) -> None:
@@ -82,4 +82,4 @@ def _find_training(stats_file: str, saved: SavedNetwork) -> dict[str, Any]:
         epochs = [{name: epoch.get(name) for name in history[0]} for epoch in run["epochs"]] if history else []
         if (run.get("model"), run.get("seed")) == (saved.model, saved.config["seed"]) and epochs == history:
             return run
-    raise UserError(f"{stats_file} has no training of these weights; give the file of their 'train --stats'.")
+    raise UserError(f"{stats_file} has no run of these weights; give the file that their 'train --stats' wrote.")

@@ -1,4 +1,4 @@
-"""The command line that trains a network again, with a file of its layers if it is no known model."""
+"""Find the command line that reproduces a trained network."""
 
 import shlex
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from fastdigits.storage.weights import SavedNetwork
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A command line, and the name and content of the file of layers that it needs, if any."""
+    """A command line, and the name and content of the .toml file of layers that it needs, if any."""
 
     command: str
     file: str | None = None
@@ -23,7 +23,10 @@ class Reproduction:
 
 
 def reproduction_of(saved: SavedNetwork) -> Reproduction:
-    """Return how to train a network again with the same settings and data, to the same bits in this version."""
+    """Return how to train a network again with the same settings and data.
+
+    In the same version, the result is bit-identical. A network that is not one of MODELS needs a file of its layers.
+    """
     file, shape = None, tuple(saved.network["input_shape"])
     if saved.model not in MODELS or network_of(saved.model, input_shape=shape).config() != saved.network:
         file = f"{saved.model}{description.SUFFIX}"
@@ -35,7 +38,7 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
 
 
 def _settings(config: dict[str, Any], defaults: dict[str, object]) -> list[str]:
-    """Return the options whose values differ from the defaults."""
+    """Return the words of the options whose values differ from the defaults."""
     defaults, words = vars(TrainConfig()) | defaults, []
     for param in train.params:
         if param.name in config and config[param.name] != defaults[param.name]:

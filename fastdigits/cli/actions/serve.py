@@ -21,7 +21,7 @@ def run(
     device: str,
     threads: int | None,
 ) -> None:
-    """Serve the networks of the weights files, or the included one."""
+    """Serve the networks of the weights files, by default the included network."""
     limits = Limits(body_bytes=max_body * MEBI, picture_pixels=max_pixels * MILLION, seconds=timeout)
     listener = server.bind(host, port)
     numba_setup.prepare_numba(threads)

@@ -44,12 +44,12 @@ class Part:
 
 
 def run(data: str, name: str, preparation: Preparation, effects: Effects, output: str, values: dict[str, Any]) -> None:
-    """Draw the chosen images of the part `name`; `values` are the other options of the command line.
+    """Draw the chosen images of the part `name`; `values` holds the other options of the command line.
 
     Raises
     ------
     click.UsageError
-        If the chosen images do not exist or are too many.
+        If a chosen image does not exist, or too many images are chosen.
     UserError
         If the data cannot be read or the file cannot be written.
     """
@@ -72,7 +72,7 @@ def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: 
     if plain:
         return _rows_in_order(part, indices)
     if len(indices) > MAX_COLUMNS:
-        raise click.UsageError(f"At most {MAX_COLUMNS} images are shown before and after; choose fewer.")
+        raise click.UsageError(f"At most {MAX_COLUMNS} images can be shown before and after; choose fewer.")
     if any(effects):
         return _augmented(part, indices, preparation, effects, values["seed"], values["epochs"])
     return _before_and_after(part, indices, preparation)
@@ -86,7 +86,7 @@ def _classes(part: Part, chosen: tuple[int, ...] | None) -> list[int]:
 
 
 def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) -> np.ndarray:
-    """Return the indices of the images: equally many of each class, or the first image of all if `count` is 1."""
+    """Return the indices of the images: by default equally many of each class, or the first image if `count` is 1."""
     if values["index"]:
         if max(values["index"]) >= len(part.labels):
             raise click.UsageError(f"There is no image {max(values['index'])}; choose 0 to {len(part.labels) - 1}.")
@@ -113,7 +113,7 @@ def _rows_in_order(part: Part, indices: np.ndarray) -> Sheet:
 
 
 def _before_and_after(part: Part, indices: np.ndarray, preparation: Preparation) -> Sheet:
-    """Show the images unchanged, after each step of the preparation alone, and after all of them."""
+    """Show the images unchanged, after each step of the preparation alone, and after all steps."""
     steps = [("as it is", Preparation()), *preview.preparation_steps(preparation)]
     rows = [Row(name, step.apply(part.images[indices])) for name, step in steps]
     return Sheet(rows, [*map(part.title, indices)], indices)

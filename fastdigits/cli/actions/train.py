@@ -1,4 +1,4 @@
-"""Run `fastdigits train` from the data to the files that it writes, also if it is interrupted."""
+"""Run `fastdigits train`: load the data, train, and write the results, even after an interruption."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
 
 
 def run_command(ctx: click.Context, start: float) -> None:
-    """Train as the command line says. `start` is the time when the command began."""
+    """Train with the options of the command line; `start` is the time when the command began."""
     plan, values = make_plan(ctx), ctx.params
     check_outputs(plan, values["stats_file"], values["plot_file"])
     Session(plan, values, start).run()
@@ -52,7 +52,7 @@ class Session:
         click.echo(line, err=self.values["as_json"])
 
     def run(self) -> None:
-        """Train and write the results. On Ctrl-C, write those of the finished runs before raising it again."""
+        """Train and write the results. On Ctrl-C, write the results of the finished runs, then raise it again."""
         parameters, images = self.network.parameter_count, len(self.digits.train_labels)
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
         with interrupt.deferrable():
@@ -91,8 +91,8 @@ class Session:
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
-        done: Any = self.done
-        output = self.plan.output
+        done, output = self.done, self.plan.output
+        assert done.best  # at least one run has finished
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
         weights.write(output, done.best.saved)
         summary = done.best.summary | {"dead_runs": done.failed}

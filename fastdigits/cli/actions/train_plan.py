@@ -22,7 +22,7 @@ from fastdigits.training.repeats import RunSpec, over_folds, over_seeds
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is known before the data are loaded. `network` builds the network for a data set."""
+    """A training before its data set is loaded. `network` is a function that creates the network for a data set."""
 
     model: str
     data: str
@@ -32,17 +32,17 @@ class Plan:
     checkpoints: Checkpoints
 
     def run_specs(self, folds: int | None, runs: int, digits: DigitSet) -> list[RunSpec]:
-        """Return the runs to do, one per fold or seed."""
+        """List the runs to do, one per fold or seed."""
         return over_folds(self.config, folds, digits.train_labels) if folds else over_seeds(self.config, runs)
 
 
 def make_plan(ctx: click.Context) -> Plan:
-    """Make a plan from the options.
+    """Create the plan from the options of the command line.
 
     Raises
     ------
     UsageError
-        If they do not fit together.
+        If the options do not fit together.
     UserError
         If the checkpoint to resume cannot be read.
     """
@@ -51,7 +51,7 @@ def make_plan(ctx: click.Context) -> Plan:
         return _resumed(ctx)
     try:
         settings = {field.name: values[field.name] for field in fields(TrainConfig)}
-        # Each run is validated on its fold, whatever --validation of a recipe says
+        # Each run is validated on its fold, so the validation setting of a recipe does not apply
         config = TrainConfig(**settings | ({"validation": None} if values["folds"] else {}))
         network = _network(values, config)
     except UserError as error:
@@ -68,7 +68,10 @@ def _network(values: dict[str, Any], config: TrainConfig) -> Callable[[DigitSet]
 
 
 def _resumed(ctx: click.Context) -> Plan:
-    """Continue a checkpoint on its data set, unless --data is given, and write NAME.h5 for NAME.checkpoint.h5."""
+    """Create the plan that resumes a checkpoint.
+
+    By default it trains on the data set of the checkpoint, and the output for NAME.checkpoint.h5 is NAME.h5.
+    """
     values, file = ctx.params, checkpoint.read(ctx.params["resume"])
     saved, settings = file.saved, file.saved.config
     if is_given(ctx, "epochs"):
@@ -83,13 +86,13 @@ def _resumed(ctx: click.Context) -> Plan:
 
 
 def _checkpoint_settings(values: dict[str, Any]) -> dict[str, Any]:
-    # A checkpoint does not hold the rows of a fold, so a fold cannot be resumed
+    # A checkpoint does not store the rows of a fold, so no checkpoint of a fold is written
     path = None if values["folds"] else checkpoint_path(values["output"])
     return {"path": path, "every": values["checkpoint_every"], "model": values["model"]}
 
 
 def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> None:
-    """Check before any work is done that all files can be written and no two are the same."""
+    """Check that all files can be written and that no two are the same."""
     if stats_file is not None:
         run_statistics.check(stats_file)
     check_files(

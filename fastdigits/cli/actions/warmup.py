@@ -1,4 +1,4 @@
-"""Run `fastdigits warmup`: compile the kernels of some networks."""
+"""Run `fastdigits warmup`: compile the kernels of models ahead of time."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ def run(
     as_json: bool,
     start: float,
 ) -> None:
-    """Compile for all networks and print the seconds of each step. `start` is the time when the command began."""
+    """Compile the kernels of all models and print the seconds of each step; `start` is when the command began."""
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
@@ -35,26 +35,26 @@ def run(
     size = {"batch_size": batch_size} if batch_size else {}
     configs = [(model, TrainConfig(**settings | size, exact=exact)) for model, settings in _settings(models, recipe)]
     ops = load_ops(device, threads, say, exact)
-    before: Any = kernel_cache.current() if ops.device != "reference" else None
+    before = kernel_cache.current() if ops.device != "reference" else None
     done = []
     step_start = perf_counter()
     steps = [step for model, config in configs for step in precompile.warmup_steps(model, config, ops)]
     for name, _ in run_steps(steps):
         done.append({"step": name, "seconds": perf_counter() - step_start})
         step_start = perf_counter()
-    after: Any = kernel_cache.current() if before else None
+    after = kernel_cache.current() if before else None
     summary = {
         "device": ops.device,
         "steps": done,
         "seconds": perf_counter() - start,
-        "compiled": after.kernels - before.kernels if before else None,
+        "compiled": after.kernels - before.kernels if before and after else None,
         "folder": str(after.path) if after else None,
     }
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
 
 
 def _settings(models: Sequence[str], recipe: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each network with the settings of its training."""
+    """Yield each model with its training settings."""
     for name in [recipe] if recipe else DEFAULT_RECIPES[: 1 if models else None]:
         for model in dict.fromkeys(models) or [str(RECIPES[name].get("model", MODEL))]:
             yield model, model_settings(model, name)
@@ -65,7 +65,7 @@ def _as_text(summary: dict[str, Any]) -> str:
     if summary["device"] == "reference":
         result = "the reference device compiles nothing"
     elif summary["folder"] is None:
-        result = "the kernels cannot be cached for the next command; see 'fastdigits doctor'"
+        result = "the kernels cannot be cached for later commands; see 'fastdigits doctor'"
     else:
         result = f"{summary['compiled'] or 'no'} new kernels, cached in {summary['folder']}"
     return "\n".join([*lines, f"ready after {summary['seconds']:.1f} s: {result}"])

@@ -1,1 +1,1 @@
-"""The commands, one file each: options and help, light to import."""
+"""The options and the help of each command. These modules import nothing slow."""

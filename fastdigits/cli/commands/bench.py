@@ -27,28 +27,28 @@ ROUNDS = 15
     "--devices",
     type=Names(DEVICES),
     metavar="NAMES",
-    show_default="cpu, and cuda where it works",
-    help=f"Devices to measure, separated by commas: {', '.join(DEVICES)}. Times are relative to the first.",
+    show_default="cpu, and cuda if available",
+    help=f"Comma-separated devices to measure: {', '.join(DEVICES)}. Times are relative to the first.",
 )
 @click.option(
     "--against",
     type=Names(tuple(RIVALS)),
     default=(),
     metavar="NAMES",
-    help="Frameworks to compare with: torch, torch-cuda (on the GPU), tensorflow, onnxruntime (inference only), "
-    "numpy (matrix products of --ops).",
+    help="Comma-separated frameworks to compare with: torch, torch-cuda (on the GPU), tensorflow, onnxruntime "
+    "(inference only), numpy (only matrix products, with --ops).",
 )
 @click.option("--train/--no-train", default=True, show_default=True, help="Measure training steps.")
 @click.option("--inference/--no-inference", default=True, show_default=True, help="Measure inference.")
-@click.option("--ops", is_flag=True, help="Also measure every operation of the networks.")
+@click.option("--ops", is_flag=True, help="Also measure each operation of the networks.")
 @click.option(
     "--target",
     type=Number(0, 100, min_open=True),
     metavar="PERCENT",
-    help="Also train, and report whether the mean test accuracy reaches this.",
+    help="Also train and report whether the mean test accuracy reaches PERCENT.",
 )
-@click.option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe of the trainings for --target.")
-@click.option("--seeds", type=click.IntRange(min=1), show_default="3", help="Number of trainings for --target.")
+@click.option("--recipe", type=click.Choice(list(RECIPES)), help="Training recipe for --target.")
+@click.option("--seeds", type=click.IntRange(min=1), show_default="3", help="Number of training runs for --target.")
 @data_option
 @exact_option
 @threads_option
@@ -60,7 +60,7 @@ ROUNDS = 15
     "compiled",
     default=True,
     show_default=True,
-    help="Include torch.compile and XLA, which may take a minute per network.",
+    help="Include torch.compile and XLA, which can take a minute per network to compile.",
 )
 @click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write all results to a JSON file.")
 @click.option("--plot", "plot_file", type=FigureFile(), metavar="FILE.png", help="Plot images per second as bars.")
@@ -82,15 +82,15 @@ def command(
 ) -> None:
     """Benchmark training and inference against other frameworks.
 
-    All contenders run the same network with the same weights on the same batch and take turns, so that other
-    programs on the machine disturb all of them alike. A contender that computes a different result is not timed.
-    Without MODEL, all networks are measured.
+    All contenders run the same network with the same weights on the same batch. They take turns, so that load from
+    other programs affects all of them equally. A contender that computes a different result is not timed. By default,
+    all models are measured.
     """
     _check_options(json_file, plot_file, options)
-    if options["threads"]:  # NumPy reads this when it is imported, which has not happened yet
+    if options["threads"]:  # must be set before NumPy is imported
         os.environ.setdefault("OPENBLAS_NUM_THREADS", str(options["threads"]))
     for model in models:
-        ModelName()(model, None, ctx)  # as the argument's type, it would import NumPy before that
+        ModelName()(model, None, ctx)  # imports NumPy, so it cannot be the type of the argument
     from fastdigits.cli.actions import bench
 
     bench.run(bench.Plan(tuple(dict.fromkeys(models)), **options), json_file, plot_file, old_file)

@@ -12,10 +12,10 @@ from fastdigits.cli.options.common import device_option, json_option, threads_op
 @threads_option
 @json_option
 def command(device: str, threads: int | None, as_json: bool) -> None:
-    """Verify that every operation and every gradient is computed correctly on this machine.
+    """Verify that all operations and gradients are computed correctly on this machine.
 
-    Operations are compared with their definitions in float64, and gradients of whole networks also with
-    differences of the loss. Errors are given as a percentage of what rounding explains. The exit code is 1 if a
+    Each operation is compared with a float64 reference. Gradients of whole networks are also compared with finite
+    differences of the loss. Errors are given as a percentage of the tolerance for rounding. The exit code is 1 if a
     check fails.
     """
     start = perf_counter()

@@ -19,11 +19,15 @@ from fastdigits.cli.options.figure_files import FigureFile
 @device_option
 @exact_option
 @threads_option
-@click.option("--epochs", type=click.IntRange(min=1), show_default="depends on the model", help="Epochs per training.")
+@click.option("--epochs", type=click.IntRange(min=1), show_default="depends on the model", help="Epochs per run.")
 @click.option(
-    "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings per model, seeds S, S+1, ..."
+    "--runs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Training runs per model, with the seeds S, S+1, ...",
 )
-@seed_option("Seed S of the first training.")
+@seed_option("Seed S of the first run.")
 @click.option(
     "-o",
     "--output",
@@ -38,9 +42,8 @@ from fastdigits.cli.options.figure_files import FigureFile
 def command(**values: object) -> None:
     """Train each MODEL, load each WEIGHTS file, and compare accuracy and speed.
 
-    The table lists the accuracy on the test images, the seconds of training, the speed of inference and the number
-    of parameters. Trainings hold out validation images, as 'fastdigits train' does; nothing is chosen by the test
-    images.
+    The table lists test accuracy, training time, inference speed and the number of parameters. Training holds out
+    validation images, as in 'fastdigits train'; the test images are used only for the final evaluation.
     """
     from fastdigits.cli.actions.compare import Session
 

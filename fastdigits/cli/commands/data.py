@@ -25,7 +25,7 @@ def list_sets(as_json: bool) -> None:
 def verify(folder: str | None, as_json: bool) -> None:
     """Verify the SHA-256 checksums of MNIST files.
 
-    Without DIR, the included files are verified. The exit code is 1 if a file is missing or has other content.
+    By default, verify the included files. The exit code is 1 if a file is missing or its content differs.
     """
     from fastdigits.cli.actions import data
 
@@ -33,11 +33,13 @@ def verify(folder: str | None, as_json: bool) -> None:
 
 
 @command.command("download", epilog="Example: fastdigits data download --to ./mnist")
-@click.option("--to", "folder", metavar="DIR", default="./mnist", show_default=True, help="Where to save the files.")
+@click.option(
+    "--to", "folder", metavar="DIR", default="./mnist", show_default=True, help="Folder to save the files to."
+)
 def download(folder: str) -> None:
     """Download the four MNIST files.
 
-    Files that are already there are kept, and files of the same names with other content are never replaced.
+    Files that already exist are not downloaded again. Existing files with other content are never overwritten.
     """
     from fastdigits.cli.actions import data
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options.common import is_given, json_option
+from fastdigits.cli.options.common import examples, is_given, json_option
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.cli.options.training import POSITIVE, schedule_options
 from fastdigits.config.training import TrainConfig
@@ -12,9 +12,11 @@ from fastdigits.config.training import TrainConfig
 
 @click.command(
     "describe",
-    epilog="Example: fastdigits describe lenet --picture lenet.svg\n\n"
-    "fastdigits describe weights.h5 --filters filters.png\n\n"
-    "fastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
+    epilog=examples(
+        "fastdigits describe lenet --picture lenet.svg",
+        "fastdigits describe weights.h5 --filters filters.png",
+        "fastdigits describe --schedule cosine --warmup 0.1 -o curve.png",
+    ),
 )
 @click.argument("model", metavar="[MODEL|WEIGHTS]", required=False)
 @click.option("--picture", type=FigureFile(), metavar="FILE.svg", help="Draw the layers.")
@@ -27,7 +29,7 @@ from fastdigits.config.training import TrainConfig
     show_default=True,
     help="Number of epochs of the schedule.",
 )
-@click.option("--lr", type=POSITIVE, show_default="that of 'train'", help="Peak learning rate.")
+@click.option("--lr", type=POSITIVE, show_default="as in 'train'", help="Peak learning rate.")
 @click.option("-o", "--output", type=FigureFile(), metavar="FILE.png", help="Plot the schedule.")
 @json_option
 @click.pass_context
@@ -41,10 +43,10 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Show the layers of a network, or a learning-rate schedule.
+    """Show the layers of a network or a learning-rate schedule.
 
-    For a MODEL (a name, or a .toml file of layers) or a WEIGHTS file, list the layers with their shapes, kernels,
-    parameters and multiply-adds per image. With --schedule, list the learning rate over the epochs.
+    For a MODEL (a name or a .toml file of layers) or a WEIGHTS file, list the layers with their output shapes,
+    kernels, parameters and multiply-adds per image. With --schedule, list the learning rate over the epochs.
     """
     if (model is None) == (schedule is None):
         raise click.UsageError("Give either a MODEL|WEIGHTS or a --schedule to describe.")

@@ -2,17 +2,17 @@
 
 import click
 
-from fastdigits.cli.options.common import json_option
+from fastdigits.cli.options.common import examples, json_option
 
 
-@click.command("doctor", epilog="Example: fastdigits doctor\n\nfastdigits doctor --clean")
-@click.option("--clean", is_flag=True, help="First remove the compiled kernels of other versions.")
+@click.command("doctor", epilog=examples("fastdigits doctor", "fastdigits doctor --clean"))
+@click.option("--clean", is_flag=True, help="Remove the cached kernels of other versions first.")
 @json_option
 def command(clean: bool, as_json: bool) -> None:
-    """Diagnose the installation and print the commands that fix problems.
+    """Diagnose the installation and print commands that fix the problems.
 
-    Examines the packages, the processor, the cache of compiled kernels and the CUDA driver and toolkit, and runs a
-    trial kernel on each device. The exit code is 0 if the CPU works.
+    Examine the packages, the processor, the kernel cache and the CUDA driver and toolkit, and run a test kernel on
+    each device. The exit code is 0 if the CPU works.
     """
     from fastdigits.cli.actions import doctor
 

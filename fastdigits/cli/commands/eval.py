@@ -2,14 +2,23 @@
 
 import click
 
-from fastdigits.cli.options.common import data_option, device_option, exact_option, json_option, threads_option
+from fastdigits.cli.options.common import (
+    data_option,
+    device_option,
+    exact_option,
+    examples,
+    json_option,
+    threads_option,
+)
 from fastdigits.cli.options.figure_files import FigureFile
 
 
 @click.command(
     "eval",
-    epilog="Example: fastdigits eval weights.h5 --confusion confusion.png --mistakes mistakes.png\n\n"
-    "fastdigits eval a.h5 b.h5 c.h5 --tta",
+    epilog=examples(
+        "fastdigits eval weights.h5 --confusion confusion.png --mistakes mistakes.png",
+        "fastdigits eval a.h5 b.h5 c.h5 --tta",
+    ),
 )
 @click.argument("weights", nargs=-1, required=True)
 @data_option
@@ -25,7 +34,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     "--examples",
     type=FigureFile(),
     metavar="FILE.png",
-    help="Draw examples of correct and wrong predictions with all probabilities.",
+    help="Draw examples of correct and wrong predictions with the probabilities of all digits.",
 )
 @json_option
 def command(
@@ -40,8 +49,8 @@ def command(
 ) -> None:
     """Evaluate trained networks on the test images of a data set.
 
-    Several WEIGHTS files are evaluated one by one and as an ensemble, which averages their probabilities. If one of
-    the networks was trained with --exact, all are evaluated so.
+    Several WEIGHTS files are evaluated one by one and as an ensemble, which averages their probabilities. If any of
+    the networks was trained with --exact, --exact is used for all.
     """
     from fastdigits.cli.actions import eval
 

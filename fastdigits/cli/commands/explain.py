@@ -2,14 +2,16 @@
 
 import click
 
-from fastdigits.cli.options.common import data_option, json_option
+from fastdigits.cli.options.common import data_option, examples, json_option
 from fastdigits.cli.options.figure_files import FigureFile
 
 
 @click.command(
     "explain",
-    epilog="Example: fastdigits explain weights.h5 test:8 -o explained.png\n\n"
-    "fastdigits explain weights.h5 photo.jpg -o explained.svg",
+    epilog=examples(
+        "fastdigits explain weights.h5 test:8 -o explained.png",
+        "fastdigits explain weights.h5 photo.jpg -o explained.svg",
+    ),
 )
 @click.argument("weights")
 @click.argument("image", metavar="IMAGE|test:INDEX")
@@ -18,15 +20,15 @@ from fastdigits.cli.options.figure_files import FigureFile
     "--output",
     type=FigureFile(),
     metavar="FILE.png",
-    help="Draw the pixels that decide (saliency) and the feature maps of every layer.",
+    help="Draw the saliency map and the feature maps of every layer.",
 )
 @data_option
 @json_option
 def command(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
     """Show how a network classifies one image.
 
-    IMAGE is a picture of a digit, and test:INDEX one of the test images of --data. The network of the WEIGHTS file
-    runs on the NumPy reference, so nothing has to be compiled.
+    IMAGE is a picture of a digit; test:INDEX is a test image of --data. The network of the WEIGHTS file runs on the
+    NumPy reference device, so no kernels are compiled.
     """
     from fastdigits.cli.actions import explain
 

@@ -2,14 +2,17 @@
 
 import click
 
-from fastdigits.cli.options.common import device_option, json_option, threads_option
+from fastdigits.cli.options.common import device_option, examples, json_option, threads_option
 from fastdigits.cli.options.figure_files import FigureFile
 
 
 @click.command(
     "predict",
-    epilog="Example: fastdigits predict photo.jpg\n\nfastdigits predict scans/ 'more/*.png' --json\n\n"
-    "fastdigits predict phone-number.jpg --several --show boxes.png",
+    epilog=examples(
+        "fastdigits predict photo.jpg",
+        "fastdigits predict scans/ 'more/*.png' --json",
+        "fastdigits predict phone-number.jpg --several --show boxes.png",
+    ),
 )
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--weights", metavar="FILE", show_default="the included network", help="Weights file of the network.")
@@ -35,8 +38,8 @@ def command(
     """Recognize the digits in pictures.
 
     IMAGE is a picture, a folder of pictures, or a quoted pattern such as 'scans/*.png'. Pictures may be PNG, JPEG,
-    WebP, BMP, TIFF or GIF of any size and color; of several frames or pages, the first is used. The result is
-    "unsure" if a picture may show another digit or none.
+    WebP, BMP, TIFF or GIF files of any size and color. Only the first frame or page of a file is used. The result is
+    "unsure" if the picture may show another digit or no digit at all.
     """
     from fastdigits.cli.actions import predict
 

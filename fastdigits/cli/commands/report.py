@@ -12,7 +12,7 @@ from fastdigits.cli.options.common import device_option, json_option, threads_op
     "-o", "--output", type=HtmlFile(), default="report.html", show_default=True, help="HTML file of the report."
 )
 @click.option(
-    "--data", show_default="the one it was trained on", help="Data set: mnist, or a folder with the four IDX files."
+    "--data", show_default="that of the training", help="Data set: mnist, or a folder with the four IDX files."
 )
 @click.option(
     "--stats",
@@ -36,7 +36,7 @@ def command(
     """Write an HTML report about a trained network.
 
     The page shows the training curves and settings, accuracy and speed on the test images, the worst mistakes, the
-    layers and kernels, and the command that trains the network again. It is a single file that needs no internet
+    layers and kernels, and the command that reproduces the training. It is a single file that needs no internet
     connection.
     """
     from fastdigits.cli.actions import report

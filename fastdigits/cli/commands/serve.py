@@ -5,24 +5,28 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.arguments import Number
-from fastdigits.cli.options.common import device_option, threads_option
+from fastdigits.cli.options.common import device_option, examples, threads_option
 from fastdigits.errors import UserError
 
 
-@click.command("serve", epilog="Example: fastdigits serve\n\nfastdigits serve cnn.h5 lenet.h5 --port 9000")
+@click.command("serve", epilog=examples("fastdigits serve", "fastdigits serve cnn.h5 lenet.h5 --port 9000"))
 @click.argument("weights", nargs=-1)
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all interfaces."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on; 0 for any free."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 for any free port.",
 )
 @click.option(
     "--allow-origin",
     "allow_origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Accept requests from pages of this site, such as https://example.org, or * for all. May be repeated.",
+    help="Accept requests from pages of this site, such as https://example.org, or * for any site. May be repeated.",
 )
 @click.option(
     "--max-body", type=click.IntRange(1, 64), default=20, show_default=True, help="Maximum size of a request in MiB."
@@ -39,14 +43,14 @@ from fastdigits.errors import UserError
     type=Number(0, 3600, min_open=True),
     default=10.0,
     show_default=True,
-    help="Maximum seconds to receive a request, and to answer it.",
+    help="Time limit in seconds for receiving a request, and again for answering it.",
 )
 @device_option
 @threads_option
 def command(weights: tuple[str, ...], **options: Any) -> None:
     """Serve a drawing page and an HTTP API that recognize digits.
 
-    The page uses the networks of the WEIGHTS files, or the included network. Press Ctrl-C to stop.
+    Serve the networks of the WEIGHTS files, by default the included network. Press Ctrl-C to stop.
     """
     try:
         from fastdigits.cli.actions import serve

@@ -33,12 +33,12 @@ DEFAULT = TrainConfig()
 
 
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
-    """Make the recipe's options the defaults, which options on the command line override."""
+    """Make the options of the recipe the defaults; options on the command line override them."""
     ctx.default_map = {**(ctx.default_map or {}), **RECIPES[name]}
 
 
 def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
-    """Make the model's settings the defaults, where the recipe does not set them."""
+    """Make the settings of the model the defaults; the recipe overrides them."""
     ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
     return model
 
@@ -52,7 +52,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     is_eager=True,
     expose_value=False,
     callback=_follow_recipe,
-    help="Set of options to start from; fast reaches 99 % in the least time.",
+    help="Named set of options, which other options override; fast reaches 99 % in the least time.",
 )
 @click.option(
     "--model",
@@ -61,7 +61,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     show_default=True,
     is_eager=True,
     callback=_follow_model,
-    help="Network to train: a name from 'fastdigits models', or a .toml file of layers.",
+    help="Model to train: a name from 'fastdigits models', or a .toml file of layers.",
 )
 @device_option
 @data_option
@@ -74,7 +74,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     metavar="IMAGES|all",
     default=DEFAULT.batch_size,
     show_default=True,
-    help="Number of images per step; all for one step per epoch.",
+    help="Number of images per step, or all for one step per epoch.",
 )
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default=DEFAULT.optimizer, show_default=True, help="Optimizer."
@@ -85,7 +85,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     type=FRACTION,
     default=DEFAULT.momentum,
     show_default=True,
-    help="Momentum of the optimizers momentum and nesterov.",
+    help="Momentum coefficient of the optimizers momentum and nesterov.",
 )
 @click.option("--beta1", type=FRACTION, default=DEFAULT.beta1, show_default=True, help="Beta 1 of adam and adamw.")
 @click.option("--beta2", type=FRACTION, default=DEFAULT.beta2, show_default=True, help="Beta 2 of adam and adamw.")
@@ -93,7 +93,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     "--weight-decay",
     type=click.FloatRange(min=0),
     show_default="depends on the optimizer",
-    help="Weight decay: an L2 penalty, or decoupled from the gradient with adamw.",
+    help="Weight decay: decoupled from the gradient for adamw, an L2 penalty for the others.",
 )
 @schedule_options(DEFAULT.schedule, DEFAULT.warmup)
 @regularization_options()
@@ -105,40 +105,40 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     type=FRACTION,
     default=DEFAULT.label_smoothing,
     show_default=True,
-    help="Fraction of each target to spread over all classes.",
+    help="Fraction of the target probability to spread evenly over all classes.",
 )
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256x256.")
 @click.option(
     "--activation",
     type=click.Choice(list(ACTIVATIONS)),
-    help="Activation of the hidden layers, for the networks that leave a choice.",
+    help="Activation of the hidden layers, for models that allow a choice.",
 )
 @click.option("--init", type=click.Choice(INITIALIZERS), help="Initializer of the weights.")
 @click.option("--pool", type=click.Choice(list(POOLINGS)), show_default="average", help="Pooling of lenet.")
 @click.option(
-    "--width", type=Number(0, 8, min_open=True), help="Factor for the number of channels of alexnet and resnet."
+    "--width", type=Number(0, 8, min_open=True), help="Multiply the channels of alexnet or resnet by this factor."
 )
 @click.option(
     "--validation",
     type=click.IntRange(min=0),
-    show_default="a twelfth of them",
+    show_default="one twelfth",
     help="Number of training images to hold out for validation.",
 )
 @image_options(DEFAULT)
-@seed_option("Seed of all random numbers; the same seed gives the same bits.")
+@seed_option("Seed of all random numbers. The same seed gives bit-identical results.")
 @repeat_options()
 @click.option(
     "--fuse/--no-fuse",
     "fused",
     default=DEFAULT.fused,
     show_default=True,
-    help="Run chains of layers as one operation.",
+    help="Fuse sequences of layers into single operations.",
 )
 @click.option(
     "--graph/--no-graph",
     default=DEFAULT.graph,
     show_default=True,
-    help="Record and replay steps on a GPU, to the same bits.",
+    help="Record a training step on a GPU as a CUDA graph and replay it. The results are the same.",
 )
 @exact_option
 @threads_option
@@ -146,7 +146,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     "--log-every",
     type=click.IntRange(min=0),
     default=0,
-    help="Also print a line every this many batches.",
+    help="Print a line every this many batches, not only after each epoch.",
 )
 @click.option(
     "--output", type=click.Path(), default="weights.h5", show_default=True, help="File to save the weights to."
@@ -156,7 +156,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     "stats_file",
     type=click.Path(),
     metavar="FILE.json",
-    help="Append the metrics of this run to a file, and write averages over all its runs to FILE.txt.",
+    help="Append the metrics of this run to a JSON file, and write averages over all runs in it to FILE.txt.",
 )
 @click.option(
     "--plot",
@@ -172,8 +172,8 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
 def command(ctx: click.Context, **values: Any) -> None:
     """Train a network on handwritten digits and save its weights.
 
-    By default, train the model cnn on MNIST, evaluate it once on the test images and save it as weights.h5. With
-    --folds or --runs, save the network with the best validation.
+    By default, train the model cnn on MNIST, evaluate it on the test images and save it as weights.h5. With --folds
+    or --runs, save the network with the best validation result.
     """
     start = perf_counter()
     check_conflicts(ctx)

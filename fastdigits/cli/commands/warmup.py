@@ -16,14 +16,14 @@ from fastdigits.config.recipes import RECIPES
     type=ModelName(),
     multiple=True,
     show_default="those of the recipes default and fast",
-    help="Network to compile for. May be repeated.",
+    help="Model to compile for. May be repeated.",
 )
-@click.option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe of the training to come.")
+@click.option("--recipe", type=click.Choice(list(RECIPES)), help="Training recipe to compile for.")
 @click.option(
     "--batch-size",
     type=click.IntRange(1, MAX_BATCH_SIZE),
     show_default="that of the recipe",
-    help="Batch size of the training to come.",
+    help="Batch size to compile for.",
 )
 @device_option
 @exact_option
@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Compile the kernels for training, evaluation and prediction ahead of time.
 
-    The kernels are cached: a training with the same model, recipe, batch size and --threads starts at once.
+    The kernels are cached, so that training with the same model, recipe, batch size and --threads starts at once.
     """
     start = perf_counter()
     from fastdigits.cli.actions import warmup

@@ -1,1 +1,1 @@
-"""Options, arguments and parameter types that several commands share."""
+"""Options and parameter types of the commands."""

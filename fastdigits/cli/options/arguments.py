@@ -1,4 +1,4 @@
-"""Parameter types: what a value on the command line may be, with messages that say how to correct it."""
+"""Parameter types that validate values on the command line."""
 
 from math import isnan
 from typing import Any
@@ -10,10 +10,11 @@ from fastdigits.ops.runtime import numba_setup
 
 MAX_BATCH_SIZE = 65536
 MAX_NUMBERS = 1000
+MAX_SEED = 2**63 - 1
 
 
 class Number(click.FloatRange):
-    """A number in a range; NaN, which click's range accepts, lies in none."""
+    """A number in a range. Unlike click's FloatRange, it rejects NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
@@ -23,7 +24,7 @@ class Number(click.FloatRange):
 
 
 class Cores(click.IntRange):
-    """A number of processor cores that this machine has."""
+    """A number of processor cores, at most as many as this machine has."""
 
     def __init__(self) -> None:
         super().__init__(min=1)
@@ -35,8 +36,17 @@ class Cores(click.IntRange):
         return number
 
 
+class Seed(click.ParamType):
+    """A whole number up to MAX_SEED. Unlike click's IntRange, it adds no range to the help page."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return click.IntRange(0, MAX_SEED).convert(value, param, ctx)
+
+
 class BatchSize(click.ParamType):
-    """A number of images, or "all", which is None."""
+    """A number of images, or "all", which becomes None."""
 
     name = "images|all"
 
@@ -45,7 +55,7 @@ class BatchSize(click.ParamType):
 
 
 class ModelName(click.ParamType):
-    """The name of a model, or a file that describes one."""
+    """The name of a model, or a .toml file of layers."""
 
     name = "model"
 
@@ -60,7 +70,7 @@ class ModelName(click.ParamType):
 
 
 class LayerSizes(click.ParamType):
-    """Sizes of hidden layers such as 256x256."""
+    """Sizes of hidden layers, such as 256x256."""
 
     name = "sizes"
 
@@ -72,7 +82,7 @@ class LayerSizes(click.ParamType):
 
 
 class Numbers(click.ParamType):
-    """Whole numbers and ranges of them, such as 0,5,100-119."""
+    """Whole numbers and ranges, separated by commas, such as 0,5,100-119."""
 
     name = "numbers"
 
@@ -90,7 +100,7 @@ class Numbers(click.ParamType):
 
 
 class Names(click.ParamType):
-    """Names from a list of choices, separated by commas."""
+    """One or more of several names, separated by commas."""
 
     name = "names"
 
@@ -108,7 +118,7 @@ class Names(click.ParamType):
 
 
 class HtmlFile(click.Path):
-    """A file that ends with .html."""
+    """A path that ends with .html or .htm."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         path = str(super().convert(value, param, ctx))

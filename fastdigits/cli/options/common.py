@@ -1,4 +1,4 @@
-"""Options that several commands share, and what builds commands from options."""
+"""Options that several commands share, and helpers to define commands."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -6,12 +6,11 @@ from difflib import get_close_matches
 import click
 from click.core import ParameterSource
 
-from fastdigits.cli.options.arguments import Cores
+from fastdigits.cli.options.arguments import Cores, Seed
 from fastdigits.errors import UserError
 from fastdigits.ops import DEVICES as OPS_DEVICES
 
 DEVICES = ("auto", *OPS_DEVICES)
-MAX_SEED = 2**63 - 1
 
 data_option = click.option(
     "--data", default="mnist", show_default=True, help="Data set: mnist, or a folder with the four IDX files."
@@ -27,7 +26,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 class SuggestingGroup(click.Group):
-    """A group that suggests the closest command if a name is mistyped."""
+    """A group of commands that suggests the closest name for a mistyped one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -53,7 +52,14 @@ def option_group(*options: Callable) -> Callable:
 
 def seed_option(help: str) -> Callable:
     """Return the option --seed."""
-    return click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help=help)
+    return click.option("--seed", type=Seed(), default=0, show_default=True, help=help)
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a help page: example commands, one on each line."""
+    if len(commands) == 1:
+        return f"Example: {commands[0]}"
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
 
 
 def is_given(ctx: click.Context, name: str) -> bool:
@@ -62,5 +68,5 @@ def is_given(ctx: click.Context, name: str) -> bool:
 
 
 def usage_error(error: UserError) -> click.UsageError:
-    """Turn an error into one of usage, with exit code 2 and the same message."""
+    """Convert an error to a usage error, which has exit code 2, with the same message."""
     return click.UsageError(str(error))

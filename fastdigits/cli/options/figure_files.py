@@ -1,4 +1,4 @@
-"""Output files whose extension chooses the file type."""
+"""Output files, and figures whose file type follows from the extension."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from fastdigits.plots.style import FILE_TYPES
 
 
 class FigureFile(click.Path):
-    """A file that ends with .png, .svg, .pdf, or one of the other extensions that a command can write."""
+    """A path that ends with .png, .svg, .pdf or one of the extensions in `others`."""
 
     def __init__(self, *others: str):
         super().__init__()
@@ -26,17 +26,19 @@ class FigureFile(click.Path):
 
 
 def file_type(path: str) -> str:
-    """Return the extension in lower case without its dot, such as png."""
+    """Return the extension in lower case without the dot, such as "png"."""
     return os.path.splitext(path)[1].removeprefix(".").lower()
 
 
 def check_files(files: Mapping[str, StrPath | Sequence[StrPath] | None]) -> None:
-    """Check before any work is done that all output files can be written and no two options share one.
+    """Check that all output files can be written and that no two options name the same file.
+
+    Call this before any slow work.
 
     Parameters
     ----------
     files : dict
-        The path or the paths of each option; None if it is not given.
+        The path or paths of each option; None if the option is not given.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def preparation_options(default: "TrainConfig | Preparation") -> Callable:
             type=click.IntRange(0, MAX_PAD),
             default=default.pad,
             show_default=True,
-            help="Pad images with this many rows and columns of zeros on every side.",
+            help="Pad each side of the images with this many rows or columns of zeros.",
         ),
         click.option(
             "--contrast",
@@ -45,7 +45,7 @@ def preparation_options(default: "TrainConfig | Preparation") -> Callable:
             type=click.FloatRange(0, MAX_GAMMA, min_open=True),
             default=default.gamma,
             show_default=True,
-            help="Raise the brightness, 0 to 1, to this power, such as 0.7.",
+            help="Raise the brightness (0 to 1) to this power, such as 0.7.",
         ),
         click.option(
             "--binarize",
@@ -61,6 +61,6 @@ def augment_option(default: str) -> Callable:
         "--augment",
         metavar="EFFECT=SIZE,...",
         default=default,
-        help="Augment training images at random, for example shift=2,rotate=10,scale=0.1,elastic=0.6. "
-        "Other effects: shear, contrast, gamma, noise, erase.",
+        help="Augment training images at random, for example with shift=2,rotate=10,scale=0.1,elastic=0.6. "
+        "Further effects are shear, contrast, gamma, noise and erase.",
     )

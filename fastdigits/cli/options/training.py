@@ -1,4 +1,4 @@
-"""Options of `fastdigits train` for schedules, regularization and repeated runs, and their conflicts."""
+"""Options of `fastdigits train` for schedules, regularization and repeated runs, and checks of their combinations."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ from fastdigits.config.training import OPTIMIZERS
 FRACTION = click.FloatRange(min=0, max=1, max_open=True)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 COUNT = click.IntRange(min=1)
-# Options that may go with --resume; all others are in the checkpoint
+# Options that may be combined with --resume; the checkpoint holds all others
 RESUMABLE = {
     "epochs",
     "data",
@@ -33,7 +33,7 @@ RESUMABLE = {
 
 
 def schedule_options(schedule: str | None, warmup: float) -> Callable:
-    """Return --schedule and the options that belong to it, with these defaults."""
+    """Return --schedule and the options that belong to it; the parameters are the defaults."""
     return option_group(
         click.option(
             "--schedule",
@@ -46,41 +46,42 @@ def schedule_options(schedule: str | None, warmup: float) -> Callable:
             "--lr-decay",
             type=POSITIVE,
             show_default=f"{LR_DECAY}",
-            help=f"Decay of the learning rate every --decay-every epochs, for the schedules {', '.join(DECAYING)}: "
-            f"a factor, or F in 1 / (1 + F t) for inverse-time.",
+            help=f"Multiply the learning rate by this factor every --decay-every epochs, for the schedules "
+            f"{', '.join(DECAYING)}. For inverse-time, it is the F in 1 / (1 + F t).",
         ),
         click.option(
             "--decay-every",
             type=COUNT,
             show_default=f"{DECAY_EVERY}",
-            help="Epochs between decays; for plateau, epochs in a row without a better validation.",
+            help="Epochs between decays; for plateau, epochs without a better validation result.",
         ),
         click.option(
             "--warmup",
             type=click.FloatRange(0, 1),
             default=warmup,
             show_default=True,
-            help="Fraction of all steps in which the learning rate rises from 0 to the schedule.",
+            help="Fraction of the training in which the learning rate rises linearly from 0.",
         ),
     )
 
 
 def regularization_options() -> Callable:
-    """Return the options that change the steps or choose which weights are kept."""
+    """Return the options for gradient clipping, weight averaging and early stopping."""
     return option_group(
         click.option("--clip-norm", type=POSITIVE, help="Clip the norm of the gradients to this value."),
         click.option(
             "--ema",
             type=FRACTION,
-            help="Evaluate and save an exponential moving average of the weights with this decay, such as 0.999.",
+            help="Evaluate and save the exponential moving average of the weights with this decay, such as 0.999.",
         ),
         click.option(
-            "--early-stop", type=COUNT, help="Stop after this many epochs in a row without a better validation."
+            "--early-stop", type=COUNT, help="Stop after this many epochs without a better validation result."
         ),
         click.option(
             "--keep-best/--no-keep-best",
             default=None,
-            help="Save the weights of the epoch with the best validation instead of the last; implied by --early-stop.",
+            help="Save the weights of the epoch with the best validation result instead of those of the last epoch. "
+            "--early-stop implies it.",
         ),
     )
 
@@ -89,7 +90,7 @@ def repeat_options() -> Callable:
     """Return the options for repeated, restarted and resumed runs."""
     return option_group(
         click.option(
-            "--folds", type=click.IntRange(min=2), help="Cross-validate with this many folds of the training images."
+            "--folds", type=click.IntRange(min=2), help="Cross-validate on this many folds of the training images."
         ),
         click.option(
             "--runs", type=COUNT, default=1, show_default=True, help="Number of runs, with the seeds S, S+1, ..."
@@ -104,19 +105,21 @@ def repeat_options() -> Callable:
         click.option(
             "--checkpoint-every",
             type=COUNT,
-            help="Save NAME.checkpoint.h5 next to the output every this many epochs, not only on Ctrl-C.",
+            help="Save a checkpoint every this many epochs, not only on Ctrl-C: NAME.checkpoint.h5 for the output "
+            "NAME.h5.",
         ),
         click.option(
             "--resume",
             type=click.Path(),
             metavar="FILE",
-            help="Resume from a checkpoint with its settings, to the same bits; --epochs may be raised.",
+            help="Resume from a checkpoint with its settings. The result is bit-identical to that of an uninterrupted "
+            "run. --epochs may be raised.",
         ),
     )
 
 
 def check_conflicts(ctx: click.Context) -> None:
-    """Raise UsageError if options on the command line of `train` exclude each other."""
+    """Raise UsageError if the given options of `train` exclude each other."""
     chosen = {name for name in ctx.params if is_given(ctx, name)}
     runs, folds = ctx.params["runs"] > 1, ctx.params["folds"]
     repeat = "--folds" if folds else "--runs"
@@ -144,7 +147,7 @@ def checkpoint_path(output: str) -> str:
 
 
 def option_table(ctx: click.Context) -> str:
-    """List all options of `train` with their values, and the command line that sets them the same."""
+    """List all options of `train` with their values, followed by the command line that sets them."""
     lines, words = [], ["fastdigits", "train"]
     defaults = _implicit_defaults(ctx.params)
     for param in ctx.command.params:
@@ -159,7 +162,7 @@ def option_table(ctx: click.Context) -> str:
 
 
 def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
-    """Describe the defaults of options that depend on others."""
+    """Describe the defaults that depend on other options."""
     name = values["optimizer"]
     optimizer = OPTIMIZERS[name]
     decay = {"lr_decay": f"{LR_DECAY}, the default", "decay_every": f"{DECAY_EVERY}, the default"}
@@ -173,8 +176,9 @@ def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _words(param: Any, value: Any, text: str) -> list[str]:
-    if param.is_flag:
+def _words(param: click.Parameter, value: Any, text: str) -> list[str]:
+    """Return the words that set an option on the command line."""
+    if isinstance(param, click.Option) and param.is_flag:
         return (param.opts if value else param.secondary_opts)[:1]
     return [param.opts[0], text]
 

@@ -1,1 +1,1 @@
-"""What commands show while they work: progress bars, training lines, the dashboard, and Ctrl-C."""
+"""Terminal output of running commands (progress bars, training lines, the dashboard), and the handling of Ctrl-C."""

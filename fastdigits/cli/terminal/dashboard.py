@@ -1,4 +1,4 @@
-"""The dashboard of a training on a terminal: bars and curves below the lines of the epochs."""
+"""The dashboard of a training run on a terminal: bars and curves below the lines of the epochs."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from math import log
 from time import perf_counter
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
@@ -18,17 +18,17 @@ from fastdigits.cli.terminal.training_progress import TrainingProgress
 from fastdigits.config.training import TrainConfig
 
 REFRESH_S = 0.1
-REST = 100  # pause at least this many times the duration of a refresh, so that a slow terminal costs 1 % at most
+REST = 100  # wait at least this many times the duration of a refresh, so that a slow terminal costs at most 1 %
 LABEL_WIDTH, VALUE_WIDTH = 9, 12  # characters
 MIN_BAR, MIN_LOSS = 4, 1e-12
 BOLD, DONE, DIM = Style(bold=True), Style(color="cyan"), Style(dim=True)
 
 
 class Dashboard(TrainingLines):
-    """Print the lines of `TrainingLines` above bars for epoch and batch and curves of loss (logarithmic) and accuracy.
+    """Print training lines, and below them bars for epoch and batch, and curves of loss (log scale) and accuracy.
 
-    The segments are built by hand: tables and texts of rich take four times as long. `lines_on_terminal` says
-    whether the lines go to the same terminal.
+    The segments are built by hand, because the tables and texts of rich take four times as long. `lines_on_terminal`
+    is true if the lines go to the same terminal.
     """
 
     def __init__(self, say: Callable[[str], Any], config: TrainConfig, log_every: int, lines_on_terminal: bool):
@@ -59,8 +59,8 @@ class Dashboard(TrainingLines):
     def join(self, parts: list[str]) -> str:
         return sparklines.wrap(parts, self.live.console.width) if self.lines_on_terminal else super().join(parts)
 
-    def __rich_console__(self, console: Console, options: Any) -> Iterator[Segment]:
-        """Yield the rows of the dashboard, as wide as the terminal."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Yield the segments of the dashboard, for the width of the terminal."""
         if not self.progress.total:
             return
         ascii_only = not options.encoding.startswith("utf")

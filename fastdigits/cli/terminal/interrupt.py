@@ -1,7 +1,7 @@
-"""Handle Ctrl-C so that it is neither lost nor raised between a step and its checkpoint.
+"""Handle Ctrl-C so that it is not lost and does not interrupt a training step.
 
-Python drops a KeyboardInterrupt that is raised inside a callback of the compiler. The handler therefore also
-remembers it, and `check` raises it again at the next safe place. After `defer` only `check` raises it.
+Python drops a KeyboardInterrupt that is raised inside a callback of the compiler. The handler therefore also records
+it, and `check` raises it again at the next safe place. After `defer`, only `check` raises the first Ctrl-C.
 """
 
 import signal
@@ -16,7 +16,7 @@ _deferred = threading.Event()
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Remember every Ctrl-C in this block, unless the process ignores the signal."""
+    """Record every Ctrl-C in this block, unless the process has another handler or ignores the signal."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
@@ -35,13 +35,13 @@ def check() -> None:
 
 
 def defer() -> None:
-    """Hold the first Ctrl-C back until `check`, where a checkpoint can be saved. The second is raised at once."""
+    """Delay the first Ctrl-C until `check`, where a checkpoint can be saved. The second is raised at once."""
     _deferred.set()
 
 
 @contextmanager
 def deferrable() -> Iterator[None]:
-    """End at the end of this block what `defer` began in it."""
+    """Undo `defer` at the end of this block."""
     try:
         yield
     finally:

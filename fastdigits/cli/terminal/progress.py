@@ -1,4 +1,4 @@
-"""Progress of work in named steps, and the note that kernels are being compiled."""
+"""Show the progress of named steps, and announce compilation."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 
 def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> AbstractContextManager:
-    """Print one line when the first kernel is compiled in this block. The reference device compiles nothing."""
-    if ops.device == "reference":
+    """Print one line when the first kernel is compiled in this block."""
+    if ops.device == "reference":  # compiles nothing
         return nullcontext()
     return numba_setup.on_first_compilation(lambda: say("compiling kernels, once ..."))
 
@@ -24,7 +24,7 @@ def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> AbstractContext
 def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[str, T]]:
     """Run named steps one by one and yield (name, result).
 
-    Show a progress bar if stderr is a terminal, else print one line for each step.
+    Show a progress bar if stderr is a terminal, else print one line per step.
     """
     if not sys.stderr.isatty():
         for number, (name, run) in enumerate(steps, start=1):
@@ -32,7 +32,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
             interrupt.check()
             yield name, run()
         return
-    from rich.console import Console  # takes 0.1 s to import, which only terminals need to wait for
+    from rich.console import Console  # importing rich takes 0.1 s
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")

@@ -13,7 +13,7 @@ def bar(fraction: float, width: int, ascii_only: bool = False) -> tuple[str, str
 
 
 def sparkline(values: Sequence[float | None], ascii_only: bool = False) -> str:
-    """Return one character per value, scaled from the lowest to the highest; a space for None."""
+    """Return one character per value, scaled between the lowest and the highest value; a space for None."""
     levels, known = ASCII_LEVELS if ascii_only else LEVELS, [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     scale = (len(levels) - 1) / (high - low) if high > low else 0.0
@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
 
 
 def wrap(parts: Sequence[str], width: int, gap: str = "   ") -> str:
-    """Join parts into as few lines as possible; indent later lines to the second part if they fit there."""
+    """Join parts into as few lines as possible; align later lines with the second part if they fit."""
     indent = " " * len(parts[0] + gap)
     if any(len(indent + part) > width for part in parts[1:]):
         indent = " "

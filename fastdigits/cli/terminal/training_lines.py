@@ -1,4 +1,4 @@
-"""Training progress as lines of text, and the lines that sum up its result."""
+"""Training progress and results as lines of text."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +12,7 @@ from fastdigits.training.callbacks import Callback
 
 
 class TrainingLines(Callback):
-    """Print one line for each epoch, and one every `log_every` batches if that is not 0."""
+    """Print one line per epoch, and one every `log_every` batches if that is not 0."""
 
     def __init__(self, say: Callable[[str], Any], epochs: int, log_every: int):
         self.say, self.epochs, self.log_every = say, epochs, log_every
@@ -45,7 +45,7 @@ class TrainingLines(Callback):
         interrupt.check()
 
     def join(self, parts: list[str]) -> str:
-        """Join the parts of an epoch's line."""
+        """Join the parts of the line of an epoch."""
         return "   ".join(parts)
 
     def _parts(self, record: Epoch) -> list[str]:
@@ -64,17 +64,17 @@ class TrainingLines(Callback):
 
 
 def result_line(summary: dict[str, Any]) -> str:
-    """Describe the result on the test images, from the summary of a run."""
+    """Describe the result of a run on the test images, given its summary."""
     test, (low, high) = summary["test"], summary["test"]["interval_95"]
     earlier = summary["kept_epoch"] < len(summary["epochs"])
     return (
         f"test accuracy {test['accuracy']:.2%} ({test['correct']:,} of {test['images']:,}, 95 % interval {low:.2%} to "
         f"{high:.2%}), loss {test['loss']:.4f}, after {summary['seconds']['train']:.2f} s of training"
-        + (f"; weights of epoch {summary['kept_epoch']}, the best by validation" if earlier else "")
+        + (f"; weights of epoch {summary['kept_epoch']}, the best on the validation images" if earlier else "")
     )
 
 
 def averages_lines(averages: dict[str, Any]) -> list[str]:
-    """Describe the accuracies of several runs."""
+    """Describe the number of runs and their average accuracies."""
     accuracies = [format_summary(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
     return [f"{averages['trained']} runs succeeded, {averages['dead_runs']} failed", *accuracies]

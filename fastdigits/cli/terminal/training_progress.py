@@ -1,14 +1,14 @@
-"""How far training has come, how fast it goes, and how its metrics change. Nothing here reads a clock."""
+"""Track progress, speed and metrics of training. The caller passes the time, so that tests need no clock."""
 
 from collections import deque
 from math import isfinite, nan
 
 CURVE_CELLS = 240  # at least as many as the columns of a terminal
-SPEED_UPDATES = 20  # the latest updates, over which the speed is measured
+SPEED_UPDATES = 20  # updates over which the speed is measured
 
 
 class TrainingProgress:
-    """Progress of one run of several, each of `epochs` epochs.
+    """The progress of the current one of several runs, each of `epochs` epochs.
 
     `losses` and `accuracies` hold the means over the images between two updates.
     """
@@ -27,7 +27,7 @@ class TrainingProgress:
         self.updates: deque[tuple[float, int]] = deque(maxlen=SPEED_UPDATES)  # (seconds, images of the run)
 
     def update(self, now: float, epoch: int, images: int, total: int, loss: float, accuracy: float) -> None:
-        """Record that `images` of `total` are done at the time `now`, with the epoch's mean metrics so far."""
+        """Record that `images` of `total` images are done at time `now`, with the mean metrics of the epoch so far."""
         new_epoch = epoch != self.epoch
         self.epoch, self.images, self.total, self.loss, self.accuracy = epoch, images, total, loss, accuracy
         self.losses.add(self.fraction, loss, images, new_epoch)
@@ -47,12 +47,12 @@ class TrainingProgress:
 
     @property
     def images_per_second(self) -> float | None:
-        """Speed over the latest updates, including the time between epochs; None before the second update."""
+        """Mean speed over the latest updates, including the time between epochs; None before the second update."""
         (first, before), (last, after) = (self.updates[0], self.updates[-1]) if self.updates else ((0, 0), (0, 0))
         return (after - before) / (last - first) if last > first else None
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate the seconds until all runs are over from the mean speed so far; None before the second update."""
+        """Estimate the seconds until all runs end, given the mean speed so far; None before the second update."""
         if self.first_update is None or self.total_fraction <= self.first_update[1]:
             return None
         start, fraction = self.first_update
@@ -60,21 +60,21 @@ class TrainingProgress:
 
 
 class Curve:
-    """A metric over a run, as the latest value in each of CURVE_CELLS equal parts."""
+    """A metric over a run, stored as the latest value in each of CURVE_CELLS equal parts of the run."""
 
     def __init__(self) -> None:
         self.cells: list[float | None] = [None] * CURVE_CELLS
         self.sum = self.images = 0.0  # of the epoch
 
     def add(self, fraction: float, mean: float, images: int, new_epoch: bool) -> None:
-        """Add the metric since the last call, given its mean over the first `images` of the epoch."""
+        """Add the mean since the last call, given the mean over the first `images` images of the epoch."""
         before, done = (0.0, 0.0) if new_epoch else (self.sum, self.images)
         self.sum, self.images = mean * images, images
         if images > done and isfinite(value := (self.sum - before) / (images - done)):
             self.cells[min(int(fraction * CURVE_CELLS), CURVE_CELLS - 1)] = value
 
     def resample(self, width: int) -> list[float | None]:
-        """Return one value per column of `width` columns, up to the last known one. Gaps repeat the value before."""
+        """Return one value per column for `width` columns, up to the last known value. Gaps repeat the value before."""
         last = max((number for number, value in enumerate(self.cells) if value is not None), default=-1)
         columns: list[float | None] = []
         value = None
