@@ -197,7 +197,7 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
     try:
         return {name: array.shape for name, array in Network.from_config(network).state().items()}
     except UserError as error:
-        hdf5.refuse(f"its architecture makes no network ({_printable(str(error))[:200].rstrip('.')})", error)
+        hdf5.refuse(f"its architecture is not a valid network ({_printable(str(error))[:200].rstrip('.')})", error)
 
 
 def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:

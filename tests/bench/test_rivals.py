@@ -126,7 +126,7 @@ def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
 def test_torch_without_a_gpu(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="torch-cuda is not possible here: PyTorch finds no GPU; leave it out"):
+    with pytest.raises(UserError, match="torch-cuda is not possible: PyTorch finds no GPU; leave it out"):
         rivals.load("torch-cuda")
 
 

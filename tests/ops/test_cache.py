@@ -54,7 +54,7 @@ def test_a_kernel_is_compiled_by_one_process_and_the_others_wait(start):
 def kernel(tmp_path, monkeypatch):
     """kernel() is a function with nothing compiled, and tmp_path the folder for it."""
     numba_setup.prepare_numba()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # which numba looks at again and again
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # Numba reads it every time
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
 
     def kernel():
