@@ -63,8 +63,8 @@ class Workload:
     def training_flops(self) -> int:
         """Floating-point operations of a training step.
 
-        They are those of the forward pass, all weight gradients, and the input gradients of all layers after the first one
-        with parameters.
+        Includes the forward pass, all weight gradients, and the input gradients of the layers after the first one with
+        parameters.
         """
         first = next(layer for layer in self.network.layers if layer.parameters)
         return 3 * self.forward_flops - 2 * len(self.images) * first.multiply_adds()

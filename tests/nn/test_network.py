@@ -346,7 +346,7 @@ def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
 def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
-    """Of a network in use: with running statistics and without dropout."""
+    """Compare the inference mode, with running statistics and without dropout."""
     torch = pytest.importorskip("torch")
     network = networks()[name]
     scores = network.forward(prepare(network, ops, batch[0], fused, training))

@@ -395,7 +395,7 @@ DAMAGES = {
     "link that nobody needs": (put("more", h5py.ExternalLink("o.h5", "x")), "links instead of 'more'"),
     "no history": (without("history"), "group history is missing"),
     "a column missing": (without(LOSS), "history has not exactly the columns epoch, train_loss"),
-    "a column too many": (put("history/luck", [1.0]), "history has not exactly the columns"),
+    "a column too many": (put("history/extra", [1.0]), "history has not exactly the columns"),
     "columns of two lengths": (put(LOSS, [1.0]), "history is not columns of one length"),
     "a column of two dimensions": (put("history/epoch", [[1.0, 2.0]]), "history is not columns of one length"),
     "a column of text": (put(LOSS, [b"a", b"b"]), "train_loss is not an array of type float64"),
