@@ -302,7 +302,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; what is learned takes gradients."""
+    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
@@ -342,7 +342,7 @@ def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
         np.testing.assert_allclose(ops.download(parameter.value), tensors[parameter], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["while it learns", "afterwards"])
+@pytest.mark.parametrize("training", [True, False], ids=["built for training", "built for inference"])
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
 def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
