@@ -4,13 +4,14 @@ import inspect
 import os
 import shutil
 import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numba import njit
 from numba.core.errors import TypingError
+from processes import python_process
 
 from fastdigits.ops.runtime import kernel_cache, numba_setup
 
@@ -26,11 +27,13 @@ def start(tmp_path):
     root = Path(kernel_cache.__file__).parents[3]
     variables = os.environ | {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(root)}
 
-    def start(axes, processes):
-        command = [sys.executable, RACE, str(axes), meeting, str(processes)]
-        return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    with ExitStack() as running:
 
-    return start
+        def start(axes, processes):
+            command = RACE, axes, meeting, processes
+            return running.enter_context(python_process(*command, env=variables, stdout=subprocess.PIPE, text=True))
+
+        yield start
 
 
 def test_processes_that_compile_at_once_share_the_folder(start):

@@ -44,7 +44,10 @@ def helpers(monkeypatch):
     monkeypatch.setattr(precompile, "_start_helper", start)
     monkeypatch.setattr(precompile, "HELPER_DELAY_S", -1.0)
     monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 2)
-    return started
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def compile_something():
@@ -79,6 +82,7 @@ def test_the_helper_compiles_all_that_a_training_needs(tmp_path, environment):
         env=environment | {"XDG_CACHE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
+        timeout=600,
     )
     assert done.stdout == "0\n", done.stderr
 

@@ -39,5 +39,6 @@ def test_sanitizer_finds_nothing(gpu, tool):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=850,
     )
     assert done.returncode == 0, done.stdout
