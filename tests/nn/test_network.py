@@ -538,7 +538,7 @@ def test_no_optimiser_touches_running_statistics(ops, build, batch):
     }
 
 
-def test_initialise_forgets_running_statistics(ops, build, batch):
+def test_initialise_resets_running_statistics(ops, build, batch):
     network = build("tiny-8k", ops)
     start = network.weights()
     assert not start["batchnorm_1/running_mean"].any()
@@ -564,14 +564,14 @@ def test_each_step_each_part_and_each_layer_drops_other_pixels(ops):
     assert masks[8:] == masks[:2]
 
 
-def test_a_network_that_does_not_learn_needs_no_gradients(ops):
+def test_an_inference_network_has_no_gradients(ops):
     network = Network(layers_of("mlp"))
     network.build(ops, 8, training=False)
     assert network.buffer.gradients is None
     assert all(parameter.gradient is None for parameter in network.parameters().values())
 
 
-def test_values_are_copies_that_set_values_takes(ops, build, batch):
+def test_weights_are_copies_that_set_weights_accepts(ops, build, batch):
     network, other = build("lenet", ops), Network(layers_of("lenet"))
     kept = network.weights()
     network.buffer.values[...] = 0
@@ -643,7 +643,7 @@ def initial(model, load_ops, init, seed, **options):
 
 
 @pytest.mark.parametrize("images", [1, INFERENCE_MICRO_BATCH - 1, INFERENCE_MICRO_BATCH, 3 * INFERENCE_MICRO_BATCH + 5])
-def test_many_images_are_read_in_parts_without_a_difference(images):
+def test_micro_batches_do_not_change_the_scores(images):
     ops, layers = load("cpu"), layers_of("lenet")
     pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)
     found = []

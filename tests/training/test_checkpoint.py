@@ -1,4 +1,4 @@
-"""A resumed training ends with the same bits as an uninterrupted one."""
+"""Resumed training gives the same bits as uninterrupted training."""
 
 from dataclasses import asdict
 
@@ -73,7 +73,7 @@ def figures(training):
     ],
     ids=["plain", "all", "plateau", "early stop", "augmented"],
 )
-def test_a_resumed_training_equals_an_uninterrupted_one(model, settings, watch, interrupted, resume, fit, content):
+def test_resumed_training_equals_uninterrupted_training(model, settings, watch, interrupted, resume, fit, content):
     settings = {"epochs": 4, "batch_size": 100, **settings}  # three steps in an epoch, the last one shorter
     network, training = fit(model, **settings)
     resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
@@ -94,13 +94,13 @@ def test_full_batch_training_resumes_to_the_same_bits(interrupted, resume, fit, 
     assert content(resume(interrupted(Interrupting(steps=2), **settings))[0]) == content(fit(**settings)[0])
 
 
-def test_a_training_can_be_made_longer(interrupted, resume, fit, content):
+def test_a_finished_run_can_be_resumed_with_more_epochs(interrupted, resume, fit, content):
     path = interrupted(Interrupting(epochs=2), epochs=2, schedule="constant", **ALL | {"warmup": 0.0})
     longer, _ = fit(epochs=4, schedule="constant", **ALL | {"warmup": 0.0})
     assert content(resume(path, epochs=4)[0]) == content(longer)
 
 
-def test_resuming_a_finished_training_only_finishes_it(interrupted, resume, fit, content):
+def test_resuming_a_finished_run_trains_no_further(interrupted, resume, fit, content):
     path = interrupted(Interrupting(epochs=2), epochs=2, **ALL)
     network, training = resume(path)
     assert content(network) == content(fit(epochs=2, **ALL)[0])

@@ -23,7 +23,7 @@ def test_no_step_of_gradient_descent_is_longer_than_the_limit(device, limit, mov
     assert not np.any(parameters[1].value)
 
 
-def test_clipping_changes_the_training_only_if_gradients_are_long(fit, content):
+def test_clipping_affects_only_long_gradients(fit, content):
     plain = content(fit()[0])
     assert content(fit(clip_norm=1e-3)[0]) != plain
     assert content(fit(clip_norm=1e6)[0]) == plain

@@ -319,7 +319,7 @@ def test_validation_must_leave_something_to_train_on(validation, few, fit):
         fit(few, validation=validation)
 
 
-def test_the_smallest_training(few, fit):
+def test_training_on_the_fewest_images(few, fit):
     network, training = fit(few, validation=299, batch_size=1, epochs=1)
     assert np.isfinite(training.epochs[0].train_loss)
     assert training.epochs[0].validation_loss > 0

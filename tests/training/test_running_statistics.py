@@ -1,4 +1,4 @@
-"""What a network keeps besides its parameters goes wherever they go."""
+"""Running statistics are evaluated, saved and restored together with the parameters."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Early stopping, keeping the best epoch, and failed trainings."""
+"""Early stopping, keeping the best epoch, and failed runs."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_
     assert (result.accuracy, result.loss) == (kept.validation_accuracy, kept.validation_loss)
 
 
-def test_keep_best_keeps_what_a_shorter_training_ends_with(fit, content):
+def test_keep_best_gives_the_weights_of_a_shorter_run(fit, content):
     network, training = fit("mlp", epochs=12, keep_best=True, **JUMPY)
     assert training.kept_epoch < 12  # else this shows nothing
     assert content(network) == content(fit("mlp", epochs=training.kept_epoch, **JUMPY)[0])
@@ -83,7 +83,7 @@ def test_chance_accuracy():
     assert chance_accuracy(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
 
 
-def test_only_a_training_that_ends_at_chance_fails():
+def test_only_a_run_that_ends_at_chance_fails():
     check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
     check_above_chance(history(0.1, 0.1), 0.12)  # too short to tell
     with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
@@ -91,6 +91,6 @@ def test_only_a_training_that_ends_at_chance_fails():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_training_with_weights_that_are_not_finite_fails(fit):
+def test_a_run_with_weights_that_are_not_finite_fails(fit):
     with pytest.raises(TrainingFailed, match="finite"):
         fit("mlp", optimizer="sgd", lr=1e30)

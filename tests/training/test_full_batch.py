@@ -1,4 +1,4 @@
-"""Plain gradient descent: all training images in one step, part by part."""
+"""Full-batch gradient descent: all training images in one step, in micro-batches."""
 
 import numpy as np
 import pytest
