@@ -67,6 +67,7 @@ def test_start_is_light(program):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     modules = set(done.stderr.split())

@@ -375,7 +375,7 @@ def test_few_images_are_read_as_among_many(fused, digits):
     inner = Residual([Conv2D(4, 3, padding="same"), BatchNorm()])
     layers = [Conv2D(4, 3), BatchNorm(), ReLU(), inner, ReLU(), MaxPool2D(2), Flatten(), Dropout(0.2), Dense(10)]
     model = Sequential(layers, device="cpu")
-    for seed in (1, 2):  # a second training must not leave the network of the first in use
+    for seed in (1, 2):  # after a second `fit`, `predict` must not use the network of the first
         model.fit(digits.train_images, digits.train_labels, epochs=1, fused=fused, seed=seed)
         expected = model.predict(digits.test_images)[:5]
         assert model.predict(digits.test_images[:5]).tobytes() == expected.tobytes()

@@ -1,6 +1,6 @@
-"""Measure whole networks side by side with other frameworks: in one process, taking turns.
+"""Benchmark networks and compare them with other frameworks, which take turns in the same process.
 
-`workload` says what is computed, `networks` and `rivals` are the contenders that compute it, `comparison` times them,
-`operations` times the single steps of a network and `time_to_accuracy` whole training runs. `machine` and `gpu`
-measure what the hardware can reach, and `report` stores everything.
+`workload` defines the computation, `networks` and `rivals` are the contenders that run it, `comparison` times them.
+`operations` times the steps of a network, and `time_to_accuracy` whole training runs. `machine` and `gpu` measure the
+peak rates of the hardware, and `report` stores the results.
 """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fastdigits.bench.machine import shortest
 
-WARPS, REPEATS = 2**14, 2**13  # more warps than any GPU holds at once; some ten milliseconds
+WARPS, REPEATS = 2**14, 2**13  # more warps than any GPU can hold at once; about ten milliseconds
 VECTORS = 2**22  # 512 MiB in each of three arrays: far more than the caches of a GPU
 RUNS = 10
 
@@ -22,16 +22,16 @@ class Gpu:
 
 
 def measure() -> Gpu:
-    """Describe and measure the first GPU; takes some seconds if the kernels must be compiled."""
+    """Describe and measure the first GPU; this takes a few seconds if the kernels must be compiled."""
     from fastdigits.ops.cuda import driver
 
-    here = driver.examine()
-    device = here.devices[0]
+    found = driver.examine()
+    device = found.devices[0]
     return Gpu(
         name=device.name,
         compute_capability=".".join(map(str, device.capability)),
         memory_bytes=device.memory_bytes,
-        driver_cuda=".".join(map(str, here.cuda)),
+        driver_cuda=".".join(map(str, found.cuda)),
         peak_flops=peak_flops(),
         bytes_per_second=bytes_per_second(),
     )

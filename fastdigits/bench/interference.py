@@ -14,7 +14,7 @@ MAX_CORES = 0.1  # used by other programs; above this a measurement counts as di
 
 @dataclass
 class Interference:
-    """Cores that other programs kept busy on average; None if the system does not provide it."""
+    """Average number of cores that other programs kept busy; None if the system does not report it."""
 
     cores: float | None = None
 

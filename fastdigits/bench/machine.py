@@ -15,15 +15,15 @@ import numpy as np
 from fastdigits.bench.timing import timed
 from fastdigits.ops.runtime import numba_setup
 
-REPEATS = 300_000  # of each chain: about a millisecond, far longer than starting a parallel loop takes
+REPEATS = 300_000  # of each chain: about a millisecond, much longer than the start of a parallel loop
 BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches hold
 PEAK_RUNS, BANDWIDTH_RUNS = 60, 8
-PAUSE_S = 0.005  # between runs, so that some fall into moments when other programs pause
+PAUSE_S = 0.005  # between runs, so that some of them run while other programs pause
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The CPU, the versions of the software, and the measured rates of the cores in use."""
+    """The CPU, the software versions, and the measured peak rates of the cores that the ops run on."""
 
     cpu: str
     system: str

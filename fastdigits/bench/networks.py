@@ -1,4 +1,4 @@
-"""The contenders of this package: a training step and an inference pass on one of its devices."""
+"""Our own contenders: a training step and an inference pass on one of our devices."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -22,7 +22,7 @@ def training(workload: Workload, ops: Ops) -> Contender:
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            # A learning rate of 0 costs the same, and keeps gradients from shrinking to slow denormal numbers.
+            # A learning rate of 0 costs the same and prevents gradients from shrinking to denormals, which are slow.
             trainer.step(0, batch.batch_size, 0.0)
         trainer.metrics(1)  # waits for an asynchronous device
 
@@ -53,7 +53,7 @@ def inference(workload: Workload, ops: Ops) -> Contender:
 
 
 class OneBatch:
-    """Stands in for `Batches` in a trainer: the workload's batch, on the device already and the same in every step."""
+    """Replacement for `Batches` in a trainer: the workload's batch, which stays on the device."""
 
     def __init__(self, workload: Workload, ops: Ops):
         self.x, self.targets = pack_images(ops, workload.images), pack_labels(ops, workload.labels)

@@ -1,4 +1,4 @@
-"""Time each step of a network, forward and backward, to compare it with the peak rates of the hardware."""
+"""Time the forward and the backward pass of each step of a network, to compare them with the hardware's peak rates."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -28,8 +28,9 @@ RUNS = 50
 class Operation:
     """The times of one step of a network.
 
-    `flops` counts the floating-point operations of the step's formula, `moved_bytes` the sizes of the arrays that it
-    must read and write. `rival_gflops` is the rate of another library's matrix product of the same size, or None.
+    `flops` is the number of floating-point operations in the step's formula, `moved_bytes` the total size of the arrays
+    that it must read and write. `rival_gflops` is the rate of another library's matrix product of the same size, or
+    None.
     """
 
     model: str
@@ -104,7 +105,7 @@ class _Work:
 
 
 def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
-    """Yield the forward and backward pass of each layer, applied to the output of the layer before."""
+    """Yield the forward and backward pass of each layer, applied to the output of the previous layer."""
     x, batch = pack_images(ops, workload.images), len(workload.images)
     training = TrainingStep(batch, ops.zeros((1,), np.int64), seed=0)
     for number, layer in enumerate(network.steps):
@@ -120,7 +121,7 @@ def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
 
 
 def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
-    """Yield the other parts of a training step."""
+    """Yield the loss and the optimizer step."""
     config, images = workload.recipe, len(workload.images)
     scores = ops.upload(network.forward(pack_images(ops, workload.images)))
     targets, dscores = pack_labels(ops, workload.labels), ops.empty(scores.shape)
@@ -135,7 +136,7 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Itera
 
 
 def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
-    """Return the seconds of each run, after calls that are not timed because they may compile and wake threads."""
+    """Return the seconds of each run, after two untimed calls, which may compile and wake threads."""
 
     def step(_: int) -> None:
         call()

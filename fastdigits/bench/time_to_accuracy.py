@@ -28,7 +28,7 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """All runs of one network on one device, and the mean test accuracy that they should reach."""
+    """All runs of one network on one device, and the target for their mean test accuracy."""
 
     model: str
     device: str

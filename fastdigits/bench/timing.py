@@ -1,14 +1,14 @@
-"""Time several contenders in turns, so that anything that disturbs the machine affects all of them alike."""
+"""Time several contenders in turns, so that disturbances of the machine affect all of them alike."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter, process_time, sleep
 
-SAMPLE_S = 0.04  # duration of one timed sample: long enough that neither the clock nor a rare hiccup matters
+SAMPLE_S = 0.04  # duration of one timed sample: long compared with the clock's resolution and with short disturbances
 MAX_STEPS = 1000
 WARM_UP = 0.25  # steps before each sample, as a fraction of its steps: they fill caches and wake threads
-TRIES = 3  # per number of steps tried, so that one hiccup does not make all samples too short
+TRIES = 3  # for each number of steps, so that one disturbance does not make all samples too short
 IDLE_CHECK_S = 0.01  # longer than the ticks in which some systems count the CPU time of a process
 MAX_IDLE_CHECKS = 30
 
@@ -45,11 +45,11 @@ def time_in_turns(
     Parameters
     ----------
     contenders : list of functions
-        Each runs the number of steps that it is given. The first call may compile and is not timed.
+        Each takes a number of steps and runs them. The first call may compile and is not timed.
     rounds : int
         Number of rounds, at most.
     budget_s : float
-        No round starts after this many seconds, except the first.
+        No round but the first starts after this many seconds.
     clock : function
         Returns the time in seconds.
     wait : function, optional
@@ -75,7 +75,7 @@ def time_in_turns(
 
 
 def steps_per_sample(run: Steps, clock: Callable[[], float]) -> int:
-    """Return how many steps take about SAMPLE_S, by doubling their number; the very first call is not timed."""
+    """Find the number of steps that take about SAMPLE_S, by doubling it; the very first call is not timed."""
     run(1)
     steps = 1
     while True:
@@ -94,10 +94,10 @@ def timed(run: Steps, steps: int, clock: Callable[[], float]) -> float:
 
 
 def wait_until_idle() -> None:
-    """Sleep until no thread of this process uses CPU time any more.
+    """Sleep until the threads of this process are idle.
 
-    Threads that finished their work spin for a while in case more arrives, and take cores from the contender that is
-    timed next: our kernels for 3 ms, PyTorch for 8 ms, ONNX Runtime for 33 ms, NumPy for 105 ms (measured).
+    After finishing their work, threads spin for a while in case more arrives, and take cores from the next contender:
+    those of our kernels for 3 ms, PyTorch 8 ms, ONNX Runtime 33 ms, NumPy 105 ms (measured).
     """
     for _ in range(MAX_IDLE_CHECKS):
         before = process_time()

@@ -15,7 +15,7 @@ from fastdigits.nn.layers import Layer
 
 TRAINING, INFERENCE = "training", "inference"
 TOLERANCE = 1e-4  # relative to the largest value of an array
-TOLERANCE_NORMALISED = 5e-2  # gradients ahead of a batch normalisation are small differences of large sums
+TOLERANCE_NORMALISED = 5e-2  # gradients before a batch normalization are small differences of large sums
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Workload:
 
     @property
     def tolerance(self) -> float:
-        """How much the results of two contenders may differ, relative to the largest value."""
+        """Allowed difference between the results of two contenders, relative to the largest value."""
         normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(self.network.layers))
         return TOLERANCE_NORMALISED if normalised else TOLERANCE
 
@@ -61,8 +61,10 @@ class Workload:
 
     @property
     def training_flops(self) -> int:
-        """Floating-point operations of a training step: forward pass, weight gradients, and all input gradients but
-        those of the first layer with parameters.
+        """Floating-point operations of a training step.
+
+        Includes the forward pass, all weight gradients, and the input gradients of the layers after the first one with
+        parameters.
         """
         first = next(layer for layer in self.network.layers if layer.parameters)
         return 3 * self.forward_flops - 2 * len(self.images) * first.multiply_adds()
@@ -84,7 +86,7 @@ class Contender:
     run : function
         Runs the given number of steps and returns when they are finished.
     outputs : function
-        Returns what one step computes, with our names and shapes: "scores" (N, classes) for inference, the gradients
+        Returns the results of one step, with our names and shapes: "scores" (N, classes) for inference, the gradients
         of all parameters for training.
     device : str
         "cpu", "cuda" or "reference".
@@ -103,7 +105,7 @@ class Contender:
 
 
 def make_workload(model: str, batch_size: int, threads: int) -> Workload:
-    """Return a network with random weights and a random batch, the same in every call.
+    """Return a network with random weights and a random batch; every call returns the same.
 
     Dropout layers are left out, because each framework draws its own random numbers.
     """
@@ -125,7 +127,7 @@ def _without_dropout(layers: list[Layer]) -> list[Layer]:
 
 
 def check_agreement(ours: Contender, rival: Contender, tolerance: float = TOLERANCE) -> None:
-    """Check that a rival computes what we compute, since times of different computations cannot be compared.
+    """Check that a rival computes the same as our contender, since otherwise their times cannot be compared.
 
     Arrays may differ by `tolerance` times their largest value, or times a thousandth of the largest value of all
     arrays if that is more.

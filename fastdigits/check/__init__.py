@@ -1,6 +1,6 @@
-"""Check that a device computes what the reference defines: each op by itself, and the gradients of whole networks.
+"""Compare a device with the reference implementation: each op separately, and the gradients of whole networks.
 
-`cases` lists the calls and `compare` judges their results; the tests use both as well.
+`cases` lists the calls of ops, and `compare` compares their results; the tests use both as well.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,6 @@ def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[CheckResult
     ops : Ops
         The device to check.
     exact : Ops
-        The same device without Winograd's method: its convolutions sum the products of the definition.
+        The same device without Winograd's method: it computes convolutions by their definition.
     """
     return [*operations.steps(ops, exact), *gradients.steps(ops)]

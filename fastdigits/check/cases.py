@@ -1,4 +1,4 @@
-"""Calls of every op on sizes that no tile divides, with outputs that are still unfilled.
+"""Calls of every op on sizes that are not multiples of a tile, with uninitialized outputs.
 
 All inputs lie between -1 and 1, and so do their products, which are the terms that `compare.tolerance` counts.
 """
@@ -20,7 +20,7 @@ class Call(NamedTuple):
     op: str
     case: str
     arguments: dict[str, Any]  # in the order of the parameters
-    outputs: tuple[str, ...]  # names of the arguments that the op fills or changes
+    outputs: tuple[str, ...]  # names of the arguments that the op writes to
     terms: int  # number of rounded terms in an element of an output; 0 if nothing is rounded
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Call(NamedTuple):
 def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     """Yield calls of every op on arrays with the given number of lanes.
 
-    With `few`, skip cases that would only compile further tile sizes.
+    With `few`, skip cases that only add more tile sizes, each of which must be compiled.
     """
     for convolution in (*CONVOLUTIONS[:2], CONVOLUTIONS[-1]) if few else CONVOLUTIONS:
         yield from _conv2d(lanes, *convolution)
@@ -74,7 +74,7 @@ CONVOLUTIONS = (
     (1, 11, 13, (1, 4), (5, 5), 1, (2, 2), (2, 2)),  # a kernel larger than the image
     (2, 11, 13, (3, 7), (1, 1), 1, (0, 0), (0, 0)),
     (1, 11, 13, (5, 8), (3, 2), 1, (2, 0), (0, 1)),
-    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # pixels that no kernel covers
+    (1, 2, 3, (8, 10), (2, 1), 3, (1, 2), (1, 0)),  # the stride skips some pixels
     (1, 1, 6, (28, 28), (5, 5), 1, (0, 0), (0, 0)),
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
     (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
@@ -96,7 +96,7 @@ POOLED_CONVOLUTIONS = (
     (2, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),
 )
 
-# images, features, outputs; the weight gradient transposes fewer than 80 images at a time
+# images, features, outputs; 80 images are more than the weight gradient transposes at a time
 DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
 # images to augment, (rows, columns)
@@ -121,10 +121,10 @@ EFFECTS = (
 POOLINGS = (
     (33, (7, 9), (2, 2), 2),
     (1, (5, 4), (3, 2), 1),  # windows overlap
-    (1, (8, 9), (2, 3), 4),  # pixels between the windows
+    (1, (8, 9), (2, 3), 4),  # gaps between the windows
 )
 
-# images, pixels of a channel: both a multiple of four and not
+# images, pixels in a channel: some multiples of four, some not
 NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
 # images of a batch for the losses, and for gathering from a slightly larger data set

@@ -1,4 +1,4 @@
-"""Judge the result of a call: the outputs that the op fills, and the memory that it must not touch."""
+"""Check the result of a call: the values of its outputs, and that it writes nowhere else."""
 
 from collections.abc import Callable
 from math import inf
@@ -14,18 +14,18 @@ MARGIN = 64  # elements before and after each array: four vectors of the widest 
 
 
 def tolerance(dtype: np.dtype | type, terms: int, scale: float = 1.0) -> float:
-    """Return the largest error allowed in a sum of `terms` rounded terms of size `scale` at most.
+    """Return the largest error allowed in a sum of `terms` rounded terms whose absolute values are at most `scale`.
 
-    Terms of random sign have partial sums of about sqrt(terms), and the rounding errors of these sums, of random sign
-    as well, add up to about sqrt(terms) times one of them: `terms * eps * scale` together. The tolerance is 0 if
-    nothing is rounded: without terms, and for integers.
+    Terms of random sign have partial sums of about sqrt(terms) * scale. Their rounding errors, which are of random sign
+    as well, add up to about sqrt(terms) times the error of one sum, that is to terms * eps * scale. The tolerance is 0
+    if nothing is rounded: if `terms` is 0, or for integers.
     """
     rounded = terms and np.issubdtype(dtype, np.floating)
     return terms * np.finfo(dtype).eps * scale if rounded else 0.0
 
 
 def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) -> float:
-    """Return the largest error divided by the allowed one: infinite if a value is NaN, or no error is allowed."""
+    """Return the largest error divided by the allowed one; infinity if a value is NaN or if no error is allowed."""
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         error = np.abs(np.subtract(actual, exact, dtype=float)).max()
     if error == 0:
@@ -36,7 +36,7 @@ def error_over_tolerance(actual: np.ndarray, exact: np.ndarray, allowed: float) 
 def run(
     function: Callable, call: Call, float_type: type = np.float32, ops: Ops = HOST
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Run a call on copies of its arrays, and also look for writes outside its outputs.
+    """Run a call on copies of its arrays and detect writes outside its outputs.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def run(
     -------
     outputs : dict of arrays
     changed : list of str
-        Arrays that the call changed although it must not, or that have changed memory next to them.
+        Names of the arrays that the call must not change but did, or next to which it changed memory.
     """
     before = {name: _with_margins(a, float_type) for name, a in call.arguments.items() if isinstance(a, np.ndarray)}
     on_device = {name: ops.upload(memory) for name, memory in before.items()}
@@ -68,7 +68,7 @@ def run(
 
 
 def _with_margins(array: np.ndarray, float_type: type) -> np.ndarray:
-    """Return a flat copy between margins of NaN, or of 1 for integers, which may be row numbers and must stay valid."""
+    """Return a flat copy between margins of NaN, or of 1 for integers, which is valid even as an index."""
     floating = np.issubdtype(array.dtype, np.floating)
     memory = np.full(array.size + 2 * MARGIN, np.nan if floating else 1, float_type if floating else array.dtype)
     memory[MARGIN:-MARGIN] = array.ravel()

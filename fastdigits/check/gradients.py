@@ -1,4 +1,4 @@
-"""Check gradients of whole networks: a device against the float64 reference, and that against central differences."""
+"""Check gradients of whole networks: a device against the float64 reference, and this against central differences."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,14 +16,14 @@ from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Ops
 
 IMAGES = 8
-SEED = 3  # chosen so that no unit is close enough to a kink for rounding to move it across
+SEED = 3  # chosen so that no input of a ReLU or max pooling is so close to a kink that rounding moves it across
 TOLERANCE = 1e-5  # relative to the largest gradient of a layer, because that of a bias before a BatchNorm is 0
 STEP = 1e-7  # of central differences, whose error is about 1e-9 for losses near 1 in float64
 DIFFERENCES = 3  # elements per parameter
 
 
 def networks() -> dict[str, Network]:
-    """Return networks that together use every fused chain of nn/fuse.py."""
+    """Return networks that together contain every chain that nn/fuse.py fuses."""
     convolutions = [
         *(Conv2D(12, 3, padding="same"), ReLU()),
         *(Conv2D(13, 3), ReLU()),
@@ -69,7 +69,7 @@ def _layer(name: str) -> str:
 
 
 def _differences(reference: "BatchLoss", gradients: dict[str, np.ndarray]) -> tuple[dict, dict, dict]:
-    """Return central differences at random elements of each parameter, the gradients there, and all gradients."""
+    """Return central differences at random elements of each parameter, gradients there, and all gradients."""
     random, differences, gradients_there = np.random.default_rng(SEED), {}, {}
     for name, parameter in reference.network.parameters().items():
         values = parameter.value.reshape(-1)

@@ -1,4 +1,4 @@
-"""Check each op of a device against the float64 reference, on sizes that no tile divides."""
+"""Check each op of a device against the float64 reference."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ Outputs = dict[str, np.ndarray]
 
 
 def steps(ops: Ops, exact: Ops) -> list[tuple[str, Callable[[], list[CheckResult]]]]:
-    """Return one check per op as (name, function) pairs; it also covers the function in `exact` if that is another."""
+    """Return one check per op as (name, function) pairs; a check covers the op in `exact` as well if it differs."""
     reference = devices.load("reference")
     checks: list[tuple[str, Callable[[], list[CheckResult]]]] = []
     by_op: dict[str, list[Call]] = {}
@@ -41,7 +41,7 @@ def _one_method(
 def _two_methods(
     ops: Ops, group: list[Call], winograd: Callable, direct: Callable, reference: Callable
 ) -> list[CheckResult]:
-    """Check both methods against the reference, and against each other for calls in which Winograd's is used."""
+    """Check both methods against the reference, and against each other for calls that use Winograd's method."""
     op = group[0].op
     of_winograd, of_direct, of_both = (
         _ResultBuilder(f"{op} ({how})", ops) for how in ("winograd", "direct", "winograd to direct")
@@ -60,7 +60,7 @@ def _same_bits(one: Outputs, other: Outputs) -> bool:
 
 
 class _ResultBuilder:
-    """Collects the comparisons of one function into a result, with the first failure."""
+    """Collector of the comparisons of one function and of its first failure."""
 
     def __init__(self, subject: str, ops: Ops):
         self.ops, self.subject, self.compared, self.error_over_tolerance = ops, subject, 0, 0.0

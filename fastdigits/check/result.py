@@ -32,7 +32,7 @@ class CheckResult:
 
 
 def describe_excess(error_over_tolerance: float) -> str:
-    """Say by how much an error is too large."""
+    """Describe by how much an error exceeds the tolerance."""
     if isinf(error_over_tolerance):
         return "a value is NaN, or differs where nothing is rounded"
     return f"its error is {error_over_tolerance:.3g} times the tolerance"

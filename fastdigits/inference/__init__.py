@@ -1,1 +1,1 @@
-"""Use trained networks: evaluate, recognize, explain, compare."""
+"""Inference with trained networks: evaluate, recognize, explain and compare."""

@@ -17,20 +17,20 @@ REPEATS = 3  # evaluations on the test images; the fastest one gives the inferen
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """A network that was trained once or several times.
+    """The metrics of a network that was trained once or several times.
 
     Attributes
     ----------
     name : str
     parameters, multiply_adds : int
-        Multiply-adds of one image.
+        Multiply-adds of a forward pass of one image.
     epochs : int
     accuracies : list of float
-        Test accuracy of each training; empty if all of them failed.
+        Test accuracy of each training run; empty if all runs failed.
     train_s : list of float
-        Seconds of each training; empty for weights files, which do not store them.
+        Seconds of each training run; empty for weights files, which do not store them.
     inference_s : float or None
-        Seconds per image.
+        Seconds per image; None if all runs failed.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ComparedModel:
         return summarize(self.train_s)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row of the table as JSON types."""
+        """Return the row of the comparison table as JSON types."""
         return {
             "model": self.name,
             "parameters": self.parameters,
@@ -82,8 +82,9 @@ def measure(
     network : Network
         Need not be built.
     trained : sequence of SavedNetwork
+        The network after each training run.
     train_s : sequence of float
-        Seconds of the trainings; empty if unknown.
+        Seconds of the training runs; empty if unknown.
     images : uint8 (N, H, W)
     labels : uint8 (N,)
     ops : Ops

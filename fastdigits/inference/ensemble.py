@@ -1,4 +1,4 @@
-"""Ensembles: average the probabilities of several networks, or of several shifts of an image."""
+"""Ensembles: average the probabilities of several networks, or of several shifted copies of an image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from fastdigits.ops.interface import Ops
 from fastdigits.storage.weights import SavedNetwork
 
 NO_SHIFT = ((0, 0),)
-# (rows down, columns to the right): the image itself, and shifted by one pixel in all eight directions
+# (rows down, columns to the right): no shift, then one pixel in each of the eight directions
 SHIFTS = tuple((i, j) for i in (0, -1, 1) for j in (0, -1, 1))
-MIN_PROBABILITY = 1e-12  # before the logarithm is taken
+MIN_PROBABILITY = 1e-12  # keeps logarithms finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,16 @@ class EnsembleEvaluation:
     Attributes
     ----------
     members : list of Evaluation
-        Of each network alone.
+        Metrics of each network alone.
     combined : Evaluation
-        Of the averaged probabilities.
+        Metrics of the averaged probabilities.
     probabilities : float32 (N, classes) or None
+        The averaged probabilities; None if `evaluate_single` was called without `with_probabilities`.
     """
 
     members: list[Evaluation]
     combined: Evaluation
-    probabilities: np.ndarray | Any  # None unless wanted
+    probabilities: np.ndarray | Any
 
 
 def evaluate_ensemble(
@@ -48,8 +49,8 @@ def evaluate_ensemble(
 ) -> EnsembleEvaluation:
     """Evaluate every network and the mean of their probabilities.
 
-    p[n, k] = mean over shifts of softmax(scores)[n, k] for one network; the mean of these for the ensemble
-    loss = -mean_n log p[n, label of n], whatever loss the networks were trained with
+    p[n, k] = mean over shifts of softmax(scores)[n, k] for one network; for the ensemble, the mean over networks
+    loss = -mean_n log p[n, label of n], regardless of the loss that the networks were trained with
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def evaluate_ensemble(
     labels : uint8 (N,)
     ops : Ops
     shifts : sequence of (rows, columns)
-        Shifts to average over. Images are shifted before their preparation, since only then the background is 0.
+        Shifts to average over. Images are shifted before preparation, which may change the background from 0.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def evaluate_ensemble(
 def evaluate_single(
     saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops, with_probabilities: bool
 ) -> EnsembleEvaluation:
-    """Evaluate one network by the loss that it was trained with.
+    """Evaluate a single network with the loss that it was trained with.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def evaluate_single(
     labels : uint8 (N,)
     ops : Ops
     with_probabilities : bool
-        Whether to return the probabilities too.
+        Whether to return the probabilities as well.
 
     Raises
     ------
@@ -105,13 +106,13 @@ def evaluate_single(
     network, loss, rows = saved.built(ops, EVALUATION_BATCH), saved.config["loss"], np.arange(len(labels))
     network.check_images(images, labels, saved.normalisation.preparation.pad)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
-    evaluate(network, batches, rows[:1], loss)  # compiles, so that the seconds below are those of inference alone
+    evaluate(network, batches, rows[:1], loss)  # compiles, so that the timing below does not include compilation
     result = evaluate(network, batches, rows, loss)
     return EnsembleEvaluation([result], result, probabilities(network, batches, rows) if with_probabilities else None)
 
 
 def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Shift images (N, H, W) by rows down and columns to the right; cut off what leaves, fill with zeros."""
+    """Shift images (N, H, W) by rows down and columns to the right; fill with zeros."""
     moved = np.zeros_like(images)
     H, W = images.shape[1:]
     moved[:, max(down, 0) : H + min(down, 0), max(right, 0) : W + min(right, 0)] = images[
@@ -121,7 +122,7 @@ def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:
 
 
 def _mean_probabilities(network: Network, views: Iterable[Batches], count: int) -> tuple[np.ndarray, float]:
-    """Return the mean over all views (N, classes) and the seconds of inference, without compiling and uploading."""
+    """Return the mean over all views (N, classes), and the seconds of inference without compilation and uploads."""
     total, number, seconds = np.zeros((count, network.classes), np.float32), 0, 0.0
     for batches in views:
         probabilities(network, batches, np.arange(1))  # compiles

@@ -21,9 +21,9 @@ class Evaluation:
     confusion : int (classes, classes)
         confusion[i, j] is the number of images of class i that are predicted as j.
     loss : float
-        Mean over the images.
+        Mean loss of the images.
     seconds : float
-        Time of the inference.
+        Duration of inference.
     """
 
     confusion: np.ndarray
@@ -37,12 +37,12 @@ class Evaluation:
 
     @property
     def correct(self) -> int:
-        """Number of images that are predicted correctly."""
+        """Number of correctly predicted images."""
         return int(np.trace(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Share of images that are predicted correctly."""
+        """Fraction of correctly predicted images."""
         return self.correct / self.images
 
     @property
@@ -52,12 +52,12 @@ class Evaluation:
 
     @property
     def per_class(self) -> list[float | None]:
-        """Accuracy on the images of each class; None for a class without images."""
+        """Accuracy (recall) on each class; None for a class without images."""
         return [float(row[digit] / row.sum()) if row.sum() else None for digit, row in enumerate(self.confusion)]
 
 
 def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) -> Evaluation:
-    """Evaluate a network, without changing it.
+    """Evaluate a network in inference mode.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of wrongly predicted images, those with the least probable true class first.
+    """Return the indices of wrongly predicted images in order of increasing probability of the true class.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> 
 
 
 def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, most: int) -> dict[str, np.ndarray]:
-    """Return the indices of example images, spread evenly over the data set.
+    """Return the indices of correctly and of wrongly predicted images, evenly spaced over the data set.
 
     Parameters
     ----------

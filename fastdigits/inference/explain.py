@@ -11,7 +11,7 @@ from fastdigits.nn.layers import Layer
 from fastdigits.ops.interface import Array, Ops
 from fastdigits.storage.weights import SavedNetwork
 
-UNCHANGING = (Flatten, Dropout)  # layers that pass on their input in inference
+UNCHANGING = (Flatten, Dropout)  # layers that do not change the values of their input in inference
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Explanation:
     maps : dict of float32 (C, H, W) or (units,)
         Output of each stage of the network, by the names of the stage's layers.
     saliency : float32 (H, W)
-        Gradient of the highest score with respect to the brightness, 0 to 1, of each pixel.
+        Gradient of the highest score with respect to the brightness of each pixel, on the scale from 0 to 1.
     """
 
     image: np.ndarray
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
-    """Predict an image, uint8 (H, W), and explain the prediction.
+    """Predict the class of an image, uint8 (H, W), and explain the prediction.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class Explainer:
         self.stages = _stage_outputs(self.network)
 
     def input(self, image: np.ndarray) -> Array:
-        """Return the network's input (1, 1, H, W, L) for an image uint8 (H, W); UserError if its size is wrong."""
+        """Return the network input (1, 1, H, W, L) for an image uint8 (H, W); raise UserError if its size is wrong."""
         images, ops = image[np.newaxis], self.network.ops
         self.network.check_images(images, None, self.normalisation.preparation.pad)
         batches = Batches(ops, images, None, 1, self.normalisation)
@@ -99,9 +99,9 @@ class Explainer:
 
 
 def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:
-    """Return the scores of a batch x (B, C, H, W, L), and the gradient of the first image's highest score by x.
+    """Return the scores of a batch x (B, C, H, W, L), and the gradient of the first image's highest score.
 
-    Build the network for training and without fusion.
+    The gradient is with respect to x. The network must be built for training and without fusion.
     """
     ops, scores = network.ops, network.forward(x)
     winner = np.zeros(scores.shape, np.float32)
@@ -110,7 +110,7 @@ def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:
 
 
 def _stage_outputs(network: Network) -> dict[str, Layer]:
-    """Return the last layer of each stage that changes its input, by the names of the stage's layers."""
+    """Return for each stage its last layer that changes its input, by the names of the stage's layers."""
     outputs = {}
     for stage in stages_of(network):
         changing = [layer for layer in stage.layers if not isinstance(layer, UNCHANGING)]

@@ -1,4 +1,4 @@
-"""Recognize the digits of a picture with a trained network, and say when the answer is unsure."""
+"""Recognize the digits in a picture with a trained network, and mark predictions that are unsure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Prediction:
     confidence : float
         Its probability.
     probabilities : tuple of float
-        Of the digits 0 to 9.
+        Probabilities of the digits 0 to 9.
     second : int
         The second most probable digit.
     unsure : bool
@@ -54,10 +54,10 @@ class Prediction:
 
 
 class Recognizer:
-    """Recognize digits with the network of a weights file.
+    """Recognizer of digits that uses the network of a weights file.
 
     The last output of a network with eleven outputs stands for "no digit". Its probability q is spread evenly over
-    the digits: (1 - q) p[digit] + q / 10.
+    the digits: p[digit] + q / 10.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Recognizer:
     device : str
         "auto", "cpu", "cuda" or "reference".
     threads : int, optional
-        Number of processor cores; defaults to all.
+        Number of CPU threads; defaults to all cores.
 
     Raises
     ------
@@ -89,12 +89,12 @@ class Recognizer:
         self.ops = devices.load(device, threads, saved.config["exact"])
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
-        """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `prepare` returns them."""
+        """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
         p = self.calibration.apply(self.class_probabilities(images))
         return [self._prediction(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
 
     def recognize(self, picture: np.ndarray) -> tuple[Prepared, Prediction]:
-        """Recognize the digit of a picture uint8 (H, W, 3) or (H, W).
+        """Recognize the digit in a picture uint8 (H, W, 3) or (H, W).
 
         If ink and background are ambiguous, try each interpretation and return the first confident one, else the most
         confident. See `CandidateSearch`.
@@ -105,9 +105,9 @@ class Recognizer:
         return search.tried[search.best]
 
     def recognize_all(self, picture: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
-        """Recognize every digit of a picture uint8 (H, W, 3) or (H, W): line by line, each from left to right.
+        """Recognize all digits in a picture uint8 (H, W, 3) or (H, W); return lines of digits from left to right.
 
-        Omit what is more likely no digit.
+        Shapes that are more likely no digit than a digit are omitted.
         """
         lines = [
             [digit for region in line for digit in self._recognize_region(region)] for line in find_regions(picture)
@@ -131,7 +131,7 @@ class Recognizer:
 
     @cached_property
     def _small_network(self) -> Network:
-        """The network for a few images: a batch takes its full time even if most of it is empty."""
+        """The network for a few images, with small batches: a batch takes the same time if it is mostly empty."""
         return self.saved.built(self.ops, self.ops.lanes)
 
     @cached_property
@@ -146,7 +146,7 @@ class Recognizer:
         return Prediction(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)
 
     def _recognize_region(self, region: Region) -> list[tuple[Prepared, Prediction]]:
-        """Return one digit, or several that touch if the least sure of them is surer than the one."""
+        """Return one digit, or several touching ones if even the least confident is more confident than the one."""
         prepared = (region.whole, *region.parts)
         predictions = self.predict(np.stack([one.image for one in prepared]))
         whole, *parts = zip(prepared, predictions, strict=True)
@@ -155,10 +155,10 @@ class Recognizer:
 
 
 class CandidateSearch:
-    """Choose among the candidates of a picture: the first that the network is sure of, else the most confident.
+    """Search for the best candidate of a picture: the first one with a sure prediction, else the most confident.
 
-    Each further candidate is another chance to be wrong with confidence, so `Calibration.is_sure` asks more of it.
-    The search does not call the network itself, so that the caller may wait for it in its own way:
+    Each candidate is another chance of a confident mistake, so `Calibration.is_sure` becomes stricter with each.
+    The search does not call the network itself, so that callers can run it asynchronously:
 
         while (prepared := search.next_candidate()) is not None:
             search.add(predict(prepared.image))
@@ -167,14 +167,14 @@ class CandidateSearch:
     Parameters
     ----------
     candidates : iterator of Prepared
-        At least one; the next is only asked for while the network is unsure of all before.
+        At least one; evaluated lazily, only until a prediction is sure.
     calibration : Calibration
-        That of the network.
+        The calibration of the network.
 
     Attributes
     ----------
     tried : list of (Prepared, Prediction)
-        The candidates so far. The rule for the n-th attempt decides `unsure`.
+        The candidates so far; `unsure` takes the number of the attempt into account.
     """
 
     def __init__(self, candidates: Iterator[Prepared], calibration: Calibration):
@@ -189,7 +189,7 @@ class CandidateSearch:
         return self._pending
 
     def add(self, prediction: Prediction) -> None:
-        """Add the network's prediction for the candidate returned last."""
+        """Add the prediction for the candidate that `next_candidate` returned last."""
         assert self._pending is not None, "call next_candidate first"
         sure = self._calibration.is_sure(prediction.confidence, attempt=len(self.tried) + 1)
         self.tried.append((self._pending, replace(prediction, unsure=not sure)))

@@ -1,6 +1,6 @@
-"""Networks: layers, their parameters, and the chain that joins them. Nothing here depends on a device.
+"""Neural networks: layers, parameters, and the network that chains layers. This package is independent of devices.
 
-Each layer of `registry.LAYERS`, and `Network`, is imported when it is first used.
+`Network` and the layers in `registry.LAYERS` are imported on first use.
 """
 
 from typing import Any

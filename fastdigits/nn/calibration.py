@@ -51,7 +51,7 @@ class Calibration:
     def is_sure(self, confidence: float, attempt: int = 1) -> bool:
         """Decide whether a confidence suffices for the n-th attempt at the same picture.
 
-        Each attempt is another chance to be wrong with confidence, so the n-th may be in doubt by an n-th only:
+        Each attempt is another chance of a confident mistake, so the n-th must satisfy a stricter condition:
         1 - confidence <= (1 - unsure_below) / n.
         """
         return bool(1 - confidence <= (1 - self.unsure_below) / attempt)
@@ -80,7 +80,7 @@ def _loss(p: np.ndarray, labels: np.ndarray, temperature: float) -> float:
 
 
 def _softened(p: np.ndarray, temperature: float) -> np.ndarray:
-    """p^(1 / temperature), each row divided by its sum."""
+    """Return p^(1 / temperature), with each row divided by its sum."""
     scores = np.log(np.maximum(p.astype(np.float64), MIN_PROBABILITY)) / temperature
     powers = np.exp(scores - scores.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)

@@ -9,8 +9,8 @@ import numpy as np
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_fraction, vectors
 from fastdigits.ops.interface import Array, Ops
 
-STREAMS = 2**31  # the random streams from this number on belong to dropout layers
-STREAMS_PER_PART = 2**12  # one for each layer of the network, by its number
+STREAMS = 2**31  # number of the first random stream that dropout layers use
+STREAMS_PER_PART = 2**12  # one for each layer of the network, by `Layer.number`
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@
 | BatchNorm, ReLU | BatchNormReLU |
 | Residual, or Residual, ReLU | FusedResidual, whose layers are fused too |
 
-All other layers run as they are. The steps hold the layers, use their parameters and have buffers of their own.
+All other layers run unchanged. A fused step refers to its layers and uses their parameters, but has its own buffers.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ from fastdigits.ops.interface import Array, Ops
 
 
 def fuse(layers: Sequence[Layer], forward_only: bool = False) -> list[Step]:
-    """Return steps that compute the layers, with the chains of the table above as one step each.
+    """Return steps that compute the layers, with one step for each chain in the table above.
 
-    With `forward_only`, for steps whose `backward` is never called, Dense and Conv2D apply a ReLU whatever follows it.
+    Pass `forward_only` if `backward` is never called: Dense and Conv2D then include a ReLU no matter what follows it.
     """
     steps: list[Step] = []
-    rest, after_relu = list(layers), False  # whether the next step takes the gradient of the ReLU before it
+    rest, after_relu = list(layers), False  # after_relu: the next step computes the gradient of the preceding ReLU
     while rest:
         step = _next_step(rest, after_relu, forward_only)
         if not isinstance(step, Flatten):
@@ -43,7 +43,7 @@ def fuse(layers: Sequence[Layer], forward_only: bool = False) -> list[Step]:
 
 
 def _next_step(layers: Sequence[Layer], after_relu: bool, forward_only: bool) -> Step:
-    """Return the step for the first layers of a chain."""
+    """Return the step for the first layer, or for the chain that it starts."""
     match layers:
         case [Conv2D() as conv, ReLU() as relu, MaxPool2D() | AvgPool2D() as pool, *_] if _pools_in_place(conv, pool):
             return ConvReLUPool(conv, relu, pool, after_relu)
@@ -69,12 +69,12 @@ def _pools_in_place(conv: Conv2D, pool: MaxPool2D | AvgPool2D) -> bool:
 
 
 def _takes_relu_gradient(layers: Sequence[Layer]) -> bool:
-    """Return whether the first layer that is not Flatten can compute the gradient of the ReLU before it."""
+    """Return whether the first layer other than Flatten can compute the gradient of the preceding ReLU."""
     return isinstance(next(dropwhile(lambda layer: isinstance(layer, Flatten), layers), None), Dense | Conv2D)
 
 
 class FusedStep:
-    """Base class of the steps that compute several layers, or one layer and the gradient of the ReLU before it."""
+    """Base class of steps that compute several layers, or one layer and the gradient of the preceding ReLU."""
 
     def __init__(self, *parts: Layer | None):
         self.parts = [part for part in parts if part]
@@ -96,7 +96,7 @@ class FusedStep:
 
 
 class FusedConv2D(FusedStep):
-    """A convolution, optionally with the ReLU after it.
+    """A convolution, optionally followed by a ReLU.
 
     `backward` takes the gradient of the convolution's output: the next step computes the gradient of the ReLU. With
     `after_relu` the input comes from a ReLU, and `backward` returns the gradient of the input of that ReLU.
@@ -151,7 +151,7 @@ class FusedConv2D(FusedStep):
 
 
 class FusedDense(FusedStep):
-    """A dense layer, optionally with the ReLU after it; its gradients are as those of FusedConv2D."""
+    """A dense layer, optionally followed by a ReLU; `backward` works as in FusedConv2D."""
 
     def __init__(self, dense: Dense, relu: ReLU | None, after_relu: bool):
         super().__init__(dense, relu)
@@ -176,7 +176,7 @@ class FusedDense(FusedStep):
 
 
 class ConvReLUPool(FusedStep):
-    """A convolution, its ReLU and its 2 x 2 pooling; `after_relu` is as in FusedConv2D."""
+    """A convolution, followed by a ReLU and 2 x 2 pooling; `after_relu` works as in FusedConv2D."""
 
     def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D | AvgPool2D, after_relu: bool):
         super().__init__(conv, relu, pool)
@@ -239,7 +239,7 @@ class ConvReLUPool(FusedStep):
 
 
 class BatchNormReLU(FusedStep):
-    """A batch normalization and its ReLU."""
+    """A batch normalization, followed by a ReLU."""
 
     def __init__(self, norm: BatchNorm, relu: ReLU):
         super().__init__(norm, relu)
@@ -301,7 +301,7 @@ class BatchNormReLU(FusedStep):
 
 
 class FusedResidual(FusedStep):
-    """A residual block that runs `steps` in the place of its layers, optionally with the ReLU after it."""
+    """A residual block that runs `steps` instead of its layers, optionally followed by a ReLU."""
 
     def __init__(self, block: Residual, steps: list[Step], relu: ReLU | None):
         super().__init__(block, relu)

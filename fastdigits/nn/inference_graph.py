@@ -1,4 +1,4 @@
-"""Layers for inference: what training layers compute with their running statistics, with less work.
+"""The inference graph: layers that compute the same as the trained layers in inference mode, with less work.
 
 | training | inference |
 |---|---|
@@ -20,19 +20,19 @@ from fastdigits.ops.interface import Ops
 
 @dataclass(frozen=True)
 class Fold:
-    """Fills the weights of the layer `folded`, which does what `layer` and then `norm` do in inference."""
+    """A layer `folded` that computes the same as `layer` followed by `norm` in inference mode."""
 
     layer: Conv2D | Dense
     norm: BatchNorm
     folded: Conv2D | Dense
 
     def allocate(self, ops: Ops) -> None:
-        """Make the arrays of the folded layer's parameters."""
+        """Allocate the parameters of the folded layer."""
         for parameter in self.folded.parameters:
             parameter.value = ops.empty(parameter.shape)
 
     def update(self, ops: Ops) -> None:
-        """Compute the folded layer's parameters from the present ones of the two layers."""
+        """Compute the parameters of the folded layer from the current parameters of the two layers."""
         layer, norm, folded = self.layer, self.norm, self.folded
         running_mean, running_var = norm.running
         ops.batchnorm_fold(
@@ -49,12 +49,15 @@ class Fold:
 
 
 def needs_inference_graph(layers: Sequence[Layer]) -> bool:
-    """Return whether some layers have less work to do in inference than in training."""
+    """Return whether `inference_graph` would simplify the layers."""
     return any(isinstance(layer, BatchNorm | Dropout) for layer in sequence.walk(layers))
 
 
 def inference_graph(layers: Sequence[Layer]) -> tuple[list[Layer], list[Fold]]:
-    """Return layers for inference, with the same parameters but buffers of their own, and the folds to update first."""
+    """Return the layers for inference and the folds to update before running them.
+
+    Layers that are not folded share the parameters of the given ones, but have their own buffers.
+    """
     rest = [layer for layer in layers if not isinstance(layer, Dropout)]
     graph: list[Layer] = []
     folds: list[Fold] = []

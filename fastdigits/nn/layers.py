@@ -1,7 +1,7 @@
 """Layers: shapes, parameters, forward and backward passes. They are independent of the device and the batch size.
 
-The fields of a layer are its options; weights files store them. `connect` sets the shapes and makes the parameters,
-`allocate` sets the operations and makes the buffers, `forward` and `backward` compute.
+The fields of a layer are its options; weights files store them. `connect` sets the shapes and creates the
+parameters, `allocate` sets the operations and allocates the buffers, `forward` and `backward` compute.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MAX_CROPPED = 4096  # rows or columns that a negative padding crops on each side
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """Describe a batch of training to the layers.
+    """The batch that a training step runs on, and the keys of its random numbers.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Layer:
         return self.output_shape
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
-        """Check the fields, make the parameters and return the output shape of one image.
+        """Check the fields, create the parameters and return the output shape of one image.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Layer:
         return [], []
 
     def config(self) -> dict[str, Any]:
-        """Return the type and the fields, of which `registry.layer_from_config` makes an equal layer."""
+        """Return the type and the fields, from which `registry.layer_from_config` creates an equal layer."""
         return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
 
 
@@ -443,7 +443,7 @@ def check_initializer(layer: "Conv2D | Dense") -> None:
 
 
 def pair(layer: Layer, name: str) -> tuple[int, int]:
-    """Return a field that holds one positive integer or two of them as two; raise UserError if it holds neither."""
+    """Return a field as two integers: it must be one positive integer, which counts twice, or two of them."""
     value = getattr(layer, name)
     sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
     if len(sizes) != 2 or not all(is_integer(n, 1) for n in sizes):

@@ -27,7 +27,7 @@ class Network:
     Parameters
     ----------
     layers : list of Layer
-        They are copied: the same layers may be used in several networks.
+        Layers are copied, so that the same layers may be used in several networks.
     input_shape : (channels, rows, columns)
         Shape of one image.
 
@@ -53,7 +53,7 @@ class Network:
 
     @classmethod
     def from_config(cls, config: dict) -> "Network":
-        """Make the network that `config()` describes; raise UserError if the description is damaged."""
+        """Create a network from the result of `config`; raise UserError if it is damaged."""
         try:
             layers = [layer_from_config(layer) for layer in config["layers"]]
             return cls(layers, tuple(config["input_shape"]))
@@ -73,12 +73,12 @@ class Network:
         return sequence.named_parameters(self.names, self.layers, "running")
 
     def state(self) -> dict[str, Parameter]:
-        """Return parameters and running statistics by name: all that weights files store."""
+        """Return the parameters and running statistics by qualified name, as weights files store them."""
         return self.parameters() | self.running()
 
     @property
     def parameter_count(self) -> int:
-        """Number of trainable scalars."""
+        """Number of trainable values."""
         return sum(parameter.size for parameter in self.parameters().values())
 
     def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
@@ -119,9 +119,9 @@ class Network:
         batch_size : int
             Largest number of images in a batch.
         training : bool
-            Whether to allocate gradients. Without them the network can only infer, in micro-batches.
+            Whether to allocate gradients. If not, the network is for inference only, which may run in micro-batches.
         fused : bool
-            Whether to run chains of layers as single operations, and a lighter graph in inference.
+            Whether to run chains of layers as single operations, and to simplify the network for inference.
         """
         self.ops, self.batch_size, self.fused = ops, batch_size, fused
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
@@ -186,13 +186,13 @@ class Network:
         return self.scores
 
     def backward(self, dscores: Array) -> None:
-        """Fill the gradients of all parameters, given that of the scores of the last `forward` with `training`."""
+        """Fill the gradients of all parameters, given the gradient of the scores of the last training `forward`."""
         sequence.backward(self.steps, dscores, input_gradient=False)
 
     def input_gradient(self, dscores: Array) -> Array:
-        """Compute the gradient of the input of the last `forward`, given that of the scores.
+        """Compute the gradient of the input of the last `forward`, given the gradient of the scores.
 
-        The network must be built with `training` and without `fused`. After a `forward` without `training` it is the
-        gradient of the network in inference mode.
+        The network must be built with `training` and without `fused`. If the last `forward` was without `training`,
+        the gradient is that of the network in inference mode.
         """
         return sequence.backward(self.steps, dscores, input_gradient=True)

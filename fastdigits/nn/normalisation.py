@@ -11,10 +11,10 @@ from fastdigits.ops.interface import Array, Ops
 
 @dataclass(eq=False)
 class BatchNorm(Layer):
-    """Batch normalization: each channel gets mean 0 and variance 1, then the scale gamma and the offset beta.
+    """Batch normalization: normalize each channel to mean 0 and variance 1, multiply by gamma and add beta.
 
-    In training, mean and variance are those of the batch, and update running averages. In inference they are these
-    running averages.
+    In training, mean and variance are computed from the batch and update running averages. In inference, the running
+    averages are used instead.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class BatchNorm(Layer):
         return self.dx
 
     def _backward_of_inference(self, dy: Array) -> Array:
-        """With the running statistics the layer is an affine map; its gradient is the same map without the offset."""
+        """Return the gradient in inference mode, where the layer is affine: apply the same map without the offset."""
         zero = self.ops.zeros(self.gamma.shape)
         self.ops.batchnorm_inference(
             x=planes(dy),

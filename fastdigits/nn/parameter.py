@@ -1,4 +1,4 @@
-"""Trainable parameters, all of them in one array."""
+"""Trainable parameters, stored together in one array."""
 
 from dataclasses import dataclass, field
 from math import prod
@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdigits.ops.interface import Array, Ops
 
-# Every parameter starts at a multiple of this many numbers: whole cache lines and whole vectors on every device.
+# Parameters start at multiples of this number of elements, which are whole cache lines and vectors on every device.
 ALIGNMENT = 64
 
 
@@ -22,7 +22,7 @@ class Parameter:
     initializer : str, optional
         See initializers.initial_value; without one the parameter starts at zero.
     fan_in, fan_out : int
-        Number of inputs that one output sums, and of outputs that one input reaches.
+        Number of inputs that one output depends on, and of outputs that depend on one input.
     value, gradient : array, optional
         Set when the network is built.
     """
@@ -44,7 +44,7 @@ class Parameter:
 class ParameterBuffer:
     """All parameters of a network in one array (V, L), and their gradients in another.
 
-    An optimizer step is thus one operation for any network. The gaps between parameters stay zero.
+    An optimizer step is therefore one operation for any network. The gaps between parameters stay zero.
     """
 
     def __init__(self, ops: Ops, parameters: list[Parameter], training: bool):

@@ -1,4 +1,4 @@
-"""Names of layers and of the choices among them. Light to import: a layer's module is imported when it is needed."""
+"""Names of the layers, activations, poolings and initializers. Importing this module does not import the layers."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from fastdigits.errors import UserError
 if TYPE_CHECKING:
     from fastdigits.nn.layers import Layer
 
-# Activation layers by the name that options give them
+# Activation layers by their names in command-line options
 ACTIVATIONS = {
     "relu": "ReLU",
     "leaky-relu": "LeakyReLU",
@@ -20,7 +20,7 @@ ACTIVATIONS = {
 POOLINGS = {"max": "MaxPool2D", "average": "AvgPool2D"}
 INITIALIZERS = ("he", "glorot", "normal", "uniform")  # see initializers.initial_value
 
-# Every layer with the module of fastdigits.nn that defines it
+# The module of fastdigits.nn that defines each layer
 LAYERS = {
     "Conv2D": "layers",
     "Dense": "layers",
@@ -50,14 +50,14 @@ def layer_class(name: str) -> type[Any]:
 
 
 def layer_from_config(config: dict[str, Any]) -> "Layer":
-    """Make the layer that `Layer.config()` describes.
+    """Create a layer from the result of `Layer.config`.
 
     Raises
     ------
     UserError
         If there is no such layer.
     KeyError, TypeError, ValueError
-        If the layer has other fields.
+        If the fields do not match those of the layer.
     """
     fields = dict(config)
     name = fields.pop("type")

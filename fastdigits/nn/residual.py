@@ -19,8 +19,8 @@ class Residual(Layer):
     ----------
     layers : list of Layer
     projection : bool
-        Whether a 1 x 1 convolution first gives the input the channels and, by its stride, the rows and columns of the
-        output that it is added to.
+        Whether to apply a 1 x 1 convolution to the input before adding it, so that its channels and, by the stride of
+        the convolution, its rows and columns match the output of `layers`.
 
     References
     ----------
@@ -40,7 +40,7 @@ class Residual(Layer):
         self.skip = _projection(input_shape, shape) if self.projection else None
         if not self.skip and shape != input_shape:
             raise UserError(
-                f"Residual: its layers make {format_shape(shape)} of {format_shape(input_shape)}, which cannot be "
+                f"Residual: its layers map {format_shape(input_shape)} to {format_shape(shape)}, which cannot be "
                 "added; set projection, or use other layers."
             )
         return shape
@@ -92,11 +92,11 @@ class Residual(Layer):
 
 
 def _projection(shape: Shape, wanted: Shape) -> Conv2D:
-    """Return the 1 x 1 convolution that maps one shape to another; raise UserError if no stride does."""
+    """Return the 1 x 1 convolution that maps `shape` to `wanted`; raise UserError if no stride does."""
     for stride in range(1, max(shape[1:], default=0) + 1):
         skip = Conv2D(wanted[0], 1, stride)
         if skip.connect(shape) == wanted:
             return skip
     raise UserError(
-        f"Residual: no stride of a projection makes {format_shape(wanted)} of {format_shape(shape)}; use other layers."
+        f"Residual: no stride of the projection maps {format_shape(shape)} to {format_shape(wanted)}; use other layers."
     )

@@ -1,4 +1,4 @@
-"""Chains of layers or steps, in a network and inside a layer: names, shapes, parameters, forward and backward."""
+"""Chains of layers or steps, in a network or in a nested layer: names, shapes, parameters, forward and backward."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
 
 
 class Step(Protocol):
-    """One link of the chain that a network runs: a layer, or an operation that computes several layers at once."""
+    """One step of the chain that a network runs: a layer, or a fused step that computes several layers at once."""
 
     @property
     def parts(self) -> Sequence[Layer]:
-        """The layers that the step computes, in their order."""
+        """The layers that the step computes, in order."""
 
     @property
     def parameters(self) -> Sequence[Parameter]:
@@ -50,7 +50,7 @@ def layer_names(layers: Sequence[Layer]) -> list[str]:
 
 
 def connect(layers: Sequence[Layer], shape: Shape) -> Shape:
-    """Set the input shape of each layer and return the last output shape; UserError names the layer at fault."""
+    """Connect the layers and return the last output shape; raise UserError if a layer does not fit, with its name."""
     for name, layer in zip(layer_names(layers), layers, strict=True):
         try:
             shape = layer.connect(shape)
@@ -62,7 +62,7 @@ def connect(layers: Sequence[Layer], shape: Shape) -> Shape:
 
 
 def walk(layers: Sequence[Layer]) -> list[Layer]:
-    """List all layers, nested ones included."""
+    """Return all layers, including nested ones."""
     return [layer for _, layer in walk_named(layer_names(layers), layers)]
 
 

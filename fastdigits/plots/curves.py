@@ -1,7 +1,8 @@
-"""Loss, accuracy and learning rate over the epochs of one training or of many."""
+"""Plot training curves: loss, accuracy and learning rate over the epochs of one or several trainings."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,115 +13,121 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Look = dict[str, Any]
-Figures = Callable[[Epoch], float | None]
-_STYLES: tuple[Any, Any] = ("--", "-")
-TRAINING, VALIDATION = _STYLES
+Style = dict[str, Any]
+Metric = Callable[[Epoch], float | None]
+TRAINING: Literal["--"] = "--"
+VALIDATION: Literal["-"] = "-"
 WIDTH, PANEL, RATE_PANEL, LEGEND_LINE = 8.0, 3.2, 1.8, 0.3  # inches
-MARKS = 20  # on each line
-MAX_COVERED = 4  # lines by others that are the same
-THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}
+MARKER_SIZE = 5  # points
+MAX_MARKERS = 20  # on each line
+LINE_WIDTH, COVERED_LINE_WIDTH = 2, 2  # points, and those added for every line that may cover this one
+MAX_COVERING = 4  # covering lines that widen a line
+THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}  # single runs
 
 
 @style.figure_style()
-def draw(series: Sequence[RunGroup], title: str = "") -> "Figure":
-    """A panel for the loss, one for the accuracy, and one for the learning rate where it is known.
+def draw(groups: Sequence[RunGroup], title: str = "") -> "Figure":
+    """Draw a panel for the loss, one for the accuracy and, if it is known, one for the learning rate.
 
-    Training is dashed, validation solid. Of several runs the lines are means, the bands one standard deviation
-    (of n - 1) to either side, and each run's validation is a thin line.
+    Training is dashed, validation solid. A group of several runs is drawn as the mean with a band of one standard
+    deviation (of n - 1), and a thin line for the validation of each run.
 
     Parameters
     ----------
-    series : sequence of RunGroup
+    groups : sequence of RunGroup
         Each gets a color.
     title : str
     """
-    heights = [PANEL, PANEL] + [RATE_PANEL] * any(_known(one, _rate) for one in series)
-    figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(series) // 2 + 2))
+    heights = [PANEL, PANEL] + [RATE_PANEL] * any(_values(group, _learning_rate) for group in groups)
+    figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(groups) // 2 + 2))
     loss, accuracy, *rate = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
-    for number, one in enumerate(series):
-        look = style.marker_style(number)
-        _curves(loss, one, look, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
-        _curves(accuracy, one, look, _percent("train_accuracy"), _percent("validation_accuracy"))
+    for index, group in enumerate(groups):
+        appearance = style.marker_style(index)
+        _draw_curves(loss, group, appearance, lambda epoch: epoch.train_loss, lambda epoch: epoch.validation_loss)
+        _draw_curves(accuracy, group, appearance, _percent("train_accuracy"), _percent("validation_accuracy"))
+        # Equal schedules coincide: a line is widened to be visible below those that cover it
+        covering = min(len(groups) - 1 - index, MAX_COVERING)
+        width = {"linewidth": LINE_WIDTH + COVERED_LINE_WIDTH * covering}
         for axes in rate:
-            covered = {"linewidth": 2 + 2 * min(len(series) - 1 - number, MAX_COVERED)}  # seen beside what covers it
-            _mean(axes, one, _rate, look | covered, VALIDATION, "learning rate")
+            _draw_mean(axes, group, _learning_rate, appearance | width, VALIDATION, "learning rate")
     style.label_axes(loss, "", "loss per image")
     style.label_axes(accuracy, "", "accuracy (%)")
     for axes in rate:
         style.label_axes(axes, "", "learning rate")
         axes.set_ylim(bottom=0)
-    _scale(loss)
+    _set_loss_scale(loss)
     figure.axes[-1].set_xlabel("epoch")
     locator: Any = figure.axes[-1].xaxis.get_major_locator()
     locator.set_params(integer=True, min_n_ticks=1)
-    _legend(figure, series, title)
+    _draw_legend(figure, groups, title)
     figure.align_ylabels()
     return figure
 
 
-def _curves(axes: "Axes", series: RunGroup, look: Look, training: Figures, validation: Figures) -> None:
-    """Training and validation of a series in one panel."""
-    _mean(axes, series, training, look, TRAINING, "training")
-    _mean(axes, series, validation, look, VALIDATION, "validation")
-    if len(series.runs) > 1:
-        for run in series.runs:
-            known = [(epoch.epoch, validation(epoch)) for epoch in run if validation(epoch) is not None]
-            axes.plot(*zip(*known, strict=True) if known else ([], []), color=look["color"], **THIN)
+def _draw_curves(axes: "Axes", group: RunGroup, appearance: Style, training: Metric, validation: Metric) -> None:
+    """Draw training and validation of a group in one panel."""
+    _draw_mean(axes, group, training, appearance, TRAINING, "training")
+    _draw_mean(axes, group, validation, appearance, VALIDATION, "validation")
+    if len(group.runs) > 1:
+        for run in group.runs:
+            points = [(epoch.epoch, validation(epoch)) for epoch in run if validation(epoch) is not None]
+            axes.plot(*zip(*points, strict=True) if points else ([], []), color=appearance["color"], **THIN)
 
 
-def _mean(axes: "Axes", series: RunGroup, figures: Figures, look: Look, line: str, name: str) -> None:
-    """The mean over the runs that have an epoch, for each epoch, and how far they spread."""
-    known = _known(series, figures)
-    if not known:
+def _draw_mean(axes: "Axes", group: RunGroup, metric: Metric, appearance: Style, line: str, name: str) -> None:
+    """Draw the mean of the runs at each epoch and, of several runs, a band of one standard deviation."""
+    by_epoch = _values(group, metric)
+    if not by_epoch:
         return
-    epochs, means = list(known), [np.mean(values) for values in known.values()]
-    every = -(-len(epochs) // MARKS)
-    axes.plot(epochs, means, line, **look, markersize=5, markevery=every, label=f"{series.label}, {name}")
-    if len(series.runs) > 1:
-        spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for values in known.values()]
+    epochs, means = list(by_epoch), [np.mean(values) for values in by_epoch.values()]
+    every = ceil(len(epochs) / MAX_MARKERS)
+    axes.plot(
+        epochs, means, line, **appearance, markersize=MARKER_SIZE, markevery=every, label=f"{group.label}, {name}"
+    )
+    if len(group.runs) > 1:
+        spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for values in by_epoch.values()]
         low, high = np.subtract(means, spread), np.add(means, spread)
-        axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, linewidth=0)
+        axes.fill_between(epochs, low, high, color=appearance["color"], alpha=0.2, linewidth=0)
 
 
-def _known(series: RunGroup, figures: Figures) -> dict[int, list[float]]:
-    """Epoch by epoch the figures of all runs that have one."""
-    known: dict[int, list[float]] = {}
-    for run in series.runs:
+def _values(group: RunGroup, metric: Metric) -> dict[int, list[float]]:
+    """Collect the known values of a metric over all runs by epoch."""
+    by_epoch: dict[int, list[float]] = {}
+    for run in group.runs:
         for epoch in run:
-            if (value := figures(epoch)) is not None:
-                known.setdefault(epoch.epoch, []).append(value)
-    return dict(sorted(known.items()))
+            if (value := metric(epoch)) is not None:
+                by_epoch.setdefault(epoch.epoch, []).append(value)
+    return dict(sorted(by_epoch.items()))
 
 
-def _rate(epoch: Epoch) -> float | None:
+def _learning_rate(epoch: Epoch) -> float | None:
     return epoch.learning_rate
 
 
-def _percent(name: str) -> Figures:
+def _percent(name: str) -> Metric:
     def percent(epoch: Epoch) -> float | None:
-        share = getattr(epoch, name)
-        return None if share is None else 100 * share
+        fraction = getattr(epoch, name)
+        return None if fraction is None else 100 * fraction
 
     return percent
 
 
-def _scale(axes: "Axes") -> None:
-    """A logarithmic axis, which shows what happens after the first epochs, where all numbers are above 0."""
+def _set_loss_scale(axes: "Axes") -> None:
+    """Make the axis logarithmic if all losses are positive: it shows the progress of late epochs, too."""
     losses = np.concatenate([[], *(line.get_ydata() for line in axes.lines)])
     if (losses > 0).all():
         style.set_log_scale(axes, "y", losses.tolist())
 
 
-def _legend(figure: "Figure", series: Sequence[RunGroup], title: str) -> None:
+def _draw_legend(figure: "Figure", groups: Sequence[RunGroup], title: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], **style.marker_style(number), label=style.literal(one.label), linewidth=4)
-        for number, one in enumerate(series)
+        Line2D([], [], **style.marker_style(index), label=style.literal(group.label), linewidth=4)
+        for index, group in enumerate(groups)
     ]
     handles += [
-        Line2D([], [], color=style.GRAY, linestyle=line, label=name)
-        for name, line in (("training", TRAINING), ("validation", VALIDATION))
+        Line2D([], [], color=style.GRAY, linestyle=TRAINING, label="training"),
+        Line2D([], [], color=style.GRAY, linestyle=VALIDATION, label="validation"),
     ]
-    style.legend_above(figure, handles, 2 if len(series) > 1 else 3, title)
+    style.legend_above(figure, handles, 2 if len(groups) > 1 else 3, title)

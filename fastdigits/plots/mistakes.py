@@ -1,5 +1,6 @@
-"""Images that a network misread, and what it took them for."""
+"""Plot misclassified images."""
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 6
-WIDTH, HEIGHT, HEADER = 1.9, 2.8, 0.6  # inches of an image with its text, and of the title
+WIDTH, HEIGHT, HEADER = 1.9, 2.8, 0.6  # inches: an image with its text, and the title
+MIN_WIDTH = 4.5  # inches, for the title
 
 
 @style.figure_style()
 def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, title: str) -> "Figure":
-    """Each image with its true digit, the digit read, the probabilities of both, and its row.
+    """Draw images, each with its true and its predicted digit, their probabilities, and its index.
 
     Parameters
     ----------
@@ -23,12 +25,12 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
     labels : uint8 (N,)
     probabilities : float32 (N, classes)
     rows : int (M,)
-        Those to draw, in this order.
+        Indices of the images to draw, in this order.
     title : str
     """
     columns = min(max(len(rows), 1), COLUMNS)
-    lines = -(-len(rows) // columns)
-    figure = style.new_figure(max(WIDTH * columns, 4.5), HEADER + HEIGHT * lines)
+    lines = ceil(len(rows) / columns)
+    figure = style.new_figure(max(WIDTH * columns, MIN_WIDTH), HEADER + HEIGHT * lines)
     figure.suptitle(style.literal(title))
     layout: Any = figure.get_layout_engine()
     layout.set(h_pad=0.1, hspace=0.05)
@@ -36,11 +38,11 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
         return figure
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, row in zip(panels, rows, strict=False):
-        true, shares = int(labels[row]), probabilities[row]
-        read = int(shares.argmax())
+        true, p = int(labels[row]), probabilities[row]
+        predicted = int(p.argmax())
         style.show_image(axes, images[row])
-        axes.set_title(f"{true} read as {read}", fontsize=style.TEXT)
-        text = f"p({read}) = {shares[read]:.1%}\np({true}) = {shares[true]:.1%}\nimage {row}"
+        axes.set_title(f"{true} predicted as {predicted}", fontsize=style.TEXT)
+        text = f"p({predicted}) = {p[predicted]:.1%}\np({true}) = {p[true]:.1%}\nimage {row}"
         axes.text(0.5, -0.04, text, transform=axes.transAxes, fontsize=style.SMALL, ha="center", va="top")
     for axes in panels[len(rows) :]:
         axes.set_axis_off()

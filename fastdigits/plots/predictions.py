@@ -1,4 +1,4 @@
-"""Pictures beside what was made of them and read in them."""
+"""Plot pictures with the steps of their preparation and their predictions."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,76 +12,87 @@ if TYPE_CHECKING:
     from fastdigits.imaging import Box, Prepared
     from fastdigits.inference.recognizer import Prediction
 
-CELL = 2.3  # inches
-TITLES = {"picture": "", "ink": "ink", "components": "components of the digit", "28 x 28": "what the network sees"}
-MAX_NAME = 28  # characters of a file's name
+# Lengths in inches
+CELL = 2.3  # width of a step of the preparation
+ROW = 1.15 * CELL
+PAGE = 9.0  # width of a picture of several digits
+MIN_HEIGHT, MAX_HEIGHT = 1.5, 9.0  # of a picture of several digits
+HEADER = 0.5
+STEPS = {"picture": "", "ink": "ink", "components": "components of the digit", "28 x 28": "what the network sees"}
+UNSCALED = "28 x 28"  # the step that is drawn pixel by pixel
+MAX_NAME = 28  # longer file names are shortened to their last characters
 
 
 @style.figure_style()
-def draw(looks: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
-    """One row for each picture: the picture, each step of its preparation, and the probabilities of the digits.
+def draw(recognized: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
+    """Draw a row for each picture: the picture, the steps of its preparation, and the probabilities of the digits.
 
     Parameters
     ----------
-    looks : list of (name, (Prepared, Prediction))
+    recognized : list of (name, (Prepared, Prediction))
     """
-    figure = style.new_figure(5 * CELL, 0.5 + CELL * 1.15 * len(looks))
-    rows = figure.subplots(len(looks), 5, squeeze=False)
-    for axes, (name, (prepared, reading)) in zip(rows, looks, strict=True):
-        pictures = {step.name: step.picture for step in prepared.steps} | {"28 x 28": prepared.image}
-        for place, (step, title) in enumerate(TITLES.items()):
-            axes[place].set_axis_off()
-            axes[place].set_title(title or _short(name), fontsize=style.SMALL)
+    columns = len(STEPS) + 1
+    figure = style.new_figure(columns * CELL, HEADER + ROW * len(recognized))
+    rows = figure.subplots(len(recognized), columns, squeeze=False)
+    for row, (name, (prepared, prediction)) in zip(rows, recognized, strict=True):
+        pictures = {step.name: step.picture for step in prepared.steps} | {UNSCALED: prepared.image}
+        for axes, (step, title) in zip(row, STEPS.items(), strict=False):
+            axes.set_axis_off()
+            axes.set_title(title or _shorten(name), fontsize=style.SMALL)
             if step in pictures:
-                style.show_image(axes[place], pictures[step], interpolation="nearest" if place == 3 else "antialiased")
+                interpolation = "nearest" if step == UNSCALED else "antialiased"
+                style.show_image(axes, pictures[step], interpolation=interpolation)
             else:
-                axes[place].text(0.5, 0.5, "none", color=style.GRAY, ha="center", va="center")
-        _probabilities(axes[4], reading)
+                axes.text(0.5, 0.5, "none", color=style.GRAY, ha="center", va="center")
+        _draw_probabilities(row[-1], prediction)
     return figure
 
 
 @style.figure_style()
-def draw_lines(looks: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Prediction"]]]]]) -> "Figure":
-    """Each picture with a box around every digit and what was read above it; dashed where that is unsure.
+def draw_lines(recognized: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Prediction"]]]]]) -> "Figure":
+    """Draw pictures with a box around every digit and its prediction above it; a dashed box marks an unsure one.
 
     Parameters
     ----------
-    looks : list of (name, picture, lines of (Prepared, Prediction))
+    recognized : list of (name, picture, lines of (Prepared, Prediction))
     """
-    heights = [max(1.5, min(9.0, 9.0 * picture.shape[0] / picture.shape[1])) for _, picture, _ in looks]
-    figure = style.new_figure(9, sum(heights) + 0.5 * len(looks))
-    rows = figure.subplots(len(looks), squeeze=False, height_ratios=heights)[:, 0]
-    for axes, (name, picture, lines) in zip(rows, looks, strict=True):
-        text = " / ".join("".join(str(reading.digit) for _, reading in line) for line in lines)
+    heights = [
+        max(MIN_HEIGHT, min(MAX_HEIGHT, PAGE * picture.shape[0] / picture.shape[1])) for _, picture, _ in recognized
+    ]
+    figure = style.new_figure(PAGE, sum(heights) + HEADER * len(recognized))
+    rows = figure.subplots(len(recognized), squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, picture, lines) in zip(rows, recognized, strict=True):
+        text = " / ".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
         style.show_image(axes, picture, interpolation="antialiased")
-        axes.set_title(f"{_short(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
-        for prepared, reading in (look for line in lines for look in line):
-            _box(axes, cast("Box", prepared.box), reading)
+        axes.set_title(f"{_shorten(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
+        for prepared, prediction in (digit for line in lines for digit in line):
+            _draw_box(axes, cast("Box", prepared.box), prediction)
     return figure
 
 
-def _probabilities(axes: "Axes", reading: "Prediction") -> None:
-    colors = [style.GRAY] * len(reading.probabilities)
-    colors[reading.digit] = style.GRAY if reading.unsure else style.BLUE
-    axes.barh(range(len(colors)), reading.probabilities, color=colors)
+def _draw_probabilities(axes: "Axes", prediction: "Prediction") -> None:
+    colors = [style.GRAY] * len(prediction.probabilities)
+    colors[prediction.digit] = style.GRAY if prediction.unsure else style.BLUE
+    title = "unsure" if prediction.unsure else f"{prediction.digit}: {prediction.confidence:.1%}"
+    axes.barh(range(len(colors)), prediction.probabilities, color=colors)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=style.SMALL)
     axes.set_yticks(range(len(colors)))
     axes.tick_params(axis="y", labelsize=style.SMALL, length=0)
     axes.invert_yaxis()
-    axes.set_title("unsure" if reading.unsure else f"{reading.digit}: {reading.confidence:.1%}", fontsize=style.TEXT)
+    axes.set_title(title, fontsize=style.TEXT)
 
 
-def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
+def _draw_box(axes: "Axes", box: "Box", prediction: "Prediction") -> None:
     from matplotlib.patches import Rectangle
 
-    color, dashes = (style.VERMILION, "--") if reading.unsure else (style.BLUE, "-")
-    place = box.left - 0.5, box.top - 0.5
-    line: dict[str, Any] = {"edgecolor": color, "linestyle": dashes, "linewidth": 1.5}
-    axes.add_patch(Rectangle(place, box.width, box.height, fill=False, **line))
+    color, dashes = (style.VERMILION, "--") if prediction.unsure else (style.BLUE, "-")
+    corner = box.left - 0.5, box.top - 0.5  # imshow centers pixels on whole numbers
+    edge: dict[str, Any] = {"edgecolor": color, "linestyle": dashes, "linewidth": 1.5}
+    axes.add_patch(Rectangle(corner, box.width, box.height, fill=False, **edge))
     axes.annotate(
-        str(reading.digit),
-        place,
+        str(prediction.digit),
+        corner,
         xytext=(1, 1),
         textcoords="offset points",
         va="bottom",
@@ -92,5 +103,5 @@ def _box(axes: "Axes", box: "Box", reading: "Prediction") -> None:
     )
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= MAX_NAME else "..." + name[-MAX_NAME + 3 :]

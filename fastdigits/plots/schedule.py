@@ -1,4 +1,4 @@
-"""The learning rate over the epochs."""
+"""Plot the learning rate over the epochs."""
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 @style.figure_style()
 def draw(rates: list[float], epoch_steps: int, title: str) -> "Figure":
-    """The curve of the learning rate.
+    """Draw the learning rate of every training step.
 
     Parameters
     ----------
     rates : list of float
-        The learning rate of every step.
+        Learning rate of every step.
     epoch_steps : int
-        Steps of an epoch.
+        Number of steps of an epoch.
     title : str
     """
     figure = style.new_figure(7, 4)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zoo
+from zoo import kinds_in, without
 
 from fastdigits import ops
 from fastdigits.bench import networks, rivals
@@ -14,52 +16,22 @@ from fastdigits.bench.rivals.limit import time_limit
 from fastdigits.bench.workload import Workload, check_agreement, make_workload
 from fastdigits.errors import UserError
 from fastdigits.nn import (
-    GELU,
-    AvgPool2D,
     BatchNorm,
     Conv2D,
     Dense,
-    Flatten,
+    Dropout,
     GlobalAvgPool2D,
-    LeakyReLU,
     LocalResponseNorm,
-    MaxPool2D,
     Network,
-    ReLU,
     Residual,
-    Sigmoid,
-    SiLU,
-    Tanh,
     registry,
 )
 from fastdigits.training.optimizer import EPSILON
 
-EVERY_LAYER = [
-    Conv2D(3, 5, padding=2),
-    LeakyReLU(0.1),
-    Conv2D(2, 3, padding=-2),  # crops the image
-    MaxPool2D(2),
-    Conv2D(4, (2, 3), stride=2, padding="same"),  # asymmetric padding
-    Tanh(),
-    AvgPool2D(3, 2),
-    Conv2D(5, 2, padding="full"),
-    Residual([BatchNorm(), Conv2D(3, 3, 2, 1), Sigmoid(), Residual([Conv2D(3, 1)])], projection=True),
-    LocalResponseNorm(3, 0.1, 0.5, 1.5),
-    Flatten(),
-    Dense(12),
-    BatchNorm(),
-    Sigmoid(),
-    Dense(11),
-    GELU(),
-    Dense(11),
-    SiLU(),
-    Dense(11),
-    ReLU(),
-    Dense(10),
-]
+EVERY_LAYER = without((Dropout,), zoo.EVERY_LAYER)  # for every framework draws other numbers
 AVERAGED = [Conv2D(4, 3), BatchNorm(), GlobalAvgPool2D(), Dense(10)]
 NOT_IN_TENSORFLOW = BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual
-IN_TENSORFLOW = [layer for layer in EVERY_LAYER if not isinstance(layer, NOT_IN_TENSORFLOW)]
+IN_TENSORFLOW = without(NOT_IN_TENSORFLOW, EVERY_LAYER)
 
 
 def _workload(layers, batch=6):
@@ -77,7 +49,7 @@ def _workload(layers, batch=6):
 def test_every_layer_of_a_rival_is_tested(name):
     pytest.importorskip(name)
     pytest.importorskip("onnx" if name == "onnxruntime" else name)
-    kinds = {type(layer).__name__ for layers in (EVERY_LAYER, AVERAGED) for layer in layers}
+    kinds = kinds_in([*EVERY_LAYER, *AVERAGED])
     assert kinds == set(rivals.load(name).LAYERS) | {"Residual"}
     assert kinds <= set(registry.LAYERS)
 
@@ -154,7 +126,7 @@ def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
 def test_torch_without_a_gpu(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="torch-cuda is not possible here: PyTorch finds no GPU; leave it out"):
+    with pytest.raises(UserError, match="torch-cuda is not possible: PyTorch finds no GPU; leave it out"):
         rivals.load("torch-cuda")
 
 

@@ -1,52 +1,16 @@
 """Fixtures for tests of the command line: a tiny data set, and ways to run commands in an empty folder."""
 
-import os
 import signal
 import struct
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
 
 import pytest
 from click.testing import CliRunner
+from processes import python_process
 
 from fastdigits.cli import cli
 from fastdigits.data import load_digits
-
-TIME_LIMIT_S = 300  # of every process
-# Runs `python ARGUMENTS` with Ctrl-C enabled, also if the tests ignore it and every child inherits that (nohup)
-LAUNCHER = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-)
-
-
-@contextmanager
-def python_process(*arguments, **options):
-    """Start `python ARGUMENTS` in a process group of its own, and kill the group at the end or at the time limit."""
-    command = [sys.executable, *map(_text_or_bytes, arguments)]
-    if sys.platform != "win32":
-        command[1:1] = ["-c", LAUNCHER]
-    running = subprocess.Popen(command, start_new_session=True, **options)
-    limit = threading.Timer(TIME_LIMIT_S, _kill_group, [running])
-    limit.start()
-    try:
-        yield running
-    finally:
-        limit.cancel()
-        _kill_group(running)
-        with running:
-            pass  # closes the pipes and waits
-
-
-def _kill_group(running):
-    with suppress(ProcessLookupError):
-        running.kill() if sys.platform == "win32" else os.killpg(running.pid, signal.SIGKILL)
-
-
-def _text_or_bytes(argument):
-    return argument if isinstance(argument, bytes) else str(argument)
 
 
 @pytest.fixture(scope="session")

@@ -243,7 +243,7 @@ def test_figures_of_a_network(invoke, trained, tmp_path):
     assert result.stderr.splitlines() == ["written: layers.svg", "written: kernels.png"]
     drawn = (tmp_path / "layers.svg").read_text("utf8")
     assert drawn.startswith("<?xml")
-    assert "<!-- 7,850 parameters, 7,840 multiply-adds for an image -->" in drawn
+    assert "<!-- 7,850 parameters, 7,840 multiply-adds per image -->" in drawn
     assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
     invoke("describe", "lenet", "--picture", "lenet.pdf")
     assert (tmp_path / "lenet.pdf").read_bytes().startswith(b"%PDF")

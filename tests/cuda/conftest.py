@@ -2,10 +2,11 @@
 
 import os
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
+import checks as checks_module
 import pytest
 
 if not os.environ.get("NUMBA_ENABLE_CUDASIM"):
@@ -26,36 +27,22 @@ def ptxas(needs_numba_cuda):
     return next(found, None) or _missing("ptxas")
 
 
-def _module(path: Path) -> ModuleType:
-    """Import a file of the tests, whose folder is not on the import path."""
-    spec = spec_from_file_location(f"cuda_{path.stem}", path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def checks():
-    """The module tests/ops/checks.py."""
-    return _module(Path(__file__).parents[1] / "ops" / "checks.py")
+    """The module helpers/checks.py."""
+    return checks_module
 
 
 @pytest.fixture(scope="session")
 def recording():
-    """The module tests/ops/recording.py."""
-    return _module(Path(__file__).parents[1] / "ops" / "recording.py")
-
-
-@pytest.fixture(scope="session")
-def golden():
-    """What tests/test_train.py has."""
-    return _module(Path(__file__).parents[1] / "training" / "test_loop.py")
+    """The module helpers/recording.py, which needs no GPU."""
+    return import_module("recording")
 
 
 @pytest.fixture(scope="session")
 def assertions():
-    """The module assertions.py."""
-    return _module(Path(__file__).with_name("assertions.py"))
+    """The module helpers/cuda_assertions.py."""
+    return import_module("cuda_assertions")
 
 
 def _missing(what: str) -> None:

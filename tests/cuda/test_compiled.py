@@ -58,7 +58,7 @@ def assemble(ptxas, tmp_path_factory):
         file = folder / "kernel.ptx"
         file.write_text(text)
         command = [ptxas, "-v", "-arch=sm_{}{}".format(*capability), file, "-o", folder / "kernel.cubin"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stderr
 

@@ -20,5 +20,6 @@ def test_in_the_simulator(needs_numba_cuda):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=850,
     )
     assert done.returncode == 0, done.stdout

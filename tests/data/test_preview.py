@@ -1,4 +1,4 @@
-"""Images to look at: which, and what is made of them."""
+"""Previews of a data set: which images are chosen, and how they are prepared and augmented."""
 
 import numpy as np
 import pytest

@@ -316,7 +316,9 @@ def test_choosing_a_device_without_a_driver_is_light():
         "driver.CDLL = missing; print(ops.choose_device()[0], *sys.modules)"
     )
     variables = os.environ | {"PYTHONPATH": str(Path(ops.__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True, timeout=60
+    )
     chosen, *modules = done.stdout.split()
     assert chosen == "cpu"
     assert {"numba", "numpy", "cupy"} & set(modules) == set()

@@ -1,4 +1,4 @@
-"""Votes of several networks, and of several looks at an image."""
+"""Averages over several networks and over several shifts of an image."""
 
 from dataclasses import asdict
 

@@ -3,52 +3,13 @@
 import json
 
 import pytest
+from zoo import EVERY_LAYER
 
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS, layers_of
 from fastdigits.nn import (
-    GELU,
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    LeakyReLU,
-    LocalResponseNorm,
-    MaxPool2D,
     Network,
-    ReLU,
-    Residual,
-    Sigmoid,
-    SiLU,
-    Tanh,
 )
-
-EVERY_LAYER = [
-    Conv2D(4, (3, 5), stride=2, padding="same", initializer="glorot"),
-    ReLU(),
-    MaxPool2D(2, stride=1),
-    Conv2D(4, 3, padding=1),
-    LeakyReLU(0.2),
-    AvgPool2D((2, 3)),
-    BatchNorm(0.2),
-    LocalResponseNorm(3),
-    Residual([Conv2D(4, 1), Residual([Tanh(), Dropout(0.1)])]),
-    Residual([Conv2D(6, 3, 2, 1)], projection=True),
-    GlobalAvgPool2D(),
-    Flatten(),
-    Dense(20, "glorot"),
-    Sigmoid(),
-    Dense(20),
-    Tanh(),
-    Dense(20),
-    GELU(),
-    Dense(20),
-    SiLU(),
-    Dense(7),
-]
 
 
 @pytest.mark.parametrize("layers", [*map(layers_of, MODELS), EVERY_LAYER], ids=[*MODELS, "every layer"])

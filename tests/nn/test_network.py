@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from zoo import CHAINS, EVERY_LAYER
 
 from fastdigits.check.gradients import float64_reference
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
@@ -40,41 +41,6 @@ SEED = 5  # of dropout
 KINKED = ReLU, LeakyReLU, MaxPool2D
 MARGIN = 1e-4  # least distance from a kink, in standard deviations of all that a layer gets
 TRIES = 200
-EVERY_LAYER = [
-    Conv2D(4, (3, 5), stride=2, padding=1, initializer="glorot"),
-    Tanh(),
-    MaxPool2D(3, stride=2),
-    BatchNorm(),
-    Conv2D(5, 2, padding="full"),
-    LeakyReLU(0.2),
-    Residual([Conv2D(3, 3, stride=2, padding=1), BatchNorm(), Sigmoid(), Conv2D(6, 1)], projection=True),
-    ReLU(),
-    LocalResponseNorm(3, alpha=0.2, beta=0.6, k=1.5),
-    AvgPool2D((2, 1), stride=1),
-    Dropout(0.3),
-    Flatten(),
-    Dense(20),
-    BatchNorm(momentum=0.3, epsilon=1e-2),
-    Sigmoid(),
-    Dropout(0.2),
-    Dense(10),
-]
-# What else may meet
-CHAINS = {
-    "single pixels": [Conv2D(4, 1), ReLU(), Conv2D(3, 1, stride=2), Flatten(), Dense(10)],
-    "normalised and pooled": [Conv2D(4, 3), BatchNorm(), ReLU(), MaxPool2D(2), GlobalAvgPool2D(), Dense(10)],
-    "normalised first": [BatchNorm(), Conv2D(4, 3), BatchNorm(), Conv2D(3, 3), ReLU(), Dropout(), Flatten(), Dense(10)],
-    "smooth activations": [Conv2D(3, 3), SiLU(), MaxPool2D(3), Flatten(), Dense(20), GELU(), Dense(10)],
-    "dropped first": [Dropout(0.1), Flatten(), Dense(20), ReLU(), Dropout(), Dense(10)],
-    "residual first": [Residual([Conv2D(1, 3, padding=1), ReLU()]), ReLU(), Flatten(), Dense(10)],
-    "blocks within blocks": [
-        Conv2D(2, 5, stride=4),
-        Residual([Residual([Conv2D(2, 3, padding=1), BatchNorm()]), ReLU(), Dropout(0.2)]),
-        Residual([Tanh()]),
-        GlobalAvgPool2D(),
-        Dense(10),
-    ],
-}
 
 
 def networks():
@@ -336,7 +302,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; what is learned takes gradients."""
+    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
@@ -376,11 +342,11 @@ def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
         np.testing.assert_allclose(ops.download(parameter.value), tensors[parameter], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["while it learns", "afterwards"])
+@pytest.mark.parametrize("training", [True, False], ids=["built for training", "built for inference"])
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
 def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
-    """Of a network in use: with running statistics and without dropout."""
+    """Compare the inference mode, with running statistics and without dropout."""
     torch = pytest.importorskip("torch")
     network = networks()[name]
     scores = network.forward(prepare(network, ops, batch[0], fused, training))

@@ -2,10 +2,10 @@
 
 import importlib
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib.util import find_spec, module_from_spec
 from types import ModuleType, SimpleNamespace
 
+import checks as checks_module
 import pytest
 
 from fastdigits.check import cases
@@ -18,14 +18,6 @@ def _module(spec) -> ModuleType:
     return module
 
 
-def _sibling(name: str) -> ModuleType:
-    """Import a file of this folder, which is not on the import path."""
-    return _module(spec_from_file_location(f"ops_{name}", Path(__file__).with_name(f"{name}.py")))
-
-
-_checks = _sibling("checks")
-
-
 def pytest_generate_tests(metafunc):
     """Parametrize tests that take a `call` by calls of all operations, or of OPS of their module, with its LANES."""
     if "call" in metafunc.fixturenames:
@@ -35,8 +27,8 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def checks():
-    """The module checks.py."""
-    return _checks
+    """The module helpers/checks.py."""
+    return checks_module
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ import inspect
 import os
 import shutil
 import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numba import njit
 from numba.core.errors import TypingError
+from processes import python_process
 
 from fastdigits.ops.runtime import kernel_cache, numba_setup
 
@@ -26,11 +27,13 @@ def start(tmp_path):
     root = Path(kernel_cache.__file__).parents[3]
     variables = os.environ | {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(root)}
 
-    def start(axes, processes):
-        command = [sys.executable, RACE, str(axes), meeting, str(processes)]
-        return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    with ExitStack() as running:
 
-    return start
+        def start(axes, processes):
+            command = RACE, axes, meeting, processes
+            return running.enter_context(python_process(*command, env=variables, stdout=subprocess.PIPE, text=True))
+
+        yield start
 
 
 def test_processes_that_compile_at_once_share_the_folder(start):
@@ -51,7 +54,7 @@ def test_a_kernel_is_compiled_by_one_process_and_the_others_wait(start):
 def kernel(tmp_path, monkeypatch):
     """kernel() is a function with nothing compiled, and tmp_path the folder for it."""
     numba_setup.prepare_numba()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # which numba looks at again and again
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # Numba reads it every time
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
 
     def kernel():

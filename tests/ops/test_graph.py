@@ -1,10 +1,8 @@
 """Recorded steps on a fake stream: the order of events, and equal bits with and without recording."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import recording
 
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
@@ -13,10 +11,6 @@ from fastdigits.ops.cuda import device, graph
 from fastdigits.training import trainer
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.loop import train
-
-SPEC = importlib.util.spec_from_file_location("recording", Path(__file__).with_name("recording.py"))
-recording = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(recording)
 
 IMAGES, BATCH = 14, 4  # three whole batches and a half
 WHOLE, REST = IMAGES // BATCH, 1

@@ -25,7 +25,7 @@ x86_64 = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def parity_checks():
     """Processes that run the parity check at every width that this CPU supports."""
-    script = str(Path(__file__).with_name("parity_check.py"))
+    script = str(Path(__file__).parents[1] / "helpers" / "parity_check.py")
     started = {lanes: _start([script], lanes) for lanes in UNITS if _has(lanes)}
     yield started
     for process in started.values():

@@ -1,4 +1,4 @@
-"""What the picture of a comparison shows."""
+"""Content of the figure of a comparison."""
 
 import pytest
 
@@ -9,40 +9,40 @@ from fastdigits.plots.comparison import draw
 LINEAR = ComparedModel("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 3e-7)
 LENET = ComparedModel("lenet", 61_706, 416_520, 10, [0.99], [5.0], 3e-6)
 LOADED = ComparedModel("cnn (a.h5)", 1_000_000, 10**7, 20, [0.995], [], 5e-6)
-DEAD = ComparedModel("mlp", 118_282, 118_016, 0, [], [], None)
+FAILED = ComparedModel("mlp", 118_282, 118_016, 0, [], [], None)
 
 
-def marks(axes):
-    """name -> (x, y, area) of the marks of a panel."""
+def markers(axes):
+    """Return the (x, y, area) of each marker of a panel by name."""
     return {
-        mark.get_label(): (*mark.get_offsets()[0].tolist(), mark.get_sizes()[0])
-        for mark in axes.collections
-        if not mark.get_label().startswith("_")
+        marker.get_label(): (*marker.get_offsets()[0].tolist(), marker.get_sizes()[0])
+        for marker in axes.collections
+        if not marker.get_label().startswith("_")
     }
 
 
-def test_accuracy_against_both_times():
-    training, reading = draw([LINEAR, LENET, LOADED, DEAD], "a title").axes
-    assert (training.get_xlabel(), reading.get_xlabel()) == ("training (s)", "reading one image (µs)")
+def test_accuracy_against_training_and_inference_times():
+    training, inference = draw([LINEAR, LENET, LOADED, FAILED], "a title").axes
+    assert (training.get_xlabel(), inference.get_xlabel()) == ("training (s)", "inference per image (µs)")
     assert training.get_ylabel() == "test accuracy (%)"
-    assert [axes.get_xscale() for axes in (training, reading)] == ["log", "log"]
-    assert {name: mark[:2] for name, mark in marks(training).items()} == {
+    assert [axes.get_xscale() for axes in (training, inference)] == ["log", "log"]
+    assert {name: marker[:2] for name, marker in markers(training).items()} == {
         "linear": pytest.approx((0.4, 92.5)),
         "lenet": pytest.approx((5.0, 99)),
     }
-    assert {name: mark[:2] for name, mark in marks(reading).items()} == {
+    assert {name: marker[:2] for name, marker in markers(inference).items()} == {
         "linear": pytest.approx((0.3, 92.5)),
         "lenet": pytest.approx((3.0, 99)),
         "cnn (a.h5)": pytest.approx((5.0, 99.5)),
     }
 
 
-def test_areas_go_with_the_root_of_the_parameters():
-    areas = {name: mark[2] for name, mark in marks(draw([LINEAR, LENET, LOADED]).axes[1]).items()}
+def test_areas_are_proportional_to_the_root_of_the_parameters():
+    areas = {name: marker[2] for name, marker in markers(draw([LINEAR, LENET, LOADED]).axes[1]).items()}
     assert areas["cnn (a.h5)"] / areas["lenet"] == pytest.approx((1_000_000 / 61_706) ** 0.5)
 
 
-def test_equal_ratios_of_what_is_wrong_are_equal_distances():
+def test_equal_ratios_of_errors_are_equal_distances():
     figure = draw([LINEAR, LENET, LOADED])
     transform = figure.axes[0].transData
     ten, five, two_and_a_half = (transform.transform((1.0, 100 - error))[1] for error in (10, 5, 2.5))
@@ -55,8 +55,8 @@ def test_equal_ratios_of_what_is_wrong_are_equal_distances():
     assert {"90", "95", "98", "99", "99.5"} <= set(ticks)
 
 
-def test_the_legend_tells_the_parameters():
-    [legend] = draw([LINEAR, LENET, DEAD], "a title").legends
+def test_the_legend_names_the_parameters():
+    [legend] = draw([LINEAR, LENET, FAILED], "a title").legends
     assert legend.get_title().get_text() == "a title"
     assert [text.get_text() for text in legend.get_texts()] == [
         "linear: 7,850 parameters",
@@ -64,14 +64,14 @@ def test_the_legend_tells_the_parameters():
     ]
 
 
-def test_spread_is_drawn_for_several_runs_only():
+def test_only_several_runs_have_error_bars():
     assert [len(draw([entry]).axes[0].containers) for entry in (LINEAR, LENET)] == [1, 0]
 
 
-def test_weights_alone_have_no_panel_of_training():
+def test_weights_files_have_no_training_panel():
     [axes] = draw([LOADED]).axes
-    assert axes.get_xlabel() == "reading one image (µs)"
+    assert axes.get_xlabel() == "inference per image (µs)"
 
 
-def test_all_right():
+def test_an_accuracy_of_1_is_drawn():
     style.encode_figure(draw([ComparedModel("perfect", 10, 10, 1, [1.0], [1.0], 1e-6)]), "png")

@@ -1,4 +1,4 @@
-"""What the curves of trainings show."""
+"""Content of the figure of training curves."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fastdigits.storage.history import Epoch, RunGroup
 
 
 def run(losses, rate=0.01):
-    """A training with these validation losses; all else follows from them."""
+    """Return a history with these validation losses; all other metrics follow from them."""
     return [Epoch(n, 2 * loss, 0.5, loss, 1 - loss, rate) for n, loss in enumerate(losses, 1)]
 
 
@@ -18,7 +18,7 @@ THREE = RunGroup("linear, 3 runs", [run([0.4, 0.3]), run([0.5, 0.3]), run([0.6])
 
 
 def lines(axes):
-    """The labelled lines of a panel: name -> (x, y)."""
+    """Return the (x, y) of the labelled lines of a panel by name."""
     return {
         line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist())
         for line in (line for line in axes.lines if not line.get_label().startswith("_"))
@@ -39,13 +39,13 @@ def test_a_single_training():
     assert lines(accuracy)["lenet, validation"] == ([1, 2, 3], pytest.approx([60, 80, 90]))
     assert lines(accuracy)["lenet, training"] == ([1, 2, 3], [50, 50, 50])
     assert lines(rate) == {"lenet, learning rate": ([1, 2, 3], [0.01] * 3)}
-    assert not [collection for axes in figure.axes for collection in axes.collections]  # no bands
+    assert not [collection for axes in figure.axes for collection in axes.collections]  # bands
     [legend] = figure.legends
     assert legend.get_title().get_text() == "a title"
     assert [text.get_text() for text in legend.get_texts()] == ["lenet", "training", "validation"]
 
 
-def test_several_runs_are_a_mean_with_a_band_and_thin_lines():
+def test_several_runs_are_drawn_as_a_mean_a_band_and_thin_lines():
     loss = draw([THREE]).axes[0]
     assert lines(loss)["linear, 3 runs, validation"] == ([1, 2], pytest.approx([0.5, 0.3]))
     thin = [line for line in loss.lines if line.get_linewidth() < 1]
@@ -58,15 +58,15 @@ def test_several_runs_are_a_mean_with_a_band_and_thin_lines():
     assert (second.min(), second.max()) == pytest.approx((0.3, 0.3))
 
 
-def test_series_have_colors_and_training_another_line():
+def test_groups_differ_in_color_and_training_in_line_style():
     loss = draw([ONE, THREE]).axes[0]
-    look = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in loss.lines}
-    assert look["lenet, training"] == (style.BLUE, "--")
-    assert look["lenet, validation"] == (style.BLUE, "-")
-    assert look["linear, 3 runs, validation"] == (style.ORANGE, "-")
+    styles = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in loss.lines}
+    assert styles["lenet, training"] == (style.BLUE, "--")
+    assert styles["lenet, validation"] == (style.BLUE, "-")
+    assert styles["linear, 3 runs, validation"] == (style.ORANGE, "-")
 
 
-def test_learning_rates_that_are_the_same_are_all_seen():
+def test_equal_learning_rates_are_all_visible():
     widths = [line.get_linewidth() for line in draw([ONE, RunGroup("other", ONE.runs)]).axes[2].lines]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > widths[1]
@@ -84,7 +84,7 @@ def test_losses_of_0_need_a_linear_axis():
     assert draw([RunGroup("lenet", [run([0.4, 0.0])])]).axes[0].get_yscale() == "linear"
 
 
-def test_many_epochs_and_many_series():
+def test_many_epochs_and_many_groups():
     long = RunGroup("long", [run(np.linspace(1, 0.1, 200).tolist())])
     figure = draw([long, *(RunGroup(f"{n}", ONE.runs) for n in range(20))])
     line = next(line for line in figure.axes[0].lines if line.get_label() == "long, validation")
@@ -99,5 +99,5 @@ def test_epochs_are_whole_numbers(epochs):
     assert all(float(tick).is_integer() for tick in ticks)
 
 
-def test_names_with_dollars_are_no_formulas():
+def test_dollar_signs_in_names_do_not_start_formulas():
     style.encode_figure(draw([RunGroup("a$^b$", ONE.runs)], "$\\frac$"), "png")

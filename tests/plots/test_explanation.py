@@ -1,4 +1,4 @@
-"""What the picture of an explanation shows."""
+"""Content of the figure of an explanation."""
 
 import numpy as np
 import pytest
@@ -28,15 +28,15 @@ def panel(figure):
     return {axes.get_title(loc="left"): axes for axes in figure.axes}.__getitem__
 
 
-def test_the_image_and_the_pixels_that_decide(panel):
+def test_the_image_and_the_saliency(panel):
     np.testing.assert_array_equal(panel("what the network sees").images[0].get_array(), IMAGE)
-    [image] = panel("which pixels make it a 1").images
+    [image] = panel("pixels that make it a 1").images
     np.testing.assert_array_equal(image.get_array(), SALIENCY)
     assert image.get_clim() == pytest.approx((-np.abs(SALIENCY).max(), np.abs(SALIENCY).max()))
 
 
-def test_every_probability_is_a_bar_and_the_highest_stands_out(panel):
-    axes = panel("how sure it is")
+def test_every_probability_is_a_bar_and_the_highest_is_highlighted(panel):
+    axes = panel("probabilities")
     assert [bar.get_width() for bar in axes.patches] == PROBABILITIES.tolist()
     assert [text.get_text() for text in axes.texts] == ["12.5%", "50.0%", "37.5%"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability", "digit")
@@ -44,16 +44,16 @@ def test_every_probability_is_a_bar_and_the_highest_stands_out(panel):
     assert colors[0] == colors[2] != colors[1]
 
 
-def test_every_map_is_shown(panel):
+def test_every_feature_map_is_drawn(panel):
     axes = panel(f"conv2d_1, ReLU: 20 {TIMES} 4 {TIMES} 5")
     shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
     assert shown.shape == (2 * 4 + 1, 16 * 5 + 15)
     np.testing.assert_allclose(shown[5:9, 6:11], MAPS["conv2d_1, ReLU"][17])
-    assert axes.images[0].get_cmap().name == style.PIXELS  # as nothing is below 0
+    assert axes.images[0].get_cmap().name == style.PIXELS  # no activation is negative
     assert axes.images[0].get_clim()[0] == 0
 
 
-def test_every_neuron_is_shown_few_with_their_numbers(panel):
+def test_every_neuron_is_drawn_and_short_layers_are_numbered(panel):
     axes = panel("dense_1: 70")
     shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
     assert np.isfinite(shown).sum() == 70
@@ -63,7 +63,7 @@ def test_every_neuron_is_shown_few_with_their_numbers(panel):
     assert [text.get_text() for text in panel("dense_2: 3").texts] == ["0", "1", "2"]
 
 
-def test_nothing_lies_upon_anything_else(figure):
+def test_panels_do_not_overlap(figure):
     boxes = [axes.get_position() for axes in figure.axes]
     assert len(boxes) == 3 + 1 + 2 * 3
     for i, one in enumerate(boxes):
@@ -72,6 +72,6 @@ def test_nothing_lies_upon_anything_else(figure):
 
 
 @pytest.mark.parametrize("name", ["a$b.png", "$a$ and $b$.png", "", "\\frac$\\frac$"])
-def test_any_name_may_be_the_title(name):
+def test_any_file_name_can_be_the_title(name):
     figure = draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, name)
     assert style.encode_figure(figure, "png").startswith(b"\x89PNG")

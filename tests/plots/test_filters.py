@@ -1,4 +1,4 @@
-"""What the picture of kernels shows: every weight once, in the right place."""
+"""Content of the figure of filters: every weight is drawn once, in the right place."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def random(*shape):
 
 
 def panels(figure):
-    """The axes with kernels, without the scales of their colors."""
+    """Return the axes with kernels, without the color bars."""
     return [axes for axes in figure.axes if axes.images and axes.get_title(loc="left")]
 
 
@@ -21,31 +21,31 @@ def shown(axes):
     return np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
 
 
-def test_kernels_of_one_channel_with_their_numbers():
+def test_kernels_of_one_channel_are_a_numbered_list():
     weight = random(10, 1, 5, 4)
     [axes] = panels(draw({"conv2d_1": weight}, "a title"))
     assert axes.get_title(loc="left") == f"conv2d_1: 10 of 5 {TIMES} 4"
     assert [text.get_text() for text in axes.texts] == [*map(str, range(10))]
     image = shown(axes)
     assert np.isfinite(image).sum() == weight.size
-    place = axes.texts[7]
-    left, top = round(place.get_position()[0] - 1.5), round(place.get_position()[1] + 0.7)
+    x, y = axes.texts[7].get_position()
+    left, top = round(x - 1.5), round(y + 0.7)
     np.testing.assert_allclose(image[top : top + 5, left : left + 4], weight[7, 0])
 
 
-def test_kernels_of_several_channels_as_a_matrix():
+def test_kernels_of_several_channels_are_a_matrix():
     weight = random(3, 2, 3, 3)
     [axes] = panels(draw({"conv2d_2": weight}, ""))
     image = shown(axes)
     assert image.shape == (3 * 4 - 1, 2 * 4 - 1)
     np.testing.assert_allclose(image[8:11, 4:7], weight[2, 1])
     assert np.isnan(image[3]).all()
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("channel of its input", "filter")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("input channel", "filter")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "1", "2"]
     assert axes.get_yticks() == pytest.approx([1, 5, 9])
 
 
-def test_white_is_zero_and_the_scale_says_so():
+def test_zero_is_the_middle_of_the_color_scale():
     figure = draw({"a": random(2, 1, 3, 3), "b": np.zeros((2, 1, 3, 3), np.float32)}, "")
     for axes, weight in zip(panels(figure), (random(2, 1, 3, 3), np.ones(1)), strict=True):
         low, high = axes.images[0].get_clim()
@@ -55,7 +55,7 @@ def test_white_is_zero_and_the_scale_says_so():
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_a_panel_for_each_layer_none_upon_another(count):
+def test_every_layer_has_a_panel_and_panels_do_not_overlap(count):
     layers = {f"residual_{i}.conv2d_1": random(64, 32, 3, 3) for i in range(count)} | {"d": random(128, 1, 28, 28)}
     figure = draw(layers, "")
     assert len(panels(figure)) == count + 1

@@ -1,4 +1,4 @@
-"""What a sheet of images shows."""
+"""Content and layout of sheets of images."""
 
 import io
 
@@ -20,14 +20,14 @@ def figure():
     return draw(rows, ["one", "two"], "a title")
 
 
-def test_all_images_and_texts_are_there(figure):
+def test_all_images_and_texts_are_drawn(figure):
     [axes] = figure.axes
     assert [shown.get_array().shape for shown in axes.images] == [(28, 28), (28, 28), (32, 32)]
     np.testing.assert_array_equal(axes.images[1].get_array(), image(28, 28, 1))
     assert {text.get_text() for text in axes.texts} == {"a title", "one", "two", "first", "second", "a", "b"}
 
 
-def test_images_lie_in_rows_and_columns_and_smaller_ones_in_the_middle(figure):
+def test_images_are_aligned_and_smaller_ones_centered(figure):
     (a, b, c) = (shown.get_extent() for shown in figure.axes[0].images)  # left, right, bottom, top
     assert a[2:] == b[2:]
     assert a[1] < b[0]
@@ -40,12 +40,12 @@ def test_every_pixel_of_an_image_is_a_square_of_equal_dots():
     pixels = image(28, 28)
     picture = imread(io.BytesIO(style.encode_figure(draw([Row("", [pixels])]), "png")))[..., 0]
     zoom = 4
-    for top in range(20):  # where the image begins depends on the margins
+    for top in range(20):  # the margins decide where the image starts
         for left in range(20):
             part = picture[top : top + 28 * zoom, left : left + 28 * zoom]
             if np.allclose(part, np.kron(pixels, np.ones((zoom, zoom))) / 255, atol=1 / 255):
                 return
-    pytest.fail("the image is not in the picture")
+    pytest.fail("the image is not in the figure")
 
 
 def test_a_long_title_is_not_cut():

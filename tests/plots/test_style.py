@@ -1,4 +1,4 @@
-"""One look, whatever the machine's own settings of matplotlib, and files that do not change by themselves."""
+"""The figure style does not depend on local settings of matplotlib, and equal figures have equal bytes."""
 
 import io
 
@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from fastdigits.plots import style
 
-BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 @style.figure_style()
@@ -21,7 +21,7 @@ def a_figure():
     return figure
 
 
-def test_the_figure_has_the_look_and_the_machine_keeps_its_own():
+def test_figures_have_the_style_and_local_settings_stay_as_they_are():
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 4, "axes.spines.top": True}):
         [axes] = a_figure().axes
@@ -33,31 +33,30 @@ def test_the_figure_has_the_look_and_the_machine_keeps_its_own():
 
 
 @pytest.mark.parametrize("file_type", style.FILE_TYPES)
-def test_the_same_figure_gives_the_same_bytes(file_type):
+def test_equal_figures_have_equal_bytes(file_type):
     one, two = (style.encode_figure(a_figure(), file_type) for _ in range(2))
-    assert one.startswith(BEGINNINGS[file_type])
+    assert one.startswith(SIGNATURES[file_type])
     assert one == two
 
 
 @pytest.mark.parametrize("file_type", style.FILE_TYPES)
-def test_names_that_are_no_text_are_drawn(file_type):
+def test_undecodable_names_are_drawn(file_type):
     figure = a_figure()
     figure.suptitle("caf\udce9")
-    assert style.encode_figure(figure, file_type).startswith(BEGINNINGS[file_type])
+    assert style.encode_figure(figure, file_type).startswith(SIGNATURES[file_type])
 
 
-def test_the_size_is_that_of_the_figure():
+def test_a_png_file_has_the_size_of_the_figure():
     assert imread(io.BytesIO(style.encode_figure(a_figure(), "png"))).shape[:2] == (3 * style.DPI, 4 * style.DPI)
 
 
-def test_many_series_are_told_apart():
-    looks = [tuple(style.line_style(number).items()) for number in range(28)]
-    assert len(set(looks)) == 28
+def test_28_series_are_distinct():
+    assert len({tuple(style.line_style(number).items()) for number in range(28)}) == 28
     assert style.line_style(28) == style.line_style(0)
     assert len({tuple(style.marker_style(number).items()) for number in range(28)}) == 28
 
 
-def test_an_image_is_shown_pixel_by_pixel():
+def test_an_image_is_drawn_pixel_by_pixel():
     image = np.arange(0, 120, 10, dtype=np.uint8).reshape(3, 4)
     axes = style.new_figure(2, 2).subplots()
     style.show_image(axes, image)

@@ -333,9 +333,12 @@ DAMAGES = {
     "architecture is not UTF-8": (attribute("architecture", np.bytes_(b"\xff\xfe")), "architecture is not JSON"),
     "architecture is too deep": (attribute("architecture", "[" * 60000), "architecture is not JSON"),
     "architecture is a list": (attribute("architecture", "[1]"), "architecture is not a JSON object"),
-    "architecture without layers": (attribute("architecture", "{}"), "makes no network"),
+    "architecture without layers": (attribute("architecture", "{}"), "is not a valid network"),
     "unknown layer": (description("architecture", layers=[{"type": "\x1b[2J"}]), "no layer '.?\\[2J'"),
-    "layers do not fit": (description("architecture", layers=[{"type": "Dense", "units": 3}]), "makes no network"),
+    "layers do not fit": (
+        description("architecture", layers=[{"type": "Dense", "units": 3}]),
+        "is not a valid network",
+    ),
     "other layers": (
         description("architecture", layers=[{"type": "Flatten"}, {"type": "Dense", "units": 10}]),
         "no place for the weights 'conv2d_1/bias', 'conv2d_1/weight'",
@@ -392,7 +395,7 @@ DAMAGES = {
     "link that nobody needs": (put("more", h5py.ExternalLink("o.h5", "x")), "links instead of 'more'"),
     "no history": (without("history"), "group history is missing"),
     "a column missing": (without(LOSS), "history has not exactly the columns epoch, train_loss"),
-    "a column too many": (put("history/luck", [1.0]), "history has not exactly the columns"),
+    "a column too many": (put("history/extra", [1.0]), "history has not exactly the columns"),
     "columns of two lengths": (put(LOSS, [1.0]), "history is not columns of one length"),
     "a column of two dimensions": (put("history/epoch", [[1.0, 2.0]]), "history is not columns of one length"),
     "a column of text": (put(LOSS, [b"a", b"b"]), "train_loss is not an array of type float64"),

@@ -44,7 +44,10 @@ def helpers(monkeypatch):
     monkeypatch.setattr(precompile, "_start_helper", start)
     monkeypatch.setattr(precompile, "HELPER_DELAY_S", -1.0)
     monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 2)
-    return started
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def compile_something():
@@ -79,6 +82,7 @@ def test_the_helper_compiles_all_that_a_training_needs(tmp_path, environment):
         env=environment | {"XDG_CACHE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
+        timeout=600,
     )
     assert done.stdout == "0\n", done.stderr
 
@@ -86,19 +90,19 @@ def test_the_helper_compiles_all_that_a_training_needs(tmp_path, environment):
 def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
     order = []
 
-    class Told(DeferredOps):
+    class RecordingOps(DeferredOps):
         def __getattr__(self, name):
-            put_down = super().__getattr__(name)
+            deferred = super().__getattr__(name)
             if name not in STEP:
-                return put_down
+                return deferred
 
-            def tell(*_arguments, **_named):
+            def record(*_arguments, **_named):
                 order.append(name)
 
-            tell.__name__ = name
-            return lambda *arguments, **named: self.calls.append(partial(tell, *arguments, **named))
+            record.__name__ = name
+            return lambda *arguments, **named: self.calls.append(partial(record, *arguments, **named))
 
-    monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", Told)
+    monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", RecordingOps)
     config = TrainConfig(pad=1, augment="shift=1")
     compile_in_reverse(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
     assert [name for name, after in zip(order, [*order[1:], None], strict=True) if name != after] == [

@@ -3,7 +3,7 @@
 Every module has NAME and version(). It has training(workload, compiled, say) and inference(workload, compiled, say) if
 the framework supports these modes: each returns a list of contenders, one for each variant, of which the fastest is
 compared with ours. A module that needs a GPU has why_unavailable(), and one that can time a matrix product has
-product_seconds(). A table LAYERS translates our layers, by the names they have in `nn.registry`.
+product_seconds(). The table LAYERS maps the names of our layers to their counterparts in the framework.
 """
 
 import importlib
@@ -40,7 +40,7 @@ def load(name: str) -> ModuleType:
         ) from None
     reason = module.why_unavailable() if hasattr(module, "why_unavailable") else None
     if reason:
-        raise UserError(f"Comparing with {name} is not possible here: {reason}; leave it out of --against.")
+        raise UserError(f"Comparing with {name} is not possible: {reason}; leave it out of --against.")
     return module
 
 

@@ -1,4 +1,4 @@
-"""Limit the time of work that has no time limit of its own, such as compilation."""
+"""Set a time limit for work that has none, such as compilation."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ COMPILE_LIMIT_S = 60.0
 
 
 def try_compiled(variant: str, make: Callable[[], Contender], say: Callable[[str], Any]) -> list[Contender]:
-    """Return the compiled contender, ready to run, or an empty list if compiling fails or takes too long."""
+    """Return a list with the compiled contender, or an empty list if compiling fails or takes too long."""
     try:
         with time_limit(COMPILE_LIMIT_S):
             contender = make()

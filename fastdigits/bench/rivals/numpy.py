@@ -1,4 +1,4 @@
-"""NumPy: time its matrix product, which comes from a BLAS library, for the size of a layer."""
+"""NumPy: time its matrix product, which a BLAS library computes, for the size of a layer."""
 
 from statistics import median
 from time import perf_counter

@@ -1,7 +1,7 @@
 """TensorFlow: the same network with the same weights as a graph, with TensorFlow's own kernels or compiled by XLA.
 
 Images are (N, H, W, C), because TensorFlow's convolutions on a CPU support no other order. The weights are transposed
-once to suit, so that no step transposes anything.
+once in advance, so that no step transposes anything.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides its lines about the instruction set of this CPU
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides messages about the instruction set of the CPU
 import tensorflow as tf
 
 from fastdigits.bench.rivals import bottom_right_padding, translation
@@ -120,7 +120,7 @@ def _inference(workload: Workload, variant: str, xla: bool) -> Contender:
 
 
 def _images(workload: Workload) -> tf.Tensor:
-    """Set the number of threads, which TensorFlow accepts only before its first use, and return images (N, H, W, C)."""
+    """Set the number of threads, which TensorFlow allows only before first use, and return the images (N, H, W, C)."""
     if tf.config.threading.get_intra_op_parallelism_threads() != workload.threads:
         tf.config.threading.set_intra_op_parallelism_threads(workload.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -17,7 +17,7 @@ WARM_UP = 3  # steps before a capture, in which PyTorch chooses its kernels and 
 
 
 def why_unavailable() -> str | None:
-    """Return why PyTorch cannot use a GPU here, or None if it can."""
+    """Return why PyTorch cannot use a GPU, or None if it can."""
     return None if torch.cuda.is_available() else "PyTorch finds no GPU"
 
 
@@ -32,7 +32,7 @@ def inference(workload: Workload, compiled: bool, say: Callable[[str], Any]) -> 
 
 
 def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
-    """Return the seconds of the fastest of some runs of a matrix product in float32."""
+    """Return the seconds of the fastest of `runs` matrix products in float32."""
     _compute_in_float32()
     left, right = torch.ones((rows, inner), device=DEVICE), torch.ones((inner, columns), device=DEVICE)
     product = torch.empty((rows, columns), device=DEVICE)
@@ -110,7 +110,7 @@ def _captured(step: Callable[[], None]) -> Callable[[], None]:
 
 
 def _compute_in_float32() -> None:
-    """Forbid TF32, to which PyTorch would round the inputs of convolutions, and let it benchmark its kernels."""
+    """Disable TF32, which would round the inputs of convolutions, and let cuDNN choose its kernels by benchmarks."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from golden import GOLDEN_CONFIG, GOLDEN_LOSSES
 
 from fastdigits.check import gradients
 from fastdigits.data import load_digits
@@ -42,11 +43,11 @@ class Losses(Callback):
         return np.diff(self.totals) / self.batch_size
 
 
-def test_golden_losses_of_ten_steps(gpu, assertions, golden, digits):
+def test_golden_losses_of_ten_steps(gpu, assertions, digits):
     callback = Losses(32)
     images, labels = digits
-    assertions.train_network(gpu, MODELS["lenet"], (images[:320], labels[:320]), callback, **vars(golden.GOLDEN_CONFIG))
-    np.testing.assert_allclose(callback.losses(), golden.GOLDEN_LOSSES, rtol=2e-6)
+    assertions.train_network(gpu, MODELS["lenet"], (images[:320], labels[:320]), callback, **vars(GOLDEN_CONFIG))
+    np.testing.assert_allclose(callback.losses(), GOLDEN_LOSSES, rtol=2e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -33,11 +33,12 @@ def test_sanitizer_finds_nothing(gpu, tool):
     sanitizer = shutil.which("compute-sanitizer")
     if not sanitizer:
         pytest.skip("compute-sanitizer, which comes with NVIDIA's toolkit, is not on PATH")
-    script = [sys.executable, str(TESTS / "ops" / "parity_check.py"), "cuda"]
+    script = [sys.executable, str(TESTS / "helpers" / "parity_check.py"), "cuda"]
     done = subprocess.run(
         [sanitizer, "--tool", tool, "--error-exitcode", "9", *script],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=850,
     )
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,46 @@
+"""The helpers of the tests: Ctrl-C reaches the processes they start, and none of these outlives its test."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import python_process
+from zoo import kinds_in, without
+
+from fastdigits.nn import Conv2D, Dense, Dropout, Flatten, Residual
+
+SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_reaches_processes_even_if_the_runner_ignores_it():
+    """A runner ignores SIGINT under nohup, and its children inherit that."""
+    program = f"""if True:
+        import signal, subprocess, sys
+        sys.path.insert(0, {str(Path(__file__).parent / "helpers")!r})
+        from processes import python_process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with python_process("-c", {SLEEP!r}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+            running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            print(running.wait(30))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == str(-signal.SIGINT), done.stderr
+
+
+def test_a_process_ends_with_its_block():
+    with python_process("-c", SLEEP, stdout=subprocess.PIPE) as running:
+        running.stdout.readline()
+        assert running.poll() is None
+    assert running.returncode is not None
+
+
+def test_layers_can_be_left_out_of_residual_blocks_too():
+    layers = [Flatten(), Residual([Dropout(0.1)]), Residual([Dense(3), Dropout(0.2)]), Dropout()]
+    kept = without((Dropout,), layers)
+    assert [type(layer).__name__ for layer in kept] == ["Flatten", "Residual"]
+    assert kinds_in(kept) == {"Flatten", "Residual", "Dense"}
+    assert kinds_in([Residual([Residual([Conv2D(1, 1)])])]) == {"Residual", "Conv2D"}
