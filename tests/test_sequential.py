@@ -360,12 +360,14 @@ def test_public_names():
         _ = fastdigits.nonsense
 
 
-def test_the_example_of_the_package(digits, monkeypatch, capsys):
+def test_the_example_of_the_package(digits, monkeypatch):
     monkeypatch.setattr(fastdigits, "load_digits", {"mnist": digits}.get)
-    example = fastdigits.__doc__.partition("\n\n")[2]
-    assert "Sequential([" in example
-    exec(example, {})
-    assert float(capsys.readouterr().out) > 0.5
+    lines = [line.removeprefix(">>> ") for line in fastdigits.__doc__.splitlines() if line.startswith(">>> ")]
+    *statements, expression = lines
+    assert "Sequential([" in "".join(statements)
+    names: dict = {}
+    exec("\n".join(statements), names)
+    assert eval(expression, names) > 0.5
 
 
 @pytest.mark.parametrize("fused", [True, False])
