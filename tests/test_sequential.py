@@ -116,7 +116,7 @@ def test_a_saved_network_comes_back_on_another_device(model, digits, tmp_path):
     )
 
 
-def test_a_loaded_network_learns_anew_from_its_start(model, digits, tmp_path):
+def test_fit_after_load_starts_from_initial_weights(model, digits, tmp_path):
     model.save(tmp_path / "model.h5")
     again = load(tmp_path / "model.h5", device="cpu")
     again.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, seed=4)
@@ -129,7 +129,7 @@ def test_fit_again_begins_at_the_start(digits):
     assert first[0] == first[2] != first[1]
 
 
-def test_one_layer_object_in_two_places_learns_as_two_layers_do(digits):
+def test_one_layer_object_in_two_places_trains_like_two_layers(digits):
     shared, predictions = Tanh(), []
     for first, second in ((Tanh(), Tanh()), (shared, shared)):
         model = Sequential([Flatten(), Dense(32), first, Dense(32), second, Dense(10)], device="cpu")
@@ -138,7 +138,7 @@ def test_one_layer_object_in_two_places_learns_as_two_layers_do(digits):
     assert predictions[0].tobytes() == predictions[1].tobytes()
 
 
-def test_two_networks_of_the_same_layers_learn_apart(digits):
+def test_two_networks_of_the_same_layers_train_independently(digits):
     layers = [Flatten(), Dense(10)]
     one, other = Sequential(layers, device="cpu"), Sequential(layers, device="cpu")
     one.fit(digits.train_images, digits.train_labels, epochs=1)
@@ -170,7 +170,7 @@ def normalised(digits):
     return model
 
 
-def test_a_normalised_network_learns(normalised, digits):
+def test_a_normalized_network_can_be_trained(normalised, digits):
     assert normalised.evaluate(digits.test_images, digits.test_labels).accuracy > 0.7
 
 
@@ -191,14 +191,14 @@ def test_a_normalised_networks_predictions_do_not_depend_on_the_other_images(cou
     assert normalised.predict(digits.test_images[:count]).tobytes() == expected.tobytes()
 
 
-def test_a_normalised_network_does_not_learn_by_being_used(normalised, digits):
+def test_predicting_does_not_change_a_normalized_network(normalised, digits):
     before = normalised.network.weights()
     normalised.predict(digits.test_images)
     after = normalised.network.weights()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
 
-def test_fused_and_plain_normalised_networks_learn_alike(digits):
+def test_fused_and_plain_normalized_networks_train_alike(digits):
     """In an epoch's losses; both draw the same dropout."""
     losses = []
     for fused in (True, False):
@@ -312,7 +312,7 @@ def test_layers_that_do_not_fit_are_a_user_error():
 
 
 @pytest.mark.parametrize("layers", [[1, 2], [Dense], [Flatten(), "Dense"], Dense(10), None, "cnn"], ids=str)
-def test_what_is_no_layer_is_a_user_error(layers):
+def test_values_that_are_not_layers_are_user_errors(layers):
     with pytest.raises(UserError, match=r"Sequential takes .*such as .*Flatten\(\)"):
         Sequential(layers)
 
@@ -326,7 +326,7 @@ def test_what_is_no_layer_is_a_user_error(layers):
     ],
     ids=str,
 )
-def test_settings_that_are_none_are_user_errors(settings, message):
+def test_settings_of_a_wrong_name_or_type_are_user_errors(settings, message):
     with pytest.raises(UserError, match=message):
         new_model().fit(IMAGES, LABELS, **settings)
 
@@ -360,16 +360,18 @@ def test_public_names():
         _ = fastdigits.nonsense
 
 
-def test_the_example_of_the_package(digits, monkeypatch, capsys):
+def test_the_example_of_the_package(digits, monkeypatch):
     monkeypatch.setattr(fastdigits, "load_digits", {"mnist": digits}.get)
-    example = fastdigits.__doc__.partition("\n\n")[2]
-    assert "Sequential([" in example
-    exec(example, {})
-    assert float(capsys.readouterr().out) > 0.5
+    lines = [line.removeprefix(">>> ") for line in fastdigits.__doc__.splitlines() if line.startswith(">>> ")]
+    *statements, expression = lines
+    assert "Sequential([" in "".join(statements)
+    names: dict = {}
+    exec("\n".join(statements), names)
+    assert eval(expression, names) > 0.5
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_few_images_are_read_as_among_many(fused, digits):
+def test_few_images_get_the_same_predictions_as_among_many(fused, digits):
     inner = Residual([Conv2D(4, 3, padding="same"), BatchNorm()])
     layers = [Conv2D(4, 3), BatchNorm(), ReLU(), inner, ReLU(), MaxPool2D(2), Flatten(), Dropout(0.2), Dense(10)]
     model = Sequential(layers, device="cpu")

@@ -34,7 +34,7 @@ FAMILIES = (
 
 
 class LoadedOps:
-    """An `Ops` made of functions, by name. Its attributes cannot be set."""
+    """An `Ops` whose operations are functions given by name. Its attributes cannot be set."""
 
     device: str
     lanes: int
@@ -59,8 +59,8 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     threads : int, optional
         Number of processor cores that the CPU kernels use. The default is all.
     exact : bool
-        Whether convolutions sum the products of their definition. If False, the CPU may use Winograd's method, which
-        needs a quarter of the multiplications and differs by some 1e-6 of the result.
+        Whether to compute convolutions by direct summation. If False, the CPU may use Winograd's method, which needs
+        a quarter of the multiplications; its results differ by about 1e-6 of the largest.
 
     Raises
     ------
@@ -77,16 +77,16 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
         return _load(device, threads, exact)
     except ImportError as error:
         if (error.name or "").startswith("fastdigits"):
-            raise  # a bug of ours, not a missing package
+            raise  # a bug in this package, not a missing dependency
         raise UserError(
             f"The device '{device}' cannot be used ({error}); run 'fastdigits doctor' to see how to fix it."
         ) from None
 
 
 def inference_ops(ops: Ops, images: int) -> Ops:
-    """Return the operations of the same device that infer a number of images fastest.
+    """Return the operations of the same device that are fastest for inference on a given number of images.
 
-    Up to MAX_SEQUENTIAL_IMAGES, the CPU runs one image at a time, with L = 1. Those operations cannot train.
+    Up to MAX_SEQUENTIAL_IMAGES, the CPU runs one image at a time, with L = 1. These operations cannot train.
     """
     if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
         return ops
@@ -95,7 +95,7 @@ def inference_ops(ops: Ops, images: int) -> Ops:
 
 
 def why_unavailable(device: str) -> str | None:
-    """Say why this machine cannot compute on the device; None if it can, or if Numba simulates CUDA."""
+    """Return why a device cannot be used on this machine; None if it can, or if Numba simulates CUDA."""
     return _why_no_cuda() if device == "cuda" and not numba_setup.simulates_cuda() else None
 
 
@@ -106,12 +106,12 @@ def choose_device() -> tuple[str, str]:
 
 
 def run_test_kernel(device: str) -> None:
-    """Compute a small ReLU on a device.
+    """Compute a small ReLU on a device and check the result.
 
     Raises
     ------
     ArithmeticError
-        If the result is wrong. Any other error that the device raises passes through.
+        If the result is wrong. Other errors of the device are not caught.
     """
     import numpy as np
 
@@ -124,7 +124,7 @@ def run_test_kernel(device: str) -> None:
 
 
 def why_incomplete(device: str) -> str | None:
-    """Say that this version lacks kernels for a device; None if it has all."""
+    """Return a reason if this version lacks kernels for a device, else None."""
     complete = all(find_spec(f"fastdigits.ops.{family}.{device}") for family in FAMILIES)
     return None if complete else f"this version has no {device.upper()} kernels yet"
 
@@ -153,7 +153,7 @@ def _lanes(device: str) -> int:
 
 
 def _functions(device: str, families: tuple[str, ...]) -> dict[str, Callable]:
-    """The operations of families by name; a later family replaces those of an earlier one."""
+    """Return the operations of families by name; those of a later family replace those of an earlier one."""
     found = {}
     for family in families:
         module = importlib.import_module(f"fastdigits.ops.{family}.{device}")

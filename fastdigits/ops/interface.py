@@ -1,7 +1,7 @@
-"""The types of the op interface: arrays of a device, and the operations on them.
+"""The types of the op interface: device arrays and the operations on them.
 
-`fastdigits.ops.load` returns an `Ops`. The families' `reference.py` define what each operation computes and document
-its parameters; the tests hold the parameters here to those.
+`fastdigits.ops.load` returns an `Ops`. The `reference.py` of each family defines what an operation computes and
+documents its parameters; tests check that the parameters here are the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Function = TypeVar("Function", bound=Callable)
 
 
 class Array(Protocol):
-    """A C-contiguous array in a device's memory: NumPy's on the CPU, CuPy's on CUDA.
+    """A C-contiguous array in the memory of a device: a NumPy array on the CPU, a CuPy array on CUDA.
 
     Only these members exist on every device. Use `Ops.download` to get the values as a NumPy array.
     """
@@ -45,9 +45,9 @@ class Array(Protocol):
 class Ops(Protocol):
     """All operations of one device.
 
-    The operations trust their callers: arrays must be C-contiguous, of the types and shapes that the references
-    state, and hold `lanes` images along the last axis where the shape ends in L. Most operations return nothing and
-    fill the arrays that their last parameters name.
+    Operations do not check their arguments. Arrays must be C-contiguous and have the types and shapes that the
+    references state; where a shape ends in L, the last axis holds `lanes` images. Most operations return nothing and
+    fill the arrays given as their last parameters.
 
     Attributes
     ----------
@@ -56,8 +56,8 @@ class Ops(Protocol):
     lanes : int
         Number of images side by side along the last axis of an array.
     prefers_micro_batches : bool
-        Whether inference on many images is faster in small parts, whose activations stay in the CPU's cache. A GPU
-        needs all images at once to be busy.
+        Whether inference on many images is faster in small batches, whose activations stay in the cache of the CPU. A
+        GPU needs many images at once to be fully used.
     """
 
     device: str

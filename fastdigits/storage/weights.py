@@ -132,6 +132,43 @@ def read(path: StrPath) -> SavedNetwork:
         return _decode(file)
 
 
+def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
+    """Write arrays with names such as "dense_1/weight" into a new group."""
+    weights = file.create_group(group, track_order=True)
+    for name, value in values.items():
+        layer, parameter = name.split("/")
+        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
+
+
+def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read arrays that `write_values` wrote; refuse other names or shapes, and numbers that are not finite."""
+    weights = hdf5.group(root, group)
+    layers = {name: hdf5.group(weights, name) for name in weights}
+    found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
+    if missing := shapes.keys() - found:
+        hdf5.refuse(f"its architecture asks for the weights {hdf5.some(missing)}, which are missing")
+    if extra := found - shapes.keys():
+        hdf5.refuse(f"its architecture has no place for the weights {hdf5.some(extra)}")
+    values = {}
+    for name, shape in shapes.items():
+        layer, parameter = name.split("/")
+        values[name] = hdf5.array(layers[layer], parameter, "f4", shape)
+        if not np.isfinite(values[name]).all():
+            hdf5.refuse(f"its weights {name} hold NaN or infinity")
+        if name.endswith("running_var") and (values[name] < 0).any():
+            hdf5.refuse(f"its weights {name} hold a variance below 0")
+    return values
+
+
+@contextmanager
+def prefix_errors(path: StrPath) -> Iterator[None]:
+    """Prefix the message of any UserError in the block with the name of the file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
     """Return the bytes of the file, which is created in memory so that no partial file is left on an error."""
     image = BytesIO()
@@ -200,34 +237,6 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
         hdf5.refuse(f"its architecture is not a valid network ({_printable(str(error))[:200].rstrip('.')})", error)
 
 
-def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
-    """Write arrays with names such as "dense_1/weight" into a new group."""
-    weights = file.create_group(group, track_order=True)
-    for name, value in values.items():
-        layer, parameter = name.split("/")
-        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
-
-
-def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Read arrays that `write_values` wrote; refuse other names or shapes, and numbers that are not finite."""
-    weights = hdf5.group(root, group)
-    layers = {name: hdf5.group(weights, name) for name in weights}
-    found = {f"{layer}/{name}" for layer, group in layers.items() for name in group}
-    if missing := shapes.keys() - found:
-        hdf5.refuse(f"its architecture asks for the weights {hdf5.some(missing)}, which are missing")
-    if extra := found - shapes.keys():
-        hdf5.refuse(f"its architecture has no place for the weights {hdf5.some(extra)}")
-    values = {}
-    for name, shape in shapes.items():
-        layer, parameter = name.split("/")
-        values[name] = hdf5.array(layers[layer], parameter, "f4", shape)
-        if not np.isfinite(values[name]).all():
-            hdf5.refuse(f"its weights {name} hold NaN or infinity")
-        if name.endswith("running_var") and (values[name] < 0).any():
-            hdf5.refuse(f"its weights {name} hold a variance below 0")
-    return values
-
-
 def _normalisation(preprocessing: dict) -> Normalisation:
     mean: Any = preprocessing.get("mean")
     std: Any = preprocessing.get("std")
@@ -291,15 +300,6 @@ def _values(field: Field, column: np.ndarray) -> list[int | float | None]:
     if not all(map(float.is_integer if field.type is int else math.isfinite, values)):
         hdf5.refuse(f"its history has NaN, infinity or a fraction for {field.name}")
     return [field.type(value) for value in values]
-
-
-@contextmanager
-def prefix_errors(path: StrPath) -> Iterator[None]:
-    """Prefix the message of any UserError in the block with the name of the file."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 def _printable(text: str) -> str:

@@ -25,13 +25,13 @@ def write(tmp_path):
     return write
 
 
-def test_images_of_a_paper_sized_file(write):
+def test_images_of_a_tiny_file(write):
     images = read_images(write(IMAGES))
     assert images.dtype == np.uint8
     assert images.tolist() == [[[0, 1, 2], [3, 4, 5]], [[10, 11, 12], [13, 14, 255]]]
 
 
-def test_labels_of_a_paper_sized_file(write):
+def test_labels_of_a_tiny_file(write):
     labels = read_labels(write(LABELS))
     assert labels.dtype == np.uint8
     assert labels.tolist() == [7, 2]
@@ -42,7 +42,7 @@ def test_arrays_can_be_written_to(write):
     assert read_labels(write(LABELS)).flags.writeable
 
 
-def test_gzip_is_told_by_content_not_by_name(write):
+def test_gzip_is_recognized_by_content_not_by_name(write):
     assert read_labels(write(gzip.compress(LABELS), "packed-without-suffix")).tolist() == [7, 2]
     assert read_labels(write(LABELS, "plain.gz")).tolist() == [7, 2]
 

@@ -1,4 +1,4 @@
-"""What a comparison measures of a network."""
+"""Metrics of compared networks."""
 
 import pytest
 

@@ -302,7 +302,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; what is learned takes gradients."""
+    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
@@ -342,7 +342,7 @@ def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
         np.testing.assert_allclose(ops.download(parameter.value), tensors[parameter], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["while it learns", "afterwards"])
+@pytest.mark.parametrize("training", [True, False], ids=["built for training", "built for inference"])
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
 def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
@@ -538,7 +538,7 @@ def test_no_optimiser_touches_running_statistics(ops, build, batch):
     }
 
 
-def test_initialise_forgets_running_statistics(ops, build, batch):
+def test_initialise_resets_running_statistics(ops, build, batch):
     network = build("tiny-8k", ops)
     start = network.weights()
     assert not start["batchnorm_1/running_mean"].any()
@@ -564,14 +564,14 @@ def test_each_step_each_part_and_each_layer_drops_other_pixels(ops):
     assert masks[8:] == masks[:2]
 
 
-def test_a_network_that_does_not_learn_needs_no_gradients(ops):
+def test_an_inference_network_has_no_gradients(ops):
     network = Network(layers_of("mlp"))
     network.build(ops, 8, training=False)
     assert network.buffer.gradients is None
     assert all(parameter.gradient is None for parameter in network.parameters().values())
 
 
-def test_values_are_copies_that_set_values_takes(ops, build, batch):
+def test_weights_are_copies_that_set_weights_accepts(ops, build, batch):
     network, other = build("lenet", ops), Network(layers_of("lenet"))
     kept = network.weights()
     network.buffer.values[...] = 0
@@ -643,7 +643,7 @@ def initial(model, load_ops, init, seed, **options):
 
 
 @pytest.mark.parametrize("images", [1, INFERENCE_MICRO_BATCH - 1, INFERENCE_MICRO_BATCH, 3 * INFERENCE_MICRO_BATCH + 5])
-def test_many_images_are_read_in_parts_without_a_difference(images):
+def test_micro_batches_do_not_change_the_scores(images):
     ops, layers = load("cpu"), layers_of("lenet")
     pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)
     found = []

@@ -85,7 +85,7 @@ def test_older_files_have_no_preparation(path):
     assert not any(TrainConfig(**found.config).effects)
 
 
-def test_a_calibration_is_kept_where_there_is_one(path, saved):
+def test_an_optional_calibration_is_kept(path, saved):
     assert weights.read(path).calibration is None
     weights.write(path, replace(saved, calibration=Calibration(1.5, 0.8)))
     assert weights.read(path).calibration == Calibration(1.5, 0.8)
@@ -174,7 +174,7 @@ def test_same_network_same_bytes(path, saved, tmp_path):
     assert (tmp_path / "second.h5").read_bytes() == path.read_bytes()
 
 
-def test_what_was_read_is_written_the_same(path, tmp_path):
+def test_a_network_read_and_written_again_has_the_same_bytes(path, tmp_path):
     weights.write(tmp_path / "second.h5", weights.read(path))
     assert (tmp_path / "second.h5").read_bytes() == path.read_bytes()
 
@@ -235,7 +235,7 @@ def test_cut_short(path, share):
         weights.read(path)
 
 
-def test_hdf5_of_someone_else(path):
+def test_hdf5_of_another_program(path):
     with h5py.File(path, "w") as file:
         file["x"] = [1, 2, 3]
     with refused(path, "no network of fastdigits"):
@@ -444,7 +444,7 @@ def test_any_byte_may_be_wrong(path):
         ({"history": [asdict(replace(EPOCHS[0], train_loss=float("nan")))]}, "NaN, .* for train_loss"),
     ],
 )
-def test_what_could_not_be_read_is_not_written(path, saved, change, message):
+def test_content_that_read_would_refuse_is_not_written(path, saved, change, message):
     before = path.read_bytes()
     with refused(path, message):
         weights.write(path, replace(saved, **change))
@@ -468,7 +468,7 @@ def test_weights_that_are_not_finite_are_not_written(path, saved):
     ],
 )
 @pytest.mark.parametrize("name", ["weights.h5", "new.h5"])
-def test_failure_leaves_what_was_there(path, saved, monkeypatch, name, place, failure, raised):
+def test_a_failure_leaves_the_old_file(path, saved, monkeypatch, name, place, failure, raised):
     def fail(*_, **__):
         raise failure
 
@@ -480,7 +480,7 @@ def test_failure_leaves_what_was_there(path, saved, monkeypatch, name, place, fa
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_full_disk_is_told(path, saved, monkeypatch):
+def test_a_full_disk_is_reported(path, saved, monkeypatch):
     def fail(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -526,7 +526,7 @@ def test_writable_leaves_no_trace(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_path_may_be_a_name_alone(path, saved, monkeypatch):
+def test_a_path_may_be_just_a_name(path, saved, monkeypatch):
     monkeypatch.chdir(path.parent)
     weights.check_writable("name.h5")
     weights.write("name.h5", saved)

@@ -38,15 +38,15 @@ def noisy(monkeypatch):
 
 
 @pytest.fixture
-def learn(few):
-    """learn(model, ...) trains a new network and returns it with its TrainingResult."""
+def fit(few):
+    """fit(model, ...) trains a new network and returns it with its TrainingResult."""
 
-    def learn(model="linear", device="cpu", callback=None, checkpoints=None, **settings):
+    def fit(model="linear", device="cpu", callback=None, checkpoints=None, **settings):
         network, config = Network(layers_of(model)), TrainConfig(**{"epochs": 2, **settings})
         callback = callback or Callback()
         return network, train(network, *few, devices.load(device), config, callback, checkpoints=checkpoints)
 
-    return learn
+    return fit
 
 
 @pytest.fixture

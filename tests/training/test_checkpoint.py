@@ -1,4 +1,4 @@
-"""A resumed training ends with the same bits as an uninterrupted one."""
+"""Resumed training gives the same bits as uninterrupted training."""
 
 from dataclasses import asdict
 
@@ -34,25 +34,25 @@ class Interrupting(Callback):
 
 
 @pytest.fixture
-def interrupted(learn, tmp_path):
+def interrupted(fit, tmp_path):
     """interrupted(callback, model, ...) is the checkpoint that a training leaves behind that is interrupted."""
 
     def interrupted(callback, model="linear", **settings):
         path = tmp_path / "a.checkpoint.h5"
         with pytest.raises(KeyboardInterrupt):
-            learn(model, callback=callback, checkpoints=Checkpoints(path, 1000, model, "arrays"), **settings)
+            fit(model, callback=callback, checkpoints=Checkpoints(path, 1000, model, "arrays"), **settings)
         return path
 
     return interrupted
 
 
 @pytest.fixture
-def resume(learn):
+def resume(fit):
     """resume(path, model) trains on and returns the network and its TrainingResult."""
 
     def resume(path, model="linear", **changes):
         read = checkpoint.read(path)
-        return learn(model, checkpoints=Checkpoints(resumed=read), **read.saved.config | changes)
+        return fit(model, checkpoints=Checkpoints(resumed=read), **read.saved.config | changes)
 
     return resume
 
@@ -73,9 +73,9 @@ def figures(training):
     ],
     ids=["plain", "all", "plateau", "early stop", "augmented"],
 )
-def test_a_resumed_training_equals_an_uninterrupted_one(model, settings, watch, interrupted, resume, learn, content):
+def test_resumed_training_equals_uninterrupted_training(model, settings, watch, interrupted, resume, fit, content):
     settings = {"epochs": 4, "batch_size": 100, **settings}  # three steps in an epoch, the last one shorter
-    network, training = learn(model, **settings)
+    network, training = fit(model, **settings)
     resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
     assert content(resumed) == content(network)
     assert figures(resumed_training) == figures(training)
@@ -83,31 +83,31 @@ def test_a_resumed_training_equals_an_uninterrupted_one(model, settings, watch, 
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_resumes_to_the_same_bits(optimizer, interrupted, resume, learn, content):
+def test_every_optimizer_resumes_to_the_same_bits(optimizer, interrupted, resume, fit, content):
     settings = {"epochs": 3, "optimizer": optimizer}
     path = interrupted(Interrupting(steps=4), **settings)
-    assert content(resume(path)[0]) == content(learn(**settings)[0])
+    assert content(resume(path)[0]) == content(fit(**settings)[0])
 
 
-def test_full_batch_training_resumes_to_the_same_bits(interrupted, resume, learn, content):
+def test_full_batch_training_resumes_to_the_same_bits(interrupted, resume, fit, content):
     settings = {"epochs": 5, "batch_size": None}
-    assert content(resume(interrupted(Interrupting(steps=2), **settings))[0]) == content(learn(**settings)[0])
+    assert content(resume(interrupted(Interrupting(steps=2), **settings))[0]) == content(fit(**settings)[0])
 
 
-def test_a_training_can_be_made_longer(interrupted, resume, learn, content):
+def test_a_finished_run_can_be_resumed_with_more_epochs(interrupted, resume, fit, content):
     path = interrupted(Interrupting(epochs=2), epochs=2, schedule="constant", **ALL | {"warmup": 0.0})
-    longer, _ = learn(epochs=4, schedule="constant", **ALL | {"warmup": 0.0})
+    longer, _ = fit(epochs=4, schedule="constant", **ALL | {"warmup": 0.0})
     assert content(resume(path, epochs=4)[0]) == content(longer)
 
 
-def test_resuming_a_finished_training_only_finishes_it(interrupted, resume, learn, content):
+def test_resuming_a_finished_run_trains_no_further(interrupted, resume, fit, content):
     path = interrupted(Interrupting(epochs=2), epochs=2, **ALL)
     network, training = resume(path)
-    assert content(network) == content(learn(epochs=2, **ALL)[0])
+    assert content(network) == content(fit(epochs=2, **ALL)[0])
     assert training.images_per_second is None
 
 
-def test_a_checkpoint_is_written_every_n_epochs(learn, tmp_path):
+def test_a_checkpoint_is_written_every_n_epochs(fit, tmp_path):
     class Listing(Callback):
         found = []
 
@@ -116,16 +116,16 @@ def test_a_checkpoint_is_written_every_n_epochs(learn, tmp_path):
             self.found.append(len(weights.read(path).history) if path.exists() else 0)
 
     checkpoints = Checkpoints(tmp_path / "c.h5", 2, "linear", "arrays")
-    learn(epochs=6, callback=Listing(), checkpoints=checkpoints)
+    fit(epochs=6, callback=Listing(), checkpoints=checkpoints)
     assert Listing.found == [0, 0, 2, 2, 4, 4]
     assert checkpoints.written
     assert [path.name for path in tmp_path.iterdir()] == ["c.h5"]
 
 
-def test_a_checkpoint_is_a_weights_file(interrupted, learn):
+def test_a_checkpoint_is_a_weights_file(interrupted, fit):
     path = interrupted(Interrupting(epochs=2), epochs=4, schedule="constant", ema=0.9)
     saved = weights.read(path)
-    ended, _ = learn(epochs=2, schedule="constant", ema=0.9)  # the weights are those of a training that ends here
+    ended, _ = fit(epochs=2, schedule="constant", ema=0.9)  # the weights are those of a training that ends here
     assert {name: value.tobytes() for name, value in saved.weights.items()} == {
         name: value.tobytes() for name, value in ended.weights().items()
     }
@@ -133,7 +133,7 @@ def test_a_checkpoint_is_a_weights_file(interrupted, learn):
     assert saved.config == asdict(TrainConfig(epochs=4, schedule="constant", ema=0.9))
 
 
-def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, learn):
+def test_other_images_or_fewer_epochs_are_refused(few, interrupted, resume, fit):
     path = interrupted(Interrupting(epochs=2), epochs=4)
     with pytest.raises(UserError, match=r"a\.checkpoint\.h5: it was trained on other images"):
         resume(path, validation=100)

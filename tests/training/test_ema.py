@@ -34,9 +34,9 @@ def test_the_average_weighs_the_weights_of_every_step_by_age(trainer):
     assert np.array_equal(trainer.network.weights()["dense_1/weight"], passed[2])  # training goes on from here
 
 
-def test_averages_are_evaluated_and_kept(few, learn):
-    network, training = learn(ema=0.9)
-    plain, plain_training = learn()
+def test_averages_are_evaluated_and_kept(few, fit):
+    network, training = fit(ema=0.9)
+    plain, plain_training = fit()
     last = training.epochs[-1]
     assert [epoch.train_loss for epoch in training.epochs] == [epoch.train_loss for epoch in plain_training.epochs]
     rows = split(few[1], TrainConfig())[1]
@@ -46,7 +46,7 @@ def test_averages_are_evaluated_and_kept(few, learn):
     assert not np.array_equal(network.weights()["dense_1/weight"], plain.weights()["dense_1/weight"])
 
 
-def test_an_average_with_decay_0_is_the_network_itself(learn):
-    plain = learn()[0].weights()
-    for name, value in learn(ema=0.0)[0].weights().items():
+def test_an_average_with_decay_0_is_the_network_itself(fit):
+    plain = fit()[0].weights()
+    for name, value in fit(ema=0.0)[0].weights().items():
         np.testing.assert_allclose(value, plain[name], rtol=0, atol=1e-7)

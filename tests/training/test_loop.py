@@ -39,15 +39,15 @@ def few(digits):
 
 
 @pytest.fixture
-def learn():
-    """learn(digits, ...) trains a new network and returns it with its TrainingResult."""
+def fit():
+    """fit(digits, ...) trains a new network and returns it with its TrainingResult."""
 
-    def learn(digits, model="linear", device="cpu", callback=None, **settings):
+    def fit(digits, model="linear", device="cpu", callback=None, **settings):
         network = Network(layers_of(model))
         config = TrainConfig(**{**MODEL_SETTINGS.get(model, {}), "epochs": 2, **settings})
         return network, train(network, *digits, devices.load(device), config, callback or Callback())
 
-    return learn
+    return fit
 
 
 class Recorder(Callback):
@@ -82,8 +82,8 @@ def figures(training):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_loss_falls_when_training(model, digits, learn):
-    first, *_, last = learn(digits, model, epochs=3, seed=1, augment="")[1].epochs  # too few images to change them
+def test_the_loss_falls_when_training(model, digits, fit):
+    first, *_, last = fit(digits, model, epochs=3, seed=1, augment="")[1].epochs  # too few images to change them
     fall, accuracy = SLOW.get(model, (1.5, 0.85))
     assert last.train_loss < first.train_loss / fall
     assert last.train_accuracy > accuracy
@@ -93,34 +93,34 @@ def test_the_loss_falls_when_training(model, digits, learn):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_optimizer_trains_with_every_loss_at_its_default_rate(optimizer, loss, digits, learn):
-    first, *_, last = learn(digits, "mlp", optimizer=optimizer, loss=loss, epochs=3)[1].epochs
+def test_every_optimizer_trains_with_every_loss_at_its_default_rate(optimizer, loss, digits, fit):
+    first, *_, last = fit(digits, "mlp", optimizer=optimizer, loss=loss, epochs=3)[1].epochs
     assert last.train_loss < first.train_loss
     assert last.train_accuracy > 0.5
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_schedules_lead_to_different_networks(schedule, few, learn):
+def test_schedules_lead_to_different_networks(schedule, few, fit):
     others = [name for name in SCHEDULES if name != schedule and {name, schedule} != {"constant", "plateau"}]
-    network, _ = learn(few, schedule=schedule)
-    assert all(content(network) != content(learn(few, schedule=other)[0]) for other in others)
+    network, _ = fit(few, schedule=schedule)
+    assert all(content(network) != content(fit(few, schedule=other)[0]) for other in others)
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(100, 3), (None, 1)])
-def test_an_epoch_keeps_the_learning_rate_of_its_last_step(batch_size, steps, few, learn):
+def test_an_epoch_keeps_the_learning_rate_of_its_last_step(batch_size, steps, few, fit):
     settings = {"epochs": 4, "batch_size": batch_size, "validation": 50, "lr": 0.02}
-    _, training = learn(few, schedule="cosine", **settings)
+    _, training = fit(few, schedule="cosine", **settings)
     rates = [0.02 * (1 + math.cos(math.pi * (epoch * steps - 1) / (4 * steps))) / 2 for epoch in (1, 2, 3, 4)]
     assert [epoch.learning_rate for epoch in training.epochs] == pytest.approx(rates)
-    _, training = learn(few, schedule="constant", **settings)
+    _, training = fit(few, schedule="constant", **settings)
     assert [epoch.learning_rate for epoch in training.epochs] == [0.02] * 4
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "cnn", "best"])
-def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, learn):
+def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, fit):
     numba = pytest.importorskip("numba")
-    network, training = learn(digits, model)  # on all threads
-    repeated, repetition = learn(digits, model)
+    network, training = fit(digits, model)  # on all threads
+    repeated, repetition = fit(digits, model)
     assert content(repeated) == content(network)
     assert figures(repetition) == figures(training)
     ops = devices.load("cpu", threads=1)
@@ -135,31 +135,31 @@ def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, lear
     assert figures(alone_training) == figures(training)
 
 
-def test_another_seed_gives_another_network(few, learn):
-    networks = [learn(few, seed=seed)[0] for seed in (0, 1, 2**32, 2**63 - 1)]
+def test_another_seed_gives_another_network(few, fit):
+    networks = [fit(few, seed=seed)[0] for seed in (0, 1, 2**32, 2**63 - 1)]
     assert len({str(content(network)) for network in networks}) == len(networks)
 
 
 @pytest.mark.parametrize("device", ["cpu", "reference"])
-def test_golden_losses_of_ten_steps(device, digits, learn):
+def test_golden_losses_of_ten_steps(device, digits, fit):
     recorder = Recorder()
     images, labels = digits
-    learn((images[:320], labels[:320]), "lenet", device, recorder, **vars(GOLDEN_CONFIG))
+    fit((images[:320], labels[:320]), "lenet", device, recorder, **vars(GOLDEN_CONFIG))
     np.testing.assert_allclose(recorder.losses(32), GOLDEN_LOSSES, rtol=2e-6)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 128, 300, 1000])
-def test_any_batch_size_gives_the_losses_of_the_reference(batch_size, few, learn):
+def test_any_batch_size_gives_the_losses_of_the_reference(batch_size, few, fit):
     settings = {"batch_size": batch_size, "epochs": 2, "lr": 0.01, "optimizer": "sgd", "validation": 20}
-    network, training = learn(few, **settings)
-    expected_network, expected = learn(few, device="reference", **settings)
+    network, training = fit(few, **settings)
+    expected_network, expected = fit(few, device="reference", **settings)
     for epoch, expected_epoch in zip(figures(training), figures(expected), strict=True):
         np.testing.assert_allclose(epoch, expected_epoch, rtol=1e-4)
     for name, value in expected_network.weights().items():
         np.testing.assert_allclose(network.weights()[name], value, rtol=0, atol=1e-5)
 
 
-def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, monkeypatch):
+def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, fit, monkeypatch):
     orders, epochs = [], []
 
     class Recording(Batches):
@@ -170,7 +170,7 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, learn, mo
             return super().parts(order, images, training)
 
     monkeypatch.setattr(trainer_module, "Batches", Recording)
-    learn(few, validation=60, epochs=3, seed=5)
+    fit(few, validation=60, epochs=3, seed=5)
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
     assert sorted([*rows, *validation_rows]) == list(range(300))
@@ -194,18 +194,18 @@ def test_compiling_changes_no_parameter(optimizer, few):
     assert content(network) == before
 
 
-def test_pixels_are_normalised_by_the_training_rows_alone(few, learn):
+def test_pixels_are_normalised_by_the_training_rows_alone(few, fit):
     images, labels = few
     rows, validation_rows = split(labels, TrainConfig(validation=100))
     images = images.copy()
     images[validation_rows] = 255
-    _, training = learn((images, labels), validation=100)
+    _, training = fit((images, labels), validation=100)
     pixels = images[rows] / 255
     assert training.normalisation.mean == pytest.approx(pixels.mean())
     assert training.normalisation.std == pytest.approx(pixels.std())
 
 
-def test_prepared_pixels_are_normalised_and_the_stored_preparation_is_applied_in_inference(few, learn):
+def test_prepared_pixels_are_normalised_and_the_stored_preparation_is_applied_in_inference(few, fit):
     images, labels = few
     preparation = Preparation(pad=2, contrast=4.0, gamma=0.7)
     network = Network(layers_of("linear"), (1, 32, 32))
@@ -221,15 +221,15 @@ def test_prepared_pixels_are_normalised_and_the_stored_preparation_is_applied_in
     np.testing.assert_allclose(np.moveaxis(x[0, 0], -1, 0), expected, atol=1e-5)
 
 
-def test_pixels_may_stay_between_0_and_1(few, learn):
-    _, training = learn(few, normalise=False)
+def test_pixels_may_stay_between_0_and_1(few, fit):
+    _, training = fit(few, normalise=False)
     assert training.normalisation == Normalisation(0.0, 1.0)
 
 
-def test_augmentation_changes_training_but_not_evaluation(few, learn):
-    plain, _ = learn(few)
-    changed, training = learn(few, augment="shift=3,noise=0.2")
-    again, _ = learn(few, augment="noise=0.2,shift=3")
+def test_augmentation_changes_training_but_not_evaluation(few, fit):
+    plain, _ = fit(few)
+    changed, training = fit(few, augment="shift=3,noise=0.2")
+    again, _ = fit(few, augment="noise=0.2,shift=3")
     assert content(changed) == content(again) != content(plain)
     images, labels = few
     rows = split(labels, TrainConfig())[1]
@@ -237,16 +237,16 @@ def test_augmentation_changes_training_but_not_evaluation(few, learn):
     assert evaluate(changed, batches, rows, "cross-entropy").loss == training.epochs[-1].validation_loss
 
 
-def test_augmentation_is_the_same_on_every_device(few, learn):
+def test_augmentation_is_the_same_on_every_device(few, fit):
     effects = "shift=2,rotate=15,scale=0.1,shear=5,elastic=0.5,contrast=0.2,gamma=0.2,noise=0.1,erase=5"
     losses = [
-        [epoch.train_loss for epoch in learn(few, device=device, augment=effects)[1].epochs]
+        [epoch.train_loss for epoch in fit(few, device=device, augment=effects)[1].epochs]
         for device in ("cpu", "reference")
     ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_augmentation_differs_in_every_epoch(few, learn, monkeypatch):
+def test_augmentation_differs_in_every_epoch(few, fit, monkeypatch):
     seen = []
 
     class Recording(Batches):
@@ -258,7 +258,7 @@ def test_augmentation_differs_in_every_epoch(few, learn, monkeypatch):
                 yield x, targets, count
 
     monkeypatch.setattr(trainer_module, "Batches", Recording)
-    learn(few, augment="rotate=20,shift=2", validation=0, batch_size=300)
+    fit(few, augment="rotate=20,shift=2", validation=0, batch_size=300)
     assert len(seen) == 2
     assert (np.abs(seen[0] - seen[1]).max(1) > 0.1).all()
 
@@ -267,15 +267,15 @@ def test_normalisation_of_equal_pixels():
     assert Normalisation.of(np.full((3, 4, 5), 51, np.uint8), np.arange(3)) == Normalisation(pytest.approx(0.2), 1.0)
 
 
-def test_without_validation(few, learn):
-    _, training = learn(few, validation=0)
+def test_without_validation(few, fit):
+    _, training = fit(few, validation=0)
     assert [(epoch.validation_loss, epoch.validation_accuracy) for epoch in training.epochs] == [(None, None)] * 2
     assert training.seconds["validation"] == 0
 
 
-def test_the_callback_receives_every_step_and_epoch(few, learn):
+def test_the_callback_receives_every_step_and_epoch(few, fit):
     recorder = Recorder()
-    _, training = learn(few, callback=recorder, validation=50, batch_size=100)
+    _, training = fit(few, callback=recorder, validation=50, batch_size=100)
     assert recorder.steps == [(epoch, images, 250) for epoch in (1, 2) for images in (100, 200, 250)]
     assert recorder.epochs == training.epochs
     assert recorder.compilations == 1
@@ -288,14 +288,14 @@ def test_the_callback_receives_every_step_and_epoch(few, learn):
 
 @pytest.mark.parametrize(("model", "device"), [("mlp", "cpu"), ("lenet", "cpu"), ("mlp", "reference")])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of the overflow that is meant to be
-def test_a_loss_that_explodes_names_the_option_to_change(model, device, few, learn):
+def test_a_loss_that_explodes_names_the_option_to_change(model, device, few, fit):
     with pytest.raises(UserError, match="--lr"):
-        learn(few, model, device, optimizer="sgd", lr=1e30, epochs=3)
+        fit(few, model, device, optimizer="sgd", lr=1e30, epochs=3)
 
 
-def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, learn):
+def test_a_loss_that_explodes_in_the_last_step_names_the_option_to_change(few, fit):
     with pytest.raises(UserError, match="--lr"):
-        learn(few, optimizer="sgd", lr=1e38, weight_decay=1e30, epochs=1, batch_size=300)
+        fit(few, optimizer="sgd", lr=1e38, weight_decay=1e30, epochs=1, batch_size=300)
 
 
 @pytest.mark.parametrize(
@@ -314,13 +314,13 @@ def test_images_that_do_not_fit(images, labels, says):
 
 
 @pytest.mark.parametrize("validation", [-1, 300, 1000])
-def test_validation_must_leave_something_to_train_on(validation, few, learn):
+def test_validation_must_leave_something_to_train_on(validation, few, fit):
     with pytest.raises(UserError, match=r"choose 0 to 299|setting validation"):
-        learn(few, validation=validation)
+        fit(few, validation=validation)
 
 
-def test_the_smallest_training(few, learn):
-    network, training = learn(few, validation=299, batch_size=1, epochs=1)
+def test_training_on_the_fewest_images(few, fit):
+    network, training = fit(few, validation=299, batch_size=1, epochs=1)
     assert np.isfinite(training.epochs[0].train_loss)
     assert training.epochs[0].validation_loss > 0
 
@@ -378,8 +378,8 @@ def test_wilson_interval(correct, images, low, high):
 
 
 @pytest.mark.parametrize("model", ["lenet", "cnn"])
-def test_a_network_trained_on_the_cpu_evaluates_the_same_on_the_reference(model, digits, few, learn):
-    network, training = learn(digits, model)
+def test_a_network_trained_on_the_cpu_evaluates_the_same_on_the_reference(model, digits, few, fit):
+    network, training = fit(digits, model)
     results = []
     for device in ("cpu", "reference"):
         ops = devices.load(device)

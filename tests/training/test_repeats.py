@@ -1,4 +1,4 @@
-"""Several trainings: which, in which order, and which of them is kept."""
+"""Repeated runs: their seeds and folds, retries, and the choice of the best."""
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_a_failed_run_tries_seeds_that_no_other_run_has():
     assert callback.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
 
 
-def test_a_single_training_needs_no_validation_and_no_title():
+def test_a_single_run_needs_no_validation_and_no_title():
     attempt, _ = attempt_with({0: RunResult("network", {}, None)})
     callback = Recorder()
     assert run_all(over_seeds(TrainConfig(), 1), attempt, 0, callback).best.saved == "network"

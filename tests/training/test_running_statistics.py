@@ -1,4 +1,4 @@
-"""What a network keeps besides its parameters goes wherever they go."""
+"""Running statistics are evaluated, saved and restored together with the parameters."""
 
 import pytest
 
@@ -25,8 +25,8 @@ class Interrupting(Callback):
 
 
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5}, {"keep_best": True}, {"ema": 0.5, "keep_best": True}], ids=str)
-def test_the_kept_network_evaluates_as_in_training(settings, noisy, few, learn):
-    network, training = learn(noisy, "reference", batch_size=50, lr=0.05, epochs=3, **settings)
+def test_the_kept_network_evaluates_as_in_training(settings, noisy, few, fit):
+    network, training = fit(noisy, "reference", batch_size=50, lr=0.05, epochs=3, **settings)
     kept, rows = training.epochs[training.kept_epoch - 1], split(few[1], TrainConfig())[1]
     batches = Batches(network.ops, *few, 50, training.normalisation)
     again = evaluate(network, batches, rows, "cross-entropy")
@@ -36,19 +36,19 @@ def test_the_kept_network_evaluates_as_in_training(settings, noisy, few, learn):
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 7])
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "keep_best": True}], ids=str)
-def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, learn, content, tmp_path, monkeypatch):
+def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, fit, content, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 40)  # a step has parts
     settings = {"batch_size": 70, "lr": 0.05, **settings}
-    through, _ = learn(noisy, "reference", **settings)
+    through, _ = fit(noisy, "reference", **settings)
     path = tmp_path / "a.checkpoint.h5"
     with pytest.raises(KeyboardInterrupt):
-        learn(noisy, "reference", Interrupting(steps), Checkpoints(path, 1000, noisy, "arrays"), **settings)
+        fit(noisy, "reference", Interrupting(steps), Checkpoints(path, 1000, noisy, "arrays"), **settings)
     read = checkpoint.read(path)
-    resumed, _ = learn(noisy, "reference", checkpoints=Checkpoints(resumed=read), **read.saved.config)
+    resumed, _ = fit(noisy, "reference", checkpoints=Checkpoints(resumed=read), **read.saved.config)
     assert content(resumed) == content(through)
 
 
-def test_each_part_of_a_step_has_its_number(learn, monkeypatch):
+def test_each_part_of_a_step_has_its_number(fit, monkeypatch):
     seen, forward = [], Network.forward
 
     def watched(network, x, training=None):
@@ -57,6 +57,6 @@ def test_each_part_of_a_step_has_its_number(learn, monkeypatch):
 
     monkeypatch.setattr(Network, "forward", watched)
     monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 100)
-    learn("linear", "reference", batch_size=None, validation=20, epochs=1)
+    fit("linear", "reference", batch_size=None, validation=20, epochs=1)
     _compiling, *parts = [(training.part, training.count) for training in seen if training]
     assert parts == [(0, 100), (1, 100), (2, 80)]

@@ -1,4 +1,4 @@
-"""Early stopping, keeping the best epoch, and failed trainings."""
+"""Early stopping, keeping the best epoch, and failed runs."""
 
 import numpy as np
 import pytest
@@ -34,8 +34,8 @@ def test_the_count_of_stalled_epochs_restarts_after_each_stall(every, expected):
     assert [stalls([epoch.rank for epoch in epochs[:n]], every) for n in range(7)] == expected
 
 
-def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_best(few, learn):
-    network, training = learn("mlp", epochs=60, early_stop=3, **JUMPY)
+def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_best(few, fit):
+    network, training = fit("mlp", epochs=60, early_stop=3, **JUMPY)
     assert len(training.epochs) < 60
     assert training.kept_epoch == len(training.epochs) - 3 == best_epoch(training.epochs).epoch
     assert all(epochs_since_best(training.epochs[:n]) < 3 for n in range(len(training.epochs)))
@@ -46,24 +46,24 @@ def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_
     assert (result.accuracy, result.loss) == (kept.validation_accuracy, kept.validation_loss)
 
 
-def test_keep_best_keeps_what_a_shorter_training_ends_with(learn, content):
-    network, training = learn("mlp", epochs=12, keep_best=True, **JUMPY)
+def test_keep_best_gives_the_weights_of_a_shorter_run(fit, content):
+    network, training = fit("mlp", epochs=12, keep_best=True, **JUMPY)
     assert training.kept_epoch < 12  # else this shows nothing
-    assert content(network) == content(learn("mlp", epochs=training.kept_epoch, **JUMPY)[0])
-    last, last_training = learn("mlp", epochs=12, **JUMPY)
+    assert content(network) == content(fit("mlp", epochs=training.kept_epoch, **JUMPY)[0])
+    last, last_training = fit("mlp", epochs=12, **JUMPY)
     assert last_training.kept_epoch == 12
     assert content(last) != content(network)
 
 
-def test_early_stop_may_keep_the_last(learn):
-    _, training = learn("mlp", epochs=60, early_stop=2, keep_best=False, **JUMPY)
+def test_early_stop_may_keep_the_last(fit):
+    _, training = fit("mlp", epochs=60, early_stop=2, keep_best=False, **JUMPY)
     assert training.kept_epoch == len(training.epochs) < 60
 
 
-def test_the_rate_of_a_plateau_falls_where_validation_stalls(learn, content):
+def test_the_rate_of_a_plateau_falls_where_validation_stalls(fit, content):
     settings = JUMPY | {"epochs": 12, "lr_decay": 1e-9}
-    _, constant = learn("mlp", **JUMPY | {"epochs": 12})
-    plateau, training = learn("mlp", **settings | {"schedule": "plateau", "decay_every": 2})
+    _, constant = fit("mlp", **JUMPY | {"epochs": 12})
+    plateau, training = fit("mlp", **settings | {"schedule": "plateau", "decay_every": 2})
     stalled = next(n for n in range(13) if stalls([epoch.rank for epoch in constant.epochs[:n]], 2))
     assert [e.train_loss for e in training.epochs[:stalled]] == [e.train_loss for e in constant.epochs[:stalled]]
     rest = training.epochs[stalled - 1 :]  # hardly any step from here on: the same validation again and again
@@ -83,7 +83,7 @@ def test_chance_accuracy():
     assert chance_accuracy(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
 
 
-def test_only_a_training_that_ends_at_chance_fails():
+def test_only_a_run_that_ends_at_chance_fails():
     check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
     check_above_chance(history(0.1, 0.1), 0.12)  # too short to tell
     with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
@@ -91,6 +91,6 @@ def test_only_a_training_that_ends_at_chance_fails():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_training_with_weights_that_are_not_finite_fails(learn):
+def test_a_run_with_weights_that_are_not_finite_fails(fit):
     with pytest.raises(TrainingFailed, match="finite"):
-        learn("mlp", optimizer="sgd", lr=1e30)
+        fit("mlp", optimizer="sgd", lr=1e30)

@@ -162,7 +162,7 @@ def silu_backward(x, dy, dx):
 
 
 def _gelu_gate(x):
-    """(1 + tanh(u)) / 2 = sigmoid(2 u)."""
+    """Return (1 + tanh(u)) / 2 = sigmoid(2 u)."""
     return _sigmoid(2 * sqrt(2 / pi) * x * (1 + 0.044715 * x * x))
 
 

@@ -1,4 +1,4 @@
-"""Array operations of the CPU: its arrays are NumPy arrays, so these are the definitions themselves."""
+"""Array operations of the CPU. Its arrays are NumPy arrays, so the references are used as they are."""
 
 from fastdigits.ops.array.reference import accumulate, captured, download, empty, pack, unpack, upload, write, zeros
 

@@ -33,7 +33,7 @@ else:
 
 
 def write(numbers):
-    """See reference.write. One launch writes four numbers, passed as arguments, so the host does not wait."""
+    """See reference.write. One launch writes up to four numbers, passed as arguments, so the host need not wait."""
     for first in range(0, len(numbers), 4):
         group = numbers[first : first + 4]
         arrays, values = zip(*group, *[group[0]] * (4 - len(group)), strict=True)
@@ -46,7 +46,7 @@ def _write(first, second, third, fourth, value1, value2, value3, value4):
 
 
 def captured(function):
-    """See reference.captured. Replays CUDA graphs; the simulator calls the function itself."""
+    """See reference.captured. Replays CUDA graphs; under the simulator, nothing is recorded."""
     return function if SIMULATED else Captured(function)
 
 
@@ -63,7 +63,7 @@ def unpack(x, images):
 
 
 def accumulate(values, total):
-    """See reference.accumulate. One warp sums: each lane every 32nd value, then one lane the sums of all lanes."""
+    """See reference.accumulate. Each lane of one warp sums every 32nd value, then one lane adds up these sums."""
     _accumulate(values.reshape(-1), total)
 
 

@@ -59,19 +59,23 @@ def download(array):
 
 
 def write(numbers):
-    """Write one number to each of several arrays of one element, in order with the operations before and after.
+    """Write one number to each of several arrays of one element.
 
     Parameters
     ----------
     numbers : sequence of (device array, int or float)
-        Integers are below 2^31. The call does not wait for the device.
+        Integers are below 2^31.
+
+    Notes
+    -----
+    The call does not wait for the device, but the device writes in order with the operations before and after it.
     """
     for array, number in numbers:
         array[0] = number
 
 
 def pack(images, x):
-    """Fill x with images side by side: x[b, ..., l] = images[b*L + l, ...]; lanes without an image are zero.
+    """Fill x with images side by side: x[b, ..., l] = images[b*L + l, ...]. Lanes without an image are zero.
 
     Parameters
     ----------
@@ -108,13 +112,13 @@ def accumulate(values, total):
 
 
 def captured(function):
-    """Return a function that does the same as `function` and may replay what an earlier call recorded.
+    """Return a function that does the same as `function` and may replay the operations that an earlier call recorded.
 
     Parameters
     ----------
     function : function
-        Takes hashable arguments, such as numbers. It calls operations on arrays that exist already and keep their
-        place in memory. Two calls with equal arguments start the same operations and return the same object, such
-        as the array that is filled. The function does not read the device.
+        Takes hashable arguments, such as numbers. It calls operations on arrays that already exist and stay at the
+        same address. Calls with equal arguments start the same operations and return the same object, such as the
+        array that is filled. The function does not download anything.
     """
     return function

@@ -1,4 +1,4 @@
-"""Batches: images picked by an index list, normalized, and packed side by side.
+"""Batches: images selected by a list of indices, normalized, and packed side by side.
 
 x[b, k, l] = images[order[start + b*L + l], k] * scale + shift
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 OPS = ("gather_batch", "augment_batch")
 
-# First streams of the random generator for each use
+# The first stream of the random number generator for each use
 PARAMETERS, DISPLACEMENTS, NOISE = 2**30, 2**30 + 2**8, 2**30 + 2**16
 
 NUMBERS = 12  # random parameters of an image
@@ -17,11 +17,11 @@ KNOTS = 7  # spline knots of the displacement field along each side of an image
 
 
 class Effects(NamedTuple):
-    """Limits of the changes that augment_batch makes; 0 disables a change.
+    """The sizes of the random changes of augment_batch; 0 disables a change.
 
-    Shift, rotation, scale and shear are uniform between -limit and limit. Contrast and gamma are exp of such a
-    number. For elastic displacements (in pixels) and noise (relative to the range of a pixel) the limit is the
-    standard deviation.
+    Shift, rotation, scale and shear are uniform between -size and size; contrast and gamma are exp of such a number.
+    For elastic displacements (in pixels) and noise (relative to the range of a pixel), the size is the standard
+    deviation. The side of the erased square is uniform between 0 and its size.
     """
 
     shift_px: float = 0.0

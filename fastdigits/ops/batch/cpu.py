@@ -16,13 +16,13 @@ _fill_splines = bind(kernel.fill_splines, cpu)
 
 @cpu.parallel
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
-    """See reference.gather_batch. A core owns whole blocks."""
+    """See reference.gather_batch. Each core fills whole blocks."""
     for b in prange(x.shape[0]):
         _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, np.int64(b))
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """See reference.augment_batch. A core owns whole blocks and changes one image at a time."""
+    """See reference.augment_batch. Each core fills whole blocks, one image at a time."""
     _augment_batch(images, labels, order, start, count, scale, shift, np.uint64(seed), epoch, effects, x, targets)
 
 

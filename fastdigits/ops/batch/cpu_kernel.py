@@ -1,6 +1,6 @@
 """One block of a batch on the CPU.
 
-An image is changed with its columns in the lanes. `pack_images` then puts L changed images side by side.
+While an image is augmented, the lanes are columns of the image. `pack_images` then puts L images side by side.
 """
 
 import math
@@ -46,7 +46,7 @@ def pack_images(pictures, scale, shift, x, b, L):
 
 
 def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures, l, L):
-    """Augment one image into pictures[l], before normalization; `splines` holds those of rows and of columns."""
+    """Fill pictures[l] with an augmented image, not yet normalized; `splines` has those of the rows and the columns."""
     N, H, W = images.shape
     numbers, levels, source, coefficients, bend, noise = scratch
     row_splines, column_splines = splines
@@ -83,7 +83,7 @@ def augment_image(images, row, seed, epoch, effects, splines, scratch, pictures,
 
 
 def _fill_levels(levels, numbers, effects, L):
-    """Fill levels (256,) with the new brightness of each pixel value."""
+    """Fill levels (256,) with the brightness of each pixel value after the change of contrast and gamma."""
     contrast = math.exp(effects.contrast * (2 * numbers[6] - 1))
     gamma = math.exp(effects.gamma * (2 * numbers[7] - 1))
     for p in range(0, 256, L):
@@ -103,7 +103,7 @@ def _fill_source(source, images, row, levels):
 
 
 def _bilinear(source, u, v, H, W):
-    """Interpolate the framed image at rows u and columns v; those at H and W have neighbours in the frame."""
+    """Interpolate the framed image at rows u and columns v; the frame holds the neighbors of rows H and columns W."""
     S = W + 3
     u, v = clamp(u, H), clamp(v, W)
     i, j = floor(u), floor(v)
@@ -114,7 +114,7 @@ def _bilinear(source, u, v, H, W):
 
 
 def _fill_normal(values, row, step, stream, seed, L):
-    """Fill values, of even length, with normal numbers."""
+    """Fill values, whose length is even, with normally distributed numbers."""
     draw(values, row, step, stream, seed)
     half = len(values) // 2
     for e in range(0, half, L):
@@ -125,7 +125,7 @@ def _fill_normal(values, row, step, stream, seed, L):
 
 
 def _affine(numbers, effects, H, W):
-    """Return u0, ui, uj, v0, vi, vj of u = u0 + ui i + uj j, v = v0 + vi i + vj j; i, j count from the centre."""
+    """Return u0, ui, uj, v0, vi, vj of u = u0 + ui i + uj j, v = v0 + vi i + vj j, with i, j from the center."""
     angle = math.radians(effects.rotate_deg * (2 * numbers[2] - 1))
     cos, sin = math.cos(angle), math.sin(angle)
     rows, columns = 1 + effects.scale * (2 * numbers[3] - 1), 1 + effects.scale * (2 * numbers[4] - 1)

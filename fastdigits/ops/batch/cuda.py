@@ -19,14 +19,14 @@ BENDS = 2 * KNOTS**2  # spline coefficients of a displacement field
 
 
 def _each_pixel(images, labels, order, start, count, scale, shift, x, targets):
-    """The grid with a warp for each pixel of each block of images."""
+    """Return the grid with a warp for each pixel of each block of images."""
     B, K, L = x.shape
     return blocks(K), B
 
 
 @kernel(_each_pixel)
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
-    """See reference.gather_batch. A warp owns a pixel of an image block."""
+    """See reference.gather_batch. Each warp computes a pixel of an image block."""
     k, b = warp_number(), cuda.blockIdx.y
     if k < x.shape[1]:
         gather_pixel(images, order, start[0], count, scale, shift, x, b, k)
@@ -35,7 +35,7 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """See reference.augment_batch. A block of warps owns an image, a thread every 256th pixel."""
+    """See reference.augment_batch. Each block of warps computes an image, each thread every 256th pixel."""
     H, W = images.shape[1:]
     chosen = images, labels, order, start, count, scale, shift, np.uint64(seed), epoch
     _augment(*chosen, _splines(H), _splines(W), *effects, x, targets)
@@ -43,7 +43,7 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
 
 @cache
 def _splines(size):
-    """The table of fill_splines for `size` pixels, on the device."""
+    """Return the table of fill_splines for `size` pixels, on the device."""
     values = np.empty((KNOTS, size), np.float32)
     fill_splines(values)
     return arrays().asarray(values)

@@ -1,4 +1,4 @@
-"""Augmentation on a GPU: random numbers, source coordinates and one pixel of an image for each thread."""
+"""Augmentation on a GPU: each thread draws its random numbers and computes its pixels of an image."""
 
 from fastdigits.ops.batch import KNOTS
 from fastdigits.ops.batch.kernel import clamp, interpolate, normal_radius
@@ -38,13 +38,13 @@ def bilinear(images, levels, row, u, v):
 
 
 def pixel(images, levels, row, i, j):
-    """The brightness of pixel i, j; black outside the image."""
+    """Return the brightness of pixel i, j; pixels outside the image are black."""
     N, H, W = images.shape
     return levels[images[row, i, j]] if 0 <= i < H and 0 <= j < W else levels[0]
 
 
 def random_integer(number, choices):
-    """Return floor(number * choices) for a number of 24 bits in [0, 1), where float32 might round up."""
+    """Return floor(number * choices) for a number of 24 bits in [0, 1), in integers, because float32 could round up."""
     return int(number * splat(2.0**24)) * choices >> 24
 
 
@@ -60,7 +60,7 @@ def affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W):
 
 
 def displacement(bends, d, row_splines, column_splines, i, j):
-    """The displacement of pixel i, j in pixels, down (d = 0) or to the right (d = 1)."""
+    """Return the displacement of pixel i, j in pixels, down (d = 0) or to the right (d = 1)."""
     total = splat(0.0)
     for a in range(KNOTS):
         of_row = splat(0.0)

@@ -20,7 +20,7 @@ def gather_labels(labels, order, start, count, targets, b):
 
 
 def brightness(level, factor, offset, gamma):
-    """The brightness 0 .. 255 after a change of contrast and gamma: 255 clip(level factor + offset, 0, 1)^gamma."""
+    """Return the brightness after a change of contrast and gamma: 255 clip(level factor + offset, 0, 1)^gamma."""
     level = fma(level, factor, offset)
     level = select(level > splat(1.0), splat(1.0), level)
     power = exp(log(maximum(level, splat(1e-30))) * gamma)
@@ -28,25 +28,25 @@ def brightness(level, factor, offset, gamma):
 
 
 def normal_radius(uniform):
-    """The radius of Box and Muller's method for numbers in [0, 1): sqrt(-2 log(1 - uniform))."""
+    """Return sqrt(-2 log(1 - uniform)) for numbers in [0, 1): the radius of Box and Muller's method."""
     return sqrt(splat(-2.0) * log(splat(1.0) - uniform))
 
 
 def clamp(u, size):
-    """The coordinate u, limited to -1 .. size: one pixel around the image."""
+    """Limit a coordinate u to -1 .. size, one pixel around the image."""
     u = maximum(splat(-1.0), u)
     return select(u > splat(size), splat(size), u)
 
 
 def interpolate(upper, lower, down, right):
-    """Bilinear interpolation between two pixels of an upper and two of a lower row."""
+    """Interpolate bilinearly between two pixels of an upper row and two of a lower row."""
     above = fma(right, upper[1] - upper[0], upper[0])
     below = fma(right, lower[1] - lower[0], lower[0])
     return fma(down, below - above, above)
 
 
 def fill_splines(values):
-    """Fill values (7, n) with the cubic B-splines at n pixels."""
+    """Fill values (KNOTS, n) with the cubic B-splines at n pixels."""
     K, n = values.shape
     for k in range(K):
         for i in range(n):

@@ -9,12 +9,12 @@ from fastdigits.ops.random.reference import philox
 
 
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
-    """Fill x with `count` normalised images and targets with their labels.
+    """Fill x with `count` normalized images and targets with their labels.
 
     x[b, k, l] = images[order[start[0] + b*L + l], k] * scale + shift
     targets[b, l] = labels[order[start[0] + b*L + l]]
 
-    Lanes after the last image repeat it and get the target -1, so that no loss counts them.
+    Lanes after the last image repeat it and get the target -1, so that they do not count in the loss.
 
     Parameters
     ----------
@@ -39,20 +39,20 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):
-    """Fill x and targets as gather_batch does, but change each image at random first.
+    """Fill x and targets as gather_batch does, but augment each image at random first.
 
-    Pixel (i, j) of a changed image is f of the source image at (u, v), or 0 in the erased square:
+    Pixel (i, j) of an augmented image is f of the source image at (u, v), or 0 in the erased square:
 
-    u, v = c + R A ((i, j) - c) - (shifts) + displacement[i, j]     c = ((H-1)/2, (W-1)/2), the centre
-    R = [[cos a, sin a], [-sin a, cos a]]                           anticlockwise by the angle a
+    u, v = c + R A ((i, j) - c) - (shifts) + displacement[i, j]     c = ((H-1)/2, (W-1)/2), the center
+    R = [[cos a, sin a], [-sin a, cos a]]                           counterclockwise by the angle a
     A = [[1/s, 0], [tan h, 1/t]]                                    rows scaled by s, columns by t, sheared by h
     f(p) = 255 clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma     and then 255 * noise * normal is added
 
-    Between pixels, f is interpolated bilinearly. Outside the image it falls to f(0) within one pixel. The
-    displacement is a cubic B-spline with normal coefficients at 7 x 7 knots, a quarter of the image apart. The
-    square has 0 .. erase_px pixels on a side and lies inside the image.
+    Between pixels, f is interpolated bilinearly. Outside the image, it falls to f(0) within one pixel. The
+    displacement is a cubic B-spline with normally distributed coefficients at 7 x 7 knots, a quarter of the image
+    apart. The square has 0 .. erase_px pixels on a side and lies inside the image.
 
-    Random numbers depend on the seed, the epoch, the row of the image and their use only.
+    Random numbers depend only on the seed, the epoch, the row number of the image and their use.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def _draw(rows, step, stream, count, seed):
 
 
 def _draw_normal(rows, step, stream, count, seed):
-    """Draw (n, count) normal numbers, count rounded up to even: sqrt(-2 log(1 - a)) times cos and sin of 2 pi b."""
+    """Draw (n, count) normal numbers, with `count` rounded up to even: sqrt(-2 log(1 - a)) times cos, sin of 2 pi b."""
     a, b = np.split(_draw(rows, step, stream, 2 * ceil(count / 2), seed), 2, axis=1)
     radius = np.sqrt(-2 * np.log1p(-a))
     return np.concatenate([radius * np.cos(2 * np.pi * b), radius * np.sin(2 * np.pi * b)], axis=1)
 
 
 def affine(H, W, down, right, turn, taller, wider, slant, effects):
-    """Source coordinates u and v (n, H, W) of all pixels, for parameters between -1 and 1 in arrays (n, 1, 1)."""
+    """Return source coordinates u and v (n, H, W) of all pixels, for parameters from -1 to 1 in arrays (n, 1, 1)."""
     i, j = np.mgrid[:H, :W]
     i, j = i - (H - 1) / 2, j - (W - 1) / 2
     angle = np.radians(effects.rotate_deg * turn)
@@ -121,22 +121,21 @@ def affine(H, W, down, right, turn, taller, wider, slant, effects):
 
 
 def _displacements(normals, H, W):
-    """Smooth random fields (n, H, W) down and right, of standard deviation about 1, from 7 x 2 x 7 numbers."""
-    coefficients = 2 * normals.reshape(
-        -1, KNOTS, 2, KNOTS
-    )  # a B-spline has at most half the standard deviation of these
+    """Return smooth random fields (n, H, W) down and right, of standard deviation about 1, from 7 x 2 x 7 numbers."""
+    # Factor 2: the splines have at most half the standard deviation of their coefficients
+    coefficients = 2 * normals.reshape(-1, KNOTS, 2, KNOTS)
     return np.einsum("nadb,ai,bj->dnij", coefficients, _splines(H), _splines(W))
 
 
 def _splines(size):
-    """Cubic B-splines (7, size) around knots a quarter of the image apart; the second knot is the first pixel."""
+    """Return cubic B-splines (7, size) at knots a quarter of the image apart; the second knot is the first pixel."""
     distance = np.abs(np.arange(size) * 4 / max(size - 1, 1) + 1 - np.arange(KNOTS)[:, None])
     near, far = 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6
     return np.where(distance < 1, near, far)
 
 
 def bilinear(source, outside, u, v):
-    """Interpolate images (n, H, W) at u, v (n, H, W); pixels around an image have the value `outside` (n,)."""
+    """Interpolate images (n, H, W) at u, v (n, H, W); pixels outside an image have the value `outside` (n,)."""
     n, H, W = source.shape
     u, v = np.clip(u, -1, H), np.clip(v, -1, W)
     i, j = np.floor(u).astype(int), np.floor(v).astype(int)
@@ -149,7 +148,7 @@ def bilinear(source, outside, u, v):
 
 
 def _erased(H, W, size, top, left, max_size):
-    """Mask (n, H, W) of the erased squares of 0 .. max_size pixels, for numbers in [0, 1) in arrays (n,)."""
+    """Return the mask (n, H, W) of the erased squares with sides 0 .. max_size, for numbers in [0, 1) (n,)."""
     i, j = np.mgrid[:H, :W]
     side = np.minimum(np.floor(size * (max_size + 1)), min(H, W))
     top, left = (np.floor(place * (room - side + 1)) for place, room in ((top, H), (left, W)))

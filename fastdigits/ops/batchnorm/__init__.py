@@ -1,4 +1,4 @@
-"""Batch normalization: each channel gets mean beta and standard deviation gamma.
+"""Batch normalization: give each channel the mean beta and the standard deviation gamma.
 
 y[b, c, s, l] = (x[b, c, s, l] - mean[c]) / sqrt(var[c] + epsilon) gamma[c] + beta[c]
 

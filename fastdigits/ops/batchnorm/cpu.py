@@ -1,4 +1,4 @@
-"""Batch normalization on the CPU: a core sums and normalizes the same channel, which is then still in its cache."""
+"""Batch normalization on the CPU: each core sums a channel and then normalizes it while it is in the cache."""
 
 import numpy as np
 from numba import prange
@@ -14,7 +14,7 @@ _fold_output = bind(cpu_kernel.fold_output, cpu)
 
 @cpu.parallel
 def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
-    """See reference.batchnorm_forward. A core owns whole channels of all images."""
+    """See reference.batchnorm_forward. Each core computes whole channels of all images."""
     for c in prange(x.shape[1]):
         _forward_channel(
             x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, np.int64(c), 0
@@ -23,7 +23,7 @@ def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, ru
 
 @cpu.parallel
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See reference.batchnorm_inference. A core owns whole channels of an image block."""
+    """See reference.batchnorm_inference. Each core computes whole channels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * C):
         c = t % C
@@ -33,7 +33,7 @@ def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
 
 @cpu.parallel
 def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """See reference.batchnorm_backward. A core owns whole channels of all images."""
+    """See reference.batchnorm_backward. Each core computes whole channels of all images."""
     for c in prange(x.shape[1]):
         _backward_channel(x, x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, np.int64(c), 0)
 

@@ -28,7 +28,7 @@ def normalise_plane(x, mean, scale, shift, y, b, c, RELU):
 
 
 def backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, c, RELU):
-    """Fill the gradients of channel c; if RELU is 1, y is the output of the ReLU and dy the gradient by it."""
+    """Fill the gradients of channel c; if RELU is 1, y is the output of the ReLU and dy the gradient of y."""
     B, C, S, L = x.shape
     n, middle = count * S, splat(mean[c])
     total, moment = splat(0.0), splat(0.0)
@@ -86,7 +86,7 @@ def _sum_channel(x, count, c):
 
 
 def _sum_squares(x, mean, count, c):
-    """Sum the squared deviations of channel c from its mean, which lose less to rounding than the squares would."""
+    """Sum the squared deviations of channel c from its mean, which is more precise than summing the squares."""
     B, C, S, L = x.shape
     total, middle = splat(0.0), splat(mean)
     for b in range(B):

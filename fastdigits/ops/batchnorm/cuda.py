@@ -1,4 +1,4 @@
-"""Batch normalization on a GPU: a block of warps owns one channel of all images, so its sums need no other block."""
+"""Batch normalization on a GPU: one block of warps sums a channel of all images, so blocks need not communicate."""
 
 from functools import cache
 from math import sqrt
@@ -9,21 +9,21 @@ from fastdigits.ops.batchnorm.kernel import filled_lanes, gradient, normalise, s
 from fastdigits.ops.cuda.launch import LANES, blocks, kernel, sum_block, warp_number
 from fastdigits.ops.lanes import fma, load, select, splat
 
-CHANNEL_WARPS = 16  # warps of the block that owns a channel
+CHANNEL_WARPS = 16  # warps of the block that computes a channel
 
 
 def batchnorm_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
-    """See reference.batchnorm_forward. A block of warps owns a channel of all images."""
+    """See reference.batchnorm_forward. Each block of warps computes a channel of all images."""
     forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, 0)
 
 
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See reference.batchnorm_inference. A warp owns a pixel of a channel of an image block."""
+    """See reference.batchnorm_inference. Each warp computes a pixel of a channel of an image block."""
     inference(x, gamma, beta, mean, var, epsilon, y, 0)
 
 
 def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """See reference.batchnorm_backward. A block of warps owns a channel of all images."""
+    """See reference.batchnorm_backward. Each block of warps computes a channel of all images."""
     backward(x, x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, 0)
 
 
@@ -46,7 +46,7 @@ def backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, RELU
 
 @kernel(lambda weight, *others: (blocks(-(-weight.shape[1] // LANES)), len(weight)))
 def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
-    """See reference.batchnorm_fold. A thread owns a weight."""
+    """See reference.batchnorm_fold. Each thread computes a weight."""
     O, K = weight.shape
     k, o = warp_number() * LANES + cuda.threadIdx.x, cuda.blockIdx.y
     scale = gamma[o] / sqrt(var[o] + epsilon)

@@ -16,11 +16,11 @@ def store_gradient(x, y, dy, mean, scale, shift, slope, filled, dx, b, c, s, REL
 
 
 def gradient(y, dy, b, c, s, RELU):
-    """The gradient by the normalized pixel: dy[b, c, s], or 0 where the ReLU was not active."""
+    """Return the gradient with respect to the normalized pixel: dy[b, c, s], or 0 where the ReLU was not active."""
     d = load(dy, (b, c, s))
     return select(load(y, (b, c, s)) > splat(0.0), d, splat(0.0)) if RELU else d
 
 
 def filled_lanes(count, b, L):
-    """The mask of the lanes of block b that hold one of the `count` images."""
+    """Return the mask of the lanes of block b that hold one of the `count` images."""
     return splat(count - b * L) > lane_numbers(L)

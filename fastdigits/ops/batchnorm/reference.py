@@ -75,12 +75,12 @@ def batchnorm_backward(x, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, d
     z = (x - _by_channel(mean)) / _by_channel(std)
     dbeta[...] = np.where(filled, dy, 0).sum((0, 2, 3))
     dgamma[...] = np.where(filled, dy * z, 0).sum((0, 2, 3))
-    centred = dy - _by_channel(dbeta / n) - z * _by_channel(dgamma / n)
-    dx[...] = np.where(filled, _by_channel(gamma / std) * centred, 0)
+    centered = dy - _by_channel(dbeta / n) - z * _by_channel(dgamma / n)
+    dx[...] = np.where(filled, _by_channel(gamma / std) * centered, 0)
 
 
 def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight, folded_bias):
-    """Fill the weights of one linear layer that equals a linear layer followed by a normalization.
+    """Fill the weights of a linear layer that computes a linear layer followed by a normalization.
 
     folded_weight[o, k] = weight[o, k] gamma[o] / sqrt(var[o] + epsilon)
     folded_bias[o] = (bias[o] - mean[o]) gamma[o] / sqrt(var[o] + epsilon) + beta[o]
@@ -99,7 +99,7 @@ def batchnorm_fold(weight, bias, gamma, beta, mean, var, epsilon, folded_weight,
 
 
 def _filled(x, count):
-    """Mask (B, 1, 1, L) of the lanes of x that hold images."""
+    """Return the mask (B, 1, 1, L) of the lanes of x that hold images."""
     B, L = x.shape[0], x.shape[3]
     return np.arange(B * L).reshape(B, 1, 1, L) < count
 

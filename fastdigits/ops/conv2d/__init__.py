@@ -1,18 +1,19 @@
-"""Convolution (cross-correlation, as networks use it) with stride and zero padding.
+"""Convolution (strictly, cross-correlation) with stride and zero padding.
 
 y[b, o, i, j] = bias[o] + sum over c, p, q of x[b, c, i*stride + p - top, j*stride + q - left] weight[o, c, p, q]
 
-`top` and `left` are the rows and columns of zeros before the first of x. The padding after the last follows from
-the size of y.
+`top` and `left` are the numbers of zero rows and columns before the first row and column of x. The padding at the end
+follows from the size of y.
 """
 
 OPS = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 
 
 def output_size(size: int, kernel: int, stride: int, padding: str | int) -> tuple[int, int]:
-    """Return (output rows, zeros before the first row) for padding "valid", "same", "full" or a number of zeros.
+    """Return (output rows, zero rows before the first) for padding "valid", "same", "full" or a number of zeros.
 
-    "same" gives ceil(size / stride) rows; an odd number of zeros has the extra one at the end, as in TensorFlow.
+    "same" gives ceil(size / stride) output rows. If the number of zero rows is odd, the extra one comes last, as in
+    TensorFlow.
     """
     if padding == "same":
         rows = -(-size // stride)

@@ -1,4 +1,4 @@
-"""Convolution on the CPU: cores share rows and tiles. Each tile shape gets its own compiled function."""
+"""Convolution on the CPU: cores compute rows or tiles. A function is compiled for each tile shape."""
 
 from functools import cache
 
@@ -16,17 +16,17 @@ _backward_bias = bind(cpu_kernel.backward_bias, cpu)
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_forward. A core owns whole rows of y."""
+    """See reference.conv2d_forward. Each core computes whole rows of y."""
     forward(x, weight, bias, stride, top, left, y, 0)
 
 
 def conv2d_backward_input(dy, weight, stride, top, left, dx):
-    """See reference.conv2d_backward_input. A core owns whole rows of dx."""
+    """See reference.conv2d_backward_input. Each core computes whole rows of dx."""
     backward_input(dy, weight, stride, top, left, dx, dx, 0)
 
 
 def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
-    """See reference.conv2d_backward_weight. A core owns a tile of dweight, over all images."""
+    """See reference.conv2d_backward_weight. Each core computes tiles of dweight, summed over all images."""
     N, R, M = weight_tile_shape(dweight.shape[0], dweight.shape[2], dweight.shape[3])
     _backward_weight(stride, N, R, M)(x, dy, top, left, dweight, dbias)
 
@@ -50,7 +50,7 @@ def _forward(stride, N, M):
 
 
 def backward_input(dy, weight, stride, top, left, x, dx, relu_input):
-    """Run conv2d_backward_input; if relu_input is 1, x is the output of a ReLU and dx the gradient by its input."""
+    """Run conv2d_backward_input; if relu_input is 1, x is the output of a ReLU and dx the gradient of its input."""
     C, W, J, Q = dx.shape[1], dx.shape[3], dy.shape[3], weight.shape[3]
     N = row_tile(C, W) if stride == 1 else 0
     if N:

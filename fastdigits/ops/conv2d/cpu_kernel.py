@@ -1,4 +1,4 @@
-"""Convolution on the CPU, one tile of sums in registers at a time; see kernel.py for tiles and padding."""
+"""Convolution on the CPU, one tile of sums in registers at a time. kernel.py explains tiles and padding."""
 
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output
 from fastdigits.ops.lanes import broadcast, fma, load, load_inside, splat, store_scalar, sum_lanes, tile
@@ -34,8 +34,8 @@ def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu
 def backward_input_row(dy, weight, top, x, dx, b, c0, h, N, W, J, Q, LEFT, relu_input):
     """Fill dx of a convolution of stride 1 for input channels c0 .. c0+N and all W columns of row h.
 
-    Each of the J columns of dy adds to the Q columns of dx below its kernel, so nothing is multiplied by padding.
-    LEFT is the number of zeros before the first column; relu_input is as in backward_input_tile.
+    Each of the J columns of dy is added to the Q columns of dx that its kernel covers, so no padding is multiplied.
+    LEFT is the number of zero columns before the first; relu_input is as in backward_input_tile.
     """
     B, O, I, _, L = dy.shape
     O, C, P, _ = weight.shape
@@ -102,7 +102,7 @@ def backward_weight_tile(x, dy, stride, top, left, dweight, o0, c, p0, q0, N, R,
 def backward_bias(dy, dbias, o):
     """Fill dbias[o]."""
     B, O, I, J, L = dy.shape
-    acc = tile(4)  # four sums, because each addition would otherwise wait for the one before
+    acc = tile(4)  # four independent sums, because with one each addition would wait for the previous one
     for k in range(4):
         acc[k] = splat(0.0)
     for b in range(B):

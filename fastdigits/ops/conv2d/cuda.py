@@ -1,7 +1,7 @@
-"""Convolution on a GPU: blocks of warps own tiles. Tile shapes, strides and padding are compiled in.
+"""Convolution on a GPU: each block of warps computes a tile. Tile shape, stride and padding are compiled in.
 
-Up to four warps share the sum over the channels of an output, and many more the sum over images and pixels of a
-weight gradient. Otherwise the few tiles of a small network would leave most of a GPU idle.
+Up to four warps share the sum over the channels of an output, and many more share the sum over images and pixels of a
+weight gradient. Otherwise, the few tiles of a small network would leave most of the GPU idle.
 """
 
 from functools import cache
@@ -18,23 +18,23 @@ from fastdigits.ops.fused.kernel import store_input_gradient, store_output, stor
 from fastdigits.ops.lanes import broadcast, splat, store_sums, tile
 
 MAX_PARTS = 4  # warps that share the channels of an output
-WEIGHT_WARPS = 2048  # warps that share a weight gradient: four for each scheduler of a large GPU
-ADDING_WARPS = 8  # warps that add the parts of 32 gradients
-MAX_SUMS = 50  # sums in registers of a tile of a weight gradient
+WEIGHT_WARPS = 2048  # warps that share a weight gradient: four per scheduler of a large GPU
+ADDING_WARPS = 8  # warps that add up the parts of 32 gradients
+MAX_SUMS = 50  # sums in registers for a tile of a weight gradient
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_forward. A block of warps owns a tile of y."""
+    """See reference.conv2d_forward. Each block of warps computes a tile of y."""
     forward(x, weight, bias, stride, top, left, y, y, PLAIN)
 
 
 def conv2d_backward_input(dy, weight, stride, top, left, dx):
-    """See reference.conv2d_backward_input. A block of warps owns a tile of dx."""
+    """See reference.conv2d_backward_input. Each block of warps computes a tile of dx."""
     backward_input(dy, dy, weight, stride, top, left, dx, dx, 0, PLAIN)
 
 
 def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
-    """See reference.conv2d_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
+    """See reference.conv2d_backward_weight. Each warp computes a tile of dweight from some rows of pixels."""
     backward_weight(x, dy, dy, stride, top, left, dweight, dbias, PLAIN)
 
 
@@ -49,7 +49,7 @@ def forward(x, weight, bias, stride, top, left, y, pool_mask, EPILOGUE):
 
 
 def backward_input(dy, pool_mask, weight, stride, top, left, x, dx, RELU_INPUT, EPILOGUE):
-    """Run conv2d_backward_input; if RELU_INPUT is 1, x is the output of a ReLU and dx the gradient by its input."""
+    """Run conv2d_backward_input; if RELU_INPUT is 1, x is the output of a ReLU and dx the gradient of its input."""
     O, C, P, Q = weight.shape
     I, J = (size * pool_size(EPILOGUE) for size in dy.shape[2:4])
     H, W = dx.shape[2:4]
@@ -65,7 +65,7 @@ def backward_input(dy, pool_mask, weight, stride, top, left, x, dx, RELU_INPUT, 
 
 
 def backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, EPILOGUE):
-    """Run conv2d_backward_weight; dy is the gradient by the output of the epilogue."""
+    """Run conv2d_backward_weight; dy is the gradient of the output of the epilogue."""
     B, C, H, W, L = x.shape
     O, C, P, Q = dweight.shape
     I, J = (size * pool_size(EPILOGUE) for size in dy.shape[2:4])
@@ -80,23 +80,23 @@ def backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, EPILOGU
 
 
 def even_part(size, limit):
-    """Split `size` evenly into as few parts of at most `limit` as possible, and return the size of the largest."""
+    """Split `size` evenly into the fewest parts of at most `limit`, and return the size of the largest part."""
     return ceil(size / ceil(size / limit))
 
 
 def _columns(size, stride):
-    """The columns of a tile: even, for pooling, and few if the stride is so large that they share no pixels."""
+    """Return the columns of a tile: an even number, for pooling, and few if the stride is too large to share pixels."""
     return 2 * even_part(ceil(size / 2), 2 if stride <= 4 else 1)
 
 
 def _reaches_out(size, kernel, outputs, step, stride, before):
-    """Whether tiles of `step` outputs read outside the `size` rows or columns of x."""
+    """Return whether tiles of `step` outputs read outside the `size` rows or columns of x."""
     last = (ceil(outputs / step) * step - 1) * stride + kernel - 1 - before
     return before > 0 or last >= size
 
 
 def _tiles(y, N, rows, columns):
-    """The grid with a block of warps for each tile of N channels; neighbouring tiles read the same pixels."""
+    """Return the grid with a block of warps for each tile; tiles that read the same pixels are adjacent."""
     B, C, I, J, L = y.shape
     return ceil(C / N) * ceil(J / columns), ceil(I / rows), B
 
@@ -211,7 +211,7 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, PADDED, TILES, EPILOGUE):
 def _add_parts(N, R, T, TILES):
     @kernel(lambda parts, dweight, dbias: (ceil((prod(dweight.shape) + len(dbias)) / LANES),), ADDING_WARPS)
     def add_parts(parts, dweight, dbias):
-        """Sum the parts of every gradient."""
+        """Add up the parts of each gradient."""
         _, C, P, Q = dweight.shape
         GROUPS, C, TILES_P, TILES_Q = TILES
         O, lane, warp = len(dbias), cuda.threadIdx.x, cuda.threadIdx.y

@@ -1,7 +1,7 @@
-"""Convolution on a GPU, one tile at a time, with few loads: one load takes the time of four multiply-adds.
+"""Convolution on a GPU, one tile at a time. Loads are saved, because a load takes as long as four multiply-adds.
 
-One load of a row of pixels serves all columns of the kernel. EPILOGUE says what is read: an array as it is (PLAIN), or
-the gradient by the output of a convolution, computed from the gradient by the pooled output and its pool_mask.
+A row of pixels is loaded once for all columns of the kernel. EPILOGUE selects what is loaded: an array as it is
+(PLAIN), or the gradient of a convolution's output, computed from the gradient of the pooled output and its pool_mask.
 """
 
 from fastdigits.ops.conv2d.kernel import load_pixel
@@ -88,7 +88,7 @@ def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S
 
 
 def pixel(x, pool_mask, b, c, h, w, PADDED, EPILOGUE):
-    """Pixel h, w of channel c, unpooled if EPILOGUE pools; zeros outside."""
+    """Load pixel h, w of channel c, unpooled if EPILOGUE pools; zeros outside."""
     B, C, H, W, L = x.shape
     if EPILOGUE == PLAIN:
         return load_pixel(x, b, c, h, w, PADDED)

@@ -1,7 +1,7 @@
-"""The input gradient of a convolution for one tile, and the load of a padded pixel.
+"""The input gradient of a convolution, one tile at a time, and the load of a pixel that may lie in the padding.
 
-A tile is N channels by M columns of one row. Its N x M sums stay in registers while the loops run over everything
-that is summed. Padding is not stored: `load_inside` returns zeros for columns outside, and the loops skip rows outside.
+A tile is N channels by M columns of one row. Its N x M sums stay in registers until they are complete. Padding is not
+stored: `load_inside` returns zeros for columns in the padding, and the loops skip rows in the padding.
 """
 
 from fastdigits.ops.fused.kernel import store_input_gradient
@@ -40,7 +40,7 @@ def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M
 
 
 def load_pixel(x, b, c, h, w, PADDED):
-    """Pixel h, w of channel c of block b; if PADDED is 1, the pixel may lie outside and is zero there."""
+    """Load pixel h, w of channel c of block b. If PADDED is 1, the pixel may lie outside x, where it is zero."""
     B, C, H, W, L = x.shape
     if PADDED:
         return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)

@@ -15,9 +15,9 @@ def conv2d_forward(x, weight, bias, stride, top, left, y):
     weight : float32 (O, C, P, Q)
     bias : float32 (O,)
     stride : int
-        Step in x, in rows and columns, between neighbouring pixels of y.
+        Distance in x, in rows and columns, between adjacent pixels of y.
     top, left : int
-        Rows and columns of zeros before the first of x.
+        Numbers of zero rows and columns before the first row and column of x.
     y : float32 (B, O, I, J, L), filled
 
     References
@@ -70,7 +70,7 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
 
 
 def _kernel_positions(x, weight, stride, top, left, y):
-    """For each kernel element (p, q), yield it and the indices of the pixels of x and y that it connects."""
+    """Yield each kernel element (p, q) with the indices of the pixels of x and y that it connects."""
     for p in range(weight.shape[2]):
         rows_x, rows_y = _overlap(x.shape[2], y.shape[2], stride, p - top)
         for q in range(weight.shape[3]):
@@ -79,7 +79,7 @@ def _kernel_positions(x, weight, stride, top, left, y):
 
 
 def _overlap(size_x, size_y, stride, shift):
-    """Return slices of x and y with index_x = index_y * stride + shift, both inside."""
+    """Return the slices of x and y with index_x = index_y * stride + shift where both indices lie inside."""
     first = max(0, -(shift // stride))
     last = min(size_y - 1, (size_x - 1 - shift) // stride)
     if last < first:

@@ -1,4 +1,4 @@
-"""The dense layer on the CPU: cores share groups of rows. Each tile shape gets its own compiled function."""
+"""The dense layer on the CPU: cores compute groups of rows. A function is compiled for each tile shape."""
 
 from functools import cache
 
@@ -14,22 +14,22 @@ _backward_input_tile = bind(cpu_kernel.backward_input_tile, cpu)
 _backward_weight_columns = bind(cpu_kernel.backward_weight_columns, cpu)
 _backward_bias = bind(kernel.backward_bias, cpu)
 
-MIN_ROWS = 64  # smaller layers use the tile of this size, so a last layer needs no kernels of its own
+MIN_ROWS = 64  # smaller layers use the tile for this size, so that the last layer needs no other kernels
 SLAB = 64 // LANES  # blocks transposed at a time: 16 KiB, half of the first-level cache
 
 
 def dense_forward(x, weight, bias, y):
-    """See reference.dense_forward. A core owns whole groups of N outputs."""
+    """See reference.dense_forward. Each core computes whole groups of N outputs."""
     forward(x, weight, bias, y, 0)
 
 
 def dense_backward_input(dy, weight, dx):
-    """See reference.dense_backward_input. A core owns whole groups of N inputs."""
+    """See reference.dense_backward_input. Each core computes whole groups of N inputs."""
     backward_input(dy, weight, dx, dx, 0)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
-    """See reference.dense_backward_weight. A core owns whole columns of dweight."""
+    """See reference.dense_backward_weight. Each core computes whole columns of dweight."""
     M = shared_columns(-(-dweight.shape[1] // LANES), get_num_threads())
     _backward_weight(tile_rows(max(MIN_ROWS, dweight.shape[0]), M), M)(x, dy, dweight, dbias)
 

@@ -1,8 +1,8 @@
 """The dense layer on the CPU, one tile at a time: N rows by M columns of sums that stay in registers.
 
-In the forward pass and the input gradient, the columns are blocks of images. The weight gradient needs the lanes the
-other way round: L features of one image instead of one feature of L images. Then each sum stays in its own lane and
-nothing is added across lanes. `transpose` exchanges the two, a slab of images at a time.
+In the forward pass and the input gradient, the columns are blocks of images. For the weight gradient, the inputs are
+transposed, a slab of images at a time: from one feature of L images to L features of one image. Each sum then stays in
+its own lane, and nothing is added across lanes.
 """
 
 from fastdigits.ops.dense.kernel import add_input, add_output

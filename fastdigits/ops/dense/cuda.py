@@ -1,7 +1,7 @@
-"""The dense layer on a GPU: a block of warps owns a tile. Each tile shape gets its own kernel.
+"""The dense layer on a GPU: each block of warps computes a tile. A kernel is compiled for each tile shape.
 
 A layer with few images and outputs has few tiles, and a single warp would wait for memory at each of the hundreds of
-products of a tile. So the warps of a block share the products of a tile, and their sums are added in the end.
+products of a tile. So the warps of a block share these products, and their sums are added up at the end.
 """
 
 from functools import cache
@@ -18,17 +18,17 @@ PARTS, STEP = 16, 8  # warps that share the products of a tile; products that a 
 
 
 def dense_forward(x, weight, bias, y):
-    """See reference.dense_forward. A block of warps owns a tile of N outputs and M blocks of images."""
+    """See reference.dense_forward. Each block of warps computes a tile of N outputs and M blocks of images."""
     forward(x, weight, bias, y, 0)
 
 
 def dense_backward_input(dy, weight, dx):
-    """See reference.dense_backward_input. A block of warps owns a tile of N inputs and M blocks of images."""
+    """See reference.dense_backward_input. Each block of warps computes a tile of N inputs and M blocks of images."""
     backward_input(dy, weight, dx, dx, 0)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
-    """See reference.dense_backward_weight. A warp owns a tile of N outputs and M inputs, over all images."""
+    """See reference.dense_backward_weight. Each warp computes a tile of N outputs and M inputs, over all images."""
     _backward_weight(4, 16)(x, dy, dweight, dbias)
 
 
@@ -43,14 +43,14 @@ def backward_input(dy, weight, x, dx, RELU_INPUT):
 
 
 def _tile_shape(y):
-    """Rows N and blocks M of a tile: small for small layers, so that the whole GPU has work."""
+    """Return the rows N and blocks M of a tile: small for small layers, so that there is work for the whole GPU."""
     if len(y) >= 32:
         return 4, 4
     return (8, 1) if y.shape[1] >= 256 else (4, 1)
 
 
 def _tiles(y, N, M):
-    """The grid with a block of warps for each tile of y."""
+    """Return the grid with a block of warps for each tile of y."""
     B, R, L = y.shape
     return -(-R // N), -(-B // M)
 

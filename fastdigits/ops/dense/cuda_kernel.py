@@ -1,6 +1,6 @@
-"""The dense layer on a GPU, one tile at a time, with few loads: one load takes the time of four multiply-adds.
+"""The dense layer on a GPU, one tile at a time. Loads are saved, because a load takes as long as four multiply-adds.
 
-Several terms of a sum are added per step, so that weights are loaded four at a time.
+Each step adds several terms of a sum, so that weights are loaded four at a time.
 """
 
 from fastdigits.ops.lanes import broadcast_row, fma, load, splat, tile

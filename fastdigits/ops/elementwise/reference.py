@@ -15,7 +15,7 @@ def add(a, b, y):
 def dropout(x, mask, rate, y):
     """Fill y = mask x / (1 - rate), whose expected value is x.
 
-    The gradient by x is the same function of the gradient by y.
+    The gradient of x is the same function of the gradient of y.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Chains of operations in one pass: intermediate results stay in registers and are never written to memory.
+"""Fused operations: several operations in one pass, whose intermediate results stay in registers.
 
-Each operation is defined by the plain operations that it replaces. A convolution with ReLU and pooling also writes a
-pool_mask, which says which of the four pixels of a window receive the gradient: the sum of their bits 1, 2, 4 and 8
-(upper left, upper right, lower left, lower right).
+Each is defined by the plain operations that it replaces. A convolution with ReLU and pooling also fills a pool_mask,
+which marks the pixels of each 2 x 2 window that receive the gradient: the sum of their bits 1 (upper left), 2 (upper
+right), 4 (lower left) and 8 (lower right).
 """
 
 OPS = (

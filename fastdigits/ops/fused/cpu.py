@@ -1,4 +1,4 @@
-"""Fused operations on the CPU. Each tile shape gets its own compiled function."""
+"""Fused operations on the CPU. A function is compiled for each tile shape."""
 
 from functools import cache
 
@@ -30,7 +30,7 @@ def add_relu(a, b, y):
 
 @cpu.parallel
 def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
-    """See reference.batchnorm_relu_forward. A core owns whole channels of all images."""
+    """See reference.batchnorm_relu_forward. Each core computes whole channels of all images."""
     for c in prange(x.shape[1]):
         _normalise_channel(
             x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, np.int64(c), 1
@@ -39,7 +39,7 @@ def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mea
 
 @cpu.parallel
 def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See reference.batchnorm_relu_inference. A core owns whole channels of an image block."""
+    """See reference.batchnorm_relu_inference. Each core computes whole channels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * C):
         c = t % C
@@ -49,40 +49,40 @@ def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
 
 @cpu.parallel
 def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """See reference.batchnorm_relu_backward. A core owns whole channels of all images."""
+    """See reference.batchnorm_relu_backward. Each core computes whole channels of all images."""
     for c in prange(x.shape[1]):
         _backward_channel(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, np.int64(c), 1)
 
 
 def dense_relu_forward(x, weight, bias, y):
-    """See reference.dense_relu_forward. A core owns whole groups of N outputs."""
+    """See reference.dense_relu_forward. Each core computes whole groups of N outputs."""
     dense.forward(x, weight, bias, y, 1)
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
-    """See reference.dense_backward_input_relu. A core owns whole groups of N inputs."""
+    """See reference.dense_backward_input_relu. Each core computes whole groups of N inputs."""
     dense.backward_input(dy, weight, x, dx, 1)
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_relu_forward. A core owns whole rows of y."""
+    """See reference.conv2d_relu_forward. Each core computes whole rows of y."""
     conv2d.forward(x, weight, bias, stride, top, left, y, 1)
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_backward. A core owns tiles of dweight, then whole rows of dx."""
+    """See reference.conv2d_backward. Each core computes tiles of dweight, then whole rows of dx."""
     conv2d.conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
     conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(relu_input))
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See reference.conv2d_relu_maxpool_forward. A core owns whole pooled rows."""
+    """See reference.conv2d_relu_maxpool_forward. Each core computes whole pooled rows."""
     PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, pool_mask)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See reference.conv2d_relu_avgpool_forward. A core owns whole pooled rows."""
+    """See reference.conv2d_relu_avgpool_forward. Each core computes whole pooled rows."""
     PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
     _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, pool_mask)
 
@@ -98,25 +98,25 @@ def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward_weight. A core owns a tile of dweight, over all images."""
+    """See reference.conv2d_relu_maxpool_backward_weight. Each core computes a tile of dweight, over all images."""
     R, M = square_tile(*dweight.shape[2:])
     _backward_weight(R, M, 1)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward_weight. A core owns a tile of dweight, over all images."""
+    """See reference.conv2d_relu_avgpool_backward_weight. Each core computes a tile of dweight, over all images."""
     R, M = square_tile(*dweight.shape[2:])
     _backward_weight(R, M, 0)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
 def _overhangs(x, weight, top, left, y):
-    """Whether the last window reads beyond the last row or column of x."""
+    """Return whether the last window reads beyond the last row or column of x."""
     rows, columns = (2 * y.shape[axis] + weight.shape[axis] - 1 for axis in (2, 3))
     return rows - top > x.shape[2] or columns - left > x.shape[3]
 
 
 def _unpooled(dy, pool_mask, MAXIMUM):
-    """Return the gradient by the output of the convolution. A core owns whole pooled rows."""
+    """Return the gradient of the output of the convolution. Each core computes whole pooled rows."""
     B, O, I, J, L = dy.shape
     dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)
     _unpool(MAXIMUM)(dy, pool_mask, dz)

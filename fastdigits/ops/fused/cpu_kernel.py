@@ -40,7 +40,7 @@ def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, 
 
 
 def unpool_row(dy, pool_mask, dz, b, o, i, MAXIMUM):
-    """Fill the two rows of dz, the gradient by the output of the convolution, below row i of the pooled gradient dy."""
+    """Fill the two rows of dz, the gradient of the convolution's output, that are pooled to row i."""
     B, O, I, J, L = dy.shape
     for j in range(J):
         d = load(dy, (b, o, i, j)) * splat(1.0 if MAXIMUM else 0.25)
@@ -88,7 +88,10 @@ def backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, 
 
 
 def _add_max_pixel(x, dy, pool_mask, acc, at, c, h0, w0, R, M, PADDED):
-    """Add the products of a max-pooled pixel to acc and return its gradient; x is selected before multiplying."""
+    """Add the products of a max-pooled pixel to acc and return its gradient.
+
+    Select the pixels of x by pool_mask before multiplying, so that one multiplication serves all four positions.
+    """
     b, _, _, _ = at
     d = select(any_bit(pool_mask, at, 15), load(dy, at), splat(0.0))
     lower, right = any_bit(pool_mask, at, 4 + 8), any_bit(pool_mask, at, 2 + 8)

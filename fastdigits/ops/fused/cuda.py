@@ -1,4 +1,4 @@
-"""Fused operations on a GPU: the kernels of the plain operations, compiled with another epilogue."""
+"""Fused operations on a GPU: the kernels of the plain operations, compiled with other epilogues."""
 
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
@@ -19,68 +19,68 @@ def add_relu(a, b, y):
 
 
 def batchnorm_relu_forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y):
-    """See reference.batchnorm_relu_forward. A block of warps owns a channel of all images."""
+    """See reference.batchnorm_relu_forward. Each block of warps computes a channel of all images."""
     batchnorm.forward(x, gamma, beta, count, epsilon, momentum, running_mean, running_var, mean, var, y, 1)
 
 
 def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See reference.batchnorm_relu_inference. A warp owns a pixel of a channel of an image block."""
+    """See reference.batchnorm_relu_inference. Each warp computes a pixel of a channel of an image block."""
     batchnorm.inference(x, gamma, beta, mean, var, epsilon, y, 1)
 
 
 def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx):
-    """See reference.batchnorm_relu_backward. A block of warps owns a channel of all images."""
+    """See reference.batchnorm_relu_backward. Each block of warps computes a channel of all images."""
     batchnorm.backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, dbeta, dx, 1)
 
 
 def dense_relu_forward(x, weight, bias, y):
-    """See reference.dense_relu_forward. A block of warps owns a tile of N outputs and M blocks of images."""
+    """See reference.dense_relu_forward. Each block of warps computes a tile of N outputs and M blocks of images."""
     dense.forward(x, weight, bias, y, 1)
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
-    """See reference.dense_backward_input_relu. A block of warps owns a tile of N inputs and M blocks of images."""
+    """See reference.dense_backward_input_relu. Each block of warps computes N inputs and M blocks of images."""
     dense.backward_input(dy, weight, x, dx, 1)
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_relu_forward. A block of warps owns a tile of y."""
+    """See reference.conv2d_relu_forward. Each block of warps computes a tile of y."""
     conv2d.forward(x, weight, bias, stride, top, left, y, y, RELU_ONLY)
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    """See reference.conv2d_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
     conv2d.backward_weight(x, dy, dy, stride, top, left, dweight, dbias, PLAIN)
     conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(relu_input), PLAIN)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See reference.conv2d_relu_maxpool_forward. A block of warps owns a tile of y."""
+    """See reference.conv2d_relu_maxpool_forward. Each block of warps computes a tile of y."""
     conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See reference.conv2d_relu_avgpool_forward. A block of warps owns a tile of y."""
+    """See reference.conv2d_relu_avgpool_forward. Each block of warps computes a tile of y."""
     conv2d.forward(x, weight, bias, 1, top, left, y, pool_mask, RELU_AVGPOOL)
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    """See reference.conv2d_relu_maxpool_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
     conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
     conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward. Warps own tiles of dweight, then blocks of warps tiles of dx."""
+    """See reference.conv2d_relu_avgpool_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
     conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)
     conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_AVGPOOL)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
+    """See reference.conv2d_relu_maxpool_backward_weight. Each warp computes a tile of dweight from some rows."""
     conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward_weight. A warp owns a tile of dweight for some rows of pixels."""
+    """See reference.conv2d_relu_avgpool_backward_weight. Each warp computes a tile of dweight from some rows."""
     conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)

@@ -53,7 +53,7 @@ def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, 
     x, gamma, mean, var, count, epsilon, dgamma, dbeta, dx
         As in batchnorm_backward.
     y, dy : float32 (B, C, S, L)
-        The output of the ReLU and the gradient by it; it passes where y is positive.
+        The output of the ReLU and its gradient, which passes the ReLU where y is positive.
     """
     batchnorm_backward(x, dy * (y > 0), gamma, mean, var, count, epsilon, dgamma, dbeta, dx)
 
@@ -71,7 +71,7 @@ def dense_relu_forward(x, weight, bias, y):
 
 
 def dense_backward_input_relu(dy, weight, x, dx):
-    """Fill dx with the gradient by the input of the ReLU before a dense layer.
+    """Fill dx with the gradient of the input of a ReLU that a dense layer follows.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
     x, dy, weight, stride, top, left, dx, dweight, dbias
         As in conv2d_backward_input and conv2d_backward_weight.
     relu_input : bool
-        Whether x is the output of a ReLU and dx the gradient by its input, which is 0 where x is 0.
+        Whether x is the output of a ReLU and dx the gradient of its input, which is 0 where x is 0.
     """
     conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
     conv2d_backward_input(dy, weight, stride, top, left, dx)
@@ -147,7 +147,7 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
+    """Fill dx, dweight and dbias of the convolution from the gradient with respect to the pooled output.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """Fill dx, dweight and dbias of the convolution from the gradient by the pooled output.
+    """Fill dx, dweight and dbias of the convolution from the gradient with respect to the pooled output.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """Fill dweight and dbias of the convolution from the gradient by the pooled output.
+    """Fill dweight and dbias of the convolution from the gradient with respect to the pooled output.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """Fill dweight and dbias of the convolution from the gradient by the pooled output.
+    """Fill dweight and dbias of the convolution from the gradient with respect to the pooled output.
 
     Parameters
     ----------
@@ -201,14 +201,14 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
 
 
 def _convolved_windows(x, weight, bias, top, left, y):
-    """The four pixels (4, *y.shape) of each window of the convolution."""
+    """Return the four pixels (4, *y.shape) of each window of the convolution."""
     z = _full_size(y)
     conv2d_forward(x, weight, bias, 1, top, left, z)
     return np.stack([z[:, :, k // 2 :: 2, k % 2 :: 2] for k in range(4)])
 
 
 def _unpooled(dy, pool_mask):
-    """The gradient by the output of the convolution: dy at the pixels in pool_mask, else 0."""
+    """Return the gradient of the output of the convolution: dy at the pixels in pool_mask, else 0."""
     dz = np.zeros_like(_full_size(dy))
     for k in range(4):
         dz[:, :, k // 2 :: 2, k % 2 :: 2] = np.where(pool_mask & (1 << k), dy, 0)

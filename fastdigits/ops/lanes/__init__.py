@@ -1,8 +1,8 @@
-"""The lane functions of kernels, in plain Python: a vector is a NumPy array of L float32.
+"""The lane functions that kernels use, in plain Python: a vector is a NumPy array of L float32.
 
-Kernels import these names, so they run as ordinary Python and can be stepped through. `bind` replaces the names by
-SIMD vectors (cpu.py) or CUDA threads (cuda.py). Vectors also support + - * / and the comparisons > >= ==, which return
-a mask for `select`.
+Kernels import these functions, so they run as ordinary Python and can be debugged. `bind` replaces the functions by
+those for SIMD vectors (cpu.py) or CUDA threads (cuda.py). Vectors also support + - * / and the comparisons > >= ==,
+which return a mask for `select`.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def tile(*shape):
-    """Return an array of vectors that stay in registers; its one to three sizes are constants."""
+    """Return an array of vectors that stay in registers. Its one to three sizes must be constants."""
     return np.empty(shape, object)
 
 
@@ -69,7 +69,7 @@ def load_span(x, at, lanes):
 def gather(x, rows, first, last, column, lanes):
     """Return x[rows[min(first + l, last)], column] in lane l, as float32.
 
-    This packs images that are stored one after the other side by side.
+    This packs images side by side that are stored one after the other.
     """
     return x[rows[np.minimum(first + np.arange(lanes), last)], column].astype(np.float32)
 
@@ -80,7 +80,7 @@ def any_bit(x, at, bits):
 
 
 def lookup(x, places, first):
-    """Return x[first + places[l]] in lane l; x is float32 (n,), and places are integral and inside."""
+    """Return x[first + places[l]] in lane l; x is float32 (n,), and the places are whole numbers inside x."""
     return x[first + places.astype(int)]
 
 
@@ -90,7 +90,7 @@ def lane_numbers(lanes):
 
 
 def store(y, at, v):
-    """Set y[at, :] = v; y may be float32, or uint8 for integral v in 0 .. 255."""
+    """Set y[at, :] = v; y may be float32, or uint8 for whole numbers v in 0 .. 255."""
     y[at] = v
 
 
@@ -143,12 +143,12 @@ def floor(v):
 
 
 def power_of_two(n):
-    """Return 2**n for integral n between -126 and 127."""
+    """Return 2**n for whole numbers n from -126 to 127."""
     return np.exp2(n.astype(np.float64)).astype(np.float32)
 
 
 def exponent(v):
-    """Return the integral e with v = mantissa(v) * 2**e, for positive normal v."""
+    """Return the whole number e with v = mantissa(v) * 2**e, for positive normal v."""
     return np.frexp(v)[1].astype(np.float32)
 
 
@@ -173,7 +173,7 @@ def sum_lanes(v):
 
 
 def store_sums(y, at, t):
-    """Set y[.., i + n, k + m] to the sum over all lanes of t[n, m], with at = (.., i, k), as far as y goes."""
+    """Set y[.., i + n, k + m] to the sum over all lanes of t[n, m], with at = (.., i, k), where that is inside y."""
     *outer, i, k = at
     rows = y[tuple(outer)][i : i + t.shape[0]]
     for n in range(len(rows)):
@@ -192,15 +192,15 @@ NAMES = tuple(name for name, value in globals().items() if isinstance(value, Fun
 
 
 def bind(kernel: Callable, lanes: ModuleType, inline: bool = False) -> Callable:
-    """Return a kernel with the lane functions of another module, compiled by the `compile_kernel` of that module.
+    """Return a kernel with the lane functions of another module, compiled by that module's `compile_kernel`.
 
-    The functions that it calls are bound and inlined as well, because they may take tiles.
+    Functions that the kernel calls are bound too, and inlined, because they may take tiles.
     """
     return lanes.compile_kernel(with_lanes(cast(FunctionType, kernel), lanes), inline)
 
 
 def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:
-    """Return a copy of a function that uses the lane functions of another module and bound callees."""
+    """Return a copy of a function that calls the lane functions of another module, and bound functions."""
     used, meanings = kernel.__code__.co_names, {}
     for name in used:
         value = kernel.__globals__.get(name)

@@ -1,6 +1,6 @@
 """Lane functions of the CPU: a vector is one SIMD register of L float32, and a tile stays in registers.
 
-Each function emits the LLVM code for its namesake in __init__.py.
+Each function emits the LLVM code for the function of the same name in __init__.py.
 """
 
 import operator
@@ -50,13 +50,13 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
-# Decorators of the operations: `parallel` shares the iterations of a prange among cores, `serial` uses one core
+# Decorators of the operations: `parallel` divides the iterations of a prange among cores, `serial` uses one core
 _ENTRY: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
 
 
 class CompiledKernel:
-    """A bound kernel that only compiled code can call, so that no entry for Python is compiled."""
+    """A bound kernel that only compiled code can call, so that no wrapper for Python has to be compiled."""
 
     def __init__(self, function):
         self.function = function
@@ -69,10 +69,10 @@ class CompiledKernel:
 def compile_kernel(kernel, inline):
     """Return a bound kernel as a function that other compiled code can call.
 
-    It is compiled for each type of its arguments. Pass the index of a prange as np.int64: numba types it as int64 first
-    and as uint64 inside the loop, which would compile the kernel twice.
+    It is compiled for each type of its arguments. Pass the index of a prange as np.int64: Numba types it as int64 first
+    and as uint64 inside the loop, so the kernel would be compiled twice.
     """
-    # Inlined if it may take a tile, which would otherwise have to be in memory.
+    # A function that takes tiles must be inlined, or the tiles would have to be in memory
     options = {"forceinline": inline, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return CompiledKernel(njit(error_model="numpy", **options)(kernel))
 
@@ -185,7 +185,7 @@ def load_inside(typing, x, at, size):
             v = b.load(b.select(inside, pointer, cgutils.alloca_once_value(b, V(None))))
             v.align = 4
             return v
-        # LLVM would turn the choice of an address into branches; a masked load stays straight-line code.
+        # LLVM would turn the choice of an address into branches; a masked load has none
         return _masked_load(b, pointer, _splat(b, inside))
 
     return vector(x, _position(at), types.intp), code
@@ -196,7 +196,7 @@ def prefetch(typing, x, at):
     def code(ctx, b, sig, args):
         pointer = b.bitcast(_pointer(ctx, b, x, *args), ir.IntType(8).as_pointer())
         function = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), I32, I32, I32])
-        read, near, data = I32(0), I32(2), I32(1)  # near: the second level, as the first would not hold it
+        read, near, data = I32(0), I32(2), I32(1)  # near: the second-level cache, as the first level is too small
         b.call(cgutils.get_or_insert_function(b.module, function, "llvm.prefetch.p0"), [pointer, read, near, data])
         return ctx.get_dummy_value()
 
@@ -243,7 +243,7 @@ def store_scalar(typing, y, at, s):
 
 
 def _row_mask(b, at, size):
-    """Return the mask of the lanes of a row from index at[-1] on that lie before `size`."""
+    """Return the mask of the lanes whose index, counted from at[-1], is below `size`."""
     left = b.sub(size, cgutils.unpack_tuple(b, at)[-1])
     return b.icmp_signed("<", ir.VectorType(I64, L)(list(range(L))), _splat(b, left))
 
@@ -336,7 +336,7 @@ def _call(b, name, *args):
 
 @intrinsic
 def fma(typing, x, y, z):
-    # fmuladd rounds once if the CPU has an FMA unit, and is never a slow library call if it has none.
+    # fmuladd rounds once if the CPU has an FMA unit; without one, it is still not a slow library call
     return vector(vector, vector, vector), lambda ctx, b, sig, args: _call(b, "fmuladd", *args)
 
 

@@ -1,8 +1,8 @@
-"""Lane functions of CUDA: a lane is one of the L = 32 threads of a warp, and a vector is the float32 of each thread.
+"""Lane functions of CUDA: a lane is one of the L = 32 threads of a warp, and a vector is one float32 per thread.
 
-Each function does for one thread what its namesake in __init__.py does for all lanes. All sizes of an array except the
-first are compiled in, so that loops unroll and addresses are one register plus constants. Indices use 32 bits to save
-registers, so an array must have fewer than 2^31 elements.
+Each function does for one thread what the function of the same name in __init__.py does for all lanes. All sizes of an
+array except the first are compiled in, so that loops unroll and an address is one register plus constants. Indices have
+32 bits to save registers, so an array must have fewer than 2^31 elements.
 """
 
 import operator
@@ -28,7 +28,7 @@ class Array(types.Type):
 
 
 class Tile(types.Type):
-    """An array of numbers of one thread with a constant shape."""
+    """An array of numbers in the registers of one thread, with a constant shape."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -48,7 +48,7 @@ class _TileModel(models.PrimitiveModel):
 
 
 def kernel_type(dtype, inner):
-    """Return the type of a kernel argument: an array with sizes `inner` after the first, or a number if it is None."""
+    """Return the type of a kernel argument: an array with the sizes `inner` after the first, or a number if None."""
     number = getattr(types, np.dtype(dtype).name)
     return number if inner is None else Array(number, inner)
 
@@ -107,7 +107,10 @@ def _lane(b):
 
 
 def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
-    """Return the address of x[at], or of x[at, 0] if `at` omits the last axis, plus `lane`; of x[0] unless `where`."""
+    """Return the address of x[at], or of x[at, 0] if `at` omits the last axis, plus `lane`.
+
+    Return the address of x[0] where `where` is given and false.
+    """
     at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
     offset, sizes = at[0], array_type.children
     for size, i in zip(sizes, at[1:], strict=False):
@@ -199,7 +202,7 @@ def broadcast_row(typing, x, at, t, n):
 
 
 def _before(b, at, size):
-    """Return whether the element of this lane, in a row from index at[-1] on, lies before `size`."""
+    """Return whether the index of this lane, counted from at[-1], is below `size`."""
     last = b.trunc(cgutils.unpack_tuple(b, at)[-1], I32)
     return b.icmp_signed("<", b.add(last, _lane(b)), b.trunc(size, I32))
 
@@ -236,7 +239,7 @@ def store_row(typing, y, at, size, v):
 
 @intrinsic
 def store_scalar(typing, y, at, s):
-    def code(ctx, b, sig, args):  # each thread stores the same number, so each can read it back
+    def code(ctx, b, sig, args):  # every thread stores the same number, so that every thread can read it back
         b.store(args[2], _pointer(ctx, b, y, *args[:2]))
         return ctx.get_dummy_value()
 
@@ -333,7 +336,7 @@ def select(typing, chosen, x, y):
 
 @cuda.jit(device=True, forceinline=True)
 def sum_lanes(v):
-    """Return the sum over all lanes, added in the same order and so with the same bits in every thread."""
+    """Return the sum over all lanes; the order of the additions gives every thread the same bits."""
     for distance in (16, 8, 4, 2, 1):
         v += cuda.shfl_xor_sync(WARP, v, distance)
     return v
@@ -359,7 +362,7 @@ def store_sums(typing, y, at, t):
 
 
 def _sums_by_lane(b, numbers):
-    """Return in lane k the sum over all lanes of number k, of up to LANES numbers, with LANES - 1 exchanges."""
+    """Return in lane k the sum over all lanes of numbers[k]. Up to LANES numbers take LANES - 1 exchanges."""
     lane, half = _lane(b), LANES // 2
     numbers = numbers + [F32(0)] * (LANES - len(numbers))
     while half:  # each lane keeps half of the numbers and adds those of another lane

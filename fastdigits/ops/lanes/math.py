@@ -1,4 +1,4 @@
-"""exp, log, tanh and sine of a vector, by the same formula on every device.
+"""exp, log, tanh, sigmoid and sine of vectors, with the same formulas on every device.
 
 Each reduces its argument to a short interval and evaluates a polynomial there, after Cody and Waite (1980), Software
 Manual for the Elementary Functions. The coefficients are those of the Cephes library by Moshier (expf, logf, tanhf),
@@ -59,7 +59,7 @@ def tanh(v):
 
 
 def sigmoid(v):
-    """1 / (1 + e**-v)."""
+    """Return 1 / (1 + e**-v)."""
     small = exp(splat(0.0) - maximum(v, splat(0.0) - v))  # exp(-|v|) cannot overflow
     return select(v >= splat(0.0), splat(1.0), small) / (splat(1.0) + small)
 

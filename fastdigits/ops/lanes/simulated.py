@@ -1,7 +1,7 @@
-"""Lane functions for the CUDA simulator of numba: a lane is a Python thread, and a vector is its np.float32.
+"""Lane functions for Numba's CUDA simulator: a lane is a Python thread, and a vector is one np.float32 per thread.
 
-Each function does for one thread what its namesake in __init__.py does for all lanes. The simulator has no types, so
-the code of cuda.py cannot run there, but the kernels and the distribution of work among warps can.
+Each function does for one thread what the function of the same name in __init__.py does for all lanes. The simulator
+has no types, so cuda.py cannot run there, but the kernels and the distribution of work among warps can.
 """
 
 from itertools import product
@@ -30,12 +30,12 @@ def warp_number() -> int:
 
 
 def _thread() -> Any:
-    """Return this thread, to which the simulator has added its position in the grid."""
+    """Return the current thread, to which the simulator has added its position in the grid."""
     return current_thread()
 
 
 def _checked(x, at):
-    """Return a position, or raise IndexError outside of x; a GPU has no negative indices either."""
+    """Return a position, or raise IndexError if it lies outside x. As on a GPU, indices cannot be negative."""
     for i, size in zip(at, x.shape, strict=True):
         if not 0 <= i < size:
             raise IndexError(f"{at} lies outside an array of {tuple(x.shape)}")
@@ -125,7 +125,7 @@ _exchanged: dict[tuple[int, int], list] = {}  # values by buffer and warp; the s
 def _all_lanes(v):
     """Return the values of all threads of the warp."""
     thread = current_thread()
-    # Two buffers alternate: else a fast thread could overwrite its value before a slow one has read it.
+    # Two buffers alternate: with one, a fast thread could overwrite its value before a slow one has read it
     thread.buffer = 1 - getattr(thread, "buffer", 0)
     values = _exchanged.setdefault((thread.buffer, thread.threadIdx.y), [None] * LANES)
     values[thread.threadIdx.x] = v

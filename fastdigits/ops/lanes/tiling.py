@@ -1,4 +1,4 @@
-"""Register tiles: the shape of sums that covers an output in the least estimated time on this CPU."""
+"""Choose the shapes of register tiles that minimize the estimated time on this CPU."""
 
 from functools import cache
 from itertools import product
@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 
-# Costs in half cycles, the time of one multiply-add on two pipes
-LATENCY = 8  # of one multiply-add: a tile with fewer sums waits for its own results
+# Costs in half cycles: a CPU with two pipes does one multiply-add in each
+LATENCY = 8  # of a multiply-add: a tile with fewer sums has to wait for its own results
 LOAD = 1
-LOAD_INSIDE = 4  # a load with the check of the column and a mask
-NEW_LINE = 4  # a cache line from the second-level cache
-TRANSFORM = 300  # one tile of 4 x 4 outputs to or from the 36 points of Winograd's method
+LOAD_INSIDE = 4  # load with a check of the column
+NEW_LINE = 4  # load of a cache line from the second-level cache
+TRANSFORM = 300  # transform of a tile of 4 x 4 outputs to or from the 36 points of Winograd's method
 STEP = 4  # overhead of one iteration over channels
-TRANSPOSE = 8  # one vector's share of a transpose
+TRANSPOSE = 8  # transpose of a square of vectors, per vector
 
 
 @cache
 def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, int]:
-    """Return the tile (N, M) of sums that covers a `rows` x `columns` output in the least time.
+    """Return the fastest tile (N, M) of sums for an output of `rows` x `columns` vectors.
 
     A step of the inner loop loads M vectors and N numbers and does N x M multiply-adds. All sums, the M vectors and one
-    number must fit the registers. Sums beyond the edge of the output are wasted.
+    number must fit in the registers. Sums beyond the edge of the output are wasted.
     """
 
     def time(shape: tuple[int, int]) -> tuple[int, int]:
@@ -36,16 +36,16 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
 
 @cache
 def row_tile(channels: int, columns: int) -> int:
-    """Return the channels N of a tile of whole rows, N x `columns` sums; 0 if not even one row fits the registers."""
+    """Return the channels N of a tile of whole rows, with N x `columns` sums; 0 if one row exceeds the registers."""
     max_channels = (REGISTERS - 3) // columns
     return min(range(1, max_channels + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
 
 
 @cache
 def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> tuple[int, int, int]:
-    """Return the tile (N, R, M) of sums for a weight gradient: N output channels times R x M kernel elements.
+    """Return the tile (N, R, M) of sums for a weight gradient: N output channels by R x M kernel elements.
 
-    Each position loads N vectors of dy from new cache lines, and R x M of x, most of which are in the cache.
+    Each step loads N vectors of dy from new cache lines, and R x M vectors of x, most of which are in the cache.
     """
 
     def time(shape: tuple[int, int, int]) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> t
 
 @cache
 def pool_tile_rows(channels: int, padded: int) -> int:
-    """Return the channels N of a tile of four pixels that are pooled to one, with 4 N sums."""
+    """Return the channels N of a tile whose four pixels are pooled to one; it has 4 N sums."""
 
     def time(n: int) -> tuple[int, int]:
         loads = n * LOAD + 4 * (LOAD_INSIDE if padded else LOAD)
@@ -70,7 +70,7 @@ def pool_tile_rows(channels: int, padded: int) -> int:
 
 @cache
 def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
-    """Return whether Winograd's method is at least 10 % faster than direct sums for these sizes, by the estimate."""
+    """Return whether Winograd's method is estimated to be at least 10 % faster than direct sums for these sizes."""
     tiles = ceil(rows / 4) * ceil(columns / 4)
     products, transforms = tiles * 36 * inputs * outputs, tiles * TRANSFORM * (inputs + outputs)
     return 1.1 * (products + transforms) < rows * columns * 9 * inputs * outputs
@@ -78,7 +78,7 @@ def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
 
 @cache
 def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
-    """Return the channels N and tiles T of one step of Winograd's products.
+    """Return the channels N and tiles T that Winograd's method multiplies at a time.
 
     T is at most 3, because more tiles would not stay in the cache.
     """
@@ -93,7 +93,7 @@ def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
 
 @cache
 def transposes_inputs(inputs: int, outputs: int) -> bool:
-    """Return whether transposing the input channels makes a weight gradient faster than transposing the outputs."""
+    """Return whether a weight gradient is faster with transposed inputs than with transposed output gradients."""
 
     def time(transposed: int, others: int) -> int:
         return ceil(transposed / LANES) * LANES * others + transposed * TRANSPOSE
@@ -103,7 +103,7 @@ def transposes_inputs(inputs: int, outputs: int) -> bool:
 
 @cache
 def tile_rows(rows: int, columns: int) -> int:
-    """Return the N of a tile (N, `columns`) of sums that covers `rows` rows in the least time."""
+    """Return the N of the fastest tile (N, `columns`) of sums for `rows` rows."""
 
     def time(n: int) -> tuple[int, int]:
         return ceil(rows / n) * max(n * columns, n + columns, LATENCY), -n
@@ -113,12 +113,15 @@ def tile_rows(rows: int, columns: int) -> int:
 
 @cache
 def shared_columns(columns: int, threads: int) -> int:
-    """Return the columns M of a tile that share the work evenly among threads."""
+    """Return the columns M of a tile that divides the work evenly among threads."""
     return min(range(1, 6), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
 
 
 class SingleTile(NamedTuple):
-    """A tile of two rows of the convolution of one image: M vectors of what is in the lanes times N of the other."""
+    """A tile for two rows of the convolution of one image: M vectors of columns by N channels, or the reverse.
+
+    `lanes` names what is in the vectors: "columns" or "channels".
+    """
 
     lanes: str
     N: int
@@ -127,9 +130,9 @@ class SingleTile(NamedTuple):
 
 @cache
 def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile:
-    """Return the tile for a convolution of one image with `taps` weights per output; lanes are "columns" or "channels".
+    """Return the fastest tile for a convolution of one image with `taps` weights per output.
 
-    Lanes of channels need transposed weights and outputs. N columns are an even number, for pooling.
+    With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling.
     """
 
     def time(tile: SingleTile) -> tuple[int, int]:
@@ -147,6 +150,6 @@ def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile
 
 
 def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:
-    """Return the tile (R, M) of kernel elements in which the weight gradient of one channel is summed."""
+    """Return the tile (R, M) of kernel elements for the weight gradient of a pooled convolution."""
     columns = min(kernel_columns, 5)
     return min(kernel_rows, max(1, (REGISTERS - 6) // columns)), columns

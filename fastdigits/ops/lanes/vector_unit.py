@@ -1,4 +1,4 @@
-"""The vector unit of this CPU: its float32 lanes and its registers."""
+"""The vector unit of this CPU: its number of float32 lanes and of registers."""
 
 import platform
 from typing import Any

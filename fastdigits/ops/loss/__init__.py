@@ -1,4 +1,4 @@
-"""Losses with their gradients in one pass, and running totals of losses and correct predictions.
+"""Losses with their gradients, and running totals of losses and correct predictions.
 
 softmax_cross_entropy: -log softmax(scores)[target]    mean_squared_error: mean over k of (scores[k] - [k = target])^2
 

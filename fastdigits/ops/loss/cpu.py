@@ -1,4 +1,4 @@
-"""Losses on the CPU. They run on one core, because waking a second one takes longer than a batch of scores."""
+"""Losses on the CPU. They run on one core, because waking a second one takes longer than the whole batch."""
 
 import numpy as np
 

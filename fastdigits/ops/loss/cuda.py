@@ -1,4 +1,4 @@
-"""Losses on a GPU: each warp owns a block of images."""
+"""Losses on a GPU: each warp computes a block of images."""
 
 from numba import cuda, float64
 
@@ -14,7 +14,7 @@ METRIC_WARPS = 2 * WARPS  # warps of the one block that sums the metrics
 
 
 def _each_block(scores, *others):
-    """The grid with a warp for each block of images."""
+    """Return the grid with a warp for each block of images."""
     return (blocks(len(scores)),)
 
 
@@ -41,7 +41,7 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
 
 @kernel(lambda *arguments: (1,), METRIC_WARPS)
 def accumulate_metrics(scores, targets, loss, hits, totals):
-    """See reference.accumulate_metrics. Warps of one block sum blocks of images; two lanes add the sums."""
+    """See reference.accumulate_metrics. The warps of one block sum blocks of images, then two lanes add up the sums."""
     lane, warp = cuda.threadIdx.x, cuda.threadIdx.y
     sums = cuda.shared.array((2, METRIC_WARPS, LANES), float64)
     sums[0, warp, lane] = sums[1, warp, lane] = float64(0.0)

@@ -50,7 +50,7 @@ def mean_squared_error_block(scores, targets, slope, on_value, off_value, loss, 
 
 
 def _goal(target, k, on_value, off_value):
-    """Target of class k: on_value in the lanes of that class, else off_value."""
+    """Return the target of class k: on_value in the lanes of that class, else off_value."""
     return select(target == splat(k), splat(on_value), splat(off_value))
 
 

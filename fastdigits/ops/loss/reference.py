@@ -16,7 +16,7 @@ def softmax(scores, probabilities):
 
 
 def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
-    """Fill the cross-entropy of softmax(scores) and target of each image, and the gradient of the mean.
+    """Fill the cross-entropy of each image, and the gradient of the mean over all images.
 
     loss[b, l] = -sum_k goal[k] log softmax(scores)[b, k, l]
     dscores[b, k, l] = 1/count (softmax(scores)[b, k, l] - goal[k])
@@ -48,7 +48,7 @@ def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
 
 
 def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
-    """Fill the mean squared difference of scores and target of each image, and the gradient of the mean.
+    """Fill the mean squared error of each image, and the gradient of the mean over all images.
 
     loss[b, l] = 1/K sum_k (scores[b, k, l] - goal[k])^2
     dscores[b, k, l] = 2/(count K) (scores[b, k, l] - goal[k])
@@ -66,8 +66,9 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
 
 
 def accumulate_metrics(scores, targets, loss, hits, totals):
-    """Fill hits[b, l] = 1 if the highest score (the first of equal ones) belongs to the target, else 0, and count hits.
+    """Mark the correct predictions of a batch, and add the losses and the correct predictions to the totals.
 
+    hits[b, l] = 1 if the highest score (the first of equal ones) is that of the target, else 0
     totals[0] += sum_{b,l} loss[b, l]    totals[1] += sum_{b,l} hits[b, l]    each in a fixed order
 
     Parameters
@@ -82,6 +83,6 @@ def accumulate_metrics(scores, targets, loss, hits, totals):
 
 
 def _goal(scores, targets, smoothing):
-    """Target probabilities (B, K, L) with label smoothing."""
+    """Return the target probabilities (B, K, L) with label smoothing."""
     K = scores.shape[1]
     return (1 - smoothing) * (np.arange(K)[:, None] == targets[:, None]) + smoothing / K

@@ -1,4 +1,4 @@
-"""Local response normalization on the CPU: each core owns pixels with all their channels."""
+"""Local response normalization on the CPU: each core computes pixels with all their channels."""
 
 from numba import prange
 
@@ -11,7 +11,7 @@ _backward_pixel = bind(kernel.backward_pixel, cpu)
 
 @cpu.parallel
 def lrn_forward(x, size, alpha, beta, k, base, y):
-    """See reference.lrn_forward. A core owns whole pixels of an image block."""
+    """See reference.lrn_forward. Each core computes whole pixels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * S):
         _forward_pixel(x, size, alpha, beta, k, base, y, t // S, t % S)
@@ -19,7 +19,7 @@ def lrn_forward(x, size, alpha, beta, k, base, y):
 
 @cpu.parallel
 def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
-    """See reference.lrn_backward. A core owns whole pixels of an image block."""
+    """See reference.lrn_backward. Each core computes whole pixels of an image block."""
     B, C, S, L = x.shape
     for t in prange(B * S):
         _backward_pixel(x, y, dy, base, size, -2 * alpha * beta, beta, dx, t // S, t % S)

@@ -1,4 +1,4 @@
-"""Local response normalization on a GPU: each warp owns a pixel with all its channels."""
+"""Local response normalization on a GPU: each warp computes a pixel with all its channels."""
 
 from numba import cuda
 
@@ -7,21 +7,21 @@ from fastdigits.ops.lrn.kernel import backward_pixel, forward_pixel
 
 
 def _pixels(x, *others):
-    """The grid with a warp for each pixel of each block of images."""
+    """Return the grid with a warp for each pixel of each block of images."""
     B, C, S, L = x.shape
     return blocks(S), B
 
 
 @kernel(_pixels)
 def lrn_forward(x, size, alpha, beta, k, base, y):
-    """See reference.lrn_forward. A warp owns a pixel of an image block, with all its channels."""
+    """See reference.lrn_forward. Each warp computes a pixel of an image block, with all its channels."""
     s, b = warp_number(), cuda.blockIdx.y
     if s < x.shape[2]:
         forward_pixel(x, size, alpha, beta, k, base, y, b, s)
 
 
 def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
-    """See reference.lrn_backward. A warp owns a pixel of an image block, with all its channels."""
+    """See reference.lrn_backward. Each warp computes a pixel of an image block, with all its channels."""
     _lrn_backward(x, y, dy, base, size, -2 * alpha * beta, beta, dx)
 
 

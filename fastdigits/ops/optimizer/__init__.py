@@ -1,4 +1,4 @@
-"""Optimizer steps over all parameters of a network at once, in one flat buffer of V vectors of L.
+"""Optimizer steps on all parameters of a network at once, in one flat buffer of V vectors of L numbers.
 
 `rate` (the learning rate) and `step` are arrays of one element, so that a recorded CUDA graph can read new values.
 Weight decay adds weight_decay * parameter to the gradient, except in AdamW. Call `clip_norm` before a step and

@@ -60,7 +60,7 @@ def _adam_factors(rate, step, beta1, beta2):
 
 @cpu.parallel
 def clip_norm(gradient, limit, sums, factor):
-    """See reference.clip_norm. The parts of the sum do not depend on the number of cores, so neither do its bits."""
+    """See reference.clip_norm. The parts of the sum, and so its bits, do not depend on the number of cores."""
     for s in prange(len(sums)):
         _squares_of_part(gradient, sums, s)
     total = 0.0

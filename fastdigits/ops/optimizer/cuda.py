@@ -22,7 +22,7 @@ _step_average = bound(vectors.average_step)
 
 
 def _each_vector(parameter, *others):
-    """The grid with a warp for each vector of parameters."""
+    """Return the grid with a warp for each vector of parameters."""
     return (blocks(len(parameter)),)
 
 
@@ -61,7 +61,7 @@ def adamw_step(parameter, gradient, mean, square, rate, step, beta1, beta2, epsi
 
 
 def clip_norm(gradient, limit, sums, factor):
-    """See reference.clip_norm. A warp owns a part of the sum, then a vector."""
+    """See reference.clip_norm. Each warp computes a part of the sum, then scales a vector."""
     _squares(gradient, sums)
     _scale_gradient(gradient, limit, sums, factor)
 

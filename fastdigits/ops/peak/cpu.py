@@ -1,6 +1,6 @@
 """Peak rates of the CPU: multiply-adds in registers, and memory traffic.
 
-The share of an operation in these rates says how much of the machine it uses.
+The rate of an operation divided by these rates is the fraction of the machine that it uses.
 """
 
 from numba import float32, get_num_threads, prange
@@ -9,7 +9,7 @@ from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.vector_unit import REGISTERS
 from fastdigits.ops.peak import kernel
 
-CHAINS = REGISTERS * 3 // 4  # independent sums: more than pipes times latency of any CPU, and none is spilled
+CHAINS = REGISTERS * 3 // 4  # independent sums: more than pipes times latency of any CPU, but few enough not to spill
 
 
 _chains = bind(kernel.chains, cpu)

@@ -10,7 +10,7 @@ from fastdigits.ops.lanes import fma, load, splat, store, tile
 from fastdigits.ops.peak.kernel import chains
 
 CHAINS = 64  # independent sums of a thread: enough that the loop counter costs next to nothing
-VECTORS = 4  # vectors of a warp: a single one would keep too few bytes in flight
+VECTORS = 4  # vectors per warp: a single one would keep too few bytes in flight
 
 _chains = bound(chains)
 

@@ -4,7 +4,7 @@ from fastdigits.ops.lanes import fma, load, splat, store, tile
 
 
 def chains(x, y, t, repeats, N):
-    """Run `repeats` multiply-adds in each of N independent chains; storing the results in y[t] keeps them all."""
+    """Run `repeats` multiply-adds in each of N independent chains; stored results cannot be optimized away."""
     acc = tile(N)
     for n in range(N):
         acc[n] = load(x, (n,))

@@ -1,4 +1,4 @@
-"""Pooling on the CPU: cores own rows of y, or whole channels of dx, because windows may overlap."""
+"""Pooling on the CPU. In the backward pass each core computes whole channels, because windows may overlap."""
 
 from numba import prange
 
@@ -13,7 +13,7 @@ _avg_backward_plane = bind(cpu_kernel.avg_backward_plane, cpu)
 
 @cpu.parallel
 def maxpool2d_forward(x, window, stride, y):
-    """See reference.maxpool2d_forward. A core owns whole rows of y."""
+    """See reference.maxpool2d_forward. Each core computes whole rows of y."""
     B, C, I, J, L = y.shape
     for t in prange(B * C * I):
         _max_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
@@ -21,7 +21,7 @@ def maxpool2d_forward(x, window, stride, y):
 
 @cpu.parallel
 def maxpool2d_backward(x, dy, window, stride, dx):
-    """See reference.maxpool2d_backward. A core owns whole channels of an image block."""
+    """See reference.maxpool2d_backward. Each core computes whole channels of an image block."""
     B, C, H, W, L = dx.shape
     for t in prange(B * C):
         _max_backward_plane(x, dy, window, stride, dx, t // C, t % C)
@@ -29,7 +29,7 @@ def maxpool2d_backward(x, dy, window, stride, dx):
 
 @cpu.parallel
 def avgpool2d_forward(x, window, stride, y):
-    """See reference.avgpool2d_forward. A core owns whole rows of y."""
+    """See reference.avgpool2d_forward. Each core computes whole rows of y."""
     B, C, I, J, L = y.shape
     for t in prange(B * C * I):
         _avg_forward_row(x, window, stride, y, t // I // C, t // I % C, t % I)
@@ -37,7 +37,7 @@ def avgpool2d_forward(x, window, stride, y):
 
 @cpu.parallel
 def avgpool2d_backward(dy, window, stride, dx):
-    """See reference.avgpool2d_backward. A core owns whole channels of an image block."""
+    """See reference.avgpool2d_backward. Each core computes whole channels of an image block."""
     B, C, H, W, L = dx.shape
     for t in prange(B * C):
         _avg_backward_plane(dy, window, stride, dx, t // C, t % C)

@@ -1,7 +1,7 @@
 """Pooling on a GPU. Window and stride are compiled in.
 
-In the backward pass a warp owns a pixel and visits all windows that contain it. So nothing is accumulated in memory,
-and there is a warp for each pixel, not just for each channel.
+In the backward pass, each warp computes a pixel and visits all windows that contain it. So nothing is accumulated in
+memory, and there is work for one warp per pixel, not only for one per channel.
 """
 
 from functools import cache
@@ -14,33 +14,33 @@ from fastdigits.ops.pool2d.kernel import avg_forward_row, first_maximum, max_for
 
 
 def maxpool2d_forward(x, window, stride, y):
-    """See reference.maxpool2d_forward. A warp owns a row of y."""
+    """See reference.maxpool2d_forward. Each warp computes a row of y."""
     _max_forward(window, stride)(x, y)
 
 
 def maxpool2d_backward(x, dy, window, stride, dx):
-    """See reference.maxpool2d_backward. A warp owns a pixel of dx."""
+    """See reference.maxpool2d_backward. Each warp computes a pixel of dx."""
     _max_backward(window, stride)(x, dy, dx)
 
 
 def avgpool2d_forward(x, window, stride, y):
-    """See reference.avgpool2d_forward. A warp owns a row of y."""
+    """See reference.avgpool2d_forward. Each warp computes a row of y."""
     _avg_forward(window, stride)(x, y)
 
 
 def avgpool2d_backward(dy, window, stride, dx):
-    """See reference.avgpool2d_backward. A warp owns a pixel of dx."""
+    """See reference.avgpool2d_backward. Each warp computes a pixel of dx."""
     _avg_backward(window, stride)(dy, dx)
 
 
 def _rows(*arguments):
-    """The grid with a warp for each row of the last argument."""
+    """Return the grid with a warp for each row of the last argument."""
     B, C, I, J, L = arguments[-1].shape
     return blocks(I), C, B
 
 
 def _pixels(*arguments):
-    """The grid with a warp for each pixel of the last argument."""
+    """Return the grid with a warp for each pixel of the last argument."""
     B, C, H, W, L = arguments[-1].shape
     return blocks(H * W), C, B
 

@@ -12,7 +12,7 @@ def maxpool2d_forward(x, window, stride, y):
     window : (int, int)
         Rows P and columns Q of a window.
     stride : int
-        Step between windows, in rows and columns; windows overlap if it is smaller than a window.
+        Distance between windows, in rows and columns; windows overlap if it is smaller than a window.
     y : float32 (B, C, I, J, L), filled
     """
     y[...] = -np.inf
@@ -70,7 +70,7 @@ def avgpool2d_backward(dy, window, stride, dx):
 
 
 def _window_pixels(x, window, stride, y):
-    """For each position (p, q) in a window, yield its number and the view of this pixel in all windows of x."""
+    """Yield for each position (p, q) in a window its number and a view of this pixel in all windows of x."""
     I, J = y.shape[2:4]
     for p in range(window[0]):
         for q in range(window[1]):

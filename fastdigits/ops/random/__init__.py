@@ -1,6 +1,6 @@
-"""Counter-based random numbers: each is a function of seed, stream, step and element, equal on every device.
+"""Counter-based random numbers: functions of seed, stream, step and element, which are equal on every device.
 
-random_uniform: uniform numbers by Philox    random_permutation: the order of the images in an epoch
+random_uniform: uniform numbers from Philox    random_permutation: the order of the images in an epoch
 random_mask: the elements of a batch that dropout keeps
 """
 
@@ -12,7 +12,7 @@ ROUNDS = 6  # rounds of the Feistel network that permutes
 
 
 def half_bits(count: int) -> int:
-    """Return the bits of each half in a Feistel network that permutes at least 0 .. count - 1."""
+    """Return the number of bits in each half of a Feistel network that permutes at least 0 .. count - 1."""
     return max(1, ceil(log2(max(count, 2)) / 2))
 
 

@@ -1,4 +1,4 @@
-"""Random numbers on the CPU: each core draws a contiguous range."""
+"""Random numbers on the CPU: each core draws a contiguous range of elements."""
 
 import numpy as np
 from numba import prange

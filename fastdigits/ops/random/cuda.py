@@ -9,7 +9,7 @@ from fastdigits.ops.random.kernel import mask_element, permuted, philox_word, un
 
 
 def _each_element(*arguments):
-    """The grid with a thread for each element of the last argument."""
+    """Return the grid with a thread for each element of the last argument."""
     return (blocks(-(-len(arguments[-1]) // LANES)),)
 
 

@@ -1,4 +1,4 @@
-"""One random number at a time, in 64-bit integers without lanes."""
+"""Random numbers, one at a time, with 64-bit integers and without lanes."""
 
 from numpy import float32, uint64
 

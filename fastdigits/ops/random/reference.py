@@ -99,7 +99,7 @@ def _feistel(number, bits, keys):
 
 
 def _mix(word):
-    """A 32-bit hash: the finaliser of MurmurHash3 (Appleby, 2011)."""
+    """Return a 32-bit hash of a word: the finalizer of MurmurHash3 (Appleby, 2011)."""
     word = (word ^ word >> np.uint64(16)) * np.uint64(0x85EBCA6B) & LOW
     word = (word ^ word >> np.uint64(13)) * np.uint64(0xC2B2AE35) & LOW
     return word ^ word >> np.uint64(16)

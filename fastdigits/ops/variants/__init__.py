@@ -1,1 +1,1 @@
-"""Faster methods that replace operations of the families where they apply; they define no operation of their own."""
+"""Faster variants of operations of the families; they define no new operations."""

@@ -1,7 +1,8 @@
-"""Inference on one image at a time: the lanes are pixels of a row, output channels, or inputs of a dense layer.
+"""Inference on one image at a time: the lanes hold columns of a row, output channels, or inputs of a dense layer.
 
-L is 1 in all arrays. Pooling does not fill pool_mask, and all other operations are those of the reference. Sixteen
-images side by side take less time than four one by one, but for a single image most lanes would stay empty.
+A few images side by side would leave most lanes empty. L is 1 in all arrays, pooling does not fill pool_mask, and all
+other operations are those of the reference. Use it for at most MAX_SEQUENTIAL_IMAGES images: sixteen images side by
+side take less time than four one by one.
 """
 
 OPS = (

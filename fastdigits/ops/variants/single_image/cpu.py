@@ -1,4 +1,4 @@
-"""One image at a time, on one core: starting a second one would take longer than its share of the work."""
+"""Inference on one image at a time, on one core: starting a second core would take longer than it saves."""
 
 from functools import cache
 
@@ -75,7 +75,7 @@ def _convolve(x, weight, bias, top, left, y, EPILOGUE):
 
 @cache
 def _convolution(weight_shape, y_shape, EPILOGUE):
-    """The convolution for these shapes, with the faster choice of lanes."""
+    """Return the convolution for these shapes, with the faster choice of lanes."""
     POOL = pool_size(EPILOGUE)
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
@@ -85,7 +85,7 @@ def _convolution(weight_shape, y_shape, EPILOGUE):
 
 @njit(nogil=True, forceinline=True)
 def _pad(x, b, top, left, rows, columns):
-    """Copy block b of x into an array with padding, wide enough for a vector to start at every column."""
+    """Copy block b of x into an array with padding, so wide that a vector can start at every column."""
     B, C, H, W, L = x.shape
     padded = np.zeros((C, rows, max(columns, W + left) + LANES), np.float32)
     pixels = x.reshape(B, C, H, W)
@@ -97,7 +97,7 @@ def _pad(x, b, top, left, rows, columns):
 
 @cache
 def _by_rows(N, M, POOL, EPILOGUE):
-    """The convolution in tiles of N channels, two rows and M * LANES columns."""
+    """Return the convolution in tiles of N channels, two rows and M * LANES columns."""
     COLUMNS = M * LANES
 
     @cpu.serial
@@ -118,7 +118,7 @@ def _by_rows(N, M, POOL, EPILOGUE):
 
 @cache
 def _by_channels(N, M, POOL, EPILOGUE):
-    """The convolution in tiles of M * LANES channels, two rows and N columns; weights and outputs are transposed."""
+    """Return the convolution in tiles of M * LANES channels, two rows and N columns, which transposes the weights."""
     CHANNELS = M * LANES
 
     @cpu.serial

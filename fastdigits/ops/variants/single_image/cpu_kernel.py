@@ -1,6 +1,6 @@
-"""Convolution and dense layer of one image on the CPU.
+"""Convolution and dense layer for one image on the CPU.
 
-The arrays have no axis of lanes: x (B, C, H, W), y (B, O, I, J). EPILOGUE is one of fused/epilogues.py.
+The arrays have no lane axis: x (B, C, H, W), y (B, O, I, J). EPILOGUE is one of fused/epilogues.py.
 """
 
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL
@@ -89,7 +89,7 @@ def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, 
                 acc[r, n, m] = load_row(bias, (o0 + m * L,), O, L)
     for p in range(P):
         for q in range(Q):
-            for c in range(C):  # innermost: else LLVM keeps the pixels that neighbouring q share, and spills the sums
+            for c in range(C):  # innermost, or LLVM would keep the pixels that adjacent q share, and spill the sums
                 ws = tile(M)
                 for m in range(M):
                     ws[m] = load_span(transposed, ((c * P + p) * Q + q, o0 + m * L), L)

@@ -1,6 +1,6 @@
 """Convolution with 3 x 3 kernels by Winograd's method: a quarter of the multiplications.
 
-F(4x4, 3x3): with A, B and G of transforms.py, a tile Y of 4 x 4 outputs comes from its 6 x 6 inputs D as
+F(4x4, 3x3): with the matrices A, B and G of transforms.py, a tile Y of 4 x 4 outputs is computed from 6 x 6 inputs D as
 
     Y = A^T [sum over c of (G g G^T) * (B^T D B)] A
 
@@ -10,8 +10,8 @@ the sum over channels is a matrix product. The gradients are the transposes of t
     dD = B [sum over o of (G g G^T) * (A dY A^T)] B^T
     dg = G^T [sum over tiles of (B^T D B) * (A dY A^T)] G
 
-These operations replace those of the same name in conv2d and fused, and call them for layers where the method does not
-pay. Their results differ from the direct sums by about 1e-6 of the largest; `load(..., exact=True)` disables them.
+These operations replace those of the same name in conv2d and fused, and call them for layers where the method is not
+faster. Their results differ from direct sums by about 1e-6 of the largest; `load(..., exact=True)` disables them.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Convolution by Winograd's method on the CPU: cores share tiles forwards, and parts of the batch backwards."""
+"""Winograd's method on the CPU: the forward pass divides tiles among the cores, the backward pass the images."""
 
 from functools import cache
 
@@ -33,7 +33,7 @@ T = 2  # tiles per step of the backward pass, so that the transforms of both sid
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
-    """See conv2d.reference.conv2d_forward. A core owns whole tiles of y."""
+    """See conv2d.reference.conv2d_forward. Each core computes whole tiles of y."""
     if suits(weight, stride, y, PLAIN):
         _forward(x, weight, bias, top, left, y, NO_POOL_MASK, PLAIN)
     else:
@@ -41,7 +41,7 @@ def conv2d_forward(x, weight, bias, stride, top, left, y):
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
-    """See fused.reference.conv2d_relu_forward. A core owns whole tiles of y."""
+    """See fused.reference.conv2d_relu_forward. Each core computes whole tiles of y."""
     if suits(weight, stride, y, RELU_ONLY):
         _forward(x, weight, bias, top, left, y, NO_POOL_MASK, RELU_ONLY)
     else:
@@ -49,7 +49,7 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See fused.reference.conv2d_relu_maxpool_forward. A core owns whole tiles of the convolution's output."""
+    """See fused.reference.conv2d_relu_maxpool_forward. Each core computes whole tiles of the convolution's output."""
     if suits(weight, 1, y, RELU_MAXPOOL):
         _forward(x, weight, bias, top, left, y, pool_mask, RELU_MAXPOOL)
     else:
@@ -57,7 +57,7 @@ def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
-    """See fused.reference.conv2d_relu_avgpool_forward. A core owns whole tiles of the convolution's output."""
+    """See fused.reference.conv2d_relu_avgpool_forward. Each core computes whole tiles of the convolution's output."""
     if suits(weight, 1, y, RELU_AVGPOOL):
         _forward(x, weight, bias, top, left, y, pool_mask, RELU_AVGPOOL)
     else:
@@ -65,7 +65,7 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See fused.reference.conv2d_backward. A core owns parts of the batch, and its sums for dweight."""
+    """See fused.reference.conv2d_backward. Each core computes dx, and its part of dweight, for parts of the batch."""
     if suits(weight, stride, dy, PLAIN) and len(x) > 1:
         _backward(x, dy, NO_POOL_MASK, weight, top, left, relu_input, dx, dweight, dbias, PLAIN)
     else:
@@ -73,7 +73,7 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See fused.reference.conv2d_relu_maxpool_backward. Cores share the work as in conv2d_backward."""
+    """See fused.reference.conv2d_relu_maxpool_backward. The work is divided as in conv2d_backward."""
     if suits(weight, 1, dy, RELU_MAXPOOL) and len(x) > 1:
         _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
     else:
@@ -81,7 +81,7 @@ def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See fused.reference.conv2d_relu_avgpool_backward. Cores share the work as in conv2d_backward."""
+    """See fused.reference.conv2d_relu_avgpool_backward. The work is divided as in conv2d_backward."""
     if suits(weight, 1, dy, RELU_AVGPOOL) and len(x) > 1:
         _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
     else:
@@ -89,7 +89,7 @@ def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input
 
 
 def suits(weight, stride, y, EPILOGUE):
-    """Whether a convolution with this epilogue and output y has 3 x 3 kernels, stride 1 and enough channels."""
+    """Return whether a convolution has 3 x 3 kernels and stride 1, and is faster by Winograd's method."""
     O, C, P, Q = weight.shape
     _, _, I, J, _ = y.shape
     return (P, Q, stride) == (3, 3, 1) and winograd_pays(C, O, I * pool_size(EPILOGUE), J * pool_size(EPILOGUE))
@@ -130,7 +130,7 @@ def _transform_all(weight, u, back):
 
 @cache
 def _convolution(N, M, POOL, EPILOGUE):
-    """The convolution, N channels of M tiles at a time; y has 1 / POOL of its rows and columns."""
+    """Return the convolution of N channels of M tiles at a time; y has 1 / POOL of its rows and columns."""
 
     @cpu.parallel
     def winograd_convolution(x, u, bias, top, left, y, pool_mask):
@@ -158,10 +158,10 @@ def _convolution(N, M, POOL, EPILOGUE):
 
 @cache
 def _gradients(N, M, NX, INPUTS, POOL, EPILOGUE):
-    """All gradients of a convolution.
+    """Return the function that computes all gradients of a convolution.
 
-    The weight gradient uses tiles of N x M * LANES sums and transposes the lanes of x if INPUTS is 1, else those of
-    dy. The input gradient is computed for NX channels of T tiles at a time.
+    The weight gradient uses tiles of N x M * LANES sums; it transposes x if INPUTS is 1, else dy. The input gradient
+    is computed for NX channels of T tiles at a time.
     """
 
     @cpu.parallel

@@ -5,8 +5,8 @@ k = 6 * row + column are the first axis of every array of transformed tiles, so 
 matrix product for each k. The scratch arrays:
 
 u (36, R, S)       transformed kernels from channels r to channels s
-v (36, C * T, L)   transformed inputs of T tiles, channel c from c * T on, or the gradients by them
-m (36, O * T, L)   their products, or transformed gradients by the outputs, in the same order
+v (36, C * T, L)   transformed inputs of T tiles, channel c from c * T on, or their gradients
+m (36, O * T, L)   products of u and v, or transformed gradients of the outputs, in the same order
 """
 
 from fastdigits.ops.fused.epilogues import RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
@@ -161,7 +161,7 @@ def store_tile(m, at, bias, pool_mask, y, b, o, i0, j0, EPILOGUE):
 def transform_gradient(dy, pool_mask, m, biases, part, tiles_across, b, o, t0, T, EPILOGUE):
     """Fill m[:, o*T : o*T + T] with A dY A^T of tiles t0 .. t0+T of channel o, and add their sums to biases.
 
-    dy is the gradient by the output of the epilogue. If that pools, `pool_mask` says which pixels receive it.
+    dy is the gradient of the output of the epilogue. If that pools, `pool_mask` marks the pixels that receive it.
     """
     B, O, I, J, L = dy.shape
     for t in range(T):
@@ -204,12 +204,12 @@ def transform_gradient(dy, pool_mask, m, biases, part, tiles_across, b, o, t0, T
 
 
 def rows_reached(t, tiles_across, top, H, tiles):
-    """The number of rows of dx, of H, to which the first t tiles add."""
+    """Return the number of rows of dx, at most H, to which the first t tiles add."""
     return 0 if t == 0 else H if t == tiles else min(H, (t - 1) // tiles_across * 4 - top + 6)
 
 
 def rows_finished(t, tiles_across, top, H, tiles):
-    """The number of rows of dx, of H, to which no tile after the first t adds."""
+    """Return the number of rows of dx, at most H, to which no tile after the first t adds."""
     return H if t == tiles else max(0, min(H, t // tiles_across * 4 - top))
 
 
@@ -257,8 +257,8 @@ def mask_rows(x, dx, b, c, first, last):
 def add_products(r, s, sums, part, k, s0, N, T, M, L):
     """Add the products of all channels of r (36, R*T, L) and s at point k to sums[part, k, :, s0 : s0 + M*L].
 
-    s is transposed from L images of one channel to L channels of one image, so that every sum stays in its own lane,
-    as in the weight gradient of a dense layer.
+    s is transposed from one channel of L images to L channels of one image, so that each sum stays in its own lane, as
+    in the weight gradient of a dense layer.
     """
     parts, K, R, S = sums.shape
     channels = len(s[0]) // T

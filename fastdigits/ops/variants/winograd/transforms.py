@@ -1,14 +1,14 @@
-"""The three matrices of F(4x4, 3x3), each as few operations on one row or column.
+"""Products with the three matrices of F(4x4, 3x3) and their transposes, in few operations on one row or column.
 
-They evaluate polynomials at the points 0, 1, -1, 2, -2 and infinity: A those with four coefficients, G those with
-three. B^T maps an input to the same points.
+A evaluates polynomials with four coefficients, and G those with three, at the points 0, 1, -1, 2, -2 and infinity. B^T
+maps an input to the same points.
 """
 
 from fastdigits.ops.lanes import fma, splat
 
 
 def input_points(d0, d1, d2, d3, d4, d5):
-    """B^T d."""
+    """Return B^T d."""
     even1, odd1 = fma(splat(-4.0), d2, d4), fma(splat(-4.0), d1, d3)
     even2, odd2 = d4 - d2, d3 - d1
     return (
@@ -22,7 +22,7 @@ def input_points(d0, d1, d2, d3, d4, d5):
 
 
 def input_of_points(v0, v1, v2, v3, v4, v5):
-    """B v."""
+    """Return B v."""
     even1, odd1 = v1 + v2, v1 - v2
     even2, odd2 = v3 + v4, v3 - v4
     return (
@@ -36,7 +36,7 @@ def input_of_points(v0, v1, v2, v3, v4, v5):
 
 
 def output_of_points(m0, m1, m2, m3, m4, m5):
-    """A^T m."""
+    """Return A^T m."""
     even1, odd1 = m1 + m2, m1 - m2
     even2, odd2 = m3 + m4, m3 - m4
     return (
@@ -48,7 +48,7 @@ def output_of_points(m0, m1, m2, m3, m4, m5):
 
 
 def output_points(y0, y1, y2, y3):
-    """A y."""
+    """Return A y."""
     even1, odd1 = y0 + y2, y1 + y3
     even2, odd2 = fma(splat(4.0), y2, y0), fma(splat(4.0), y3, y1)
     return (
@@ -62,14 +62,14 @@ def output_points(y0, y1, y2, y3):
 
 
 def kernel_points(g0, g1, g2):
-    """G g."""
+    """Return G g."""
     even1, odd1 = splat(-1 / 6) * (g0 + g2), splat(-1 / 6) * g1
     even2, odd2 = splat(1 / 24) * fma(splat(4.0), g2, g0), splat(1 / 12) * g1
     return splat(1 / 4) * g0, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, g2
 
 
 def kernel_of_points(u0, u1, u2, u3, u4, u5):
-    """G^T u."""
+    """Return G^T u."""
     even1, odd1 = splat(-1 / 6) * (u1 + u2), splat(-1 / 6) * (u1 - u2)
     even2, odd2 = splat(1 / 24) * (u3 + u4), splat(1 / 12) * (u3 - u4)
     return fma(splat(1 / 4), u0, even1 + even2), odd1 + odd2, fma(splat(4.0), even2, even1) + u5
