@@ -12,19 +12,19 @@ DEVICES = ("cpu", "reference")
 
 @pytest.fixture
 def load_ops():
-    """load_ops(device) has the operations of a device."""
+    """load_ops(device) returns the operations of a device."""
     return load
 
 
 @pytest.fixture(params=DEVICES)
 def ops(request):
-    """The operations of one device after the other."""
+    """The operations of each device."""
     return load(request.param)
 
 
 @pytest.fixture
 def exact_ops():
-    """The definitions with arrays of float64 in the place of float32, so that nothing is rounded that matters."""
+    """The reference operations with arrays of float64 instead of float32, so that rounding is negligible."""
     reference = load("reference")
     functions = {name: function for name, function in vars(reference).items() if callable(function)}
 
@@ -39,7 +39,7 @@ def exact_ops():
 
 @pytest.fixture
 def build():
-    """build(model, ops) is a network for batches of 64 images with the random start of seed 0."""
+    """build(model, ops) returns a network for batches of 64 images, initialized with seed 0."""
 
     def build(model, ops):
         network = Network(layers_of(model))

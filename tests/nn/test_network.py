@@ -39,12 +39,12 @@ from fastdigits.training.optimizer import Optimizer
 IMAGES, BATCH = 40, 64  # lanes beyond the 40 images stay empty; of 16 lanes one whole block
 SEED = 5  # of dropout
 KINKED = ReLU, LeakyReLU, MaxPool2D
-MARGIN = 1e-4  # least distance from a kink, in standard deviations of all that a layer gets
+MARGIN = 1e-4  # smallest distance from a kink, in standard deviations of the layer's input
 TRIES = 200
 
 
 def networks():
-    """A new network of each model, one of every layer there is, and one of each of the other chains."""
+    """New networks: each model, one with every kind of layer, and one for each of the other chains."""
     models = {model: Network(layers_of(model)) for model in MODELS}
     return models | {name: Network(layers) for name, layers in {"every layer": EVERY_LAYER, **CHAINS}.items()}
 
@@ -85,12 +85,12 @@ def _start_values(config):
         parameter.value[...] = random_value(parameter, random)
     running = {name: network.weights()[name] for name in network.running()}
     keep_from_kinks(network.layers, x, training, random)
-    values = network.weights() | running  # which training has changed
+    values = network.weights() | running  # changed by training
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 
 def random_value(parameter, random):
-    """Random biases, too, although training starts from zero."""
+    """Draw random parameters, biases included, although training starts with biases of 0."""
     value = (random.standard_normal(parameter.shape) / np.sqrt(parameter.fan_in or 10)).astype(np.float32)
     return np.abs(value) + np.float32(0.5) if parameter.name.endswith(("gamma", "var")) else value
 
@@ -108,7 +108,7 @@ def keep_from_kinks(layers, x, training, random):
     first, given, output = 0, x, x
     for last, layer in enumerate(layers, start=1):
         if isinstance(layer, Conv2D | Dense | Residual):
-            first, given = last - 1, output  # its parameters decide about the kinks that follow
+            first, given = last - 1, output  # its parameters determine the distances from the following kinks
         if isinstance(layer, Residual):
             keep_from_kinks(layer.layers, output, training, random)
         if isinstance(layer, KINKED):
@@ -137,7 +137,7 @@ def shift_from_kinks(layers, x, training):
 
 
 def bias_of(layer):
-    """The parameter that adds a constant to each channel of a layer's output, if there is one."""
+    """Return the parameter that adds a constant to each channel of a layer's output, if there is one."""
     match layer:
         case Conv2D() | Dense():
             return layer.bias
@@ -149,14 +149,14 @@ def bias_of(layer):
 
 
 def middle_of_widest_gap(values):
-    """The middle of the widest gap between neighbouring numbers near 0."""
+    """Return the middle of the widest gap between adjacent numbers near 0."""
     values = np.sort(values)
     middles, gaps = (values[1:] + values[:-1]) / 2, np.diff(values)
     return middles[np.argmax(np.where(np.abs(middles) < values.std() / 4, gaps, 0))]
 
 
 def draw_again(layers, channels, x, training, random):
-    """Give other random parameters to some channels of the output."""
+    """Draw new random parameters for some channels of the output."""
     for layer in layers:
         if isinstance(layer, Residual):
             last = [part for part in sequence.walk(layer.layers) if isinstance(part, Conv2D | Dense | BatchNorm)][-1]
@@ -168,26 +168,26 @@ def draw_again(layers, channels, x, training, random):
 
 
 def distances(layer, x):
-    """How far each image and channel is from a kink of a layer: from 0, or from a tie of the largest in a window."""
+    """Return the distance of each image and channel from a kink of a layer: from 0, or from a tie of the maximum."""
     if not isinstance(layer, MaxPool2D):
         return np.abs(x).reshape(*x.shape[:2], -1).min(2)
     second, largest = np.moveaxis(np.partition(windows(layer, x), -2), -1, 0)[-2:]
-    return np.where(largest == 0, np.inf, largest - second).min(2)  # zeros of a ReLU, which stops their gradient
+    return np.where(largest == 0, np.inf, largest - second).min(2)  # zeros of a ReLU have no gradient
 
 
 def decisions(layer, x):
-    """Which side of its kink each unit is on."""
+    """Return on which side of its kink each unit is."""
     return windows(layer, x).argmax(-1) if isinstance(layer, MaxPool2D) else x > 0
 
 
 def windows(layer, x):
-    """The pixels (N, C, windows, pixels) of each window of a pooling."""
+    """Return the pixels (N, C, windows, pixels) in each window of a pooling layer."""
     pixels = np.lib.stride_tricks.sliding_window_view(x, layer.size, axis=(2, 3))
     return pixels[:, :, :: layer.stride, :: layer.stride].reshape(*x.shape[:2], -1, prod(layer.size))
 
 
 def inputs_of_kinks(layers, x, training):
-    """Each layer that has kinks, with its input (N, C, ...)."""
+    """Yield each layer that has kinks, with its input (N, C, ...)."""
     for layer in layers:
         if isinstance(layer, Residual):
             yield from inputs_of_kinks(layer.layers, x, training)
@@ -198,7 +198,7 @@ def inputs_of_kinks(layers, x, training):
 
 @pytest.mark.parametrize("name", networks())
 def test_rounding_decides_nothing(name):
-    """Every kink is MARGIN away from the exact activations, and float32 stays on their side of it."""
+    """Exact activations are MARGIN away from every kink, and those in float32 are on the same side of it."""
     found = []
     for ops in (float64_reference(load("reference")), load("cpu")):
         network = networks()[name]
@@ -206,12 +206,13 @@ def test_rounding_decides_nothing(name):
         network.set_weights(start_values(network))
         found.append(list(inputs_of_kinks(network.layers, x, training)))
     for (layer, exact), (_, rounded) in zip(*found, strict=True):
-        assert distances(layer, exact).min() > 0.99 * MARGIN * exact.std()  # whose parameters are rounded to float32
+        # 0.99, because the parameters are rounded to float32
+        assert distances(layer, exact).min() > 0.99 * MARGIN * exact.std()
         np.testing.assert_array_equal(decisions(layer, rounded), decisions(layer, exact))
 
 
 def prepare(network, ops, images, fused=True, training=True):
-    """Build a network, give it its start values and return the images as a batch."""
+    """Build a network, set its start values and return the images as a batch."""
     network.build(ops, BATCH, fused=fused, training=training)
     network.set_weights(start_values(network))
     x = ops.empty((BATCH // ops.lanes, 1, 28, 28, ops.lanes))
@@ -220,7 +221,7 @@ def prepare(network, ops, images, fused=True, training=True):
 
 
 def loss_and_gradients(network, ops, images, targets, fused=True):
-    """The mean cross-entropy of one batch and its gradient by each parameter."""
+    """Return the mean cross-entropy of a batch and its gradient with respect to each parameter."""
     x, t = prepare(network, ops, images, fused), ops.empty((BATCH // ops.lanes, ops.lanes))
     ops.pack(targets, t)
     scores = network.forward(x, TrainingStep(IMAGES, ops.zeros((1,), np.int64), seed=SEED))
@@ -255,7 +256,7 @@ def assert_close(actual, expected, tolerance=1e-5, least=1e-3):
 
 
 def by_pytorch(layers, x, arrays, training):
-    """What PyTorch makes of images x (N, C, H, W) with the arrays of all parameters, in float64."""
+    """Compute the scores of images x (N, C, H, W) with PyTorch in float64, given the arrays of all parameters."""
     import torch
     from torch.nn import functional
 
@@ -263,7 +264,7 @@ def by_pytorch(layers, x, arrays, training):
         own = [arrays[parameter] for parameter in (*layer.running, *layer.parameters)]
         match layer:
             case Conv2D():
-                x = functional.pad(x, (layer.left, layer.left, layer.top, layer.top))  # below 0 it crops
+                x = functional.pad(x, (layer.left, layer.left, layer.top, layer.top))  # negative padding crops
                 x = functional.conv2d(x, *own, stride=layer.stride)
             case Dense():
                 x = functional.linear(x, *own)
@@ -276,7 +277,7 @@ def by_pytorch(layers, x, arrays, training):
             case BatchNorm():
                 x = functional.batch_norm(x, *own, training, layer.momentum, layer.epsilon)
             case LocalResponseNorm():
-                alpha = layer.alpha * layer.size  # of which PyTorch takes the size-th part
+                alpha = layer.alpha * layer.size  # PyTorch divides it by the size
                 x = functional.local_response_norm(x, layer.size, alpha, layer.beta, layer.k)
             case Dropout() if training:
                 mask = np.moveaxis(layer.ops.download(layer.mask), -1, 1).reshape(BATCH, *layer.input_shape)
@@ -302,7 +303,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
+    """Return the start values of a network as PyTorch tensors, by parameter; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
@@ -321,12 +322,12 @@ def test_gradients_are_those_of_pytorch(name, fused, ops, batch):
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
 def test_definitions_are_those_of_pytorch(name, fused, exact_ops, batch):
-    """Without rounding, the gradients are the very same."""
+    """Without rounding, the gradients agree to float64 precision."""
     check_against_pytorch(networks()[name], exact_ops, batch, fused, tolerance=1e-10)
 
 
 def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
-    """Loss, gradients and running statistics are those of PyTorch in float64."""
+    """Compare loss, gradients and running statistics with those of PyTorch in float64."""
     torch = pytest.importorskip("torch")
     loss, gradients = loss_and_gradients(network, ops, *batch, fused=fused)
 
@@ -394,7 +395,7 @@ def test_fused_steps_give_the_plain_layers_gradients(name, ops, batch):
 
 
 def kinds(steps):
-    """The types of steps."""
+    """Return the names of the types of steps."""
     return [type(step).__name__ for step in steps]
 
 
@@ -406,7 +407,7 @@ def test_steps_of_lenet(ops):
     ]
     assert [step.relu is not None for step in network.steps[3:]] == [True, True, False]
     assert [step.after_relu for step in network.steps[3:]] == [False, True, True]
-    assert not any(step.after_relu for step in network.steps[:2])  # pooling takes the gradient of its ReLU
+    assert not any(step.after_relu for step in network.steps[:2])  # pooling computes the gradient of its ReLU
 
 
 def test_steps_of_convolutions_without_pooling(ops):
@@ -506,7 +507,7 @@ def test_parameters_are_views_of_one_array(ops, build):
         parameter.value[...] = number
     owners = buffer.values.reshape(-1).astype(int)
     parameters = list(network.parameters().values())
-    assert np.bincount(owners)[1:].tolist() == [parameter.size for parameter in parameters]  # none overlaps another
+    assert np.bincount(owners)[1:].tolist() == [parameter.size for parameter in parameters]  # without overlaps
     assert all(np.argmax(owners == number) % ALIGNMENT == 0 for number in range(1, len(parameters) + 1))
     assert buffer.values.ctypes.data % 64 == 0
 
@@ -617,7 +618,7 @@ def test_glorot_initialisation_is_uniform(load_ops):
 
 @pytest.mark.parametrize(("init", "within"), [("normal", 0.6827), ("uniform", 1 / np.sqrt(3))])
 def test_normal_and_uniform_initialisation_have_the_spread_of_lecun(load_ops, init, within):
-    """One standard deviation holds 68 % of normal numbers, and 58 % of uniform ones."""
+    """Within one standard deviation are 68 % of normal numbers and 58 % of uniform ones."""
     z = initial("mlp", load_ops, init, seed=3)["dense_1/weight"].ravel() * np.sqrt(784)
     assert abs(z.mean()) < 5 / np.sqrt(z.size)
     assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
@@ -635,7 +636,7 @@ def test_parameters_and_seeds_start_differently(load_ops):
 
 
 def initial(model, load_ops, init, seed, **options):
-    """The values that a network starts with."""
+    """Return the values that a network starts with."""
     network = Network(layers_of(model, ModelOptions(init=init, **options)))
     network.build(load_ops("reference"), 1, training=False)
     network.initialise(seed)
@@ -647,7 +648,7 @@ def test_micro_batches_do_not_change_the_scores(images):
     ops, layers = load("cpu"), layers_of("lenet")
     pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)
     found = []
-    for training in (False, True):  # in parts, and all at once
+    for training in (False, True):  # in micro-batches, then as one batch
         network = Network(layers)
         network.build(ops, images, training)
         network.initialise(0)
