@@ -1,4 +1,4 @@
-"""Plot training curves: loss, accuracy and learning rate over the epochs of one or several trainings."""
+"""Plot training curves: loss, accuracy and learning rate over the epochs of one or several runs."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
