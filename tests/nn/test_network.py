@@ -305,7 +305,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
+    """Return the start values of a network as PyTorch tensors, by parameter; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
