@@ -27,7 +27,7 @@ from fastdigits import (
 
 @pytest.fixture(scope="module")
 def digits():
-    """MNIST with the first 1,000 training and 300 test images alone."""
+    """MNIST with only the first 1,000 training and 300 test images."""
     mnist = load_digits("mnist")
     return replace(
         mnist,
@@ -44,7 +44,7 @@ def new_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    """A network trained for a short time, with a batch size that is no multiple of any number of lanes."""
+    """A network trained for a short time, with a batch size that is not a multiple of any number of lanes."""
     model = new_model()
     model.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, loss="cross-entropy", seed=4)
     return model
@@ -116,7 +116,7 @@ def test_a_saved_network_comes_back_on_another_device(model, digits, tmp_path):
     )
 
 
-def test_a_loaded_network_learns_anew_from_its_start(model, digits, tmp_path):
+def test_fit_after_load_starts_from_initial_weights(model, digits, tmp_path):
     model.save(tmp_path / "model.h5")
     again = load(tmp_path / "model.h5", device="cpu")
     again.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, seed=4)
@@ -129,7 +129,7 @@ def test_fit_again_begins_at_the_start(digits):
     assert first[0] == first[2] != first[1]
 
 
-def test_one_layer_object_in_two_places_learns_as_two_layers_do(digits):
+def test_one_layer_object_in_two_places_trains_like_two_layers(digits):
     shared, predictions = Tanh(), []
     for first, second in ((Tanh(), Tanh()), (shared, shared)):
         model = Sequential([Flatten(), Dense(32), first, Dense(32), second, Dense(10)], device="cpu")
@@ -138,7 +138,7 @@ def test_one_layer_object_in_two_places_learns_as_two_layers_do(digits):
     assert predictions[0].tobytes() == predictions[1].tobytes()
 
 
-def test_two_networks_of_the_same_layers_learn_apart(digits):
+def test_two_networks_of_the_same_layers_train_independently(digits):
     layers = [Flatten(), Dense(10)]
     one, other = Sequential(layers, device="cpu"), Sequential(layers, device="cpu")
     one.fit(digits.train_images, digits.train_labels, epochs=1)
@@ -164,13 +164,13 @@ def normalised_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def normalised(digits):
-    """A trained network with running statistics and dropout; the batch size is no multiple of the lanes."""
+    """A trained network with running statistics and dropout; the batch size is not a multiple of the lanes."""
     model = normalised_model()
     model.fit(digits.train_images, digits.train_labels, epochs=4, batch_size=50, seed=4)
     return model
 
 
-def test_a_normalised_network_learns(normalised, digits):
+def test_a_normalized_network_can_be_trained(normalised, digits):
     assert normalised.evaluate(digits.test_images, digits.test_labels).accuracy > 0.7
 
 
@@ -191,15 +191,15 @@ def test_a_normalised_networks_predictions_do_not_depend_on_the_other_images(cou
     assert normalised.predict(digits.test_images[:count]).tobytes() == expected.tobytes()
 
 
-def test_a_normalised_network_does_not_learn_by_being_used(normalised, digits):
+def test_predicting_does_not_change_a_normalized_network(normalised, digits):
     before = normalised.network.weights()
     normalised.predict(digits.test_images)
     after = normalised.network.weights()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
 
-def test_fused_and_plain_normalised_networks_learn_alike(digits):
-    """In an epoch's losses; both draw the same dropout."""
+def test_fused_and_plain_normalized_networks_train_alike(digits):
+    """Compare the losses of an epoch; both use the same dropout masks."""
     losses = []
     for fused in (True, False):
         model = normalised_model()
@@ -312,7 +312,7 @@ def test_layers_that_do_not_fit_are_a_user_error():
 
 
 @pytest.mark.parametrize("layers", [[1, 2], [Dense], [Flatten(), "Dense"], Dense(10), None, "cnn"], ids=str)
-def test_what_is_no_layer_is_a_user_error(layers):
+def test_values_that_are_not_layers_are_user_errors(layers):
     with pytest.raises(UserError, match=r"Sequential takes .*such as .*Flatten\(\)"):
         Sequential(layers)
 
@@ -326,7 +326,7 @@ def test_what_is_no_layer_is_a_user_error(layers):
     ],
     ids=str,
 )
-def test_settings_that_are_none_are_user_errors(settings, message):
+def test_settings_of_a_wrong_name_or_type_are_user_errors(settings, message):
     with pytest.raises(UserError, match=message):
         new_model().fit(IMAGES, LABELS, **settings)
 
@@ -371,7 +371,7 @@ def test_the_example_of_the_package(digits, monkeypatch):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_few_images_are_read_as_among_many(fused, digits):
+def test_few_images_get_the_same_predictions_as_among_many(fused, digits):
     inner = Residual([Conv2D(4, 3, padding="same"), BatchNorm()])
     layers = [Conv2D(4, 3), BatchNorm(), ReLU(), inner, ReLU(), MaxPool2D(2), Flatten(), Dropout(0.2), Dense(10)]
     model = Sequential(layers, device="cpu")

@@ -16,7 +16,7 @@ from fastdigits.bench.timing import timed
 from fastdigits.ops.runtime import numba_setup
 
 REPEATS = 300_000  # of each chain: about a millisecond, much longer than the start of a parallel loop
-BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches hold
+BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches can hold
 PEAK_RUNS, BANDWIDTH_RUNS = 60, 8
 PAUSE_S = 0.005  # between runs, so that some of them run while other programs pause
 

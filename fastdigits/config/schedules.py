@@ -9,7 +9,7 @@ from math import cos, pi
 from typing import Any, NamedTuple
 
 Rank = tuple[float, float]  # of an epoch: (validation accuracy, -validation loss); the larger the better
-RISE = 0.15  # share of the steps in which `one_cycle` rises
+RISE = 0.15  # fraction of the steps in which `one_cycle` rises
 LR_DECAY, DECAY_EVERY = 0.5, 1
 
 

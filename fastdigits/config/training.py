@@ -37,7 +37,7 @@ OPTIMIZERS = {
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of training; stored in weights files.
+    """Training settings, which weights files store.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
 
 
 class Explainer:
-    """Run a network layer by layer on single images and give access to the outputs of its layers.
+    """Runner of a network on single images that gives access to the outputs of all layers.
 
     Parameters
     ----------

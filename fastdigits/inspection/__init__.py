@@ -1,1 +1,1 @@
-"""Describe networks for tables and pictures: layers, stages, filters."""
+"""Describe networks for tables and figures: layers, stages and filters."""

@@ -1,4 +1,4 @@
-"""Collect the filters of a network as images."""
+"""Collect the filters of a network."""
 
 from itertools import pairwise
 
@@ -9,36 +9,38 @@ from fastdigits.nn.layers import Dense, Flatten
 from fastdigits.nn.network import Network
 
 
-def filter_weights(network: Network, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the kernels (filters, channels, rows, columns) by the name of their layer.
-
-    These are convolutions, and a dense layer whose inputs are the pixels of a single channel: then every unit has a
-    weight for each pixel.
+def filter_weights(network: Network, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Collect the weights of convolutions and of dense layers on the pixels of a single channel.
 
     Parameters
     ----------
     network : Network
-    values : dict of float32 arrays
-        As `Network.weights()`.
+    weights : dict of float32 arrays
+        Result of `Network.weights()`.
+
+    Returns
+    -------
+    dict of float32 (filters, channels, rows, columns)
+        By the name of the layer. Every unit of a dense layer is a filter of the size of the image.
     """
-    seen = _sizes_seen(network)
-    kernels = {}
-    for parameter, weight in values.items():
+    image_sizes = _image_sizes(network)
+    filters = {}
+    for parameter, weight in weights.items():
         name = parameter.replace("/", ".").removesuffix(".weight")
         if weight.ndim == 4:
-            kernels[name] = weight
-        elif name in seen and weight.ndim == 2:
-            kernels[name] = weight.reshape(len(weight), 1, *seen[name])
-    return kernels
+            filters[name] = weight
+        elif name in image_sizes and weight.ndim == 2:
+            filters[name] = weight.reshape(len(weight), 1, *image_sizes[name])
+    return filters
 
 
-def _sizes_seen(network: Network) -> dict[str, tuple[int, ...]]:
-    """Rows and columns that dense layers see in a single channel, by the layer's name."""
+def _image_sizes(network: Network) -> dict[str, tuple[int, ...]]:
+    """Return the rows and columns of the images that dense layers take, by the name of the layer."""
     sizes = {}
     for before, stage in pairwise(stages_of(network)):
-        makers = [*before.layers[:1], *stage.layers[:1]]
-        if len(makers) == 2 and isinstance(makers[0], Flatten) and isinstance(makers[1], Dense):
-            channels, *size = makers[0].input_shape
+        first_layers = [*before.layers[:1], *stage.layers[:1]]
+        if len(first_layers) == 2 and isinstance(first_layers[0], Flatten) and isinstance(first_layers[1], Dense):
+            channels, *size = first_layers[0].input_shape
             if channels == 1:
                 sizes[stage.names[0]] = tuple(size)
     return sizes

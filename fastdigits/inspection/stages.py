@@ -1,4 +1,4 @@
-"""A network as pictures show it: its arrays of activations one after the other, each with the layers that make it."""
+"""Split a network into stages, the units of its drawing: arrays of activations with the layers that make them."""
 
 from dataclasses import dataclass, field
 
@@ -9,13 +9,23 @@ from fastdigits.nn.network import Network
 from fastdigits.nn.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D, Pool2D
 from fastdigits.nn.residual import Residual
 
-# Layers that make an array of another shape; all others, such as ReLU, change the numbers of the one before them
-MAKERS = (Conv2D, AvgPool2D, MaxPool2D, GlobalAvgPool2D, Flatten, Dense)
+# Layers that start a stage, since they change the shape; all others, such as ReLU, belong to the stage before them
+STAGE_LAYERS = (Conv2D, AvgPool2D, MaxPool2D, GlobalAvgPool2D, Flatten, Dense)
 
 
 @dataclass(frozen=True)
 class Skip:
-    """The way around a residual block: from the stage of the number `source`, through a projection or not."""
+    """Skip connection of a residual block.
+
+    Attributes
+    ----------
+    source : int
+        Index of the stage where it starts.
+    lines : list of str
+        Type and kernel of its projection; empty without a projection.
+    parameters : int
+        Number of parameters of the projection.
+    """
 
     source: int
     lines: list[str]
@@ -24,10 +34,26 @@ class Skip:
 
 @dataclass
 class Stage:
-    """An array of activations, with the layer that makes it and those that change its numbers; or the input.
+    """Array of activations: the input, or the output of a layer and of the layers after it that keep the shape.
 
-    `lines` say in words what they are; `window` holds the rows and columns that one element sees of the stage before.
-    `skip` is what a residual block adds. Stages of one `block` belong to one layer of the network.
+    Attributes
+    ----------
+    shape : Shape
+        Shape of the activations of one image.
+    block : int
+        Number of the network's layer that the stage belongs to, from 1 on; 0 for the input. All stages of a residual
+        block have the same number.
+    window : (rows, columns), optional
+        Receptive field of one element in the stage before.
+    names : list of str
+        Names of the layers.
+    layers : list of Layer
+    lines : list of str
+        Types and kernels of the layers.
+    parameters : int
+        Number of parameters of the layers.
+    skip : Skip, optional
+        Skip connection that is added to the stage.
     """
 
     shape: Shape
@@ -40,7 +66,7 @@ class Stage:
     skip: Skip | None = None
 
     def add(self, name: str, layer: Layer) -> None:
-        """One more layer that changes the numbers."""
+        """Add a layer."""
         self.names.append(name)
         self.layers.append(layer)
         if isinstance(layer, Residual):
@@ -51,30 +77,30 @@ class Stage:
 
 
 def stages_of(network: Network) -> list[Stage]:
-    """The stages of a network, the input first."""
+    """Return the stages of a network, the input first."""
     stages = [Stage(network.input_shape, 0, lines=["input"])]
     _extend(stages, network.names, network.layers)
     return stages
 
 
 def _extend(stages: list[Stage], names: list[str], layers: list[Layer], block: int | None = None) -> None:
-    """Add layers to the last stage, or as new ones; within a residual block always as new ones."""
+    """Add layers to the last stage or to new ones; the first layer of a residual block starts a new stage."""
     start = len(stages)
     for number, (name, layer) in enumerate(zip(names, layers, strict=True), 1):
-        at = number if block is None else block
+        layer_block = number if block is None else block
         if isinstance(layer, Residual):
-            _extend_by_block(stages, name, layer, at)
+            _add_residual(stages, name, layer, layer_block)
             continue
-        if isinstance(layer, MAKERS) or (block is not None and len(stages) == start):
-            stages.append(Stage(layer.output_shape, at, _window(layer)))
+        if isinstance(layer, STAGE_LAYERS) or (block is not None and len(stages) == start):
+            stages.append(Stage(layer.output_shape, layer_block, _window(layer)))
         stages[-1].add(name, layer)
 
 
-def _extend_by_block(stages: list[Stage], name: str, layer: Residual, block: int) -> None:
-    """The layers within a block, and the sum with the stage before them."""
+def _add_residual(stages: list[Stage], name: str, layer: Residual, block: int) -> None:
+    """Add the stages of a residual block, and its skip connection to the last one."""
     source = len(stages) - 1
-    inner = [f"{name}.{inner}" for inner in sequence.layer_names(layer.layers)]
-    _extend(stages, inner, layer.layers, block)
+    names = [f"{name}.{nested}" for nested in sequence.layer_names(layer.layers)]
+    _extend(stages, names, layer.layers, block)
     if len(stages) - 1 == source or stages[-1].skip:
         stages.append(Stage(layer.output_shape, block))
     projection = Stage(layer.output_shape, block)

@@ -1,15 +1,21 @@
-"""The layers of a network in numbers and words."""
+"""Tabulate the layers of a network."""
 
 from typing import Any
 
+from fastdigits.nn.layers import Conv2D, Layer
 from fastdigits.nn.network import Network
+from fastdigits.nn.pooling import Pool2D
 from fastdigits.nn.sequence import walk_named
 
 
 def layer_rows(network: Network) -> list[dict[str, Any]]:
-    """Each layer as plain JSON types: layer, type, output_shape, kernel, parameters and multiply_adds.
+    """Return a row for each layer, nested ones included, as JSON types.
 
-    Those of a layer that is made of others are listed with these.
+    Returns
+    -------
+    list of dict
+        layer (name), type, output_shape, kernel, parameters and multiply_adds (of one image). The last two are 0 for
+        layers with nested layers, whose rows have them.
     """
     return [
         {
@@ -24,9 +30,12 @@ def layer_rows(network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def format_kernel(layer: Any) -> str:
-    """Rows and columns of a layer's kernel or window and its stride, such as "3 x 3, stride 2"; else ""."""
-    if hasattr(layer, "weight") and len(layer.weight.shape) == 4:
-        kernel = "{} x {}".format(*layer.weight.shape[2:])
-        return kernel + (f", stride {layer.stride}" if layer.stride > 1 else "")
-    return "{} x {}, stride {}".format(*layer.size, layer.stride) if hasattr(layer, "window") else ""
+def format_kernel(layer: Layer) -> str:
+    """Format the kernel or window of a layer and its stride, such as "3 x 3, stride 2"; "" if it has none."""
+    if isinstance(layer, Conv2D):
+        _, _, P, Q = layer.weight.shape
+        return f"{P} x {Q}, stride {layer.stride}" if layer.stride > 1 else f"{P} x {Q}"
+    if isinstance(layer, Pool2D):
+        rows, columns = layer.size
+        return f"{rows} x {columns}, stride {layer.stride}"
+    return ""

@@ -1,8 +1,9 @@
-"""Networks by name: each is a short function that returns a list of layers, or a TOML file."""
+"""Networks by name, each a function that returns a list of layers, and networks in TOML files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.models import alexnet, convolutional, dense, description, lenets, normalised
@@ -12,7 +13,17 @@ from fastdigits.nn.network import Network
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Options of a network; None stands for the default of the network."""
+    """Options of a network; None selects the network's default.
+
+    Attributes
+    ----------
+    hidden : tuple of int, optional
+        Units of the hidden layers.
+    activation, init, pool : str, optional
+        Names among ACTIVATIONS, INITIALIZERS and POOLINGS of `nn.registry`.
+    width : float, optional
+        Factor of the numbers of channels and units.
+    """
 
     hidden: tuple[int, ...] | None = None
     activation: str | None = None
@@ -44,41 +55,41 @@ MODELS: dict[str, Callable[..., list[Layer]]] = {
 
 
 def layers_of(model: str, options: ModelOptions | None = None, classes: int = 10) -> list[Layer]:
-    """Return the layers of a network.
+    """Make the layers of a network.
 
     Parameters
     ----------
     model : str
-        A name among MODELS, or a file that ends with .toml; see models/description.py.
+        A name among MODELS, or the path of a .toml file; see models/description.py.
     options : ModelOptions, optional
     classes : int
-        Number of classes; ignored for a file, whose last layer decides.
+        Number of classes; ignored for a file, in which the last layer decides.
 
     Raises
     ------
     UserError
-        If there is no such network, or it does not have one of the options.
+        If there is no such network, it lacks one of the options, an option has a wrong value or the file is damaged.
     """
     chosen = check_options(model, options)
     return description.read(model) if description.is_file(model) else MODELS[model](classes, **chosen)
 
 
-def check_options(model: str, options: ModelOptions | None = None) -> dict:
-    """Return the options that are set; raise UserError if there is no such network or it lacks one of them."""
+def check_options(model: str, options: ModelOptions | None = None) -> dict[str, Any]:
+    """Return the options that are not None; raise UserError if there is no such network or it lacks one of them."""
     if model not in MODELS and not description.is_file(model):
         raise UserError(
             f"There is no model '{model}'; choose one of {', '.join(MODELS)}, or a file that ends with .toml."
         )
     chosen = {key: value for key, value in vars(options or ModelOptions()).items() if value is not None}
-    has = {} if description.is_file(model) else MODELS[model].__annotations__
+    known = {} if description.is_file(model) else MODELS[model].__annotations__
     for option in chosen:
-        if option not in has:
+        if option not in known:
             raise UserError(f"The model '{model}' has no option --{option}; leave it out.")
     return chosen
 
 
 def network_of(model: str, options: ModelOptions | None = None, input_shape: Shape = (1, 28, 28)) -> Network:
-    """Make the network for images of a shape; raise UserError if its layers cannot take them, or as `layers_of`."""
+    """Make a network for images of one shape; raise UserError if they do not fit its layers, or as `layers_of`."""
     layers = layers_of(model, options)
     try:
         return Network(layers, input_shape)
@@ -87,5 +98,5 @@ def network_of(model: str, options: ModelOptions | None = None, input_shape: Sha
 
 
 def name_of(model: str) -> str:
-    """Return the name of a network: for a file its name without the suffix."""
+    """Return the name of a network: that of a file is the file's name without the suffix."""
     return Path(model).stem if description.is_file(model) else model

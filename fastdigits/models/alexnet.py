@@ -1,4 +1,4 @@
-"""The network that began the deep ones."""
+"""AlexNet, the network that started the rise of deep convolutional networks."""
 
 from fastdigits.models.options import scaled
 from fastdigits.nn.dropout import Dropout
@@ -8,7 +8,7 @@ from fastdigits.nn.pooling import MaxPool2D
 
 
 def alexnet(classes: int, init: str = "he", width: float = 0.25) -> list[Layer]:
-    """AlexNet (Krizhevsky et al. 2012) for small images; the width is the share of its channels and units."""
+    """AlexNet (Krizhevsky et al. 2012) for small images, with its channels and units multiplied by the width."""
     a, b, c, d, e, units = (scaled(channels, width) for channels in (96, 256, 384, 384, 256, 4096))
     return [
         Conv2D(a, 5, padding=2, initializer=init),

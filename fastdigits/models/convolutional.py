@@ -1,4 +1,4 @@
-"""Plain convolutional networks, which train fast."""
+"""Plain convolutional networks that train fast."""
 
 from fastdigits.models.options import activation_layer
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer
@@ -6,7 +6,7 @@ from fastdigits.nn.pooling import MaxPool2D
 
 
 def cnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """Two convolutions with max pooling: the default, 99 % and more in seconds."""
+    """Two convolutions with max pooling, the default: over 99 % accuracy in seconds."""
     return _pooled_twice(Conv2D(16, 5, initializer=init), 32, 128, classes, activation, init)
 
 
@@ -16,7 +16,7 @@ def record(classes: int, activation: str = "relu", init: str = "he") -> list[Lay
 
 
 def fast(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """The least work that reaches 99 % in one epoch: no two outermost pixels, 8 and 32 channels, 128 units."""
+    """The fastest network to 99 % in one epoch: 2 pixels cropped on each side, 8 and 32 channels, 128 units."""
     return _pooled_twice(Conv2D(8, 5, padding=-2, initializer=init), 32, 128, classes, activation, init)
 
 
@@ -36,7 +36,7 @@ def torch_example(classes: int, activation: str = "relu", init: str = "he") -> l
 
 
 def _pooled_twice(first: Conv2D, channels: int, units: int, classes: int, activation: str, init: str) -> list[Layer]:
-    """A convolution and one of 3 x 3 pixels, each pooled, and one hidden layer."""
+    """Make two convolutions, the second of 3 x 3, with a pooling after each, and one hidden layer."""
     return [
         first,
         activation_layer(activation),

@@ -5,13 +5,13 @@ from fastdigits.nn.layers import Dense, Flatten, Layer
 
 
 def linear(classes: int, init: str = "glorot") -> list[Layer]:
-    """Multinomial logistic regression: one weight for each pixel and class."""
+    """Multinomial logistic regression: one weight per pixel and class."""
     return [Flatten(), Dense(classes, init)]
 
 
 def neuron(classes: int, activation: str = "relu", init: str = "glorot") -> list[Layer]:
-    """A single hidden neuron: all information about a digit passes through one number."""
-    return mlp(classes, (1,), activation, init)  # with the larger weights of he it may never fire again
+    """A single hidden neuron: a bottleneck of one number."""
+    return mlp(classes, (1,), activation, init)  # the larger weights of "he" can leave the neuron inactive for good
 
 
 def dnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
@@ -20,7 +20,7 @@ def dnn(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]
 
 
 def feedforward(classes: int, activation: str = "relu", init: str = "he") -> list[Layer]:
-    """The dense layers of LeNet-5 alone: 120 and 84 units."""
+    """The dense layers of LeNet-5: 120 and 84 units."""
     return mlp(classes, (120, 84), activation, init)
 
 

@@ -1,6 +1,6 @@
-"""Networks in a file: a list of layers in TOML.
+"""Networks in TOML files.
 
-Each `[[layer]]` has a `type`, the name of a layer, and the fields that the layer has in Python:
+A file is a list of layers. Each `[[layer]]` has a `type`, the name of a layer, and the fields of its Python class:
 
     [[layer]]
     type = "Conv2D"
@@ -11,7 +11,7 @@ Each `[[layer]]` has a `type`, the name of a layer, and the fields that the laye
     [[layer]]
     type = "Residual"
     projection = true
-    [[layer.layers]]     # the layers within it
+    [[layer.layers]]     # the layers of the block
     type = "Conv2D"
     filters = 32
     kernel = 3
@@ -42,7 +42,7 @@ SUFFIX = ".toml"
 
 
 def is_file(model: str) -> bool:
-    """Return whether the name of a model is that of a file."""
+    """Return whether a model is given as a file."""
     return model.endswith(SUFFIX)
 
 
@@ -52,7 +52,7 @@ def read(path: str) -> list[Layer]:
     Raises
     ------
     UserError
-        If it cannot be read, is not TOML, or describes no layers; it names the layer at fault.
+        If the file cannot be read, is not TOML or does not describe layers. The message names the wrong layer.
     """
     try:
         content = tomllib.loads(Path(path).read_text("utf8"))
@@ -61,18 +61,18 @@ def read(path: str) -> list[Layer]:
     except (ValueError, RecursionError) as error:  # such as tomllib.TOMLDecodeError
         raise UserError(f"{path} is not TOML ({error}); fix the file.") from None
     if set(content) != {"layer"} or not isinstance(content["layer"], list):
-        raise UserError(f"{path} must be a list of [[layer]] and nothing else; see data/models for examples.")
+        raise UserError(f"{path} must contain a list of [[layer]] and nothing else; see data/models for examples.")
     for number, layer in enumerate(content["layer"], start=1):
         _check(layer, f"{path}: layer {number}")
     return [layer_from_config(layer) for layer in content["layer"]]
 
 
 def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
-    """Return the TOML text of layers, given as by `Layer.config()`."""
+    """Return layers, given as configurations of `Layer.config()`, as the text of a TOML file."""
     parts = []
     for layer in layers:
-        known = [(name, value) for name, value in layer.items() if name != "layers" and value is not None]
-        parts.append("\n".join([f"[[{table}]]", *(f"{name} = {json.dumps(value)}" for name, value in known)]))
+        plain = [(name, value) for name, value in layer.items() if name != "layers" and value is not None]
+        parts.append("\n".join([f"[[{table}]]", *(f"{name} = {json.dumps(value)}" for name, value in plain)]))
         if layer.get("layers"):
             parts.append(write(layer["layers"], f"{table}.layers"))
         elif "layers" in layer:
@@ -86,15 +86,16 @@ def _check(layer: Any, where: str) -> None:
         raise UserError(f'{where} has no type; give it one such as type = "Dense".')
     kind, given = layer["type"], layer.keys() - {"type"}
     if kind not in LAYERS:
-        raise UserError(f"{where} has the type '{kind}', but there are only {', '.join(LAYERS)}.")
+        raise UserError(f"{where} has the unknown type '{kind}'; choose one of {', '.join(LAYERS)}.")
     known = [field for field in fields(layer_class(kind)) if field.init]
-    names = ", ".join(field.name for field in known) or "no fields"
+    names = ", ".join(field.name for field in known)
+    known_fields = f"the fields {names}" if known else "no fields"
     for name in sorted(given - {field.name for field in known}):
-        raise UserError(f"{where} ({kind}) has the field '{name}', but {kind} has {names}; leave it out.")
+        raise UserError(f"{where} ({kind}) has the unknown field '{name}'; remove it. {kind} has {known_fields}.")
     for name in (field.name for field in known if field.default is MISSING and field.name not in given):
         raise UserError(f"{where} ({kind}) lacks the field '{name}'; add it.")
     if "layers" in given:
         if not isinstance(layer["layers"], list):
-            raise UserError(f"{where} ({kind}) has layers that are no list; give each as [[layer.layers]].")
-        for number, inner in enumerate(layer["layers"], start=1):
-            _check(inner, f"{where} ({kind}), layer {number} in it")
+            raise UserError(f"{where} ({kind}) has layers that are not a list; write each one as [[layer.layers]].")
+        for number, nested in enumerate(layer["layers"], start=1):
+            _check(nested, f"{where} ({kind}), nested layer {number}")

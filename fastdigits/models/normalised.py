@@ -1,4 +1,4 @@
-"""Networks with batch normalization, the most accurate ones for their size."""
+"""Networks with batch normalization: the most accurate ones for their size."""
 
 from fastdigits.models.options import scaled
 from fastdigits.nn.dropout import Dropout
@@ -9,17 +9,17 @@ from fastdigits.nn.residual import Residual
 
 
 def tiny_8k(classes: int, init: str = "he") -> list[Layer]:
-    """Under 8,000 parameters: five normalised convolutions and the mean of each channel."""
+    """Under 8,000 parameters: five convolutions with batch normalization and global average pooling."""
     return _tiny((8, 12, 16, 16, 16), classes, init)
 
 
 def tiny_20k(classes: int, init: str = "he") -> list[Layer]:
-    """Under 20,000 parameters: five normalised convolutions and the mean of each channel."""
+    """Under 20,000 parameters: five convolutions with batch normalization and global average pooling."""
     return _tiny((16, 16, 24, 24, 32), classes, init)
 
 
 def best(classes: int, init: str = "he") -> list[Layer]:
-    """The most accurate: four convolutions of 24 and 48 channels, 128 units, all normalised, and dropout."""
+    """The most accurate: four convolutions of 24 and 48 channels, 128 units, batch normalization and dropout."""
     return [
         *_pooled(Conv2D(24, 5, initializer=init)),
         *_activated(Conv2D(48, 3, padding=1, initializer=init)),
@@ -34,7 +34,7 @@ def best(classes: int, init: str = "he") -> list[Layer]:
 
 
 def resnet(classes: int, init: str = "he", width: float = 1.0) -> list[Layer]:
-    """A small residual network (He et al. 2016): three blocks of 16, 32 and 64 channels, times the width."""
+    """A small residual network (He et al. 2016): blocks of 16, 32 and 64 channels, multiplied by the width."""
     first, second, third = (scaled(channels, width) for channels in (16, 32, 64))
     return [
         *_convolution(first, init),
@@ -47,7 +47,7 @@ def resnet(classes: int, init: str = "he", width: float = 1.0) -> list[Layer]:
 
 
 def _tiny(channels: tuple[int, int, int, int, int], classes: int, init: str) -> list[Layer]:
-    """Two convolutions at full resolution, two at half and one at a quarter of it."""
+    """Make two convolutions at full resolution, two at half and one at a quarter of it."""
     a, b, c, d, e = channels
     return [
         *_convolution(a, init),
@@ -67,7 +67,7 @@ def _activated(layer: Conv2D | Dense) -> list[Layer]:
 
 
 def _pooled(convolution: Conv2D) -> list[Layer]:
-    """Normalised last: a quarter of the activities is left, and all before it is one operation."""
+    """Normalize after pooling: only a quarter of the activations is left, and the layers before can be fused."""
     return [convolution, ReLU(), MaxPool2D(2), BatchNorm()]
 
 
@@ -76,6 +76,6 @@ def _convolution(channels: int, init: str, stride: int = 1, padding: str | int =
 
 
 def _block(channels: int, init: str, stride: int = 1) -> list[Layer]:
-    """A residual block of two convolutions, and its ReLU."""
+    """Make a residual block of two convolutions, and its ReLU."""
     first, second = Conv2D(channels, 3, stride, 1, init), Conv2D(channels, 3, 1, 1, init)
     return [Residual([first, BatchNorm(), ReLU(), second, BatchNorm()], projection=stride > 1), ReLU()]

@@ -15,7 +15,7 @@ STREAMS_PER_PART = 2**12  # one for each layer of the network, by `Layer.number`
 
 @dataclass(eq=False)
 class Dropout(Layer):
-    """Set a random fraction `rate` of the inputs to zero in training and divide the others by 1 - rate.
+    """Dropout: set a random fraction `rate` of the inputs to zero in training and divide the others by 1 - rate.
 
     The mask differs for each image and step. It is stored, one byte per element: reading it in the backward pass is
     faster than drawing it again.

@@ -107,7 +107,9 @@ class BatchNorm(Layer):
 
 @dataclass(eq=False)
 class LocalResponseNorm(Layer):
-    """Divide each activation by (k + alpha sum)^beta, with the sum of squares over `size` neighboring channels.
+    """Local response normalization: divide each activation by (k + alpha sum)^beta.
+
+    The sum is over the squared activations at the same pixel in `size` neighboring channels.
 
     References
     ----------

@@ -18,7 +18,7 @@ FLOATS = {"f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE), "f8": (h5t.IEEE_F64LE, h5t.IEE
 
 
 def open_file(path: StrPath) -> h5py.File:
-    """Open an HDF5 file for reading; raise UserError if there is none."""
+    """Open an HDF5 file for reading; raise UserError if it is missing, damaged or not HDF5."""
     try:
         with open(path, "rb") as file:
             signature = file.read(len(SIGNATURE))
@@ -27,7 +27,7 @@ def open_file(path: StrPath) -> h5py.File:
     if signature != SIGNATURE:
         raise UserError("it is not an HDF5 file; give one that 'fastdigits train' wrote.")
     with _guarded("it is cut short or damaged"):
-        return h5py.File(path, "r", locking=False)  # files are replaced, never changed: there is nothing to lock
+        return h5py.File(path, "r", locking=False)  # no lock is needed, because files are replaced, never modified
 
 
 def has_attribute(file: h5py.File, name: str) -> bool:
@@ -59,7 +59,7 @@ def integer(file: h5py.File, name: str) -> int:
 
 
 def json_object(file: h5py.File, name: str) -> dict:
-    """Return the JSON object in a text attribute; raise UserError if there is none."""
+    """Return the JSON object in a text attribute; raise UserError if the attribute is missing or not JSON."""
     try:
         value = json.loads(text(file, name))
     except (ValueError, RecursionError) as error:

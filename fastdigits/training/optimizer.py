@@ -13,7 +13,7 @@ NORM_PARTS = 64  # partial sums of the gradient norm, so that cores can share th
 
 
 class Optimizer:
-    """Update all parameters of a network by their gradients, after clipping these if `clip_norm` is set.
+    """Optimizer of all parameters of a network. It clips their gradients first if `clip_norm` is set.
 
     Parameters
     ----------

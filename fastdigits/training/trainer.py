@@ -40,7 +40,7 @@ def build_for_training(
 
 
 class Trainer:
-    """Run training steps, accumulate the metrics of an epoch, and keep the history and the best weights.
+    """Training steps of a network, with the metrics of the current epoch, the history and the best weights.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Trainer:
 
     @property
     def images_trained(self) -> int:
-        """Number of images of all epochs so far, including those before a resumed checkpoint."""
+        """Number of images trained on in all epochs so far, including those before a resumed checkpoint."""
         return len(self.history) * len(self.rows) + self.images_done
 
     def metrics(self, images: int) -> tuple[float, float]:

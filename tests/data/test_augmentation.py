@@ -9,7 +9,7 @@ def test_every_effect_has_a_name():
     assert [effect.field for effect in EFFECTS.values()] == list(Effects._fields)
 
 
-def test_nothing_is_no_effect():
+def test_an_empty_text_has_no_effects():
     assert parse_effects("") == NO_EFFECTS
     assert not any(NO_EFFECTS)
 
@@ -21,7 +21,7 @@ def test_effects_in_any_order_and_with_spaces():
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_an_effect_goes_up_to_its_most(name):
+def test_an_effect_is_limited_to_its_maximum(name):
     effect = EFFECTS[name]
     assert getattr(parse_effects(f"{name}={effect.maximum}"), effect.field) == effect.maximum
     with pytest.raises(UserError, match=f"{name} takes a number from 0 to {effect.maximum} "):
@@ -44,7 +44,7 @@ def test_an_effect_goes_up_to_its_most(name):
         ("shift=1=2", "not '1=2'"),
     ],
 )
-def test_what_is_no_effect(text, says):
+def test_invalid_effects_are_refused(text, says):
     with pytest.raises(UserError, match=says) as caught:
         parse_effects(text)
     assert str(caught.value).endswith(".")

@@ -7,7 +7,7 @@ from fastdigits.errors import UserError
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
 
 
-def test_nothing_to_prepare_leaves_images_alone():
+def test_the_default_preparation_leaves_images_unchanged():
     assert UNPREPARED.apply(LEVELS) is LEVELS
     assert UNPREPARED.input_shape(LEVELS) == (1, 16, 16)
 
@@ -37,7 +37,7 @@ def test_pixels_follow_the_formula_to_half_a_level(preparation, formula):
     assert np.abs(preparation.apply(LEVELS) - exact).max() <= 0.5 + 1e-9
 
 
-def test_padding_looks_like_the_background():
+def test_padding_has_the_level_of_the_background():
     padded = Preparation(pad=1, contrast=0.5).apply(np.zeros((1, 2, 2), np.uint8))
     assert (padded == 64).all()
 

@@ -22,7 +22,7 @@ def images():
     return np.random.default_rng(1).integers(0, 256, (100, 9, 7), np.uint8)
 
 
-def test_of_each_class_as_many():
+def test_each_class_has_the_same_number_of_images():
     groups = preview.sample_each_class(LABELS, [1, 3], 5, seed=0)
     assert [set(LABELS[group]) for group in groups] == [{1}, {3}]
     assert [len(set(group.tolist())) for group in groups] == [5, 5]
@@ -38,11 +38,11 @@ def test_of_each_class_as_many():
     ],
     ids=["of each class", "at random"],
 )
-def test_the_seed_decides(choose):
+def test_the_seed_determines_the_sample(choose):
     assert choose(3).tolist() == choose(3).tolist() != choose(4).tolist()
 
 
-def test_at_random_of_some_classes():
+def test_a_random_sample_of_some_classes():
     chosen = preview.sample(LABELS, [0, 2], 20, seed=0)
     assert len(set(chosen.tolist())) == 20
     assert set(LABELS[chosen]) == {0, 2}
@@ -72,8 +72,8 @@ def test_effect_steps():
 
 
 @pytest.mark.parametrize("device", ["reference", "cpu"])
-def test_training_sees_these_images(device, images):
-    """What one batch of training holds, in an order of its own, pixel by pixel."""
+def test_augmented_images_are_those_of_training(device, images):
+    """Compare with a training batch, in another order, pixel by pixel."""
     config = TrainConfig(pad=1, gamma=0.7, augment="shift=1,rotate=20,erase=3", seed=5)
     order, ops = np.array([70, 3, 12], np.int32), devices.load(device)
     normalisation = Normalisation.of(images, np.arange(100), config.preparation)
@@ -94,7 +94,7 @@ def test_without_effects_images_stay_as_they_are(images):
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
-def test_each_effect_changes_pixels_anew_in_every_epoch(effect, images):
+def test_each_effect_changes_pixels_differently_in_every_epoch(effect, images):
     effects = parse_effects(f"{effect}={SIZES[effect]}")
     first, second = (preview.augment(REFERENCE, images, np.array([7]), UNPREPARED, effects, 0, e) for e in (1, 2))
     assert (first != images[7]).any()

@@ -1,10 +1,10 @@
-"""Which images are chosen to be looked at."""
+"""The choice of mistakes and examples to show."""
 
 import numpy as np
 
 from fastdigits.inference.evaluate import correct_and_wrong, worst_mistakes
 
-# images 1, 3 and 4 are misread, and 3 is the one whose true class is least probable
+# images 1, 3 and 4 are predicted wrongly; the true class of 3 is the least probable
 LABELS = np.array([0, 0, 1, 2, 2, 1], np.uint8)
 PROBABILITIES = np.array(
     [[0.9, 0.1, 0.0], [0.3, 0.5, 0.2], [0.2, 0.6, 0.2], [0.5, 0.4, 0.1], [0.6, 0.2, 0.2], [0.1, 0.8, 0.1]], np.float32

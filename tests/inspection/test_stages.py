@@ -1,4 +1,4 @@
-"""What pictures show of a network: which layers belong to which array."""
+"""Stages of networks: which layers belong to which array of activations."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D,
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_layer_and_parameter_of_a_model_is_in_one_stage(model):
+def test_every_layer_and_parameter_belongs_to_one_stage(model):
     network = network_of(model)
     stages = stages_of(network)
     skips = [stage.skip for stage in stages if stage.skip]
@@ -19,7 +19,7 @@ def test_every_layer_and_parameter_of_a_model_is_in_one_stage(model):
     assert stages[-1].shape == (10,)
 
 
-def test_a_layer_that_keeps_the_shape_joins_the_one_before():
+def test_layers_that_keep_the_shape_belong_to_the_stage_before():
     layers = [Conv2D(3, (3, 5), 2), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dropout(0.5), Dense(4)]
     stages = stages_of(Network(layers, (1, 13, 13)))
     assert [stage.names for stage in stages] == [
@@ -35,14 +35,14 @@ def test_a_layer_that_keeps_the_shape_joins_the_one_before():
     assert stages[1].parameters == 3 * 15 + 3 + 2 * 3
 
 
-def test_normalised_pixels_belong_to_the_input():
+def test_normalization_of_pixels_belongs_to_the_input():
     [first, *_] = stages_of(Network([BatchNorm(), Flatten(), Dense(2)], (1, 4, 4)))
     assert (first.lines, first.parameters) == (["input", "BatchNorm"], 2)
 
 
-def test_a_residual_block_joins_its_last_stage_and_the_one_before_it():
-    inner = [Conv2D(4, 3, 2, 1), ReLU(), Conv2D(4, 3, 1, 1), BatchNorm()]
-    layers = [Conv2D(2, 3), ReLU(), Residual(inner, projection=True), ReLU(), Flatten(), Dense(2)]
+def test_a_skip_connection_belongs_to_the_last_stage_of_its_block():
+    block = [Conv2D(4, 3, 2, 1), ReLU(), Conv2D(4, 3, 1, 1), BatchNorm()]
+    layers = [Conv2D(2, 3), ReLU(), Residual(block, projection=True), ReLU(), Flatten(), Dense(2)]
     stages = stages_of(Network(layers, (1, 10, 10)))
     assert [stage.names for stage in stages[2:4]] == [
         ["residual_1.conv2d_1", "residual_1.relu_1"],
@@ -55,12 +55,12 @@ def test_a_residual_block_joins_its_last_stage_and_the_one_before_it():
     assert not any(stage.skip for number, stage in enumerate(stages) if number != 3)
 
 
-def test_a_block_that_begins_with_an_activation_leaves_its_input_alone():
+def test_a_block_that_starts_with_an_activation_starts_a_stage():
     stages = stages_of(Network([Residual([ReLU(), Conv2D(1, 3, 1, 1)]), Flatten(), Dense(2)], (1, 4, 4)))
     assert [stage.names for stage in stages[:3]] == [[], ["residual_1.relu_1"], ["residual_1.conv2d_1", "residual_1"]]
 
 
-def test_blocks_within_blocks_and_empty_ones():
+def test_nested_and_empty_blocks():
     nested = Residual([Residual([Conv2D(1, 3, 1, 1)])])
     stages = stages_of(Network([nested, Residual([]), Flatten(), Dense(2)], (1, 4, 4)))
     assert [stage.names for stage in stages[1:4]] == [

@@ -28,8 +28,8 @@ def test_parameters_and_multiply_adds_of_a_model(model, parameters, multiply_add
         ("lenet", ModelOptions(pool="min"), "max, average"),
         ("cnn", ModelOptions(pool="max"), "--pool"),
         ("cnn", ModelOptions(width=1.0), "--width"),
-        ("resnet", ModelOptions(width=0.0), "width lies above 0"),
-        ("alexnet", ModelOptions(width=float("nan")), "width lies above 0"),
+        ("resnet", ModelOptions(width=0.0), "width must be above 0"),
+        ("alexnet", ModelOptions(width=float("nan")), "width must be above 0"),
     ],
 )
 def test_invalid_options_raise_a_user_error(model, options, message):

@@ -1,4 +1,4 @@
-"""Training histories in files, and which of them are grouped."""
+"""Loading training histories from files, and grouping them."""
 
 import json
 from dataclasses import asdict, replace
@@ -48,13 +48,13 @@ def write(tmp_path):
     return write
 
 
-def test_a_weights_file_is_one_training(write):
+def test_a_weights_file_is_one_run(write):
     [series] = training_logs.read([write("a.h5", TrainConfig())])
     assert series.label == "linear"
     assert series.runs == [[replace(epoch, seconds=None, images_per_second=None) for epoch in EPOCHS]]
 
 
-def test_weights_that_differ_in_the_seed_alone_belong_together(write):
+def test_weights_that_differ_only_in_the_seed_are_grouped(write):
     configs = TrainConfig(seed=0), TrainConfig(seed=1), TrainConfig(seed=1, lr=0.1)
     files = [write(f"{number}.h5", config) for number, config in enumerate(configs)]
     first, second = training_logs.read(files)

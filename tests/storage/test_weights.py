@@ -50,7 +50,7 @@ def path(tmp_path, saved):
 
 @contextmanager
 def refused(path, message):
-    """The block raises one sentence that names the file and says `message`."""
+    """Check that the block raises one sentence that has the name of the file and `message`."""
     with pytest.raises(UserError, match=message) as caught:
         yield
     said = str(caught.value)
@@ -59,7 +59,7 @@ def refused(path, message):
     assert said.isprintable()
 
 
-# What comes back, and what is in the file.
+# Round trips and the content of the file
 
 
 def test_round_trip(path, saved):
@@ -85,7 +85,7 @@ def test_older_files_have_no_preparation(path):
     assert not any(TrainConfig(**found.config).effects)
 
 
-def test_a_calibration_is_kept_where_there_is_one(path, saved):
+def test_an_optional_calibration_is_kept(path, saved):
     assert weights.read(path).calibration is None
     weights.write(path, replace(saved, calibration=Calibration(1.5, 0.8)))
     assert weights.read(path).calibration == Calibration(1.5, 0.8)
@@ -101,7 +101,7 @@ def test_a_damaged_calibration_is_refused(path, text):
 
 @pytest.fixture
 def normalised(saved):
-    """A network with running statistics, also within a layer."""
+    """A network with running statistics, some of them in a nested layer."""
     block = Residual([Conv2D(2, 1), BatchNorm()])
     network = Network([Conv2D(2, 3), BatchNorm(), block, Flatten(), Dense(10)])
     values = {name: np.full(array.shape, 0.5, "f4") for name, array in network.state().items()}
@@ -174,7 +174,7 @@ def test_same_network_same_bytes(path, saved, tmp_path):
     assert (tmp_path / "second.h5").read_bytes() == path.read_bytes()
 
 
-def test_what_was_read_is_written_the_same(path, tmp_path):
+def test_a_network_read_and_written_again_has_the_same_bytes(path, tmp_path):
     weights.write(tmp_path / "second.h5", weights.read(path))
     assert (tmp_path / "second.h5").read_bytes() == path.read_bytes()
 
@@ -207,7 +207,7 @@ def test_settings_that_an_older_file_lacks_get_their_defaults(path):
     assert weights.read(path).config == asdict(TrainConfig(seed=5, lr=1))
 
 
-# Files that cannot be read.
+# Files that cannot be read
 
 
 def test_missing_file(tmp_path):
@@ -235,7 +235,7 @@ def test_cut_short(path, share):
         weights.read(path)
 
 
-def test_hdf5_of_someone_else(path):
+def test_hdf5_of_another_program(path):
     with h5py.File(path, "w") as file:
         file["x"] = [1, 2, 3]
     with refused(path, "no network of fastdigits"):
@@ -253,7 +253,7 @@ def attribute(name, value):
 
 
 def description(name, **fields):
-    """Change fields of a JSON attribute."""
+    """Return a function that changes fields of a JSON attribute."""
 
     def damage(file):
         file.attrs[name] = np.bytes_(json.dumps({**json.loads(file.attrs[name]), **fields}))
@@ -269,7 +269,7 @@ def without(name):
 
 
 def put(name, data=None, **options):
-    """Put something else in the place of a member, if there is one."""
+    """Return a function that replaces a member of the file, or adds it."""
 
     def damage(file):
         if name in file:
@@ -300,7 +300,7 @@ def put_committed_type(file):
 
 
 def all_too_large(file):
-    """Architecture and file agree on a layer of 10^12 numbers."""
+    """Let architecture and file agree on a layer of 10^12 numbers."""
     description("architecture", layers=[{"type": "Flatten"}, {"type": "Dense", "units": 10**12}])(file)
     del file["weights"]
     file.create_dataset("weights/dense_1/weight", (10**12, 784), "f4")
@@ -432,7 +432,7 @@ def test_any_byte_may_be_wrong(path):
     assert outcomes == {weights.SavedNetwork, UserError}
 
 
-# Files that cannot be written.
+# Files that cannot be written
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_any_byte_may_be_wrong(path):
         ({"history": [asdict(replace(EPOCHS[0], train_loss=float("nan")))]}, "NaN, .* for train_loss"),
     ],
 )
-def test_what_could_not_be_read_is_not_written(path, saved, change, message):
+def test_content_that_read_would_refuse_is_not_written(path, saved, change, message):
     before = path.read_bytes()
     with refused(path, message):
         weights.write(path, replace(saved, **change))
@@ -468,7 +468,7 @@ def test_weights_that_are_not_finite_are_not_written(path, saved):
     ],
 )
 @pytest.mark.parametrize("name", ["weights.h5", "new.h5"])
-def test_failure_leaves_what_was_there(path, saved, monkeypatch, name, place, failure, raised):
+def test_a_failure_leaves_the_old_file(path, saved, monkeypatch, name, place, failure, raised):
     def fail(*_, **__):
         raise failure
 
@@ -480,7 +480,7 @@ def test_failure_leaves_what_was_there(path, saved, monkeypatch, name, place, fa
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_full_disk_is_told(path, saved, monkeypatch):
+def test_a_full_disk_is_reported(path, saved, monkeypatch):
     def fail(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -526,7 +526,7 @@ def test_writable_leaves_no_trace(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_path_may_be_a_name_alone(path, saved, monkeypatch):
+def test_a_path_may_be_just_a_name(path, saved, monkeypatch):
     monkeypatch.chdir(path.parent)
     weights.check_writable("name.h5")
     weights.write("name.h5", saved)
@@ -561,7 +561,7 @@ def test_no_place_for_a_file(no_place, saved, name, message):
 
 @pytest.mark.parametrize("place", ["fastdigits.files.open", "os.open"])
 def test_no_permission(path, monkeypatch, place):
-    """For root there always is one, so the system's answer is put in its place."""
+    """Replace the system's answer, because root always has permission."""
 
     def fail(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -23,7 +23,7 @@ def test_no_step_of_gradient_descent_is_longer_than_the_limit(device, limit, mov
     assert not np.any(parameters[1].value)
 
 
-def test_clipping_changes_the_training_only_if_gradients_are_long(fit, content):
+def test_clipping_affects_only_long_gradients(fit, content):
     plain = content(fit()[0])
     assert content(fit(clip_norm=1e-3)[0]) != plain
     assert content(fit(clip_norm=1e6)[0]) == plain
@@ -41,6 +41,6 @@ def test_clipping_gives_the_same_bits_at_any_number_of_threads(fit, content):
 
 
 def test_clipping_prevents_divergence_at_a_high_learning_rate(fit):
-    """Plain gradient descent runs away with this rate; with short gradients it stays finite."""
+    """Plain gradient descent diverges at this rate; with clipped gradients it stays finite."""
     _, training = fit("mlp", optimizer="sgd", lr=5.0, schedule="constant", clip_norm=0.05, epochs=3)
     assert training.epochs[-1].train_loss < training.epochs[0].train_loss

@@ -1,4 +1,4 @@
-"""Compiling kernels ahead of a training, with a helper process."""
+"""Compile kernels before training, with a helper process."""
 
 import subprocess
 import sys
@@ -56,8 +56,8 @@ def compile_something():
     assert njit(lambda x: x + 1)(1) == 2
 
 
-def test_the_helper_compiles_all_that_a_training_needs(tmp_path, environment):
-    """In an empty folder: afterwards the training itself has nothing left to compile."""
+def test_the_helper_compiles_everything_that_training_needs(tmp_path, environment):
+    """Start with an empty cache folder; after the helper, training must have nothing left to compile."""
     program = """if True:
         import sys
         import numpy as np
