@@ -27,7 +27,7 @@ from fastdigits import (
 
 @pytest.fixture(scope="module")
 def digits():
-    """MNIST with the first 1,000 training and 300 test images alone."""
+    """MNIST with only the first 1,000 training and 300 test images."""
     mnist = load_digits("mnist")
     return replace(
         mnist,
@@ -44,7 +44,7 @@ def new_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    """A network trained for a short time, with a batch size that is no multiple of any number of lanes."""
+    """A network trained for a short time, with a batch size that is not a multiple of any number of lanes."""
     model = new_model()
     model.fit(digits.train_images, digits.train_labels, epochs=3, batch_size=100, loss="cross-entropy", seed=4)
     return model
@@ -164,7 +164,7 @@ def normalised_model(device="cpu"):
 
 @pytest.fixture(scope="module")
 def normalised(digits):
-    """A trained network with running statistics and dropout; the batch size is no multiple of the lanes."""
+    """A trained network with running statistics and dropout; the batch size is not a multiple of the lanes."""
     model = normalised_model()
     model.fit(digits.train_images, digits.train_labels, epochs=4, batch_size=50, seed=4)
     return model
@@ -199,7 +199,7 @@ def test_predicting_does_not_change_a_normalized_network(normalised, digits):
 
 
 def test_fused_and_plain_normalized_networks_train_alike(digits):
-    """In an epoch's losses; both draw the same dropout."""
+    """Compare the losses of an epoch; both use the same dropout masks."""
     losses = []
     for fused in (True, False):
         model = normalised_model()

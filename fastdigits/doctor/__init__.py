@@ -1,1 +1,1 @@
-"""Diagnose whether fastdigits works on this machine, and name the command that fixes what does not."""
+"""Diagnose whether fastdigits works on this machine, and name commands that fix problems."""

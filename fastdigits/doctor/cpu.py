@@ -16,14 +16,14 @@ OPENMP = {
 
 
 def processor() -> list[Finding]:
-    """Return the processor under the compiler's name for it."""
+    """Return the processor, with the name that the compiler uses."""
     from llvmlite import binding
 
     return [Finding("processor", f"{platform.machine()}, {binding.get_host_cpu_name()}")]
 
 
 def cores() -> list[Finding]:
-    """Return the number of cores that the kernels run on."""
+    """Return the number of cores that the kernels use."""
     used, present = numba_setup.cores(), os.cpu_count() or 1
     return [Finding("cores", str(used) if used == present else f"{used} of {present}")]
 
@@ -54,7 +54,7 @@ def _why_no_openmp() -> str:
         importlib.import_module("numba.np.ufunc.omppool")
     except ImportError as error:
         return first_line(error)
-    return "it is found now"
+    return "it can be loaded now"
 
 
 def settings() -> list[Finding]:

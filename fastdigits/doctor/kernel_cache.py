@@ -1,4 +1,4 @@
-"""Examine the folder of compiled kernels."""
+"""Examine the cache of compiled kernels."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ MIN_FREE_BYTES = 50_000_000  # the kernels of a network take a few million bytes
 
 
 def kernel_folder() -> list[Finding]:
-    """Return the folder, its content, and the folders of other versions."""
+    """Return the cache folder, its content, and the folders of other versions."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     try:
         path = Path(given) if given else kernel_cache.create_folder()
@@ -19,7 +19,7 @@ def kernel_folder() -> list[Finding]:
         with kernel_cache.locked(path):
             pass
     except (OSError, RuntimeError, NotImplementedError) as error:
-        problem = f"compiled kernels cannot be kept ({first_line(error)}), so every command compiles again"
+        problem = f"compiled kernels cannot be cached ({first_line(error)}), so every command compiles them again"
         variable = "NUMBA_CACHE_DIR" if given else "XDG_CACHE_HOME"
         return [Finding("folder", given or "none", problem, f"export {variable}=/a/folder/of/yours")]
     return [_folder(path, given), _content(path), *_others()]
@@ -27,9 +27,9 @@ def kernel_folder() -> list[Finding]:
 
 def _folder(path: Path, given: str | None) -> Finding:
     free = shutil.disk_usage(path).free
-    value = f"{path}{', as NUMBA_CACHE_DIR says' if given else ''}"
+    value = f"{path}{', set by NUMBA_CACHE_DIR' if given else ''}"
     if free < MIN_FREE_BYTES:
-        return Finding("folder", value, f"only {megabytes(free)} are free where kernels are kept", "free some space")
+        return Finding("folder", value, f"only {megabytes(free)} are free for the kernel cache", "free some space")
     return Finding("folder", value)
 
 

@@ -13,7 +13,7 @@ from fastdigits.ops.runtime.diagnosis import Finding, Unavailable, first_line
 
 @dataclass(frozen=True)
 class Report:
-    """The findings by section, of which the last is "devices"."""
+    """The findings by section; the last section is "devices"."""
 
     sections: dict[str, list[Finding]]
 
@@ -45,7 +45,7 @@ class Report:
 
 
 def examine(say: Callable[[str], Any]) -> Report:
-    """Examine everything and run a test kernel on each device; announce with `say` what takes time."""
+    """Examine everything and run a test kernel on each device; report slow steps with `say`."""
     found, devices = sections(), []
     for device in ops.DEVICES:
         problem = ops.why_incomplete(device) or (availability.static_problem() if device == "cuda" else None)
@@ -58,14 +58,17 @@ def examine(say: Callable[[str], Any]) -> Report:
 
 
 def sections() -> dict[str, list[Finding]]:
-    """Return everything that is found without running a kernel. An examination that fails is a finding itself."""
+    """Return the findings that need no kernel to run. An examination that fails becomes a finding."""
     examinations = {
         "software": (packages.versions, packages.conflicts),
         "processor": (cpu.processor, cpu.cores, cpu.vector_unit, cpu.threading_layer, cpu.settings),
         "compiled kernels": (kernel_cache.kernel_folder,),
         "CUDA, for NVIDIA GPUs": (cuda_stack,),
     }
-    return {name: [finding for look in group for finding in _findings(look)] for name, group in examinations.items()}
+    return {
+        name: [finding for examination in group for finding in _findings(examination)]
+        for name, group in examinations.items()
+    }
 
 
 def cuda_stack() -> list[Finding]:
@@ -82,7 +85,7 @@ def cuda_stack() -> list[Finding]:
 def _findings(examine: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return examine()
-    except Exception as error:  # whatever a broken installation raises
+    except Exception as error:  # a broken installation can raise anything
         name = examine.__name__.replace("_", " ")
         problem = f"the {name} cannot be examined ({type(error).__name__}: {first_line(error)})"
         return [Finding(name, "unknown", problem, trial.remedy(problem))]

@@ -1,4 +1,4 @@
-"""Run a test kernel in a process of its own, which may crash, and explain its errors."""
+"""Run a test kernel in a separate process, which may crash, and explain its errors."""
 
 import os
 import signal
@@ -23,8 +23,8 @@ REMEDIES = {
     "libllvmlite": "pip install --force-reinstall numba llvmlite",
     "row_stack": "pip install 'numpy<2.5'",
     "UNSUPPORTED_PTX_VERSION": f"install a newer driver: {DOWNLOAD}",
-    "OUT_OF_MEMORY": "end other programs on the GPU; 'nvidia-smi' lists them",
-    "OutOfMemoryError": "end other programs on the GPU; 'nvidia-smi' lists them",
+    "OUT_OF_MEMORY": "stop other programs on the GPU; 'nvidia-smi' lists them",
+    "OutOfMemoryError": "stop other programs on the GPU; 'nvidia-smi' lists them",
     "No space left on device": "free some space",
 }
 
@@ -43,7 +43,7 @@ def try_device(device: str) -> Finding:
 
 
 def _run(device: str) -> str | None:
-    """Why the kernel fails; None if it does not."""
+    """Return why the test kernel fails, or None if it works."""
     paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]
     try:
         done = subprocess.run(

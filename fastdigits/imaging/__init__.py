@@ -1,7 +1,7 @@
 """Convert pictures of digits to the format of MNIST: 28 x 28 pixels, bright ink on 0, centered, usual stroke width.
 
-background: what ink contrasts with -> ink: where strokes are, without ruled_lines -> components: connected pieces
--> one_digit or many_digits: which of them make up a digit, perhaps on a sheet of paper -> mnist_format
+The modules in the order of the steps: background (estimate it), ink (find strokes, without ruled_lines), components
+(connect them), one_digit or many_digits (select those of each digit, perhaps on a sheet of paper), mnist_format.
 """
 
 from fastdigits.imaging.many_digits import Region, find_lines, find_regions

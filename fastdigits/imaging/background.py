@@ -4,18 +4,18 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-MIN_BACKGROUND = 50  # 0 .. 255; contrast to a darker background would be a quotient of small, noisy numbers
-MAX_SIDE = 128  # pixels of the copy on which an uneven background is estimated: it varies slowly
-INK_FRACTION = 0.01  # of all pixels: those of the highest contrast, whose mean is the color of the ink
-MIN_UNIFORM_FRACTION = 0.6  # of the border pixels have the same color on a uniform background
+MIN_BACKGROUND = 50  # 0 .. 255; the contrast to a darker background would be a quotient of small, noisy numbers
+MAX_SIDE = 128  # pixels of the small copy in which an uneven background is estimated, because it varies slowly
+INK_FRACTION = 0.01  # fraction of pixels with the highest contrast, whose mean is taken as the color of the ink
+MIN_UNIFORM_FRACTION = 0.6  # fraction of border pixels that have the same color on a uniform background
 SENSOR_NOISE = 0.05  # standard deviation of a color channel, 0 .. 1; regularizes the covariance of the background
 
 
 def with_bright_background(picture: np.ndarray) -> np.ndarray:
     """Invert each color channel of a picture uint8 (H, W, C) whose background is darker than the ink.
 
-    The median of the border is the color of the background: it is the darker one if it is closer to the channel's
-    minimum than to its maximum.
+    The median of the border is taken as the background. It is darker than the ink if it is closer to the minimum of the
+    channel than to its maximum.
     """
     background = np.median(_border_pixels(picture), axis=0)
     low, high = np.array(_to_pil(picture).getextrema()).reshape(-1, 2).T
@@ -23,7 +23,7 @@ def with_bright_background(picture: np.ndarray) -> np.ndarray:
 
 
 def has_uniform_background(picture: np.ndarray) -> bool:
-    """Check whether most border pixels have exactly the same color, as on a screen without shading or noise."""
+    """Return whether most border pixels have exactly the same color, as in a screenshot."""
     border = _border_pixels(picture)
     return bool((border == np.median(border, axis=0)).all(1).mean() > MIN_UNIFORM_FRACTION)
 
@@ -41,10 +41,10 @@ def uneven_background(bright: np.ndarray, max_stroke: float, extend_edges: bool)
     bright : uint8 (H, W, C)
         A picture with a bright background.
     max_stroke : float
-        As a fraction of the picture's longer side. The closing removes dark structures that are narrower and keeps
-        wider ones, such as shadows.
+        Fraction of the picture's longer side. The closing removes dark structures that are narrower, and keeps wider
+        ones, such as shadows.
     extend_edges : bool
-        Continue the picture beyond its edges, so that a dark structure at an edge counts as wide.
+        Whether to continue the picture beyond its edges, so that a dark structure at an edge counts as wide.
     """
     H, W, _ = bright.shape
     factor = -(-max(H, W) // MAX_SIDE)
@@ -81,7 +81,7 @@ def project_colors(contrast: np.ndarray) -> np.ndarray:
     squared_norm = np.einsum("nc,nc->n", pixels, pixels)
     count = max(1, round(INK_FRACTION * squared_norm.size))
     ink = pixels[np.argpartition(squared_norm, -count)[-count:]].mean(0)
-    background = pixels[squared_norm < ink @ ink / 9]  # at most a third of the ink's contrast
+    background = pixels[squared_norm < ink @ ink / 9]  # less than a third of the ink's contrast
     covariance = np.cov(background, rowvar=False) if len(background) > C else np.zeros((C, C))
     weights = np.linalg.solve(covariance + SENSOR_NOISE**2 * np.eye(C), ink)
     scale = np.linalg.norm(ink) / np.sqrt(C) / max(float(weights @ ink), 1e-12)

@@ -12,12 +12,12 @@ EIGHT_NEIGHBORS = np.ones((3, 3), bool)
 STROKE_THRESHOLD = 0.5  # of the strength of ink: the edge of a stroke
 FAINT_THRESHOLD = 0.3  # of the strength of ink: connects the parts of a stroke
 SEED_CONTRAST = 0.5  # of the typical contrast of ink: reached by at least one pixel of a component
-MIN_FULL_SIZE = 0.8  # of the picture's width and height: a digit that fills the picture
-MAX_EDGE_CONTACT = 0.45  # of width + height; a component with more pixels at the picture's edges continues outside
-MAX_COMPONENTS = 300  # of a digit; those with the most ink
-MIN_MAIN_LENGTH = 0.2  # of the longest component: the main component of a digit is no shorter
-MAX_GAP = 0.25  # of the longer of two components that belong to the same digit
-SPECK_LENGTH = 0.15  # of the longer of two components; a shorter one must be as near as it is long
+MIN_FULL_SIZE = 0.8  # fraction of the picture's width and height that a digit must cover to fill the picture
+MAX_EDGE_CONTACT = 0.45  # of width + height; a component with more pixels at the edges continues outside the picture
+MAX_COMPONENTS = 300  # of a digit; only those with the most ink are considered
+MIN_MAIN_LENGTH = 0.2  # of the main component of a digit, relative to the longest component
+MAX_GAP = 0.25  # between two components of the same digit, relative to the longer one
+SPECK_LENGTH = 0.15  # relative to the longer of two components; a shorter speck must be as near as it is long
 
 
 @dataclass(frozen=True, eq=False)

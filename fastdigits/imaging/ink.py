@@ -1,4 +1,4 @@
-"""Measure where the ink of a picture is, independent of how dark its strokes are."""
+"""Find the ink of a picture, independent of the darkness of its strokes."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from scipy import ndimage
 from fastdigits.imaging.background import project_colors, relative_contrast
 from fastdigits.imaging.ruled_lines import remove_ruled_lines
 
-MIN_CONTRAST = 0.08  # 0 .. 1; lower contrast comes from stains and sensor noise
-MIN_SIGNAL_TO_NOISE = 6.0  # contrast of ink in standard deviations of the background's noise
-MIN_RELATIVE_CONTRAST = 0.35  # of the typical contrast of ink: the faintest stroke
-SMOOTHED_SIDE, SMOOTHING_SIGMA = 100, 0.8  # pixels: smooth larger pictures by a Gaussian of this width
-WINDOW = 0.05  # of the picture's shorter side: neighborhood for the local maximum of the contrast
+MIN_CONTRAST = 0.08  # 0 .. 1; lower contrast is due to stains and sensor noise
+MIN_SIGNAL_TO_NOISE = 6.0  # contrast of ink in standard deviations of the background noise
+MIN_RELATIVE_CONTRAST = 0.35  # of the faintest stroke, relative to the typical contrast of ink
+SMOOTHED_SIDE, SMOOTHING_SIGMA = 100, 0.8  # pixels; larger pictures are smoothed by a Gaussian of this width
+WINDOW = 0.05  # size of the neighborhood for the local maximum of the contrast, as a fraction of the shorter side
 BINS = 1024  # of the histogram of the contrast
 
 
@@ -56,10 +56,10 @@ def find_ink(bright: np.ndarray, background: np.ndarray) -> InkMap:
 def _contrast_levels(contrast: np.ndarray) -> tuple[float, float, float]:
     """Estimate the level of the background, the standard deviation of its noise, and the level of the ink.
 
-    Most pixels are background. Its level is the 30th percentile of all; in a normal distribution the 2nd percentile
-    lies 1.53 standard deviations below. The threshold between background and ink is halfway between the means of the
-    two, by iteration (Ridler and Calvard 1978, Picture thresholding using an iterative selection method); the level
-    of the ink is the mean above it.
+    Most pixels are background, so its level is the 30th percentile of all pixels. In a normal distribution, the 2nd
+    percentile lies 1.53 standard deviations below that. The threshold between background and ink is halfway between
+    the means of the two, found by iteration (Ridler and Calvard 1978, Picture thresholding using an iterative
+    selection method). The level of the ink is the mean above the threshold.
     """
     highest = float(contrast.max())
     if highest <= 0:

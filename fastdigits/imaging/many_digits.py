@@ -12,8 +12,8 @@ from fastdigits.imaging.paper import isolate_paper
 from fastdigits.imaging.types import Box, Prepared
 
 MAX_SIDE = 1600  # pixels of the working copy of a picture
-MAX_STROKE = 0.2  # of the picture's longer side: no stroke of several digits is wider
-MIN_SIDE = 6  # pixels of a digit's height, and of the width of each of several that touch
+MAX_STROKE = 0.2  # maximum stroke width, as a fraction of the picture's longer side
+MIN_SIDE = 6  # pixels of the height of a digit, and of the width of each digit in a wide region
 # As fractions of the typical height of a digit
 MIN_HEIGHT = 0.4  # of a digit; lower components are dots, dashes and specks
 MAX_FRAGMENT_HEIGHT = 0.65  # of a fragment, which may belong to the digit above or below it
@@ -25,13 +25,13 @@ MIN_SHARED_COLUMNS = 0.4  # of the narrower fragment's width, so that two belong
 MIN_SHARED_ROWS = 0.4  # of the lower box's height, so that two stand in the same line
 MIN_TOUCHING_WIDTH = 1.15  # of its height; a wider region may be digits that touch
 PITCH = 0.7  # of their height: the typical distance between digits that touch
-MAX_CUT_SHIFT = 0.35  # of that distance: how far a cut may lie from equal parts
-FAR_AWAY = 2**30  # pixels; the position of a box that has been joined to another
+MAX_CUT_SHIFT = 0.35  # of that distance: the maximum distance of a cut from equal parts
+FAR_AWAY = 2**30  # pixels; position of a box that has been joined to another
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A part of a picture that stands alone.
+    """An isolated part of a picture.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def find_lines(picture: np.ndarray) -> list[list[Prepared]]:
 
 
 def find_regions(picture: np.ndarray) -> list[list[Region]]:
-    """Do the same as `find_lines`, and also cut wide regions into digits that may touch."""
+    """Find the same digits as `find_lines`, and also cut wide regions into digits that may touch."""
     scaled = scale_picture(picture, MAX_SIDE)
     ink, labels, boxes = _labelled_ink(with_bright_background(scaled))
     groups = _group_fragments(boxes)
@@ -125,9 +125,9 @@ def _nearest_above_or_below(edges: np.ndarray, index: int, height: float) -> int
 
 
 def _cut_touching(strength: np.ndarray, mask: np.ndarray, box: Box) -> list[tuple[np.ndarray, Box]]:
-    """Cut a wide region into digits: near equal parts, at the column with the least ink.
+    """Cut a wide region into digits, at the columns with the least ink near equal parts.
 
-    `strength` and `mask` (h, w) are those within the box. Return the mask and the box of each digit, or none if the
+    `strength` and `mask` (h, w) cover the box. Return the mask and the box of each digit, or an empty list if the
     region is not wide.
     """
     count = round(box.width / (PITCH * box.height))
@@ -149,7 +149,7 @@ def _crop_columns(mask: np.ndarray, box: Box, start: int, stop: int) -> tuple[np
 
 
 def _order_in_lines(boxes: list[Box]) -> list[list[int]]:
-    """Return the indices of boxes line by line: from left to right, each joins the line whose last box it overlaps."""
+    """Return the indices of boxes line by line, from left to right; a box joins the line whose last box it overlaps."""
     lines: list[list[int]] = []
     for index in sorted(range(len(boxes)), key=lambda n: boxes[n].left):
         overlaps = [(_shared_rows(boxes[line[-1]], boxes[index]), line) for line in lines]

@@ -12,10 +12,10 @@ from fastdigits.imaging.components import EIGHT_NEIGHBORS
 from fastdigits.imaging.types import IMAGE_SIDE, Box, PreparationStep, Prepared
 
 DIGIT_SIDE = 20  # pixels of the longer side of a digit in MNIST
-MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.9, 3.8  # pixels; nine of ten digits of MNIST lie between
+MIN_STROKE_WIDTH, MAX_STROKE_WIDTH = 1.9, 3.8  # pixels; nine of ten digits of MNIST lie within this range
 SUBPIXELS = 4  # along each axis of a pixel
 CENTER = 14.5 * SUBPIXELS  # subpixels; in MNIST the mean row and the mean column are 13.5 to 14.5
-MIN_MEASURED_SIDE, MAX_MEASURED_SIDE = DIGIT_SIDE * SUBPIXELS, 256  # pixels of a digit when its strokes are measured
+MIN_MEASURED_SIDE, MAX_MEASURED_SIDE = DIGIT_SIDE * SUBPIXELS, 256  # pixels of a digit whose strokes are measured
 STROKE_THRESHOLD = 0.5  # of the strength of ink: the edge of a stroke
 MIN_SIDE, ENLARGEMENT = 24, 4  # pixels; smaller pictures are enlarged by this factor
 MIN_PEAK = 254  # 0 .. 255; of the brightest pixel of an image of MNIST
@@ -50,7 +50,7 @@ def scale_box(box: Box, scaled: np.ndarray, picture: np.ndarray) -> Box:
 
 
 def is_prepared(image: np.ndarray) -> bool:
-    """Check whether an image uint8 (H, W) is in the format of MNIST, so that it needs no preparation.
+    """Return whether an image uint8 (H, W) is in the format of MNIST, so that it needs no preparation.
 
     It has 28 x 28 pixels, and bright ink on 0 whose longer side is 20 pixels, centered by mass. This holds for all but
     13 of the 60,000 training images of MNIST.
@@ -102,7 +102,7 @@ def with_steps(image: np.ndarray, box: Box, *steps: PreparationStep) -> Prepared
 
 
 def _normalize_strokes(strength: np.ndarray) -> np.ndarray:
-    """Bring strokes to a usual width, and a digit to its size in subpixels.
+    """Change the stroke width to a usual one, and scale the digit to its size in subpixels.
 
     Scale the ink (H, W), threshold it, move the outline in or out by the same distance everywhere, and crop. Return
     the coverage of each subpixel, 0 .. 1, with DIGIT_SIDE * SUBPIXELS subpixels along the longer side.

@@ -26,13 +26,13 @@ from fastdigits.imaging.paper import isolate_paper
 from fastdigits.imaging.types import IMAGE_SIDE, Box, PreparationStep, Prepared
 
 MAX_SIDE = 512  # pixels of the working copy of a picture
-MAX_STROKES = (0.45, 0.25, 0.12, 0.06)  # of the picture's longer side: limits to tell strokes from wider shadows
+MAX_STROKES = (0.45, 0.25, 0.12, 0.06)  # limits of the stroke width to try, as fractions of the longer side
 MIN_DIGIT_SIDE = 5  # pixels of the longer side
-SMALL_DIGIT_SIDE = 100  # pixels of the longer side; a smaller digit is prepared again at a higher resolution
-MAX_STROKE_WIDTH = 0.42  # of a digit's longer side; thicker ink is a shadow or a blot
+SMALL_DIGIT_SIDE = 100  # pixels of the longer side; smaller digits are prepared again at a higher resolution
+MAX_STROKE_WIDTH = 0.42  # fraction of a digit's longer side; thicker ink is a shadow or a blot
 MAX_PENALTY = 0.3  # of a plausible interpretation
-THINNER, DARKER = 0.5, 1.0  # ratios of stroke width and of contrast that make one interpretation clearer than another
-SAME_IMAGE = 6.0  # mean absolute difference of pixels, 0 .. 255, below which two images count as the same
+THINNER, DARKER = 0.5, 1.0  # ratios of stroke width and contrast that make one interpretation clearer than another
+SAME_IMAGE = 6.0  # mean absolute difference of pixels, 0 .. 255, below which two images count as equal
 
 
 def prepare(picture: np.ndarray) -> Prepared:
@@ -47,7 +47,7 @@ def prepare(picture: np.ndarray) -> Prepared:
 
 
 def candidates(picture: np.ndarray) -> Iterator[Prepared]:
-    """Yield interpretations of a picture as a digit, the most plausible first; at least one.
+    """Yield at least one interpretation of a picture as a digit, the most plausible first.
 
     Each is prepared only when the iterator reaches it.
 
@@ -70,7 +70,7 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
 
 @dataclass(frozen=True, eq=False)
 class _Interpretation:
-    """What may be the digit of a picture.
+    """A possible digit in a picture.
 
     Attributes
     ----------
@@ -98,16 +98,17 @@ class _Interpretation:
         return left == 0 or top == 0 or left + width == W or top + height == H
 
     def is_clearer_than(self, other: "_Interpretation") -> bool:
-        """Check whether its strokes are much thinner and its ink has no lower contrast."""
+        """Return whether its strokes are much thinner and its ink has a higher contrast."""
         thinner = self.stroke_width < THINNER * other.stroke_width
         return thinner and self.ink.typical_contrast > DARKER * other.ink.typical_contrast
 
 
 def _interpretations(picture: np.ndarray, search_paper: bool = True) -> Iterator[_Interpretation]:
-    """Yield interpretations of a picture uint8 (H, W, C): first the plausible ones, then by increasing penalty.
+    """Yield interpretations of a picture uint8 (H, W, C): the plausible ones, then the others by increasing penalty.
 
-    Assume a uniform background, if the border is uniform. Otherwise, try each limit of the stroke width, with ink
-    darker and brighter than the background; start with the polarity of the border, unless the other is clearer.
+    If the border is uniform, assume a uniform background. Otherwise, or if nothing plausible is found, try each limit
+    of the stroke width, with ink darker and brighter than the background. Start with the polarity that the border
+    suggests, unless the other is clearer.
     """
     bright, implausible = with_bright_background(picture), []
     if has_uniform_background(picture):
@@ -133,7 +134,7 @@ def _interpretations(picture: np.ndarray, search_paper: bool = True) -> Iterator
 def _digits_on_uneven_background(
     bright: np.ndarray, max_stroke: float, search_paper: bool
 ) -> Iterator[_Interpretation]:
-    """Yield what is found on a sheet of paper, the digit cut off by the edges if it touches one, and the whole one."""
+    """Yield interpretations on a sheet of paper, then the digit cut off at an edge that it touches, then all of it."""
     found = _digit_on(bright, uneven_background(bright, max_stroke, extend_edges=True))
     if found is None:
         return
@@ -145,7 +146,7 @@ def _digits_on_uneven_background(
 
 
 def _with_paper(bright: np.ndarray, found: _Interpretation | None, search_paper: bool) -> list[_Interpretation]:
-    """Return the interpretations of a sheet of paper, if that is what was found, followed by what was found."""
+    """Return an interpretation, preceded by those of its content if it has the shape of a sheet of paper."""
     if found is None:
         return []
     paper = isolate_paper(bright, found.mask) if search_paper else None
@@ -155,7 +156,8 @@ def _with_paper(bright: np.ndarray, found: _Interpretation | None, search_paper:
 def _digit_on(bright: np.ndarray, background: np.ndarray) -> _Interpretation | None:
     """Find the digit on a background.
 
-    The penalty adds 1 for a clipped component, the fraction of ink outside the digit, and the excess stroke width.
+    The penalty is the sum of 1 for a clipped component, the fraction of ink outside the digit, and the excess stroke
+    width.
     """
     ink = find_ink(bright, background)
     components = find_components(ink)
@@ -173,7 +175,7 @@ def _digit_on(bright: np.ndarray, background: np.ndarray) -> _Interpretation | N
 
 
 def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | None:
-    """Prepare the surroundings of a small digit at a higher resolution; None if the picture has none."""
+    """Prepare the surroundings of a small digit at a higher resolution, or return None if that is not possible."""
     if len(picture) <= len(scaled) or max(box.width, box.height) >= SMALL_DIGIT_SIDE:
         return None
     box = scale_box(box, scaled, picture)

@@ -5,10 +5,10 @@ from scipy import ndimage
 
 from fastdigits.imaging.components import EIGHT_NEIGHBORS
 
-MIN_AREA = 0.1  # of the picture
-MIN_FILL = 0.6  # of the sheet's area that differs from the surface; the rest is drawn on it
-MIN_RECTANGULARITY = 0.83  # area / that of the smallest enclosing rectangle; a disc has 0.79
-MARGIN = 0.04  # of the sheet's side: its edge may show the surface
+MIN_AREA = 0.1  # fraction of the picture
+MIN_FILL = 0.6  # fraction of the sheet that differs from the surface; the rest may be ink
+MIN_RECTANGULARITY = 0.83  # area divided by that of the smallest enclosing rectangle; a disc has 0.79
+MARGIN = 0.04  # fraction of the sheet's side to cut off, because its edge may show the surface
 
 
 def isolate_paper(picture: np.ndarray, mask: np.ndarray) -> np.ndarray | None:

@@ -24,17 +24,17 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def read_picture(source: StrPath | bytes | bytearray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Read a PNG, JPEG, WebP, BMP, TIFF or GIF file; of several frames or pages, the first.
+    """Read the first frame or page of a PNG, JPEG, WebP, BMP, TIFF or GIF file.
 
-    Rotate the picture as its EXIF data say, stretch gray levels of more than 8 bits from the lowest to the highest,
-    and replace a transparent background by white, or by black if what is drawn on it is bright.
+    Rotate the picture according to its EXIF data, stretch gray levels of more than 8 bits to the full range, and
+    replace a transparent background with white, or with black if the visible pixels are bright.
 
     Parameters
     ----------
     source : path or bytes
         The path of a file, or its content.
     max_pixels : int
-        Larger pictures are refused before they are decoded.
+        Larger pictures are rejected before they are decoded.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def read_picture(source: StrPath | bytes | bytearray, max_pixels: int = MAX_PIXE
 def _read_bytes(path: StrPath) -> bytes:
     try:
         if not os.path.isfile(path) and os.path.exists(path):
-            raise UserError("this is not a file; give a picture.")
+            raise UserError("it is not a file; give a picture file.")
         with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -66,15 +66,15 @@ def _read_bytes(path: StrPath) -> bytes:
 
 def _decode(content: bytes, max_pixels: int) -> np.ndarray:
     if not content:
-        raise UserError("it is empty; give a picture.")
+        raise UserError("it is empty; give a picture file.")
     if len(content) > MAX_BYTES:
-        raise UserError(f"it has more than {MAX_BYTES // 2**20} MiB; save the picture smaller.")
+        raise UserError(f"it is larger than {MAX_BYTES // 2**20} MiB; save a smaller picture.")
     with _user_errors():
         image = Image.open(BytesIO(content), formats=FORMATS)
         width, height = image.size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise UserError(
-            f"the picture has {width} x {height} pixels, more than {max_pixels:,} or a side beyond {MAX_SIDE:,}; "
+            f"the picture has {width} x {height} pixels, more than {max_pixels:,} in total or {MAX_SIDE:,} on a side; "
             "make it smaller."
         )
     with _user_errors():
@@ -83,7 +83,7 @@ def _decode(content: bytes, max_pixels: int) -> np.ndarray:
 
 @contextmanager
 def _user_errors() -> Iterator[None]:
-    """Convert the errors of Pillow, which raises almost any exception on damaged files; wrap nothing else."""
+    """Convert the errors of Pillow, which raises almost any exception for damaged files."""
     try:
         yield
     except Image.UnidentifiedImageError as error:
@@ -93,7 +93,7 @@ def _user_errors() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         raise UserError("the picture has too many pixels; make it smaller.") from error
     except Exception as error:
-        raise UserError("the picture is damaged or cut short; take another copy of the file.") from error
+        raise UserError("the picture is damaged or cut short; use another copy of the file.") from error
 
 
 def _as_rgb(image: Image.Image) -> np.ndarray:

@@ -1,18 +1,18 @@
-"""Remove ruled lines, as on writing paper: straight, thin, and from edge to edge of the picture."""
+"""Remove ruled lines, as on writing paper: straight, thin lines from edge to edge of the picture."""
 
 import numpy as np
 from scipy import ndimage
 
-MIN_COVERAGE = 0.85  # of the picture's side that is ink along a ruled line
-MAX_THICKNESS = 0.05  # of the picture's side across the line
-MAX_SLOPE, SLOPES = 0.06, 13  # rise per pixel, and how many slopes from -MAX_SLOPE to MAX_SLOPE are tried
-MIN_PICTURE_SIDE = 24  # pixels; on smaller pictures ruled lines cannot be distinguished from strokes
-MAX_INK_WIDTH = 0.75  # of the picture's side; if other ink is wider, a single line may be one of its strokes
-STROKE_THRESHOLD = 0.5  # of the strength of ink
+MIN_COVERAGE = 0.85  # fraction of a ruled line that is ink
+MAX_THICKNESS = 0.05  # fraction of the picture's side across the line
+MAX_SLOPE, SLOPES = 0.06, 13  # rise per pixel; the number of slopes to try between -MAX_SLOPE and MAX_SLOPE
+MIN_PICTURE_SIDE = 24  # pixels; in smaller pictures, ruled lines cannot be distinguished from strokes
+MAX_INK_WIDTH = 0.75  # fraction of the picture's side; if other ink is wider, a single line may be one of its strokes
+STROKE_THRESHOLD = 0.5  # strength of ink at the edge of a stroke
 
 
 def remove_ruled_lines(strength: np.ndarray) -> np.ndarray:
-    """Set ruled lines in the strength of ink (H, W) to 0, but keep strokes that cross them."""
+    """Set the strength of ink (H, W) to 0 on ruled lines, but keep strokes that cross them."""
     strength = _remove_horizontal_lines(strength)
     return _remove_horizontal_lines(strength.T).T
 

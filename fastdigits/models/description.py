@@ -89,9 +89,9 @@ def _check(layer: Any, where: str) -> None:
         raise UserError(f"{where} has the unknown type '{kind}'; choose one of {', '.join(LAYERS)}.")
     known = [field for field in fields(layer_class(kind)) if field.init]
     names = ", ".join(field.name for field in known)
-    fields_known = f"the fields {names}" if known else "no fields"
+    known_fields = f"the fields {names}" if known else "no fields"
     for name in sorted(given - {field.name for field in known}):
-        raise UserError(f"{where} ({kind}) has the unknown field '{name}'; remove it. {kind} has {fields_known}.")
+        raise UserError(f"{where} ({kind}) has the unknown field '{name}'; remove it. {kind} has {known_fields}.")
     for name in (field.name for field in known if field.default is MISSING and field.name not in given):
         raise UserError(f"{where} ({kind}) lacks the field '{name}'; add it.")
     if "layers" in given:

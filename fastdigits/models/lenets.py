@@ -39,7 +39,7 @@ def conv1_avgpool(classes: int, activation: str = "relu", init: str = "he") -> l
 
 
 def lenet(classes: int, activation: str = "relu", init: str = "he", pool: str = "average") -> list[Layer]:
-    """LeNet-5 (LeCun et al. 1998) with fully connected feature maps; its original activation was tanh-shaped."""
+    """LeNet-5 (LeCun et al. 1998), each filter on all feature maps; its original activation was a scaled tanh."""
     if pool not in POOLINGS:
         raise UserError(f"There is no pooling '{pool}'; choose one of {', '.join(POOLINGS)}.")
     pooling = layer_class(POOLINGS[pool])

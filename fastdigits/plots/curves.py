@@ -1,4 +1,4 @@
-"""Plot training curves: loss, accuracy and learning rate over the epochs of one or several trainings."""
+"""Plot training curves: loss, accuracy and learning rate over the epochs of one or several runs."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Style = dict[str, Any]
+Appearance = dict[str, Any]
 Metric = Callable[[Epoch], float | None]
 TRAINING: Literal["--"] = "--"
 VALIDATION: Literal["-"] = "-"
@@ -64,7 +64,7 @@ def draw(groups: Sequence[RunGroup], title: str = "") -> "Figure":
     return figure
 
 
-def _draw_curves(axes: "Axes", group: RunGroup, appearance: Style, training: Metric, validation: Metric) -> None:
+def _draw_curves(axes: "Axes", group: RunGroup, appearance: Appearance, training: Metric, validation: Metric) -> None:
     """Draw training and validation of a group in one panel."""
     _draw_mean(axes, group, training, appearance, TRAINING, "training")
     _draw_mean(axes, group, validation, appearance, VALIDATION, "validation")
@@ -74,7 +74,7 @@ def _draw_curves(axes: "Axes", group: RunGroup, appearance: Style, training: Met
             axes.plot(*zip(*points, strict=True) if points else ([], []), color=appearance["color"], **THIN)
 
 
-def _draw_mean(axes: "Axes", group: RunGroup, metric: Metric, appearance: Style, line: str, name: str) -> None:
+def _draw_mean(axes: "Axes", group: RunGroup, metric: Metric, appearance: Appearance, line: str, name: str) -> None:
     """Draw the mean of the runs at each epoch and, of several runs, a band of one standard deviation."""
     by_epoch = _values(group, metric)
     if not by_epoch:

@@ -1,1 +1,1 @@
-"""Report everything about a trained network on one self-contained HTML page."""
+"""Create a self-contained HTML page about a trained network."""

@@ -16,14 +16,14 @@ Rows = list[tuple[str, str]]  # name, value
 
 
 def contents(tested: TestedNetwork, speed: Speed, training: dict[str, Any] | None, date: str) -> dict[str, Any]:
-    """Return everything the template needs, except how to reproduce the network.
+    """Return the variables of the template, except how to reproduce the network.
 
     Parameters
     ----------
     tested : TestedNetwork
     speed : Speed
     training : dict, optional
-        The summary of `train --json`: it has the times of the training, which the weights file does not store.
+        The summary of `train --json`, for the training times, which the weights file does not store.
     date : str
         The date of the report.
     """

@@ -18,7 +18,7 @@ CSS_COLORS = {style.BLACK: "currentColor", style.GRAY: "var(--faint)"}  # follow
 
 
 def render(contents: dict[str, Any]) -> str:
-    """Render the page; escape all text in the contents except the result of `embedded`."""
+    """Render the page. All text in the contents is escaped, except the results of `embedded`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = PackageLoader("fastdigits.report")
@@ -29,9 +29,9 @@ def render(contents: dict[str, Any]) -> str:
 
 
 def embedded(figure: "Figure") -> "Markup":
-    """Convert a figure to SVG with a transparent background and the page's text colors.
+    """Convert a figure to SVG with a transparent background and the text colors of the page.
 
-    The CSS variable `--width` holds the figure's own width.
+    The CSS variable `--width` holds the width of the figure.
     """
     import matplotlib
     from markupsafe import Markup

@@ -30,19 +30,19 @@ class TestedNetwork:
 
 
 def worst(tested: TestedNetwork) -> list[dict[str, Any]]:
-    """Return image, index, true and predicted digit, and their probabilities, of the worst mistakes."""
+    """Return the worst mistakes: image, index, true and predicted digit, and the probabilities of both."""
     mistakes = []
     for row in worst_mistakes(tested.evaluation.probabilities, tested.labels, MAX_MISTAKES):
         true, p = int(tested.labels[row]), tested.evaluation.probabilities[row]
         predicted = int(p.argmax())
         digits = {"true": true, "predicted": predicted}
-        shares = {"p_true": f"{p[true]:.1%}", "p_predicted": f"{p[predicted]:.1%}"}
-        mistakes.append({"image": png(tested.images[row]), "index": int(row), **digits, **shares})
+        percentages = {"p_true": f"{p[true]:.1%}", "p_predicted": f"{p[predicted]:.1%}"}
+        mistakes.append({"image": png(tested.images[row]), "index": int(row), **digits, **percentages})
     return mistakes
 
 
 def draw(tested: TestedNetwork, network: Network) -> dict[str, Any]:
-    """Draw all figures; None for one that has nothing to show."""
+    """Draw all figures; a figure with nothing to show is None."""
     probabilities, labels = tested.evaluation.probabilities, tested.labels
     chosen = correct_and_wrong(probabilities, labels, EXAMPLES)
     saved, history = tested.saved, [Epoch(**epoch) for epoch in tested.saved.history]

@@ -17,7 +17,7 @@ ROUNDS, BUDGET_S = 11, 2.0
 
 @dataclass(frozen=True)
 class Speed:
-    """Throughput with large batches, and latency in seconds of a single image."""
+    """The throughput of large batches in images per second, and the latency of a single image in seconds."""
 
     machine: str
     device: str
@@ -26,7 +26,7 @@ class Speed:
 
 
 def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops) -> Speed:
-    """Take the throughput from an evaluation, and measure the latency of one image over many runs.
+    """Compute the throughput from an evaluation, and measure the latency of a single image over many runs.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def create_app(
 
 
 class JSONErrorCORS(CORSMiddleware):
-    """CORS whose refusals have the same JSON form as all other errors."""
+    """CORS middleware whose refusals are JSON, like all other errors."""
 
     def preflight_response(self, request_headers: Any) -> Response:
         response = super().preflight_response(request_headers)

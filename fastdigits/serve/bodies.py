@@ -27,7 +27,7 @@ def media_type(request: Request) -> str:
 
 @asynccontextmanager
 async def received_body(request: Request) -> AsyncIterator[bytearray]:
-    """Receive the whole body and count its bytes as buffered while the block lasts.
+    """Receive the whole body, and count its bytes as buffered until the end of the block.
 
     Raises
     ------
@@ -42,7 +42,7 @@ async def received_body(request: Request) -> AsyncIterator[bytearray]:
     except TimeoutError:
         raise RequestError(408, f"The request did not arrive within {limits.seconds:g} s; send it faster.") from None
     except ClientDisconnect:
-        raise RequestError(400, "The request ended before its body did.") from None
+        raise RequestError(400, "The request ended before its body was complete.") from None
     finally:
         buffered.total -= len(body)
 

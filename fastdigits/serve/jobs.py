@@ -1,4 +1,4 @@
-"""The jobs that wait for a network, and the way of an answer back to its event loop."""
+"""Jobs for the networks, and the delivery of the answers to their event loops."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ from fastdigits.serve.models import Model
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A prediction for an image, the size of the batch that it was part of, and the feature maps if requested."""
+    """A prediction for an image, the size of its batch, and the feature maps if requested."""
 
     prediction: Prediction
     batch_size: int
@@ -44,7 +44,7 @@ def run_jobs(model: Model, jobs: list[Job]) -> list[Answer | Exception]:
 
 
 def deliver(jobs: list[Job], answers: list[Answer | Exception]) -> None:
-    """Hand answers over from the worker's thread, with one call for each event loop."""
+    """Deliver answers from the thread of the worker, with one call per event loop."""
     pairs = list(zip(jobs, answers, strict=True))
     for loop in {job.loop for job in jobs}:
         with suppress(RuntimeError):  # the loop is closed, so nobody waits

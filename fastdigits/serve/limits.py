@@ -1,28 +1,28 @@
-"""Limits on what requests may use, and the error of a request that exceeds them."""
+"""The limits on requests, and the error for requests that cannot be answered."""
 
 from dataclasses import dataclass
 
 from fastdigits.imaging import MAX_BYTES, MAX_PIXELS
 
-MAX_JSON_BYTES = 2**18  # ample for 784 numbers; parsing blocks the event loop, and with it every other request
+MAX_JSON_BYTES = 2**18  # ample for 784 numbers; parsing JSON blocks the event loop, and so all other requests
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one server.
+    """The limits of one server.
 
     Attributes
     ----------
     body_bytes : int
-        Length of a request's body; JSON has a lower limit, MAX_JSON_BYTES.
+        Maximum length of the body of a request; JSON has a lower limit, MAX_JSON_BYTES.
     picture_pixels : int
-        Pixels of a picture.
+        Maximum number of pixels of a picture.
     seconds : float
-        Time for a request to arrive, and the same again to answer it.
+        Time limit for receiving a request, and again for answering it.
     requests : int
-        Requests in progress.
+        Maximum number of requests in progress.
     buffered_bytes : int
-        Length of the bodies of all requests in progress.
+        Maximum total length of the bodies of all requests in progress.
     """
 
     body_bytes: int = min(20 * 2**20, MAX_BYTES)
@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass
 class BufferedBytes:
-    """Count the bytes of the bodies of all requests in progress."""
+    """The total length of the bodies of all requests in progress."""
 
     total: int = 0
 

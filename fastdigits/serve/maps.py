@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdigits.inference.explain import Explainer
 
-MAX_MAPS, MAX_UNITS = 64, 1024  # returned for a layer
+MAX_MAPS, MAX_UNITS = 64, 1024  # returned per layer
 
 
 @dataclass(frozen=True, eq=False)

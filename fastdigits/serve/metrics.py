@@ -1,4 +1,4 @@
-"""The metrics of a server for Prometheus."""
+"""Prometheus metrics of a server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from fastdigits import __version__
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 IMAGES = (1, 2, 4, 8, 16, 32, 64)
 METHODS = {"GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH"}
-OTHER = "other"  # replaces made-up methods and paths, which would add labels without end
+OTHER = "other"  # replaces unknown methods and paths, which would create any number of labels
 
 
 class Metrics:

@@ -24,13 +24,13 @@ class ModelInfo:
     calibration: Calibration
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what clients get to see, as JSON types."""
+        """Return the fields that clients see, as JSON types."""
         return {name: value for name, value in vars(self).items() if name != "calibration"}
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network: to recognize digits, and to compute its feature maps."""
+    """A loaded network, with what recognizes digits and what computes feature maps."""
 
     info: ModelInfo
     recognizer: Recognizer
@@ -53,7 +53,7 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Return the names with a number appended to each that occurred before."""
+    """Make names unique by appending a number to each that occurred before."""
     taken: list[str] = []
     for name in names:
         number, candidate = 1, name

@@ -1,4 +1,4 @@
-"""Middleware around every request: a line in the log, metrics, a limit on their number, and an answer to failures."""
+"""Middleware that logs and counts all requests, limits their number, and answers those that fail."""
 
 import logging
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ FAILED = "The server failed to answer this request; see its log for the cause."
 
 
 def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Create the answer to a request that failed."""
+    """Create the JSON answer to a request that failed."""
     return JSONResponse({"error": message}, status, headers)
 
 

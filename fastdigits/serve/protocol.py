@@ -7,18 +7,18 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_CONNECTIONS = 512
 MAX_HEAD_BYTES = 2**16
-GRACE_S = 1.0  # beyond the time limit, so that the application can report a late body itself
+GRACE_S = 1.0  # added to the time limit, so that the application itself can report a late body
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with limits on connections, on the size of heads, and on the time a request takes to arrive.
+    """uvicorn's HTTP/1.1 protocol with limits on connections, on the size of headers, and on the time to arrive.
 
-    A subclass sets that time, `seconds`.
+    A subclass sets the time limit, `seconds`.
     """
 
     seconds: float
     deadline = None  # timer of the request that is arriving
-    head_bytes: int | None = None  # received of the head so far; None while the body arrives
+    head_bytes: int | None = None  # bytes of headers received so far; None while the body arrives
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -37,7 +37,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.head_bytes += len(data)
         super().data_received(data)
         if self.head_bytes is not None and self.head_bytes > MAX_HEAD_BYTES:
-            self.refuse(431, f"The head of the request is longer than {MAX_HEAD_BYTES // 2**10} KiB; send less.")
+            self.refuse(431, f"The headers of the request are longer than {MAX_HEAD_BYTES // 2**10} KiB; send less.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

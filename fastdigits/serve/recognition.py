@@ -1,4 +1,4 @@
-"""Recognize the digit of a request's picture or pixels."""
+"""Recognize the digit in the picture or the pixels of a request."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +18,7 @@ from fastdigits.serve.limits import Limits, RequestError
 from fastdigits.serve.models import ModelInfo
 from fastdigits.serve.worker import Worker
 
-SPARE_THREADS = 2  # so that small drawings need not wait while every core is busy with photographs
+SPARE_THREADS = 2  # so that small drawings need not wait while all cores are busy with photographs
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class RecognitionService:
         self._threads = ThreadPoolExecutor(numba_setup.cores() + SPARE_THREADS, "imaging")
 
     def model(self, choice: str | int) -> ModelInfo:
-        """Return the network of a name or index."""
+        """Return the model with a name or an index."""
         models = self.worker.models
         for info in models:
             if choice in (info.name, info.index, str(info.index)):
@@ -62,7 +62,7 @@ class RecognitionService:
         return await self._in_time(self._recognize(model, candidates(image), explain))
 
     def close(self) -> None:
-        """Finish the requests in progress, then end all threads."""
+        """Finish the requests in progress, then stop all threads."""
         self._threads.shutdown()
         self.worker.close()
 

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the bodies and answers of the API."""
+"""The OpenAPI schemas of the requests and answers of the API."""
 
 from typing import Any
 
@@ -33,9 +33,11 @@ class Prediction(BaseModel):
     model: str
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(ge=0, le=1, description="The probability of the digit.")
-    probabilities: list[float] = Field(min_length=10, max_length=10, description="Of the digits 0 to 9.")
+    probabilities: list[float] = Field(
+        min_length=10, max_length=10, description="The probabilities of the digits 0 to 9."
+    )
     second: int = Field(ge=0, le=9, description="The second most probable digit.")
-    unsure: bool = Field(description="Whether it may be another digit, or none at all.")
+    unsure: bool = Field(description="Whether the picture may show another digit or no digit at all.")
     image: list[list[int]] | None = Field(
         None, description="The input of the network: 28 rows of 28 levels; with explain=true."
     )

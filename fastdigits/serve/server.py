@@ -14,8 +14,8 @@ from fastdigits.errors import UserError
 from fastdigits.serve.observer import JSONLines
 from fastdigits.serve.protocol import GuardedProtocol
 
-SHUTDOWN_S = 10  # for requests in progress to finish after a signal to stop
-SWITCH_INTERVAL_S = 0.001  # how long a thread may keep the GIL; Python's default of 0.005 delays short answers
+SHUTDOWN_S = 10  # time for requests in progress to finish after a signal to stop
+SWITCH_INTERVAL_S = 0.001  # time that a thread may keep the GIL; Python's default of 0.005 delays short answers
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,18 +35,18 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url(listener: socket.socket) -> str:
-    """Return the address of a listening socket for a browser on this machine."""
+    """Return the URL of a listening socket for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM; then accept no new requests and finish those in progress."""
+    """Serve until Ctrl-C or SIGTERM, then finish the requests in progress and accept no new ones."""
     _log_json_lines()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
-    gc.freeze()  # exempts what is loaded by now from garbage collection, which would delay requests
+    gc.freeze()  # exempts all objects so far from garbage collection, which would delay requests
     seconds = app.state.limits.seconds
     config = uvicorn.Config(
         app,

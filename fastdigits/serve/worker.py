@@ -1,8 +1,8 @@
-"""The worker: the one thread that owns the networks.
+"""The worker: the only thread that uses the networks.
 
-Two requests must not enter kernels that share their work among threads, and a network writes to buffers of its own.
-Jobs therefore wait in a queue, and the worker predicts all that wait as one batch. The jobs of one turn of an event
-loop enter the queue together, so that they do not wake up the worker one by one.
+Two requests must not run kernels at the same time, because the kernels use all threads and a network reuses its
+buffers. Jobs therefore wait in a queue, and the worker predicts all waiting jobs as one batch. Jobs from the same
+iteration of an event loop enter the queue together, so that they do not wake up the worker one by one.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from fastdigits.serve.models import Model, ModelInfo, load_models
 
 
 class Worker:
-    """Load networks in a thread of their own and warm them up; ready when the constructor returns.
+    """A thread that loads networks, warms them up and predicts with them; ready when the constructor returns.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Worker:
         self.models: list[ModelInfo] = []
         self.on_batch: Callable[[int], Any] = lambda images: None
         self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
-        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # jobs of the current turn of each loop
+        self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # jobs from the current iteration of each loop
         self._lock = threading.Lock()
         self._closed = False
         self._failure: BaseException | None = None
@@ -79,7 +79,7 @@ class Worker:
         return await job.answer
 
     def close(self) -> None:
-        """Answer the jobs in the queue, then end the thread."""
+        """Answer the jobs in the queue, then stop the thread."""
         with self._lock:
             self._closed = True
             self._queue.put(None)
@@ -115,7 +115,7 @@ class Worker:
                     deliver(batch, run_jobs(model, batch))
 
     def _next_jobs(self) -> list[Job]:
-        """Wait for at least one job and return all in the queue; none if the worker is closed and the queue empty."""
+        """Wait for a job and return all jobs in the queue, or an empty list if the worker is closed."""
         jobs = self._queue.get() or []
         with suppress(Empty):
             while jobs and len(jobs) < INFERENCE_MICRO_BATCH:
@@ -128,7 +128,7 @@ class Worker:
 
 
 def _warm_up(model: Model) -> None:
-    """Compile the kernels for one, a few and many images, so that the first requests need not wait for them."""
+    """Compile the kernels for one, a few and many images, so that the first requests need not wait."""
     for images in (1, MAX_SEQUENTIAL_IMAGES + 1, INFERENCE_MICRO_BATCH + 1):
         model.recognizer.predict(np.zeros((images, IMAGE_SIDE, IMAGE_SIDE), np.uint8))
     feature_maps(model.explainer, np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8))

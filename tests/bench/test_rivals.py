@@ -28,7 +28,7 @@ from fastdigits.nn import (
 )
 from fastdigits.training.optimizer import EPSILON
 
-EVERY_LAYER = without((Dropout,), zoo.EVERY_LAYER)  # for every framework draws other numbers
+EVERY_LAYER = without((Dropout,), zoo.EVERY_LAYER)  # because every framework draws different random numbers
 AVERAGED = [Conv2D(4, 3), BatchNorm(), GlobalAvgPool2D(), Dense(10)]
 NOT_IN_TENSORFLOW = BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual
 IN_TENSORFLOW = without(NOT_IN_TENSORFLOW, EVERY_LAYER)
@@ -68,7 +68,7 @@ def test_tensorflow_names_an_unsupported_layer(mode):
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
 def workload(request):
-    """A network and a batch; alexnet has dropout, which is left out.
+    """Return a network and a batch; the dropout layers of alexnet are left out.
 
     Every ReLU and every maximum is at least 3e-5 standard deviations away from its kink, so that rounding errors of
     about 1e-6 cannot move it across. For alexnet with its many units this holds for few batches; this one was searched.
@@ -100,7 +100,7 @@ def test_torch_computes_the_same_scores(workload):
 
 @pytest.mark.parametrize("mode", ["training", "inference"])
 def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
-    """Everything except CUDA itself: without a GPU, the CPU stands in for it, and plain steps for the graph."""
+    """Test everything except CUDA itself: without a GPU, use the CPU instead, and plain steps instead of the graph."""
     torch = pytest.importorskip("torch")
     from fastdigits.bench.rivals.torch import TorchTrainer
 

@@ -59,7 +59,7 @@ def test_kernels_that_cannot_be_cached(doctor, tmp_path):
     (tmp_path / "cache").write_text("a file where a folder should be")
     result = doctor(XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert result.returncode == 0, result.stderr
-    assert "compiled kernels cannot be kept" in result.stdout
+    assert "compiled kernels cannot be cached" in result.stdout
     assert "export XDG_CACHE_HOME=" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 

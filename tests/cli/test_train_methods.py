@@ -92,9 +92,9 @@ def test_keep_best_and_no_keep_best(train):
 def test_runs_use_successive_seeds_and_keep_the_best_by_validation(train):
     done = train(*LINEAR, "--runs", "3", "--seed", "4")
     alone = [train(*LINEAR, "--seed", seed, "--output", f"{seed}.h5") for seed in (4, 5, 6)]
-    trainings = done.summary["trainings"]
-    assert [run["seed"] for run in trainings] == [4, 5, 6]
-    for one, other in zip(trainings, alone, strict=True):
+    runs = done.summary["trainings"]
+    assert [run["seed"] for run in runs] == [4, 5, 6]
+    for one, other in zip(runs, alone, strict=True):
         assert one["test"] == other.summary["test"]
         assert validations(one) == validations(other.summary)
     last = [
@@ -104,7 +104,7 @@ def test_runs_use_successive_seeds_and_keep_the_best_by_validation(train):
     best = alone[last.index(max(last))]
     assert weight_bytes(done) == weight_bytes(best)
     assert done.summary["seed"] == best.summary["seed"]
-    accuracies = [run["test"]["accuracy"] for run in trainings]
+    accuracies = [run["test"]["accuracy"] for run in runs]
     spread = done.summary["averages"]["test_accuracy"]
     assert spread["mean"] == pytest.approx(sum(accuracies) / 3)
     assert (spread["min"], spread["max"]) == (min(accuracies), max(accuracies))
@@ -121,12 +121,12 @@ def test_runs_write_the_same_file_as_the_best_run_alone(invoke, tiny, tmp_path):
 
 def test_folds_are_validated_on_images_held_out(train):
     done = train(*LINEAR, "--folds", "4")
-    trainings = done.summary["trainings"]
-    assert [run["fold"] for run in trainings] == [1, 2, 3, 4]
-    assert len({run["epochs"][0]["train_loss"] for run in trainings}) == 4
-    for run in trainings:  # of 75 images each
+    runs = done.summary["trainings"]
+    assert [run["fold"] for run in runs] == [1, 2, 3, 4]
+    assert len({run["epochs"][0]["train_loss"] for run in runs}) == 4
+    for run in runs:  # of 75 images each
         assert run["validation_accuracy"] * 75 == pytest.approx(round(run["validation_accuracy"] * 75))
-    accuracies = [run["validation_accuracy"] for run in trainings]
+    accuracies = [run["validation_accuracy"] for run in runs]
     assert done.summary["averages"]["validation_accuracy"]["mean"] == pytest.approx(sum(accuracies) / 4)
     assert done.summary["validation_accuracy"] == max(accuracies)
     assert done.summary["fold"] == accuracies.index(max(accuracies)) + 1 or accuracies.count(max(accuracies)) > 1

@@ -10,7 +10,7 @@ from fastdigits.data.idx import read_image_sizes
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 
-# Two images of 2 x 3 pixels, and the labels 7 and 2, as one would write them on paper.
+# Two images of 2 x 3 pixels, and the labels 7 and 2.
 IMAGES = bytes.fromhex("00000803 00000002 00000002 00000003 000102 030405 0a0b0c 0d0eff")
 LABELS = bytes.fromhex("00000801 00000002 07 02")
 
@@ -66,7 +66,7 @@ def test_shipped_training_set():
     assert images.shape == (60000, 28, 28)
     assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert np.bincount(labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert images.mean() == pytest.approx(33.3184, abs=1e-4)  # 0.1307 of 255, as everyone normalises it
+    assert images.mean() == pytest.approx(33.3184, abs=1e-4)  # 0.1307 * 255, the mean of MNIST in the literature
 
 
 def test_shipped_test_set():
@@ -114,7 +114,7 @@ def test_bad_images_are_one_sentence(write, content, message):
 
 def test_flipped_bit_in_gzip(write):
     packed = bytearray(gzip.compress(IMAGES))
-    packed[-5] ^= 1  # the checksum's last byte
+    packed[-5] ^= 1  # the last byte of the checksum
     with pytest.raises(UserError, match=r"damaged gzip \(CRC check failed"):
         read_images(write(packed))
 

@@ -73,7 +73,7 @@ def test_effect_steps():
 
 @pytest.mark.parametrize("device", ["reference", "cpu"])
 def test_augmented_images_are_those_of_training(device, images):
-    """What one batch of training holds, in an order of its own, pixel by pixel."""
+    """Compare with a training batch, in another order, pixel by pixel."""
     config = TrainConfig(pad=1, gamma=0.7, augment="shift=1,rotate=20,erase=3", seed=5)
     order, ops = np.array([70, 3, 12], np.int32), devices.load(device)
     normalisation = Normalisation.of(images, np.arange(100), config.preparation)

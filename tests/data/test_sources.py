@@ -25,7 +25,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def small_set(train: int = 3, test: int = 2) -> dict[str, bytes]:
-    """The four files of a set with images of 4 x 5 pixels."""
+    """The four files of a data set with images of 4 x 5 pixels."""
 
     def images(count):
         return np.arange(count * 20, dtype=np.uint8).reshape(count, 4, 5)
@@ -158,7 +158,7 @@ def test_verify_of_a_missing_folder(tmp_path):
 
 
 class Mirrors(http.server.BaseHTTPRequestHandler):
-    """/good/ has the shipped files, /bad/ other ones, and nothing else is there."""
+    """A server with the shipped files in /good/ and other files in /bad/."""
 
     def do_GET(self):
         mirror, name = self.path.strip("/").split("/")

@@ -30,7 +30,9 @@ def test_each_class_has_its_share(mnist_labels, count):
 
 
 def test_largest_remainders_get_the_rest():
-    labels = np.repeat(np.array([0, 1, 2], np.uint8), [5, 3, 2])  # of 4 images: 2.0, 1.2 and 0.8
+    labels = np.repeat(
+        np.array([0, 1, 2], np.uint8), [5, 3, 2]
+    )  # the exact proportions of 4 images are 2.0, 1.2 and 0.8
     _, validation = stratified_split(labels, 4, seed=0)
     assert np.bincount(labels[validation]).tolist() == [2, 1, 1]
 
@@ -49,18 +51,25 @@ def test_same_seed_same_split(mnist_labels):
 
 def test_split_never_changes():
     _, validation = stratified_split(np.arange(20, dtype=np.uint8) % 2, 6, seed=42)
-    assert validation.tolist() == [0, 1, 4, 5, 10, 17]  # the three least words of Philox(42) in each class
+    assert validation.tolist() == [
+        0,
+        1,
+        4,
+        5,
+        10,
+        17,
+    ]  # those with the three smallest words of Philox(42) in each class
 
 
 def test_other_seed_other_split(mnist_labels):
     _, one = stratified_split(mnist_labels, 500, seed=1)
     _, two = stratified_split(mnist_labels, 500, seed=2)
-    assert len(np.intersect1d(one, two)) < 100  # 25 are to be expected
+    assert len(np.intersect1d(one, two)) < 100  # 25 are expected
 
 
 def test_every_image_is_as_likely():
     drawn = [stratified_split(np.zeros(4, np.uint8), 1, seed)[1][0] for seed in range(400)]
-    assert np.bincount(drawn).min() > 70  # 100 are to be expected, with a deviation of 9
+    assert np.bincount(drawn).min() > 70  # 100 are expected, with a standard deviation of 9
 
 
 def test_no_validation_images(mnist_labels):

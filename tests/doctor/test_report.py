@@ -135,7 +135,11 @@ def test_nothing_is_wrong(installed, pretend):
     ("library", "problem", "remedy"),
     [
         (None, "no NVIDIA driver is installed", "nvidia.com/drivers"),
-        (FakeDriver(cuda=11080), "the NVIDIA driver is too old: it runs CUDA 11.8, and 12.0 is needed", "newer driver"),
+        (
+            FakeDriver(cuda=11080),
+            "the NVIDIA driver is too old: it supports CUDA 11.8, but 12.0 is required",
+            "newer driver",
+        ),
         (FakeDriver(error=100), "error 100, a text of NVIDIA's", "--gpus all"),
         (FakeDriver(error=803), "error 803, a text of NVIDIA's", "sudo reboot"),
         (FakeDriver(error=12345), "error 12345, a text of NVIDIA's", None),
@@ -172,7 +176,7 @@ def test_hidden_devices(pretend, monkeypatch):
         (
             FakeDriver(12040),
             CUDA_13,
-            "cupy-cuda13x is for CUDA 13, but the driver runs CUDA 12.4 at most",
+            "cupy-cuda13x is for CUDA 13, but the driver supports CUDA up to 12.4",
             f"pip uninstall cupy-cuda13x, then: {packages.install(12)}",
         ),
         (
@@ -214,7 +218,7 @@ def test_a_numpy_that_numba_cuda_does_not_know(pretend, monkeypatch):
 def test_numba_cuda_that_does_not_take_over(pretend, monkeypatch):
     pretend(FakeDriver(), *CUDA_13)
     monkeypatch.delitem(sys.modules, "_numba_cuda_redirector")
-    assert "does not take over" in why_no_cuda()
+    assert "does not replace" in why_no_cuda()
 
 
 def test_a_driver_that_is_none(pretend):
@@ -241,19 +245,19 @@ def test_a_failing_kernel_is_explained_by_the_toolkit(pretend, pretend_toolkit):
         ({"nvvm": None, "nvrtc": None, "nvJitLink": None, "cudart": None}, None),
         (
             {"nvvm": (13, 4), "nvrtc": (13, 0), "nvJitLink": (13, 4), "cudart": (13, 0)},
-            "nvvm 13.4 makes PTX that a driver for CUDA 13.0 cannot read",
+            "nvvm 13.4 generates PTX that a driver for CUDA 13.0 cannot load",
         ),
         (
             {"nvvm": (13, 0), "nvrtc": (13, 4), "nvJitLink": (13, 1), "cudart": (13, 0)},
-            "nvJitLink 13.1 cannot link what nvrtc 13.4 makes",
+            "nvJitLink 13.1 cannot link the output of nvrtc 13.4",
         ),
         (
             {"nvvm": (12, 9), "nvrtc": (13, 0), "nvJitLink": (12, 9), "cudart": (12, 9)},
-            "nvrtc is of CUDA 13, but nvvm of CUDA 12",
+            "nvrtc is for CUDA 13, but nvvm is for CUDA 12",
         ),
         (
             {"nvvm": (14, 0), "nvrtc": (13, 0), "nvJitLink": (14, 0), "cudart": (13, 0)},
-            "nvvm is of CUDA 14, but the driver runs CUDA 13.0 at most",
+            "nvvm is for CUDA 14, but the driver supports CUDA up to 13.0",
         ),
     ],
 )
@@ -366,7 +370,7 @@ def test_kernels_that_cannot_be_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (tmp_path / "file").write_text("")
     (found,) = kernel_cache.kernel_folder()
-    assert "so every command compiles again" in found.problem
+    assert "so every command compiles them again" in found.problem
     assert found.remedy.startswith("export XDG_CACHE_HOME=")
 
 

@@ -25,18 +25,18 @@ def test_metrics_of_two_trainings(digits):
     images = digits.test_images, digits.test_labels
     entry = compare.measure("a name", network_of("linear"), [one.saved() for one in runs], [1.0, 3.0], *images, cpu)
     assert entry.accuracies == [one.test.accuracy for one in runs]
-    figures = entry.to_dict()
-    assert figures["read_images_per_second"] == pytest.approx(1 / entry.inference_s)
+    row = entry.to_dict()
+    assert row["read_images_per_second"] == pytest.approx(1 / entry.inference_s)
     assert 1e-9 < entry.inference_s < 1e-2
-    assert figures["test_accuracy"]["mean"] == pytest.approx(sum(entry.accuracies) / 2)
-    assert figures["train_seconds"] == pytest.approx({"mean": 2.0, "std": 2**0.5, "min": 1.0, "max": 3.0})
+    assert row["test_accuracy"]["mean"] == pytest.approx(sum(entry.accuracies) / 2)
+    assert row["train_seconds"] == pytest.approx({"mean": 2.0, "std": 2**0.5, "min": 1.0, "max": 3.0})
     known = {"model": "a name", "parameters": 7850, "multiply_adds": 7840, "epochs": 3, "runs": 2}
-    assert known.items() <= figures.items()
+    assert known.items() <= row.items()
 
 
 def test_metrics_if_all_trainings_failed(digits):
     images = digits.test_images, digits.test_labels
-    figures = compare.measure("mlp", network_of("mlp"), [], [], *images, devices.load("cpu")).to_dict()
+    row = compare.measure("mlp", network_of("mlp"), [], [], *images, devices.load("cpu")).to_dict()
     unknown = ("test_accuracy", "train_seconds", "read_images_per_second")
-    assert [figures[name] for name in unknown] == [None] * 3
-    assert figures["runs"] == 0
+    assert [row[name] for name in unknown] == [None] * 3
+    assert row["runs"] == 0

@@ -35,7 +35,7 @@ def saved(seed, mean=0.13, std=0.31, layers=None, loss="cross-entropy", preparat
 
 
 def probabilities(network, images):
-    """What NumPy computes in float64."""
+    """Compute the probabilities with NumPy in float64."""
     x = (images.reshape(len(images), -1) / 255 - network.normalisation.mean) / network.normalisation.std
     scores = x @ network.weights["dense_1/weight"].T.astype(float) + network.weights["dense_1/bias"]
     powers = np.exp(scores - scores.max(1, keepdims=True))

@@ -1,4 +1,4 @@
-"""What a network sees in an image: the gradient of the input against differences, and what the layers made."""
+"""Explanations: the gradient of the input against central differences, and the outputs of the layers."""
 
 import numpy as np
 import pytest
@@ -29,11 +29,11 @@ from fastdigits.nn import (
 )
 from fastdigits.storage.weights import SavedNetwork
 
-STEP = 1e-6  # of central differences in float64, whose error is rounding, 1e-16, over it
+STEP = 1e-6  # of central differences in float64; their rounding error is about 1e-16 / STEP
 
 
 def randomised(network, ops):
-    """A network with random parameters and running statistics, built to be looked into."""
+    """A network with random parameters and running statistics, built for explanations."""
     network.build(ops, 1, fused=False)
     random = np.random.default_rng(3)
     values = {name: random.standard_normal(p.shape) / np.sqrt(p.fan_in or 2) for name, p in network.state().items()}

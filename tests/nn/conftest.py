@@ -12,19 +12,19 @@ DEVICES = ("cpu", "reference")
 
 @pytest.fixture
 def load_ops():
-    """load_ops(device) has the operations of a device."""
+    """Return the function that loads the operations of a device by its name."""
     return load
 
 
 @pytest.fixture(params=DEVICES)
 def ops(request):
-    """The operations of one device after the other."""
+    """Return the operations of each device in turn."""
     return load(request.param)
 
 
 @pytest.fixture
 def exact_ops():
-    """The definitions with arrays of float64 in the place of float32, so that nothing is rounded that matters."""
+    """Return the reference operations with float64 arrays instead of float32 ones: rounding errors are negligible."""
     reference = load("reference")
     functions = {name: function for name, function in vars(reference).items() if callable(function)}
 
@@ -39,7 +39,7 @@ def exact_ops():
 
 @pytest.fixture
 def build():
-    """build(model, ops) is a network for batches of 64 images with the random start of seed 0."""
+    """Return a function that builds a model for batches of 64 images, initialized with seed 0."""
 
     def build(model, ops):
         network = Network(layers_of(model))

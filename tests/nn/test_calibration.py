@@ -1,3 +1,5 @@
+"""Temperature scaling and the confidence that a prediction needs."""
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def overconfident(temperature, count=4000):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_made_the_labels_is_found(temperature):
+def test_fit_temperature_recovers_the_true_temperature(temperature):
     assert fit_temperature(*overconfident(temperature)) == pytest.approx(temperature, rel=0.08)
 
 
@@ -31,7 +33,7 @@ def test_calibrated_confidence_equals_accuracy():
         )
 
 
-def test_temperature_one_changes_nothing_and_no_temperature_changes_the_order():
+def test_temperature_1_changes_nothing_and_other_temperatures_keep_the_order():
     p, _ = overconfident(1.0, 50)
     assert Calibration().apply(p) == pytest.approx(p)
     for temperature in (0.3, 7.0):

@@ -1,3 +1,5 @@
+"""Gradients, scores, fusion, parameters and initial values of networks, compared with PyTorch and across devices."""
+
 import json
 from functools import cache
 from math import prod
@@ -36,22 +38,22 @@ from fastdigits.ops import inference_ops, load
 from fastdigits.ops.array import blocks
 from fastdigits.training.optimizer import Optimizer
 
-IMAGES, BATCH = 40, 64  # lanes beyond the 40 images stay empty; of 16 lanes one whole block
+IMAGES, BATCH = 40, 64  # the lanes after the 40 images stay empty: with 16 lanes, a whole block
 SEED = 5  # of dropout
 KINKED = ReLU, LeakyReLU, MaxPool2D
-MARGIN = 1e-4  # least distance from a kink, in standard deviations of all that a layer gets
+MARGIN = 1e-4  # minimum distance from a kink, in standard deviations of the layer's input
 TRIES = 200
 
 
 def networks():
-    """A new network of each model, one of every layer there is, and one of each of the other chains."""
+    """Return a new network of each model, one with every layer, and one of each other chain, by name."""
     models = {model: Network(layers_of(model)) for model in MODELS}
     return models | {name: Network(layers) for name, layers in {"every layer": EVERY_LAYER, **CHAINS}.items()}
 
 
 @pytest.fixture
 def batch():
-    """Images (64, 1, 28, 28) and targets; images from the 40th on have no target and must not count."""
+    """Return images (64, 1, 28, 28) and targets. Those from index 40 on have no target and must be ignored."""
     images, targets = images_and_targets()
     return images.copy(), targets.copy()
 
@@ -60,19 +62,19 @@ def batch():
 def images_and_targets():
     random = np.random.default_rng(2)
     images = random.standard_normal((BATCH, 1, 28, 28), np.float32)
-    images += np.copysign(np.float32(0.001), images)  # "residual first" adds zeros to them before a ReLU
+    images += np.copysign(np.float32(0.001), images)  # away from 0: "residual first" applies ReLU to some pixels
     targets = np.where(np.arange(BATCH) < IMAGES, random.integers(0, 10, BATCH), -1).astype(np.float32)
     return images, targets
 
 
 def start_values(network):
-    """Random parameters and running statistics that keep every ReLU and every maximum MARGIN away from its kink.
+    """Return random parameters and running statistics that keep every ReLU and maximum MARGIN away from its kink.
 
-    Float32 activations are off by 1e-6 and with Winograd's method by up to 5e-5, differently for each vector width.
-    Among millions of random ones a few are nearer to a kink than that and come to lie on its other side. A single
-    such unit moves the gradients of all layers before it: a ReLU of the fourth convolution of tiny-20k with the input
-    -3.1e-6 in float64 and 6.8e-7 in float32 moved that of the convolution's weight by 1 %. Float64 with this one
-    decision of float32 agreed with float32 again.
+    Rounding changes float32 activations by 1e-6, with Winograd's method by up to 5e-5, and differently for each vector
+    width. Among millions of random activations a few are closer to a kink and move to its other side. A single such
+    unit changes the gradients of all layers before it. Example: the input of a ReLU after the fourth convolution of
+    tiny-20k was -3.1e-6 in float64 and 6.8e-7 in float32, which changed the gradient of the convolution's weight by
+    1 %. With this single decision taken from float32, float64 agreed with float32 again.
     """
     return _start_values(json.dumps(network.config()))
 
@@ -85,18 +87,18 @@ def _start_values(config):
         parameter.value[...] = random_value(parameter, random)
     running = {name: network.weights()[name] for name in network.running()}
     keep_from_kinks(network.layers, x, training, random)
-    values = network.weights() | running  # which training has changed
+    values = network.weights() | running  # the forward passes in training changed the running statistics
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 
 def random_value(parameter, random):
-    """Random biases, too, although training starts from zero."""
+    """Draw a random value of a parameter. Biases are random, too, although training starts with zeros."""
     value = (random.standard_normal(parameter.shape) / np.sqrt(parameter.fan_in or 10)).astype(np.float32)
     return np.abs(value) + np.float32(0.5) if parameter.name.endswith(("gamma", "var")) else value
 
 
 def prepare_layers(network, ops):
-    """Build a network without fusion; return the images that count and the training step."""
+    """Build a network without fusion; return the images that have targets and the training step."""
     network.build(ops, IMAGES, fused=False)
     x = ops.empty((blocks(IMAGES, ops.lanes), 1, 28, 28, ops.lanes))
     ops.pack(images_and_targets()[0][:IMAGES], x)
@@ -108,7 +110,7 @@ def keep_from_kinks(layers, x, training, random):
     first, given, output = 0, x, x
     for last, layer in enumerate(layers, start=1):
         if isinstance(layer, Conv2D | Dense | Residual):
-            first, given = last - 1, output  # its parameters decide about the kinks that follow
+            first, given = last - 1, output  # its parameters move the activations of the kinks that follow
         if isinstance(layer, Residual):
             keep_from_kinks(layer.layers, output, training, random)
         if isinstance(layer, KINKED):
@@ -122,7 +124,7 @@ def keep_from_kinks(layers, x, training, random):
 
 
 def shift_from_kinks(layers, x, training):
-    """Shift the biases before each ReLU; return which channels stay too near to a kink."""
+    """Shift the biases before each ReLU; return which channels are still too close to a kink."""
     near, before = np.False_, None
     for layer in layers:
         if isinstance(layer, KINKED):
@@ -137,7 +139,7 @@ def shift_from_kinks(layers, x, training):
 
 
 def bias_of(layer):
-    """The parameter that adds a constant to each channel of a layer's output, if there is one."""
+    """Return the parameter that adds a constant to each channel of a layer's output, or None."""
     match layer:
         case Conv2D() | Dense():
             return layer.bias
@@ -149,14 +151,14 @@ def bias_of(layer):
 
 
 def middle_of_widest_gap(values):
-    """The middle of the widest gap between neighbouring numbers near 0."""
+    """Return the middle of the widest gap between neighboring numbers near 0."""
     values = np.sort(values)
     middles, gaps = (values[1:] + values[:-1]) / 2, np.diff(values)
     return middles[np.argmax(np.where(np.abs(middles) < values.std() / 4, gaps, 0))]
 
 
 def draw_again(layers, channels, x, training, random):
-    """Give other random parameters to some channels of the output."""
+    """Draw new random parameters for some channels of the output."""
     for layer in layers:
         if isinstance(layer, Residual):
             last = [part for part in sequence.walk(layer.layers) if isinstance(part, Conv2D | Dense | BatchNorm)][-1]
@@ -168,26 +170,26 @@ def draw_again(layers, channels, x, training, random):
 
 
 def distances(layer, x):
-    """How far each image and channel is from a kink of a layer: from 0, or from a tie of the largest in a window."""
+    """Return the distance from a kink for each image and channel: from 0, or between the two largest of a window."""
     if not isinstance(layer, MaxPool2D):
         return np.abs(x).reshape(*x.shape[:2], -1).min(2)
     second, largest = np.moveaxis(np.partition(windows(layer, x), -2), -1, 0)[-2:]
-    return np.where(largest == 0, np.inf, largest - second).min(2)  # zeros of a ReLU, which stops their gradient
+    return np.where(largest == 0, np.inf, largest - second).min(2)  # windows of zeros from a ReLU, whose gradient is 0
 
 
 def decisions(layer, x):
-    """Which side of its kink each unit is on."""
+    """Return the side of the kink that each unit is on."""
     return windows(layer, x).argmax(-1) if isinstance(layer, MaxPool2D) else x > 0
 
 
 def windows(layer, x):
-    """The pixels (N, C, windows, pixels) of each window of a pooling."""
+    """Return the pixels (N, C, windows, pixels) of each pooling window."""
     pixels = np.lib.stride_tricks.sliding_window_view(x, layer.size, axis=(2, 3))
     return pixels[:, :, :: layer.stride, :: layer.stride].reshape(*x.shape[:2], -1, prod(layer.size))
 
 
 def inputs_of_kinks(layers, x, training):
-    """Each layer that has kinks, with its input (N, C, ...)."""
+    """Yield each layer with kinks and its input (N, C, ...)."""
     for layer in layers:
         if isinstance(layer, Residual):
             yield from inputs_of_kinks(layer.layers, x, training)
@@ -197,8 +199,8 @@ def inputs_of_kinks(layers, x, training):
 
 
 @pytest.mark.parametrize("name", networks())
-def test_rounding_decides_nothing(name):
-    """Every kink is MARGIN away from the exact activations, and float32 stays on their side of it."""
+def test_rounding_moves_no_unit_across_a_kink(name):
+    """Exact activations are MARGIN away from every kink, and float32 activations are on the same side."""
     found = []
     for ops in (float64_reference(load("reference")), load("cpu")):
         network = networks()[name]
@@ -206,12 +208,12 @@ def test_rounding_decides_nothing(name):
         network.set_weights(start_values(network))
         found.append(list(inputs_of_kinks(network.layers, x, training)))
     for (layer, exact), (_, rounded) in zip(*found, strict=True):
-        assert distances(layer, exact).min() > 0.99 * MARGIN * exact.std()  # whose parameters are rounded to float32
+        assert distances(layer, exact).min() > 0.99 * MARGIN * exact.std()  # 0.99: the parameters are rounded
         np.testing.assert_array_equal(decisions(layer, rounded), decisions(layer, exact))
 
 
 def prepare(network, ops, images, fused=True, training=True):
-    """Build a network, give it its start values and return the images as a batch."""
+    """Build a network, set its start values and return the images as a batch."""
     network.build(ops, BATCH, fused=fused, training=training)
     network.set_weights(start_values(network))
     x = ops.empty((BATCH // ops.lanes, 1, 28, 28, ops.lanes))
@@ -220,7 +222,7 @@ def prepare(network, ops, images, fused=True, training=True):
 
 
 def loss_and_gradients(network, ops, images, targets, fused=True):
-    """The mean cross-entropy of one batch and its gradient by each parameter."""
+    """Return the mean cross-entropy of a batch and its gradients by the name of the parameter."""
     x, t = prepare(network, ops, images, fused), ops.empty((BATCH // ops.lanes, ops.lanes))
     ops.pack(targets, t)
     scores = network.forward(x, TrainingStep(IMAGES, ops.zeros((1,), np.int64), seed=SEED))
@@ -232,20 +234,21 @@ def loss_and_gradients(network, ops, images, targets, fused=True):
 
 
 def rounding(network):
-    """(tolerance, least) of assert_close for what rounding to float32 does to the gradients of a network.
+    """Return the (tolerance, least) of assert_close that covers the rounding of a network's gradients to float32.
 
-    It is at most 5e-6 of a gradient's largest entry without batch normalisation. With it, sums of many terms cancel:
-    it is 1.1e-5 where Winograd's method adds its own, and 1e-6 of the largest entry of all gradients where all of the
-    sum cancels, as for a bias before a normalisation.
+    Without batch normalization the error is at most 5e-6 of a gradient's largest entry. Batch normalization makes sums
+    of many terms cancel. The error then reaches 1.1e-5 together with that of Winograd's method. Where the whole sum
+    cancels, as for a bias before a normalization, it is 1e-6 of the largest entry of all gradients.
     """
     normalised = any(isinstance(layer, BatchNorm) for layer in sequence.walk(network.layers))
     return (3e-5, 0.1) if normalised else (1e-5, 1e-3)
 
 
 def assert_close(actual, expected, tolerance=1e-5, least=1e-3):
-    """Each gradient differs by at most `tolerance` of its largest entry, or of `least` of the largest of them all.
+    """Assert that each gradient differs by at most `tolerance` of its largest entry.
 
-    The latter is for biases before a batch normalisation: their gradients are zero but for rounding.
+    The largest entry counts as at least `least` times that of all gradients: the gradients of biases before a batch
+    normalization are zero except for rounding.
     """
     assert actual.keys() == expected.keys()
     least *= max(np.abs(gradient).max() for gradient in expected.values())
@@ -255,7 +258,7 @@ def assert_close(actual, expected, tolerance=1e-5, least=1e-3):
 
 
 def by_pytorch(layers, x, arrays, training):
-    """What PyTorch makes of images x (N, C, H, W) with the arrays of all parameters, in float64."""
+    """Return the output of layers in PyTorch for float64 images (N, C, H, W), given the arrays of all parameters."""
     import torch
     from torch.nn import functional
 
@@ -263,7 +266,7 @@ def by_pytorch(layers, x, arrays, training):
         own = [arrays[parameter] for parameter in (*layer.running, *layer.parameters)]
         match layer:
             case Conv2D():
-                x = functional.pad(x, (layer.left, layer.left, layer.top, layer.top))  # below 0 it crops
+                x = functional.pad(x, (layer.left, layer.left, layer.top, layer.top))  # a negative number crops
                 x = functional.conv2d(x, *own, stride=layer.stride)
             case Dense():
                 x = functional.linear(x, *own)
@@ -276,7 +279,7 @@ def by_pytorch(layers, x, arrays, training):
             case BatchNorm():
                 x = functional.batch_norm(x, *own, training, layer.momentum, layer.epsilon)
             case LocalResponseNorm():
-                alpha = layer.alpha * layer.size  # of which PyTorch takes the size-th part
+                alpha = layer.alpha * layer.size  # PyTorch divides it by the size
                 x = functional.local_response_norm(x, layer.size, alpha, layer.beta, layer.k)
             case Dropout() if training:
                 mask = np.moveaxis(layer.ops.download(layer.mask), -1, 1).reshape(BATCH, *layer.input_shape)
@@ -302,7 +305,7 @@ def by_pytorch(layers, x, arrays, training):
 
 
 def as_tensors(network):
-    """The start values of a network in PyTorch, by their parameters; trainable ones require gradients."""
+    """Return the start values of a network as PyTorch tensors, by parameter; trainable ones require gradients."""
     torch = pytest.importorskip("torch")
     values = start_values(network)
     tensors = {p: torch.tensor(values[name], dtype=torch.float64) for name, p in network.state().items()}
@@ -313,20 +316,20 @@ def as_tensors(network):
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
-def test_gradients_are_those_of_pytorch(name, fused, ops, batch):
+def test_gradients_agree_with_pytorch(name, fused, ops, batch):
     network = networks()[name]
     check_against_pytorch(network, ops, batch, fused, *rounding(network))
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
-def test_definitions_are_those_of_pytorch(name, fused, exact_ops, batch):
-    """Without rounding, the gradients are the very same."""
+def test_reference_gradients_agree_with_pytorch(name, fused, exact_ops, batch):
+    """In float64 the gradients agree up to the rounding of float64."""
     check_against_pytorch(networks()[name], exact_ops, batch, fused, tolerance=1e-10)
 
 
 def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
-    """Loss, gradients and running statistics are those of PyTorch in float64."""
+    """Assert that loss, gradients and running statistics agree with PyTorch in float64."""
     torch = pytest.importorskip("torch")
     loss, gradients = loss_and_gradients(network, ops, *batch, fused=fused)
 
@@ -345,7 +348,7 @@ def check_against_pytorch(network, ops, batch, fused, tolerance, least=1e-3):
 @pytest.mark.parametrize("training", [True, False], ids=["built for training", "built for inference"])
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
 @pytest.mark.parametrize("name", networks())
-def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
+def test_inference_scores_agree_with_pytorch(name, fused, training, ops, batch):
     """Compare the inference mode, with running statistics and without dropout."""
     torch = pytest.importorskip("torch")
     network = networks()[name]
@@ -360,7 +363,7 @@ def test_scores_are_those_of_pytorch(name, fused, training, ops, batch):
 
 
 @pytest.mark.parametrize("name", ["resnet", "alexnet", "every layer"])
-def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, batch):
+def test_a_single_image_has_the_same_scores_as_in_a_batch(name, load_ops, batch):
     images, _ = batch
     of_many, of_one = np.empty((BATCH, 10), np.float32), np.empty((1, 10), np.float32)
     network, many = networks()[name], load_ops("cpu")
@@ -376,7 +379,7 @@ def test_a_single_image_gets_the_scores_that_it_has_in_a_batch(name, load_ops, b
 
 
 @pytest.mark.parametrize("name", networks())
-def test_gradients_are_the_same_on_both_devices(name, load_ops, batch):
+def test_gradients_agree_across_devices(name, load_ops, batch):
     exact_loss, exact = loss_and_gradients(networks()[name], float64_reference(load_ops("reference")), *batch)
     for device in ("cpu", "reference"):
         network = networks()[name]
@@ -386,7 +389,7 @@ def test_gradients_are_the_same_on_both_devices(name, load_ops, batch):
 
 
 @pytest.mark.parametrize("name", networks())
-def test_fused_steps_give_the_plain_layers_gradients(name, ops, batch):
+def test_fused_steps_and_plain_layers_have_equal_gradients(name, ops, batch):
     loss, gradients = loss_and_gradients(networks()[name], ops, *batch, fused=True)
     expected_loss, expected = loss_and_gradients(networks()[name], ops, *batch, fused=False)
     assert loss == pytest.approx(expected_loss, rel=1e-6)
@@ -394,7 +397,7 @@ def test_fused_steps_give_the_plain_layers_gradients(name, ops, batch):
 
 
 def kinds(steps):
-    """The types of steps."""
+    """Return the names of the types of steps."""
     return [type(step).__name__ for step in steps]
 
 
@@ -406,7 +409,7 @@ def test_steps_of_lenet(ops):
     ]
     assert [step.relu is not None for step in network.steps[3:]] == [True, True, False]
     assert [step.after_relu for step in network.steps[3:]] == [False, True, True]
-    assert not any(step.after_relu for step in network.steps[:2])  # pooling takes the gradient of its ReLU
+    assert not any(step.after_relu for step in network.steps[:2])  # the pooling step computes the gradient of its ReLU
 
 
 def test_steps_of_convolutions_without_pooling(ops):
@@ -467,8 +470,8 @@ def test_a_network_with_nothing_to_fold_has_one_chain_of_steps(ops):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", ["lenet", "resnet", "best", "every layer"])
-def test_fusion_leaves_the_layers_as_they_are(name, ops, training):
-    """It changes none of their attributes but those that `allocate` sets, and those of none within a fused step."""
+def test_fusion_does_not_change_the_layers(name, ops, training):
+    """Only attributes of `allocate` are set, and of the parts of fused steps none."""
     network = networks()[name]
     own = {id(layer): set(vars(layer)) for layer in sequence.walk(network.layers)}
     network.build(ops, 1, training)
@@ -506,7 +509,7 @@ def test_parameters_are_views_of_one_array(ops, build):
         parameter.value[...] = number
     owners = buffer.values.reshape(-1).astype(int)
     parameters = list(network.parameters().values())
-    assert np.bincount(owners)[1:].tolist() == [parameter.size for parameter in parameters]  # none overlaps another
+    assert np.bincount(owners)[1:].tolist() == [parameter.size for parameter in parameters]  # no two overlap
     assert all(np.argmax(owners == number) % ALIGNMENT == 0 for number in range(1, len(parameters) + 1))
     assert buffer.values.ctypes.data % 64 == 0
 
@@ -528,7 +531,7 @@ def test_gaps_between_parameters_stay_zero(optimizer, ops, build):
     assert not np.isin(values[~gaps], (0, 1)).any()
 
 
-def test_no_optimiser_touches_running_statistics(ops, build, batch):
+def test_the_optimizer_does_not_change_running_statistics(ops, build, batch):
     network = build("tiny-8k", ops)
     loss_and_gradients(network, ops, *batch)
     before = {name: network.weights()[name] for name in network.running()}
@@ -551,7 +554,7 @@ def test_initialise_resets_running_statistics(ops, build, batch):
     }
 
 
-def test_each_step_each_part_and_each_layer_drops_other_pixels(ops):
+def test_dropout_masks_differ_between_steps_parts_seeds_and_layers(ops):
     network = Network([Dropout(), Residual([Dropout()]), Flatten(), Dense(10)])
     network.build(ops, BATCH)
     x, step = ops.zeros((BATCH // ops.lanes, 1, 28, 28, ops.lanes)), ops.zeros((1,), np.int64)
@@ -573,17 +576,17 @@ def test_an_inference_network_has_no_gradients(ops):
 
 def test_weights_are_copies_that_set_weights_accepts(ops, build, batch):
     network, other = build("lenet", ops), Network(layers_of("lenet"))
-    kept = network.weights()
+    saved = network.weights()
     network.buffer.values[...] = 0
-    assert any(value.any() for value in kept.values())
+    assert any(value.any() for value in saved.values())
     other.build(ops, 8, training=False)
-    other.set_weights(kept)
+    other.set_weights(saved)
     assert {name: value.tobytes() for name, value in other.weights().items()} == {
-        name: value.tobytes() for name, value in kept.items()
+        name: value.tobytes() for name, value in saved.items()
     }
 
 
-def test_initial_values_are_the_same_on_both_devices(load_ops, build):
+def test_initial_values_are_equal_on_all_devices(load_ops, build):
     cpu, reference = (build("lenet", load_ops(device)).weights() for device in ("cpu", "reference"))
     assert {name: value.tobytes() for name, value in cpu.items()} == {
         name: value.tobytes() for name, value in reference.items()
@@ -601,7 +604,7 @@ def test_he_initialisation_is_normal(load_ops):
     assert not any(value.any() for name, value in values.items() if name.endswith("bias"))
 
 
-def test_he_initialisation_of_a_convolution_counts_its_window(load_ops):
+def test_he_initialisation_of_a_convolution_counts_its_kernel(load_ops):
     weight = initial("lenet", load_ops, "he", seed=3)["conv2d_2/weight"]
     assert weight.std() == pytest.approx(np.sqrt(2 / (6 * 5 * 5)), rel=0.05)
 
@@ -616,8 +619,8 @@ def test_glorot_initialisation_is_uniform(load_ops):
 
 
 @pytest.mark.parametrize(("init", "within"), [("normal", 0.6827), ("uniform", 1 / np.sqrt(3))])
-def test_normal_and_uniform_initialisation_have_the_spread_of_lecun(load_ops, init, within):
-    """One standard deviation holds 68 % of normal numbers, and 58 % of uniform ones."""
+def test_normal_and_uniform_initialisation_have_the_variance_of_lecun(load_ops, init, within):
+    """68 % of normal and 58 % of uniform numbers lie within one standard deviation."""
     z = initial("mlp", load_ops, init, seed=3)["dense_1/weight"].ravel() * np.sqrt(784)
     assert abs(z.mean()) < 5 / np.sqrt(z.size)
     assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
@@ -625,7 +628,7 @@ def test_normal_and_uniform_initialisation_have_the_spread_of_lecun(load_ops, in
     assert (np.abs(z).max() <= np.sqrt(3) * (1 + 1e-6)) == (init == "uniform")
 
 
-def test_parameters_and_seeds_start_differently(load_ops):
+def test_initial_values_differ_between_parameters_and_seeds(load_ops):
     weights = [
         initial("mlp", load_ops, "he", seed, hidden=(128, 128, 128))[name]
         for seed in (0, 1, 2**32, 2**63 - 1)
@@ -635,7 +638,7 @@ def test_parameters_and_seeds_start_differently(load_ops):
 
 
 def initial(model, load_ops, init, seed, **options):
-    """The values that a network starts with."""
+    """Return the initial values of a network."""
     network = Network(layers_of(model, ModelOptions(init=init, **options)))
     network.build(load_ops("reference"), 1, training=False)
     network.initialise(seed)
@@ -647,7 +650,7 @@ def test_micro_batches_do_not_change_the_scores(images):
     ops, layers = load("cpu"), layers_of("lenet")
     pixels = np.random.default_rng(0).normal(size=(images, 1, 28, 28)).astype(np.float32)
     found = []
-    for training in (False, True):  # in parts, and all at once
+    for training in (False, True):  # in micro-batches, and all at once
         network = Network(layers)
         network.build(ops, images, training)
         network.initialise(0)

@@ -39,7 +39,7 @@ def test_names_are_unique_and_number_each_type_separately():
 
 
 def test_names_of_nested_layers():
-    """Each parameter occurs once, after the names of all layers that it is in."""
+    """Each parameter occurs once, qualified by the names of all layers that contain it."""
     block = [Conv2D(1, 3, padding=1), BatchNorm(), Residual([BatchNorm(), Conv2D(1, 1)])]
     network = Network([BatchNorm(), Residual(block, projection=True), Flatten(), Dense(10)])
     assert list(network.parameters()) == [

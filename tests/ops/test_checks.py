@@ -92,7 +92,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("batchnorm_backward", "batchnorm.store_gradient", "select(filled, scale * d, splat(0.0))", "scale * d"),
     # ignores that the mean depends on the input
     ("batchnorm_backward", "batchnorm.backward_channel", "splat(dbeta[c] / n)", "splat(0.0)"),
-    # does not mask the gradient by the ReLU
+    # does not mask the gradient with the ReLU
     ("batchnorm_relu_backward", "batchnorm.gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
     # omits the channel above
     ("lrn_forward", "lrn.forward_pixel", "c + size // 2 + 1", "c + size // 2"),

@@ -1,6 +1,6 @@
 """The definitions of all gradients against central differences over every element, in float64.
 
-The loss is the inner product of the output with fixed random numbers dy, so dy is the gradient by the output.
+The loss is the inner product of the output with fixed random numbers dy, so dy is the gradient of the output.
 """
 
 import numpy as np
@@ -172,7 +172,7 @@ def test_lrn(checks, rng, channels, size):
 
 
 def test_dropout(checks, rng):
-    """The gradient by x is dropout of the gradient by y."""
+    """The gradient of x is dropout of the gradient of y."""
     x, dy = rng.normal(size=(2, 4, 5))
     mask, y, dx = rng.integers(0, 2, (4, 5)).astype(np.uint8), np.empty((4, 5)), np.empty((4, 5))
 

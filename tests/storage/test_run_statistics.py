@@ -7,7 +7,7 @@ from fastdigits.storage import run_statistics
 
 
 def run(train_s: float, accuracies: list[float], validation: bool = True) -> dict:
-    """What `train --json` prints of a run, as far as statistics need it."""
+    """Return the parts of a run's `train --json` output that statistics need."""
     epochs = [
         {
             "seconds": train_s / len(accuracies),

@@ -1,4 +1,4 @@
-"""Training histories in files, and which of them are grouped."""
+"""Loading training histories from files, and grouping them."""
 
 import json
 from dataclasses import asdict, replace

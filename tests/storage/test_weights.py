@@ -50,7 +50,7 @@ def path(tmp_path, saved):
 
 @contextmanager
 def refused(path, message):
-    """The block raises one sentence that names the file and says `message`."""
+    """Check that the block raises one sentence that has the name of the file and `message`."""
     with pytest.raises(UserError, match=message) as caught:
         yield
     said = str(caught.value)
@@ -59,7 +59,7 @@ def refused(path, message):
     assert said.isprintable()
 
 
-# What comes back, and what is in the file.
+# Round trips and the content of the file
 
 
 def test_round_trip(path, saved):
@@ -101,7 +101,7 @@ def test_a_damaged_calibration_is_refused(path, text):
 
 @pytest.fixture
 def normalised(saved):
-    """A network with running statistics, also within a layer."""
+    """A network with running statistics, some of them in a nested layer."""
     block = Residual([Conv2D(2, 1), BatchNorm()])
     network = Network([Conv2D(2, 3), BatchNorm(), block, Flatten(), Dense(10)])
     values = {name: np.full(array.shape, 0.5, "f4") for name, array in network.state().items()}
@@ -207,7 +207,7 @@ def test_settings_that_an_older_file_lacks_get_their_defaults(path):
     assert weights.read(path).config == asdict(TrainConfig(seed=5, lr=1))
 
 
-# Files that cannot be read.
+# Files that cannot be read
 
 
 def test_missing_file(tmp_path):
@@ -253,7 +253,7 @@ def attribute(name, value):
 
 
 def description(name, **fields):
-    """Change fields of a JSON attribute."""
+    """Return a function that changes fields of a JSON attribute."""
 
     def damage(file):
         file.attrs[name] = np.bytes_(json.dumps({**json.loads(file.attrs[name]), **fields}))
@@ -269,7 +269,7 @@ def without(name):
 
 
 def put(name, data=None, **options):
-    """Put something else in the place of a member, if there is one."""
+    """Return a function that replaces a member of the file, or adds it."""
 
     def damage(file):
         if name in file:
@@ -300,7 +300,7 @@ def put_committed_type(file):
 
 
 def all_too_large(file):
-    """Architecture and file agree on a layer of 10^12 numbers."""
+    """Let architecture and file agree on a layer of 10^12 numbers."""
     description("architecture", layers=[{"type": "Flatten"}, {"type": "Dense", "units": 10**12}])(file)
     del file["weights"]
     file.create_dataset("weights/dense_1/weight", (10**12, 784), "f4")
@@ -432,7 +432,7 @@ def test_any_byte_may_be_wrong(path):
     assert outcomes == {weights.SavedNetwork, UserError}
 
 
-# Files that cannot be written.
+# Files that cannot be written
 
 
 @pytest.mark.parametrize(
@@ -561,7 +561,7 @@ def test_no_place_for_a_file(no_place, saved, name, message):
 
 @pytest.mark.parametrize("place", ["fastdigits.files.open", "os.open"])
 def test_no_permission(path, monkeypatch, place):
-    """For root there always is one, so the system's answer is put in its place."""
+    """Replace the system's answer, because root always has permission."""
 
     def fail(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")

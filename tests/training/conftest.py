@@ -1,4 +1,4 @@
-"""Fixtures of the tests of training: a few images, and a function that trains on them."""
+"""Fixtures for the tests of training: a few images, and a function that trains on them."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from fastdigits.training.loop import train
 
 @pytest.fixture(params=["cpu", "reference"])
 def ops(request):
-    """The operations of one device after the other."""
+    """The operations of each device."""
     return devices.load(request.param)
 
 
@@ -51,5 +51,5 @@ def fit(few):
 
 @pytest.fixture
 def content():
-    """content(network) has all its parameters as bytes."""
+    """content(network) returns all its parameters and running statistics as bytes."""
     return lambda network: {name: value.tobytes() for name, value in network.weights().items()}

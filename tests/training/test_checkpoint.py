@@ -17,7 +17,7 @@ ALL = {"ema": 0.9, "clip_norm": 1.0, "keep_best": True, "warmup": 0.2}
 
 
 class Interrupting(Callback):
-    """Raises KeyboardInterrupt after a number of steps or epochs."""
+    """Callback that raises KeyboardInterrupt after a number of steps or epochs."""
 
     def __init__(self, steps=0, epochs=0):
         self.steps, self.epochs = steps, epochs
@@ -35,7 +35,7 @@ class Interrupting(Callback):
 
 @pytest.fixture
 def interrupted(fit, tmp_path):
-    """interrupted(callback, model, ...) is the checkpoint that a training leaves behind that is interrupted."""
+    """interrupted(callback, model, ...) returns the path of the checkpoint of an interrupted run."""
 
     def interrupted(callback, model="linear", **settings):
         path = tmp_path / "a.checkpoint.h5"
@@ -48,7 +48,7 @@ def interrupted(fit, tmp_path):
 
 @pytest.fixture
 def resume(fit):
-    """resume(path, model) trains on and returns the network and its TrainingResult."""
+    """resume(path, model) continues training and returns the network and its TrainingResult."""
 
     def resume(path, model="linear", **changes):
         read = checkpoint.read(path)
@@ -57,7 +57,7 @@ def resume(fit):
     return resume
 
 
-def figures(training):
+def metrics_of(training):
     return [epoch.to_dict() for epoch in training.epochs]
 
 
@@ -78,7 +78,7 @@ def test_resumed_training_equals_uninterrupted_training(model, settings, watch, 
     network, training = fit(model, **settings)
     resumed, resumed_training = resume(interrupted(Interrupting(**watch), model, **settings), model)
     assert content(resumed) == content(network)
-    assert figures(resumed_training) == figures(training)
+    assert metrics_of(resumed_training) == metrics_of(training)
     assert resumed_training.kept_epoch == training.kept_epoch
 
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_is_written_every_n_epochs(fit, tmp_path):
 def test_a_checkpoint_is_a_weights_file(interrupted, fit):
     path = interrupted(Interrupting(epochs=2), epochs=4, schedule="constant", ema=0.9)
     saved = weights.read(path)
-    ended, _ = fit(epochs=2, schedule="constant", ema=0.9)  # the weights are those of a training that ends here
+    ended, _ = fit(epochs=2, schedule="constant", ema=0.9)  # a run that ends at this epoch has the same weights
     assert {name: value.tobytes() for name, value in saved.weights.items()} == {
         name: value.tobytes() for name, value in ended.weights().items()
     }

@@ -41,6 +41,6 @@ def test_clipping_gives_the_same_bits_at_any_number_of_threads(fit, content):
 
 
 def test_clipping_prevents_divergence_at_a_high_learning_rate(fit):
-    """Plain gradient descent runs away with this rate; with short gradients it stays finite."""
+    """Plain gradient descent diverges at this rate; with clipped gradients it stays finite."""
     _, training = fit("mlp", optimizer="sgd", lr=5.0, schedule="constant", clip_norm=0.05, epochs=3)
     assert training.epochs[-1].train_loss < training.epochs[0].train_loss

@@ -31,7 +31,9 @@ def test_the_average_weighs_the_weights_of_every_step_by_age(trainer):
     with trainer.using_evaluation_weights():
         average = trainer.network.weights()["dense_1/weight"]
     np.testing.assert_allclose(average, expected, rtol=0, atol=1e-6)
-    assert np.array_equal(trainer.network.weights()["dense_1/weight"], passed[2])  # training goes on from here
+    assert np.array_equal(
+        trainer.network.weights()["dense_1/weight"], passed[2]
+    )  # training continues from these weights
 
 
 def test_averages_are_evaluated_and_kept(few, fit):

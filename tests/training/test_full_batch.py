@@ -23,7 +23,7 @@ def test_micro_batches_add_up_to_the_gradient_of_the_batch(most, fit, monkeypatc
     whole, training = fit("mlp", **settings)
     monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", most)
     parts, parts_training = fit("mlp", **settings)
-    assert parts.batch_size == most  # the buffers are those of a part
+    assert parts.batch_size == most  # the buffers have the size of a micro-batch
     for one, other in zip(training.epochs, parts_training.epochs, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
         assert one.train_accuracy == other.train_accuracy

@@ -20,7 +20,7 @@ from fastdigits.training import trainer as trainer_module
 from fastdigits.training.loop import Callback, Trainer, split, train
 from fastdigits.training.precompile import compile_kernels
 
-# How many times smaller the loss gets at least, and the accuracy, where that is less than other networks reach
+# Factor by which the loss falls at least, and minimum accuracy, for networks that are worse than the others
 SLOW = {"neuron": (1.0, 0.15), "alexnet": (1.2, 0.3), "resnet": (1.2, 0.75), "tiny-8k": (1.2, 0.6)}
 
 
@@ -33,7 +33,7 @@ def digits():
 
 @pytest.fixture
 def few(digits):
-    """300 of them."""
+    """The first 300 of `digits`."""
     images, labels = digits
     return images[:300], labels[:300]
 
@@ -51,7 +51,7 @@ def fit():
 
 
 class Recorder(Callback):
-    """Records all events."""
+    """Callback that records all events."""
 
     def __init__(self):
         self.steps, self.epochs, self.compilations, self.totals = [], [], 0, [0.0]
@@ -67,17 +67,17 @@ class Recorder(Callback):
         self.epochs.append(record)
 
     def losses(self, batch_size):
-        """The loss of each step, in the first epoch."""
+        """Return the loss of each step of the first epoch."""
         return np.diff(self.totals) / batch_size
 
 
 def content(network):
-    """All parameters as bytes."""
+    """Return all parameters as bytes."""
     return {name: value.tobytes() for name, value in network.weights().items()}
 
 
-def figures(training):
-    """What must not depend on time."""
+def metrics_of(training):
+    """Return the parts of the result that do not depend on time."""
     return [astuple(replace(epoch, seconds=0, images_per_second=0)) for epoch in training.epochs]
 
 
@@ -122,7 +122,7 @@ def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, fit)
     network, training = fit(digits, model)  # on all threads
     repeated, repetition = fit(digits, model)
     assert content(repeated) == content(network)
-    assert figures(repetition) == figures(training)
+    assert metrics_of(repetition) == metrics_of(training)
     ops = devices.load("cpu", threads=1)
     alone = Network(layers_of(model))
     try:
@@ -132,7 +132,7 @@ def test_a_seed_gives_the_same_bits_at_any_number_of_threads(model, digits, fit)
     finally:
         devices.load("cpu")
     assert content(alone) == content(network)
-    assert figures(alone_training) == figures(training)
+    assert metrics_of(alone_training) == metrics_of(training)
 
 
 def test_another_seed_gives_another_network(few, fit):
@@ -153,7 +153,7 @@ def test_any_batch_size_gives_the_losses_of_the_reference(batch_size, few, fit):
     settings = {"batch_size": batch_size, "epochs": 2, "lr": 0.01, "optimizer": "sgd", "validation": 20}
     network, training = fit(few, **settings)
     expected_network, expected = fit(few, device="reference", **settings)
-    for epoch, expected_epoch in zip(figures(training), figures(expected), strict=True):
+    for epoch, expected_epoch in zip(metrics_of(training), metrics_of(expected), strict=True):
         np.testing.assert_allclose(epoch, expected_epoch, rtol=1e-4)
     for name, value in expected_network.weights().items():
         np.testing.assert_allclose(network.weights()[name], value, rtol=0, atol=1e-5)
@@ -164,7 +164,7 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, fit, monk
 
     class Recording(Batches):
         def parts(self, order, images, training=False):
-            if not self.start[0]:  # the order is that of a whole epoch, batch by batch
+            if not self.start[0]:  # the order is passed for the whole epoch, batch by batch
                 orders.append(np.array(order))
                 epochs.append(int(self.epoch[0]) if training else None)
             return super().parts(order, images, training)
@@ -174,9 +174,9 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, fit, monk
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
     assert sorted([*rows, *validation_rows]) == list(range(300))
-    assert epochs == [0, None, 1, None, 2, None, 3, None]  # validation has none, and so sees no changed image
+    assert epochs == [0, None, 1, None, 2, None, 3, None]  # validation has no epoch: its images are not augmented
     compilation, orders = orders[:2], orders[2:]
-    assert [len(order) for order in compilation] == [1, 1]  # changes no parameter, see below
+    assert [len(order) for order in compilation] == [1, 1]  # see test_compiling_changes_no_parameter
     assert [order.tolist() for order in orders[1::2]] == [validation_rows.tolist()] * 3  # only evaluated
     epochs = orders[0::2]
     assert all(np.array_equal(np.sort(order), rows) for order in epochs)
@@ -287,7 +287,7 @@ def test_the_callback_receives_every_step_and_epoch(few, fit):
 
 
 @pytest.mark.parametrize(("model", "device"), [("mlp", "cpu"), ("lenet", "cpu"), ("mlp", "reference")])
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of the overflow that is meant to be
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of the intended overflow
 def test_a_loss_that_explodes_names_the_option_to_change(model, device, few, fit):
     with pytest.raises(UserError, match="--lr"):
         fit(few, model, device, optimizer="sgd", lr=1e30, epochs=3)

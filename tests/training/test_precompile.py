@@ -57,7 +57,7 @@ def compile_something():
 
 
 def test_the_helper_compiles_everything_that_training_needs(tmp_path, environment):
-    """In an empty folder: afterwards the training itself has nothing left to compile."""
+    """Start with an empty cache folder; after the helper, training must have nothing left to compile."""
     program = """if True:
         import sys
         import numpy as np

@@ -23,46 +23,46 @@ class Recorder(Callback):
         self.reasons.append(str(reason))
 
 
-def outcome(seed, accuracy, test=0.5, loss=0.1):
-    """What a training came to that reached a validation accuracy and a test accuracy."""
+def result_of(seed, accuracy, test=0.5, loss=0.1):
+    """Return the result of a run with the given validation and test accuracy."""
     summary = {"validation_accuracy": accuracy, "test": {"accuracy": test}, "seconds": {"train": 2.0}, "seed": seed}
     return RunResult(f"network {seed}", summary, (accuracy, -loss))
 
 
-def attempt_with(results):
-    """An attempt that dies where there is no result for the seed, and the seeds that it tried."""
+def fake_run(results):
+    """Return a function that fails for seeds without a result, and the list of the seeds that it was called with."""
     tried = []
 
-    def attempt(task):
-        tried.append(task.config.seed)
-        if task.config.seed not in results:
-            raise TrainingFailed(f"seed {task.config.seed} is dead.")
-        return results[task.config.seed]
+    def run(spec):
+        tried.append(spec.config.seed)
+        if spec.config.seed not in results:
+            raise TrainingFailed(f"seed {spec.config.seed} failed.")
+        return results[spec.config.seed]
 
-    return attempt, tried
+    return run, tried
 
 
 def test_seeds_follow_each_other():
-    tasks = over_seeds(TrainConfig(seed=5), 3)
-    assert [task.config for task in tasks] == [TrainConfig(seed=seed) for seed in (5, 6, 7)]
-    assert [task.title for task in tasks] == ["run 1 of 3, seed 5", "run 2 of 3, seed 6", "run 3 of 3, seed 7"]
-    assert {task.rows for task in tasks} == {None}
+    specs = over_seeds(TrainConfig(seed=5), 3)
+    assert [spec.config for spec in specs] == [TrainConfig(seed=seed) for seed in (5, 6, 7)]
+    assert [spec.title for spec in specs] == ["run 1 of 3, seed 5", "run 2 of 3, seed 6", "run 3 of 3, seed 7"]
+    assert {spec.rows for spec in specs} == {None}
 
 
 def test_folds_have_one_seed_and_rows_of_their_own():
     labels = np.repeat(np.arange(3, dtype=np.uint8), 10)
-    tasks = over_folds(TrainConfig(seed=5), 4, labels)
-    assert {task.config.seed for task in tasks} == {5}
-    assert [task.tags for task in tasks] == [{"fold": 1}, {"fold": 2}, {"fold": 3}, {"fold": 4}]
-    held_out = [task.rows[1] for task in tasks]
+    specs = over_folds(TrainConfig(seed=5), 4, labels)
+    assert {spec.config.seed for spec in specs} == {5}
+    assert [spec.tags for spec in specs] == [{"fold": 1}, {"fold": 2}, {"fold": 3}, {"fold": 4}]
+    held_out = [spec.rows[1] for spec in specs]
     assert sorted(np.concatenate(held_out).tolist()) == list(range(30))
-    assert all(len(np.union1d(*task.rows)) == 30 for task in tasks)
+    assert all(len(np.union1d(*spec.rows)) == 30 for spec in specs)
 
 
 def test_the_best_by_validation_is_kept_and_not_the_best_by_test():
-    attempt, _ = attempt_with({0: outcome(0, 0.8, test=0.9), 1: outcome(1, 0.9, test=0.7), 2: outcome(2, 0.7)})
+    run, _ = fake_run({0: result_of(0, 0.8, test=0.9), 1: result_of(1, 0.9, test=0.7), 2: result_of(2, 0.7)})
     callback = Recorder()
-    done = run_all(over_seeds(TrainConfig(), 3), attempt, 0, callback)
+    done = run_all(over_seeds(TrainConfig(), 3), run, 0, callback)
     assert (done.best.saved, done.best_title) == ("network 1", "run 2 of 3, seed 1")
     assert callback.titles == [f"run {n} of 3, seed {n - 1}" for n in (1, 2, 3)]
     averages = done.averages()
@@ -72,44 +72,42 @@ def test_the_best_by_validation_is_kept_and_not_the_best_by_test():
 
 
 def test_of_equal_accuracies_the_lower_loss_is_better():
-    attempt, _ = attempt_with(
-        {0: outcome(0, 0.8, loss=0.3), 1: outcome(1, 0.8, loss=0.2), 2: outcome(2, 0.8, loss=0.4)}
-    )
-    assert run_all(over_seeds(TrainConfig(), 3), attempt, 0, Callback()).best.saved == "network 1"
+    run, _ = fake_run({0: result_of(0, 0.8, loss=0.3), 1: result_of(1, 0.8, loss=0.2), 2: result_of(2, 0.8, loss=0.4)})
+    assert run_all(over_seeds(TrainConfig(), 3), run, 0, Callback()).best.saved == "network 1"
 
 
 def test_failed_runs_are_counted_but_in_no_average():
-    attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8)})
+    run, tried = fake_run({0: result_of(0, 0.6), 2: result_of(2, 0.8)})
     callback = Recorder()
-    done = run_all(over_seeds(TrainConfig(), 3), attempt, 0, callback)
-    assert (tried, done.failed, callback.reasons) == ([0, 1, 2], 1, ["seed 1 is dead."])
+    done = run_all(over_seeds(TrainConfig(), 3), run, 0, callback)
+    assert (tried, done.failed, callback.reasons) == ([0, 1, 2], 1, ["seed 1 failed."])
     assert done.averages()["validation_accuracy"]["mean"] == pytest.approx(0.7)
     assert done.averages()["dead_runs"] == 1
 
 
 def test_a_failed_run_tries_seeds_that_no_other_run_has():
-    attempt, tried = attempt_with({0: outcome(0, 0.6), 2: outcome(2, 0.8), 7: outcome(7, 0.9)})
+    run, tried = fake_run({0: result_of(0, 0.6), 2: result_of(2, 0.8), 7: result_of(7, 0.9)})
     callback = Recorder()
-    done = run_all(over_seeds(TrainConfig(), 3), attempt, 5, callback)
+    done = run_all(over_seeds(TrainConfig(), 3), run, 5, callback)
     assert tried == [0, 1, 4, 7, 2]
     assert (done.best.saved, done.failed) == ("network 7", 2)
     assert callback.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
 
 
 def test_a_single_run_needs_no_validation_and_no_title():
-    attempt, _ = attempt_with({0: RunResult("network", {}, None)})
+    run, _ = fake_run({0: RunResult("network", {}, None)})
     callback = Recorder()
-    assert run_all(over_seeds(TrainConfig(), 1), attempt, 0, callback).best.saved == "network"
+    assert run_all(over_seeds(TrainConfig(), 1), run, 0, callback).best.saved == "network"
     assert callback.titles == []
 
 
 def test_training_fails_if_all_runs_fail():
-    attempt, tried = attempt_with({})
-    with pytest.raises(TrainingFailed, match="seed 2 is dead"):
-        run_all(over_seeds(TrainConfig(), 1), attempt, 2, Callback())
+    run, tried = fake_run({})
+    with pytest.raises(TrainingFailed, match="seed 2 failed"):
+        run_all(over_seeds(TrainConfig(), 1), run, 2, Callback())
     assert tried == [0, 1, 2]
     with pytest.raises(UserError, match="All 4 training runs failed"):
-        run_all(over_seeds(TrainConfig(), 2), attempt, 1, Callback())
+        run_all(over_seeds(TrainConfig(), 2), run, 1, Callback())
 
 
 def test_spread():

@@ -13,7 +13,7 @@ from fastdigits.training.loop import split
 
 
 class Interrupting(Callback):
-    """Raises KeyboardInterrupt after a number of steps."""
+    """Callback that raises KeyboardInterrupt after a number of steps."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -37,7 +37,7 @@ def test_the_kept_network_evaluates_as_in_training(settings, noisy, few, fit):
 @pytest.mark.parametrize("steps", [1, 4, 5, 7])
 @pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "keep_best": True}], ids=str)
 def test_interrupted_and_resumed_to_the_same_bits(settings, steps, noisy, fit, content, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 40)  # a step has parts
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 40)  # so that a step has several micro-batches
     settings = {"batch_size": 70, "lr": 0.05, **settings}
     through, _ = fit(noisy, "reference", **settings)
     path = tmp_path / "a.checkpoint.h5"

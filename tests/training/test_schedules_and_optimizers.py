@@ -32,7 +32,7 @@ EPOCHS, EPOCH_STEPS = 6, 10
 
 
 def shares(schedule, ranks=(), **settings):
-    """The factor of the learning rate at every step of six epochs of ten steps."""
+    """Return the factor of the learning rate at every step of six epochs of ten steps."""
     config = TrainConfig(epochs=EPOCHS, schedule=schedule, **settings)
     return np.array([lr_factor(config, step, EPOCH_STEPS, ranks) for step in range(EPOCHS * EPOCH_STEPS)])
 
@@ -113,20 +113,20 @@ def test_constant_is_1():
 
 
 @pytest.fixture
-def learner(ops):
-    """learner(optimizer, ...) is an optimiser of one parameter (100,) that starts at zero, and that parameter."""
+def make_optimizer(ops):
+    """make_optimizer(optimizer, ...) returns an optimizer and its only parameter (100,), which starts at zero."""
 
-    def learner(optimizer, **settings):
+    def make_optimizer(optimizer, **settings):
         parameter = Parameter("weight", TARGET.shape)
         buffer = ParameterBuffer(ops, [parameter], training=True)
         return Optimizer(ops, TrainConfig(optimizer=optimizer, **settings), buffer), parameter
 
-    return learner
+    return make_optimizer
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_finds_the_bottom_of_a_bowl(optimizer, learner):
-    stepper, p = learner(optimizer, lr=0.1, weight_decay=0)
+def test_every_optimizer_finds_the_bottom_of_a_bowl(optimizer, make_optimizer):
+    stepper, p = make_optimizer(optimizer, lr=0.1, weight_decay=0)
     for _ in range(300):
         p.gradient[...] = STEEPNESS * (p.value - TARGET)
         stepper.step(0.5)
@@ -134,8 +134,8 @@ def test_every_optimizer_finds_the_bottom_of_a_bowl(optimizer, learner):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_learning_rate_of_0_changes_nothing(optimizer, learner):
-    stepper, p = learner(optimizer, weight_decay=0.1)
+def test_a_learning_rate_of_0_changes_nothing(optimizer, make_optimizer):
+    stepper, p = make_optimizer(optimizer, weight_decay=0.1)
     p.value[...] = TARGET
     p.gradient[...] = STEEPNESS
     before = p.value.tobytes()
@@ -154,8 +154,8 @@ def test_a_learning_rate_of_0_changes_nothing(optimizer, learner):
         ("adamw", 1 + 1),
     ],
 )
-def test_two_steps_along_a_gradient_of_1(optimizer, moved, learner):
-    stepper, p = learner(optimizer, lr=0.5, momentum=0.5, weight_decay=0)
+def test_two_steps_along_a_gradient_of_1(optimizer, moved, make_optimizer):
+    stepper, p = make_optimizer(optimizer, lr=0.5, momentum=0.5, weight_decay=0)
     p.gradient[...] = 1
     for _ in range(2):
         stepper.step(0.5)
@@ -165,8 +165,8 @@ def test_two_steps_along_a_gradient_of_1(optimizer, moved, learner):
 @pytest.mark.parametrize(
     ("optimizer", "left"), [("sgd", 0.75), ("momentum", 0.75), ("nesterov", 0.625), ("adam", 0.5), ("adamw", 0.75)]
 )
-def test_weight_decay_alone(optimizer, left, learner):
-    stepper, p = learner(optimizer, lr=0.5, momentum=0.5, weight_decay=0.5)
+def test_weight_decay_alone(optimizer, left, make_optimizer):
+    stepper, p = make_optimizer(optimizer, lr=0.5, momentum=0.5, weight_decay=0.5)
     p.value[...] = 1
     p.gradient[...] = 0
     stepper.step(1)
@@ -174,11 +174,11 @@ def test_weight_decay_alone(optimizer, left, learner):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_settings_default_to_those_of_the_optimizer(optimizer, learner):
+def test_settings_default_to_those_of_the_optimizer(optimizer, make_optimizer):
     usual = {"lr": OPTIMIZERS[optimizer].lr, "weight_decay": OPTIMIZERS[optimizer].weight_decay}
     moved = []
     for settings in ({}, usual):
-        stepper, p = learner(optimizer, **settings)
+        stepper, p = make_optimizer(optimizer, **settings)
         p.value[...] = TARGET
         p.gradient[...] = STEEPNESS
         stepper.step(1)

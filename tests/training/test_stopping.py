@@ -12,12 +12,12 @@ from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.failure import TrainingFailed, chance_accuracy, check_above_chance
 from fastdigits.training.loop import split
 
-# Oscillates, and is not best at the end
+# Settings for which validation oscillates and is not best at the end
 JUMPY = {"optimizer": "sgd", "lr": 0.3, "schedule": "constant", "validation": 60, "batch_size": 20}
 
 
 def history(*accuracies, losses=None):
-    """Epochs with these validation accuracies, and training accuracies that are the same."""
+    """Return epochs with these accuracies, both in training and in validation."""
     losses = losses or [0.5] * len(accuracies)
     return [Epoch(n, 1.0, a, loss, a) for n, (a, loss) in enumerate(zip(accuracies, losses, strict=True), 1)]
 
@@ -48,7 +48,7 @@ def test_early_stop_ends_after_epochs_without_a_better_validation_and_keeps_the_
 
 def test_keep_best_gives_the_weights_of_a_shorter_run(fit, content):
     network, training = fit("mlp", epochs=12, keep_best=True, **JUMPY)
-    assert training.kept_epoch < 12  # else this shows nothing
+    assert training.kept_epoch < 12  # otherwise the test shows nothing
     assert content(network) == content(fit("mlp", epochs=training.kept_epoch, **JUMPY)[0])
     last, last_training = fit("mlp", epochs=12, **JUMPY)
     assert last_training.kept_epoch == 12
@@ -66,7 +66,7 @@ def test_the_rate_of_a_plateau_falls_where_validation_stalls(fit, content):
     plateau, training = fit("mlp", **settings | {"schedule": "plateau", "decay_every": 2})
     stalled = next(n for n in range(13) if stalls([epoch.rank for epoch in constant.epochs[:n]], 2))
     assert [e.train_loss for e in training.epochs[:stalled]] == [e.train_loss for e in constant.epochs[:stalled]]
-    rest = training.epochs[stalled - 1 :]  # hardly any step from here on: the same validation again and again
+    rest = training.epochs[stalled - 1 :]  # steps are tiny from here on, so validation stays the same
     assert len({round(epoch.validation_loss, 5) for epoch in rest}) == 1
 
 
@@ -85,7 +85,7 @@ def test_chance_accuracy():
 
 def test_only_a_run_that_ends_at_chance_fails():
     check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
-    check_above_chance(history(0.1, 0.1), 0.12)  # too short to tell
+    check_above_chance(history(0.1, 0.1), 0.12)  # too short to decide
     with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
         check_above_chance(history(0.5, 0.1, 0.11, 0.12), 0.12)
 

@@ -1,4 +1,4 @@
-"""Run `fastdigits bench`: measure steps, operations and whole trainings."""
+"""Run `fastdigits bench`: measure steps, operations and whole training runs."""
 
 from dataclasses import dataclass
 from types import ModuleType

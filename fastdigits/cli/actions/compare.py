@@ -51,7 +51,7 @@ class Session:
         exact = values["exact"] or any(one.saved.config["exact"] for one in self.candidates if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)
         self.entries: list[ComparedModel] = []
-        self.done, self.trainings = 0, sum(len(one.configs) for one in self.candidates)
+        self.done, self.runs = 0, sum(len(one.configs) for one in self.candidates)
 
     def say(self, line: str) -> None:
         """Print a line on stderr; stdout holds only the table."""
@@ -101,7 +101,7 @@ class Session:
     def _train(self, candidate: Candidate, config: TrainConfig) -> tuple[SavedNetwork, float]:
         callback = training_callback(self.values["progress"], True, self.say, config, 0)
         with announce_compilation(self.ops, callback.say), callback.display():
-            callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.trainings)
+            callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.runs)
             self.done += 1
             done = run(candidate.name, candidate.network, self.digits, self.ops, config, callback)
         return done.saved(), done.training.seconds["train"]

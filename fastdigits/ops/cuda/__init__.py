@@ -1,1 +1,1 @@
-"""The GPU: memory, launches, graphs and PTX; driver, packages and toolkit, to say why CUDA cannot be used."""
+"""CUDA: memory, launches, graphs and PTX, and the diagnosis of the driver, the packages and the toolkit."""

@@ -1,4 +1,4 @@
-"""Say why CUDA cannot be used. Commands ask this when they choose a device, so the cheapest checks come first."""
+"""Find out why CUDA cannot be used. Commands do this when they choose a device, so the cheapest checks come first."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from fastdigits.ops.runtime.diagnosis import Unavailable, first_line
 
 
 def why_no_cuda(run_test_kernel: Callable[[], None]) -> str | None:
-    """Say in half a sentence why CUDA cannot be used here; None if `run_test_kernel` succeeds."""
+    """Return why CUDA cannot be used here, in half a sentence; None if `run_test_kernel` succeeds."""
     if problem := static_problem():
         return problem
     try:
@@ -19,11 +19,11 @@ def why_no_cuda(run_test_kernel: Callable[[], None]) -> str | None:
 
 
 def static_problem() -> str | None:
-    """Say what is wrong with the driver or the packages, without running a kernel; None if nothing is."""
+    """Return what is wrong with the driver or the packages, without running a kernel; None if nothing is."""
     try:
         found = packages.findings(driver.examine())
     except Unavailable as error:
         return error.problem
-    except Exception as error:  # whatever a broken driver or package raises
+    except Exception as error:  # a broken driver or package can raise anything
         return f"the driver and the packages cannot be examined ({type(error).__name__}: {first_line(error)})"
     return next((finding.problem for finding in found if finding.problem), None)

@@ -1,6 +1,6 @@
-"""The GPU's memory, its one stream and its kernels, through CuPy.
+"""The memory, the stream and the kernels of the GPU, through CuPy.
 
-Numba's simulator has NumPy arrays instead, and no streams.
+Numba's simulator uses NumPy arrays instead, and has no streams.
 """
 
 import re
@@ -20,7 +20,7 @@ SIMULATED = bool(_config.ENABLE_CUDASIM)
 
 @cache
 def arrays() -> ModuleType:
-    """Return the module whose arrays are in the device's memory: CuPy, or NumPy for the simulator."""
+    """Return the module whose arrays are in the memory of the device: CuPy, or NumPy for the simulator."""
     if SIMULATED:
         import numpy
 
@@ -34,7 +34,7 @@ def arrays() -> ModuleType:
 def stream() -> Any:
     """Return the CuPy stream that all kernels run on.
 
-    It synchronises with the default stream, so that CuPy's own operations run in order with the kernels.
+    It synchronizes with the default stream, so that operations of CuPy run in order with the kernels.
     """
     return arrays().cuda.Stream()
 
@@ -43,9 +43,9 @@ _SCRATCH: list[Any] = []
 
 
 def scratch(numbers: int) -> Array:
-    """Return a float32 array for the intermediate results of one operation. The next operation gets the same memory.
+    """Return a float32 array for the intermediate results of one operation, which the next operation overwrites.
 
-    A request for more memory allocates a new array and keeps the old one, which a recorded graph may use.
+    A request for more memory allocates a new array, and keeps the old one, because a recorded graph may use it.
     """
     if not _SCRATCH or _SCRATCH[-1].size < numbers:
         _SCRATCH.append(arrays().empty(numbers, "float32"))

@@ -1,4 +1,4 @@
-"""Examine NVIDIA's driver and its devices through ctypes, which is fast and needs no package."""
+"""Examine the NVIDIA driver and its devices through ctypes, which is fast and needs no package."""
 
 import os
 import platform
@@ -15,10 +15,10 @@ MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
 # Commands that fix errors of the driver
 REMEDIES = {
-    34: "take the toolkit's folder 'stubs' out of LD_LIBRARY_PATH",
-    100: "see whether 'nvidia-smi' lists a GPU; start containers with '--gpus all'",
-    803: "sudo reboot",  # the driver was updated while its kernel module is the old one
-    804: "take the toolkit's folder 'compat' out of LD_LIBRARY_PATH",
+    34: "remove the toolkit's folder 'stubs' from LD_LIBRARY_PATH",
+    100: "check whether 'nvidia-smi' lists a GPU; start containers with '--gpus all'",
+    803: "sudo reboot",  # the driver was updated, but the old kernel module is still loaded
+    804: "remove the toolkit's folder 'compat' from LD_LIBRARY_PATH",
     999: "sudo nvidia-modprobe -u, or sudo reboot",
 }
 
@@ -38,9 +38,9 @@ class Driver(NamedTuple):
     devices: list[Device]
 
     def why_not(self, cuda: int) -> str | None:
-        """Say why software for CUDA 12 or 13 cannot run here; None if it can."""
+        """Return why software for CUDA 12 or 13 cannot run here; None if it can."""
         if cuda > self.cuda[0]:
-            return f"the driver runs CUDA {self.cuda[0]}.{self.cuda[1]} at most"
+            return f"the driver supports CUDA up to {self.cuda[0]}.{self.cuda[1]}"
         for device in self.devices:
             if device.capability < MIN_CAPABILITY.get(cuda, (0, 0)):
                 return f"the {device.name} is too old for CUDA {cuda}"
@@ -61,8 +61,8 @@ def examine() -> Driver:
     cuda = number.value // 1000, number.value % 1000 // 10
     if cuda < MIN_CUDA:
         raise Unavailable(
-            f"the NVIDIA driver is too old: it runs CUDA {cuda[0]}.{cuda[1]}, and {MIN_CUDA[0]}.{MIN_CUDA[1]} is "
-            "needed",
+            f"the NVIDIA driver is too old: it supports CUDA {cuda[0]}.{cuda[1]}, but "
+            f"{MIN_CUDA[0]}.{MIN_CUDA[1]} is required",
             f"install a newer driver: {DOWNLOAD}",
         )
     _call(library, "cuInit", 0)

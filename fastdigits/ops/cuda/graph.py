@@ -1,4 +1,4 @@
-"""CUDA graphs: record the kernels of a step once, then launch all of them in the time of one launch."""
+"""CUDA graphs: record the kernels of a step once, then launch all of them with a single call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,10 @@ from fastdigits.ops.cuda import device
 
 
 class Captured:
-    """A function that launches its kernels one by one at the first call, records them at the second, then replays.
+    """A function that launches its kernels one by one at the first call, records them at the second, then replays them.
 
-    Each set of arguments has its own graph. The first call is not recorded because it loads the kernels, which CUDA
-    does not allow during a recording.
+    Each set of arguments has its own graph. The first call is not recorded, because it loads the kernels, which CUDA
+    does not allow while recording.
     """
 
     def __init__(self, function: Callable):
@@ -29,9 +29,9 @@ class Captured:
 
 
 def record(function: Callable, *arguments: Any) -> Any:
-    """Return a graph of what a function launches on the stream, without running it."""
+    """Return a graph of the kernels that a function launches on the stream, without running them."""
     stream = device.stream()
-    with stream:  # records CuPy's own operations too
+    with stream:  # to record operations of CuPy, too
         stream.begin_capture()
         try:
             function(*arguments)

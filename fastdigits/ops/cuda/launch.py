@@ -1,7 +1,7 @@
-"""Define and launch CUDA kernels: on a grid of blocks of warps, with scalars of 32 bits.
+"""Define and launch CUDA kernels, on a grid of blocks of warps.
 
 A block has a few warps, and a warp has LANES threads, one for each lane. Numba compiles a kernel for the shapes of its
-arrays without the first axis, and CuPy launches it.
+arrays without the first axis, and CuPy launches it. Scalars are passed with 32 bits.
 """
 
 import importlib
@@ -26,9 +26,9 @@ Grid = tuple[int, ...]
 
 
 class Kernel:
-    """A CUDA kernel. Calling it runs it with `grid(*arguments)` blocks of `warps` warps.
+    """A CUDA kernel. Calling it launches `grid(*arguments)` blocks of `warps` warps.
 
-    Its function is written with the lane functions of plain Python, as in a kernel.py, which are replaced by CUDA's.
+    The function is written with the lane functions of plain Python, like a kernel.py; those of CUDA replace them.
     """
 
     def __init__(self, function: Callable, grid: Callable[..., Grid], warps: int):
@@ -68,16 +68,16 @@ def each_vector(*arguments: Any) -> Grid:
 
 
 def kinds(arguments: list[Any]) -> tuple:
-    """Return what a kernel is compiled for: each argument's dtype and its shape without the first axis.
+    """Return what a kernel is compiled for: the dtype of each argument, and its shape without the first axis.
 
-    The shape of a scalar is None. The dtype is given by its letter, because NumPy computes a dtype's name at each
-    access, which takes longer than everything else before a launch.
+    The shape of a scalar is None. The dtype is given by its letter, because NumPy computes the name of a dtype at
+    each access, which takes longer than everything else before a launch.
     """
     return tuple([(value.dtype.char, value.shape[1:] if value.ndim else None) for value in arguments])
 
 
 def _as_32_bits(value: Any) -> Any:
-    """A Python number as one of 32 bits, with which a GPU computes several times as fast as with 64."""
+    """Convert a Python number to 32 bits, with which a GPU computes several times as fast as with 64."""
     if isinstance(value, int):
         return np.int32(value)
     return np.float32(value) if isinstance(value, float) else value
@@ -95,7 +95,7 @@ def _start(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
 
 
 def _parts(value: Any) -> tuple:
-    """The arguments that a compiled kernel takes for one of ours: for an array its address and its length."""
+    """Return the arguments of a compiled kernel for one argument: for an array, its address and its length."""
     return (value, np.int32(len(value))) if value.ndim else (value,)
 
 

@@ -65,7 +65,7 @@ def _numba_cuda(driver: Driver | None) -> Finding:
     if not found:
         return Finding("numba-cuda", "not installed", "numba-cuda is not installed", install(wanted_cuda(driver)))
     if "_numba_cuda_redirector" not in sys.modules:  # imported by a .pth file when Python starts
-        problem = "numba-cuda does not take over numba's own CUDA, as from a folder on PYTHONPATH"
+        problem = "numba-cuda does not replace Numba's built-in CUDA, as its .pth file is ignored on PYTHONPATH"
         return Finding("numba-cuda", found, problem, "import _numba_cuda_redirector in that folder's sitecustomize.py")
     if numbers(found) < (0, 31) and _lacks_row_stack():
         return Finding("numba-cuda", found, f"numba-cuda {found} needs NumPy below 2.5", "pip install 'numpy<2.5'")
@@ -93,13 +93,13 @@ def numbers(version: str) -> tuple[int, int]:
 
 
 def _cuda_of(cupy: str) -> int | None:
-    """The CUDA version that a build of CuPy is for, such as 12 for cupy-cuda12x; None if its name does not say."""
+    """Return the CUDA version of a build of CuPy, such as 12 for cupy-cuda12x; None if its name does not tell."""
     digits = cupy.partition("-cuda")[2].removesuffix("x")
     return int(digits) if digits else None
 
 
 def _misfit(package: str, cuda: int | None, driver: Driver | None) -> tuple[str | None, str | None]:
-    """Why a package does not run with the driver and its devices, and the command that fixes it."""
+    """Return why a package does not run with the driver and its devices, and the command that fixes it."""
     reason = driver.why_not(cuda) if driver and cuda else None
     if not reason:
         return None, None

@@ -24,7 +24,7 @@ def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, cap
 
 
 def cached(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> Path:
-    """Return the file with the PTX in the kernel cache, after compiling it if it does not exist."""
+    """Return the file in the kernel cache with the PTX of a kernel; compile it if it does not exist."""
     constants = [cell.cell_contents for cell in function.__closure__ or ()]
     numbers = [value for value in constants if not callable(value)]
     identity = function.__module__, function.__qualname__, numbers, types, threads, capability, version("numba-cuda")

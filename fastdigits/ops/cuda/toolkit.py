@@ -1,4 +1,4 @@
-"""Examine the libraries of NVIDIA's toolkit that compile kernels: their paths and whether their versions fit."""
+"""Examine the libraries of the CUDA toolkit that compile kernels: their paths, and whether their versions match."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def findings(driver: Driver | None) -> list[Finding]:
     """Examine each library of the toolkit."""
     try:
         from cuda import pathfinder
-    except Exception as error:  # whatever a broken package raises
+    except Exception as error:  # a broken package can raise anything
         problem = f"cuda-pathfinder cannot be imported ({first_line(error)})"
         return [Finding("toolkit", "not examined", problem, install(wanted_cuda(driver)))]
     found: list[Finding] = []
@@ -53,7 +53,7 @@ def version_of(name: str, path: str) -> Version | None:
 
 
 def _version_by_path(name: str, path: str) -> Version | None:
-    """The version of the package or toolkit folder with a library. Needed for nvvm, which has no such function."""
+    """Return the version of the package or folder of a library. nvvm has no function that returns it."""
     if "site-packages" in path:
         found = version(LIBRARIES[name]["cu13" not in path])
         return numbers(found) if found else None
@@ -66,22 +66,22 @@ def _version_by_path(name: str, path: str) -> Version | None:
 
 
 def _misfit(name: str, versions: dict[str, Version | None], driver: Driver | None) -> tuple[str | None, str | None]:
-    """Why a library does not fit the driver or the libraries before it, and the command that fixes it."""
+    """Return why a library does not match the driver or the libraries before it, and the command that fixes it."""
     own, command = versions[name], install(wanted_cuda(driver))
     if not own:
         return None, None
     if driver and (reason := driver.why_not(own[0])):
-        return f"{name} is of CUDA {own[0]}, but {reason}", command
+        return f"{name} is for CUDA {own[0]}, but {reason}", command
     if driver and name == "nvvm" and own > driver.cuda:
         older, newer = (".".join(map(str, pair)) for pair in (driver.cuda, own))
         return (
-            f"nvvm {newer} makes PTX that a driver for CUDA {older} cannot read",
+            f"nvvm {newer} generates PTX that a driver for CUDA {older} cannot load",
             f"pip install cuda-toolkit=={older}.*",
         )
     for other, theirs in versions.items():
         if theirs and theirs[0] != own[0]:
-            return f"{name} is of CUDA {own[0]}, but {other} of CUDA {theirs[0]}", command
+            return f"{name} is for CUDA {own[0]}, but {other} is for CUDA {theirs[0]}", command
         if theirs and name == "nvJitLink" and theirs > own:
             older, newer = (".".join(map(str, pair)) for pair in (own, theirs))
-            return f"nvJitLink {older} cannot link what {other} {newer} makes", command
+            return f"nvJitLink {older} cannot link the output of {other} {newer}", command
     return None, None

@@ -1,4 +1,4 @@
-"""What a diagnosis of this machine consists of."""
+"""The findings of a diagnosis of this machine."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ class Finding:
     Attributes
     ----------
     name, value : str
-        What was examined, and what it is, such as "driver" and "for CUDA up to 13.0".
+        What was examined and the result, such as "driver" and "for CUDA up to 13.0".
     problem : str, optional
         What is wrong with it, in half a sentence.
     remedy : str, optional
-        The command that fixes the problem. Without a problem it is advice.
+        The command that fixes the problem, or advice if there is no problem.
     """
 
     name: str

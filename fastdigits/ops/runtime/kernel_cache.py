@@ -1,8 +1,8 @@
-"""The folder of compiled kernels, which processes share.
+"""The cache folder of compiled kernels, which processes share.
 
-Numba's disk cache does not notice a change in a function's globals or in functions of other files. So the folder's name
-holds a hash of all sources that are compiled: changed sources get a new folder. The name also holds a hash of the CPU,
-because processes that compile for different CPUs would overwrite each other's index.
+Numba's disk cache does not notice changes in the globals of a function or in functions of other files. So the name of
+the folder contains a hash of all sources that are compiled: changed sources get a new folder. The name also contains a
+hash of the CPU, because processes that compile for different CPUs would overwrite each other's index.
 """
 
 import atexit
@@ -28,7 +28,7 @@ CLAIMS: "dict[str, FileLock]" = {}  # locks on the kernels that this process is 
 StrPath = str | os.PathLike[str]
 FOLDER_NAME = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
 
-# Files of ops/ whose code is never compiled, in addition to reference.py and ops/*.py
+# Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py
 UNCOMPILED_FOLDERS = {"runtime"}
 UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 
@@ -64,14 +64,14 @@ def create_folder() -> Path:
 
 
 def temporary_folder() -> str:
-    """Create a folder that is removed when the process ends, for Numba compiles nothing without a cache folder."""
+    """Create a folder that is removed at exit. Numba cannot compile cached functions without a folder."""
     path = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 
 
 def is_persistent() -> bool:
-    """Whether kernels outlive this process. A device must be loaded."""
+    """Return whether kernels outlive this process. A device must be loaded."""
     return not Path(os.environ["NUMBA_CACHE_DIR"]).name.startswith(TEMPORARY_PREFIX)
 
 
@@ -115,7 +115,7 @@ def locked(path: StrPath) -> Iterator[None]:
 
 
 def share(caching: Any) -> None:
-    """Replace the cache file class of Numba's or numba-cuda's module `caching` by one that processes can share."""
+    """Replace the cache file class of Numba's or numba-cuda's module `caching` with one that processes can share."""
     if issubclass(caching.IndexDataCacheFile, SharedFile):
         return
     caching.IndexDataCacheFile = type("IndexDataCacheFile", (SharedFile, caching.IndexDataCacheFile), {})
@@ -124,10 +124,10 @@ def share(caching: Any) -> None:
 class SharedFile:
     """Make Numba's index and data files of a function safe for several processes.
 
-    If two processes read an index at once, Numba gives two kernels the same number, and a later process runs the
-    wrong kernel. So only one process saves at a time, and it writes the data before the index, so that reading needs
-    no lock. A kernel that cannot be saved or read is compiled again. A kernel that another process is compiling is
-    waited for.
+    If two processes read an index at the same time, Numba gives two kernels the same number, and a later process runs
+    the wrong kernel. So only one process saves at a time, and it writes the data before the index, so that reading
+    needs no lock. A kernel that cannot be saved or read is compiled again. If another process is compiling a kernel,
+    this process waits for it.
 
     This is a mixin for `numba.core.caching.IndexDataCacheFile`, a private class; the declared members are what it
     relies on, and tests/ops/test_cache.py checks them.
@@ -163,13 +163,13 @@ class SharedFile:
             return super().load(key)  # type: ignore[misc]  # of the class that this is mixed into
 
     def _names(self) -> dict[object, str]:
-        """The name of the data file of each key."""
+        """Return the name of the data file of each key."""
         with suppress(Exception):
             return self._load_index()
         return {}
 
     def _claim(self, key: object) -> bool:
-        """Whether this process may compile a kernel; others wait until `_release`, or until the process ends."""
+        """Return whether this process may compile a kernel; others wait until `_release` or the end of the process."""
         path = self._lock_path(key)
         if path in CLAIMS:  # its compilation failed before
             return False
@@ -201,7 +201,7 @@ def _user_cache() -> Path:
 
 
 def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
-    """The hash of the sources in ops/ that are compiled, and of the compiler's versions."""
+    """Return a hash of the sources in ops/ that are compiled, and of the compiler versions."""
     digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')}".encode())
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
@@ -211,14 +211,14 @@ def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
 
 
 def _is_compiled(name: PurePath) -> bool:
-    """Whether a file of ops/ has code, or constants of code, that is compiled."""
+    """Return whether a file of ops/ contains code that is compiled, or constants of such code."""
     if len(name.parts) == 1 or name.parts[0] in UNCOMPILED_FOLDERS:
         return False
     return name.name != "reference.py" and name.as_posix() not in UNCOMPILED_FILES
 
 
 def _cpu_hash() -> str:
-    """The hash of the CPU that Numba compiles for."""
+    """Return a hash of the CPU that Numba compiles for."""
     from llvmlite import binding
     from numba import config
 

@@ -1,4 +1,4 @@
-"""Set Numba up before it compiles: its cache folder, its threading layer and its number of threads."""
+"""Set up Numba before it compiles: its cache folder, its threading layer and its number of threads."""
 
 import gc
 import importlib
@@ -18,12 +18,12 @@ _LOCK = Lock()
 
 
 def prepare_numba(threads: int | None = None) -> None:
-    """Set Numba up. Call this before importing modules with kernels.
+    """Set up Numba. Call this before importing modules with kernels.
 
     Parameters
     ----------
     threads : int, optional
-        Number of threads of parallel loops. The default is one for each core.
+        Number of threads for parallel loops. The default is one per core.
 
     Raises
     ------
@@ -32,9 +32,9 @@ def prepare_numba(threads: int | None = None) -> None:
     """
     # OpenMP starts a parallel loop in microseconds; Numba's own layer takes ten times as long.
     os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
-    # Idle threads spin for a short time only, since on a busy machine they delay the threads they wait for. Next to
-    # one other busy program, training took twice as long with 2000 spins as with 500, and fifty times as long with
-    # the default of 300,000. On an idle machine 500 spins cost nothing.
+    # Idle threads may spin only for a short time, because on a busy machine they delay the threads that they wait for.
+    # With one other busy program, training took twice as long with 2000 spins as with 500, and fifty times as long
+    # with the default of 300,000. On an idle machine, 500 spins cost nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache.folder() or kernel_cache.temporary_folder())
@@ -61,19 +61,19 @@ def cores() -> int:
 
 
 def threads() -> int:
-    """Return the number of threads of this process's kernels. A device must be loaded."""
+    """Return the number of threads that kernels use in this process. A device must be loaded."""
     import numba
 
     return numba.get_num_threads()
 
 
 def simulates_cuda() -> bool:
-    """Whether Numba simulates CUDA, running kernels as Python threads, for tests."""
+    """Return whether Numba simulates CUDA with Python threads, for tests."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
 def threading_layer() -> str:
-    """Return the layer that Numba will run threads with: "omp" or "tbb" if installed, else "workqueue"."""
+    """Return the threading layer that Numba will use: "omp" or "tbb" if installed, else "workqueue"."""
     for layer in ("omp", "tbb"):
         try:
             importlib.import_module(f"numba.np.ufunc.{layer}pool")
@@ -84,7 +84,7 @@ def threading_layer() -> str:
 
 
 def serialized(function: Callable) -> Callable:
-    """Return the function with a lock around it: the workqueue layer aborts the process if two threads enter it."""
+    """Return the function with a lock, because the workqueue layer aborts the process if two threads enter it."""
 
     @wraps(function)
     def locked(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ def serialized(function: Callable) -> Callable:
 
 @contextmanager
 def on_first_compilation(announce: Callable[[], None]) -> Iterator[None]:
-    """Call `announce` once, as soon as something is compiled in the block rather than loaded from the cache."""
+    """Call `announce` once, when the first kernel in the block is compiled rather than loaded from the cache."""
     announced = False
 
     def start() -> None:
@@ -111,7 +111,7 @@ def on_first_compilation(announce: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def on_compilation(start: Callable[[], None]) -> Iterator[None]:
-    """Call `start` before each compilation in the block, including those of called functions."""
+    """Call `start` before each compilation in the block, including the compilation of called functions."""
     with ExitStack() as listeners:
         for events, name in _compilation_events():
             members = {"on_start": lambda self, event: start(), "on_end": lambda self, event: None}
@@ -121,7 +121,7 @@ def on_compilation(start: Callable[[], None]) -> Iterator[None]:
 
 
 def _compilation_events() -> Iterator[tuple[ModuleType, str]]:
-    """The event modules, each with the name of its event for compilations."""
+    """Yield the event modules, each with the name of its event for compilations."""
     from numba.core import event
 
     yield event, "numba:compile"
@@ -131,7 +131,7 @@ def _compilation_events() -> Iterator[tuple[ModuleType, str]]:
 
 @lru_cache
 def _pause_collection() -> None:
-    """Pause Python's garbage collection while Numba compiles, which took an eighth of the time."""
+    """Pause Python's garbage collection while Numba compiles, because it takes an eighth of that time."""
     from numba.core import event
 
     class Pause(event.Listener):

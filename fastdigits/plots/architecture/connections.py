@@ -11,11 +11,13 @@ from fastdigits.plots.architecture.layout import BETWEEN_ROWS, GAP, Layout, Plac
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Lengths in points
 RADIUS = 6  # of the circle with the plus where a skip connection ends
 PLUS = 3.5  # half the length of the lines of the plus
 BRANCH, BRANCH_DOT = 9, 2.5  # distance from a body to the dot where a skip connection starts, and the dot's radius
 ROW_END = 6  # from the widest row to the line that leads to the next row
-BEFORE, AFTER = 2, 4  # points between an arrow and the bodies at its head and its tail
+BEFORE, AFTER = 2, 4  # between an arrow and the bodies at its head and its tail
+LABEL_OFFSET = 4, 3  # from the upper left corner of a skip connection to its label
 WINDOW_AT = 0.2  # position of the receptive field, as a fraction of rows and columns
 BEHIND = -1  # z-order: below all bodies
 
@@ -44,6 +46,7 @@ def draw_skips(axes: "Axes", layout: Layout) -> None:
     """Draw skip connections, each from a dot after the body before its block to a plus before the last body."""
     from matplotlib.patches import Circle
 
+    right, up = LABEL_OFFSET
     for end, place in enumerate(layout.places):
         if not (skip := place.stage.skip):
             continue
@@ -61,7 +64,7 @@ def draw_skips(axes: "Axes", layout: Layout) -> None:
             xs, ys = ((c - r, c + r) for c, r in zip((plus, place.y), reach, strict=True))
             axes.plot(xs, ys, color=style.VERMILION, linewidth=1, zorder=4)
         text = "\n".join(skip_label(skip))
-        axes.text(start + 4, top + 3, text, fontsize=style.SMALL, va="bottom")
+        axes.text(start + right, top + up, text, fontsize=style.SMALL, va="bottom")
 
 
 def _entry(place: Place) -> float:

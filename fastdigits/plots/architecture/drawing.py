@@ -1,4 +1,4 @@
-"""Draw a network: the bodies of its stages, the connections between them, labels and a legend."""
+"""Draw a network: the bodies of its stages, the connections between them, and labels."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARGIN, HEADER = 14, 46  # points around the drawing, and above it for the title and the size of the network
-SUBTITLE = 22  # points from the top of the title to that of the line below it
+# Lengths in points
+MARGIN, HEADER = 14, 46  # around the drawing, and above it for the title and the size of the network
+SUBTITLE = 22  # from the upper end of the title to that of the line below it
 POOLS = (MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 COLORS = {Conv2D: style.BLUE, Dense: style.GREEN, **dict.fromkeys(POOLS, style.ORANGE)}
-MAX_CLASSES = 10  # of which each output neuron gets its number
+MAX_CLASSES = 10  # longer output layers have no class numbers
 SCALE_NOTE = "Volumes are drawn to scale: rows upwards, columns into the depth, channels to the right."
 TRUNCATION_NOTE = "Long columns of neurons are shortened."
 
