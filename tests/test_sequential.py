@@ -24,6 +24,8 @@ from fastdigits import (
     load_digits,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits():

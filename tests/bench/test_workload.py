@@ -8,6 +8,8 @@ from fastdigits.bench import networks, operations
 from fastdigits.bench.workload import Contender, check_agreement, make_workload
 from fastdigits.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 LENET = (28 * 28 * 6 * 25, 10 * 10 * 16 * 150, 400 * 120, 120 * 84, 84 * 10)  # multiply-adds per layer
 
 

@@ -37,6 +37,7 @@ def test_the_reference_passes_in_float32():
     assert all(result.compared and 0 <= result.error_over_tolerance < 1 for result in found.values())
 
 
+@pytest.mark.slow
 def test_the_cpu_passes_with_both_methods():
     ops, exact = load("cpu"), load("cpu", exact=True)
     found = results(steps(ops, exact))

@@ -6,6 +6,8 @@ import pytest
 
 from fastdigits.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("bench", "linear", "--batch-size", 16, "--runs", 1)
 
 

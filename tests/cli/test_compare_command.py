@@ -11,6 +11,8 @@ from fastdigits.cli.actions import compare_tables
 from fastdigits.inference.compare import ComparedModel
 from fastdigits.plots import comparison
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--epochs", "2", "--runs", "2", "--seed", "3")
 SEVERAL = ComparedModel("linear", 7_850, 7_840, 10, [0.92, 0.93], [0.3, 0.5], 1e-6).to_dict()
 ONE = ComparedModel("a|b", 61_706, 416_520, 10, [0.99], [], 1e-5).to_dict()

@@ -9,6 +9,8 @@ from fastdigits.doctor import trial
 from fastdigits.ops.runtime import kernel_cache
 from fastdigits.ops.runtime.diagnosis import Finding
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def doctor(environment, process):

@@ -11,6 +11,8 @@ from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import wilson_interval
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     "images",
     "correct",

@@ -9,6 +9,8 @@ from PIL import Image
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure"]
 
 

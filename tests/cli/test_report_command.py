@@ -10,6 +10,8 @@ from fastdigits.cli.actions.reproduction import reproduction_of
 from fastdigits.errors import UserError
 from fastdigits.storage.weights import read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def linear(invoke, tiny):

@@ -23,6 +23,8 @@ from fastdigits.ops import why_unavailable
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import read
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     "model",
     "device",

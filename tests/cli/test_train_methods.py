@@ -12,6 +12,8 @@ from fastdigits.errors import UserError
 from fastdigits.storage.weights import read
 from fastdigits.training import checkpoint
 
+pytestmark = pytest.mark.slow
+
 LINEAR = ("--model", "linear", "--epochs", "3")
 MLP = ("--model", "mlp", "--hidden", "20", "--epochs", "4")
 PREPARED = ("--pad", "2", "--contrast", "4", "--gamma", "0.7", "--no-normalise")

@@ -10,6 +10,8 @@ from fastdigits.ops import load
 from fastdigits.ops.runtime import kernel_cache, numba_setup
 from fastdigits.training import precompile
 
+pytestmark = pytest.mark.slow
+
 LINEAR = ("--model", "linear", "--epochs", "1", "--batch-size", "32")
 
 

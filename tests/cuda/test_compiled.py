@@ -13,6 +13,8 @@ import pytest
 from fastdigits.check import cases
 from fastdigits.ops import FAMILIES
 
+pytestmark = pytest.mark.slow
+
 CAPABILITIES = ((7, 5), (9, 0))
 MAX_REGISTERS = 128  # then the 65,536 of a multiprocessor hold 16 warps
 FLOAT64 = {

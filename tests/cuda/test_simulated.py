@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import fastdigits
+
+pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).with_name("simulated")
 

@@ -9,6 +9,8 @@ from fastdigits.inference import recognizer as module
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.calibration import Calibration
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shipped():

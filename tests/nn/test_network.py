@@ -38,6 +38,8 @@ from fastdigits.ops import inference_ops, load
 from fastdigits.ops.array import blocks
 from fastdigits.training.optimizer import Optimizer
 
+pytestmark = pytest.mark.slow
+
 IMAGES, BATCH = 40, 64  # the lanes after the 40 images stay empty: with 16 lanes, a whole block
 SEED = 5  # of dropout
 KINKED = ReLU, LeakyReLU, MaxPool2D

@@ -9,6 +9,8 @@ from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import Effects
 from fastdigits.ops.batch.reference import affine, bilinear
 
+pytestmark = pytest.mark.slow
+
 IMAGE = np.arange(1.0, 36).reshape(1, 5, 7)
 ZERO, HALF, ONE = np.zeros((1, 1, 1)), np.full((1, 1, 1), 0.5), np.ones((1, 1, 1))
 

@@ -12,6 +12,8 @@ from fastdigits.ops import load
 from fastdigits.ops.activation.reference import relu_forward
 from fastdigits.ops.loss.reference import mean_squared_error, softmax_cross_entropy
 
+pytestmark = pytest.mark.slow
+
 LANES = 3
 REFERENCE = load("reference")
 

@@ -10,6 +10,8 @@ import pytest
 from fastdigits.ops import load
 from fastdigits.ops.lanes import bind, cpu, math
 
+pytestmark = pytest.mark.slow
+
 CPU, REFERENCE = load("cpu"), load("reference")
 LANES = CPU.lanes
 LARGEST = np.finfo(np.float32).max

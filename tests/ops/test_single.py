@@ -6,6 +6,8 @@ import pytest
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES, inference_ops, load
 from fastdigits.ops.variants import single_image
 
+pytestmark = pytest.mark.slow
+
 LANES, OPS = 1, single_image.OPS
 CPU, REFERENCE = load("cpu"), load("reference")
 SINGLE = inference_ops(CPU, 1)

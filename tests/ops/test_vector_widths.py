@@ -34,6 +34,7 @@ def parity_checks():
         process.wait()
 
 
+@pytest.mark.slow
 @x86_64
 @pytest.mark.parametrize("lanes", UNITS)
 def test_agrees_with_definition(parity_checks, lanes):

@@ -14,6 +14,8 @@ from fastdigits.plots import style
 from fastdigits.report.contents import Speed, contents
 from fastdigits.report.page import embedded, png
 
+pytestmark = pytest.mark.slow
+
 
 def text_of(html):
     """Return the visible text with single spaces."""

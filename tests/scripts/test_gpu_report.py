@@ -17,6 +17,8 @@ from fastdigits.data import load_digits
 from fastdigits.doctor import trial
 from fastdigits.ops.runtime.diagnosis import Finding
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHORT = ("--device", "cpu", "--model", "linear", "--batch-size", "16", "--large", "32", "--runs", "1", "--seeds", "2")
 

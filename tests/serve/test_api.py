@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.imaging import read_picture

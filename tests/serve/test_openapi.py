@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 

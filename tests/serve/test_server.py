@@ -13,6 +13,8 @@ from contextlib import ExitStack, closing
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 JSON, PNG = "application/json", "image/png"

@@ -20,6 +20,8 @@ from fastdigits.training import trainer as trainer_module
 from fastdigits.training.loop import Callback, Trainer, split, train
 from fastdigits.training.precompile import compile_kernels
 
+pytestmark = pytest.mark.slow
+
 # Factor by which the loss falls at least, and minimum accuracy, for networks that are worse than the others
 SLOW = {"neuron": (1.0, 0.15), "alexnet": (1.2, 0.3), "resnet": (1.2, 0.75), "tiny-8k": (1.2, 0.6)}
 
