@@ -362,7 +362,7 @@ def test_public_names():
 
 def test_the_example_of_the_package(digits, monkeypatch):
     monkeypatch.setattr(fastdigits, "load_digits", {"mnist": digits}.get)
-    lines = [line.removeprefix(">>> ") for line in fastdigits.__doc__.splitlines() if line.startswith(">>> ")]
+    lines = [line[4:] for line in fastdigits.__doc__.splitlines() if line.startswith((">>> ", "... "))]
     *statements, expression = lines
     assert "Sequential([" in "".join(statements)
     names: dict = {}

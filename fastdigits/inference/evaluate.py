@@ -128,28 +128,28 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     return max(0.0, (middle - reach) / (1 + spread)), min(1.0, (middle + reach) / (1 + spread))
 
 
-def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, max_count: int) -> np.ndarray:
     """Return the indices of wrongly predicted images in order of increasing probability of the true class.
 
     Parameters
     ----------
     probabilities : float32 (N, classes)
     labels : uint8 (N,)
-    most : int
+    max_count : int
         Maximum number of indices.
     """
     rows = np.flatnonzero(probabilities.argmax(1) != labels)
-    return rows[probabilities[rows, labels[rows]].argsort(kind="stable")][:most]
+    return rows[probabilities[rows, labels[rows]].argsort(kind="stable")][:max_count]
 
 
-def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, most: int) -> dict[str, np.ndarray]:
+def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, max_count: int) -> dict[str, np.ndarray]:
     """Return the indices of correctly and of wrongly predicted images, evenly spaced over the data set.
 
     Parameters
     ----------
     probabilities : float32 (N, classes)
     labels : uint8 (N,)
-    most : int
+    max_count : int
         Maximum number of indices of each kind.
 
     Returns
@@ -157,9 +157,9 @@ def correct_and_wrong(probabilities: np.ndarray, labels: np.ndarray, most: int) 
     dict of int (n,), with the keys "Correct" and "Wrong"
     """
     correct = probabilities.argmax(1) == labels
-    return {"Correct": _evenly_spaced(correct, most), "Wrong": _evenly_spaced(~correct, most)}
+    return {"Correct": _evenly_spaced(correct, max_count), "Wrong": _evenly_spaced(~correct, max_count)}
 
 
-def _evenly_spaced(mask: np.ndarray, most: int) -> np.ndarray:
+def _evenly_spaced(mask: np.ndarray, max_count: int) -> np.ndarray:
     rows = np.flatnonzero(mask)
-    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)] if len(rows) else rows
+    return rows[np.linspace(0, len(rows) - 1, min(max_count, len(rows))).round().astype(int)] if len(rows) else rows

@@ -134,7 +134,7 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
     _, *sides = built.input_shape
     images, labels = _black_images(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
     batches = build_for_training(built, images, labels, np.arange(len(images)), ops, settings)
-    run_each_kernel_once(network, batches, settings)
+    run_each_kernel_once(built, batches, settings)
     ops.calls.reverse()
     for call in sorted(ops.calls, key=_compiles_quickly):
         call()

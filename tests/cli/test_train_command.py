@@ -594,7 +594,7 @@ units = 10
 
 def test_recipes_consist_of_options():
     options = {parameter.name for parameter in train_command.params}
-    assert all(set(recipe) <= options for recipe in RECIPES.weight_bytes())
+    assert all(set(recipe) <= options for recipe in RECIPES.values())
 
 
 def test_label_smoothing_and_betas_change_the_weights(train):

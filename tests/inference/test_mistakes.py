@@ -18,8 +18,8 @@ def test_the_worst_mistakes_come_first():
 
 
 def test_correct_and_wrong_examples_are_spread_evenly():
-    def rows(labels, most):
-        return [chosen.tolist() for chosen in correct_and_wrong(PROBABILITIES, labels, most).values()]
+    def rows(labels, max_count):
+        return [chosen.tolist() for chosen in correct_and_wrong(PROBABILITIES, labels, max_count).values()]
 
     assert rows(LABELS, 10) == [[0, 2, 5], [1, 3, 4]]
     assert rows(LABELS, 2) == [[0, 5], [1, 4]]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastdigits
-from fastdigits.ops.lanes import tiling
+from fastdigits.ops.lanes import tiling, vector_unit
 
 AVX2 = "+avx2,+avx,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2,+f16c,+lzcnt,-avx512f"
 UNITS = {
@@ -78,7 +78,7 @@ assert not y.any()
     ],
 )
 def test_vector_unit(features, processor, expected):
-    assert tiling.vector_unit(features, processor) == expected
+    assert vector_unit.vector_unit(features, processor) == expected
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 13, 100, 784])
@@ -86,14 +86,14 @@ def test_vector_unit(features, processor, expected):
 def test_tile_fits_the_registers(rows, columns):
     """All sums, one row of vectors and their factor fit the registers at once."""
     N, M = tiling.tile_shape(rows, columns)
-    assert N * M + M + 1 <= tiling.REGISTERS
+    assert N * M + M + 1 <= vector_unit.REGISTERS
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7)])
 @pytest.mark.parametrize("channels", [1, 3, 6, 64])
 def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
     N, R, M = tiling.weight_tile_shape(channels, *kernel)
-    assert N * R * M + R * M + N <= tiling.REGISTERS
+    assert N * R * M + R * M + N <= vector_unit.REGISTERS
     P, Q = kernel
     assert 1 <= R <= P
     assert 1 <= M <= Q
@@ -101,7 +101,7 @@ def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
 
 def _has(lanes: int) -> bool:
     """Return whether this CPU can run code for a vector unit of `lanes` lanes."""
-    return lanes == 4 or {"avx2", "fma"} <= tiling.cpu_features()
+    return lanes == 4 or {"avx2", "fma"} <= vector_unit.cpu_features()
 
 
 def _start(arguments: list[str], lanes: int | None, **environment: str) -> subprocess.Popen:

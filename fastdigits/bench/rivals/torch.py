@@ -58,6 +58,60 @@ def module_of(network: Network, weights: dict[str, np.ndarray]) -> nn.Sequential
     return module
 
 
+class TorchTrainer:
+    """The network and the batch of a workload on a device, and AdamW with the given options of torch.optim.AdamW."""
+
+    def __init__(
+        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **options: Any
+    ):
+        self.workload = workload
+        self.module, self.x = module_and_images(workload, device, channels_last)
+        self.labels = torch.from_numpy(workload.labels).to(device)
+        self.forward = compile_(self.module) if compile_ else self.module
+        recipe = workload.recipe
+        options |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
+        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **options)  # 0: see bench/networks.py
+
+    def step(self) -> None:
+        """Run one training step on the batch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(self.forward(self.x), self.labels).backward()
+        self.optimizer.step()
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Return the gradients of the last step, with our names and shapes."""
+        parameters = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
+        gradients = {name: parameter.grad.cpu().numpy() for name, parameter in parameters.items()}
+        return {name: gradient.reshape(self.workload.weights[name].shape) for name, gradient in gradients.items()}
+
+
+def module_and_images(workload: Workload, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
+    """Return (the network with its weights, the images) on a device."""
+    torch.set_num_threads(workload.threads)
+    module, x = module_of(workload.network, workload.weights).to(device), torch.from_numpy(workload.images).to(device)
+    if not channels_last:
+        return module, x
+    return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+
+
+def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return parameters and running statistics by our names: PyTorch's "residual_1.conv2d_1.weight" is our
+    "residual_1/conv2d_1.weight".
+    """
+    found = {}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        owner, _, last = name.rpartition(".")
+        if isinstance(module.get_submodule(owner), nn.BatchNorm1d | nn.BatchNorm2d):
+            last = {"weight": "gamma", "bias": "beta"}.get(last, last)
+        found[f"{owner}.{last}".replace(".", "/", 1)] = tensor
+    return found
+
+
+def has_convolution(workload: Workload) -> bool:
+    """Whether the network has a convolution, so that the order of the channels in memory matters."""
+    return any(isinstance(layer, Conv2D) for layer in sequence.walk(workload.network.layers))
+
+
 def _modules(names: list[str], layers: list[Layer]) -> OrderedDict[str, nn.Module]:
     found = OrderedDict()
     for name, layer in zip(names, layers, strict=True):
@@ -98,66 +152,12 @@ def _inference(workload: Workload, variant: str, channels_last: bool, compile_: 
     return Contender(NAME, variant, run, outputs)
 
 
-class TorchTrainer:
-    """The network and the batch of a workload on a device, and AdamW with the given options of torch.optim.AdamW."""
-
-    def __init__(
-        self, workload: Workload, device: str, channels_last: bool, compile_: Callable | None = None, **options: Any
-    ):
-        self.workload = workload
-        self.module, self.x = module_and_images(workload, device, channels_last)
-        self.labels = torch.from_numpy(workload.labels).to(device)
-        self.forward = compile_(self.module) if compile_ else self.module
-        recipe = workload.recipe
-        options |= {"betas": (recipe.beta1, recipe.beta2), "eps": EPSILON, "weight_decay": recipe.weight_decay}
-        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.0, **options)  # 0: see bench/networks.py
-
-    def step(self) -> None:
-        """Run one training step on the batch."""
-        self.optimizer.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(self.forward(self.x), self.labels).backward()
-        self.optimizer.step()
-
-    def gradients(self) -> dict[str, np.ndarray]:
-        """Return the gradients of the last step, with our names and shapes."""
-        parameters = {name: tensor for name, tensor in by_our_names(self.module).items() if tensor.requires_grad}
-        gradients = {name: parameter.grad.cpu().numpy() for name, parameter in parameters.items()}
-        return {name: gradient.reshape(self.workload.weights[name].shape) for name, gradient in gradients.items()}
-
-
-def module_and_images(workload: Workload, device: str, channels_last: bool) -> tuple[nn.Sequential, torch.Tensor]:
-    """Return (the network with its weights, the images) on a device."""
-    torch.set_num_threads(workload.threads)
-    module, x = module_of(workload.network, workload.weights).to(device), torch.from_numpy(workload.images).to(device)
-    if not channels_last:
-        return module, x
-    return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-
-
 def _compile(module: nn.Module) -> Callable:
     from torch._inductor import config
 
     config.compile_threads = 1  # otherwise idle compiler processes stay and disturb the measurement
     torch._dynamo.reset()  # drops what was compiled for other networks
     return torch.compile(module, dynamic=False)
-
-
-def by_our_names(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return parameters and running statistics by our names: PyTorch's "residual_1.conv2d_1.weight" is our
-    "residual_1/conv2d_1.weight".
-    """
-    found = {}
-    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        owner, _, last = name.rpartition(".")
-        if isinstance(module.get_submodule(owner), nn.BatchNorm1d | nn.BatchNorm2d):
-            last = {"weight": "gamma", "bias": "beta"}.get(last, last)
-        found[f"{owner}.{last}".replace(".", "/", 1)] = tensor
-    return found
-
-
-def has_convolution(workload: Workload) -> bool:
-    """Whether the network has a convolution, so that the order of the channels in memory matters."""
-    return any(isinstance(layer, Conv2D) for layer in sequence.walk(workload.network.layers))
 
 
 def _convolution(layer: Conv2D) -> nn.Module:
