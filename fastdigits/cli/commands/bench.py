@@ -107,9 +107,9 @@ def _check_options(json_file: str | None, plot_file: str | None, options: dict[s
         raise click.UsageError("There is nothing to measure; leave --no-train or --no-inference out, or add --ops.")
     for name in ("seeds", "recipe"):
         if options[name] and not options["target"]:
-            raise click.UsageError(f"--{name} belongs to --target; give --target too, such as --target 99.")
+            raise click.UsageError(f"--{name} needs --target; give --target too, such as --target 99.")
     if "numpy" in options["against"] and not options["ops"]:
-        raise click.UsageError("numpy takes part only in the measurement of operations; add --ops.")
+        raise click.UsageError("numpy is compared only in the measurement of operations; add --ops.")
     if plot_file and not races:
         raise click.UsageError("--plot draws training and inference; leave --no-train or --no-inference out.")
     if json_file and plot_file and os.path.realpath(json_file) == os.path.realpath(plot_file):
