@@ -49,14 +49,6 @@ def threading_layer() -> list[Finding]:
     return [Finding("threading layer", layer, problem, OPENMP.get(sys.platform, "pip install --force-reinstall numba"))]
 
 
-def _why_no_openmp() -> str:
-    try:
-        importlib.import_module("numba.np.ufunc.omppool")
-    except ImportError as error:
-        return first_line(error)
-    return "it can be loaded now"
-
-
 def settings() -> list[Finding]:
     """Return the environment variables that slow Numba down or change what it compiles."""
     found = []
@@ -69,3 +61,11 @@ def settings() -> list[Finding]:
                 Finding(name, os.environ[name], f"{name} is set, so kernels are not compiled", f"unset {name}")
             )
     return found
+
+
+def _why_no_openmp() -> str:
+    try:
+        importlib.import_module("numba.np.ufunc.omppool")
+    except ImportError as error:
+        return first_line(error)
+    return "it can be loaded now"

@@ -29,7 +29,7 @@ def _folder(path: Path, given: str | None) -> Finding:
     free = shutil.disk_usage(path).free
     value = f"{path}{', set by NUMBA_CACHE_DIR' if given else ''}"
     if free < MIN_FREE_BYTES:
-        return Finding("folder", value, f"only {megabytes(free)} are free for the kernel cache", "free some space")
+        return Finding("folder", value, f"only {_megabytes(free)} are free for the kernel cache", "free some space")
     return Finding("folder", value)
 
 
@@ -37,17 +37,17 @@ def _content(path: Path) -> Finding:
     folder = kernel_cache.examine(path)
     if not folder.kernels:
         return Finding("kernels", "none yet", None, "fastdigits warmup")
-    return Finding("kernels", f"{folder.kernels}, {megabytes(folder.size_bytes)}")
+    return Finding("kernels", f"{folder.kernels}, {_megabytes(folder.size_bytes)}")
 
 
 def _others() -> list[Finding]:
     others = kernel_cache.outdated()
     if not others:
         return []
-    size = megabytes(sum(folder.size_bytes for folder in others))
+    size = _megabytes(sum(folder.size_bytes for folder in others))
     return [Finding("other versions", f"{len(others)} folders, {size}", None, "fastdigits doctor --clean")]
 
 
-def megabytes(size_bytes: int) -> str:
+def _megabytes(size_bytes: int) -> str:
     """Format a size."""
     return f"{size_bytes / 1e6:.1f} MB"

@@ -67,7 +67,7 @@ class RecognitionService:
         self.worker.close()
 
     async def _recognize(self, model: ModelInfo, candidates: Iterator[Prepared], explain: bool) -> Recognition:
-        """Do as Recognizer.recognize does, but prepare each candidate in a thread and let the worker predict it."""
+        """Recognize like Recognizer.recognize, but prepare each candidate in a thread and let the worker predict it."""
         search, answers = CandidateSearch(candidates, model.calibration), []
         while (prepared := await self._in_thread(search.next_candidate)) is not None:
             answers.append(await self.worker.predict(model.index, prepared.image, explain))

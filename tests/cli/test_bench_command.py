@@ -92,8 +92,8 @@ def test_torch_takes_part(invoke):
     ("arguments", "says"),
     [
         (["vgg"], "no model 'vgg'"),
-        (["--devices", "abacus"], "'abacus' is none of"),
-        (["--against", "torch,abacus"], "'abacus' is none of torch, torch-cuda, tensorflow, onnxruntime, numpy"),
+        (["--devices", "abacus"], "'abacus' is not one of"),
+        (["--against", "torch,abacus"], "'abacus' is not one of torch, torch-cuda, tensorflow, onnxruntime, numpy"),
         (["--no-train", "--no-inference"], "nothing to measure"),
         (["--seeds", "2"], "give --target too"),
         (["--target", "101"], "101"),

@@ -184,8 +184,8 @@ def test_every_schedule_with_warm_up(schedule, invoke):
 
 def test_a_schedule_or_a_network(fails):
     fails(2, "either a MODEL|WEIGHTS or a --schedule", "describe", "lenet", "--schedule", "cosine")
-    fails(2, "--warmup belongs to a --schedule", "describe", "lenet", "--warmup", "0.1")
-    fails(2, "--output belongs to a --schedule", "describe", "lenet", "-o", "curve.png")
+    fails(2, "--warmup needs a --schedule", "describe", "lenet", "--warmup", "0.1")
+    fails(2, "--output needs a --schedule", "describe", "lenet", "-o", "curve.png")
     fails(2, "takes no --lr-decay", "describe", "--schedule", "cosine", "--lr-decay", "0.1")
     fails(1, "does not exist", "describe", "--schedule", "cosine", "-o", "missing/curve.png")
 
@@ -255,7 +255,7 @@ def test_figures_that_cannot_be_drawn(fails, trained):
         2, "--filters draws trained kernels", "describe", "lenet", "--picture", "lenet.png", "--filters", "kernels.png"
     )
     fails(2, "name the same file", "describe", trained, "--picture", "a.png", "--filters", "./a.png")
-    fails(2, "--picture belongs to a MODEL|WEIGHTS", "describe", "--schedule", "cosine", "--picture", "a.png")
+    fails(2, "--picture needs a MODEL|WEIGHTS", "describe", "--schedule", "cosine", "--picture", "a.png")
     fails(1, "does not exist", "describe", "lenet", "--picture", "missing/lenet.png")
 
 

@@ -1,4 +1,4 @@
-"""Output files, whose extension chooses the type."""
+"""Output files, whose type follows from the extension."""
 
 import click
 import pytest

@@ -36,11 +36,11 @@ def changes(old: dict[str, Any], new: dict[str, Any], found: Iterable[Change]) -
         for change in found
     ]
     if len(lines) == 1:
-        lines.append("no row is in both")
+        lines.append("the two runs have no row in common")
     for fact in ("cpu", "cores"):
         before, now = old["machine"][fact], new["machine"][fact]
         if before != now:
-            lines.append(f"The machines differ, {fact}: {before} then and {now} now.")
+            lines.append(f"The machines differ in {fact}: {before} before, {now} now.")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -60,10 +60,10 @@ def _row(result: CheckResult) -> dict[str, Any]:
 
 def _as_text(summary: dict[str, Any]) -> str:
     width = max(len(row["check"]) for row in summary["checks"]) + 2
-    lines = [f"{'check':{width}}{'compared':>10}{'error, of tolerance':>21}"]
+    lines = [f"{'check':{width}}{'compared':>10}{'error / tolerance':>21}"]
     for row in summary["checks"]:
-        share = row["largest_error_share"]
-        error = "infinite" if share is None else f"{share:.1%}"
+        ratio = row["largest_error_share"]
+        error = "infinite" if ratio is None else f"{ratio:.1%}"
         verdict = "passes" if row["passed"] else "FAILS"
         lines.append(f"{row['check']:{width}}{row['compared']:10,}{error:>21}  {verdict}")
     passed, lanes = sum(row["passed"] for row in summary["checks"]), summary["lanes"]

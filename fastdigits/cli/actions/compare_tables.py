@@ -47,15 +47,15 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
 
 def _cells(row: dict[str, Any], spread: bool) -> list[str]:
     accuracy, training, read = row["test_accuracy"], row["train_seconds"], row["read_images_per_second"]
-    shares = [f"{accuracy[name]:.2%}" if accuracy else "" for name in STATISTICS]
+    accuracies = [f"{accuracy[name]:.2%}" if accuracy else "" for name in STATISTICS]
     if row["runs"] < 2:
-        shares[1:] = "", "", ""
+        accuracies[1:] = "", "", ""
     return [
         row["model"].replace("|", r"\|"),
         f"{row['parameters']:,}",
         f"{row['multiply_adds']:,}",
         f"{row['epochs']}",
-        *shares[: 4 if spread else 1],
+        *accuracies[: 4 if spread else 1],
         f"{training['mean']:.2f}" if training else "",
         f"{read:,.0f}" if read else "",
     ]

@@ -41,7 +41,7 @@ def _as_text(report: Report) -> str:
     for name, findings in report.sections.items():
         lines += [name, *(line for finding in findings for line in _finding_lines(finding, width)), ""]
     remedies = report.remedies()
-    lines.append("what to do" if remedies else "nothing is missing")
+    lines.append("what to do" if remedies else "nothing to fix")
     for command, reasons in remedies.items():
         lines += [f"  {command}", *(f"      {reason}" for reason in reasons)]
     return "\n".join(lines)

@@ -113,8 +113,8 @@ def _as_text(summary: dict[str, Any]) -> str:
         "      " + "".join(f"{digit:6}" for digit in digits) + " correct",
     ]
     for digit, row, accuracy in zip(digits, summary["confusion"], summary["per_class"], strict=True):
-        share = "      -" if accuracy is None else f"{accuracy:8.2%}"
-        lines.append(f"{digit:6}" + "".join(f"{count or '.':>6}" for count in row) + share)
+        correct = "      -" if accuracy is None else f"{accuracy:8.2%}"
+        lines.append(f"{digit:6}" + "".join(f"{count or '.':>6}" for count in row) + correct)
     return "\n".join(lines)
 
 

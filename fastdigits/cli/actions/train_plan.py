@@ -61,6 +61,19 @@ def make_plan(ctx: click.Context) -> Plan:
     return Plan(model, values["data"], values["output"], config, network, checkpoints)
 
 
+def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> None:
+    """Check that all files can be written and that no two are the same."""
+    if stats_file is not None:
+        run_statistics.check(stats_file)
+    check_files(
+        {
+            "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
+            "--plot": plot_file,
+            "--stats": [stats_file, run_statistics.text_path(stats_file)] if stats_file is not None else None,
+        }
+    )
+
+
 def _network(values: dict[str, Any], config: TrainConfig) -> Callable[[DigitSet], Network]:
     model, options = values["model"], ModelOptions(**{field.name: values[field.name] for field in fields(ModelOptions)})
     check_options(model, options)
@@ -89,16 +102,3 @@ def _checkpoint_settings(values: dict[str, Any]) -> dict[str, Any]:
     # A checkpoint does not store the rows of a fold, so no checkpoint of a fold is written
     path = None if values["folds"] else checkpoint_path(values["output"])
     return {"path": path, "every": values["checkpoint_every"], "model": values["model"]}
-
-
-def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> None:
-    """Check that all files can be written and that no two are the same."""
-    if stats_file is not None:
-        run_statistics.check(stats_file)
-    check_files(
-        {
-            "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
-            "--plot": plot_file,
-            "--stats": [stats_file, run_statistics.text_path(stats_file)] if stats_file is not None else None,
-        }
-    )

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.arguments import MAX_BATCH_SIZE, ModelName, Names, Number
-from fastdigits.cli.options.common import DEVICES, data_option, exact_option, threads_option
+from fastdigits.cli.options.common import DEVICES, data_option, exact_option, examples, threads_option
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.config.choices import RIVALS
 from fastdigits.config.recipes import RECIPES
@@ -14,7 +14,9 @@ from fastdigits.config.recipes import RECIPES
 ROUNDS = 15
 
 
-@click.command("bench", epilog="Example: fastdigits bench lenet mlp --against torch --json new.json --compare old.json")
+@click.command(
+    "bench", epilog=examples("fastdigits bench lenet mlp --against torch --json new.json --compare old.json")
+)
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
 @click.option(
     "--batch-size",
@@ -63,7 +65,9 @@ ROUNDS = 15
     help="Include torch.compile and XLA, which can take a minute per network to compile.",
 )
 @click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write all results to a JSON file.")
-@click.option("--plot", "plot_file", type=FigureFile(), metavar="FILE.png", help="Plot images per second as bars.")
+@click.option(
+    "--plot", "plot_file", type=FigureFile(), metavar="FILE.png", help="Draw a bar chart of images per second."
+)
 @click.option(
     "--compare",
     "old_file",
@@ -103,9 +107,9 @@ def _check_options(json_file: str | None, plot_file: str | None, options: dict[s
         raise click.UsageError("There is nothing to measure; leave --no-train or --no-inference out, or add --ops.")
     for name in ("seeds", "recipe"):
         if options[name] and not options["target"]:
-            raise click.UsageError(f"--{name} belongs to --target; give --target too, such as --target 99.")
+            raise click.UsageError(f"--{name} needs --target; give --target too, such as --target 99.")
     if "numpy" in options["against"] and not options["ops"]:
-        raise click.UsageError("numpy takes part only in the measurement of operations; add --ops.")
+        raise click.UsageError("numpy is compared only in the measurement of operations; add --ops.")
     if plot_file and not races:
         raise click.UsageError("--plot draws training and inference; leave --no-train or --no-inference out.")
     if json_file and plot_file and os.path.realpath(json_file) == os.path.realpath(plot_file):

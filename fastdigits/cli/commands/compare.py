@@ -6,6 +6,7 @@ from fastdigits.cli.options.common import (
     data_option,
     device_option,
     exact_option,
+    examples,
     json_option,
     seed_option,
     threads_option,
@@ -13,7 +14,7 @@ from fastdigits.cli.options.common import (
 from fastdigits.cli.options.figure_files import FigureFile
 
 
-@click.command("compare", epilog="Example: fastdigits compare linear mlp lenet --runs 3 -o table.md -o figure.png")
+@click.command("compare", epilog=examples("fastdigits compare linear mlp lenet --runs 3 -o table.md -o figure.png"))
 @click.argument("models", nargs=-1, required=True, metavar="MODEL|WEIGHTS...")
 @data_option
 @device_option
@@ -37,7 +38,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     metavar="FILE",
     help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
 )
-@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a dashboard.")
+@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a live dashboard.")
 @json_option
 def command(**values: object) -> None:
     """Train each MODEL, load each WEIGHTS file, and compare accuracy and speed.

@@ -54,7 +54,7 @@ def command(
     for option in others:
         if is_given(ctx, option):
             name = option.replace("_", "-")
-            raise click.UsageError(f"--{name} belongs to a {owner}; give one, or leave it out.")
+            raise click.UsageError(f"--{name} needs a {owner}; give one, or leave --{name} out.")
     from fastdigits.cli.actions import describe
 
     if model is not None:

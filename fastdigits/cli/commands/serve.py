@@ -50,7 +50,7 @@ from fastdigits.errors import UserError
 def command(weights: tuple[str, ...], **options: Any) -> None:
     """Serve a drawing page and an HTTP API that recognize digits.
 
-    Serve the networks of the WEIGHTS files, by default the included network. Press Ctrl-C to stop.
+    The networks are those of the WEIGHTS files, by default the included network. Press Ctrl-C to stop.
     """
     try:
         from fastdigits.cli.actions import serve

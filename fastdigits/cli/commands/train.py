@@ -85,10 +85,22 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     type=FRACTION,
     default=DEFAULT.momentum,
     show_default=True,
-    help="Momentum coefficient of the optimizers momentum and nesterov.",
+    help="Momentum coefficient for the optimizers momentum and nesterov.",
 )
-@click.option("--beta1", type=FRACTION, default=DEFAULT.beta1, show_default=True, help="Beta 1 of adam and adamw.")
-@click.option("--beta2", type=FRACTION, default=DEFAULT.beta2, show_default=True, help="Beta 2 of adam and adamw.")
+@click.option(
+    "--beta1",
+    type=FRACTION,
+    default=DEFAULT.beta1,
+    show_default=True,
+    help="Decay rate of the mean of the gradients for adam and adamw.",
+)
+@click.option(
+    "--beta2",
+    type=FRACTION,
+    default=DEFAULT.beta2,
+    show_default=True,
+    help="Decay rate of the mean of the squared gradients for adam and adamw.",
+)
 @click.option(
     "--weight-decay",
     type=click.FloatRange(min=0),
@@ -165,7 +177,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     metavar="FILE.png",
     help="Plot loss, accuracy and learning rate over the epochs, as 'fastdigits plot' does.",
 )
-@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a dashboard.")
+@click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a live dashboard.")
 @click.option("--show", is_flag=True, help="Print the values of all options and exit.")
 @json_option
 @click.pass_context

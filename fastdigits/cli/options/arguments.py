@@ -113,7 +113,7 @@ class Names(click.ParamType):
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
         for name in names:
             if name not in self.choices:
-                self.fail(f"'{name}' is none of {', '.join(self.choices)}.", param, ctx)
+                self.fail(f"'{name}' is not one of {', '.join(self.choices)}.", param, ctx)
         return names
 
 

@@ -56,9 +56,9 @@ def seed_option(help: str) -> Callable:
 
 
 def examples(*commands: str) -> str:
-    """Return the end of a help page: example commands, one on each line."""
+    """Return the end of a help page: example commands, one per line, which click does not wrap."""
     if len(commands) == 1:
-        return f"Example: {commands[0]}"
+        return f"\b\nExample: {commands[0]}"
     return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
 
 

@@ -46,8 +46,8 @@ def schedule_options(schedule: str | None, warmup: float) -> Callable:
             "--lr-decay",
             type=POSITIVE,
             show_default=f"{LR_DECAY}",
-            help=f"Multiply the learning rate by this factor every --decay-every epochs, for the schedules "
-            f"{', '.join(DECAYING)}. For inverse-time, it is the F in 1 / (1 + F t).",
+            help="Factor of the learning rate every --decay-every epochs, for the schedules step, exponential and "
+            "plateau; for inverse-time, the F in 1 / (1 + F t), where t counts such periods.",
         ),
         click.option(
             "--decay-every",
@@ -93,7 +93,11 @@ def repeat_options() -> Callable:
             "--folds", type=click.IntRange(min=2), help="Cross-validate on this many folds of the training images."
         ),
         click.option(
-            "--runs", type=COUNT, default=1, show_default=True, help="Number of runs, with the seeds S, S+1, ..."
+            "--runs",
+            type=COUNT,
+            default=1,
+            show_default=True,
+            help="Number of runs, with the seeds S, S+1, ... for --seed S.",
         ),
         click.option(
             "--restart-dead",
@@ -157,7 +161,7 @@ def option_table(ctx: click.Context) -> str:
         text = "all" if param.name == "batch_size" and value is None else _text(value)
         if ctx.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
             words += _words(param, value, text)
-        lines.append(f"{param.opts[0]:20}{text or defaults.get(param.name, 'not given')}")
+        lines.append(f"{param.opts[0]:20}{text or defaults.get(param.name, 'not set')}")
     return "\n".join([*lines, "", shlex.join(words)])
 
 
@@ -170,7 +174,7 @@ def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
         "lr": f"{optimizer.lr}, the default of {name}",
         "weight_decay": f"{optimizer.weight_decay}, the default of {name}",
         "keep_best": "yes, with --early-stop" if values["early_stop"] else "no",
-        "validation": "a twelfth of the training images",
+        "validation": "one twelfth of the training images",
         "threads": "all",
         **(decay if values["schedule"] in DECAYING else {}),
     }

@@ -94,6 +94,31 @@ def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch
     x[...] = np.moveaxis(changed.reshape(B, L, H * W), 1, -1) * scale + shift
 
 
+def affine(H, W, down, right, turn, taller, wider, slant, effects):
+    """Return source coordinates u and v (n, H, W) of all pixels, for parameters from -1 to 1 in arrays (n, 1, 1)."""
+    i, j = np.mgrid[:H, :W]
+    i, j = i - (H - 1) / 2, j - (W - 1) / 2
+    angle = np.radians(effects.rotate_deg * turn)
+    p = i / (1 + effects.scale * taller)
+    q = np.tan(np.radians(effects.shear_deg * slant)) * i + j / (1 + effects.scale * wider)
+    u = (H - 1) / 2 + np.cos(angle) * p + np.sin(angle) * q - effects.shift_px * down
+    v = (W - 1) / 2 - np.sin(angle) * p + np.cos(angle) * q - effects.shift_px * right
+    return u, v
+
+
+def bilinear(source, outside, u, v):
+    """Interpolate images (n, H, W) at u, v (n, H, W); pixels outside an image have the value `outside` (n,)."""
+    n, H, W = source.shape
+    u, v = np.clip(u, -1, H), np.clip(v, -1, W)
+    i, j = np.floor(u).astype(int), np.floor(v).astype(int)
+    padded = np.broadcast_to(outside[:, None, None], (n, H + 3, W + 3)).copy()
+    padded[:, 1:-2, 1:-2] = source
+    image = np.arange(n)[:, None, None]
+    corner = [[padded[image, i + 1 + p, j + 1 + q] for q in (0, 1)] for p in (0, 1)]
+    upper, lower = (left + (v - j) * (right - left) for left, right in corner)
+    return upper + (u - i) * (lower - upper)
+
+
 def _draw(rows, step, stream, count, seed):
     """Draw (n, count) numbers in [0, 1): number e is word e % 4 of Philox for (row, step, stream + e // 4)."""
     words = philox(rows[:, None], step, stream + np.arange(ceil(count / 4)), seed)
@@ -108,18 +133,6 @@ def _draw_normal(rows, step, stream, count, seed):
     return np.concatenate([radius * np.cos(2 * np.pi * b), radius * np.sin(2 * np.pi * b)], axis=1)
 
 
-def affine(H, W, down, right, turn, taller, wider, slant, effects):
-    """Return source coordinates u and v (n, H, W) of all pixels, for parameters from -1 to 1 in arrays (n, 1, 1)."""
-    i, j = np.mgrid[:H, :W]
-    i, j = i - (H - 1) / 2, j - (W - 1) / 2
-    angle = np.radians(effects.rotate_deg * turn)
-    p = i / (1 + effects.scale * taller)
-    q = np.tan(np.radians(effects.shear_deg * slant)) * i + j / (1 + effects.scale * wider)
-    u = (H - 1) / 2 + np.cos(angle) * p + np.sin(angle) * q - effects.shift_px * down
-    v = (W - 1) / 2 - np.sin(angle) * p + np.cos(angle) * q - effects.shift_px * right
-    return u, v
-
-
 def _displacements(normals, H, W):
     """Return smooth random fields (n, H, W) down and right, of standard deviation about 1, from 7 x 2 x 7 numbers."""
     # Factor 2: the splines have at most half the standard deviation of their coefficients
@@ -132,19 +145,6 @@ def _splines(size):
     distance = np.abs(np.arange(size) * 4 / max(size - 1, 1) + 1 - np.arange(KNOTS)[:, None])
     near, far = 2 / 3 - distance**2 + distance**3 / 2, np.maximum(2 - distance, 0) ** 3 / 6
     return np.where(distance < 1, near, far)
-
-
-def bilinear(source, outside, u, v):
-    """Interpolate images (n, H, W) at u, v (n, H, W); pixels outside an image have the value `outside` (n,)."""
-    n, H, W = source.shape
-    u, v = np.clip(u, -1, H), np.clip(v, -1, W)
-    i, j = np.floor(u).astype(int), np.floor(v).astype(int)
-    padded = np.broadcast_to(outside[:, None, None], (n, H + 3, W + 3)).copy()
-    padded[:, 1:-2, 1:-2] = source
-    image = np.arange(n)[:, None, None]
-    corner = [[padded[image, i + 1 + p, j + 1 + q] for q in (0, 1)] for p in (0, 1)]
-    upper, lower = (left + (v - j) * (right - left) for left, right in corner)
-    return upper + (u - i) * (lower - upper)
 
 
 def _erased(H, W, size, top, left, max_size):

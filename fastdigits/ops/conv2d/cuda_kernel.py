@@ -56,13 +56,6 @@ def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS
                                 acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
 
 
-def _weight(weight, o, c, p, q, FLIPPED):
-    O, C, P, Q = weight.shape
-    if FLIPPED:
-        return broadcast(weight, (c, min(o, C - 1), P - 1 - p, Q - 1 - q))
-    return broadcast(weight, (min(o, O - 1), c, p, q))
-
-
 def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, EPILOGUE):
     """Add row i of block b to the gradients of kernel rows p0 .. p0+R and columns q0 .. q0+T of outputs o0 .. o0+N.
 
@@ -97,3 +90,10 @@ def pixel(x, pool_mask, b, c, h, w, PADDED, EPILOGUE):
     at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))
     d = select(any_bit(pool_mask, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
     return d * splat(0.25) if EPILOGUE == RELU_AVGPOOL else d
+
+
+def _weight(weight, o, c, p, q, FLIPPED):
+    O, C, P, Q = weight.shape
+    if FLIPPED:
+        return broadcast(weight, (c, min(o, C - 1), P - 1 - p, Q - 1 - q))
+    return broadcast(weight, (min(o, O - 1), c, p, q))

@@ -43,6 +43,12 @@ def wanted_cuda(driver: Driver | None) -> int:
     return next((cuda for cuda in WANTED if version(f"cupy-cuda{cuda}x")), max(WANTED))
 
 
+def numbers(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a version such as 13.0.88."""
+    major, minor = re.findall(r"\d+", version)[:2]
+    return int(major), int(minor)
+
+
 def findings(driver: Driver | None) -> list[Finding]:
     """Examine CuPy, numba-cuda and its bindings."""
     return [_cupy(driver), _numba_cuda(driver), _bindings(driver)]
@@ -84,12 +90,6 @@ def _bindings(driver: Driver | None) -> Finding:
         cuda_of_cupy = _cuda_of(cupy)
         remedy = install(cuda_of_cupy if cuda_of_cupy in WANTED else wanted_cuda(driver))
     return Finding("cuda-bindings", found, problem, remedy)
-
-
-def numbers(version: str) -> tuple[int, int]:
-    """Return the first two numbers of a version such as 13.0.88."""
-    major, minor = re.findall(r"\d+", version)[:2]
-    return int(major), int(minor)
 
 
 def _cuda_of(cupy: str) -> int | None:

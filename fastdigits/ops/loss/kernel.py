@@ -49,11 +49,6 @@ def mean_squared_error_block(scores, targets, slope, on_value, off_value, loss, 
     store(loss, (b,), splat(1 / K) * total)
 
 
-def _goal(target, k, on_value, off_value):
-    """Return the target of class k: on_value in the lanes of that class, else off_value."""
-    return select(target == splat(k), splat(on_value), splat(off_value))
-
-
 def count_hits_block(scores, targets, hits, b):
     """Fill the hits of block b; see accumulate_metrics."""
     B, K, L = scores.shape
@@ -71,3 +66,8 @@ def _highest(scores, b):
     for k in range(1, K):
         top = maximum(load(scores, (b, k)), top)
     return top
+
+
+def _goal(target, k, on_value, off_value):
+    """Return the target of class k: on_value in the lanes of that class, else off_value."""
+    return select(target == splat(k), splat(on_value), splat(off_value))

@@ -133,14 +133,6 @@ def transpose_square(x, y, r0, s0, L):
             store_row(y, (s0 + l, r0), columns, square[l])
 
 
-def _pool_pair(a, b, EPILOGUE):
-    return maximum(a, b) if EPILOGUE == RELU_MAXPOOL else a + b
-
-
-def _pool_scale(v, EPILOGUE):
-    return v if EPILOGUE == RELU_MAXPOOL else v * splat(0.25)
-
-
 def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
     """Fill outputs o0 .. o0+N of block b, each from M vectors of sums; apply a ReLU if RELU is 1."""
     B, K = x.shape
@@ -166,3 +158,11 @@ def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
                 total = total + acc[n, m]
             v = sum_lanes(total) + bias[o0 + n]
             store_scalar(y, (b, o0 + n), max(v, 0 * v) if RELU else v)
+
+
+def _pool_pair(a, b, EPILOGUE):
+    return maximum(a, b) if EPILOGUE == RELU_MAXPOOL else a + b
+
+
+def _pool_scale(v, EPILOGUE):
+    return v if EPILOGUE == RELU_MAXPOOL else v * splat(0.25)

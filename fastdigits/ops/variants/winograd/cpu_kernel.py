@@ -93,17 +93,6 @@ def transform_input(x, v, top, left, tiles_across, b, c, t0, T):
                 store(v, (p * 6 + q, c * T + t), d[p, q])
 
 
-def _prefetch_tile(x, top, left, tiles_across, b, c, t):
-    """Prefetch the columns that a tile does not share with the one before it.
-
-    Runs of four columns are too short for the hardware prefetcher.
-    """
-    h0, w0 = t // tiles_across * 4 - top, t % tiles_across * 4 - left
-    for p in range(6):
-        for q in range(2, 6):
-            prefetch(x, (b, c, h0 + p, w0 + q))
-
-
 def multiply(u, v, m, s0, k, N, T):
     """Fill m[k] with the sums over all channels r of u times v at point k, for channels s0 .. s0+N."""
     K, R, S = u.shape
@@ -326,3 +315,14 @@ def bias_gradient(biases, dbias, o):
     for part in range(parts):
         total = total + load(biases, (part, o))
     store_scalar(dbias, (o,), sum_lanes(total))
+
+
+def _prefetch_tile(x, top, left, tiles_across, b, c, t):
+    """Prefetch the columns that a tile does not share with the one before it.
+
+    Runs of four columns are too short for the hardware prefetcher.
+    """
+    h0, w0 = t // tiles_across * 4 - top, t % tiles_across * 4 - left
+    for p in range(6):
+        for q in range(2, 6):
+            prefetch(x, (b, c, h0 + p, w0 + q))
