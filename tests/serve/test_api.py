@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.imaging import read_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.serve import Limits, create_app
 from fastdigits.serve.app import STATIC
+
+pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 60
 BLANK = [[0] * 28 for _ in range(28)]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.imaging import candidates
 from fastdigits.inference.recognizer import CandidateSearch, Recognizer
 from fastdigits.serve import create_app
 from fastdigits.serve import recognition as module
+
+pytestmark = pytest.mark.slow
 
 LIGHT, GREY, DARK = (240, 235, 220), (120, 120, 120), (60, 60, 60)
 RED, GREEN = (200, 30, 40), (90, 170, 90)
