@@ -19,20 +19,38 @@ LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
 @dataclass(frozen=True)
 class OptimizerDefaults:
-    """Default settings of an optimizer, and the number of its state arrays, each of the size of the parameters."""
+    """What the operation of an optimizer takes besides parameters and gradients, and the default settings.
 
-    state_arrays: int
+    Attributes
+    ----------
+    state_arrays : tuple of str
+        Arrays of the size of the parameters that it updates.
+    settings : tuple of str
+        Its other parameters.
+    lr, weight_decay : float
+    """
+
+    state_arrays: tuple[str, ...]
+    settings: tuple[str, ...]
     lr: float
     weight_decay: float = 0.0
 
 
+MOMENTUM = ("rate", "momentum", "weight_decay")
+ADAM = ("rate", "step", "beta1", "beta2", "epsilon", "weight_decay")
 OPTIMIZERS = {
-    "sgd": OptimizerDefaults(0, lr=0.1),
-    "momentum": OptimizerDefaults(1, lr=0.05),
-    "nesterov": OptimizerDefaults(1, lr=0.05),
-    "adam": OptimizerDefaults(2, lr=0.004),
-    "adamw": OptimizerDefaults(2, lr=0.006, weight_decay=0.1),
+    "sgd": OptimizerDefaults((), ("rate", "weight_decay"), lr=0.1),
+    "momentum": OptimizerDefaults(("velocity",), MOMENTUM, lr=0.05),
+    "nesterov": OptimizerDefaults(("velocity",), MOMENTUM, lr=0.05),
+    "adam": OptimizerDefaults(("mean", "square"), ADAM, lr=0.004),
+    "adamw": OptimizerDefaults(("mean", "square"), ADAM, lr=0.006, weight_decay=0.1),
 }
+
+
+def optimizers_with(setting: str) -> str:
+    """Return the names of the optimizers that take a setting, as a phrase such as "adam and adamw"."""
+    *names, last = (name for name, defaults in OPTIMIZERS.items() if setting in defaults.settings)
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 @dataclass(frozen=True)

@@ -25,20 +25,28 @@ class Optimizer:
     def __init__(self, ops: Ops, config: TrainConfig, buffer: ParameterBuffer):
         defaults = OPTIMIZERS[config.optimizer]
         self.lr = defaults.lr if config.lr is None else config.lr
-        decay = float(defaults.weight_decay if config.weight_decay is None else config.weight_decay)
-        momentum = float(config.momentum)
         self.ops, self.buffer = ops, buffer
-        self.state_arrays = [ops.zeros(buffer.values.shape) for _ in range(defaults.state_arrays)]
+        self.state_arrays = [ops.zeros(buffer.values.shape) for _ in defaults.state_arrays]
         self.steps = 0  # started
         self.rate, self.count = ops.zeros((1,)), ops.zeros((1,), np.int64)
         self.clip = partial(ops.clip_norm, buffer.gradients, float(config.clip_norm)) if config.clip_norm else None
         self.sums, self.factor = ops.empty((NORM_PARTS,)), ops.empty((1,))
-        self.operation = getattr(ops, f"{config.optimizer}_step")
-        self.options = {
-            "sgd": (self.rate, decay),
-            "momentum": (self.rate, momentum, decay),
-            "nesterov": (self.rate, momentum, decay),
-        }.get(config.optimizer, (self.rate, self.count, float(config.beta1), float(config.beta2), EPSILON, decay))
+        settings = {
+            "rate": self.rate,
+            "step": self.count,
+            "momentum": float(config.momentum),
+            "beta1": float(config.beta1),
+            "beta2": float(config.beta2),
+            "epsilon": EPSILON,
+            "weight_decay": float(defaults.weight_decay if config.weight_decay is None else config.weight_decay),
+        }
+        self.apply_step = partial(
+            getattr(ops, f"{config.optimizer}_step"),
+            parameter=buffer.values,
+            gradient=buffer.gradients,
+            **dict(zip(defaults.state_arrays, self.state_arrays, strict=True)),
+            **{name: settings[name] for name in defaults.settings},
+        )
 
     def step(self, lr_factor: float) -> None:
         """Update the parameters at a learning rate of lr * lr_factor."""
@@ -54,4 +62,4 @@ class Optimizer:
         """Update the parameters; all inputs are read from the device, so that a GPU can replay the operations."""
         if self.clip:
             self.clip(self.sums, self.factor)
-        self.operation(self.buffer.values, self.buffer.gradients, *self.state_arrays, *self.options)
+        self.apply_step()

@@ -27,7 +27,7 @@ from fastdigits.cli.options.training import (
 )
 from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
-from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig
+from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig, optimizers_with
 
 DEFAULT = TrainConfig()
 
@@ -85,21 +85,21 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     type=FRACTION,
     default=DEFAULT.momentum,
     show_default=True,
-    help="Momentum coefficient for the optimizers momentum and nesterov.",
+    help=f"Momentum coefficient for the optimizers {optimizers_with('momentum')}.",
 )
 @click.option(
     "--beta1",
     type=FRACTION,
     default=DEFAULT.beta1,
     show_default=True,
-    help="Decay rate of the mean of the gradients for adam and adamw.",
+    help=f"Decay rate of the mean of the gradients for {optimizers_with('beta1')}.",
 )
 @click.option(
     "--beta2",
     type=FRACTION,
     default=DEFAULT.beta2,
     show_default=True,
-    help="Decay rate of the mean of the squared gradients for adam and adamw.",
+    help=f"Decay rate of the mean of the squared gradients for {optimizers_with('beta2')}.",
 )
 @click.option(
     "--weight-decay",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastdigits.cli.options.common import option_group
+from fastdigits.data.augmentation import EFFECTS
 from fastdigits.data.preprocessing import MAX_CONTRAST, MAX_GAMMA, MAX_PAD, Preparation
 
 if TYPE_CHECKING:
@@ -62,5 +63,5 @@ def augment_option(default: str) -> Callable:
         metavar="EFFECT=SIZE,...",
         default=default,
         help="Augment training images at random, for example with shift=2,rotate=10,scale=0.1,elastic=0.6. "
-        "Further effects are shear, contrast, gamma, noise and erase.",
+        f"The effects are {', '.join(EFFECTS)}.",
     )
