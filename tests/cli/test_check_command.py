@@ -14,7 +14,7 @@ def test_table_as_a_process(process):
     result = process(*REFERENCE)
     assert result.returncode == 0, result.stderr
     head, *rows, last = result.stdout.splitlines()
-    assert head.split() == ["check", "compared", "error,", "of", "tolerance"]
+    assert head.split() == ["check", "compared", "error", "/", "tolerance"]
     assert all(row.endswith("%  passes") for row in rows)
     assert last.startswith(f"{len(rows)} of {len(rows)} checks pass on reference with 1 lane, after ")
     lines = result.stderr.splitlines()
