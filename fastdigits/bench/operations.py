@@ -126,8 +126,15 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Itera
     scores = ops.upload(network.forward(pack_images(ops, workload.images)))
     targets, dscores = pack_labels(ops, workload.labels), ops.empty(scores.shape)
     losses = ops.empty(targets.shape)
-    given = scores, targets, images, float(config.label_smoothing)
-    loss = partial(getattr(ops, LOSSES[config.loss]), *given, losses, dscores)
+    loss = partial(
+        getattr(ops, LOSSES[config.loss]),
+        scores=scores,
+        targets=targets,
+        count=images,
+        smoothing=float(config.label_smoothing),
+        loss=losses,
+        dscores=dscores,
+    )
     yield _Work(config.loss, "", loss, 0, 2 * (scores.nbytes + targets.nbytes))
     optimizer, buffer = Optimizer(ops, config, network.buffer), network.buffer
     read_and_written = sum(array.nbytes for array in (buffer.values, *optimizer.state_arrays))
