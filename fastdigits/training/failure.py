@@ -38,7 +38,7 @@ def overflow_fails() -> Iterator[None]:
     try:
         yield
     except NotFiniteError as error:
-        raise TrainingFailed("The trained weights are so large that the network computes infinity; lower --lr.") from error
+        raise TrainingFailed("The weights are so large that the network computes infinity; lower --lr.") from error
 
 
 def chance_accuracy(labels: np.ndarray) -> float:
