@@ -52,7 +52,11 @@ def write_texts_checksum(file: h5py.File) -> None:
 
 def check_texts(file: h5py.File) -> None:
     """Check the checksum of all texts of the file; raise UserError if it is wrong. Older files have none."""
-    if has_attribute(file, CHECKSUM) and _stored_checksum(file["/"].id, "texts") != _texts_checksum(file):
+    if not has_attribute(file, CHECKSUM):
+        return
+    with _guarded("the checksum of its texts is damaged"):
+        attribute = file.attrs.get_id(CHECKSUM)
+    if _stored_checksum(attribute, "texts") != _texts_checksum(file):
         refuse("its attributes have changed since it was written, because their checksum is wrong")
 
 
@@ -143,10 +147,11 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
     values = np.empty(found, dtype)
     with _guarded(f"its {what} is damaged"):
         dataset.read(h5s.ALL, h5s.ALL, values)
-        attributes = [h5a.open(dataset, index=index).name for index in range(h5a.get_num_attrs(dataset))]
-    if attributes not in ([], [CHECKSUM.encode()]):
+        count = h5a.get_num_attrs(dataset)
+        attribute = h5a.open(dataset, index=0) if count else None
+    if count > 1 or (attribute and attribute.name != CHECKSUM.encode()):
         refuse(f"its {what} has attributes that are unknown")
-    if attributes and _stored_checksum(dataset, what) != _checksum(values):
+    if attribute and _stored_checksum(attribute, what) != _checksum(values):
         refuse(f"its {what} has changed since it was written, because its checksum is wrong")
     return values
 
@@ -194,13 +199,11 @@ def _texts_checksum(file: h5py.File) -> int:
     return checksum
 
 
-def _stored_checksum(owner: h5py.h5g.GroupID | h5d.DatasetID, what: str) -> int:
-    """Return the checksum in the attributes of an array or a file."""
+def _stored_checksum(attribute: h5a.AttrID, what: str) -> int:
+    """Return the checksum in an attribute of an array or of the root."""
+    value = np.empty((), "u4")
     with _guarded(f"the checksum of its {what} is damaged"):
-        attribute = h5a.open(owner, CHECKSUM.encode())
-        valid = attribute.shape == () and attribute.get_type() in CHECKSUM_TYPES
-        value = np.empty((), "u4")
-        if valid:
+        if valid := attribute.shape == () and attribute.get_type() in CHECKSUM_TYPES:
             attribute.read(value)
     if not valid:
         refuse(f"the checksum of its {what} is not a single number of 32 bits")
