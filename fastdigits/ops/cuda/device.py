@@ -44,7 +44,7 @@ _LOCAL = threading.local()  # another thread may launch an operation between two
 
 
 def scratch(numbers: int) -> Array:
-    """Return a float32 array for the intermediate results of one operation, which the thread's next operation overwrites.
+    """Return a float32 array for intermediate results of one operation, which the next one of this thread overwrites.
 
     A request for more memory allocates a new array, and keeps the old one, because a recorded graph may use it.
     """
