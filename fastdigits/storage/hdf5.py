@@ -77,7 +77,7 @@ def integer(file: h5py.File, name: str) -> int:
 
 
 def json_object(file: h5py.File, name: str) -> dict:
-    """Return the JSON object in a text attribute; raise UserError if it is missing, not JSON, or has NaN or infinity."""
+    """Return the JSON object in a text attribute; raise UserError if it is missing, not JSON, or holds NaN."""
     try:
         value = json.loads(text(file, name), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:

@@ -3,7 +3,8 @@
 The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
 `architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`.
 /weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
-epochs in float64, with NaN for None. Checksums reveal changes of any array or text. A checkpoint (training/checkpoint.py) has further groups.
+epochs in float64, with NaN for None. The attributes `crc32` of the root and of every array are checksums. A checkpoint
+(training/checkpoint.py) has further groups.
 """
 
 import json

@@ -30,7 +30,9 @@ def saved():
     numbers = np.random.default_rng(7)
     values = {name: numbers.standard_normal(p.shape, np.float32) for name, p in network.parameters().items()}
     names = {"model": "m", "dataset": "d", "config": asdict(TrainConfig()), "history": [EPOCH.to_dict()]}
-    return SavedNetwork(network.config(), values, Normalisation(0.1, 0.3), **names, metrics={}, calibration=Calibration())
+    return SavedNetwork(
+        network.config(), values, Normalisation(0.1, 0.3), **names, metrics={}, calibration=Calibration()
+    )
 
 
 @pytest.fixture
