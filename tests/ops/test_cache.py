@@ -145,9 +145,16 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file(kernel, monkeypatch, tmp_pa
     with monkeypatch.context() as full:
         full.setattr(Path, "write_bytes", half)
         assert hits(kernel()) == 0
-    assert not list(tmp_path.rglob("*.kernel"))
+    assert not [file for file in tmp_path.rglob("*.*") if file.suffix != ".lock"]
     assert hits(kernel()) == 0
     assert hits(kernel()) == 2
+
+
+def test_parts_of_killed_processes_are_removed_when_the_kernel_is_compiled_again(kernel, tmp_path):
+    hits(kernel())
+    for file in list(tmp_path.rglob("*.kernel")):
+        file.rename(f"{file}.123-456.part")
+    assert hits(kernel()) == 0
     assert not list(tmp_path.rglob("*.part"))
 
 

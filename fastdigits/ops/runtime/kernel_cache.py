@@ -5,6 +5,7 @@ contains a hash of the CPU. Each compiled kernel is one file, named after a hash
 There is no index, and a file never changes its meaning, so a process can never read the kernel of another function.
 """
 
+import glob
 import hashlib
 import os
 import pickle
@@ -16,6 +17,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -172,12 +174,18 @@ class KernelFile:
 def write(path: Path, content: bytes) -> None:
     """Write a file of the cache so that other processes see the old file or the new one.
 
-    Processes that write the same file at the same time may leave a mixture, which the checksum reveals.
+    Parts that killed processes have left are removed. This may take away the part of a process that writes the same
+    file now, which then gets an OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        left.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _base() -> Path:
