@@ -1,8 +1,8 @@
-"""The threads that run parallel loops, in several Python threads and across forks.
+"""The threads that run parallel loops, for several Python threads and across forks.
 
 Numba starts its threads when the first parallel kernel runs, so a process that has only loaded a network can be forked
-with any threading layer. A fork waits until no kernel is running, because the child would inherit locks of threads that
-it does not have. If the layer does not survive a fork, kernels raise an error in the child instead of waiting for ever.
+with any threading layer. Later the child may lack threads whose locks it has. Where the layer cannot repair this,
+kernels raise an error in the child instead of waiting for ever.
 """
 
 import ctypes
@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache, wraps
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
-from time import monotonic, sleep
 from typing import Any
 
 from fastdigits.errors import UserError
@@ -22,8 +21,6 @@ from fastdigits.errors import UserError
 LAYERS = ("tbb", "omp", "workqueue")
 LAYER_CHOICES = (*LAYERS, "safe", "threadsafe", "forksafe", "default")
 TBB_LIBRARY = {"linux": "libtbb.so.12", "win32": "tbb12.dll"}
-MAX_FORK_WAIT_S = 60.0  # for kernels that other threads run, or compile
-POLL_S = 0.0002
 
 
 def preload_tbb() -> None:
@@ -48,31 +45,26 @@ def layer() -> str:
         numba.get_num_threads()  # starts the threads
     except ValueError as error:
         raise UserError(_why_no_layer(error)) from None
+    _POOL.starter = _POOL.starter or threading.get_ident()
     return numba.threading_layer()
 
 
 def guarded(function: Callable, threads: int) -> Callable:
-    """Return a kernel that runs on a number of threads from any Python thread, and never during a fork."""
-    enter, leave, local, get_ident = _GATE.running.add, _GATE.running.discard, _LOCAL, threading.get_ident
+    """Return a kernel that runs on a number of threads from any Python thread, or raises an error after a fork."""
+    local = _LOCAL
 
     @wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
-        me = get_ident()
-        try:
-            enter(me)
-            if _GATE.is_open and local.threads == threads:  # a few tenths of a microsecond
-                return function(*arguments, **named)
-            with _GATE.passed(me):
-                use_threads(threads)
-                return function(*arguments, **named)
-        finally:
-            leave(me)
+        if local.threads == threads:  # costs a tenth of a microsecond
+            return function(*arguments, **named)
+        with _POOL.entered(threads):
+            return function(*arguments, **named)
 
     return run
 
 
 def use_threads(threads: int) -> None:
-    """Set the number of threads for kernels that this Python thread calls. Numba keeps it per Python thread."""
+    """Set the number of threads for kernels that this Python thread calls, which Numba keeps for each Python thread."""
     import numba
 
     numba.set_num_threads(threads)
@@ -98,80 +90,75 @@ def why_gpu_lost() -> str | None:
 
 
 class _Local(threading.local):
-    threads = 0  # as set for this Python thread; 0 if not
+    """The number of threads that was set for this Python thread, or 0 if kernels must not run before a check."""
+
+    threads = 0
 
 
-class _Gate:
-    """Lets any number of kernels run, or one fork.
+class _Pool:
+    """Numba's threads: which Python threads use them, and whether they have survived a fork.
 
     Attributes
     ----------
-    is_open : bool
-        Whether kernels may start at once: the threads have started, and no fork is under way. It is never open for the
-        layer workqueue, which aborts the process if two Python threads run kernels at the same time.
-    running : set of int
-        The Python threads that run or compile a kernel. They add themselves before they look at `is_open`, so that a
-        fork, which first closes the gate, sees each of them or is seen by it.
+    starter : int, optional
+        The Python thread that started them.
     """
 
     def __init__(self) -> None:
-        self.is_open = False
-        self.running: set[int] = set()
-        self._lock = threading.Lock()  # held while the threads start, and during a fork
+        self.starter: int | None = None
         self._layer: str | None = None
-        self._starter: int | None = None  # the Python thread that has started the threads
-        self._quiet = True  # no kernel was running at the fork
-        self._why_lost: str | None = None  # why kernels cannot run in this process
+        self._users: set[int] = set()  # Python threads that have run kernels
+        self._lock = threading.Lock()
+        self._one_at_a_time = threading.RLock()
+        self._others = False  # whether other Python threads that have run kernels were alive at the fork
+        self._why_lost: str | None = None
 
-    def passed(self, me: int) -> AbstractContextManager:
-        """Wait for the end of a fork, and start the threads if they are not running. Run the kernel in the context."""
-        self.running.discard(me)
+    def entered(self, threads: int) -> AbstractContextManager:
+        """Prepare this Python thread for kernels on a number of threads, and return the context to run one in."""
         with self._lock:
             if self._why_lost:
                 raise UserError(self._why_lost)
-            if not self._layer:
-                self._layer, self._starter = layer(), me
-            self.is_open = self._layer != "workqueue"
-            self.running.add(me)
-        return nullcontext() if self.is_open else _ONE_AT_A_TIME
+            self._layer = self._layer or layer()
+            self._users.add(threading.get_ident())
+        use_threads(threads)
+        if self._layer != "workqueue":
+            return nullcontext()
+        _LOCAL.threads = 0
+        return self._one_at_a_time  # the layer aborts the process if two Python threads run kernels at the same time
 
     def before_fork(self) -> None:
-        from numba.core.compiler_lock import global_compiler_lock
-
-        self._lock.acquire()
-        self.is_open = False
-        end, me = monotonic() + MAX_FORK_WAIT_S, {threading.get_ident()}
-        while self.running - me and monotonic() < end:
-            sleep(POLL_S)
-        self._quiet = not self.running - me
-        global_compiler_lock.acquire()  # also of kernels that need no threads
+        """Wait for locks that the child would never get if another thread held them."""
+        for lock in self._locks():
+            lock.acquire()
+        alive = {thread.ident for thread in threading.enumerate()}
+        self._others = bool((self._users & alive | {self.starter}) - {threading.get_ident(), None})
 
     def after_fork_in_parent(self) -> None:
-        from numba.core.compiler_lock import global_compiler_lock
-
-        global_compiler_lock.release()
-        self._lock.release()
+        for lock in reversed(self._locks()):
+            lock.release()
 
     def after_fork_in_child(self) -> None:
         self._why_lost = self._why_lost or self._why_lost_in_child()
-        self.running.clear()
+        self._users &= {threading.get_ident()}
+        _LOCAL.threads = 0
         self.after_fork_in_parent()
 
+    def _locks(self) -> list[Any]:
+        from numba.core.compiler_lock import global_compiler_lock
+
+        return [self._lock, self._one_at_a_time, global_compiler_lock]
+
     def _why_lost_in_child(self) -> str | None:
-        if not self._layer:
-            return None
         forked = "The kernels cannot run in this process, because it was forked"
-        if not self._quiet:
-            return f"{forked} while another thread was running one; fork earlier, or start processes with 'spawn'."
         if self._layer == "omp" and _openmp() == "GNU":
             return (
                 f"{forked} after the threads of OpenMP had started; start processes with 'spawn', predict only after "
                 "the fork, or set NUMBA_THREADING_LAYER to tbb ('pip install tbb') or to workqueue."
             )
-        if self._layer == "tbb" and self._starter != threading.get_ident():
+        if self._layer == "tbb" and self._others:
             return (
-                f"{forked} by another thread than the one that ran the first kernel; fork in that thread, start "
-                "processes with 'spawn', or set NUMBA_THREADING_LAYER=workqueue."
+                f"{forked} while its parent had another thread that ran kernels; start processes with 'spawn', fork "
+                "before any other thread predicts, or set NUMBA_THREADING_LAYER=workqueue."
             )
         return None
 
@@ -207,7 +194,7 @@ def _openmp() -> str:
     return import_module("numba.np.ufunc.omppool").openmp_vendor
 
 
-_LOCAL, _GATE, _GPU, _ONE_AT_A_TIME = _Local(), _Gate(), _Gpu(), threading.Lock()
+_LOCAL, _POOL, _GPU = _Local(), _Pool(), _Gpu()
 
 
 @cache
@@ -215,10 +202,10 @@ def watch_forks() -> None:
     """Prepare for forks, once."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=_GATE.before_fork, after_in_parent=_GATE.after_fork_in_parent, after_in_child=_after_fork_in_child
+            before=_POOL.before_fork, after_in_parent=_POOL.after_fork_in_parent, after_in_child=_after_fork_in_child
         )
 
 
 def _after_fork_in_child() -> None:
-    _GATE.after_fork_in_child()
+    _POOL.after_fork_in_child()
     _GPU.after_fork_in_child()
