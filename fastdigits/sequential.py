@@ -1,5 +1,6 @@
 """The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from fastdigits import ops as devices
 from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
-from fastdigits.data.preprocessing import Normalisation
+from fastdigits.data.preprocessing import Normalisation, polarity_note
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, evaluate, probabilities
 from fastdigits.nn import Network
@@ -86,6 +87,11 @@ class Sequential:
         ------
         UserError
             If a setting or an array is invalid, or the images do not fit the network.
+
+        Warns
+        -----
+        UserWarning
+            If some images have dark ink and others light ink, see `Preparation`.
         """
         # If training fails, predicting with partly trained weights must raise an error
         self.normalisation, self.history, self._small_batch_network = None, [], None
@@ -94,6 +100,8 @@ class Sequential:
         ops = devices.load(self.device, exact=self.config.exact)
         training = train(self.network, images, labels, ops, self.config, callback or Callback())
         self.normalisation, self.history = training.normalisation, training.epochs
+        if (note := polarity_note(images)) and not self.normalisation.preparation.invert:
+            warnings.warn(note, stacklevel=2)
         return self.history
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
