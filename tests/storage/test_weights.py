@@ -87,7 +87,7 @@ def test_older_files_have_no_preparation(path):
 
 
 def test_older_files_do_not_know_the_polarity(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081, "preparation": {"pad": 1}}')(file)
     assert weights.read(path).normalisation == Normalisation(0.1307, 0.3081, Preparation(pad=1, invert=False))
 
