@@ -187,7 +187,8 @@ def _as_rgb(image: Image.Image) -> Picture:
         pixels = _stretch(pixels)
     elif pixels.shape[2] == 4:
         pixels = _flatten(pixels)
-    swap, y_step, x_step = ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation), (False, 1, 1))
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    swap, y_step, x_step = ORIENTATIONS.get(orientation, (False, 1, 1))
     upright = (pixels.swapaxes(0, 1) if swap else pixels)[::y_step, ::x_step]
     return Picture(np.ascontiguousarray(upright), file_size if swap else file_size[::-1])
 
