@@ -163,7 +163,8 @@ def _with_line(image: np.ndarray, rng: Rng, gaps: bool, waves: int) -> np.ndarra
     along = np.array(_direction(rng))
     wave = 2.5 * (2 * np.abs((t * waves) % 1 - 0.5) * 2 - 1) * bool(waves)
     i, j = (CENTER + 13 * along[:, None] * t + along[::-1, None] * np.array([[1], [-1]]) * wave).round().astype(int)
-    drawn = ((0 <= i) & (i < SIDE) & (0 <= j) & (j < SIDE)) & (~(np.arange(len(t)) // 14 % 2 == 1) | (not gaps))
+    pen_down = np.arange(len(t)) // 14 % 2 == 0 if gaps else np.full(len(t), True)
+    drawn = pen_down & (np.maximum(abs(i - CENTER), abs(j - CENTER)) <= CENTER)
     lined = image.copy()
     lined[i[drawn], j[drawn]] = 255
     return lined
