@@ -60,4 +60,5 @@ def _answer(reason: str) -> str | None:
         with interrupt.immediate():
             return str(click.prompt(text, default="", show_default=False, err=True)).strip()
     except (click.Abort, KeyboardInterrupt, OSError):
+        click.echo(err=True)
         return None

@@ -77,6 +77,8 @@ class Session:
             except (KeyboardInterrupt, OSError):  # OSError: the terminal or the pipe for the lines is closed
                 if self.done.best:
                     self._write_results()
+                    for problem in self.problems:
+                        self.callback.warn(problem)
                 if self.repeated:
                     self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
                 self._say_how_to_resume()
@@ -84,7 +86,6 @@ class Session:
             summary = self._write_results()
             if self.values["as_json"]:
                 click.echo(json.dumps(summary))
-            interrupt.check()
             self._raise_problems(summary)
 
     def _train(self) -> None:
@@ -136,15 +137,18 @@ class Session:
         written, problem = save(path, write, ask=not self.values["as_json"])
         if problem:
             self.problems.append(problem)
-            self.callback.warn(problem)
         return written
 
     def _raise_problems(self, summary: dict[str, Any]) -> None:
+        if interrupt.received():
+            for problem in self.problems:
+                self.callback.warn(problem)
+        interrupt.check()
         if summary["verdict"]["result"] == "diverged":
             kept, output = summary["kept_epoch"], click.format_filename(summary["output"])
             raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} are in {output}.")
         if self.problems:
-            raise UserError("Not every file is where it belongs; see the warnings.")
+            raise UserError(" ".join(self.problems))
 
     def _say_how_to_resume(self) -> None:
         checkpoints, output = self.plan.checkpoints, os.path.splitext(self.plan.output)
