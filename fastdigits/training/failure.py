@@ -1,10 +1,11 @@
 """Training runs that end early: those that diverge, and those that are interrupted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
-from fastdigits.errors import UserError
-from fastdigits.nn.network import Network
-from fastdigits.storage.history import Epoch
+from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.training.result import TrainingResult
 
 
@@ -32,18 +33,27 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.result = result
 
 
-def check_finite(network: Network, epoch: Epoch) -> None:
-    """Check the losses of an epoch and the weights after it.
+def check_finite(epoch: int, loss: float, weights: dict[str, np.ndarray] | None = None) -> None:
+    """Check a loss after an epoch, and the weights.
 
     Raises
     ------
     TrainingFailed
         If one of them is NaN or infinite.
     """
-    if not np.isfinite([epoch.train_loss, epoch.validation_loss or 0.0]).all() or not is_finite(network.weights()):
-        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch.epoch}; lower --lr.")
+    if not np.isfinite(loss) or not are_finite(weights or {}):
+        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch}; lower --lr.")
 
 
-def is_finite(weights: dict[str, np.ndarray]) -> bool:
+def are_finite(weights: dict[str, np.ndarray]) -> bool:
     """Return whether all weights are finite."""
     return all(np.isfinite(value).all() for value in weights.values())
+
+
+@contextmanager
+def overflow_fails() -> Iterator[None]:
+    """Raise TrainingFailed if an evaluation in the block overflows: finite weights may be too large to compute with."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise TrainingFailed("The weights are so large that the network computes infinity; lower --lr.") from error

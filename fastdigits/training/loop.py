@@ -18,7 +18,7 @@ from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, check_finite, is_finite
+from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, are_finite, check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.result import TrainingResult
 from fastdigits.training.trainer import Trainer, build_for_training
@@ -92,23 +92,26 @@ def train(
     try:
         while not trainer.is_over():
             epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
+            check_finite(epoch.epoch, epoch.train_loss, network.weights())
             if len(validation_rows):
-                validation = trainer.evaluate(validation_rows)
+                with overflow_fails():
+                    validation = trainer.evaluate(validation_rows)
+                check_finite(epoch.epoch, validation.loss)
                 epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
                 seconds["validation"] += validation.seconds
-            check_finite(network, epoch)
             trainer.end_epoch(epoch)
             with checkpoints.on_interrupt(trainer):
                 callback.on_epoch_end(epoch)
             checkpoints.after_epoch(trainer)
         kept_epoch = trainer.finish()
-        return result(kept_epoch, judge(network, batches, images, labels, train_rows, validation_rows))
+        with overflow_fails():
+            return result(kept_epoch, judge(network, batches, images, labels, train_rows, validation_rows))
     except TrainingFailed as failure:
         last = trainer.return_to_last_epoch()
         raise TrainingFailed(str(failure), None if last is None else result(last)) from None
     except KeyboardInterrupt as interrupt:
         last = trainer.finish() if trainer.images_trained else None
-        if not is_finite(network.weights()):
+        if not are_finite(network.weights()):
             last = trainer.return_to_last_epoch()
         if last is None:
             raise
