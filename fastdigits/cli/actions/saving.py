@@ -49,7 +49,7 @@ def save(path: str, write: Callable[[StrPath], object], ask: bool) -> tuple[str,
     rescued = write_elsewhere(path, write)
     if rescued is None:
         raise UserError(reason)
-    return str(rescued), f"{reason} It is {click.format_filename(rescued)} instead."
+    return str(rescued), f"{reason} The file is {click.format_filename(rescued)} instead."
 
 
 def _answer(reason: str) -> str | None:
