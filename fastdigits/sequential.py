@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
-from fastdigits.data.preprocessing import Normalisation
+from fastdigits.data.preprocessing import Normalisation, polarity_note
 from fastdigits.errors import TrainingWarning, UserError
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inference.pool import NetworkPool
@@ -109,6 +109,8 @@ class Sequential:
         -----
         TrainingWarning
             If the predictions of the network are no better than chance; the message says what happened.
+        UserWarning
+            If some images have dark ink and others light ink.
         """
         config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
@@ -126,6 +128,8 @@ class Sequential:
         finally:
             self._trained = trained
             self._training.release()
+        if (note := polarity_note(images)) and not result.normalisation.preparation.invert:
+            warnings.warn(note, stacklevel=2)
         if result.verdict and not result.verdict.above_chance:
             warnings.warn(result.verdict.message, TrainingWarning, stacklevel=2)
         return result.epochs

@@ -16,6 +16,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
+from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.plots import curves
@@ -71,6 +72,9 @@ class Session:
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
         for line in self.plan.notes:
             self.say(line)
+        note = polarity_note(self.digits.train_images)
+        if note and not self.plan.checkpoints.resumed:
+            self.say(note)
         with interrupt.deferrable():
             try:
                 self._train()
