@@ -94,6 +94,7 @@ class Session:
 
     def _train(self) -> None:
         callback = self.callback
+        interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
         try:
             with announce_compilation(self.ops, callback.say), callback.display():
                 run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
