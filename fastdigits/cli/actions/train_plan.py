@@ -78,7 +78,7 @@ def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> 
         {
             "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
             "--plot": plot_file,
-            "--stats": [stats_file, run_statistics.text_path(stats_file)] if stats_file is not None else None,
+            "--stats": run_statistics.files(stats_file) if stats_file is not None else None,
         }
     )
 
