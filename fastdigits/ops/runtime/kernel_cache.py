@@ -75,6 +75,11 @@ def is_writable() -> bool:
     return False
 
 
+def user_folder() -> Path:
+    """Return the folder of this program among the user's caches; raise RuntimeError if the user has no home."""
+    return _base()
+
+
 def current() -> Folder | None:
     """Return the folder for kernels, or None if it does not exist and cannot be created."""
     path = folder()
