@@ -8,7 +8,8 @@ The order of the images is not stored: it follows from the seed and the epoch.
 """
 
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,14 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
 from fastdigits.storage.history import Epoch
+from fastdigits.storage.rescue import write_elsewhere
 from fastdigits.storage.weights import SavedNetwork
+from fastdigits.training.continuation import Continuation
 
 if TYPE_CHECKING:
     from fastdigits.training.trainer import Trainer
@@ -54,28 +58,37 @@ class Checkpoint:
 
 @dataclass(eq=False)
 class Checkpoints:
-    """The checkpoint to resume, and the file for new checkpoints.
+    """The checkpoint or finished network to resume, and the file for new checkpoints.
 
     Attributes
     ----------
     path : path, optional
-        File to write if training is interrupted. Nothing is written by default.
+        File to write if training is interrupted; if that fails, another one. Nothing is written by default.
     every : int, optional
-        Also write the file every `every` epochs.
+        Also write the file every `every` epochs; if that fails, again after the next epoch.
     model, dataset : str
         Names to store in the file.
-    resumed : Checkpoint, optional
-        The checkpoint to resume.
-    written : bool
-        Whether the file has been written.
+    resumed : Checkpoint or Continuation, optional
+        What to resume.
+    warn : function
+        Called with a sentence if a checkpoint cannot be written; training goes on.
+    written : path, optional
+        The file that has been written last.
     """
 
     path: StrPath | None = None
     every: int | None = None
     model: str = ""
     dataset: str = ""
-    resumed: Checkpoint | None = None
-    written: bool = False
+    resumed: Checkpoint | Continuation | None = None
+    warn: Callable[[str], object] = warnings.warn
+    written: StrPath | None = None
+    overdue: bool = False
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """The preparation of the images in the checkpoint to resume: old ones did not invert images of dark ink."""
+        return self.resumed.saved.normalisation.preparation if self.resumed else None
 
     def restore(self, trainer: "Trainer", images: int) -> None:
         """Restore the state of a new trainer of `images` training images, if there is a checkpoint to resume.
@@ -85,28 +98,51 @@ class Checkpoints:
         UserError
             If the checkpoint was trained on other images, or for more epochs than the configuration asks for.
         """
-        if self.resumed:
-            with weights.prefix_errors(self.resumed.path):
+        if self.resumed is None:
+            return
+        with weights.prefix_errors(self.resumed.path):
+            if isinstance(self.resumed, Continuation):
+                self.resumed.restore(trainer)
+            else:
                 _restore(trainer, self.resumed, images)
 
     @contextmanager
     def on_interrupt(self, trainer: "Trainer") -> Iterator[None]:
-        """Save a checkpoint if the block raises KeyboardInterrupt; use it only between two steps."""
+        """Save a checkpoint if the block raises an exception, such as KeyboardInterrupt; use it between two steps."""
         try:
             yield
-        except KeyboardInterrupt:
-            self.save(trainer)
+        except BaseException:
+            self._save_before_end(trainer)
             raise
 
     def after_epoch(self, trainer: "Trainer") -> None:
-        """Save a checkpoint every `every` epochs."""
-        if self.every and len(trainer.history) % self.every == 0:
+        """Save a checkpoint every `every` epochs, and after an epoch in which that failed."""
+        if not self.every or not (self.overdue or len(trainer.history) % self.every == 0):
+            return
+        try:
             self.save(trainer)
+        except UserError as error:
+            if not self.overdue:  # warn only once until a checkpoint is written
+                self.warn(f"No checkpoint after epoch {len(trainer.history)}: {error} Training goes on.")
+            self.overdue = True
+        else:
+            self.overdue = False
 
     def save(self, trainer: "Trainer") -> None:
         """Write the file, if there is a path; call this only between two steps."""
-        if self.path is None:
-            return
+        if self.path is not None:
+            self._write(self.path, trainer)
+
+    def _save_before_end(self, trainer: "Trainer") -> None:
+        """Write the file, or else one in another folder; if no folder takes it, only warn."""
+        try:
+            self.save(trainer)
+        except UserError as error:
+            assert self.path is not None  # otherwise nothing is written
+            path = write_elsewhere(self.path, lambda path: self._write(path, trainer))
+            self.warn(f"{error} The checkpoint is {path} instead." if path else f"There is no checkpoint: {error}")
+
+    def _write(self, path: StrPath, trainer: "Trainer") -> None:
         with trainer.using_evaluation_weights():
             saved = SavedNetwork.of(
                 trainer.network,
@@ -116,8 +152,14 @@ class Checkpoints:
                 model=self.model,
                 dataset=self.dataset,
             )
-        weights.write(self.path, saved, lambda file: _encode(trainer, file))
-        self.written = True
+        weights.write(path, saved, lambda file: _encode(trainer, saved, file))
+        self.written = path
+
+
+def is_checkpoint(path: StrPath) -> bool:
+    """Return whether a file is a checkpoint; raise UserError if it is no HDF5 file."""
+    with weights.prefix_errors(path), hdf5.open_file(path) as file:
+        return hdf5.has_attribute(file, "progress")
 
 
 def read(path: StrPath) -> Checkpoint:
@@ -128,29 +170,35 @@ def read(path: StrPath) -> Checkpoint:
     UserError
         If the file is damaged or not a checkpoint.
     """
-    saved = weights.read(path)
     with weights.prefix_errors(path), hdf5.open_file(path) as file:
         if not hdf5.has_attribute(file, "progress"):
             raise UserError("it is not a checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
-        root = hdf5.group(file, "/")
-        state = hdf5.group(root, "state")
-        shapes = {name: value.shape for name, value in saved.weights.items()}
-        return Checkpoint(
-            path=path,
-            saved=saved,
-            progress=_checked_progress(hdf5.json_object(file, "progress")),
-            state={name: hdf5.array(state, name, "f4") for name in state},
-            best=weights.read_values(root, "best", shapes) if "best" in root else None,
-        )
+        saved = weights.decode(file)
+        return Checkpoint(path, saved, *_decode(file, saved))
 
 
-def _encode(trainer: "Trainer", file: h5py.File) -> None:
+def _encode(trainer: "Trainer", saved: SavedNetwork, file: h5py.File) -> None:
     hdf5.write_text(file, "progress", json.dumps(_progress(trainer)))
     state = file.create_group("state", track_order=True)
     for name, array in _state_arrays(trainer).items():
-        state.create_dataset(name, data=trainer.ops.download(array).reshape(-1), dtype="<f4")
+        hdf5.write_array(state, name, trainer.ops.download(array).reshape(-1), "f4")
     if trainer.best_weights:
         weights.write_values(file, "best", trainer.best_weights)
+    _decode(file, saved)  # an unreadable checkpoint must not replace a readable one
+
+
+def _decode(
+    file: h5py.File, saved: SavedNetwork
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray] | None]:
+    """Return what a checkpoint has in addition to its weights: progress, state and best weights."""
+    root = hdf5.group(file, "/")
+    state = hdf5.group(root, "state")
+    shapes = {name: value.shape for name, value in saved.weights.items()}
+    return (
+        _checked_progress(hdf5.json_object(file, "progress")),
+        {name: hdf5.finite_array(state, name, "f4") for name in state},
+        weights.read_values(root, "best", shapes) if "best" in root else None,
+    )
 
 
 def _progress(trainer: "Trainer") -> dict[str, Any]:
@@ -193,9 +241,11 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
         hdf5.refuse("its state does not belong to its network and optimizer")
     batch_size = trainer.config.batch_size or images
     steps = done * -(-images // batch_size) + -(-progress["images"] // batch_size)
+    # The optimizer starts anew where a finished network is trained further
+    known_steps = any(progress["steps"] == steps - before * -(-images // batch_size) for before in range(done + 1))
     between_steps = progress["images"] in (*range(0, images, batch_size), images)
     keeps_best = trainer.config.keeps_best and bool(trainer.history)
-    if progress["steps"] != steps or not between_steps or (checkpoint.best is not None) != keeps_best:
+    if not known_steps or not between_steps or (checkpoint.best is not None) != keeps_best:
         hdf5.refuse("its progress does not belong to its history")
     trainer.network.set_weights(saved.weights)  # sets the running statistics, which are outside the flat arrays
     for name, array in arrays.items():

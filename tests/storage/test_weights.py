@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import h5py
 import numpy as np
 import pytest
+from hdf5_files import edited
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
@@ -73,7 +74,7 @@ def test_round_trip(path, saved):
 
 
 def test_older_files_have_no_preparation(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081}')(file)
         config = json.loads(file.attrs["config"])
         for name in ("pad", "contrast", "gamma", "binarize", "normalise", "augment"):
@@ -85,6 +86,12 @@ def test_older_files_have_no_preparation(path):
     assert not any(TrainConfig(**found.config).effects)
 
 
+def test_older_files_do_not_know_the_polarity(path):
+    with edited(path) as file:
+        attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081, "preparation": {"pad": 1}}')(file)
+    assert weights.read(path).normalisation == Normalisation(0.1307, 0.3081, Preparation(pad=1, invert=False))
+
+
 def test_an_optional_calibration_is_kept(path, saved):
     assert weights.read(path).calibration is None
     weights.write(path, replace(saved, calibration=Calibration(1.5, 0.8)))
@@ -93,7 +100,7 @@ def test_an_optional_calibration_is_kept(path, saved):
 
 @pytest.mark.parametrize("text", ['{"temperature": 0}', '{"temperature": NaN}', '{"temperature": "1"}', '{"heat": 1}'])
 def test_a_damaged_calibration_is_refused(path, text):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         attribute("calibration", text)(file)
     with refused(path, "its calibration is unknown or out of range"):
         weights.read(path)
@@ -133,7 +140,7 @@ def test_history_is_made_of_epochs(path):
 
 
 def test_a_file_from_before_the_learning_rate_was_kept(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         del file["history/learning_rate"]
     history = [Epoch(**epoch) for epoch in weights.read(path).history]
     assert history == [replace(Epoch(**epoch.to_dict()), learning_rate=None) for epoch in EPOCHS]
@@ -152,7 +159,8 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
         assert json.loads(file.attrs["architecture"]) == saved.network
         preprocessing = json.loads(file.attrs["preprocessing"])
         assert (preprocessing["mean"], preprocessing["std"]) == (0.1307, 0.3081)
-        assert preprocessing["preparation"] == {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None}
+        preparation = {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None, "invert": False}
+        assert preprocessing["preparation"] == preparation
         assert json.loads(file.attrs["config"])["seed"] == 3
         assert file["weights/conv2d_1/weight"].dtype == np.float32
         assert file["weights/dense_1/bias"][()].tolist() == saved.weights["dense_1/bias"].tolist()
@@ -187,7 +195,7 @@ def test_no_object_has_a_time(path):
 
 
 def test_big_endian_weights_become_native(path, saved):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         del file["weights/dense_1/weight"]
         file.create_dataset("weights/dense_1/weight", data=saved.weights["dense_1/weight"], dtype=">f4")
     found = weights.read(path).weights["dense_1/weight"]
@@ -202,7 +210,7 @@ def test_names_of_any_folder(path, saved):
 
 
 def test_settings_that_an_older_file_lacks_get_their_defaults(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         file.attrs["config"] = np.bytes_('{"seed": 5, "lr": 1}')
     assert weights.read(path).config == asdict(TrainConfig(seed=5, lr=1))
 
@@ -347,20 +355,23 @@ DAMAGES = {
     "preprocessing is empty": (attribute("preprocessing", "{}"), "finite mean and a finite std above 0"),
     "preprocessing is text": (description("preprocessing", mean="0"), "finite mean"),
     "preprocessing is true": (description("preprocessing", std=True), "finite mean"),
-    "mean NaN": (description("preprocessing", mean=float("nan")), "finite mean"),
+    "mean NaN": (description("preprocessing", mean=float("nan")), "preprocessing is not JSON .NaN is not a finite"),
     "mean too large": (description("preprocessing", mean=-(10**400)), "finite mean"),
     "std 0": (description("preprocessing", std=0), "finite mean"),
     "std below 0": (description("preprocessing", std=-0.3), "finite mean"),
-    "std infinite": (attribute("preprocessing", '{"mean": 0, "std": 1e999}'), "finite mean"),
+    "std infinite": (attribute("preprocessing", '{"mean": 0, "std": 1e999}'), "1e999 is not a finite number"),
     "preparation is a list": (description("preprocessing", preparation=[1]), "preparation that is unknown"),
     "preparation of text": (description("preprocessing", preparation={"gamma": "1"}), "preparation that is unknown"),
     "preparation has more": (description("preprocessing", preparation={"eval": 1}), "preparation that is unknown"),
+    "invert is text": (description("preprocessing", preparation={"invert": "no"}), "preparation that is .* out of"),
     "pad too large": (description("preprocessing", preparation={"pad": 10**6}), "preparation that is .* out of range"),
     "pad a fraction": (description("preprocessing", preparation={"pad": 0.5}), "preparation that is .* out of range"),
     "unknown augmentation": (description("config", augment="\x1b[2J=3"), "no effect"),
     "config is a number": (attribute("config", "1"), "config is not a JSON object"),
     "config has more": (description("config", eval="1"), "config has 'eval'"),
     "config has another type": (description("config", loss=["mse"]), "config has 'loss'"),
+    "metrics with NaN": (attribute("metrics", '{"test_loss": NaN}'), "metrics is not JSON .NaN is not a finite number"),
+    "metrics with infinity": (attribute("metrics", '{"a": [-Infinity]}'), "-Infinity is not a finite number"),
     "metrics are null": (attribute("metrics", "null"), "metrics is not a JSON object"),
     "no weights": (without("weights"), "group weights is missing"),
     "no layer": (without("weights/dense_1"), "asks for the weights 'dense_1/bias', 'dense_1/weight'"),
@@ -377,8 +388,8 @@ DAMAGES = {
     "integers": (put(BIAS, np.zeros(10, "i4")), "bias is not an array of type float32"),
     "pickled objects": (put(BIAS, [b"cos\nsystem\n."] * 10, dtype=h5py.string_dtype()), "bias is not an array"),
     "compound": (put(BIAS, np.zeros(10, [("x", "f4")])), "bias is not an array of type float32"),
-    "NaN": (put(BIAS, np.full(10, np.nan, "f4")), "dense_1/bias hold NaN"),
-    "infinity": (put(BIAS, np.full(10, -np.inf, "f4")), "dense_1/bias hold NaN or infinity"),
+    "NaN": (put(BIAS, np.full(10, np.nan, "f4")), "dense_1/bias holds NaN"),
+    "infinity": (put(BIAS, np.full(10, -np.inf, "f4")), "dense_1/bias holds NaN or infinity"),
     "claims too much": (put(DENSE, shape=(10, 10**12), dtype="f4"), "more numbers than the whole file"),
     "claims too much everywhere": (all_too_large, "dense_1: is too large"),
     "claims to be there": (put(BIAS, shape=(10,), dtype="f4"), "bias was never filled"),
@@ -402,6 +413,7 @@ DAMAGES = {
     "no epoch": (put("history/epoch", [1.0, np.nan]), "NaN, infinity or a fraction for epoch"),
     "half an epoch": (put("history/epoch", [1.0, 1.5]), "fraction for epoch"),
     "no loss": (put(LOSS, [1.0, np.nan]), "NaN, .* for train_loss"),
+    "infinite validation loss": (put("history/validation_loss", [1.0, -np.inf]), "infinity .* for validation_loss"),
     "infinite loss": (put(LOSS, [1.0, np.inf]), "infinity .* for train_loss"),
 }
 
@@ -409,7 +421,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage(path, damage):
     change, message = DAMAGES[damage]
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         change(file)
     with refused(path, message):
         weights.read(path)
@@ -453,7 +465,7 @@ def test_content_that_read_would_refuse_is_not_written(path, saved, change, mess
 
 def test_weights_that_are_not_finite_are_not_written(path, saved):
     saved.weights["dense_1/bias"][3] = np.inf
-    with refused(path, "dense_1/bias hold NaN or infinity"):
+    with refused(path, "dense_1/bias holds NaN or infinity"):
         weights.write(path, saved)
 
 
