@@ -1,20 +1,20 @@
 """The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
-from fastdigits.data.batches import Batches
+from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
-from fastdigits.inference.evaluate import Evaluation, evaluate, probabilities
+from fastdigits.inference.evaluate import Evaluation
+from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
-from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
@@ -24,6 +24,9 @@ from fastdigits.training.loop import train
 
 class Sequential:
     """A network of layers, one after the other.
+
+    Any number of threads may predict, evaluate and save at the same time. While one of them trains the network, these
+    calls raise UserError in the others.
 
     Parameters
     ----------
@@ -36,12 +39,6 @@ class Sequential:
     Attributes
     ----------
     network : Network
-    config : TrainConfig
-        Settings of the last `fit`.
-    history : list of Epoch
-        Metrics of each epoch of the last `fit`.
-    normalisation : Normalisation or None
-        Preprocessing of the images; None before `fit`.
 
     Raises
     ------
@@ -62,10 +59,23 @@ class Sequential:
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
         self.network = Network(_as_layers(layers), input_shape)
         self.device = devices.choose_device()[0] if device == "auto" else device
-        self.config = TrainConfig()
-        self.history: list[Epoch] = []
-        self.normalisation: Normalisation | None = None
-        self._small_batch_network: Network | None = None
+        self._trained: _Trained | None = None
+        self._training = Lock()
+
+    @property
+    def config(self) -> TrainConfig:
+        """Settings of the last `fit`; the defaults if the network is not trained."""
+        return self._trained.config if self._trained else TrainConfig()
+
+    @property
+    def history(self) -> list[Epoch]:
+        """Metrics of each epoch of the last `fit`; empty if the network is not trained."""
+        return self._trained.history if self._trained else []
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """Preprocessing of the images; None if the network is not trained."""
+        return self._trained.pool.normalisation if self._trained else None
 
     def fit(
         self, images: np.ndarray, labels: np.ndarray, callback: Callback | None = None, **settings: Any
@@ -85,61 +95,74 @@ class Sequential:
         Raises
         ------
         UserError
-            If a setting or an array is invalid, or the images do not fit the network.
+            If a setting or an array is invalid, the images do not fit the network, or another thread trains it.
         """
-        # If training fails, predicting with partly trained weights must raise an error
-        self.normalisation, self.history, self._small_batch_network = None, [], None
-        self.config = _as_config(settings)
+        config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
-        ops = devices.load(self.device, exact=self.config.exact)
-        training = train(self.network, images, labels, ops, self.config, callback or Callback())
-        self.normalisation, self.history = training.normalisation, training.epochs
-        return self.history
+        if not self._training.acquire(blocking=False):
+            raise UserError("This network is being trained already; call fit again when the first call has returned.")
+        try:
+            self._trained = None  # if training fails, predicting with partly trained weights must raise an error
+            ops = devices.load(self.device, exact=config.exact)
+            result = train(self.network, images, labels, ops, config, callback or Callback())
+            self._trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
+        finally:
+            self._training.release()
+        return result.epochs
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
         """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,)."""
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
-        batches = self._batches(images, labels, self.network)
-        return evaluate(self.network, batches, np.arange(len(labels)), self.config.loss)
+        trained = self._checked(images, labels)
+        return trained.pool.evaluate(images, labels, trained.config.loss)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""
         images = _as_uint8(images, "images")
-        network = self._network_for(len(images))
-        batches = self._batches(images, None, network)
-        return probabilities(network, batches, np.arange(len(images)))
+        return self._checked(images, None).pool.probabilities(images)
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
-        weights.write(path, self._saved())
-
-    def _network_for(self, count: int) -> Network:
-        """Return the network, or for few images a copy with small batches, which gives the same bits.
-
-        Computing a batch takes the same time if most of it is empty.
-        """
-        if count > INFERENCE_MICRO_BATCH:
-            return self.network
-        if self._small_batch_network is None:
-            saved, ops = self._saved(), self.network.ops
-            self._small_batch_network = saved.built(ops, ops.lanes, fused=self.network.fused)
-        return self._small_batch_network
-
-    def _batches(self, images: np.ndarray, labels: np.ndarray | None, network: Network) -> Batches:
-        normalisation = self._trained_normalisation()
-        network.check_images(images, labels, normalisation.preparation.pad)
-        return Batches(network.ops, images, labels, network.batch_size, normalisation)
-
-    def _saved(self) -> SavedNetwork:
-        normalisation = self._trained_normalisation()
-        return SavedNetwork.of(
-            self.network, normalisation, self.config, self.history, model="sequential", dataset="arrays"
+        trained = self._checked_trained()
+        saved = SavedNetwork.of(
+            trained.pool.network,
+            trained.pool.normalisation,
+            trained.config,
+            trained.history,
+            model="sequential",
+            dataset="arrays",
         )
+        weights.write(path, saved)
 
-    def _trained_normalisation(self) -> Normalisation:
-        if self.normalisation is None:
+    def _checked(self, images: np.ndarray, labels: np.ndarray | None) -> "_Trained":
+        trained = self._checked_trained()
+        self.network.check_images(images, labels, trained.pool.normalisation.preparation.pad)
+        return trained
+
+    def _checked_trained(self) -> "_Trained":
+        trained = self._trained  # read once, because another thread may call fit
+        if trained is None and self._training.locked():
+            raise UserError("This network is being trained; use it when fit has returned.")
+        if trained is None:
             raise UserError("This network is not trained; call fit first.")
-        return self.normalisation
+        return trained
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What the last `fit` or `load` left. A new `fit` replaces it and does not change it."""
+
+    pool: NetworkPool
+    config: TrainConfig
+    history: list[Epoch]
+
+    @classmethod
+    def of(
+        cls, network: Network, normalisation: Normalisation, config: TrainConfig, history: list[Epoch]
+    ) -> "_Trained":
+        """Keep the weights of a network, which allocates new ones when it is built again."""
+        copy = network.inference_copy(network.ops, network.ops.lanes)
+        return cls(NetworkPool(copy, normalisation), config, history)
 
 
 def load(path: str | Path, device: str = "auto") -> Sequential:
@@ -166,10 +189,10 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     saved = weights.read(path)
     network = Network.from_config(saved.network)
     model = Sequential(network.layers, network.input_shape, device)
-    model.network = saved.built(devices.load(model.device, exact=saved.config["exact"]), EVALUATION_BATCH)
-    model.config = TrainConfig(**saved.config)
-    model.history = [Epoch(**epoch) for epoch in saved.history]
-    model.normalisation = saved.normalisation
+    ops = devices.load(model.device, exact=saved.config["exact"])
+    model.network = saved.built(ops, ops.lanes)
+    history = [Epoch(**epoch) for epoch in saved.history]
+    model._trained = _Trained.of(model.network, saved.normalisation, TrainConfig(**saved.config), history)
     return model
 
 

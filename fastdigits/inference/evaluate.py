@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdigits.config.training import LOSSES
 from fastdigits.data.batches import Batches
+from fastdigits.errors import NotFiniteError
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Array
 
@@ -68,6 +69,11 @@ def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) ->
         Indices of the images to evaluate on.
     loss : str
         A key of LOSSES.
+
+    Raises
+    ------
+    NotFiniteError
+        If a score is NaN or infinite.
     """
     ops, start = network.ops, perf_counter()
     scores, targets = forward_all(network, batches, rows)
@@ -86,7 +92,13 @@ def confusion_matrix(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
 
 
 def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.ndarray:
-    """Return the class probabilities, float32 (n, classes), of the images with the indices `rows`."""
+    """Return the class probabilities, float32 (n, classes), of the images with the indices `rows`.
+
+    Raises
+    ------
+    NotFiniteError
+        If a score is NaN or infinite.
+    """
     ops = network.ops
     scores, targets = forward_all(network, batches, rows)
     p = ops.empty(scores.shape)
@@ -103,15 +115,38 @@ def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[A
     scores : (B, classes, L) on the device
     targets : (B, L) on the device
         The labels; -1 in the empty lanes at the end of each batch.
+
+    Raises
+    ------
+    NotFiniteError
+        If a score of an image is NaN or infinite.
     """
     ops = network.ops
     batch_blocks = len(batches.targets)
     count = -(-len(rows) // batches.batch_size) * batch_blocks
     scores, targets = ops.empty((count, network.classes, ops.lanes)), ops.empty((count, ops.lanes))
-    for number, (x, t, _) in enumerate(batches.over(ops.upload(rows.astype(np.int32)))):
-        at = slice(number * batch_blocks, (number + 1) * batch_blocks)
-        scores[at], targets[at] = network.forward(x), t
+    with np.errstate(over="ignore", invalid="ignore"):  # on the reference device; an error says more than a warning
+        for number, (x, t, _) in enumerate(batches.over(ops.upload(rows.astype(np.int32)))):
+            at = slice(number * batch_blocks, (number + 1) * batch_blocks)
+            scores[at], targets[at] = network.forward(x), t
+    check_finite(ops.download(scores), ops.download(targets))
     return scores, targets
+
+
+def check_finite(scores: np.ndarray, targets: np.ndarray) -> None:
+    """Check the scores (B, classes, L) of all images; empty lanes, where targets (B, L) is -1, do not matter.
+
+    Scores say more than probabilities: softmax turns minus infinity into 0, which looks like an answer.
+
+    Raises
+    ------
+    NotFiniteError
+        If a score is NaN or infinite.
+    """
+    if np.isfinite(scores).all():  # almost always, in 3 us for one image
+        return
+    if not np.isfinite(np.moveaxis(scores, 1, -1)[targets >= 0]).all():
+        raise NotFiniteError
 
 
 def wilson_interval(correct: int, images: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits.data.batches import Batches
+from fastdigits.errors import NotFiniteError
 from fastdigits.inspection.stages import stages_of
 from fastdigits.nn import Dropout, Flatten, Network
 from fastdigits.nn.layers import Layer
@@ -46,7 +47,7 @@ def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
     Raises
     ------
     UserError
-        If the image does not have the size that the network expects.
+        If the image does not have the size that the network expects, or an activation is NaN or infinite.
 
     References
     ----------
@@ -54,13 +55,15 @@ def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
     models and saliency maps.
     """
     explainer = Explainer(saved, ops, training=True)
-    scores, gradient = gradient_of_winner(explainer.network, explainer.input(image))
+    with np.errstate(over="ignore", invalid="ignore"):  # an error, which `maps` raises, says more than a warning
+        scores, gradient = gradient_of_winner(explainer.network, explainer.input(image))
+    maps = explainer.maps()
     p = ops.empty(scores.shape)
     ops.softmax(scores, p)
     return Explanation(
         image=saved.normalisation.preparation.apply(image[np.newaxis])[0],
         probabilities=_first_image(ops, p),
-        maps=explainer.maps(),
+        maps=maps,
         saliency=_first_image(ops, gradient)[0] / np.float32(saved.normalisation.std),
     )
 
@@ -91,11 +94,21 @@ class Explainer:
 
     def forward(self, image: np.ndarray) -> None:
         """Run the network on an image uint8 (H, W); raise UserError if its size is wrong."""
-        self.network.forward(self.input(image))
+        with np.errstate(over="ignore", invalid="ignore"):  # `maps` raises an error
+            self.network.forward(self.input(image))
 
     def maps(self) -> dict[str, np.ndarray]:
-        """Return the outputs of all stages for the last image, as in Explanation.maps."""
-        return {name: _first_image(self.network.ops, layer.y) for name, layer in self.stages.items()}
+        """Return the outputs of all stages for the last image, as in Explanation.maps.
+
+        Raises
+        ------
+        NotFiniteError
+            If one of them holds NaN or infinity.
+        """
+        maps = {name: _first_image(self.network.ops, layer.y) for name, layer in self.stages.items()}
+        if not all(np.isfinite(values).all() for values in maps.values()):
+            raise NotFiniteError
+        return maps
 
 
 def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:

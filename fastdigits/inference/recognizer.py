@@ -2,23 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.config.training import EVALUATION_BATCH
-from fastdigits.data.batches import Batches
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.imaging import Prepared, Region, candidates, find_regions
 from fastdigits.imaging.types import IMAGE_SIDE
-from fastdigits.inference.evaluate import probabilities
+from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
-from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
@@ -59,6 +55,8 @@ class Recognizer:
     The last output of a network with eleven outputs stands for "no digit". Its probability q is spread evenly over
     the digits: p[digit] + q / 10.
 
+    Any number of threads may use a recognizer at the same time.
+
     Parameters
     ----------
     weights : path, optional
@@ -87,6 +85,7 @@ class Recognizer:
             )
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
+        self._pool = NetworkPool(saved.built(self.ops, self.ops.lanes), saved.normalisation, low_latency=True)
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
@@ -116,28 +115,7 @@ class Recognizer:
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
-        count = len(images)
-        if count <= devices.MAX_SEQUENTIAL_IMAGES:
-            network = self._single_network
-        else:
-            network = self._small_network if count <= INFERENCE_MICRO_BATCH else self._large_network
-        batches = Batches(network.ops, images, None, network.batch_size, self.saved.normalisation)
-        return probabilities(network, batches, np.arange(count))
-
-    @cached_property
-    def _single_network(self) -> Network:
-        """The network with the lowest latency for one image."""
-        return self.saved.built(devices.inference_ops(self.ops, 1), 1)
-
-    @cached_property
-    def _small_network(self) -> Network:
-        """The network for a few images, with small batches: a batch takes the same time if it is mostly empty."""
-        return self.saved.built(self.ops, self.ops.lanes)
-
-    @cached_property
-    def _large_network(self) -> Network:
-        """The network with the highest throughput."""
-        return self.saved.built(self.ops, EVALUATION_BATCH)
+        return self._pool.probabilities(images)
 
     def _prediction(self, p: np.ndarray, no_digit: float) -> Prediction:
         p = p + no_digit / DIGITS

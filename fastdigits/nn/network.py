@@ -123,27 +123,25 @@ class Network:
         fused : bool
             Whether to run chains of layers as single operations, and to simplify the network for inference.
         """
-        self.ops, self.batch_size, self.fused = ops, batch_size, fused
         self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)
-        self.steps: list[Step] = fuse(self.layers) if fused else list(self.layers)
-        self.inference_steps, self.folds = self.steps, list[Fold]()
-        if fused and needs_inference_graph(self.layers):
-            graph, self.folds = inference_graph(self.layers)
-            self.inference_steps = fuse(graph, forward_only=True)
-        for fold in self.folds:
-            fold.allocate(ops)
-        self.micro_batch = count = blocks(batch_size, ops.lanes)
-        if ops.prefers_micro_batches and not training:
-            self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
-        self.scores: Any = ops.empty((count, self.classes, ops.lanes))
-        if training:
-            for step in self.steps:
-                step.allocate(ops, count, training=True)
-        if not training or self.inference_steps is not self.steps:
-            for step in self.inference_steps:
-                step.allocate(ops, self.micro_batch, training=False)
+        self._allocate(ops, batch_size, training, fused)
+
+    def inference_copy(self, ops: Ops, batch_size: int) -> "Network":
+        """Return a network for inference with the same parameters and statistics in memory, and buffers of its own.
+
+        Parameters
+        ----------
+        ops : Ops
+            Of the same device.
+        batch_size : int
+        """
+        network = Network(self.layers, self.input_shape)
+        for copied, parameter in zip(network.state().values(), self.state().values(), strict=True):
+            copied.value = parameter.value
+        network._allocate(ops, batch_size, training=False, fused=self.fused)
+        return network
 
     def initialise(self, seed: int) -> None:
         """Set parameters and running statistics to their initial values; the parameters are random."""
@@ -196,3 +194,23 @@ class Network:
         the gradient is that of the network in inference mode.
         """
         return sequence.backward(self.steps, dscores, input_gradient=True)
+
+    def _allocate(self, ops: Ops, batch_size: int, training: bool, fused: bool) -> None:
+        self.ops, self.batch_size, self.fused = ops, batch_size, fused
+        self.steps: list[Step] = fuse(self.layers) if fused else list(self.layers)
+        self.inference_steps, self.folds = self.steps, list[Fold]()
+        if fused and needs_inference_graph(self.layers):
+            graph, self.folds = inference_graph(self.layers)
+            self.inference_steps = fuse(graph, forward_only=True)
+        for fold in self.folds:
+            fold.allocate(ops)
+        self.micro_batch = count = blocks(batch_size, ops.lanes)
+        if ops.prefers_micro_batches and not training:
+            self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
+        self.scores: Any = ops.empty((count, self.classes, ops.lanes))
+        if training:
+            for step in self.steps:
+                step.allocate(ops, count, training=True)
+        if not training or self.inference_steps is not self.steps:
+            for step in self.inference_steps:
+                step.allocate(ops, self.micro_batch, training=False)

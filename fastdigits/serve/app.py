@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match, Route
 
 from fastdigits import __version__
+from fastdigits.errors import NotFiniteError
 from fastdigits.files import StrPath
 from fastdigits.serve import api
 from fastdigits.serve.guard import ANY, Gateway, Guard, Hosts, error_response
@@ -122,6 +123,10 @@ async def _on_request_error(request: Request, error: RequestError) -> Response:
     return error_response(error.status, error.message, headers)
 
 
+async def _on_not_finite(request: Request, error: NotFiniteError) -> Response:
+    return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     path, docs = shortened(request.url.path), f"{request.scope.get('root_path', '')}/docs"
     messages: dict[int, str] = {
@@ -141,4 +146,8 @@ def _allowed_methods(request: Request) -> set[str]:
     return {method for route in matching for method in route.methods or ()} or {"GET", "HEAD"}
 
 
-ERROR_HANDLERS: dict[type[Exception], Any] = {RequestError: _on_request_error, HTTPException: _on_http_exception}
+ERROR_HANDLERS: dict[type[Exception], Any] = {
+    RequestError: _on_request_error,
+    NotFiniteError: _on_not_finite,
+    HTTPException: _on_http_exception,
+}

@@ -1,8 +1,8 @@
 """The worker: the only thread that uses the networks.
 
-Two requests must not run kernels at the same time, because the kernels use all threads and a network reuses its
-buffers. Jobs therefore wait in a queue, and the worker predicts all waiting jobs as one batch. Jobs from the same
-iteration of an event loop enter the queue together, so that they do not wake up the worker one by one.
+The kernels of one batch occupy all cores already, and one batch of many images takes less time than many of one. Jobs
+therefore wait in a queue, and the worker predicts all waiting jobs as one batch. Jobs from the same iteration of an
+event loop enter the queue together, so that they do not wake up the worker one by one.
 """
 
 import asyncio

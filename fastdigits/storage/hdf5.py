@@ -3,17 +3,20 @@
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from math import prod
+from math import isfinite, prod
 from typing import Any, NoReturn
+from zlib import crc32
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5l, h5s, h5t
+from h5py import h5a, h5d, h5g, h5l, h5s, h5t
 
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+CHECKSUM = "crc32"  # attribute of every array, and of the root for its texts
+CHECKSUM_TYPES = (h5t.STD_U32LE, h5t.STD_U32BE)
 FLOATS = {"f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE), "f8": (h5t.IEEE_F64LE, h5t.IEEE_F64BE)}
 
 
@@ -42,6 +45,21 @@ def write_text(file: h5py.File, name: str, value: str) -> None:
     file.attrs.create(name, content, dtype=h5py.string_dtype(length=max(len(content), 1)))
 
 
+def write_texts_checksum(file: h5py.File) -> None:
+    """Write a checksum of all texts of the file: HDF5 has checksums only of attributes below 4 kB."""
+    file.attrs.create(CHECKSUM, _texts_checksum(file), dtype="<u4")
+
+
+def check_texts(file: h5py.File) -> None:
+    """Check the checksum of all texts of the file; raise UserError if it is wrong. Older files have none."""
+    if not has_attribute(file, CHECKSUM):
+        return
+    with _guarded("the checksum of its texts is damaged"):
+        attribute = file.attrs.get_id(CHECKSUM)
+    if _stored_checksum(attribute, "texts") != _texts_checksum(file):
+        refuse("its attributes have changed since it was written, because their checksum is wrong")
+
+
 def text(file: h5py.File, name: str) -> str:
     """Return a text attribute; raise UserError if it has another type."""
     value = _scalar(file, name, lambda dtype: dtype.kind == "S")
@@ -59,9 +77,9 @@ def integer(file: h5py.File, name: str) -> int:
 
 
 def json_object(file: h5py.File, name: str) -> dict:
-    """Return the JSON object in a text attribute; raise UserError if the attribute is missing or not JSON."""
+    """Return the JSON object in a text attribute; raise UserError if it is missing, not JSON, or holds NaN."""
     try:
-        value = json.loads(text(file, name))
+        value = json.loads(text(file, name), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         refuse(f"its attribute {name} is not JSON ({error})", error)
     if not isinstance(value, dict):
@@ -80,6 +98,15 @@ def group(parent: h5py.Group, name: str) -> h5py.Group:
     return found
 
 
+def write_array(parent: h5py.Group, name: str, values: np.ndarray, dtype: str) -> None:
+    """Write an array of type "f4" or "f8" in little-endian order, with a checksum as attribute `crc32`.
+
+    HDF5 has checksums of its metadata, but of arrays only in chunks, which `array` refuses because they can be packed.
+    """
+    dataset = parent.create_dataset(name, data=values, dtype=f"<{dtype}")
+    dataset.attrs.create(CHECKSUM, _checksum(values.astype(dtype, copy=False)), dtype="<u4")
+
+
 def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Read an array from a group that was opened by `group`.
 
@@ -95,7 +122,8 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
     Raises
     ------
     UserError
-        If type or shape differ, or the file does not contain all the numbers. Checked before any number is read.
+        If type or shape differ, or the file does not contain all the numbers, which is checked before any number is
+        read; or if the numbers do not have the checksum that is stored with them. Older files have no checksums.
     """
     what = f"{parent.name}/{name}"
     with _guarded(f"its {what} is damaged"):
@@ -119,6 +147,20 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
     values = np.empty(found, dtype)
     with _guarded(f"its {what} is damaged"):
         dataset.read(h5s.ALL, h5s.ALL, values)
+        count = h5a.get_num_attrs(dataset)
+        attribute = h5a.open(dataset, index=0) if count else None
+    if count > 1 or (attribute and attribute.name != CHECKSUM.encode()):
+        refuse(f"its {what} has attributes that are unknown")
+    if attribute and _stored_checksum(attribute, what) != _checksum(values):
+        refuse(f"its {what} has changed since it was written, because its checksum is wrong")
+    return values
+
+
+def finite_array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Read an array like `array`; raise UserError also if it holds NaN or infinity."""
+    values = array(parent, name, dtype, shape)
+    if not np.isfinite(values).all():
+        refuse(f"its {parent.name}/{name} holds NaN or infinity")
     return values
 
 
@@ -131,6 +173,41 @@ def some(names: Collection[str]) -> str:
     """Format at most three names for a message, shortened and in ASCII, because the names are untrusted."""
     shown = ", ".join(ascii(name[:50]) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _finite(number: str) -> float:
+    """Return a number of JSON text; raise ValueError if it is NaN, infinite or too large for a float."""
+    if not isfinite(value := float(number)):
+        raise ValueError(f"{number[:20]} is not a finite number")
+    return value
+
+
+def _checksum(values: np.ndarray) -> int:
+    """Return the CRC-32 of zlib over the numbers in little-endian order: it reveals every burst of up to 32 bits."""
+    return crc32(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
+
+
+def _texts_checksum(file: h5py.File) -> int:
+    """Return the CRC-32 of zlib over the names and contents of all texts, each followed by a zero, sorted by name."""
+    with _guarded("its attributes are damaged"):
+        names = sorted(file.attrs)
+    checksum = 0
+    for name in names:
+        content = _scalar(file, name, lambda dtype: dtype.kind == "S")
+        if content is not None:
+            checksum = crc32(b"%b\0%b\0" % (name.encode(errors="surrogateescape"), content), checksum)
+    return checksum
+
+
+def _stored_checksum(attribute: h5a.AttrID, what: str) -> int:
+    """Return the checksum in an attribute of an array or of the root."""
+    value = np.empty((), "u4")
+    with _guarded(f"the checksum of its {what} is damaged"):
+        if valid := attribute.shape == () and attribute.get_type() in CHECKSUM_TYPES:
+            attribute.read(value)
+    if not valid:
+        refuse(f"the checksum of its {what} is not a single number of 32 bits")
+    return int(value)
 
 
 def _scalar(file: h5py.File, name: str, fits: Callable[[np.dtype], bool]) -> Any:

@@ -3,7 +3,8 @@
 The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
 `architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`.
 /weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
-epochs in float64, with NaN for None. A checkpoint (training/checkpoint.py) has further groups.
+epochs in float64, with NaN for None. The attributes `crc32` of the root and of every array are checksums. A checkpoint
+(training/checkpoint.py) has further groups.
 """
 
 import json
@@ -28,7 +29,7 @@ from fastdigits.nn.network import Network
 from fastdigits.storage import hdf5
 from fastdigits.storage.history import TIMING_FIELDS, Epoch
 
-__all__ = ["SavedNetwork", "check_writable", "prefix_errors", "read", "read_values", "write", "write_values"]
+__all__ = ["SavedNetwork", "check_writable", "decode", "prefix_errors", "read", "read_values", "write", "write_values"]
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
@@ -121,7 +122,7 @@ def write(path: StrPath, saved: SavedNetwork, extend: Callable[[h5py.File], None
 
 
 def read(path: StrPath) -> SavedNetwork:
-    """Read a network from a file; check everything except `metrics`, which may be any JSON object.
+    """Read a network from a file; check everything except `metrics`, which may be any JSON object without NaN.
 
     Raises
     ------
@@ -129,7 +130,26 @@ def read(path: StrPath) -> SavedNetwork:
         If the file cannot be read, or is not a valid weights file.
     """
     with prefix_errors(path), hdf5.open_file(path) as file:
-        return _decode(file)
+        return decode(file)
+
+
+def decode(file: h5py.File) -> SavedNetwork:
+    """Return the network in an open file; see `read`."""
+    _check_format(file)
+    hdf5.check_texts(file)
+    root = hdf5.group(file, "/")
+    network = hdf5.json_object(file, "architecture")
+    return SavedNetwork(
+        network=network,
+        weights=read_values(root, "weights", _shapes(network)),
+        normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
+        model=_printable(hdf5.text(file, "model")),
+        dataset=_printable(hdf5.text(file, "dataset")),
+        config=_config(hdf5.json_object(file, "config")),
+        history=_history(hdf5.group(root, "history")),
+        metrics=hdf5.json_object(file, "metrics"),
+        calibration=_calibration(file),
+    )
 
 
 def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
@@ -137,7 +157,7 @@ def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> 
     weights = file.create_group(group, track_order=True)
     for name, value in values.items():
         layer, parameter = name.split("/")
-        weights.require_group(layer).create_dataset(parameter, data=value, dtype="<f4")
+        hdf5.write_array(weights.require_group(layer), parameter, value, "f4")
 
 
 def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -152,9 +172,7 @@ def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]
     values = {}
     for name, shape in shapes.items():
         layer, parameter = name.split("/")
-        values[name] = hdf5.array(layers[layer], parameter, "f4", shape)
-        if not np.isfinite(values[name]).all():
-            hdf5.refuse(f"its weights {name} hold NaN or infinity")
+        values[name] = hdf5.finite_array(layers[layer], parameter, "f4", shape)
         if name.endswith("running_var") and (values[name] < 0).any():
             hdf5.refuse(f"its weights {name} hold a variance below 0")
     return values
@@ -175,8 +193,9 @@ def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> byt
     with h5py.File(image, "w", libver=STRUCTURES) as file:
         _encode(saved, file)
         extend(file)
+        hdf5.write_texts_checksum(file)
     with h5py.File(image, "r") as file:
-        _decode(file)  # an unreadable file must not replace a readable one
+        decode(file)  # an unreadable file must not replace a readable one
     return image.getvalue()
 
 
@@ -199,25 +218,8 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
     write_values(file, "weights", saved.weights)
     history = file.create_group("history", track_order=True)
     for field in _columns() if saved.history else ():
-        column = np.array([epoch[field.name] for epoch in saved.history], "<f8")  # None becomes NaN
-        history.create_dataset(field.name, data=column)
-
-
-def _decode(file: h5py.File) -> SavedNetwork:
-    _check_format(file)
-    root = hdf5.group(file, "/")
-    network = hdf5.json_object(file, "architecture")
-    return SavedNetwork(
-        network=network,
-        weights=read_values(root, "weights", _shapes(network)),
-        normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
-        model=_printable(hdf5.text(file, "model")),
-        dataset=_printable(hdf5.text(file, "dataset")),
-        config=_config(hdf5.json_object(file, "config")),
-        history=_history(hdf5.group(root, "history")),
-        metrics=hdf5.json_object(file, "metrics"),
-        calibration=_calibration(file),
-    )
+        column = np.array([epoch[field.name] for epoch in saved.history], "f8")  # None becomes NaN
+        hdf5.write_array(history, field.name, column, "f8")
 
 
 def _check_format(file: h5py.File) -> None:
@@ -294,12 +296,11 @@ def _history(group: h5py.Group) -> list[dict]:
 
 def _values(field: Field, column: np.ndarray) -> list[int | float | None]:
     """Convert a column to the types of Epoch: NaN becomes None where None is allowed."""
-    values = column.tolist()
-    if field.type not in (int, float):
-        return [None if math.isnan(value) else value for value in values]
-    if not all(map(float.is_integer if field.type is int else math.isfinite, values)):
+    values = [None if math.isnan(value) else value for value in column.tolist()]
+    valid = float.is_integer if field.type is int else math.isfinite
+    if not all(field.type not in (int, float) if value is None else valid(value) for value in values):
         hdf5.refuse(f"its history has NaN, infinity or a fraction for {field.name}")
-    return [field.type(value) for value in values]
+    return [int(value) if field.type is int and value is not None else value for value in values]
 
 
 def _printable(text: str) -> str:

@@ -116,7 +116,7 @@ class Checkpoints:
                 model=self.model,
                 dataset=self.dataset,
             )
-        weights.write(self.path, saved, lambda file: _encode(trainer, file))
+        weights.write(self.path, saved, lambda file: _encode(trainer, saved, file))
         self.written = True
 
 
@@ -128,29 +128,35 @@ def read(path: StrPath) -> Checkpoint:
     UserError
         If the file is damaged or not a checkpoint.
     """
-    saved = weights.read(path)
     with weights.prefix_errors(path), hdf5.open_file(path) as file:
         if not hdf5.has_attribute(file, "progress"):
             raise UserError("it is not a checkpoint; give one that 'fastdigits train --checkpoint-every' wrote.")
-        root = hdf5.group(file, "/")
-        state = hdf5.group(root, "state")
-        shapes = {name: value.shape for name, value in saved.weights.items()}
-        return Checkpoint(
-            path=path,
-            saved=saved,
-            progress=_checked_progress(hdf5.json_object(file, "progress")),
-            state={name: hdf5.array(state, name, "f4") for name in state},
-            best=weights.read_values(root, "best", shapes) if "best" in root else None,
-        )
+        saved = weights.decode(file)
+        return Checkpoint(path, saved, *_decode(file, saved))
 
 
-def _encode(trainer: "Trainer", file: h5py.File) -> None:
+def _encode(trainer: "Trainer", saved: SavedNetwork, file: h5py.File) -> None:
     hdf5.write_text(file, "progress", json.dumps(_progress(trainer)))
     state = file.create_group("state", track_order=True)
     for name, array in _state_arrays(trainer).items():
-        state.create_dataset(name, data=trainer.ops.download(array).reshape(-1), dtype="<f4")
+        hdf5.write_array(state, name, trainer.ops.download(array).reshape(-1), "f4")
     if trainer.best_weights:
         weights.write_values(file, "best", trainer.best_weights)
+    _decode(file, saved)  # an unreadable checkpoint must not replace a readable one
+
+
+def _decode(
+    file: h5py.File, saved: SavedNetwork
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray] | None]:
+    """Return what a checkpoint has in addition to its weights: progress, state and best weights."""
+    root = hdf5.group(file, "/")
+    state = hdf5.group(root, "state")
+    shapes = {name: value.shape for name, value in saved.weights.items()}
+    return (
+        _checked_progress(hdf5.json_object(file, "progress")),
+        {name: hdf5.finite_array(state, name, "f4") for name in state},
+        weights.read_values(root, "best", shapes) if "best" in root else None,
+    )
 
 
 def _progress(trainer: "Trainer") -> dict[str, Any]:

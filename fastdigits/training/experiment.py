@@ -16,7 +16,7 @@ from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import chance_accuracy, check_above_chance
+from fastdigits.training.failure import chance_accuracy, check_above_chance, overflow_fails
 from fastdigits.training.loop import Rows, TrainingResult, train
 
 
@@ -111,5 +111,6 @@ def run(
     check_above_chance(training.epochs, chance_accuracy(digits.train_labels))
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
-    test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
+    with overflow_fails():
+        test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
     return Run(model, digits.name, network, config, training, test, perf_counter() - start)

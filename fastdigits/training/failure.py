@@ -1,10 +1,11 @@
 """Detect training runs that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
-from fastdigits.errors import UserError
+from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.nn.network import Network
 from fastdigits.storage.history import Epoch
 
@@ -29,6 +30,15 @@ def check_finite(network: Network, epoch: Epoch) -> None:
     """
     if not np.isfinite(epoch.train_loss) or not all(np.isfinite(value).all() for value in network.weights().values()):
         raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch.epoch}; lower --lr.")
+
+
+@contextmanager
+def overflow_fails() -> Iterator[None]:
+    """Raise TrainingFailed if an evaluation in the block overflows: finite weights may be too large to compute with."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise TrainingFailed("The weights are so large that the network computes infinity; lower --lr.") from error
 
 
 def chance_accuracy(labels: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import check_finite
+from fastdigits.training.failure import check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.trainer import Trainer, build_for_training
 
@@ -101,7 +101,8 @@ def train(
         epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
         check_finite(network, epoch)
         if len(validation_rows):
-            validation = trainer.evaluate(validation_rows)
+            with overflow_fails():
+                validation = trainer.evaluate(validation_rows)
             epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
             seconds["validation"] += validation.seconds
         trainer.end_epoch(epoch)

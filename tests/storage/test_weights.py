@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import h5py
 import numpy as np
 import pytest
+from hdf5_files import edited
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
@@ -73,7 +74,7 @@ def test_round_trip(path, saved):
 
 
 def test_older_files_have_no_preparation(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081}')(file)
         config = json.loads(file.attrs["config"])
         for name in ("pad", "contrast", "gamma", "binarize", "normalise", "augment"):
@@ -93,7 +94,7 @@ def test_an_optional_calibration_is_kept(path, saved):
 
 @pytest.mark.parametrize("text", ['{"temperature": 0}', '{"temperature": NaN}', '{"temperature": "1"}', '{"heat": 1}'])
 def test_a_damaged_calibration_is_refused(path, text):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         attribute("calibration", text)(file)
     with refused(path, "its calibration is unknown or out of range"):
         weights.read(path)
@@ -133,7 +134,7 @@ def test_history_is_made_of_epochs(path):
 
 
 def test_a_file_from_before_the_learning_rate_was_kept(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         del file["history/learning_rate"]
     history = [Epoch(**epoch) for epoch in weights.read(path).history]
     assert history == [replace(Epoch(**epoch.to_dict()), learning_rate=None) for epoch in EPOCHS]
@@ -187,7 +188,7 @@ def test_no_object_has_a_time(path):
 
 
 def test_big_endian_weights_become_native(path, saved):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         del file["weights/dense_1/weight"]
         file.create_dataset("weights/dense_1/weight", data=saved.weights["dense_1/weight"], dtype=">f4")
     found = weights.read(path).weights["dense_1/weight"]
@@ -202,7 +203,7 @@ def test_names_of_any_folder(path, saved):
 
 
 def test_settings_that_an_older_file_lacks_get_their_defaults(path):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         file.attrs["config"] = np.bytes_('{"seed": 5, "lr": 1}')
     assert weights.read(path).config == asdict(TrainConfig(seed=5, lr=1))
 
@@ -347,11 +348,11 @@ DAMAGES = {
     "preprocessing is empty": (attribute("preprocessing", "{}"), "finite mean and a finite std above 0"),
     "preprocessing is text": (description("preprocessing", mean="0"), "finite mean"),
     "preprocessing is true": (description("preprocessing", std=True), "finite mean"),
-    "mean NaN": (description("preprocessing", mean=float("nan")), "finite mean"),
+    "mean NaN": (description("preprocessing", mean=float("nan")), "preprocessing is not JSON .NaN is not a finite"),
     "mean too large": (description("preprocessing", mean=-(10**400)), "finite mean"),
     "std 0": (description("preprocessing", std=0), "finite mean"),
     "std below 0": (description("preprocessing", std=-0.3), "finite mean"),
-    "std infinite": (attribute("preprocessing", '{"mean": 0, "std": 1e999}'), "finite mean"),
+    "std infinite": (attribute("preprocessing", '{"mean": 0, "std": 1e999}'), "1e999 is not a finite number"),
     "preparation is a list": (description("preprocessing", preparation=[1]), "preparation that is unknown"),
     "preparation of text": (description("preprocessing", preparation={"gamma": "1"}), "preparation that is unknown"),
     "preparation has more": (description("preprocessing", preparation={"eval": 1}), "preparation that is unknown"),
@@ -361,6 +362,8 @@ DAMAGES = {
     "config is a number": (attribute("config", "1"), "config is not a JSON object"),
     "config has more": (description("config", eval="1"), "config has 'eval'"),
     "config has another type": (description("config", loss=["mse"]), "config has 'loss'"),
+    "metrics with NaN": (attribute("metrics", '{"test_loss": NaN}'), "metrics is not JSON .NaN is not a finite number"),
+    "metrics with infinity": (attribute("metrics", '{"a": [-Infinity]}'), "-Infinity is not a finite number"),
     "metrics are null": (attribute("metrics", "null"), "metrics is not a JSON object"),
     "no weights": (without("weights"), "group weights is missing"),
     "no layer": (without("weights/dense_1"), "asks for the weights 'dense_1/bias', 'dense_1/weight'"),
@@ -377,8 +380,8 @@ DAMAGES = {
     "integers": (put(BIAS, np.zeros(10, "i4")), "bias is not an array of type float32"),
     "pickled objects": (put(BIAS, [b"cos\nsystem\n."] * 10, dtype=h5py.string_dtype()), "bias is not an array"),
     "compound": (put(BIAS, np.zeros(10, [("x", "f4")])), "bias is not an array of type float32"),
-    "NaN": (put(BIAS, np.full(10, np.nan, "f4")), "dense_1/bias hold NaN"),
-    "infinity": (put(BIAS, np.full(10, -np.inf, "f4")), "dense_1/bias hold NaN or infinity"),
+    "NaN": (put(BIAS, np.full(10, np.nan, "f4")), "dense_1/bias holds NaN"),
+    "infinity": (put(BIAS, np.full(10, -np.inf, "f4")), "dense_1/bias holds NaN or infinity"),
     "claims too much": (put(DENSE, shape=(10, 10**12), dtype="f4"), "more numbers than the whole file"),
     "claims too much everywhere": (all_too_large, "dense_1: is too large"),
     "claims to be there": (put(BIAS, shape=(10,), dtype="f4"), "bias was never filled"),
@@ -402,6 +405,7 @@ DAMAGES = {
     "no epoch": (put("history/epoch", [1.0, np.nan]), "NaN, infinity or a fraction for epoch"),
     "half an epoch": (put("history/epoch", [1.0, 1.5]), "fraction for epoch"),
     "no loss": (put(LOSS, [1.0, np.nan]), "NaN, .* for train_loss"),
+    "infinite validation loss": (put("history/validation_loss", [1.0, -np.inf]), "infinity .* for validation_loss"),
     "infinite loss": (put(LOSS, [1.0, np.inf]), "infinity .* for train_loss"),
 }
 
@@ -409,7 +413,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage(path, damage):
     change, message = DAMAGES[damage]
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         change(file)
     with refused(path, message):
         weights.read(path)
@@ -453,7 +457,7 @@ def test_content_that_read_would_refuse_is_not_written(path, saved, change, mess
 
 def test_weights_that_are_not_finite_are_not_written(path, saved):
     saved.weights["dense_1/bias"][3] = np.inf
-    with refused(path, "dense_1/bias hold NaN or infinity"):
+    with refused(path, "dense_1/bias holds NaN or infinity"):
         weights.write(path, saved)
 
 

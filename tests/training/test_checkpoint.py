@@ -2,9 +2,9 @@
 
 from dataclasses import asdict
 
-import h5py
 import numpy as np
 import pytest
+from hdf5_files import edited
 
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
@@ -199,7 +199,16 @@ def _doubles(file):
 )
 def test_damage_is_refused(damage, interrupted, resume):
     path = interrupted(Interrupting(steps=4), epochs=4, batch_size=100, **ALL)
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         damage(file)
     with pytest.raises(UserError, match=r"a\.checkpoint\.h5: "):
         resume(path)
+
+
+def test_a_state_that_is_not_finite_is_not_written(fit, interrupted, monkeypatch):
+    path = interrupted(Interrupting(steps=4), epochs=4, batch_size=100, **ALL)
+    before, arrays = path.read_bytes(), checkpoint._state_arrays
+    monkeypatch.setattr(checkpoint, "_state_arrays", lambda trainer: arrays(trainer) | {"average": np.full(5, np.nan)})
+    with pytest.raises(UserError, match="its /state/average holds NaN or infinity"):
+        fit("linear", checkpoints=Checkpoints(path, 1, "linear", "arrays"), epochs=1, batch_size=100, **ALL)
+    assert path.read_bytes() == before

@@ -4,6 +4,7 @@ Numba's simulator uses NumPy arrays instead, and has no streams.
 """
 
 import re
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,17 +40,18 @@ def stream() -> Any:
     return arrays().cuda.Stream()
 
 
-_SCRATCH: list[Any] = []
+_LOCAL = threading.local()  # another thread may launch an operation between two kernels of one operation
 
 
 def scratch(numbers: int) -> Array:
-    """Return a float32 array for the intermediate results of one operation, which the next operation overwrites.
+    """Return a float32 array for intermediate results of one operation, which the next one of this thread overwrites.
 
     A request for more memory allocates a new array, and keeps the old one, because a recorded graph may use it.
     """
-    if not _SCRATCH or _SCRATCH[-1].size < numbers:
-        _SCRATCH.append(arrays().empty(numbers, "float32"))
-    return _SCRATCH[-1][:numbers]
+    kept: list[Any] = _LOCAL.__dict__.setdefault("scratch", [])
+    if not kept or kept[-1].size < numbers:
+        kept.append(arrays().empty(numbers, "float32"))
+    return kept[-1][:numbers]
 
 
 def capability() -> tuple[int, int]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from numba import config, cuda
@@ -32,7 +33,7 @@ def cached(function: Callable, types: tuple[Any, ...], threads: int, capability:
     settings: Any = config  # Numba sets its attributes at run time
     path = Path(settings.CACHE_DIR) / f"{function.__name__}-{digest}.ptx"
     if not path.exists():
-        written = path.with_suffix(f".{os.getpid()}")
+        written = path.with_suffix(f".{os.getpid()}-{get_ident()}")
         written.write_text(compile_kernel(function, types, threads, capability))
         written.replace(path)
     return path

@@ -4,16 +4,9 @@ random_uniform: uniform numbers from Philox    random_permutation: the order of 
 random_mask: the elements of a batch that dropout keeps
 """
 
-from math import ceil, log2
+from math import ceil
 
 OPS = ("random_uniform", "random_permutation", "random_mask")
-
-ROUNDS = 6  # rounds of the Feistel network that permutes
-
-
-def half_bits(count: int) -> int:
-    """Return the number of bits in each half of a Feistel network that permutes at least 0 .. count - 1."""
-    return max(1, ceil(log2(max(count, 2)) / 2))
 
 
 def mask_threshold(rate: float) -> int:

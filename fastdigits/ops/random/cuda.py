@@ -1,11 +1,12 @@
 """Random numbers on a GPU: each thread draws one."""
 
 import numpy as np
-from numba import cuda, uint64
+from numba import cuda
 
-from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
-from fastdigits.ops.random import ROUNDS, half_bits, mask_threshold
-from fastdigits.ops.random.kernel import mask_element, permuted, philox_word, uniform
+from fastdigits.ops.array.cuda import upload
+from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
+from fastdigits.ops.random import mask_threshold, reference
+from fastdigits.ops.random.kernel import mask_element, uniform
 
 
 def _each_element(*arguments):
@@ -19,8 +20,10 @@ def random_uniform(seed, stream, step, values):
 
 
 def random_permutation(seed, step, order):
-    """See reference.random_permutation."""
-    _random_permutation(np.uint64(seed), np.uint64(step), half_bits(len(order)), order)
+    """See reference.random_permutation. Waits for the copy to the device, once an epoch."""
+    permutation = np.empty(len(order), np.int32)
+    reference.random_permutation(seed, step, permutation)
+    order[...] = upload(permutation)
 
 
 def random_mask(seed, stream, step, rate, mask):
@@ -33,18 +36,6 @@ def _random_uniform(seed, stream, step, values):
     e = warp_number() * LANES + cuda.threadIdx.x
     if e < len(values):
         values[e] = uniform(e, step, stream, seed)
-
-
-@kernel(_each_element)
-def _random_permutation(seed, step, bits, order):
-    keys = cuda.shared.array(ROUNDS, uint64)
-    first = cuda.threadIdx.y * LANES + cuda.threadIdx.x
-    for r in range(first, ROUNDS, WARPS * LANES):
-        keys[r] = philox_word(r, step, 0xFFFFFFFF, seed)
-    cuda.syncthreads()
-    i = warp_number() * LANES + cuda.threadIdx.x
-    if i < len(order):
-        order[i] = permuted(i, len(order), bits, keys)
 
 
 @kernel(lambda seed, stream, step, threshold, mask: (blocks(mask.shape[1]), mask.shape[0]))

@@ -3,10 +3,9 @@
 from numpy import float32, uint64
 
 LOW = uint64(0xFFFFFFFF)
-SHIFT_8, SHIFT_13, SHIFT_16, SHIFT_32 = uint64(8), uint64(13), uint64(16), uint64(32)
+SHIFT_8, SHIFT_32 = uint64(8), uint64(32)
 MULTIPLY_0, MULTIPLY_2 = uint64(0xD2511F53), uint64(0xCD9E8D57)
 STEP_0, STEP_1 = uint64(0x9E3779B9), uint64(0xBB67AE85)
-MIX_0, MIX_1 = uint64(0x85EBCA6B), uint64(0xC2B2AE35)
 
 
 def philox(element, step, stream, seed):
@@ -20,14 +19,9 @@ def philox(element, step, stream, seed):
     return c0, c1, c2, c3
 
 
-def philox_word(element, step, stream, seed):
-    """Return the first word of Philox."""
-    return philox(element, step, stream, seed)[0]
-
-
 def uniform(element, step, stream, seed):
     """Return a number in [0, 1) with 24 random bits."""
-    return fraction(philox_word(element, step, stream, seed))
+    return fraction(philox(element, step, stream, seed)[0])
 
 
 def fraction(word):
@@ -38,23 +32,4 @@ def fraction(word):
 def mask_element(seed, stream, step, threshold, mask, b, k, l):
     """Fill mask[b, k, l]: 1 if the top 24 bits of its word are at least `threshold`."""
     B, K, L = mask.shape
-    mask[b, k, l] = philox_word((b * L + l) * K + k, step, stream, seed) >> SHIFT_8 >= threshold
-
-
-def permuted(i, count, bits, keys):
-    """Return entry i of the permutation of 0 .. count - 1."""
-    bits, number = uint64(bits), uint64(i)
-    mask = (uint64(1) << bits) - uint64(1)
-    while True:
-        left, right = number >> bits, number & mask
-        for r in range(len(keys)):
-            left, right = right, left ^ (_mix(right ^ keys[r]) & mask)
-        number = left << bits | right
-        if number < uint64(count):
-            return number
-
-
-def _mix(word):
-    word = (word ^ word >> SHIFT_16) * MIX_0 & LOW
-    word = (word ^ word >> SHIFT_13) * MIX_1 & LOW
-    return word ^ word >> SHIFT_16
+    mask[b, k, l] = philox((b * L + l) * K + k, step, stream, seed)[0] >> SHIFT_8 >= threshold

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from fastdigits.ops.random import ROUNDS, half_bits
-
 LOW = np.uint64(0xFFFFFFFF)
 HIGH = np.uint64(32)
 
@@ -30,10 +28,10 @@ def random_uniform(seed, stream, step, values):
 
 
 def random_permutation(seed, step, order):
-    """Fill order with the numbers 0 .. n - 1, shuffled.
+    """Fill order with the numbers 0 .. n - 1, shuffled: all n! orders are equally likely.
 
-    order[i] = F(F(...F(i))). F is a Feistel network on the smallest even number of bits that holds n numbers, and
-    is applied until the result is below n.
+    The numbers are sorted by 64 random bits each, whose lowest bits are replaced by the number itself, so that no two
+    are equal. The bits are those of Philox4x64-10 with the key (seed, step). All devices sort on the host.
 
     Parameters
     ----------
@@ -45,16 +43,14 @@ def random_permutation(seed, step, order):
 
     References
     ----------
-    Luby and Rackoff (1988), How to construct pseudorandom permutations from pseudorandom functions;
-    Black and Rogaway (2002), Ciphers with arbitrary finite domains, method 2 (cycle walking).
+    Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3.
     """
-    keys = philox(np.arange(ROUNDS, dtype=np.uint64), step, 0xFFFFFFFF, seed)[0]
-    number = np.arange(len(order), dtype=np.uint64)
-    outside = np.ones(len(order), bool)
-    while outside.any():
-        number[outside] = _feistel(number[outside], half_bits(len(order)), keys)
-        outside = number >= len(order)
-    order[...] = number
+    bits = np.uint64(len(order).bit_length())
+    # NumPy guarantees a stable stream for the raw words of Philox, but not for the methods of Generator.
+    words = np.random.Philox(key=np.array([seed, step], np.uint64)).random_raw(len(order))
+    words = words >> bits << bits | np.arange(len(order), dtype=np.uint64)
+    words.sort()
+    order[...] = words & np.uint64(2 ** int(bits) - 1)
 
 
 def random_mask(seed, stream, step, rate, mask):
@@ -87,19 +83,3 @@ def philox(element, step, stream, seed):
         c0, c1, c2, c3 = (p2 >> HIGH) ^ c1 ^ k0, p2 & LOW, (p0 >> HIGH) ^ c3 ^ k1, p0 & LOW
         k0, k1 = (k0 + np.uint64(0x9E3779B9)) & LOW, (k1 + np.uint64(0xBB67AE85)) & LOW
     return c0, c1, c2, c3
-
-
-def _feistel(number, bits, keys):
-    """Permute 0 .. 2^(2 bits) - 1."""
-    mask, bits = np.uint64(2**bits - 1), np.uint64(bits)
-    left, right = number >> bits, number & mask
-    for key in keys:
-        left, right = right, left ^ (_mix(right ^ key) & mask)
-    return left << bits | right
-
-
-def _mix(word):
-    """Return a 32-bit hash of a word: the finalizer of MurmurHash3 (Appleby, 2011)."""
-    word = (word ^ word >> np.uint64(16)) * np.uint64(0x85EBCA6B) & LOW
-    word = (word ^ word >> np.uint64(13)) * np.uint64(0xC2B2AE35) & LOW
-    return word ^ word >> np.uint64(16)

@@ -12,4 +12,6 @@ OPS = (
     "conv2d_relu_avgpool_forward",
     "dense_forward",
     "dense_relu_forward",
+    "batchnorm_inference",
+    "batchnorm_relu_inference",
 )

@@ -69,6 +69,29 @@ def _dense(x, weight, bias, y, RELU):
             _dense_outputs(rows, weight, bias, outputs, b, o0, OUTPUTS, SUMS, LANES, RELU)
 
 
+@cpu.serial
+def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See batchnorm.reference.batchnorm_inference."""
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 0)
+
+
+@cpu.serial
+def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See fused.reference.batchnorm_relu_inference."""
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 1)
+
+
+@njit(nogil=True, forceinline=True)
+def _normalise(x, gamma, beta, mean, var, epsilon, y, RELU):
+    B, C, S, L = x.shape
+    for b in range(B):
+        for c in range(C):
+            scale = gamma[c] * (var[c] + np.float32(epsilon)) ** np.float32(-0.5)
+            for s in range(S):
+                v = (x[b, c, s, 0] - mean[c]) * scale + beta[c]
+                y[b, c, s, 0] = np.float32(0.0) if RELU and v <= np.float32(0.0) else v
+
+
 def _convolve(x, weight, bias, top, left, y, EPILOGUE):
     _convolution(weight.shape, y.shape, EPILOGUE)(x, weight, bias, top, left, y)
 
