@@ -24,6 +24,20 @@ class Refused(Exception):
     """Ends the parsing of a request that has been refused."""
 
 
+class LingeringTransport:
+    """The transport of an answer; closed before all of the request has arrived, it could lose the answer."""
+
+    def __init__(self, protocol: "GuardedProtocol"):
+        self.protocol = protocol
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.protocol.transport, name)
+
+    def close(self) -> None:
+        """Close the transport once the client has."""
+        self.protocol.finish()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol with limits on connections, on the size of heads, and on the time to arrive.
 
@@ -36,6 +50,7 @@ class GuardedProtocol(HttpToolsProtocol):
     deadline: TimerHandle | None = None  # of the request that is arriving
     write_deadline: TimerHandle | None = None  # of an answer that the client does not receive
     refusal: bytes | None = None  # the last answer, which follows those to earlier requests
+    finished = False  # whether the last answer has been sent, and all that arrives is ignored
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
@@ -55,7 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.refusal or self.transport.is_closing():
+        if self.refusal or self.finished or self.transport.is_closing():
             return
         if self.deadline is None and self.arriving == NOTHING:
             self._start_deadline()
@@ -65,7 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
             super().data_received(piece)
             if self.head_bytes > MAX_HEAD_BYTES:
                 self.refuse(431, TOO_LONG)
-            if self.refusal or self.transport.is_closing():
+            if self.refusal or self.finished or self.transport.is_closing():
                 return
 
     def on_message_begin(self) -> None:
@@ -83,6 +98,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise Refused
         self.arriving, self.head_bytes = BODY, 0
         super().on_headers_complete()
+        self.cycle.transport = LingeringTransport(self)  # type: ignore[assignment]
         self.unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
@@ -115,7 +131,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        if self.refusal and not self.unanswered:
+        if self.finished:
             self.transport.close()
         else:
             super().shutdown()
@@ -136,11 +152,23 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.unanswered or (self.arriving == BODY and len(self.unanswered) == 1):  # it is of this very request
             self._close_with_refusal()
 
+    def finish(self) -> None:
+        """Close the connection; if a request is still arriving, first ignore the rest of it."""
+        if self.arriving == NOTHING:
+            self.transport.close()
+        else:
+            self._linger()
+
     def _close_with_refusal(self) -> None:
-        """Send the refusal, then ignore what the client still sends: a reset connection could lose the answer."""
         self._abandon()
-        if self.refusal and not self.transport.is_closing():
-            self.transport.write(self.refusal)
+        if not self.finished and not self.transport.is_closing():
+            self.transport.write(self.refusal or b"")
+            self._linger()
+
+    def _linger(self) -> None:
+        """Ignore what arrives until the client closes the connection."""
+        if not self.finished and not self.transport.is_closing():
+            self.finished = True
             self.transport.write_eof()
             self._start_deadline()
 

@@ -63,13 +63,14 @@ class FakeTransport:
     """A transport that keeps what is written."""
 
     def __init__(self):
-        self.written, self.closed = b"", False
+        self.written, self.closed, self.ended = b"", False, False
 
     def get_extra_info(self, name, default=None):
         return default
 
     def write(self, data):
         assert not self.closed
+        assert not self.ended
         self.written += data
 
     def is_closing(self):
@@ -78,10 +79,13 @@ class FakeTransport:
     def close(self):
         self.closed = True
 
+    def write_eof(self):
+        self.ended = True
+
     def nothing(self):
         pass
 
-    abort, write_eof, pause_reading, resume_reading = close, nothing, nothing, nothing
+    abort, pause_reading, resume_reading = close, nothing, nothing
 
 
 async def length_of_body(scope, receive, send):
@@ -206,6 +210,36 @@ def test_refusals_have_the_security_headers():
     answer = converse(b"GIBBERISH\r\n\r\n")
     for name, value in SECURITY_HEADERS.items():
         assert f"\r\n{name.lower()}: {value}\r\n".encode() in answer
+
+
+@pytest.mark.parametrize("answer", ["early", "refusal"])
+def test_an_answer_is_not_lost_because_the_request_has_not_arrived(answer):
+    """Closing a connection on which bytes arrive resets it, and the client may never read the answer."""
+
+    async def answer_early(scope, receive, send):
+        await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def talk():
+        transport = FakeTransport()
+        protocol = protocol_on(transport)
+        protocol.app = answer_early
+        if answer == "early":
+            protocol.data_received(
+                b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\nx"
+            )
+        else:
+            protocol.data_received(CHUNKED + b"no length\r\n")
+        while not transport.written:
+            await asyncio.sleep(0)
+        ended = transport.ended and not transport.closed
+        protocol.data_received(b"x" * 1000)
+        protocol.shutdown()  # when the server stops
+        assert transport.closed
+        protocol.connection_lost(None)
+        return ended, statuses(transport.written)
+
+    assert asyncio.run(asyncio.wait_for(talk(), TIMEOUT_S)) == (True, [413 if answer == "early" else 400])
 
 
 @pytest.mark.parametrize("action", ["say nothing", "send half a request", "send line ends", "read no answer"])
