@@ -1,5 +1,6 @@
 """The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
+import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Lock
@@ -9,7 +10,7 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
-from fastdigits.data.preprocessing import Normalisation
+from fastdigits.data.preprocessing import Normalisation, polarity_note
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inference.pool import NetworkPool
@@ -96,6 +97,11 @@ class Sequential:
         ------
         UserError
             If a setting or an array is invalid, the images do not fit the network, or another thread trains it.
+
+        Warns
+        -----
+        UserWarning
+            If some images have dark ink and others light ink.
         """
         config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
@@ -108,6 +114,8 @@ class Sequential:
             self._trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
         finally:
             self._training.release()
+        if (note := polarity_note(images)) and not result.normalisation.preparation.invert:
+            warnings.warn(note, stacklevel=2)
         return result.epochs
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:

@@ -1,20 +1,24 @@
 """Preprocessing of every image, in training and in inference: preparation, then normalization."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from fastdigits.errors import UserError
 
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
+MAX_SAMPLE = 1000  # images whose background is compared with their ink
+MIN_AGREEMENT = 0.8  # fraction of images with dark ink, or with light ink, that decides for all
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Preparation of images: pad each side with `pad` rows or columns of zeros, then map each pixel p to round(255 g).
+    """Preparation of images: pad each side with `pad` rows or columns of background, then map pixels p to round(255 g).
 
     g = clip((p/255 - 1/2) * contrast + 1/2, 0, 1)^gamma
     With `binarize`, g becomes 1 if it is above this threshold, else 0.
+    With `invert`, p is replaced by 255 - p first, and the background is 255 instead of 0. Images of dark ink are
+    inverted, so that padding, augmentation and pictures find light ink on black as in MNIST.
 
     Weights files store it. Normalization follows it.
 
@@ -28,6 +32,7 @@ class Preparation:
     contrast: float = 1.0
     gamma: float = 1.0
     binarize: float | None = None
+    invert: bool = False
 
     def __post_init__(self) -> None:
         limits = {
@@ -35,10 +40,20 @@ class Preparation:
             "contrast": 0 < self.contrast <= MAX_CONTRAST,
             "gamma": 0 < self.gamma <= MAX_GAMMA,
             "binarize": self.binarize is None or 0 <= self.binarize < 1,
+            "invert": type(self.invert) is bool,
         }
         for name, fits in limits.items():
             if not fits:
                 raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
+
+    @property
+    def background(self) -> int:
+        """The level of the background in images that are not prepared yet."""
+        return 255 if self.invert else 0
+
+    def following(self, images: Any, rows: Any = slice(None)) -> "Preparation":
+        """Return this preparation with `invert` set if the training images[rows], uint8 (N, H, W), have dark ink."""
+        return replace(self, invert=dark_ink_fraction(images, rows) >= MIN_AGREEMENT)
 
     def input_shape(self, images: Any) -> tuple[int, int, int]:
         """Return the network's input shape (1, rows, columns) for images (N, H, W)."""
@@ -52,7 +67,7 @@ class Preparation:
         import numpy as np
 
         sides = (self.pad, self.pad)
-        padded = np.pad(images, ((0, 0), sides, sides))
+        padded = np.pad(images, ((0, 0), sides, sides), constant_values=self.background)
         prepared = padded.tobytes().translate(_levels(self))
         return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
 
@@ -86,12 +101,45 @@ class Normalisation:
         std = float(np.sqrt(counts @ (values - mean) ** 2 / pixels))
         return cls(mean, std or 1.0, preparation)
 
+    def for_mnist_format(self) -> "Normalisation":
+        """Return the normalization of images in the format of MNIST, whose ink is light, by the same network."""
+        return replace(self, preparation=replace(self.preparation, invert=False))
+
+
+def dark_ink_fraction(images: Any, rows: Any = slice(None)) -> float:
+    """Return the fraction of images[rows], uint8 (N, H, W), whose ink is darker than their background.
+
+    The background of an image is the median of its border, and its ink is darker if its mean is. At most MAX_SAMPLE
+    images are examined; those of a single level do not count. Return 0 if none counts.
+    """
+    import numpy as np
+
+    rows = np.arange(len(images))[rows]
+    sample = images[rows[:: -(-len(rows) // MAX_SAMPLE)]]
+    border = np.concatenate([sample[:, 0], sample[:, -1], sample[:, 1:-1, 0], sample[:, 1:-1, -1]], axis=1)
+    difference = sample.mean((1, 2)) - np.median(border, axis=1)
+    return int((difference < 0).sum()) / max(int((difference != 0).sum()), 1)
+
+
+def polarity_note(images: Any) -> str:
+    """Return a sentence if the ink of training images uint8 (N, H, W) is not clearly lighter than their background."""
+    dark = dark_ink_fraction(images)
+    if dark >= MIN_AGREEMENT:
+        return "The images have dark ink on a light background; they are inverted, and pictures are read accordingly."
+    if dark > 1 - MIN_AGREEMENT:
+        return (
+            f"{dark:.0%} of the images have dark ink and the others light ink, so pictures will be read as if all had "
+            "light ink as in MNIST; invert those with dark ink."
+        )
+    return ""
+
 
 @cache
 def _levels(preparation: Preparation) -> bytes:
     """Return the prepared value of each pixel value from 0 to 255."""
 
     def level(pixel: int) -> int:
+        pixel = abs(preparation.background - pixel)
         brightness = min(max((pixel / 255 - 0.5) * preparation.contrast + 0.5, 0.0), 1.0) ** preparation.gamma
         if preparation.binarize is not None:
             return 255 if brightness > preparation.binarize else 0

@@ -31,10 +31,15 @@ def sample(labels: np.ndarray, classes: Sequence[int], count: int, seed: int) ->
 
 
 def preparation_steps(preparation: Preparation) -> list[tuple[str, Preparation]]:
-    """Return (name, preparation) for each setting that differs from the default, and for all together if several do."""
-    settings = {name: value for name, value in vars(preparation).items() if value != getattr(UNPREPARED, name)}
-    alone = [(f"{name} {value:g}", replace(UNPREPARED, **{name: value})) for name, value in settings.items()]
-    return alone + [("all together", preparation)] * (len(alone) > 1)
+    """Return (name, preparation) for each setting that differs from the default, and for all together if several do.
+
+    If images are inverted, they are in all steps.
+    """
+    plain = replace(UNPREPARED, invert=preparation.invert)
+    settings = {name: value for name, value in vars(preparation).items() if value != getattr(plain, name)}
+    steps = [("inverted", plain)] * plain.invert
+    steps += [(f"{name} {value:g}", replace(plain, **{name: value})) for name, value in settings.items()]
+    return steps + [("all together", preparation)] * (len(settings) > 1)
 
 
 def effect_steps(effects: Effects) -> list[tuple[str, Effects]]:

@@ -59,7 +59,7 @@ def evaluate_ensemble(
     labels : uint8 (N,)
     ops : Ops
     shifts : sequence of (rows, columns)
-        Shifts to average over. Images are shifted before preparation, which may change the background from 0.
+        Shifts to average over. Images are shifted before preparation, which may change the background.
 
     Raises
     ------
@@ -76,7 +76,10 @@ def evaluate_ensemble(
     for saved in networks:
         network = saved.built(ops, EVALUATION_BATCH)
         network.check_images(images, labels, saved.normalisation.preparation.pad)
-        views = (Batches(ops, shifted(images, *s), None, EVALUATION_BATCH, saved.normalisation) for s in shifts)
+        background = saved.normalisation.preparation.background
+        views = (
+            Batches(ops, shifted(images, *s, background), None, EVALUATION_BATCH, saved.normalisation) for s in shifts
+        )
         mean, member_s = _mean_probabilities(network, views, len(labels))
         members.append(_evaluation(mean, labels, member_s))
         total, seconds = total + mean, seconds + member_s
@@ -111,9 +114,9 @@ def evaluate_single(
     return EnsembleEvaluation([result], result, probabilities(network, batches, rows) if with_probabilities else None)
 
 
-def shifted(images: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Shift images (N, H, W) by rows down and columns to the right; fill with zeros."""
-    moved = np.zeros_like(images)
+def shifted(images: np.ndarray, down: int, right: int, background: int = 0) -> np.ndarray:
+    """Shift images (N, H, W) by rows down and columns to the right; fill with the background."""
+    moved = np.full_like(images, background)
     H, W = images.shape[1:]
     moved[:, max(down, 0) : H + min(down, 0), max(right, 0) : W + min(right, 0)] = images[
         :, max(-down, 0) : H + min(-down, 0), max(-right, 0) : W + min(-right, 0)

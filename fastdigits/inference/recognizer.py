@@ -74,7 +74,8 @@ class Recognizer:
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        saved = self.saved = files.read(self.weights)
+        saved = files.read(self.weights)
+        saved = self.saved = replace(saved, normalisation=saved.normalisation.for_mnist_format())
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)
         side = IMAGE_SIDE + 2 * saved.normalisation.preparation.pad

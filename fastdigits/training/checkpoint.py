@@ -17,6 +17,7 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
@@ -76,6 +77,11 @@ class Checkpoints:
     dataset: str = ""
     resumed: Checkpoint | None = None
     written: bool = False
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """The preparation of the images in the checkpoint to resume: old ones did not invert images of dark ink."""
+        return self.resumed.saved.normalisation.preparation if self.resumed else None
 
     def restore(self, trainer: "Trainer", images: int) -> None:
         """Restore the state of a new trainer of `images` training images, if there is a checkpoint to resume.

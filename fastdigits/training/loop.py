@@ -86,7 +86,7 @@ def train(
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
     train_rows, validation_rows = rows or split(labels, config)
-    batches = build_for_training(network, images, labels, train_rows, ops, config)
+    batches = build_for_training(network, images, labels, train_rows, ops, config, checkpoints.preparation)
 
     start = perf_counter()
     compile_kernels(network, batches, config)

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
-from fastdigits.data.preprocessing import Normalisation
+from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
@@ -18,7 +18,13 @@ from fastdigits.training.optimizer import Optimizer
 
 
 def build_for_training(
-    network: Network, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, ops: Ops, config: TrainConfig
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    ops: Ops,
+    config: TrainConfig,
+    preparation: Preparation | None = None,
 ) -> Batches:
     """Build a network and upload its images; compute the normalization from the training images only.
 
@@ -31,10 +37,14 @@ def build_for_training(
         Indices of the images to train on.
     ops : Ops
     config : TrainConfig
+    preparation : Preparation, optional
+        That of `config`, which follows the polarity of the training images, by default.
     """
-    normalisation = Normalisation(0.0, 1.0, config.preparation)
+    if preparation is None:
+        preparation = config.preparation.following(images, rows)
+    normalisation = Normalisation(0.0, 1.0, preparation)
     if config.normalise:
-        normalisation = Normalisation.of(images, rows, config.preparation)
+        normalisation = Normalisation.of(images, rows, preparation)
     network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fastdigits.data.preprocessing import UNPREPARED, Preparation
+from fastdigits.data import load_part
+from fastdigits.data.preprocessing import UNPREPARED, Preparation, dark_ink_fraction, polarity_note
 from fastdigits.errors import UserError
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
@@ -42,6 +43,51 @@ def test_padding_has_the_level_of_the_background():
     assert (padded == 64).all()
 
 
+@pytest.mark.parametrize("settings", [{}, {"pad": 2}, {"contrast": 0.5, "gamma": 0.7}, {"pad": 1, "binarize": 0.4}])
+def test_inverted_images_are_prepared_like_the_others(settings):
+    prepared = Preparation(**settings, invert=True).apply(255 - LEVELS)
+    assert np.array_equal(prepared, Preparation(**settings).apply(LEVELS))
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_part("mnist", "train")
+
+
+# Images that leave less and less room around the digit; in the last, digits are cut off
+@pytest.mark.parametrize("edge", [0, 4, 5])
+def test_polarity_follows_the_training_images(mnist, edge):
+    images = mnist[0][:, edge : 28 - edge, edge : 28 - edge]
+    assert not UNPREPARED.following(images).invert
+    assert UNPREPARED.following(255 - images).invert
+    assert polarity_note(images) == ""
+    assert "dark ink on a light background" in polarity_note(255 - images)
+
+
+@pytest.mark.parametrize("background", [0, 60])
+def test_polarity_of_each_digit_and_of_weak_ink(mnist, background):
+    images, labels = mnist
+    for digit in range(10):
+        weak = (background + 0.3 * images[labels == digit][:50]).astype(np.uint8)
+        assert dark_ink_fraction(weak) == 0
+        assert dark_ink_fraction(255 - weak) == 1
+
+
+def test_polarity_is_taken_from_the_given_rows(mnist):
+    images = mnist[0][:100].copy()
+    images[40:] = 255 - images[40:]
+    assert UNPREPARED.following(images, np.arange(40, 100)).invert
+    assert not UNPREPARED.following(images, np.arange(40)).invert
+    assert "60% of the images have dark ink" in polarity_note(images)
+
+
+@pytest.mark.parametrize("level", [0, 200, 255])
+def test_images_without_ink_count_as_light_ink(level):
+    blank = np.full((7, 28, 28), level, np.uint8)
+    assert not UNPREPARED.following(blank).invert
+    assert polarity_note(blank) == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -54,6 +100,7 @@ def test_padding_has_the_level_of_the_background():
         ("gamma", float("nan")),
         ("binarize", 1.0),
         ("binarize", -0.1),
+        ("invert", 1),
     ],
 )
 def test_values_out_of_range(name, value):

@@ -60,6 +60,13 @@ def test_steps_of_a_preparation():
     assert preview.preparation_steps(Preparation(gamma=0.7)) == [("gamma 0.7", Preparation(gamma=0.7))]
 
 
+def test_inverted_images_are_inverted_in_every_step():
+    assert preview.preparation_steps(Preparation(pad=2, invert=True)) == [
+        ("inverted", Preparation(invert=True)),
+        ("pad 2", Preparation(pad=2, invert=True)),
+    ]
+
+
 def test_effect_steps():
     whole = parse_effects("shift=2,elastic=0.5")
     assert preview.effect_steps(whole) == [

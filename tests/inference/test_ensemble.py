@@ -85,6 +85,7 @@ def test_moved_images_lose_what_leaves_them():
     assert shifted(image, 1, 0).tolist() == [[[0, 0, 0], [1, 2, 3]]]
     assert shifted(image, -1, 1).tolist() == [[[0, 4, 5], [0, 0, 0]]]
     assert shifted(image, 0, -1).tolist() == [[[2, 3, 0], [5, 6, 0]]]
+    assert shifted(image, 0, -1, background=255).tolist() == [[[2, 3, 255], [5, 6, 255]]]
 
 
 def test_copies_of_one_network_agree_with_it(digits):

@@ -86,6 +86,12 @@ def test_older_files_have_no_preparation(path):
     assert not any(TrainConfig(**found.config).effects)
 
 
+def test_older_files_do_not_know_the_polarity(path):
+    with edited(path) as file:
+        attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081, "preparation": {"pad": 1}}')(file)
+    assert weights.read(path).normalisation == Normalisation(0.1307, 0.3081, Preparation(pad=1, invert=False))
+
+
 def test_an_optional_calibration_is_kept(path, saved):
     assert weights.read(path).calibration is None
     weights.write(path, replace(saved, calibration=Calibration(1.5, 0.8)))
@@ -153,7 +159,8 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
         assert json.loads(file.attrs["architecture"]) == saved.network
         preprocessing = json.loads(file.attrs["preprocessing"])
         assert (preprocessing["mean"], preprocessing["std"]) == (0.1307, 0.3081)
-        assert preprocessing["preparation"] == {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None}
+        preparation = {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None, "invert": False}
+        assert preprocessing["preparation"] == preparation
         assert json.loads(file.attrs["config"])["seed"] == 3
         assert file["weights/conv2d_1/weight"].dtype == np.float32
         assert file["weights/dense_1/bias"][()].tolist() == saved.weights["dense_1/bias"].tolist()
@@ -356,6 +363,7 @@ DAMAGES = {
     "preparation is a list": (description("preprocessing", preparation=[1]), "preparation that is unknown"),
     "preparation of text": (description("preprocessing", preparation={"gamma": "1"}), "preparation that is unknown"),
     "preparation has more": (description("preprocessing", preparation={"eval": 1}), "preparation that is unknown"),
+    "invert is text": (description("preprocessing", preparation={"invert": "no"}), "preparation that is .* out of"),
     "pad too large": (description("preprocessing", preparation={"pad": 10**6}), "preparation that is .* out of range"),
     "pad a fraction": (description("preprocessing", preparation={"pad": 0.5}), "preparation that is .* out of range"),
     "unknown augmentation": (description("config", augment="\x1b[2J=3"), "no effect"),

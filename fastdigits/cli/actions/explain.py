@@ -23,7 +23,7 @@ TEST = "test:"
 
 @dataclass(frozen=True, eq=False)
 class ChosenImage:
-    """An image uint8 (H, W) with bright strokes on 0, its name, and its true digit if known."""
+    """An image uint8 (H, W), its name, and its true digit if known."""
 
     pixels: np.ndarray
     name: str
@@ -39,7 +39,11 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
         If the weights file or the image cannot be read.
     """
     check_files({"--output": output})
-    saved, chosen = read(weights), _read_image(image, data, weights)
+    if image.startswith(TEST):
+        saved, chosen = read(weights), _test_image(image, data)
+    else:
+        recognizer = Recognizer(weights, "reference")
+        saved, chosen = recognizer.saved, _prepared_picture(image, recognizer)
     found = explain(saved, chosen.pixels, ops.load("reference"))
     sentence = _sentence(saved.model, chosen, found)
     if output:
@@ -49,11 +53,14 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
     click.echo(json.dumps(_summary(saved.model, chosen, found)) if as_json else _as_text(sentence, found))
 
 
-def _read_image(image: str, data: str, weights: str) -> ChosenImage:
-    """Read test:INDEX from the data set, or prepare a picture in the way that makes the network most confident."""
-    if not image.startswith(TEST):
-        prepared, _ = Recognizer(weights, "reference").recognize(read_picture(image))
-        return ChosenImage(prepared.image, image)
+def _prepared_picture(path: str, recognizer: Recognizer) -> ChosenImage:
+    """Prepare a picture in the way that makes the network most confident."""
+    prepared, _ = recognizer.recognize(read_picture(path))
+    return ChosenImage(prepared.image, path)
+
+
+def _test_image(image: str, data: str) -> ChosenImage:
+    """Read test:INDEX from the data set."""
     images, labels = load_part(data, "test")
     index = image.removeprefix(TEST)
     if not (index.isascii() and index.isdigit() and int(index) < len(images)):

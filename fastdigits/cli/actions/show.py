@@ -73,6 +73,7 @@ def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: 
         return _rows_in_order(part, indices)
     if len(indices) > MAX_COLUMNS:
         raise click.UsageError(f"At most {MAX_COLUMNS} images can be shown before and after; choose fewer.")
+    preparation = preparation.following(part.images)
     if any(effects):
         return _augmented(part, indices, preparation, effects, values["seed"], values["epochs"])
     return _before_and_after(part, indices, preparation)

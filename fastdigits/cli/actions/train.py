@@ -14,6 +14,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
+from fastdigits.data.preprocessing import polarity_note
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
@@ -55,6 +56,9 @@ class Session:
         """Train and write the results. On Ctrl-C, write the results of the finished runs, then raise it again."""
         parameters, images = self.network.parameter_count, len(self.digits.train_labels)
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
+        note = polarity_note(self.digits.train_images)
+        if note and not self.plan.checkpoints.resumed:
+            self.say(note)
         with interrupt.deferrable():
             try:
                 self._train()

@@ -32,7 +32,7 @@ def preparation_options(default: "TrainConfig | Preparation") -> Callable:
             type=click.IntRange(0, MAX_PAD),
             default=default.pad,
             show_default=True,
-            help="Pad each side of the images with this many rows or columns of zeros.",
+            help="Pad each side of the images with this many rows or columns of background.",
         ),
         click.option(
             "--contrast",
