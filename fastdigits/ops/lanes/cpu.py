@@ -356,9 +356,19 @@ def floor(typing, v):
 
 
 @intrinsic
+def exceeds(typing, x, y):
+    def code(ctx, b, sig, args):
+        return b.or_(b.fcmp_ordered(">", *args), b.fcmp_unordered("uno", args[0], args[0]))
+
+    return mask(vector, vector), code
+
+
+@intrinsic
 def maximum(typing, x, y):
     def code(ctx, b, sig, args):
-        return b.select(b.fcmp_ordered(">", *args), *args)
+        x, y = args
+        larger = b.select(b.fcmp_ordered(">", x, y), x, y)  # one instruction, which gives y if one is NaN
+        return b.select(b.fcmp_unordered("uno", x, x), x, larger)  # nothing if x is a constant
 
     return vector(vector, vector), code
 
