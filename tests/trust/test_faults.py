@@ -24,14 +24,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks, and n
 
 @pytest.mark.parametrize(
     ("writer", "exists"),
-    [("weights", True), ("weights", False), ("statistics", True), ("table", True), ("kernel", True)],
+    [("weights", True), ("statistics", True), ("table", True), ("table", False), ("kernel", True)],
 )
 def test_every_call_may_fail(tmp_path, writer, exists):
     check_faults(tmp_path, writer, exists)
 
 
 def test_the_calls_of_a_process_may_be_its_last(tmp_path, environment):
-    check_crashes(tmp_path, environment, ["weights", "table", "kernel"])
+    check_crashes(tmp_path, environment, ["table", "kernel"])
 
 
 @pytest.mark.slow
@@ -85,13 +85,15 @@ def test_every_file_is_written_by_one_function():
     writers = set()
     for path in PACKAGE.rglob("*.py"):
         for call in (node for node in ast.walk(ast.parse(path.read_text("utf8"))) if isinstance(node, ast.Call)):
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            texts = [
-                one.value for one in ast.walk(call) if isinstance(one, ast.Constant) and isinstance(one.value, str)
-            ]
-            if ast.unparse(call.func).startswith("hdf5."):  # into a file in memory
-                continue
-            writes = name == "open" and any(len(text) < 4 and WRITING_MODES & set(text) for text in texts)
-            if writes or name in WRITING_CALLS:
+            if writes_file(call):
                 writers.add(path.relative_to(PACKAGE).as_posix())
     assert writers <= WRITING_FILES
+
+
+def writes_file(call):
+    """Return whether a call writes a file; the module hdf5 writes to memory."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "open":
+        texts = [str(one.value) for one in ast.walk(call) if isinstance(one, ast.Constant)]
+        return any(len(text) < 4 and WRITING_MODES & set(text) for text in texts)
+    return name in WRITING_CALLS and not ast.unparse(call.func).startswith("hdf5.")
