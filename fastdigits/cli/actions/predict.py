@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.errors import UserError
-from fastdigits.imaging import Prepared, read_picture
+from fastdigits.imaging import Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.plots import predictions as prediction_plot
 
@@ -58,11 +57,11 @@ def run(
                 failed.append({"image": path, "reason": str(result)})
                 say(f"{path}: {result}")
                 continue
-            predictions.append({"image": path, **(_all_digits(result) if several else _one_digit(result))})
+            predictions.append({"image": path, **(_all_digits(result, picture) if several else _one_digit(result))})
             if not as_json:
                 click.echo(_as_text(predictions[-1]))
             if show and len(shown) < MAX_SHOWN:
-                shown.append((path, picture, result) if several else (path, result))
+                shown.append((path, picture.pixels, result) if several else (path, result))
     if show and shown:
         write_figure(show, (prediction_plot.draw_lines if several else prediction_plot.draw)(shown))
         say_written(show)
@@ -75,7 +74,7 @@ def run(
 
 def _recognize(
     images: Sequence[str], recognizer: Recognizer, several: bool
-) -> Iterator[tuple[str, np.ndarray | None, Any]]:
+) -> Iterator[tuple[str, Picture | Any, Any]]:
     """Yield (path, picture, result) for each picture; the result is a UserError if the picture cannot be read."""
     for name in images:
         try:
@@ -85,11 +84,13 @@ def _recognize(
             continue
         for path in paths:
             try:
-                picture = read_picture(path)
+                picture = open_picture(path)
+                pixels = picture.pixels
+                result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
-            yield path, picture, recognizer.recognize_all(picture) if several else recognizer.recognize(picture)
+            yield path, picture, result
 
 
 def _picture_paths(name: str) -> list[str]:
@@ -125,12 +126,12 @@ def _one_digit(result: tuple[Prepared, Prediction]) -> dict[str, Any]:
     }
 
 
-def _all_digits(lines: list[list[tuple[Prepared, Prediction]]]) -> dict[str, Any]:
+def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture) -> dict[str, Any]:
     digits = [
         {
             "digit": prediction.digit,
             "confidence": prediction.confidence,
-            "box": list(prepared.box or ()),
+            "box": list(picture.box_in_file(prepared.box)) if prepared.box else [],
             "unsure": prediction.unsure,
         }
         for line in lines
