@@ -109,6 +109,26 @@ def test_damaged_kernels_are_compiled_again_and_repaired(damage, kernel, tmp_pat
     assert hits(kernel()) == 2
 
 
+def test_functions_that_differ_only_in_a_constant_have_kernels_of_their_own(kernel):
+    def one():
+        @cached
+        @njit
+        def number():
+            return 1
+
+        return number
+
+    def two():
+        @cached
+        @njit
+        def number():
+            return 2
+
+        return number
+
+    assert [one()(), two()(), one()()] == [1, 2, 1]
+
+
 def test_a_kernel_in_the_file_of_another_one_is_not_run(kernel, tmp_path):
     hits(kernel())
     first, second = tmp_path.rglob("*.kernel")

@@ -48,7 +48,9 @@ class KernelCache(FunctionCache):
 
     def __init__(self, function: Callable):
         super().__init__(function)
-        self._name = f"{function.__module__.removeprefix(PACKAGE)}.{function.__name__}"
+        # With the line, because the key of Numba has the bytecode of a function, but not its names and constants
+        line = function.__code__.co_firstlineno
+        self._name = f"{function.__module__.removeprefix(PACKAGE)}.{function.__name__}-{line}"
         self._cache_file: Any = self  # has `load` and `save`
 
     def load(self, key: object) -> Any:
