@@ -1,5 +1,6 @@
 """Read picture files as upright, opaque RGB pixels."""
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ MAX_SIDE = 32_000  # pixels
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes for gray levels of more than 8 bits
 WHITE, BLACK = 255.0, 0.0
 
+# What Pillow warns of, such as damaged EXIF data, does not keep a picture from being read
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Pillow only warns of a decompression bomb; raise an error instead
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 

@@ -11,6 +11,7 @@ import click
 from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.terminal import interrupt
+from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
@@ -106,12 +107,12 @@ class Session:
             self.say(f"the best by validation is {done.best_title}")
             summary |= {"trainings": done.summaries, "averages": done.averages()}
         self.say(result_line(summary))
-        self.say(f"weights: {click.format_filename(output)}")
+        self.say(f"weights: {printable(output)}")
         if stats_file:
             run_statistics.add(stats_file, done.summaries, done.failed)
         if plot_file:
             write_figure(plot_file, curves.draw(group_runs(from_summaries(done.summaries))))
-            self.say(f"picture: {click.format_filename(plot_file)}")
+            self.say(f"picture: {printable(plot_file)}")
         return summary
 
     def _say_how_to_resume(self) -> None:
@@ -123,5 +124,5 @@ class Session:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs
             words += ["--output", f"{output[0]}.rest{output[1]}"]
-        self.say(f"checkpoint: {click.format_filename(checkpoints.path or '')}")
+        self.say(f"checkpoint: {printable(checkpoints.path or '')}")
         self.say(f"to resume{' this run' if self.repeated else ''}: {shlex.join(words)}")
