@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # The module of each public name; modules are imported on first use, so that importing the package is fast
 _NAMES = {
     "Sequential": "fastdigits.sequential",
+    "TrainingWarning": "fastdigits.errors",
     "UserError": "fastdigits.errors",
     "load": "fastdigits.sequential",
     "load_digits": "fastdigits.data",

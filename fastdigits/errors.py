@@ -5,6 +5,10 @@ class UserError(Exception):
     """An error whose message says what is wrong and how to fix it. Commands print it and exit with code 1."""
 
 
+class TrainingWarning(UserWarning):
+    """Issued if a network is no better than chance after training."""
+
+
 class NotFiniteError(UserError):
     """Raised instead of an answer if a network computes NaN or infinity."""
 

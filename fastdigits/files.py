@@ -1,15 +1,29 @@
-"""Write files atomically."""
+"""Write files atomically.
 
+A file is written under a temporary name, .fastdigits-MACHINE-NUMBER.part, and then renamed. The process that writes it
+holds a lock on it, which ends with the process, so that the next writer can tell and remove what killed ones have left.
+"""
+
+import hashlib
 import os
+import platform
 import secrets
 import shutil
 import stat
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import BinaryIO
 
 from fastdigits.errors import UserError
 
+if sys.platform != "win32":
+    import fcntl
+
+PREFIX, SUFFIX = ".fastdigits-", ".part"
+ABANDONED_S = 86400.0  # no write takes so long
 StrPath = str | os.PathLike[str]
 
 
@@ -25,15 +39,18 @@ def write_atomically(path: StrPath, content: bytes) -> None:
     """
     with _explained(path):
         target = _target(path)
-        with _temporary(os.path.dirname(target)) as file:
+        folder = os.path.dirname(target)
+        _remove_abandoned(folder)
+        with _temporary(folder) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            file.close()  # some systems cannot rename an open file
+            if sys.platform == "win32":  # cannot rename an open file; elsewhere closing would end the lock
+                file.close()
             if os.path.exists(target):
                 shutil.copymode(target, file.name)
             os.replace(file.name, target)
-        _sync_folder(os.path.dirname(target))
+        _sync_folder(folder)
 
 
 def check_writable(path: StrPath) -> None:
@@ -77,14 +94,74 @@ def _target(path: StrPath) -> str:
 
 @contextmanager
 def _temporary(folder: str) -> Iterator[BinaryIO]:
-    """Create a file with the usual permissions, and remove it after the block unless it was renamed."""
-    name = os.path.join(folder, f".fastdigits-{secrets.token_hex(8)}.part")
+    """Create a locked file with the usual permissions, and remove it after the block unless it was renamed."""
+    while True:
+        name = os.path.join(folder, f"{PREFIX}{_machine()}-{secrets.token_hex(8)}{SUFFIX}")
+        try:
+            with open(name, "xb") as file:
+                if _is_locked_for_writing(file.fileno()):
+                    yield file
+                    return
+        finally:
+            with suppress(OSError):
+                os.unlink(name)
+
+
+def _is_locked_for_writing(descriptor: int) -> bool:
+    """Lock a new file; return False if another process has just taken it for abandoned."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks, where nobody can lock and so remove the file
+            return True
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _remove_abandoned(folder: str) -> None:
+    """Remove the temporary files that killed processes have left in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
+                with suppress(OSError):  # such as a lock that another process holds
+                    _remove_if_abandoned(entry)
+
+
+def _remove_if_abandoned(entry: "os.DirEntry[str]") -> None:
+    """Remove a temporary file that no process has locked, or raise OSError.
+
+    A file is also left alone if it is less than ABANDONED_S old and was written by another machine, whose locks may be
+    invisible here, or on Windows, which has none of these locks.
+    """
+    status = entry.stat(follow_symlinks=False)
+    old = time.time() - status.st_mtime > ABANDONED_S
+    of_this_machine = entry.name.startswith(f"{PREFIX}{_machine()}-")
+    if not stat.S_ISREG(status.st_mode):
+        return
+    if sys.platform == "win32":
+        if old:
+            os.unlink(entry.path)  # raises OSError if the file is open
+    elif old or of_this_machine:
+        descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(entry.path)
+        finally:
+            os.close(descriptor)
+
+
+@cache
+def _machine() -> str:
+    """Return eight characters that processes have in common if they see each other's locks."""
     try:
-        with open(name, "xb") as file:
-            yield file
-    finally:
-        with suppress(OSError):
-            os.unlink(name)
+        with open(
+            "/proc/sys/kernel/random/boot_id", "rb"
+        ) as file:  # of Linux; containers share it, as they share locks
+            identity = file.read()
+    except OSError:
+        identity = platform.node().encode(errors="surrogateescape")
+    return hashlib.sha256(identity).hexdigest()[:8]
 
 
 def _sync_folder(folder: str) -> None:

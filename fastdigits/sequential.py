@@ -11,7 +11,7 @@ import numpy as np
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation, polarity_note
-from fastdigits.errors import UserError
+from fastdigits.errors import TrainingWarning, UserError
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
@@ -20,6 +20,7 @@ from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
+from fastdigits.training.failure import TrainingFailed, TrainingInterrupted
 from fastdigits.training.loop import train
 
 
@@ -83,6 +84,9 @@ class Sequential:
     ) -> list[Epoch]:
         """Initialize the weights, train the network and return the metrics of each epoch.
 
+        If training diverges or is interrupted, the network keeps its weights and history of the last finite epoch or
+        step. If there are none, it stays as it was before.
+
         Parameters
         ----------
         images : uint8 (N, rows, columns)
@@ -96,10 +100,15 @@ class Sequential:
         Raises
         ------
         UserError
-            If a setting or an array is invalid, the images do not fit the network, or another thread trains it.
+            If a setting or an array is invalid, the images do not fit the network, another thread trains it, or
+            training diverges.
+        KeyboardInterrupt
+            If training is interrupted.
 
         Warns
         -----
+        TrainingWarning
+            If the predictions of the network are no better than chance; the message says what happened.
         UserWarning
             If some images have dark ink and others light ink.
         """
@@ -107,27 +116,34 @@ class Sequential:
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
         if not self._training.acquire(blocking=False):
             raise UserError("This network is being trained already; call fit again when the first call has returned.")
+        trained, self._trained = self._trained, None  # predicting with partly trained weights must raise an error
         try:
-            self._trained = None  # if training fails, predicting with partly trained weights must raise an error
             ops = devices.load(self.device, exact=config.exact)
             result = train(self.network, images, labels, ops, config, callback or Callback())
-            self._trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
+            trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
+        except (TrainingFailed, TrainingInterrupted) as stop:
+            if stop.result:
+                trained = _Trained.of(self.network, stop.result.normalisation, config, stop.result.epochs)
+            raise
         finally:
+            self._trained = trained
             self._training.release()
         if (note := polarity_note(images)) and not result.normalisation.preparation.invert:
             warnings.warn(note, stacklevel=2)
+        if result.verdict and not result.verdict.above_chance:
+            warnings.warn(result.verdict.message, TrainingWarning, stacklevel=2)
         return result.epochs
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
         """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,)."""
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
-        trained = self._checked(images, labels)
+        trained = self._checked_trained()
         return trained.pool.evaluate(images, labels, trained.config.loss)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""
         images = _as_uint8(images, "images")
-        return self._checked(images, None).pool.probabilities(images)
+        return self._checked_trained().pool.probabilities(images)
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
@@ -141,11 +157,6 @@ class Sequential:
             dataset="arrays",
         )
         weights.write(path, saved)
-
-    def _checked(self, images: np.ndarray, labels: np.ndarray | None) -> "_Trained":
-        trained = self._checked_trained()
-        self.network.check_images(images, labels, trained.pool.normalisation.preparation.pad)
-        return trained
 
     def _checked_trained(self) -> "_Trained":
         trained = self._trained  # read once, because another thread may call fit

@@ -35,6 +35,7 @@ RIVALS = {"cuda": "torch-cuda", "cpu": "torch"}
 def main(device: str, only: str | None, file: str, **options: Any) -> None:
     """Check and measure fastdigits on a GPU; the exit code is 1 if anything fails."""
     from fastdigits import ops
+    from fastdigits.files import write_atomically
 
     start = perf_counter()
     if reason := ops.why_unavailable(device):
@@ -53,7 +54,7 @@ def main(device: str, only: str | None, file: str, **options: Any) -> None:
         part_start = perf_counter()
         results[name] = _run(PARTS[name], setup)
         results[name]["seconds"] = perf_counter() - part_start
-        Path(file).write_text(json.dumps(results, indent=1) + "\n")
+        write_atomically(file, (json.dumps(results, indent=1) + "\n").encode())
     click.echo(as_text(results))
     if failures(results):
         sys.exit(1)

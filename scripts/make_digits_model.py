@@ -2,12 +2,14 @@
 
     python scripts/make_digits_model.py
     python scripts/make_digits_model.py --digits 2000 --negatives 800 --epochs 2 --output trial.h5
+    python scripts/make_digits_model.py --recalibrate
 
 The training set has MNIST's training images, synthetic pictures of digits, and, as an eleventh class, synthetic
 pictures without a digit. scripts/pictures draws them from MNIST images and pen strokes, and they are prepared as
 `fastdigits predict` prepares pictures. The validation pictures are drawn from MNIST images held out of training; they
-set the temperature of the probabilities and the confidence below which the model is unsure. The output is the same to
-the byte each time on the same machine.
+set the temperature of the probabilities and the confidence below which the model is unsure. A mixture of pictures as in
+use, scripts/pictures/mixture.py, sets the bias of "no digit". scripts/measure_calibration.py measures the result. The
+output is the same to the byte each time on the same machine.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 from pictures.collect import NO_DIGIT, CandidateImages, Collection
+from pictures.mixture import mixture
 
 from fastdigits import ops
 from fastdigits.config.recipes import AUGMENT
@@ -26,7 +29,7 @@ from fastdigits.data.sources import DigitSet, shipped_folder
 from fastdigits.inference.recognizer import SHIPPED, Recognizer
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
-from fastdigits.nn.calibration import Calibration, fit_temperature
+from fastdigits.nn.calibration import Calibration, fit_no_digit_bias, fit_temperature
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
@@ -51,20 +54,25 @@ def main() -> None:
     config = TrainConfig(epochs=options.epochs, augment=AUGMENT, seed=options.seed)
     mnist = load_digits()
     rows, held_out = split(mnist.train_labels, config)
-    training = _pictures(mnist, rows, 1, options.digits, options.negatives, options.processes)
     validation = _pictures(mnist, held_out, 2, options.digits // 8, options.negatives // 4, options.processes)
-    digits, all_rows = _joined(mnist, rows, held_out, training, validation)
-    network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
-    done = run(MODEL, network, digits, device, config, Log(), all_rows)
-    weights.write(options.output, done.saved())
-    print(finish(done.saved(), validation, mnist, options.output))
+    if options.recalibrate:
+        saved = weights.read(options.output)
+    else:
+        training = _pictures(mnist, rows, 1, options.digits, options.negatives, options.processes)
+        digits, all_rows = _joined(mnist, rows, held_out, training, validation)
+        network, device = Network(layers_of(MODEL, classes=NO_DIGIT + 1)), ops.load("cpu", options.threads)
+        saved = run(MODEL, network, digits, device, config, Log(), all_rows).saved()
+        weights.write(options.output, saved)
+    print(finish(saved, validation, mnist, held_out, options.output))
 
 
-def finish(saved: SavedNetwork, validation: CandidateImages, mnist: DigitSet, path: str) -> str:
+def finish(saved: SavedNetwork, validation: CandidateImages, mnist: DigitSet, held_out: np.ndarray, path: str) -> str:
     """Calibrate a trained network, evaluate it on MNIST's test images, write it and return a summary line."""
     weights.write(path, saved)
     recognizer = Recognizer(path, "cpu")
     calibration = _calibrate(recognizer, validation)
+    in_use = mixture(mnist.train_images[held_out], mnist.train_labels[held_out], validation)
+    calibration = replace(calibration, no_digit_bias=_no_digit_bias(recognizer, calibration, *in_use))
     correct = np.array([prediction.digit for prediction in recognizer.predict(mnist.test_images)]) == mnist.test_labels
     metrics = saved.metrics | {"test_accuracy": float(correct.mean())}
     weights.write(path, replace(saved, calibration=calibration, metrics=metrics))
@@ -101,10 +109,7 @@ def _calibrate(recognizer: Recognizer, candidates: CandidateImages) -> Calibrati
     """
     temperature = fit_temperature(recognizer.class_probabilities(candidates.images), candidates.labels)
     recognizer.calibration = Calibration(temperature)
-    doubt = (
-        np.array([1 - prediction.confidence for prediction in recognizer.predict(candidates.images)])
-        * candidates.attempts
-    )
+    doubt = np.array([prediction.doubt for prediction in recognizer.predict(candidates.images)]) * candidates.attempts
     least_doubt = np.ones(candidates.pictures[-1] + 1)
     np.minimum.at(least_doubt, candidates.pictures, doubt)
     negative = np.zeros(len(least_doubt), bool)
@@ -116,9 +121,15 @@ def _calibrate(recognizer: Recognizer, candidates: CandidateImages) -> Calibrati
     return calibration
 
 
+def _no_digit_bias(recognizer: Recognizer, calibration: Calibration, images: np.ndarray, labels: np.ndarray) -> float:
+    """Fit the bias on pictures as in use."""
+    return round(fit_no_digit_bias(calibration.apply(recognizer.class_probabilities(images)), labels), 3)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=str(shipped_folder() / SHIPPED))
+    parser.add_argument("--recalibrate", action="store_true", help="keep the weights of the output, do not train")
     parser.add_argument("--digits", type=int, default=40_000, help="training pictures of digits")
     parser.add_argument("--negatives", type=int, default=16_000, help="training pictures without a digit")
     parser.add_argument("--epochs", type=int, default=EPOCHS)

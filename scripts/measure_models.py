@@ -21,6 +21,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
 from fastdigits.data.model_results import load_model_results
 from fastdigits.data.sources import shipped_folder
+from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, network_of
 from fastdigits.ops.runtime import numba_setup
 from fastdigits.training.callbacks import Callback
@@ -55,7 +56,7 @@ def save(summaries: dict[str, dict[str, Any]]) -> None:
     """Write the summaries to the file that `fastdigits models` shows, and keep those of other networks there."""
     known = load_model_results() | summaries
     text = json.dumps({model: known[model] for model in MODELS if model in known}, indent=1)
-    (shipped_folder() / "models" / "measured.json").write_text(text + "\n", "utf8")
+    write_atomically(shipped_folder() / "models" / "measured.json", (text + "\n").encode())
 
 
 @click.command()

@@ -23,6 +23,7 @@ from typing import Any
 import click
 
 from fastdigits.bench.machine import cpu_name
+from fastdigits.files import write_atomically
 
 NETWORKS = Path(__file__).with_name("published")
 # The options of most experiments; pixels are between 0 and 1, as in most such programs
@@ -285,8 +286,8 @@ def main(only: tuple[str, ...], seeds: int, epochs_scale: float, threads: int | 
         failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
         results.append(Result(experiment, command(experiment, 0, epochs_scale, threads), runs, failures))
         text, content = table(results, conditions), {**conditions, "experiments": list(map(asdict, results))}
-        Path(f"{output}.md").write_text(text, "utf8")
-        Path(f"{output}.json").write_text(json.dumps(content, indent=1), "utf8")
+        write_atomically(f"{output}.md", text.encode())
+        write_atomically(f"{output}.json", json.dumps(content, indent=1).encode())
     click.echo(text)
 
 

@@ -19,10 +19,12 @@ from fastdigits import (
     Residual,
     Sequential,
     Tanh,
+    TrainingWarning,
     UserError,
     load,
     load_digits,
 )
+from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.slow
 
@@ -149,13 +151,61 @@ def test_two_networks_of_the_same_layers_train_independently(digits):
     assert one.predict(digits.test_images).tobytes() == before.tobytes()
 
 
-def test_a_network_whose_training_failed_cannot_be_used(digits):
+def test_a_training_that_fails_at_once_leaves_the_network_as_it_was(digits):
     model, images, labels = new_model(), digits.train_images[:200], digits.train_labels[:200]
-    model.fit(images, labels, epochs=1)
     with pytest.raises(UserError, match="lr"):
         model.fit(images, labels, epochs=2, optimizer="sgd", lr=1e30)
     with pytest.raises(UserError, match="fit"):
         model.predict(images)
+    history = model.fit(images, labels, epochs=1)
+    before = model.predict(images)
+    with pytest.raises(UserError, match="lr"):
+        model.fit(images, labels, epochs=2, optimizer="sgd", lr=1e30)
+    assert model.predict(images).tobytes() == before.tobytes()
+    assert model.history == history
+
+
+# Weight decay that multiplies every weight by -1.5 in each step, so that they overflow after some epochs
+GROWING = {"optimizer": "sgd", "lr": 1e-4, "weight_decay": 25000.0, "schedule": "constant"}
+
+
+def test_a_training_that_diverges_keeps_the_last_finite_epoch(digits):
+    images, labels = digits.train_images[:1000], digits.train_labels[:1000]
+    model, shorter = (Sequential([Flatten(), Dense(10)], device="cpu") for _ in range(2))
+    with pytest.raises(UserError, match="lower --lr"):
+        model.fit(images, labels, epochs=100, batch_size=25, **GROWING)
+    epochs = len(model.history)
+    assert 1 < epochs < 10
+    with pytest.warns(TrainingWarning, match="no better than chance"):
+        shorter.fit(images, labels, epochs=epochs, batch_size=25, **GROWING)
+    assert model.predict(images[:9]).tobytes() == shorter.predict(images[:9]).tobytes()
+
+
+class InterruptingCallback(Callback):
+    """Raise KeyboardInterrupt after the first step of the second epoch."""
+
+    def on_step(self, epoch, images, total, metrics):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9}, {"keep_best": True}], ids=str)
+def test_interrupting_fit_keeps_weights_and_history(settings, digits):
+    model, images, labels = new_model(), digits.train_images[:500], digits.train_labels[:500]
+    settings = {"epochs": 9, "lr": 0.01, "schedule": "constant", **settings}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(images, labels, InterruptingCallback(), **settings)
+    assert [epoch.epoch for epoch in model.history] == [1]
+    assert model.evaluate(images, labels).accuracy > 0.5
+    model.fit(images, labels, epochs=1)  # the network is not locked
+    assert len(model.history) == 1
+
+
+def test_training_that_ends_at_chance_warns(digits):
+    model = new_model()
+    with pytest.warns(TrainingWarning, match="no better than chance"):
+        model.fit(digits.train_images[:500], digits.train_labels[:500], epochs=1, lr=1e-9, optimizer="sgd")
+    assert model.predict(digits.test_images[:3]).shape == (3, 10)
 
 
 def normalised_model(device="cpu"):
@@ -210,6 +260,7 @@ def test_fused_and_plain_normalized_networks_train_alike(digits):
     assert losses[0].validation_loss == pytest.approx(losses[1].validation_loss, rel=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*dark ink")  # noise has neither light nor dark ink
 def test_images_of_another_size():
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (64, 12, 9), np.uint8), random.integers(0, 3, 64).astype(np.uint8)

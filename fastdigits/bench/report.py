@@ -11,6 +11,8 @@ from fastdigits.bench.operations import Operation
 from fastdigits.bench.time_to_accuracy import TimeToAccuracy
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, write_atomically
+from fastdigits.storage import json_files
+from fastdigits.storage.json_files import check_number
 
 FORMAT, VERSION = "fastdigits bench", 1
 KEYS = ("mode", "model", "batch_size", "contender", "step", "direction")  # together they identify a row
@@ -97,18 +99,21 @@ def read(path: StrPath) -> dict[str, Any]:
         If the file cannot be read or was not written by `Report.write`.
     """
     try:
-        with open(path, encoding="utf8") as file:
-            results = json.load(file)
+        with open(path, "rb") as file:
+            results = json_files.parse(file.read())
         if (results["format"], results["version"]) != (FORMAT, VERSION):
             raise ValueError
         for row in results["rows"]:
             if "contestant" in row:  # the name of this field in files of earlier versions
                 row["contender"] = row.pop("contestant")
-        [change.ratio for change in compare(results, results)]
+        for row in (*results["rows"], *results["operations"]):
+            for seconds in (row["median_s"], *row["quartiles_s"]):
+                check_number(seconds, 1e-12)
+        compare(results, results)
         str(results["machine"]["cpu"]), int(results["machine"]["cores"])
     except OSError as error:
         raise UserError(f"Cannot read {path} ({error.strerror}); give a file that 'bench --json' wrote.") from None
-    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError, AttributeError):
+    except json_files.MALFORMED:
         raise UserError(f"{path} was not written by 'bench --json' of this version; run the benchmark again.") from None
     return results
 

@@ -4,6 +4,8 @@ import importlib
 import io
 import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -77,17 +79,21 @@ def main() -> None:
         click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("Interrupted.", err=True)
+            sys.stdout.flush()
+        _end(interrupt.exit_code())
     except BrokenPipeError:  # the other end of a pipe is closed: nobody reads a message
-        _discard_stdout()
-        sys.exit(1)
+        _end(interrupt.exit_code() if interrupt.received() else 1)
     except OSError as error:  # such as a full disk behind stdout
-        click.echo(f"Error: The output cannot be written ({error.strerror or error}); free space there.", err=True)
-        _discard_stdout()
-        sys.exit(1)
+        reason = error.strerror or error
+        with suppress(OSError):
+            click.echo(f"Error: The output cannot be written ({reason}); free space there.", err=True)
+        _end(interrupt.exit_code() if interrupt.received() else 1)
 
 
-def _discard_stdout() -> None:
-    """Redirect stdout so that the flush at exit succeeds."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _end(exit_code: int) -> NoReturn:
+    """Exit after discarding what has not been written to stdout, so that the flush at exit succeeds."""
+    with suppress(OSError, ValueError):  # stdout may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(exit_code)

@@ -106,6 +106,7 @@ SCHEDULES: dict[str, Callable[[Progress], float]] = {
     "one-cycle": one_cycle,
     "plateau": plateau,
 }
+SPANNING = ("cosine", "one-cycle")  # these depend on the number of all epochs
 DECAYING = ("step", "inverse-time", "exponential", "plateau")  # these take --lr-decay and --decay-every
 
 

@@ -6,19 +6,31 @@ The modules in the order of the steps: background (estimate it), ink (find strok
 
 from fastdigits.imaging.many_digits import Region, find_lines, find_regions
 from fastdigits.imaging.one_digit import candidates, prepare
-from fastdigits.imaging.picture import MAX_BYTES, MAX_PIXELS, read_picture
+from fastdigits.imaging.picture import (
+    MAX_BYTES,
+    MAX_DECODER_BYTES,
+    MAX_PIXELS,
+    Picture,
+    decoder_bytes,
+    open_picture,
+    read_picture,
+)
 from fastdigits.imaging.types import Box, PreparationStep, Prepared
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_DECODER_BYTES",
     "MAX_PIXELS",
     "Box",
+    "Picture",
     "PreparationStep",
     "Prepared",
     "Region",
     "candidates",
+    "decoder_bytes",
     "find_lines",
     "find_regions",
+    "open_picture",
     "prepare",
     "read_picture",
 ]

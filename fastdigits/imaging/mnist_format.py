@@ -43,10 +43,7 @@ def scale_picture(picture: np.ndarray, max_side: int) -> np.ndarray:
 
 def scale_box(box: Box, scaled: np.ndarray, picture: np.ndarray) -> Box:
     """Convert a box in a scaled copy of a picture to the box in the picture itself."""
-    y_factor, x_factor = picture.shape[0] / scaled.shape[0], picture.shape[1] / scaled.shape[1]
-    left, top = round(box.left * x_factor), round(box.top * y_factor)
-    right, bottom = round((box.left + box.width) * x_factor), round((box.top + box.height) * y_factor)
-    return Box(left, top, max(1, right - left), max(1, bottom - top))
+    return box.scaled(scaled.shape, picture.shape)
 
 
 def is_prepared(image: np.ndarray) -> bool:

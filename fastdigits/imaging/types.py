@@ -21,6 +21,13 @@ class Box(NamedTuple):
         """The rows and columns of the box in an array (H, W)."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
+    def scaled(self, shape: tuple[int, ...], to_shape: tuple[int, ...]) -> "Box":
+        """Convert a box in a picture of `shape`, rows and columns first, to one in a copy of `to_shape`."""
+        y_factor, x_factor = to_shape[0] / shape[0], to_shape[1] / shape[1]
+        left, top = round(self.left * x_factor), round(self.top * y_factor)
+        right, bottom = round((self.left + self.width) * x_factor), round((self.top + self.height) * y_factor)
+        return Box(left, top, max(1, right - left), max(1, bottom - top))
+
 
 class PreparationStep(NamedTuple):
     """The name and the result of one step of the preparation, uint8 (H, W) or (H, W, 3)."""

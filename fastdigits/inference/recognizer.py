@@ -14,11 +14,10 @@ from fastdigits.imaging import Prepared, Region, candidates, find_regions
 from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
-from fastdigits.nn.calibration import Calibration
+from fastdigits.nn.calibration import DIGITS, Calibration
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
-DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,12 @@ class Prediction:
         The second most probable digit.
     unsure : bool
         Whether the confidence is too low to rely on: it may be another digit, or none.
+    doubt : float
+        1 - confidence if pictures without a digit were as common as in training. It decides whether a prediction is
+        unsure. See `Calibration`.
     no_digit : float
-        The probability that the image shows no digit; 0 if the network has no output for it.
+        The probability that the image shows no digit, if such pictures were as common as in training; 0 if the
+        network has no output for it.
     """
 
     digit: int
@@ -46,6 +49,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     second: int
     unsure: bool
+    doubt: float
     no_digit: float = 0.0
 
 
@@ -91,7 +95,8 @@ class Recognizer:
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
         p = self.calibration.apply(self.class_probabilities(images))
-        return [self._prediction(one[:DIGITS], float(one[DIGITS:].sum())) for one in p]
+        in_use = _spread(self.calibration.expect_digits(p))
+        return [self._prediction(*rows) for rows in zip(in_use, _spread(p), p[:, DIGITS:].sum(1), strict=True)]
 
     def recognize(self, picture: np.ndarray) -> tuple[Prepared, Prediction]:
         """Recognize the digit in a picture uint8 (H, W, 3) or (H, W).
@@ -118,23 +123,23 @@ class Recognizer:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         return self._pool.probabilities(images)
 
-    def _prediction(self, p: np.ndarray, no_digit: float) -> Prediction:
-        p = p + no_digit / DIGITS
-        digit, second = (int(index) for index in np.argsort(-p, kind="stable")[:2])
-        unsure = not self.calibration.is_sure(float(p[digit]))
-        return Prediction(digit, float(p[digit]), tuple(p.tolist()), second, unsure, no_digit)
+    def _prediction(self, in_use: np.ndarray, as_trained: np.ndarray, no_digit: float) -> Prediction:
+        digit, second = (int(index) for index in np.argsort(-in_use, kind="stable")[:2])
+        doubt = 1 - float(as_trained[digit])
+        unsure = not self.calibration.is_sure(doubt)
+        return Prediction(digit, float(in_use[digit]), tuple(in_use.tolist()), second, unsure, doubt, float(no_digit))
 
     def _recognize_region(self, region: Region) -> list[tuple[Prepared, Prediction]]:
-        """Return one digit, or several touching ones if even the least confident is more confident than the one."""
+        """Return one digit, or several touching ones if even the most doubtful is less doubtful than the one."""
         prepared = (region.whole, *region.parts)
         predictions = self.predict(np.stack([one.image for one in prepared]))
         whole, *parts = zip(prepared, predictions, strict=True)
-        several = parts and min(prediction.confidence for _, prediction in parts) > whole[1].confidence
+        several = parts and max(prediction.doubt for _, prediction in parts) < whole[1].doubt
         return [digit for digit in (parts if several else [whole]) if digit[1].no_digit < 0.5]
 
 
 class CandidateSearch:
-    """Search for the best candidate of a picture: the first one with a sure prediction, else the most confident.
+    """Search for the best candidate of a picture: the first one with a sure prediction, else the least doubtful.
 
     Each candidate is another chance of a confident mistake, so `Calibration.is_sure` becomes stricter with each.
     The search does not call the network itself, so that callers can run it asynchronously:
@@ -170,7 +175,7 @@ class CandidateSearch:
     def add(self, prediction: Prediction) -> None:
         """Add the prediction for the candidate that `next_candidate` returned last."""
         assert self._pending is not None, "call next_candidate first"
-        sure = self._calibration.is_sure(prediction.confidence, attempt=len(self.tried) + 1)
+        sure = self._calibration.is_sure(prediction.doubt, attempt=len(self.tried) + 1)
         self.tried.append((self._pending, replace(prediction, unsure=not sure)))
 
     @property
@@ -178,4 +183,9 @@ class CandidateSearch:
         """The index in `tried` of the chosen candidate."""
         if not self.tried[-1][1].unsure:
             return len(self.tried) - 1
-        return max(range(len(self.tried)), key=lambda index: self.tried[index][1].confidence)
+        return min(range(len(self.tried)), key=lambda index: self.tried[index][1].doubt)
+
+
+def _spread(p: np.ndarray) -> np.ndarray:
+    """Return probabilities of the digits (N, 10) that include an equal part of that of "no digit"."""
+    return p[:, :DIGITS] + p[:, DIGITS:].sum(1, keepdims=True) / DIGITS

@@ -31,14 +31,15 @@ A file is a list of layers. Each `[[layer]]` has a `type`, the name of a layer, 
 import json
 import tomllib
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer
 from fastdigits.nn.registry import LAYERS, layer_class, layer_from_config
+from fastdigits.nn.sequence import check_count
 
 SUFFIX = ".toml"
+MAX_BYTES = 2**18  # ample for the largest number of layers; a network for digits takes a few hundred
 
 
 def is_file(model: str) -> bool:
@@ -55,13 +56,19 @@ def read(path: str) -> list[Layer]:
         If the file cannot be read, is not TOML or does not describe layers. The message names the wrong layer.
     """
     try:
-        content = tomllib.loads(Path(path).read_text("utf8"))
+        content = tomllib.loads(_text(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from None
-    except (ValueError, RecursionError) as error:  # such as tomllib.TOMLDecodeError
+    except RecursionError:
+        raise UserError(f"{path}: its layers are nested too deeply; make the network smaller.") from None
+    except ValueError as error:  # such as tomllib.TOMLDecodeError
         raise UserError(f"{path} is not TOML ({error}); fix the file.") from None
     if set(content) != {"layer"} or not isinstance(content["layer"], list):
         raise UserError(f"{path} must contain a list of [[layer]] and nothing else; see data/models for examples.")
+    try:
+        check_count(content["layer"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     for number, layer in enumerate(content["layer"], start=1):
         _check(layer, f"{path}: layer {number}")
     return [layer_from_config(layer) for layer in content["layer"]]
@@ -78,6 +85,14 @@ def write(layers: list[dict[str, Any]], table: str = "layer") -> str:
         elif "layers" in layer:
             parts[-1] += "\nlayers = []"
     return "\n\n".join(parts)
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise UserError(f"{path} is larger than {MAX_BYTES // 1024} KiB; describe a smaller network.")
+    return content.decode("utf8")
 
 
 def _check(layer: Any, where: str) -> None:

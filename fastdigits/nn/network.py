@@ -11,6 +11,7 @@ from fastdigits.nn.fuse import fuse
 from fastdigits.nn.inference_graph import Fold, inference_graph, needs_inference_graph
 from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
+from fastdigits.nn.memory import check_memory
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
 from fastdigits.nn.registry import layer_from_config
 from fastdigits.nn.sequence import Step
@@ -40,6 +41,7 @@ class Network:
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28)):
         if not layers:
             raise UserError("A network needs at least one layer.")
+        sequence.check_count(layers)
         if len(input_shape) != 3 or not all(type(size) is int and 1 <= size <= MAX_PIXELS for size in input_shape):
             raise UserError(f"Channels, rows and columns must lie between 1 and {MAX_PIXELS}, not {input_shape}.")
         self.layers, self.input_shape = [copy(layer) for layer in layers], tuple(input_shape)
@@ -55,6 +57,7 @@ class Network:
     def from_config(cls, config: dict) -> "Network":
         """Create a network from the result of `config`; raise UserError if it is damaged."""
         try:
+            sequence.check_count(config["layers"])
             layers = [layer_from_config(layer) for layer in config["layers"]]
             return cls(layers, tuple(config["input_shape"]))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -131,6 +134,8 @@ class Network:
     def inference_copy(self, ops: Ops, batch_size: int) -> "Network":
         """Return a network for inference with the same parameters and statistics in memory, and buffers of its own.
 
+        The weights must not change afterwards, because those that depend on them are computed only once.
+
         Parameters
         ----------
         ops : Ops
@@ -141,6 +146,9 @@ class Network:
         for copied, parameter in zip(network.state().values(), self.state().values(), strict=True):
             copied.value = parameter.value
         network._allocate(ops, batch_size, training=False, fused=self.fused)
+        for fold in network.folds:
+            fold.update(ops)
+        network.folds = []
         return network
 
     def initialise(self, seed: int) -> None:
@@ -202,11 +210,15 @@ class Network:
         if fused and needs_inference_graph(self.layers):
             graph, self.folds = inference_graph(self.layers)
             self.inference_steps = fuse(graph, forward_only=True)
-        for fold in self.folds:
-            fold.allocate(ops)
         self.micro_batch = count = blocks(batch_size, ops.lanes)
         if ops.prefers_micro_batches and not training:
             self.micro_batch = min(count, blocks(INFERENCE_MICRO_BATCH, ops.lanes))
+        if ops.device != "cuda":
+            sizes = [parameter.size for parameter in self.parameters().values()]
+            steps = self.steps if training else self.inference_steps
+            check_memory(steps, sizes, self.micro_batch * ops.lanes, training)
+        for fold in self.folds:
+            fold.allocate(ops)
         self.scores: Any = ops.empty((count, self.classes, ops.lanes))
         if training:
             for step in self.steps:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep
@@ -11,7 +11,8 @@ from fastdigits.nn.parameter import Parameter
 from fastdigits.ops.interface import Array, Ops
 
 # Far beyond any network for digits: a damaged weights file must not ask for terabytes.
-MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28
+MAX_OUTPUTS, MAX_PARAMETERS = 2**24, 2**28  # of one layer, of all layers
+MAX_LAYERS, MAX_DEPTH = 1000, 20  # nested layers included; of blocks within blocks
 
 
 class Step(Protocol):
@@ -51,14 +52,42 @@ def layer_names(layers: Sequence[Layer]) -> list[str]:
 
 def connect(layers: Sequence[Layer], shape: Shape) -> Shape:
     """Connect the layers and return the last output shape; raise UserError if a layer does not fit, with its name."""
+    parameters = 0
     for name, layer in zip(layer_names(layers), layers, strict=True):
         try:
             shape = layer.connect(shape)
         except UserError as error:
             raise UserError(f"Layer {name}: {error}") from None
-        if prod(shape) > MAX_OUTPUTS or sum(parameter.size for parameter in layer.parameters) > MAX_PARAMETERS:
-            raise UserError(f"Layer {name}: is too large for this program.")
+        parameters += sum(parameter.size for parameter in layer.parameters)
+        if prod(shape) > MAX_OUTPUTS or parameters > MAX_PARAMETERS:
+            raise UserError(
+                f"Layer {name}: is too large; a layer may have {MAX_OUTPUTS:,} outputs, and a network "
+                f"{MAX_PARAMETERS:,} parameters."
+            )
     return shape
+
+
+def check_count(layers: Sequence[Any]) -> None:
+    """Raise UserError if there are too many layers, or layers nested too deeply.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, or of the configurations of layers
+    """
+    level, count, depth = list(layers), 0, 0
+    while level:
+        count, depth = count + len(level), depth + 1
+        if count > MAX_LAYERS or depth > MAX_DEPTH:
+            raise UserError(
+                f"The network has more than {MAX_LAYERS:,} layers, or layers nested more than {MAX_DEPTH} deep; "
+                "make it smaller."
+            )
+        level = [nested for layer in level for nested in _nested(layer)]
+
+
+def _nested(layer: Any) -> Sequence[Any]:
+    layers = layer.get("layers") if isinstance(layer, dict) else getattr(layer, "layers", None)
+    return layers if isinstance(layers, list | tuple) else ()
 
 
 def walk(layers: Sequence[Layer]) -> list[Layer]:

@@ -12,7 +12,7 @@ from typing import cast
 
 from fastdigits.errors import UserError
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.runtime import numba_setup, replay
 
 DEVICES = ("cpu", "cuda", "reference")
 MAX_SEQUENTIAL_IMAGES = 3  # up to here a CPU is faster on one image after another than on all lanes at once
@@ -90,7 +90,8 @@ def inference_ops(ops: Ops, images: int) -> Ops:
     """
     if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
         return ops
-    functions = _functions("reference", FAMILIES) | _functions("cpu", ("variants.single_image",))
+    functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
+    functions |= _functions("cpu", ("variants.single_image",))
     return cast(Ops, LoadedOps("cpu", 1, functions))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastdigits.imaging import MAX_BYTES, MAX_PIXELS
+from fastdigits.imaging import MAX_BYTES, MAX_DECODER_BYTES, MAX_PIXELS
 
 MAX_JSON_BYTES = 2**18  # ample for 784 numbers; parsing JSON blocks the event loop, and so all other requests
 
@@ -23,6 +23,8 @@ class Limits:
         Maximum number of requests in progress.
     buffered_bytes : int
         Maximum total length of the bodies of all requests in progress.
+    decoder_bytes : int
+        Maximum memory for decoding the pictures of all requests in progress; further pictures wait.
     """
 
     body_bytes: int = min(20 * 2**20, MAX_BYTES)
@@ -30,6 +32,7 @@ class Limits:
     seconds: float = 10.0
     requests: int = 256
     buffered_bytes: int = 256 * 2**20
+    decoder_bytes: int = 2 * MAX_DECODER_BYTES
 
 
 @dataclass

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from fastdigits.errors import UserError
-from fastdigits.imaging import Prepared, candidates, read_picture
+from fastdigits.imaging import Prepared, candidates, decoder_bytes, open_picture
 from fastdigits.imaging.mnist_format import is_prepared
 from fastdigits.inference.recognizer import CandidateSearch
 from fastdigits.ops.runtime import numba_setup
+from fastdigits.serve.budget import Budget
 from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Limits, RequestError
 from fastdigits.serve.models import ModelInfo
@@ -36,6 +37,7 @@ class RecognitionService:
     def __init__(self, worker: Worker, limits: Limits):
         self.worker, self.limits = worker, limits
         self._threads = ThreadPoolExecutor(numba_setup.cores() + SPARE_THREADS, "imaging")
+        self._decoders = Budget(limits.decoder_bytes)
 
     def model(self, choice: str | int) -> ModelInfo:
         """Return the model with a name or an index."""
@@ -49,37 +51,45 @@ class RecognitionService:
     async def recognize_file(self, model: ModelInfo, content: bytes | bytearray, explain: bool) -> Recognition:
         """Recognize the digit in the content of a picture file."""
 
-        def candidates_of_file() -> Iterator[Prepared]:  # reads the file only in the thread that asks for a candidate
-            yield from candidates(read_picture(content, self.limits.picture_pixels))
-
-        return await self._in_time(self._recognize(model, candidates_of_file(), explain))
+        return await self._in_time(self._recognize_file(model, content, explain))
 
     async def recognize_image(self, model: ModelInfo, image: np.ndarray, explain: bool = False) -> Recognition:
         """Recognize the digit in an image uint8 (28, 28); skip the preparation if it is in the format of MNIST."""
         if is_prepared(image):
             answer = await self._in_time(self.worker.predict(model.index, image, explain))
             return Recognition(Prepared(image, None, ()), answer)
-        return await self._in_time(self._recognize(model, candidates(image), explain))
+        return await self._in_time(self._recognize(model, candidates(image), _Work(self._threads), explain))
 
     def close(self) -> None:
-        """Finish the requests in progress, then stop all threads."""
-        self._threads.shutdown()
+        """Finish the work in progress, drop the work that waits for a thread, and stop all threads."""
+        self._threads.shutdown(cancel_futures=True)
         self.worker.close()
 
-    async def _recognize(self, model: ModelInfo, candidates: Iterator[Prepared], explain: bool) -> Recognition:
+    async def _recognize_file(self, model: ModelInfo, content: bytes | bytearray, explain: bool) -> Recognition:
+        max_pixels, work = self.limits.picture_pixels, _Work(self._threads)
+        share = await work.run(lambda: decoder_bytes(content, max_pixels))
+
+        def candidates_of_file() -> Iterator[Prepared]:  # reads the file only in the thread that asks for a candidate
+            picture = open_picture(content, max_pixels)
+            for prepared in candidates(picture.pixels):
+                yield replace(prepared, box=prepared.box and picture.box_in_file(prepared.box))
+
+        await self._decoders.acquire(share)
+        try:
+            return await self._recognize(model, candidates_of_file(), work, explain)
+        finally:
+            work.when_done(lambda: self._decoders.release(share))
+
+    async def _recognize(
+        self, model: ModelInfo, candidates: Iterator[Prepared], work: "_Work", explain: bool
+    ) -> Recognition:
         """Recognize like Recognizer.recognize, but prepare each candidate in a thread and let the worker predict it."""
         search, answers = CandidateSearch(candidates, model.calibration), []
-        while (prepared := await self._in_thread(search.next_candidate)) is not None:
+        while (prepared := await work.run(search.next_candidate)) is not None:
             answers.append(await self.worker.predict(model.index, prepared.image, explain))
             search.add(answers[-1].prediction)
         prepared, prediction = search.tried[search.best]
         return Recognition(prepared, replace(answers[search.best], prediction=prediction))
-
-    async def _in_thread(self, work: Callable[[], Prepared | None]) -> Prepared | None:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except UserError as error:
-            raise RequestError(400, f"The picture cannot be used: {error}") from None
 
     async def _in_time(self, work: Awaitable[T]) -> T:
         try:
@@ -87,3 +97,28 @@ class RecognitionService:
                 return await work
         except TimeoutError:
             raise RequestError(503, f"There was no answer within {self.limits.seconds:g} s; try again later.") from None
+
+
+class _Work:
+    """The work of one request in the threads, one piece after another."""
+
+    def __init__(self, threads: ThreadPoolExecutor):
+        self._threads = threads
+        self._last: Future | None = None
+
+    async def run(self, work: Callable[[], T]) -> T:
+        try:
+            self._last = self._threads.submit(work)
+        except RuntimeError:  # the threads have been shut down
+            raise RequestError(503, "The server is stopping; try again when it is back.") from None
+        try:
+            return await asyncio.wrap_future(self._last)
+        except UserError as error:
+            raise RequestError(400, f"The picture cannot be used: {error}") from None
+
+    def when_done(self, action: Callable[[], object]) -> None:
+        """Call `action` as soon as no thread works any more; a thread goes on after its request is cancelled."""
+        if self._last is None:
+            action()
+        else:
+            self._last.add_done_callback(lambda _: action())

@@ -1,9 +1,8 @@
 """Read untrusted HDF5 files: check everything before reading it, and never open another file."""
 
-import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from math import isfinite, prod
+from math import prod
 from typing import Any, NoReturn
 from zlib import crc32
 
@@ -13,6 +12,7 @@ from h5py import h5a, h5d, h5g, h5l, h5s, h5t
 
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
+from fastdigits.storage import json_files
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHECKSUM = "crc32"  # attribute of every array, and of the root for its texts
@@ -79,7 +79,7 @@ def integer(file: h5py.File, name: str) -> int:
 def json_object(file: h5py.File, name: str) -> dict:
     """Return the JSON object in a text attribute; raise UserError if it is missing, not JSON, or holds NaN."""
     try:
-        value = json.loads(text(file, name), parse_float=_finite, parse_constant=_finite)
+        value = json_files.parse(text(file, name))
     except (ValueError, RecursionError) as error:
         refuse(f"its attribute {name} is not JSON ({error})", error)
     if not isinstance(value, dict):
@@ -173,13 +173,6 @@ def some(names: Collection[str]) -> str:
     """Format at most three names for a message, shortened and in ASCII, because the names are untrusted."""
     shown = ", ".join(ascii(name[:50]) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-def _finite(number: str) -> float:
-    """Return a number of JSON text; raise ValueError if it is NaN, infinite or too large for a float."""
-    if not isfinite(value := float(number)):
-        raise ValueError(f"{number[:20]} is not a finite number")
-    return value
 
 
 def _checksum(values: np.ndarray) -> int:

@@ -8,9 +8,10 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.storage import hdf5, weights
+from fastdigits.storage import hdf5, json_files, weights
 from fastdigits.storage.history import Epoch, RunGroup
 
+MAX_LOSS, MAX_EPOCHS = 1e100, 10**9  # larger numbers can be drawn by no figure
 EPOCH_FIELDS = {field.name for field in fields(Epoch)}
 
 
@@ -98,10 +99,10 @@ def _of_weights(path: StrPath) -> TrainingLog:
 
 def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
     try:
-        loaded = json.loads(content)
+        loaded = json_files.parse(content)
         summaries = loaded.get("runs", loaded.get("trainings", [loaded]))
         return from_summaries(summaries, str(path))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except json_files.MALFORMED:
         raise UserError(
             f"{path} has neither weights nor statistics; give a file that 'fastdigits train' wrote."
         ) from None
@@ -110,6 +111,9 @@ def _of_json(path: StrPath, content: bytes) -> list[TrainingLog]:
 def _epoch(metrics: dict[str, Any]) -> Epoch:
     """Return the metrics of an epoch; ignore fields that a newer version may have added."""
     known = {name: value for name, value in metrics.items() if name in EPOCH_FIELDS}
-    if type(known["epoch"]) is not int or any(type(value) not in (int, float, type(None)) for value in known.values()):
+    for field in fields(Epoch):
+        required = field.type in (int, float)
+        json_files.check_number(known.get(field.name), -MAX_LOSS, MAX_LOSS, optional=not required)
+    if type(known["epoch"]) is not int or not 1 <= known["epoch"] <= MAX_EPOCHS:
         raise ValueError
     return Epoch(**known)

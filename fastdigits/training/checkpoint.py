@@ -8,7 +8,8 @@ The order of the images is not stored: it follows from the seed and the epoch.
 """
 
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,9 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
 from fastdigits.storage.history import Epoch
+from fastdigits.storage.rescue import write_elsewhere
 from fastdigits.storage.weights import SavedNetwork
+from fastdigits.training.continuation import Continuation
 
 if TYPE_CHECKING:
     from fastdigits.training.trainer import Trainer
@@ -55,28 +58,32 @@ class Checkpoint:
 
 @dataclass(eq=False)
 class Checkpoints:
-    """The checkpoint to resume, and the file for new checkpoints.
+    """The checkpoint or finished network to resume, and the file for new checkpoints.
 
     Attributes
     ----------
     path : path, optional
-        File to write if training is interrupted. Nothing is written by default.
+        File to write if training is interrupted; if that fails, another one. Nothing is written by default.
     every : int, optional
-        Also write the file every `every` epochs.
+        Also write the file every `every` epochs; if that fails, again after the next epoch.
     model, dataset : str
         Names to store in the file.
-    resumed : Checkpoint, optional
-        The checkpoint to resume.
-    written : bool
-        Whether the file has been written.
+    resumed : Checkpoint or Continuation, optional
+        What to resume.
+    warn : function
+        Called with a sentence if a checkpoint cannot be written; training goes on.
+    written : path, optional
+        The file that has been written last.
     """
 
     path: StrPath | None = None
     every: int | None = None
     model: str = ""
     dataset: str = ""
-    resumed: Checkpoint | None = None
-    written: bool = False
+    resumed: Checkpoint | Continuation | None = None
+    warn: Callable[[str], object] = warnings.warn
+    written: StrPath | None = None
+    overdue: bool = False
 
     @property
     def preparation(self) -> Preparation | None:
@@ -91,28 +98,51 @@ class Checkpoints:
         UserError
             If the checkpoint was trained on other images, or for more epochs than the configuration asks for.
         """
-        if self.resumed:
-            with weights.prefix_errors(self.resumed.path):
+        if self.resumed is None:
+            return
+        with weights.prefix_errors(self.resumed.path):
+            if isinstance(self.resumed, Continuation):
+                self.resumed.restore(trainer)
+            else:
                 _restore(trainer, self.resumed, images)
 
     @contextmanager
     def on_interrupt(self, trainer: "Trainer") -> Iterator[None]:
-        """Save a checkpoint if the block raises KeyboardInterrupt; use it only between two steps."""
+        """Save a checkpoint if the block raises an exception, such as KeyboardInterrupt; use it between two steps."""
         try:
             yield
-        except KeyboardInterrupt:
-            self.save(trainer)
+        except BaseException:
+            self._save_before_end(trainer)
             raise
 
     def after_epoch(self, trainer: "Trainer") -> None:
-        """Save a checkpoint every `every` epochs."""
-        if self.every and len(trainer.history) % self.every == 0:
+        """Save a checkpoint every `every` epochs, and after an epoch in which that failed."""
+        if not self.every or not (self.overdue or len(trainer.history) % self.every == 0):
+            return
+        try:
             self.save(trainer)
+        except UserError as error:
+            if not self.overdue:  # warn only once until a checkpoint is written
+                self.warn(f"No checkpoint after epoch {len(trainer.history)}: {error} Training goes on.")
+            self.overdue = True
+        else:
+            self.overdue = False
 
     def save(self, trainer: "Trainer") -> None:
         """Write the file, if there is a path; call this only between two steps."""
-        if self.path is None:
-            return
+        if self.path is not None:
+            self._write(self.path, trainer)
+
+    def _save_before_end(self, trainer: "Trainer") -> None:
+        """Write the file, or else one in another folder; if no folder takes it, only warn."""
+        try:
+            self.save(trainer)
+        except UserError as error:
+            assert self.path is not None  # otherwise nothing is written
+            path = write_elsewhere(self.path, lambda path: self._write(path, trainer))
+            self.warn(f"{error} The checkpoint is {path} instead." if path else f"There is no checkpoint: {error}")
+
+    def _write(self, path: StrPath, trainer: "Trainer") -> None:
         with trainer.using_evaluation_weights():
             saved = SavedNetwork.of(
                 trainer.network,
@@ -122,8 +152,14 @@ class Checkpoints:
                 model=self.model,
                 dataset=self.dataset,
             )
-        weights.write(self.path, saved, lambda file: _encode(trainer, saved, file))
-        self.written = True
+        weights.write(path, saved, lambda file: _encode(trainer, saved, file))
+        self.written = path
+
+
+def is_checkpoint(path: StrPath) -> bool:
+    """Return whether a file is a checkpoint; raise UserError if it is no HDF5 file."""
+    with weights.prefix_errors(path), hdf5.open_file(path) as file:
+        return hdf5.has_attribute(file, "progress")
 
 
 def read(path: StrPath) -> Checkpoint:
@@ -205,9 +241,11 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
         hdf5.refuse("its state does not belong to its network and optimizer")
     batch_size = trainer.config.batch_size or images
     steps = done * -(-images // batch_size) + -(-progress["images"] // batch_size)
+    # The optimizer starts anew where a finished network is trained further
+    known_steps = any(progress["steps"] == steps - before * -(-images // batch_size) for before in range(done + 1))
     between_steps = progress["images"] in (*range(0, images, batch_size), images)
     keeps_best = trainer.config.keeps_best and bool(trainer.history)
-    if progress["steps"] != steps or not between_steps or (checkpoint.best is not None) != keeps_best:
+    if not known_steps or not between_steps or (checkpoint.best is not None) != keeps_best:
         hdf5.refuse("its progress does not belong to its history")
     trainer.network.set_weights(saved.weights)  # sets the running statistics, which are outside the flat arrays
     for name, array in arrays.items():

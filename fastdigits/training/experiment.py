@@ -16,13 +16,17 @@ from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import chance_accuracy, check_above_chance, overflow_fails
-from fastdigits.training.loop import Rows, TrainingResult, train
+from fastdigits.training.failure import TrainingFailed, overflow_fails
+from fastdigits.training.loop import Rows, train
+from fastdigits.training.result import TrainingResult
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained network with its training and test metrics; `model` and `dataset` are names."""
+    """A trained network with its training and test metrics.
+
+    `model` and `dataset` are names. `failure` says why training ended before its last epoch, if it diverged.
+    """
 
     model: str
     dataset: str
@@ -31,11 +35,33 @@ class Run:
     training: TrainingResult
     test: Evaluation
     test_s: float
+    failure: str = ""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the network: training diverged, or it is no better than chance. "" if nothing is."""
+        return self.failure or (self.training.verdict.message if self.training.verdict else "")
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The verdict on the network, as JSON types."""
+        if self.failure or self.training.verdict is None:
+            return {"result": "diverged", "message": self.failure}
+        return self.training.verdict.to_dict()
 
     @property
     def kept(self) -> Epoch:
         """The epoch that the network's weights are from."""
         return self.training.epochs[self.training.kept_epoch - 1]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Return (accuracy, -loss) of the kept epoch on the validation images, or without them on the training images.
+
+        The larger, the better the run.
+        """
+        kept = self.kept
+        return (kept.train_accuracy, -kept.train_loss) if kept.validation_accuracy is None else kept.rank
 
     def saved(self) -> SavedNetwork:
         """Return the content of the weights file."""
@@ -83,6 +109,7 @@ class Run:
             },
             "seconds": {"load": load_s, **self.training.seconds, "test": self.test_s, "total": total_s},
             "images_per_second": self.training.images_per_second,
+            "verdict": self.verdict,
             "output": output,
         }
 
@@ -99,18 +126,24 @@ def run(
 ) -> Run:
     """Train a network and evaluate it once on the test images; see `train` for the parameters.
 
+    If training diverges, the network has the weights of the last finite epoch.
+
     Raises
     ------
     UserError
         See `train`.
     TrainingFailed
-        If the loss or a weight is not finite, or the training accuracy stays at chance.
+        If training diverges before the end of an epoch, so that there is nothing to keep.
     """
-    images = digits.train_images, digits.train_labels
-    training = train(network, *images, ops, config, callback, rows, checkpoints)
-    check_above_chance(training.epochs, chance_accuracy(digits.train_labels))
+    images, failure = (digits.train_images, digits.train_labels), ""
+    try:
+        training = train(network, *images, ops, config, callback, rows, checkpoints)
+    except TrainingFailed as error:
+        if error.result is None:
+            raise
+        training, failure = error.result, str(error)
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     with overflow_fails():
         test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
-    return Run(model, digits.name, network, config, training, test, perf_counter() - start)
+    return Run(model, digits.name, network, config, training, test, perf_counter() - start, failure)

@@ -1,35 +1,53 @@
-"""Detect training runs that failed."""
+"""Training runs that end early: those that diverge, and those that are interrupted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
 from fastdigits.errors import NotFiniteError, UserError
-from fastdigits.nn.network import Network
-from fastdigits.storage.history import Epoch
-
-PATIENCE = 3  # number of last epochs to check; in the first epochs some networks are no better than chance
+from fastdigits.training.result import TrainingResult
 
 
 class TrainingFailed(UserError):
-    """Raised if training diverges or does no better than chance; `runs` is the number of failed runs."""
+    """Raised if training diverges.
 
-    def __init__(self, reason: str, runs: int = 1):
+    Attributes
+    ----------
+    result : TrainingResult or None
+        The training up to the last finite epoch, whose weights are in the network; None if there is no such epoch.
+    runs : int
+        Number of failed runs.
+    """
+
+    def __init__(self, reason: str, result: TrainingResult | None = None, runs: int = 1):
         super().__init__(reason)
-        self.runs = runs
+        self.result, self.runs = result, runs
 
 
-def check_finite(network: Network, epoch: Epoch) -> None:
-    """Check the loss of an epoch and the weights after it.
+class TrainingInterrupted(KeyboardInterrupt):
+    """Raised by `train` instead of KeyboardInterrupt after the first step; `result` is the training so far."""
+
+    def __init__(self, result: TrainingResult):
+        super().__init__()
+        self.result = result
+
+
+def check_finite(epoch: int, loss: float, weights: dict[str, np.ndarray] | None = None) -> None:
+    """Check a loss after an epoch, and the weights.
 
     Raises
     ------
     TrainingFailed
         If one of them is NaN or infinite.
     """
-    if not np.isfinite(epoch.train_loss) or not all(np.isfinite(value).all() for value in network.weights().values()):
-        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch.epoch}; lower --lr.")
+    if not np.isfinite(loss) or not are_finite(weights or {}):
+        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch}; lower --lr.")
+
+
+def are_finite(weights: dict[str, np.ndarray]) -> bool:
+    """Return whether all weights are finite."""
+    return all(np.isfinite(value).all() for value in weights.values())
 
 
 @contextmanager
@@ -39,32 +57,3 @@ def overflow_fails() -> Iterator[None]:
         yield
     except NotFiniteError as error:
         raise TrainingFailed("The weights are so large that the network computes infinity; lower --lr.") from error
-
-
-def chance_accuracy(labels: np.ndarray) -> float:
-    """Return the highest accuracy that can be explained by chance.
-
-    It is the accuracy of always predicting the most frequent class, plus three standard deviations.
-
-    Parameters
-    ----------
-    labels : uint8 (N,)
-    """
-    share = np.bincount(labels).max() / len(labels)
-    return float(share + 3 * np.sqrt(share * (1 - share) / len(labels)))
-
-
-def check_above_chance(history: Sequence[Epoch], chance: float) -> None:
-    """Check that the training accuracy of one of the last epochs is above chance.
-
-    Raises
-    ------
-    TrainingFailed
-        If there are at least PATIENCE epochs and none of the last PATIENCE is above `chance`.
-    """
-    last = [epoch.train_accuracy for epoch in history[-PATIENCE:]]
-    if len(last) == PATIENCE and max(last) <= chance:
-        raise TrainingFailed(
-            f"The accuracy of the last {PATIENCE} epochs ({last[-1]:.1%} in epoch {history[-1].epoch}) is no better "
-            "than chance; lower --lr, or try other seeds with --restart-dead."
-        )

@@ -4,7 +4,7 @@
 pass, loss, backward pass, update.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
@@ -13,42 +13,18 @@ import numpy as np
 from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import stratified_split
-from fastdigits.data.preprocessing import Normalisation
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
-from fastdigits.training.failure import check_finite, overflow_fails
+from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, are_finite, check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
+from fastdigits.training.result import TrainingResult
 from fastdigits.training.trainer import Trainer, build_for_training
+from fastdigits.training.verdict import Verdict, judge
 
 Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """The result of `train`; the trained weights are in the network.
-
-    Attributes
-    ----------
-    normalisation : Normalisation
-    epochs : list of Epoch
-    seconds : dict
-        Of "compile", "train" and "validation"; without the epochs before a resumed checkpoint.
-    images_per_second : float or None
-        None if a resumed checkpoint had no step left to train.
-    batch_size : int
-    kept_epoch : int
-        Number of the epoch that the network's weights are from.
-    """
-
-    normalisation: Normalisation
-    epochs: list[Epoch]
-    seconds: dict[str, float]
-    images_per_second: float | None
-    batch_size: int
-    kept_epoch: int
 
 
 def train(
@@ -81,7 +57,9 @@ def train(
     UserError
         If the configuration or the checkpoint does not fit the images.
     TrainingFailed
-        If the loss or a weight becomes NaN or infinite.
+        If the loss or a weight becomes NaN or infinite. The network then has the weights of the last finite epoch.
+    TrainingInterrupted
+        If the callback or Ctrl-C raises KeyboardInterrupt after the first step. The network keeps its weights.
     """
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
@@ -97,30 +75,47 @@ def train(
     trainer = Trainer(network, batches, config, train_rows)
     checkpoints.restore(trainer, len(train_rows))
     resumed_images = trainer.images_trained
-    while not trainer.is_over():
-        epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
-        check_finite(network, epoch)
-        if len(validation_rows):
-            with overflow_fails():
-                validation = trainer.evaluate(validation_rows)
-            epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
-            seconds["validation"] += validation.seconds
-        trainer.end_epoch(epoch)
-        with checkpoints.on_interrupt(trainer):
-            callback.on_epoch_end(epoch)
-        checkpoints.after_epoch(trainer)
 
-    trained_images = trainer.images_trained - resumed_images
-    kept_epoch = trainer.finish()
-    seconds["train"] = sum((epoch.seconds or 0.0 for epoch in trainer.history), 0.0)  # None before the checkpoint
-    return TrainingResult(
-        normalisation=batches.normalisation,
-        epochs=trainer.history,
-        seconds=seconds,
-        images_per_second=trained_images / seconds["train"] if trained_images else None,
-        batch_size=config.batch_size or len(train_rows),
-        kept_epoch=kept_epoch,
-    )
+    def result(kept_epoch: int, verdict: Verdict | None = None) -> TrainingResult:
+        images_trained = trainer.images_trained - resumed_images
+        seconds["train"] = sum((epoch.seconds or 0.0 for epoch in trainer.history), 0.0)  # None before the checkpoint
+        return TrainingResult(
+            normalisation=batches.normalisation,
+            epochs=trainer.history,
+            seconds=seconds,
+            images_per_second=images_trained / seconds["train"] if images_trained and seconds["train"] else None,
+            batch_size=config.batch_size or len(train_rows),
+            kept_epoch=kept_epoch,
+            verdict=verdict,
+        )
+
+    try:
+        while not trainer.is_over():
+            epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
+            check_finite(epoch.epoch, epoch.train_loss, network.weights())
+            if len(validation_rows):
+                with overflow_fails():
+                    validation = trainer.evaluate(validation_rows)
+                check_finite(epoch.epoch, validation.loss)
+                epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
+                seconds["validation"] += validation.seconds
+            trainer.end_epoch(epoch)
+            with checkpoints.on_interrupt(trainer):
+                callback.on_epoch_end(epoch)
+            checkpoints.after_epoch(trainer)
+        kept_epoch = trainer.finish()
+        with overflow_fails():
+            return result(kept_epoch, judge(network, batches, images, labels, train_rows, validation_rows))
+    except TrainingFailed as failure:
+        last = trainer.return_to_last_epoch()
+        raise TrainingFailed(str(failure), None if last is None else result(last)) from None
+    except KeyboardInterrupt as interrupt:
+        last = trainer.finish() if trainer.images_trained else None
+        if not are_finite(network.weights()):
+            last = trainer.return_to_last_epoch()
+        if last is None:
+            raise
+        raise TrainingInterrupted(result(last)) from interrupt
 
 
 def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints) -> Epoch:

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.splits import stratified_folds
+from fastdigits.errors import UserError
 from fastdigits.storage.run_statistics import summarize
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
@@ -43,39 +44,52 @@ class RunResult:
     saved : SavedNetwork
     summary : dict
         The metrics, as JSON types.
-    rank : tuple of float, or None
-        (validation accuracy, -validation loss) of the kept epoch: the larger, the better. None without validation.
+    rank : tuple of float
+        The larger, the better; see Run.rank.
+    problem : str
+        Why the run failed even though it has weights: it diverged, or it is no better than chance. "" if it did not.
     """
 
     saved: SavedNetwork
     summary: dict[str, Any]
     rank: tuple[float, float] | Any
+    problem: str = ""
 
 
 @dataclass(eq=False)
 class RunResults:
-    """The summaries of all finished runs, the best run by validation, and the number of failed runs."""
+    """The summaries of all runs that succeeded and that failed, the best run by validation, and the number of failures.
+
+    A run that fails before it has weights is counted, but has no summary.
+    """
 
     summaries: list[dict[str, Any]] = field(default_factory=list)
+    failed_summaries: list[dict[str, Any]] = field(default_factory=list)
     best_title: str = ""
     best: RunResult | None = None
     failed: int = 0
 
     def add(self, title: str, result: RunResult) -> None:
-        """Add a finished run and keep it as the best if no earlier run is as good."""
-        self.summaries.append(result.summary)
-        if self.best is None or result.rank > self.best.rank:
+        """Add a run and keep it as the best if no earlier run is as good; any success is better than a failure."""
+        (self.failed_summaries if result.problem else self.summaries).append(result.summary)
+        self.failed += bool(result.problem)
+        if self.best is None or (not result.problem, result.rank) > (not self.best.problem, self.best.rank):
             self.best_title, self.best = title, result
 
+    @property
+    def reported(self) -> list[dict[str, Any]]:
+        """The summaries of the runs that succeeded; if none did, of those that failed."""
+        return self.summaries or self.failed_summaries
+
     def averages(self) -> dict[str, Any]:
-        """Summarize the accuracies and training times of all runs, as JSON types."""
-        accuracies = [summary["validation_accuracy"] for summary in self.summaries]
+        """Summarize the accuracies and training times of the reported runs, as JSON types."""
+        accuracies = [summary["validation_accuracy"] for summary in self.reported]
         return {
             "trained": len(self.summaries),
             "dead_runs": self.failed,
             "validation_accuracy": summarize(accuracies),
-            "test_accuracy": summarize([summary["test"]["accuracy"] for summary in self.summaries]),
-            "train_seconds": summarize([summary["seconds"]["train"] for summary in self.summaries]),
+            "test_accuracy": summarize([summary["test"]["accuracy"] for summary in self.reported]),
+            "train_seconds": summarize([summary["seconds"]["train"] for summary in self.reported]),
         }
 
 
@@ -111,8 +125,8 @@ def run_all(
     run : function
         Trains and evaluates one network.
     restarts : int
-        Maximum number of retries of each failed run. With n runs their seeds are the run's seed plus n, 2n, ..., so
-        that no two runs try the same seed.
+        Maximum number of retries of each failed run, until one succeeds. With n runs their seeds are the run's seed
+        plus n, 2n, ..., so that no two runs try the same seed.
     callback : Callback
     results : RunResults, optional
         Filled as the runs finish; it has the finished runs even if an exception is raised.
@@ -120,7 +134,7 @@ def run_all(
     Raises
     ------
     TrainingFailed
-        If every run fails.
+        If no run has weights.
     """
     results = results or RunResults()
     for number, spec in enumerate(specs):
@@ -130,17 +144,23 @@ def run_all(
                 callback.on_run_start(f"another try with seed {seed}", number, len(specs))
             elif len(specs) > 1:
                 callback.on_run_start(spec.title, number, len(specs))
-            try:
-                result = run(replace(spec, config=replace(spec.config, seed=seed)))
-            except TrainingFailed as error:
-                results.failed += 1
-                if len(specs) == 1 and attempt == restarts:
-                    raise TrainingFailed(str(error), results.failed) from None
-                callback.on_run_failed(error)
-            else:
-                results.add(spec.title, result)
+            problem = _run_once(replace(spec, config=replace(spec.config, seed=seed)), run, results)
+            if not problem:
                 break
+            if len(specs) > 1 or attempt < restarts:
+                callback.on_run_failed(UserError(problem))
     if results.best is None:
-        reason = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
-        raise TrainingFailed(reason, results.failed)
+        several = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
+        raise TrainingFailed(problem if len(specs) == 1 else several, runs=results.failed)
     return results
+
+
+def _run_once(spec: RunSpec, run: Callable[[RunSpec], RunResult], results: RunResults) -> str:
+    """Run a specification, add its result, and return why it failed; "" if it did not."""
+    try:
+        result = run(spec)
+    except TrainingFailed as error:
+        results.failed += 1
+        return str(error)
+    results.add(spec.title, result)
+    return result.problem

@@ -70,6 +70,7 @@ class Trainer:
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
         self.best_weights: dict[str, np.ndarray] | Any = None
+        self.epoch_weights: dict[str, np.ndarray] | None = None  # for evaluation, after the last epoch
         self.images_done = 0  # in the current epoch
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
@@ -139,18 +140,29 @@ class Trainer:
         return patience is not None and epochs_since_best(self.history) >= patience
 
     def end_epoch(self, record: Epoch) -> None:
-        """Add an epoch to the history; if `keeps_best` is set and it is the best so far, copy its weights."""
+        """Add an epoch to the history and copy its weights; they are the best ones if `keeps_best` is set and fits."""
         self.history.append(record)
         self.images_done = 0
+        with self.using_evaluation_weights():
+            self.epoch_weights = self.network.weights()
         if self.config.keeps_best and best_epoch(self.history) is record:
-            with self.using_evaluation_weights():
-                self.best_weights = self.network.weights()
+            self.best_weights = self.epoch_weights
 
     def finish(self) -> int:
         """Set the network's final weights and return the number of the epoch that they are from."""
-        if self.config.keeps_best:
+        if self.config.keeps_best and self.history:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch
         if self.ema:
             self.network.buffer.values[...] = self.ema.values
         return len(self.history)
+
+    def return_to_last_epoch(self) -> int | None:
+        """Set the weights that `finish` would have set after the last epoch, and return the number of their epoch.
+
+        Return None if no epoch has been trained since the start or since a resumed checkpoint.
+        """
+        if self.epoch_weights is None:
+            return None
+        self.network.set_weights(self.best_weights if self.config.keeps_best else self.epoch_weights)
+        return best_epoch(self.history).epoch if self.config.keeps_best else len(self.history)

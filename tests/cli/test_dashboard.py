@@ -224,5 +224,5 @@ def test_ctrl_c_on_a_terminal(terminal, tiny, tmp_path):
     shown, code = terminal(80, [*LINEAR, "--epochs", "1000000", "--data", tiny], until=b"epoch       2/1000000")
     assert code == 130
     assert "to resume: fastdigits train --resume weights.checkpoint.h5" in shown
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor comes back
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor comes back
     assert [path.name for path in tmp_path.iterdir()] == ["weights.checkpoint.h5"]

@@ -3,11 +3,13 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from fastdigits.cli.commands.train import command as train_command
 from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import MODEL
+from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.storage.weights import read
 from fastdigits.training import checkpoint
@@ -175,10 +177,110 @@ def test_failed_runs_are_counted_and_restarted(train, invoke, tiny, tmp_path):
     assert "runs: 1; 3 more failed" in (tmp_path / "stats.txt").read_text()
 
 
-def test_accuracy_at_chance_is_an_error(invoke, tiny):
-    result = invoke("train", "--data", tiny, *LINEAR, "--lr", "1e-12", "--optimizer", "sgd", "--seed", "1")
-    assert isinstance(result.exception, UserError)
-    assert "chance" in str(result.exception)
+AT_CHANCE = *LINEAR, "--data", "shuffled", "--lr", "1e-12", "--optimizer", "sgd"
+# Weight decay that multiplies every weight by -1.5 in each step, so that they overflow after some epochs
+GROWING = "--optimizer", "sgd", "--lr", "1e-4", "--weight-decay", "25000", "--schedule", "constant"
+DIVERGING = "--model", "linear", "--epochs", "100", "--batch-size", "7", *GROWING
+
+
+@pytest.fixture
+def shuffled(tiny, write_digits, tmp_path):
+    """A folder with the images of the tiny set and labels that do not belong to them."""
+    digits = load_digits(tiny)
+    labels = np.random.default_rng(0).permutation(digits.train_labels)
+    write_digits(tmp_path / "shuffled", digits.train_images, labels, digits.test_images, digits.test_labels)
+
+
+@pytest.mark.usefixtures("shuffled")
+def test_a_network_at_chance_is_written_with_a_warning(process, tmp_path):
+    result = process("train", *AT_CHANCE)
+    assert result.returncode == 0
+    warning = [line for line in result.stderr.splitlines() if not line.startswith("device: ")]
+    assert warning[0].startswith("Warning: The network is no better than chance: ")
+    assert len(warning) == 1
+    assert len(read(tmp_path / "weights.h5").history) == 3
+
+
+@pytest.mark.usefixtures("shuffled")
+def test_the_verdict_is_in_the_summary(train):
+    chance, fine = train(*AT_CHANCE), train(*LINEAR)
+    assert chance.summary["verdict"]["result"] == "chance"
+    assert chance.summary["verdict"]["message"] in chance.stderr
+    assert chance.summary["dead_runs"] == 1
+    assert (fine.summary["verdict"]["result"], fine.summary["verdict"]["message"]) == ("above chance", "")
+    assert "Warning" not in fine.stderr
+
+
+def test_a_perfect_network_on_unequal_classes_is_no_failure(train, write_digits, tmp_path):
+    """95 of 100 images are of one class, so that always answering it is nearly perfect."""
+    digits = load_digits()
+    rows = np.concatenate([np.flatnonzero(digits.train_labels == digit)[:count] for digit, count in ((3, 95), (7, 5))])
+    images = digits.train_images[rows], digits.train_labels[rows]
+    write_digits(tmp_path / "unequal", *images, *images)
+    run = train("--data", "unequal", "--model", "mlp", "--epochs", "20")
+    assert run.summary["test"]["accuracy"] == 1
+    assert run.summary["verdict"]["result"] == "above chance"
+    assert "Warning" not in run.stderr
+
+
+def test_a_run_that_diverges_writes_its_last_finite_epoch(process, tiny, tmp_path):
+    result = process("train", "--data", tiny, *DIVERGING, "--json", "--output", "a.h5")
+    assert result.returncode == 1
+    summary = json.loads(result.stdout)
+    kept = summary["kept_epoch"]
+    assert summary["verdict"]["result"] == "diverged"
+    assert result.stderr.splitlines()[-1].startswith("Error: The ")
+    assert result.stderr.splitlines()[-1].endswith(f"lower --lr. The weights of epoch {kept} are in a.h5.")
+    assert len(read(tmp_path / "a.h5").history) == kept > 1
+    # training that ends there gives the same weights
+    assert process("train", "--data", tiny, *DIVERGING, "--epochs", kept, "--output", "b.h5").returncode == 0
+    saved = [read(tmp_path / name).weights["dense_1/weight"].tobytes() for name in ("a.h5", "b.h5")]
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.usefixtures("shuffled")
+def test_runs_at_chance_are_in_the_averages_if_no_run_succeeds(train):
+    done = train(*AT_CHANCE, "--runs", "2", "--stats", "stats.json", "--plot", "curves.png")
+    assert (done.summary["averages"]["trained"], done.summary["averages"]["dead_runs"]) == (0, 2)
+    assert [run["verdict"]["result"] for run in done.summary["trainings"]] == ["chance", "chance"]
+    assert done.summary["averages"]["test_accuracy"]["mean"] > 0
+    assert "0 runs succeeded, 2 failed; the averages are those of failed runs" in done.stderr
+
+
+# Finished networks
+
+
+def test_a_finished_network_is_trained_further(train, process, tiny, tmp_path):
+    first = train(*LINEAR, "--output", "a.h5", "--schedule", "constant")
+    further = train("--resume", "a.h5", "--epochs", "5", "--output", "b.h5")
+    assert [epoch["epoch"] for epoch in further.summary["epochs"]] == [1, 2, 3, 4, 5]
+    assert further.saved.history[:3] == first.saved.history
+    assert further.saved.history[4]["train_loss"] < first.saved.history[2]["train_loss"]
+    assert "a.h5 is a finished network: the optimizer starts anew" in further.stderr
+    assert "schedule" not in further.stderr
+    again = train("--resume", "a.h5", "--epochs", "5")  # replaces a.h5
+    assert (again.summary["output"], weight_bytes(again)) == ("a.h5", weight_bytes(further))
+
+
+def test_a_schedule_over_more_epochs_is_announced(train):
+    train(*LINEAR)
+    further = train("--resume", "weights.h5", "--epochs", "6")
+    assert "--schedule one-cycle over 6 epochs instead of 3: it continues at 59% of its peak" in further.stderr
+    assert further.summary["epochs"][-1]["learning_rate"] < 0.001
+
+
+@pytest.mark.parametrize("method", [["--ema", "0.9"], ["--keep-best"], ["--early-stop", "9"]], ids=" ".join)
+def test_a_finished_network_is_trained_further_with_its_method(method, train):
+    first = train(*MLP, *method, "--lr", "1e-30", "--checkpoint-every", "1")  # hardly changes the weights
+    further = train("--resume", "weights.h5", "--epochs", "6", "--checkpoint-every", "1", "--output", "b.h5")
+    values = [run.saved.weights["dense_1/weight"] for run in (first, further)]
+    np.testing.assert_allclose(values[1], values[0], atol=1e-6)
+    assert weight_bytes(train("--resume", "b.checkpoint.h5", "--output", "c.h5")) == weight_bytes(further)
+
+
+def test_a_network_that_was_stopped_early_is_not_trained_further(train, fails):
+    train("--model", "linear", "--epochs", "100", "--early-stop", "1", "--lr", "0.02", "--schedule", "constant")
+    fails(1, "--early-stop 1 has ended its training", "train", "--resume", "weights.h5", "--epochs", "200")
 
 
 def test_statistics_of_several_runs(train, tmp_path):
@@ -342,7 +444,7 @@ def test_usage_errors(says, arguments, invoke, tmp_path):
 
 def test_errors_that_the_user_can_fix(invoke, fails, trained, tiny, tmp_path):
     fails(1, "No such file", "train", "--resume", "missing.h5")
-    fails(1, "is not a checkpoint", "train", "--resume", trained)
+    fails(1, "it has been trained for 3 epochs already; give more --epochs", "train", "--resume", trained)
     fails(1, "choose 2 to 300", "train", "--data", tiny, "--folds", "301")
     fails(1, "is a folder", "train", "--data", tiny, "--output", ".", "--checkpoint-every", "1")
     fails(1, "name it .json", "train", "--data", tiny, "--stats", "stats.txt")

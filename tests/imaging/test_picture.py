@@ -4,10 +4,11 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fastdigits.errors import UserError
-from fastdigits.imaging import read_picture
+from fastdigits.imaging import Box, open_picture, read_picture
+from fastdigits.imaging.picture import MAX_KEPT_SIDE
 
 ROWS = np.arange(6 * 9 * 3, dtype=np.uint8).reshape(6, 9, 3)
 
@@ -96,6 +97,60 @@ def test_the_orientation_in_exif_data_is_applied():
     assert (read_picture(content(image, "PNG", exif=exif)) == np.rot90(ROWS, -1)).all()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_type", ["PNG", "TIFF"])
+def test_every_orientation_is_applied(orientation, file_type):
+    image, upright = Image.fromarray(ROWS), Image.fromarray(ROWS)
+    image.getexif()[0x0112] = upright.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(upright))
+    assert (read_picture(content(image, file_type, exif=image.getexif())) == expected).all()
+
+
+def with_square(side, scale):
+    """Gray levels with a bright square; the picture is `side` wide and half as high."""
+    levels = np.full((side // 2, side), 20 * scale)
+    levels[side // 8 : side // 4, side // 2 : side // 2 + side // 8] = 240 * scale
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("file_type", "dtype"),
+    [("PNG", "uint8"), ("PNG", "uint16"), ("TIFF", "float32"), ("JPEG", "uint8"), ("WEBP", "uint8"), ("GIF", "uint8")],
+)
+@pytest.mark.parametrize("side", [3202, 5002])
+def test_large_pictures_are_reduced(file_type, dtype, side):
+    levels = with_square(side, 1 if dtype == "uint8" else 200).astype(dtype)
+    options = {"method": 0} if file_type == "WEBP" else {}
+    picture = open_picture(content(Image.fromarray(levels), file_type, **options))
+    assert picture.file_shape == levels.shape
+    H, W, _ = picture.pixels.shape
+    assert MAX_KEPT_SIDE / 2 <= W <= MAX_KEPT_SIDE
+    assert abs(H - W / 2) <= 1
+    rows, columns = (np.flatnonzero((picture.pixels[..., 0] > 130).any(axis)) for axis in (1, 0))
+    box = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    expected = side // 2, side // 8, side // 8, side // 4 - side // 8
+    assert np.abs(np.subtract(picture.box_in_file(box), expected)).max() <= 4
+
+
+def test_a_large_transparent_picture_is_put_on_the_background():
+    rgba = np.zeros((400, 3300, 4), np.uint8)
+    rgba[100:200, 300:600] = 0, 0, 0, 255
+    pixels = read_picture(content(Image.fromarray(rgba), "PNG"))
+    assert pixels.shape == (200, 1650, 3)
+    assert (pixels[:40] == 255).all()
+    assert (pixels[60:90, 160:290] == 0).all()
+
+
+def test_a_large_rotated_picture_is_upright():
+    levels = with_square(3400, 1).astype(np.uint8)
+    image = Image.fromarray(levels)
+    image.getexif()[0x0112] = 6
+    picture = open_picture(content(image, "JPEG", exif=image.getexif()))
+    assert picture.file_shape == (3400, 1700)
+    assert picture.pixels.shape == (1700, 850, 3)
+    assert picture.pixels[1000, 600, 0] > 200
+
+
 @pytest.mark.parametrize("file_type", ["GIF", "TIFF", "WEBP"])
 def test_the_first_of_several_frames_is_returned(file_type):
     frames = [Image.new("RGB", (5, 5), color) for color in ("black", "white", "white")]
@@ -135,7 +190,7 @@ def test_huge_pictures_are_refused_before_they_are_decoded(width, height):
 def test_the_limit_can_be_lowered():
     file = content(Image.fromarray(ROWS), "PNG")
     assert read_picture(file, max_pixels=54).shape == (6, 9, 3)
-    with pytest.raises(UserError, match="9 x 6 pixels, more than 53"):
+    with pytest.raises(UserError, match="9 x 6 pixels, more than the limit of 53 in total"):
         read_picture(file, max_pixels=53)
 
 

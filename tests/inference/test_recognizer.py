@@ -27,7 +27,7 @@ def test_images_of_mnist_are_recognized(shipped):
         assert p.sum() == pytest.approx(1)
         assert (prediction.digit, prediction.second) == tuple(np.argsort(-p, kind="stable")[:2])
         assert prediction.confidence == p.max()
-        assert prediction.unsure == (prediction.confidence < shipped.calibration.unsure_below)
+        assert prediction.unsure == (prediction.doubt > 1 - shipped.calibration.unsure_below)
 
 
 def test_batches_of_any_size_give_the_same_probabilities(shipped):
@@ -46,6 +46,17 @@ def test_the_probability_of_no_digit_is_spread_over_the_digits(shipped, monkeypa
     (prediction,) = shipped.predict(np.zeros((1, 28, 28), np.uint8))
     assert prediction.no_digit == pytest.approx(0.6)
     assert prediction.probabilities == pytest.approx([0.06] * 4 + [0.36] + [0.06] * 4 + [0.16])
+    assert (prediction.digit, prediction.second, prediction.unsure) == (4, 9, True)
+
+
+def test_the_bias_changes_the_confidence_and_not_whether_a_prediction_is_unsure(shipped, monkeypatch):
+    p = np.zeros((1, 11))
+    p[0, [4, 9, 10]] = 0.3, 0.1, 0.6
+    monkeypatch.setattr(shipped, "class_probabilities", lambda images: p)
+    monkeypatch.setattr(shipped, "calibration", Calibration(1.0, 0.5, no_digit_bias=-np.log(3)))
+    (prediction,) = shipped.predict(np.zeros((1, 28, 28), np.uint8))
+    assert prediction.probabilities == pytest.approx(np.array([1 / 30] * 4 + [8 / 15] + [1 / 30] * 4 + [1 / 5]))
+    assert (prediction.doubt, prediction.no_digit) == pytest.approx((0.64, 0.6))
     assert (prediction.digit, prediction.second, prediction.unsure) == (4, 9, True)
 
 

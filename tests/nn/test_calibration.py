@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.nn.calibration import Calibration, fit_temperature
+from fastdigits.nn.calibration import Calibration, fit_no_digit_bias, fit_temperature
 
 
 def overconfident(temperature, count=4000):
@@ -46,7 +46,31 @@ def test_probabilities_of_0_and_1_stay_finite():
     assert np.isfinite(fit_temperature(p, np.array([3, 5])))
 
 
-@pytest.mark.parametrize("setting", [{"temperature": 0.0}, {"temperature": float("nan")}, {"unsure_below": 1.5}])
+def test_the_bias_corrects_for_fewer_pictures_without_a_digit_than_in_training():
+    """Of two networks that learned from the same pictures, the one that saw more negatives expects more of them."""
+    rng = np.random.default_rng(3)
+    scores = 3 * rng.standard_normal((40_000, 11))
+    p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    labels = (rng.random((len(p), 1)) > np.cumsum(p, axis=1)).sum(1)
+    kept = (labels < 10) | (rng.random(len(labels)) < 0.05)  # in use, one negative in twenty is left
+    bias = fit_no_digit_bias(p[kept], labels[kept])
+    assert bias == pytest.approx(np.log(0.05), abs=0.1)
+    expected = Calibration(no_digit_bias=bias).expect_digits(p[kept])
+    assert expected.sum(1) == pytest.approx(1)
+    assert expected[:, 10].mean() == pytest.approx((labels[kept] == 10).mean(), abs=0.002)
+    ratio = p[kept, 0] / p[kept, 1]
+    assert expected[:, 0] / expected[:, 1] == pytest.approx(ratio)
+
+
+def test_the_bias_does_not_change_a_network_without_an_output_for_no_digit():
+    p, _ = overconfident(1.0, 50)
+    assert Calibration(no_digit_bias=-3.0).expect_digits(p) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"temperature": 0.0}, {"temperature": float("nan")}, {"unsure_below": 1.5}, {"no_digit_bias": -float("inf")}],
+)
 def test_values_out_of_range_are_errors(setting):
     with pytest.raises(UserError, match=next(iter(setting))):
         Calibration(**setting)
@@ -56,6 +80,6 @@ def test_each_further_attempt_needs_more_confidence():
     calibration = Calibration(unsure_below=0.5)
     needed = [1 - 0.5 / attempt for attempt in (1, 2, 3, 4)]
     for attempt, confidence in enumerate(needed, 1):
-        assert calibration.is_sure(confidence + 1e-9, attempt)
-        assert not calibration.is_sure(confidence - 1e-9, attempt)
-    assert calibration.is_sure(1.0, attempt=100)
+        assert calibration.is_sure(1 - confidence - 1e-9, attempt)
+        assert not calibration.is_sure(1 - confidence + 1e-9, attempt)
+    assert calibration.is_sure(0.0, attempt=100)

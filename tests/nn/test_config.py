@@ -61,7 +61,7 @@ def test_layers_nested_too_deeply_raise_a_user_error():
     layer = {"type": "ReLU"}
     for _ in range(5000):
         layer = {"type": "Residual", "layers": [layer]}
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="nested more than 20 deep"):
         Network.from_config({"input_shape": [1, 28, 28], "layers": [layer, {"type": "Flatten"}]})
 
 

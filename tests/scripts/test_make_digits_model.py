@@ -58,7 +58,7 @@ def test_the_calibration_lets_few_negatives_be_sure_at_any_attempt(collect):
     pictures = np.concatenate([np.arange(count), count + np.repeat(np.arange(count), 2)])
     labels = np.repeat([7, collect.NO_DIGIT], [count, 2 * count]).astype(np.uint8)
     candidates = collect.CandidateImages(np.zeros((3 * count, 28, 28), np.uint8), labels, pictures)
-    confidence = 1 - np.concatenate([np.full(count, 0.001), doubts.reshape(-1)])
+    all_doubts = np.concatenate([np.full(count, 0.001), doubts.reshape(-1)])
 
     class Doubtful:
         calibration = None
@@ -67,7 +67,7 @@ def test_the_calibration_lets_few_negatives_be_sure_at_any_attempt(collect):
             return np.full((len(images), 11), 1 / 11, np.float32)
 
         def predict(self, images):
-            return [Prediction(7, one, (), 1, False) for one in confidence]
+            return [Prediction(7, 1 - one, (), 1, False, one) for one in all_doubts]
 
     calibration = make._calibrate(Doubtful(), candidates)
     sure = np.minimum(doubts[:, 0], 2 * doubts[:, 1]) <= 1 - calibration.unsure_below

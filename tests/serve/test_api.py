@@ -143,7 +143,9 @@ def test_the_first_sure_candidate_counts_or_else_the_most_confident(post, monkey
 
         async def predict(worker, model, image, explain):
             level = int(image[0, 0])
-            return Answer(Prediction(level, confidences[level - 1], (0.1,) * 10, 0, unsure=False), 1)
+            return Answer(
+                Prediction(level, confidences[level - 1], (0.1,) * 10, 0, False, 1 - confidences[level - 1]), 1
+            )
 
         monkeypatch.setattr(recognition, "candidates", lambda picture: iter(prepared))
         monkeypatch.setattr(recognition.Worker, "predict", predict)

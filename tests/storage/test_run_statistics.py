@@ -1,9 +1,10 @@
+import csv
 import json
 
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.storage import run_statistics
+from fastdigits.storage import run_statistics, run_table
 
 
 def run(train_s: float, accuracies: list[float], validation: bool = True) -> dict:
@@ -117,3 +118,68 @@ def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
         run_statistics.add(path, [SECOND])
     assert path.read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["stats.json", "stats.txt"]
+
+
+def full_run(seed: int, **tags: int) -> dict:
+    """Return what a row of the table needs of a run."""
+    epochs = [
+        {"epoch": n, "train_loss": 1 / n, "train_accuracy": 0.5, "validation_loss": None, "validation_accuracy": None}
+        for n in (1, 2)
+    ]
+    epochs = [epoch | {"learning_rate": 0.01, "seconds": 1.5, "images_per_second": 1e4} for epoch in epochs]
+    names = {"model": "a, b", "dataset": "mnist", "seed": seed, "kept_epoch": 2}
+    return names | {"epochs": epochs, "test": {"accuracy": 0.75, "loss": 0.5}} | tags
+
+
+def test_a_table_has_a_row_for_each_epoch(tmp_path):
+    path = tmp_path / "runs.CSV"
+    for added in ([full_run(3), full_run(4)], [], [full_run(5, fold=2)]):
+        run_statistics.check(path)
+        run_statistics.add(path, added)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["run"], row["seed"], row["epoch"]) for row in rows] == [
+        *(("1", "3", "1"), ("1", "3", "2"), ("2", "4", "1"), ("2", "4", "2"), ("3", "5", "1"), ("3", "5", "2")),
+    ]
+    assert rows[5]["fold"] == "2"
+    assert rows[1] == {
+        **{"run": "1", "model": "a, b", "dataset": "mnist", "seed": "3", "fold": "", "epoch": "2", "train_loss": "0.5"},
+        **{"train_accuracy": "0.5", "validation_loss": "", "validation_accuracy": "", "learning_rate": "0.01"},
+        **{"seconds": "1.5", "images_per_second": "10000.0"},
+        **{"kept_epoch": "2", "test_accuracy": "0.75", "test_loss": "0.5"},
+    }
+    assert [file.name for file in tmp_path.iterdir()] == ["runs.CSV"]
+    assert run_statistics.files(path) == [path]
+
+
+def test_a_table_without_its_last_line_break_is_continued(tmp_path):
+    path = tmp_path / "runs.csv"
+    run_statistics.add(path, [full_run(3)])
+    whole = path.read_bytes()
+    path.write_bytes(whole.rstrip(b"\n"))
+    run_statistics.add(path, [])
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"a,b\n1,2\n", b"\xff", b'"', b"{}", ",".join(run_table.COLUMNS).encode() + b"\n1,2\n"]
+)
+def test_a_foreign_table_is_refused_and_stays(tmp_path, content):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(content)
+    for use in (run_statistics.check, lambda path: run_statistics.add(path, [full_run(3)])):
+        with pytest.raises(UserError, match=r"runs\.csv is not a table that 'train --stats' wrote"):
+            use(path)
+    assert path.read_bytes() == content
+
+
+def test_a_table_is_no_statistics_file(tmp_path):
+    with pytest.raises(UserError, match="is a table for spreadsheets"):
+        run_statistics.read(tmp_path / "runs.csv")
+
+
+def test_a_text_file_of_another_program_is_not_replaced(tmp_path):
+    (tmp_path / "notes.txt").write_text("buy milk")
+    with pytest.raises(UserError, match=r"would replace .*notes\.txt"):
+        run_statistics.check(tmp_path / "notes.json")
+    assert (tmp_path / "notes.txt").read_text() == "buy milk"

@@ -122,6 +122,54 @@ def test_a_checkpoint_is_written_every_n_epochs(fit, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c.h5"]
 
 
+class FullDisk:
+    """Replacement of `write_atomically` that fails in some of its calls, counted from 1."""
+
+    def __init__(self, monkeypatch, *failing):
+        self.write, self.failing, self.calls = weights.write_atomically, failing, 0
+        monkeypatch.setattr(weights, "write_atomically", self)
+
+    def __call__(self, path, content):
+        self.calls += 1
+        if self.calls in self.failing:
+            raise UserError(f"Cannot write {path} (No space left on device); free space there.")
+        self.write(path, content)
+
+
+def test_a_checkpoint_that_fails_is_tried_again_after_the_next_epoch(fit, tmp_path, monkeypatch):
+    FullDisk(monkeypatch, 1, 2)
+    lines = []
+    checkpoints = Checkpoints(tmp_path / "c.h5", 3, "linear", "arrays", warn=lines.append)
+    fit(epochs=5, checkpoints=checkpoints)  # after the epochs 3 and 4 it fails
+    assert len(weights.read(tmp_path / "c.h5").history) == 5
+    [line] = lines
+    assert line.startswith("No checkpoint after epoch 3: Cannot write ")
+    assert line.endswith("Training goes on.")
+
+
+def test_the_checkpoint_of_an_interrupted_training_goes_elsewhere_if_the_disk_is_full(fit, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    FullDisk(monkeypatch, 1)
+    lines = []
+    checkpoints = Checkpoints(tmp_path / "c.h5", None, "linear", "arrays", warn=lines.append)
+    with pytest.raises(KeyboardInterrupt):
+        fit(epochs=5, callback=Interrupting(steps=4), checkpoints=checkpoints)
+    path = tmp_path / "cache" / "fastdigits" / "rescued" / "c.h5"
+    assert checkpoints.written == path
+    assert lines[0].endswith(f"The checkpoint is {path} instead.")
+    assert len(checkpoint.read(path).saved.history) == 1
+
+
+def test_an_interrupt_is_not_lost_if_no_folder_takes_the_checkpoint(fit, tmp_path, monkeypatch):
+    FullDisk(monkeypatch, *range(1, 10))
+    lines = []
+    checkpoints = Checkpoints(tmp_path / "c.h5", None, "linear", "arrays", warn=lines.append)
+    with pytest.raises(KeyboardInterrupt):
+        fit(callback=Interrupting(steps=1), checkpoints=checkpoints)
+    assert checkpoints.written is None
+    assert lines[0].startswith("There is no checkpoint: Cannot write ")
+
+
 def test_a_checkpoint_is_a_weights_file(interrupted, fit):
     path = interrupted(Interrupting(epochs=2), epochs=4, schedule="constant", ema=0.9)
     saved = weights.read(path)
@@ -209,6 +257,8 @@ def test_a_state_that_is_not_finite_is_not_written(fit, interrupted, monkeypatch
     path = interrupted(Interrupting(steps=4), epochs=4, batch_size=100, **ALL)
     before, arrays = path.read_bytes(), checkpoint._state_arrays
     monkeypatch.setattr(checkpoint, "_state_arrays", lambda trainer: arrays(trainer) | {"average": np.full(5, np.nan)})
-    with pytest.raises(UserError, match="its /state/average holds NaN or infinity"):
-        fit("linear", checkpoints=Checkpoints(path, 1, "linear", "arrays"), epochs=1, batch_size=100, **ALL)
+    lines = []
+    checkpoints = Checkpoints(path, 1, "linear", "arrays", warn=lines.append)
+    fit("linear", checkpoints=checkpoints, epochs=1, batch_size=100, **ALL)
+    assert "its /state/average holds NaN or infinity" in lines[0]
     assert path.read_bytes() == before

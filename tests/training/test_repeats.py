@@ -1,5 +1,7 @@
 """Repeated runs: their seeds and folds, retries, and the choice of the best."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,29 @@ def test_a_failed_run_tries_seeds_that_no_other_run_has():
     assert tried == [0, 1, 4, 7, 2]
     assert (done.best.saved, done.failed) == ("network 7", 2)
     assert callback.titles[2:4] == ["another try with seed 4", "another try with seed 7"]
+
+
+def at_chance(seed, accuracy):
+    """Return the result of a run that is no better than chance."""
+    return replace(result_of(seed, accuracy), problem=f"seed {seed} is at chance.")
+
+
+def test_a_run_at_chance_is_retried_and_any_success_is_better():
+    run, tried = fake_run({0: at_chance(0, 0.9), 2: result_of(2, 0.5), 1: result_of(1, 0.4)})
+    callback = Recorder()
+    done = run_all(over_seeds(TrainConfig(), 2), run, 1, callback)
+    assert tried == [0, 2, 1]
+    assert (done.best.saved, done.failed, callback.reasons) == ("network 2", 1, ["seed 0 is at chance."])
+    assert [summary["seed"] for summary in done.reported] == [2, 1]
+
+
+def test_the_best_of_runs_at_chance_is_kept_if_none_succeeds():
+    run, tried = fake_run({0: at_chance(0, 0.1), 1: at_chance(1, 0.3), 2: at_chance(2, 0.2)})
+    done = run_all(over_seeds(TrainConfig(), 1), run, 3, Recorder())  # seed 3 diverges at once
+    assert tried == [0, 1, 2, 3]
+    assert (done.best.saved, done.best.problem, done.failed) == ("network 1", "seed 1 is at chance.", 4)
+    assert (done.averages()["trained"], done.averages()["dead_runs"]) == (0, 4)
+    assert done.averages()["validation_accuracy"]["mean"] == pytest.approx(0.2)
 
 
 def test_a_single_run_needs_no_validation_and_no_title():

@@ -1,16 +1,20 @@
 """Early stopping, keeping the best epoch, and failed runs."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
+from fastdigits import ops as devices
 from fastdigits.config.schedules import stalls
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import evaluate
+from fastdigits.models import network_of
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
-from fastdigits.training.failure import TrainingFailed, chance_accuracy, check_above_chance
-from fastdigits.training.loop import split
+from fastdigits.training.callbacks import Callback
+from fastdigits.training.failure import TrainingFailed
+from fastdigits.training.loop import split, train
 
 # Settings for which validation oscillates and is not best at the end
 JUMPY = {"optimizer": "sgd", "lr": 0.3, "schedule": "constant", "validation": 60, "batch_size": 20}
@@ -78,19 +82,46 @@ def test_without_images_to_validate_on_there_is_no_best(settings):
         best_epoch([Epoch(1, 1.0, 0.5, None, None)])
 
 
-def test_chance_accuracy():
-    labels = np.repeat(np.arange(4, dtype=np.uint8), [40, 20, 20, 20])
-    assert chance_accuracy(labels) == pytest.approx(0.4 + 3 * (0.4 * 0.6 / 100) ** 0.5)
-
-
-def test_only_a_run_that_ends_at_chance_fails():
-    check_above_chance(history(0.1, 0.1, 0.1, 0.1, 0.5), 0.12)
-    check_above_chance(history(0.1, 0.1), 0.12)  # too short to decide
-    with pytest.raises(TrainingFailed, match=r"--lr.*--restart-dead"):
-        check_above_chance(history(0.5, 0.1, 0.11, 0.12), 0.12)
-
-
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_run_with_weights_that_are_not_finite_fails(fit):
     with pytest.raises(TrainingFailed, match="finite"):
         fit("mlp", optimizer="sgd", lr=1e30)
+
+
+# Weight decay that multiplies every weight by -1.5 in each step, so that they overflow after some epochs
+GROWING = {"optimizer": "sgd", "lr": 1e-4, "weight_decay": 25000.0, "schedule": "constant", "batch_size": 7}
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.5}, {"keep_best": True}], ids=str)
+def test_a_run_that_diverges_keeps_the_weights_of_the_last_finite_epoch(settings, fit):
+    epochs = []
+
+    class Keeping(Callback):
+        def on_epoch_end(self, record):
+            epochs.append(record)
+
+    with pytest.raises(TrainingFailed, match="lower --lr") as raised:
+        fit(epochs=100, callback=Keeping(), **GROWING | settings)
+    result = raised.value.result
+    assert result.epochs == epochs
+    assert 1 < len(epochs) < 20
+    kept = best_epoch(epochs).epoch if "keep_best" in settings else len(epochs)
+    assert (result.kept_epoch, result.verdict) == (kept, None)
+
+
+def test_a_run_that_diverges_leaves_finite_weights_in_the_network(few):
+    network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig(epochs=100, **GROWING)
+    with pytest.raises(TrainingFailed) as raised:
+        train(network, *few, devices.load("cpu"), config, Callback())
+    shorter = network_of("linear", input_shape=(1, 28, 28))
+    train(shorter, *few, devices.load("cpu"), replace(config, epochs=raised.value.result.kept_epoch), Callback())
+    assert {n: v.tobytes() for n, v in network.weights().items()} == {
+        n: v.tobytes() for n, v in shorter.weights().items()
+    }
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_run_that_diverges_at_once_has_no_result(fit):
+    with pytest.raises(TrainingFailed) as raised:
+        fit("mlp", optimizer="sgd", lr=1e30)
+    assert raised.value.result is None

@@ -25,7 +25,7 @@ from fastdigits.ops.runtime import numba_setup
 from fastdigits.plots import comparison
 from fastdigits.storage import weights
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.training.experiment import run
+from fastdigits.training.experiment import Run, run
 from fastdigits.training.failure import TrainingFailed
 
 
@@ -85,26 +85,30 @@ class Session:
         return Candidate(f"{saved.model} ({model})", network, saved)
 
     def _entry(self, candidate: Candidate) -> ComparedModel:
-        trained, seconds = [candidate.saved] if candidate.saved else [], []
+        succeeded: list[tuple[SavedNetwork, float]] = []
+        failed: list[tuple[SavedNetwork, float]] = []
         for config in candidate.configs:
             try:
-                saved, train_s = self._train(candidate, config)
+                done = self._train(candidate, config)
             except TrainingFailed as error:
                 self.say(f"{candidate.name}: run failed: {error}")
-            else:
-                trained.append(saved)
-                seconds.append(train_s)
+                continue
+            if done.problem:
+                self.say(f"{candidate.name}: run failed: {done.problem}")
+            (failed if done.problem else succeeded).append((done.saved(), done.training.seconds["train"]))
+        runs = succeeded or failed
+        trained = [candidate.saved] if candidate.saved else [saved for saved, _ in runs]
+        seconds = [train_s for _, train_s in runs]
         self.say(f"{candidate.name}: evaluating on {len(self.digits.test_labels):,} images")
         images = self.digits.test_images, self.digits.test_labels
         return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
 
-    def _train(self, candidate: Candidate, config: TrainConfig) -> tuple[SavedNetwork, float]:
+    def _train(self, candidate: Candidate, config: TrainConfig) -> Run:
         callback = training_callback(self.values["progress"], True, self.say, config, 0)
         with announce_compilation(self.ops, callback.say), callback.display():
             callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.runs)
             self.done += 1
-            done = run(candidate.name, candidate.network, self.digits, self.ops, config, callback)
-        return done.saved(), done.training.seconds["train"]
+            return run(candidate.name, candidate.network, self.digits, self.ops, config, callback)
 
     def _write(self) -> None:
         rows = [entry.to_dict() for entry in self.entries]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
@@ -17,7 +16,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.errors import UserError
-from fastdigits.imaging import MAX_BYTES, Prepared, read_picture
+from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.plots import predictions as prediction_plot
 
@@ -64,12 +63,15 @@ def run(
                 failed.append({"image": path, "reason": str(result)})
                 say(printable(f"{path}: {result}"))
                 continue
-            row = _all_digits(result) if several else _one_digit(result, _digits_seen(recognizer, picture, result))
+            if several:
+                row = _all_digits(result, picture)
+            else:
+                row = _one_digit(result, _digits_seen(recognizer, picture, result))
             predictions.append({"image": path, **row})
             if not as_json:
                 click.echo(_as_text(predictions[-1]))
             if show and len(shown) < MAX_SHOWN:
-                shown.append((path, picture, result) if several else (path, result))
+                shown.append((path, picture.pixels, result) if several else (path, result))
     if show and shown:
         write_figure(show, (prediction_plot.draw_lines if several else prediction_plot.draw)(shown))
         say_written(show)
@@ -82,7 +84,7 @@ def run(
 
 def _recognize(
     images: Sequence[str], recognizer: Recognizer, several: bool
-) -> Iterator[tuple[str, np.ndarray | None, Any]]:
+) -> Iterator[tuple[str, Picture | Any, Any]]:
     """Yield (path, picture, result) for each picture; the result is a UserError if the picture cannot be read."""
     for name in images:
         try:
@@ -92,11 +94,13 @@ def _recognize(
             continue
         for path in paths:
             try:
-                picture = read_picture(_stdin() if path == STDIN else path)
+                picture = open_picture(_stdin() if path == STDIN else path)
+                pixels = picture.pixels
+                result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
-            yield path, picture, recognizer.recognize_all(picture) if several else recognizer.recognize(picture)
+            yield path, picture, result
 
 
 def _stdin() -> bytes:
@@ -146,12 +150,12 @@ def _matching(pattern: str) -> list[str]:
     return paths
 
 
-def _digits_seen(recognizer: Recognizer, picture: np.ndarray, result: tuple[Prepared, Prediction]) -> int:
+def _digits_seen(recognizer: Recognizer, picture: Picture, result: tuple[Prepared, Prediction]) -> int:
     """Return how many digits a picture shows, of which only one was recognized."""
     prepared, _ = result
     if prepared.alone:
         return 0 if prepared.box is None else 1
-    return sum(map(len, recognizer.recognize_all(picture)))
+    return sum(map(len, recognizer.recognize_all(picture.pixels)))
 
 
 def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[str, Any]:
@@ -166,12 +170,12 @@ def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[st
     }
 
 
-def _all_digits(lines: list[list[tuple[Prepared, Prediction]]]) -> dict[str, Any]:
+def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture) -> dict[str, Any]:
     digits = [
         {
             "digit": prediction.digit,
             "confidence": prediction.confidence,
-            "box": list(prepared.box or ()),
+            "box": list(picture.box_in_file(prepared.box)) if prepared.box else [],
             "unsure": prediction.unsure,
         }
         for line in lines

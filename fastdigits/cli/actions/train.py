@@ -3,12 +3,14 @@
 import json
 import os
 import shlex
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 import click
 
 from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
+from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
@@ -16,6 +18,8 @@ from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
 from fastdigits.data.preprocessing import polarity_note
+from fastdigits.errors import UserError
+from fastdigits.files import StrPath
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
@@ -47,36 +51,51 @@ class Session:
         self.callback = training_callback(
             values["progress"], values["as_json"], self.say, plan.config, values["log_every"]
         )
+        plan.checkpoints.warn = self.callback.warn
         self.done = RunResults()
+        self.problems: list[str] = []  # files that could not be written where they belong
 
     def say(self, line: str) -> None:
         """Print a line on stdout, or on stderr with --json."""
         click.echo(line, err=self.values["as_json"])
 
     def run(self) -> None:
-        """Train and write the results. On Ctrl-C, write the results of the finished runs, then raise it again."""
+        """Train and write the results. After a signal to stop, write the results of the finished runs.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After a signal to stop.
+        UserError
+            If training diverged, or a file was not written where it belongs; the weights are written all the same.
+        """
         parameters, images = self.network.parameter_count, len(self.digits.train_labels)
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
+        for line in self.plan.notes:
+            self.say(line)
         note = polarity_note(self.digits.train_images)
         if note and not self.plan.checkpoints.resumed:
             self.say(note)
         with interrupt.deferrable():
             try:
                 self._train()
-            except KeyboardInterrupt:
-                if self.repeated:
-                    self.say(f"{len(self.done.summaries)} of {len(self.specs)} runs are finished")
+            except (KeyboardInterrupt, OSError):  # OSError: the terminal or the pipe for the lines is closed
                 if self.done.best:
                     self._write_results()
+                    for problem in self.problems:
+                        self.callback.warn(problem)
+                if self.repeated:
+                    self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
                 self._say_how_to_resume()
                 raise
             summary = self._write_results()
             if self.values["as_json"]:
                 click.echo(json.dumps(summary))
-            interrupt.check()
+            self._raise_problems(summary)
 
     def _train(self) -> None:
         callback = self.callback
+        interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
         try:
             with announce_compilation(self.ops, callback.say), callback.display():
                 run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
@@ -92,37 +111,60 @@ class Session:
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")
-        return RunResult(done.saved(), spec.tags | summary, done.kept.rank if self.repeated else None)
+        return RunResult(done.saved(), spec.tags | summary, done.rank, done.problem)
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
-        done, output = self.done, self.plan.output
-        assert done.best  # at least one run has finished
+        done = self.done
+        best = done.best
+        assert best  # at least one run has finished
         stats_file, plot_file = self.values["stats_file"], self.values["plot_file"]
-        weights.write(output, done.best.saved)
-        summary = done.best.summary | {"dead_runs": done.failed}
+        output = self._save(self.plan.output, lambda path: weights.write(path, best.saved))
+        summary = best.summary | {"output": output, "dead_runs": done.failed}
         if self.repeated:
             for line in averages_lines(done.averages()):
                 self.say(line)
             self.say(f"the best by validation is {done.best_title}")
-            summary |= {"trainings": done.summaries, "averages": done.averages()}
+            summary |= {"trainings": done.reported, "averages": done.averages()}
         self.say(result_line(summary))
         self.say(f"weights: {printable(output)}")
         if stats_file:
-            run_statistics.add(stats_file, done.summaries, done.failed)
+            self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), done.summaries, done.failed))
         if plot_file:
-            write_figure(plot_file, curves.draw(group_runs(from_summaries(done.summaries))))
-            self.say(f"picture: {printable(plot_file)}")
+            figure = curves.draw(group_runs(from_summaries(done.reported)))
+            picture = self._save(plot_file, lambda path: write_figure(os.fspath(path), figure))
+            self.say(f"picture: {printable(picture)}")
+        if best.problem and summary["verdict"]["result"] == "chance":
+            self.callback.warn(best.problem)
         return summary
+
+    def _save(self, path: str, write: Callable[[StrPath], object]) -> str:
+        """Write a file, somewhere else if need be; return its path."""
+        written, problem = save(path, write, ask=not self.values["as_json"])
+        if problem:
+            self.problems.append(problem)
+        return written
+
+    def _raise_problems(self, summary: dict[str, Any]) -> None:
+        if interrupt.received():
+            for problem in self.problems:
+                self.callback.warn(problem)
+        interrupt.check()
+        if summary["verdict"]["result"] == "diverged":
+            kept, output = summary["kept_epoch"], click.format_filename(summary["output"])
+            raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} are in {output}.")
+        if self.problems:
+            raise UserError(" ".join(self.problems))
 
     def _say_how_to_resume(self) -> None:
         checkpoints, output = self.plan.checkpoints, os.path.splitext(self.plan.output)
-        if not checkpoints.written:
+        if checkpoints.written is None:
             return
-        words = ["fastdigits", "train", "--resume", click.format_filename(checkpoints.path or "")]
+        file = click.format_filename(checkpoints.written)
+        words = ["fastdigits", "train", "--resume", file]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs
             words += ["--output", f"{output[0]}.rest{output[1]}"]
-        self.say(f"checkpoint: {printable(checkpoints.path or '')}")
+        self.say(f"checkpoint: {printable(checkpoints.written)}")
         self.say(f"to resume{' this run' if self.repeated else ''}: {shlex.join(words)}")

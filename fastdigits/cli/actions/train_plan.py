@@ -1,6 +1,6 @@
 """Turn the options of `fastdigits train` into a plan: the network, the data, the settings and the files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,20 +9,28 @@ import click
 from fastdigits.cli.options.common import is_given, usage_error
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.options.training import checkpoint_path
+from fastdigits.config.schedules import SPANNING, lr_factor
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
 from fastdigits.errors import UserError
 from fastdigits.models import ModelOptions, check_options, name_of, network_of
 from fastdigits.nn import Network
-from fastdigits.storage import run_statistics
+from fastdigits.storage import run_statistics, weights
+from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training import checkpoint
-from fastdigits.training.checkpoint import Checkpoints
+from fastdigits.training.checkpoint import Checkpoint, Checkpoints
+from fastdigits.training.continuation import Continuation
 from fastdigits.training.repeats import RunSpec, over_folds, over_seeds
+
+STEPS = 1000  # in an epoch, to compute a learning rate before the images are known
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A training before its data set is loaded. `network` is a function that creates the network for a data set."""
+    """A training before its data set is loaded.
+
+    `network` is a function that creates the network for a data set. `notes` are lines to print.
+    """
 
     model: str
     data: str
@@ -30,6 +38,7 @@ class Plan:
     config: TrainConfig
     network: Callable[[DigitSet], Network]
     checkpoints: Checkpoints
+    notes: Sequence[str] = ()
 
     def run_specs(self, folds: int | None, runs: int, digits: DigitSet) -> list[RunSpec]:
         """List the runs to do, one per fold or seed."""
@@ -44,7 +53,7 @@ def make_plan(ctx: click.Context) -> Plan:
     UsageError
         If the options do not fit together.
     UserError
-        If the checkpoint to resume cannot be read.
+        If the file to resume cannot be read, or there is nothing left to train.
     """
     values = ctx.params
     if values["resume"]:
@@ -69,7 +78,7 @@ def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> 
         {
             "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
             "--plot": plot_file,
-            "--stats": [stats_file, run_statistics.text_path(stats_file)] if stats_file is not None else None,
+            "--stats": run_statistics.files(stats_file) if stats_file is not None else None,
         }
     )
 
@@ -81,21 +90,48 @@ def _network(values: dict[str, Any], config: TrainConfig) -> Callable[[DigitSet]
 
 
 def _resumed(ctx: click.Context) -> Plan:
-    """Create the plan that resumes a checkpoint.
+    """Create the plan that resumes a checkpoint, or trains a finished network further.
 
-    By default it trains on the data set of the checkpoint, and the output for NAME.checkpoint.h5 is NAME.h5.
+    By default it trains on the data set in the file. The output for NAME.checkpoint.h5 is NAME.h5, and that for a
+    finished network is its file.
     """
-    values, file = ctx.params, checkpoint.read(ctx.params["resume"])
-    saved, settings = file.saved, file.saved.config
-    if is_given(ctx, "epochs"):
-        settings = settings | {"epochs": values["epochs"]}
+    values = ctx.params
+    file = _to_resume(values["resume"])
+    saved = file.saved
+    config = TrainConfig(**saved.config | ({"epochs": values["epochs"]} if is_given(ctx, "epochs") else {}))
+    notes = _notes(saved, config)
+    if isinstance(file, Continuation):
+        file.check(config)
+        notes = [f"{click.format_filename(values['resume'])} is a finished network: the optimizer starts anew", *notes]
     data = values["data"] if is_given(ctx, "data") else saved.dataset
-    output = values["output"]
-    if not is_given(ctx, "output") and values["resume"].endswith(".checkpoint.h5"):
-        output = values["resume"].removesuffix(".checkpoint.h5") + ".h5"
+    output = values["output"] if is_given(ctx, "output") else _output(file, values["output"])
     checkpoints = Checkpoints(**_checkpoint_settings(values | {"output": output, "model": saved.model}), resumed=file)
-    config = TrainConfig(**settings)
-    return Plan(saved.model, data, output, config, lambda _: Network.from_config(saved.network), checkpoints)
+    return Plan(saved.model, data, output, config, lambda _: Network.from_config(saved.network), checkpoints, notes)
+
+
+def _to_resume(path: str) -> Checkpoint | Continuation:
+    if checkpoint.is_checkpoint(path):
+        return checkpoint.read(path)
+    return Continuation(path, weights.read(path))
+
+
+def _output(file: Checkpoint | Continuation, default: str) -> str:
+    path = str(file.path)
+    if isinstance(file, Continuation):
+        return path
+    return path.removesuffix(".checkpoint.h5") + ".h5" if path.endswith(".checkpoint.h5") else default
+
+
+def _notes(saved: SavedNetwork, config: TrainConfig) -> list[str]:
+    """Say what happens to a schedule that depends on the number of all epochs, if that changes."""
+    done, planned = len(saved.history), saved.config["epochs"]
+    if config.epochs == planned or done >= config.epochs or not (config.schedule in SPANNING or config.warmup):
+        return []
+    factor = lr_factor(config, done * STEPS, STEPS)
+    return [
+        f"the learning rate follows --schedule {config.schedule} over {config.epochs} epochs instead of {planned}: "
+        f"it continues at {factor:.0%} of its peak"
+    ]
 
 
 def _checkpoint_settings(values: dict[str, Any]) -> dict[str, Any]:

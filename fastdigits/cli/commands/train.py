@@ -168,7 +168,8 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     "stats_file",
     type=click.Path(),
     metavar="FILE.json",
-    help="Append the metrics of this run to a JSON file, and write averages over all runs in it to FILE.txt.",
+    help="Append the metrics of this run to a JSON file, and write averages over all runs in it to FILE.txt; "
+    "or append a row per epoch to FILE.csv.",
 )
 @click.option(
     "--plot",

@@ -15,7 +15,7 @@ from fastdigits.config.training import OPTIMIZERS
 FRACTION = click.FloatRange(min=0, max=1, max_open=True)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 COUNT = click.IntRange(min=1)
-# Options that may be combined with --resume; the checkpoint holds all others
+# Options that may be combined with --resume; the file holds all others
 RESUMABLE = {
     "epochs",
     "data",
@@ -104,20 +104,20 @@ def repeat_options() -> Callable:
             type=click.IntRange(min=0),
             default=0,
             show_default=True,
-            help="Retry a failed run with up to this many other seeds.",
+            help="Retry a run that diverges, or is no better than chance, with up to this many other seeds.",
         ),
         click.option(
             "--checkpoint-every",
             type=COUNT,
-            help="Save a checkpoint every this many epochs, not only on Ctrl-C: NAME.checkpoint.h5 for the output "
-            "NAME.h5.",
+            help="Save a checkpoint every this many epochs, not only on Ctrl-C, SIGTERM and SIGHUP: "
+            "NAME.checkpoint.h5 for the output NAME.h5.",
         ),
         click.option(
             "--resume",
             type=click.Path(),
             metavar="FILE",
-            help="Resume from a checkpoint with its settings. The result is bit-identical to that of an uninterrupted "
-            "run. --epochs may be raised.",
+            help="Resume a checkpoint with its settings; the result is bit-identical to that of an uninterrupted run. "
+            "Or train a finished network for more --epochs, with a new optimizer state.",
         ),
     )
 
@@ -142,7 +142,7 @@ def check_conflicts(ctx: click.Context) -> None:
         if conflicting:
             param = next(param for param in ctx.command.params if param.name in conflicting)
             option = _words(param, ctx.params.get(param.name), "")[0]
-            raise click.UsageError(f"--resume takes all settings from the checkpoint; leave {option} out.")
+            raise click.UsageError(f"--resume takes all settings from its file; leave {option} out.")
 
 
 def checkpoint_path(output: str) -> str:

@@ -42,6 +42,9 @@ class Dashboard(TrainingLines):
     def display(self) -> AbstractContextManager:
         return self.live
 
+    def warn(self, line: str) -> None:
+        self.live.console.print(f"Warning: {line}")
+
     def on_run_start(self, title: str, done: int, total: int) -> None:
         super().on_run_start(title, done, total)
         self.progress.start_run(done, total)

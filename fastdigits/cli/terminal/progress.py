@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -14,11 +14,17 @@ from fastdigits.ops.runtime import numba_setup
 T = TypeVar("T")
 
 
-def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> AbstractContextManager:
-    """Print one line when the first kernel is compiled in this block."""
+@contextmanager
+def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> Iterator[None]:
+    """Print one line when the first kernel is compiled in this block, and let signals stop the compilation."""
     if ops.device == "reference":  # compiles nothing
-        return nullcontext()
-    return numba_setup.on_first_compilation(lambda: say("compiling kernels, once ..."))
+        yield
+        return
+    with (
+        numba_setup.on_first_compilation(lambda: say("compiling kernels, once ...")),
+        numba_setup.on_compilation(interrupt.check),
+    ):
+        yield
 
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[str, T]]:

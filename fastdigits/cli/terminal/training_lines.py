@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import click
+
 from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
 from fastdigits.storage.history import Epoch
@@ -21,6 +23,10 @@ class TrainingLines(Callback):
     def display(self) -> AbstractContextManager:
         """Return the context that must be open during training."""
         return nullcontext()
+
+    def warn(self, line: str) -> None:
+        """Print a warning on stderr."""
+        click.echo(f"Warning: {line}", err=True)
 
     def on_run_start(self, title: str, done: int, total: int) -> None:
         self.say(title)
@@ -77,4 +83,5 @@ def result_line(summary: dict[str, Any]) -> str:
 def averages_lines(averages: dict[str, Any]) -> list[str]:
     """Describe the number of runs and their average accuracies."""
     accuracies = [format_summary(f"{part} accuracy", averages[f"{part}_accuracy"]) for part in ("validation", "test")]
-    return [f"{averages['trained']} runs succeeded, {averages['dead_runs']} failed", *accuracies]
+    of_failures = "" if averages["trained"] else "; the averages are those of failed runs"
+    return [f"{averages['trained']} runs succeeded, {averages['dead_runs']} failed{of_failures}", *accuracies]

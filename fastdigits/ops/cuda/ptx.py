@@ -34,6 +34,9 @@ def cached(function: Callable, types: tuple[Any, ...], threads: int, capability:
     path = Path(settings.CACHE_DIR) / f"{function.__name__}-{digest}.ptx"
     if not path.exists():
         written = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-        written.write_text(compile_kernel(function, types, threads, capability))
-        written.replace(path)
+        try:
+            written.write_text(compile_kernel(function, types, threads, capability))
+            written.replace(path)
+        finally:
+            written.unlink(missing_ok=True)  # of an incomplete file
     return path

@@ -63,6 +63,11 @@ def create_folder() -> Path:
         return path
 
 
+def user_folder() -> Path:
+    """Return the folder of this program among the user's caches; raise RuntimeError if the user has no home."""
+    return _base()
+
+
 def temporary_folder() -> str:
     """Create a folder that is removed at exit. Numba cannot compile cached functions without a folder."""
     path = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
