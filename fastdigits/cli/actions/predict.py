@@ -15,7 +15,7 @@ from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.errors import UserError
+from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.plots import predictions as prediction_plot
@@ -97,6 +97,8 @@ def _recognize(
                 picture = open_picture(_stdin() if path == STDIN else path)
                 pixels = picture.pixels
                 result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
+            except NotFiniteError:  # not a fault of this picture
+                raise
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
