@@ -21,8 +21,9 @@ def cached(dispatcher: Any) -> Any:
     return dispatcher
 
 
-# Older versions of Numba have it under the second name
-_Base: Any = getattr(caching, "UserProvidedCacheLocator", None) or caching._UserProvidedCacheLocator
+# Older versions of Numba have it with an underscore
+_NAME = "UserProvidedCacheLocator"
+_Base: Any = getattr(caching, _NAME, None) or getattr(caching, f"_{_NAME}")
 
 
 class _Locator(_Base):
