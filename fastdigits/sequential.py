@@ -137,13 +137,13 @@ class Sequential:
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
         """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,)."""
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
-        trained = self._checked(images, labels)
+        trained = self._checked_trained()
         return trained.pool.evaluate(images, labels, trained.config.loss)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""
         images = _as_uint8(images, "images")
-        return self._checked(images, None).pool.probabilities(images)
+        return self._checked_trained().pool.probabilities(images)
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
@@ -157,11 +157,6 @@ class Sequential:
             dataset="arrays",
         )
         weights.write(path, saved)
-
-    def _checked(self, images: np.ndarray, labels: np.ndarray | None) -> "_Trained":
-        trained = self._checked_trained()
-        self.network.check_images(images, labels, trained.pool.normalisation.preparation.pad)
-        return trained
 
     def _checked_trained(self) -> "_Trained":
         trained = self._trained  # read once, because another thread may call fit

@@ -260,6 +260,7 @@ def test_fused_and_plain_normalized_networks_train_alike(digits):
     assert losses[0].validation_loss == pytest.approx(losses[1].validation_loss, rel=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*dark ink")  # noise has neither light nor dark ink
 def test_images_of_another_size():
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (64, 12, 9), np.uint8), random.integers(0, 3, 64).astype(np.uint8)

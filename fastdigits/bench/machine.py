@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastdigits.bench.timing import timed
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime import pool
 
 REPEATS = 300_000  # of each chain: about a millisecond, much longer than the start of a parallel loop
 BANDWIDTH_FLOATS = 2**24  # 64 MiB in each of three arrays: far more than the caches can hold
@@ -37,17 +38,17 @@ class Machine:
     bytes_per_second: float
 
 
-def measure() -> Machine:
-    """Describe and measure the cores that the CPU's ops were loaded for; takes about a second."""
+def measure(ops: Ops) -> Machine:
+    """Describe and measure the cores that operations of the CPU were loaded for; takes about a second."""
     from fastdigits.ops.lanes.vector_unit import LANES
-    from fastdigits.ops.peak import cpu as peak
 
+    pool.use_threads(ops.threads)
     return Machine(
         cpu=cpu_name(),
         system=f"{platform.system()} {platform.machine()}",
-        cores=peak.cores(),
+        cores=ops.threads,
         lanes=LANES,
-        threading_layer=numba_setup.threading_layer(),
+        threading_layer=pool.layer(),
         python=platform.python_version(),
         numba=version("numba"),
         numpy=version("numpy"),

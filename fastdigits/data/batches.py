@@ -47,12 +47,16 @@ class Batches:
         self.rows = self.images.reshape(len(images), -1)
         self.labels = ops.zeros((len(images), 1), np.uint8) if labels is None else ops.upload(labels.reshape(-1, 1))
         count = blocks(batch_size, ops.lanes)
-        self.x = ops.zeros((count, 1, *images.shape[1:], ops.lanes))
-        self.targets = ops.zeros((count, ops.lanes))
+        self.x = ops.empty((count, 1, *images.shape[1:], ops.lanes))
+        self.targets = ops.empty((count, ops.lanes))
         self.pixels = self.x.reshape(count, -1, ops.lanes)
         self.start, self.epoch = ops.zeros((1,), np.int64), ops.zeros((1,), np.int64)
         self.scale = np.float32(1 / (255 * normalisation.std))
         self.shift = np.float32(-normalisation.mean / normalisation.std)
+
+    def replace(self, images: np.ndarray) -> None:
+        """Replace all images by others of the same number, shape and type, at the same address on the device."""
+        self.images[...] = self.ops.upload(self.normalisation.preparation.apply(images))
 
     def over(self, order: Array) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for all images in `order`, int32 indices on the device."""

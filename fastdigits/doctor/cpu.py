@@ -1,16 +1,18 @@
 """Examine the processor and how Numba uses it."""
 
-import importlib
 import os
 import platform
 import sys
 
-from fastdigits.ops.runtime import numba_setup
-from fastdigits.ops.runtime.diagnosis import Finding, first_line
+from fastdigits.doctor.trial import remedy
+from fastdigits.errors import UserError
+from fastdigits.ops.runtime import numba_setup, pool
+from fastdigits.ops.runtime.diagnosis import Finding
 
 SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "neon", "asimd", "sve", "fullfp16", "altivec", "vsx")
-OPENMP = {
-    "linux": "sudo apt install libgomp1, or: sudo dnf install libgomp",
+NO_POOL = {
+    "linux": "pip install tbb, or: sudo apt install libgomp1, or: sudo dnf install libgomp",
+    "win32": "pip install tbb",
     "darwin": "brew install libomp",
 }
 
@@ -40,13 +42,18 @@ def vector_unit() -> list[Finding]:
 
 
 def threading_layer() -> list[Finding]:
-    """Return the layer that runs parallel loops."""
-    importlib.import_module("numba")  # an error of this import must not look like a missing OpenMP
-    layer = numba_setup.threading_layer()
-    if layer != "workqueue":
-        return [Finding("threading layer", layer)]
-    problem = f"OpenMP cannot be used ({_why_no_openmp()}), and numba's own layer starts parallel loops more slowly"
-    return [Finding("threading layer", layer, problem, OPENMP.get(sys.platform, "pip install --force-reinstall numba"))]
+    """Return the layer that runs parallel loops, as Numba reports it."""
+    pool.preload_tbb()
+    try:
+        layer = pool.layer()
+    except UserError as error:
+        return [
+            Finding("threading layer", "none", f"kernels cannot run ({str(error).rstrip('.')})", remedy(str(error)))
+        ]
+    if layer == "workqueue" and "NUMBA_THREADING_LAYER" not in os.environ:
+        problem = "neither TBB nor OpenMP can be used, and numba's own layer starts parallel loops more slowly"
+        return [Finding("threading layer", layer, problem, NO_POOL.get(sys.platform, "pip install tbb"))]
+    return [Finding("threading layer", layer)]
 
 
 def settings() -> list[Finding]:
@@ -61,11 +68,3 @@ def settings() -> list[Finding]:
                 Finding(name, os.environ[name], f"{name} is set, so kernels are not compiled", f"unset {name}")
             )
     return found
-
-
-def _why_no_openmp() -> str:
-    try:
-        importlib.import_module("numba.np.ufunc.omppool")
-    except ImportError as error:
-        return first_line(error)
-    return "it can be loaded now"

@@ -14,15 +14,20 @@ def kernel_folder() -> list[Finding]:
     """Return the cache folder, its content, and the folders of other versions."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     try:
-        path = Path(given) if given else kernel_cache.create_folder()
-        path.mkdir(parents=True, exist_ok=True)
-        with kernel_cache.locked(path):
-            pass
-    except (OSError, RuntimeError, NotImplementedError) as error:
-        problem = f"compiled kernels cannot be cached ({first_line(error)}), so every command compiles them again"
-        variable = "NUMBA_CACHE_DIR" if given else "XDG_CACHE_HOME"
-        return [Finding("folder", given or "none", problem, f"export {variable}=/a/folder/of/yours")]
+        path = kernel_cache.create_folder()
+    except OSError as error:
+        return _read_only(given, error)
     return [_folder(path, given), _content(path), *_others()]
+
+
+def _read_only(given: str | None, error: OSError) -> list[Finding]:
+    """Return what is in a folder that cannot be written, which is a problem only if no kernels are in it."""
+    folder = kernel_cache.current()
+    if folder and folder.kernels:
+        return [Finding("folder", f"{folder.path}, which cannot be written"), _content(folder.path)]
+    problem = f"compiled kernels cannot be cached ({first_line(error)}), so every command compiles them again"
+    variable = "NUMBA_CACHE_DIR" if given else "XDG_CACHE_HOME"
+    return [Finding("folder", given or "none", problem, f"export {variable}=/a/folder/of/yours")]
 
 
 def _folder(path: Path, given: str | None) -> Finding:

@@ -13,6 +13,7 @@ LIMIT_S = 300  # compiling takes a few seconds; a broken driver may never return
 ROOT = Path(__file__).parents[2]  # the folder with the package `fastdigits`
 PROGRAM = "import sys; from fastdigits import ops; ops.run_test_kernel(sys.argv[1])"
 
+USER_ERROR = "fastdigits.errors.UserError: "
 REINSTALL = "pip install --force-reinstall numba llvmlite numpy"
 
 # Commands that fix errors whose messages contain these words
@@ -26,6 +27,11 @@ REMEDIES = {
     "OUT_OF_MEMORY": "stop other programs on the GPU; 'nvidia-smi' lists them",
     "OutOfMemoryError": "stop other programs on the GPU; 'nvidia-smi' lists them",
     "No space left on device": "free some space",
+    "needs TBB": "pip install tbb",
+    "NUMBA_THREADING_LAYER_PRIORITY": "unset NUMBA_THREADING_LAYER_PRIORITY",
+    "NUMBA_THREADING_LAYER": "unset NUMBA_THREADING_LAYER",
+    "NUMBA_NUM_THREADS": "unset NUMBA_NUM_THREADS",
+    "NUMBA_DISABLE_JIT": "unset NUMBA_DISABLE_JIT",
 }
 
 
@@ -64,4 +70,5 @@ def _run(device: str) -> str | None:
     if done.returncode < 0:
         return f"a test kernel on {device} crashes ({signal.strsignal(-done.returncode)})"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return f"a test kernel on {device} fails ({lines[-1] if lines else f'exit code {done.returncode}'})"
+    reason = lines[-1].removeprefix(USER_ERROR) if lines else f"exit code {done.returncode}"
+    return f"a test kernel on {device} fails ({reason})"

@@ -1,7 +1,8 @@
 """Inference with one trained network by any number of threads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +10,10 @@ from fastdigits import ops as devices
 from fastdigits.config.training import EVALUATION_BATCH
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
-from fastdigits.inference.evaluate import Evaluation, evaluate, probabilities
+from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate, probabilities
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH, Network
+from fastdigits.ops.interface import Array
+from fastdigits.ops.loss.reference import softmax
 
 
 class NetworkPool:
@@ -25,42 +28,111 @@ class NetworkPool:
         Built, with weights that do not change any more.
     normalisation : Normalisation
     low_latency : bool
-        Whether to predict up to MAX_SEQUENTIAL_IMAGES images one after the other. That is faster, but rounds
-        differently: otherwise, the prediction for an image does not depend on the number of images.
+        Whether to predict up to MAX_SEQUENTIAL_IMAGES images one after the other, on devices where that is faster. It
+        rounds differently: otherwise, the prediction for an image does not depend on the number of images.
     """
 
     def __init__(self, network: Network, normalisation: Normalisation, low_latency: bool = False):
-        self.network, self.normalisation, self.low_latency = network, normalisation, low_latency
-        self._idle: dict[int, list[Network]] = {}  # by batch size; operations on a list are atomic
+        self.network, self.normalisation = network, normalisation
+        single_ops = devices.inference_ops(network.ops, 1)
+        self.single_ops = single_ops if low_latency and single_ops is not network.ops else None
+        self._idle: dict[int, list[Any]] = {}  # copies by batch size; operations on a list are atomic
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return the class probabilities, float32 (N, classes), of images uint8 (N, H, W)."""
-        with self._copy(len(images)) as network:
-            batches = Batches(network.ops, images, None, network.batch_size, self.normalisation)
+        """Return the class probabilities, float32 (N, classes), of images uint8 (N, H, W).
+
+        Raises
+        ------
+        UserError
+            If the images do not fit the network.
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        self.check(images, None)
+        if self.single_ops and len(images) <= devices.MAX_SEQUENTIAL_IMAGES:
+            with self._lend(1, self._new_single_image) as single_image:
+                return single_image.probabilities(images)
+        # A batch takes the same time if most of it is empty
+        batch_size = self.network.ops.lanes if len(images) <= INFERENCE_MICRO_BATCH else EVALUATION_BATCH
+        with self._lend(batch_size, self._new_copy) as network:
+            batches = Batches(network.ops, images, None, batch_size, self.normalisation)
             return probabilities(network, batches, np.arange(len(images)))
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, loss: str) -> Evaluation:
-        """Evaluate the network on images uint8 (N, H, W) with labels uint8 (N,); `loss` is a key of LOSSES."""
-        with self._copy(EVALUATION_BATCH) as network:
-            batches = Batches(network.ops, images, labels, network.batch_size, self.normalisation)
+        """Evaluate the network on images uint8 (N, H, W) with labels uint8 (N,); `loss` is a key of LOSSES.
+
+        Raises
+        ------
+        UserError
+            If the images or labels do not fit the network.
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        self.check(images, labels)
+        with self._lend(EVALUATION_BATCH, self._new_copy) as network:
+            batches = Batches(network.ops, images, labels, EVALUATION_BATCH, self.normalisation)
             return evaluate(network, batches, np.arange(len(images)), loss)
 
+    def check(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """Raise UserError if images or labels do not fit the network; see `Network.check_images`."""
+        self.network.check_images(images, labels, self.normalisation.preparation.pad)
+
     @contextmanager
-    def _copy(self, images: int) -> Iterator[Network]:
-        """Lend a copy of the network for a number of images."""
-        batch_size = self._batch_size(images)
+    def _lend(self, batch_size: int, new: Callable[[int], Any]) -> Iterator[Any]:
         idle = self._idle.setdefault(batch_size, [])
         try:
-            network = idle.pop()
+            copy = idle.pop()
         except IndexError:
-            network = self.network.inference_copy(devices.inference_ops(self.network.ops, batch_size), batch_size)
+            copy = new(batch_size)
         try:
-            yield network
+            yield copy
         finally:
-            idle.append(network)
+            idle.append(copy)
 
-    def _batch_size(self, images: int) -> int:
-        """Return 1 for the lowest latency, few for few images, because an empty batch takes as long, or many."""
-        if self.low_latency and images <= devices.MAX_SEQUENTIAL_IMAGES:
-            return 1
-        return self.network.ops.lanes if images <= INFERENCE_MICRO_BATCH else EVALUATION_BATCH
+    def _new_copy(self, batch_size: int) -> Network:
+        return self.network.inference_copy(self.network.ops, batch_size)
+
+    def _new_single_image(self, batch_size: int) -> "SingleImage":
+        assert self.single_ops
+        return SingleImage(self.network.inference_copy(self.single_ops, batch_size), self.normalisation)
+
+
+class SingleImage:
+    """Prediction of one image after another with the lowest latency.
+
+    After some calls, the forward pass is a single call of compiled code, which other threads need not wait for.
+
+    Parameters
+    ----------
+    network : Network
+        Built for batches of one image, on operations with a single lane.
+    normalisation : Normalisation
+    """
+
+    def __init__(self, network: Network, normalisation: Normalisation):
+        self.network, ops, edges = network, network.ops, 2 * normalisation.preparation.pad
+        C, H, W = network.input_shape
+        self.batches = Batches(ops, np.zeros((1, H - edges, W - edges), np.uint8), None, 1, normalisation)
+        self.row = ops.zeros((1,), np.int32)
+        self.forward = ops.captured(self._forward)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return the class probabilities, float32 (N, classes), of images uint8 (N, H, W).
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        scores = np.empty((len(images), self.network.classes, 1), np.float32)
+        for number in range(len(images)):
+            self.batches.replace(images[number : number + 1])
+            scores[number] = self.forward()[0]
+        check_finite(scores, np.zeros((len(images), 1)))
+        p = np.empty_like(scores)
+        softmax(scores, p)
+        return p[..., 0]
+
+    def _forward(self) -> Array:
+        [(x, _, _)] = self.batches.parts(self.row, 1)
+        return self.network.forward(x)

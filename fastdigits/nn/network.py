@@ -134,6 +134,8 @@ class Network:
     def inference_copy(self, ops: Ops, batch_size: int) -> "Network":
         """Return a network for inference with the same parameters and statistics in memory, and buffers of its own.
 
+        The weights must not change afterwards, because those that depend on them are computed only once.
+
         Parameters
         ----------
         ops : Ops
@@ -144,6 +146,9 @@ class Network:
         for copied, parameter in zip(network.state().values(), self.state().values(), strict=True):
             copied.value = parameter.value
         network._allocate(ops, batch_size, training=False, fused=self.fused)
+        for fold in network.folds:
+            fold.update(ops)
+        network.folds = []
         return network
 
     def initialise(self, seed: int) -> None:

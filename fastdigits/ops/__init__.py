@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from typing import cast
 
 from fastdigits.errors import UserError
+from fastdigits.ops import array
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.runtime import numba_setup, pool, replay
 
 DEVICES = ("cpu", "cuda", "reference")
 MAX_SEQUENTIAL_IMAGES = 3  # up to here a CPU is faster on one image after another than on all lanes at once
@@ -38,9 +39,23 @@ class LoadedOps:
 
     device: str
     lanes: int
+    threads: int
 
-    def __init__(self, device: str, lanes: int, functions: dict[str, Callable], prefers_micro_batches: bool = True):
-        self.__dict__.update(functions, device=device, lanes=lanes, prefers_micro_batches=prefers_micro_batches)
+    def __init__(
+        self,
+        device: str,
+        lanes: int,
+        functions: dict[str, Callable],
+        prefers_micro_batches: bool = True,
+        threads: int = 1,
+    ):
+        settings = {
+            "device": device,
+            "lanes": lanes,
+            "prefers_micro_batches": prefers_micro_batches,
+            "threads": threads,
+        }
+        self.__dict__.update(functions, **settings)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Ops are fixed once loaded: {name} cannot be set.")
@@ -90,13 +105,16 @@ def inference_ops(ops: Ops, images: int) -> Ops:
     """
     if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
         return ops
-    functions = _functions("reference", FAMILIES) | _functions("cpu", ("variants.single_image",))
-    return cast(Ops, LoadedOps("cpu", 1, functions))
+    functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
+    functions |= _functions("cpu", ("variants.single_image",))
+    return cast(Ops, LoadedOps("cpu", 1, functions, threads=ops.threads))
 
 
 def why_unavailable(device: str) -> str | None:
     """Return why a device cannot be used on this machine; None if it can, or if Numba simulates CUDA."""
-    return _why_no_cuda() if device == "cuda" and not numba_setup.simulates_cuda() else None
+    if device != "cuda" or numba_setup.simulates_cuda():
+        return None
+    return pool.why_gpu_lost() or _why_no_cuda()
 
 
 def choose_device() -> tuple[str, str]:
@@ -137,19 +155,19 @@ def _why_no_cuda() -> str | None:
 
 
 def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
-    if device != "reference":
-        numba_setup.prepare_numba(threads)
-    functions = _functions(device, FAMILIES if exact or device != "cpu" else (*FAMILIES, "variants.winograd"))
-    if device == "cpu" and numba_setup.threading_layer() == "workqueue":
-        functions = {name: numba_setup.serialized(function) for name, function in functions.items()}
-    return cast(Ops, LoadedOps(device, _lanes(device), functions, prefers_micro_batches=device != "cuda"))
-
-
-def _lanes(device: str) -> int:
     if device == "reference":
-        return 1  # ordinary (N, C, H, W), with a last axis of one
-    module = importlib.import_module(f"fastdigits.ops.{'cuda.launch' if device == 'cuda' else 'lanes.vector_unit'}")
-    return module.LANES
+        return cast(Ops, LoadedOps(device, 1, _functions(device, FAMILIES)))  # (N, C, H, W) with a last axis of one
+    threads = numba_setup.prepare_numba(threads)
+    if device == "cuda":
+        functions = {name: pool.in_one_process(function) for name, function in _functions(device, FAMILIES).items()}
+        return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False))
+    functions = _functions(device, FAMILIES if exact else (*FAMILIES, "variants.winograd"))
+    kernels = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
+    return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), functions | kernels, threads=threads))
+
+
+def _lanes(module: str) -> int:
+    return importlib.import_module(f"fastdigits.ops.{module}").LANES
 
 
 def _functions(device: str, families: tuple[str, ...]) -> dict[str, Callable]:

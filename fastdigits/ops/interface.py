@@ -58,11 +58,14 @@ class Ops(Protocol):
     prefers_micro_batches : bool
         Whether inference on many images is faster in small batches, whose activations stay in the cache of the CPU. A
         GPU needs many images at once to be fully used.
+    threads : int
+        Number of threads that the kernels of the CPU use; 1 on other devices.
     """
 
     device: str
     lanes: int
     prefers_micro_batches: bool
+    threads: int
 
     # activation
     def relu_forward(self, x: Array, y: Array) -> None: ...

@@ -1,6 +1,7 @@
 """The routes of the HTTP API."""
 
 from base64 import b64encode
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -11,9 +12,9 @@ from fastapi.responses import PlainTextResponse
 
 from fastdigits import __version__
 from fastdigits.serve import bodies, schema
-from fastdigits.serve.bodies import FORM, JSON
+from fastdigits.serve.bodies import FORM, JSON, TEXT, URLENCODED
 from fastdigits.serve.jobs import Answer
-from fastdigits.serve.limits import RequestError
+from fastdigits.serve.limits import RequestError, shortened
 from fastdigits.serve.maps import FeatureMaps
 from fastdigits.serve.models import ModelInfo
 from fastdigits.serve.recognition import Recognition
@@ -22,24 +23,31 @@ PICTURE_TYPES = ("image/", "application/octet-stream")  # as prefixes
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def add_routes(app: FastAPI) -> None:
-    """Add the routes of the API to an application.
+def add_routes(app: FastAPI, models: Sequence[ModelInfo]) -> None:
+    """Add the routes of the API to an application with these models.
 
     The handlers parse requests themselves and declare their schemas by hand: validation of 784 numbers by FastAPI
     would take longer than the prediction.
     """
     recognition: dict[str, Any] = {"methods": ["POST"], "tags": ["Recognition"]}
-    app.add_api_route("/predict", predict, **recognition, **schema.PREDICT)
-    app.add_api_route("/api/neural", neural, operation_id="neural", **recognition, **schema.NEURAL)
-    app.add_api_route("/", neural, operation_id="neural_at_root", **recognition, **schema.NEURAL)
-    server: dict[str, Any] = {"methods": ["GET"], "tags": ["Server"]}
-    app.add_api_route("/health", health, response_model=schema.Health, summary="Check that the server is up", **server)
-    app.add_api_route("/models", models, response_model=schema.ModelList, summary="List the models", **server)
-    app.add_api_route("/metrics", metrics, response_class=PlainTextResponse, summary="Prometheus metrics", **server)
+    grid = schema.neural(len(models))
+    app.add_api_route("/predict", predict, **recognition, **schema.predict([model.name for model in models]))
+    app.add_api_route("/api/neural", neural, operation_id="neural", **recognition, **grid)
+    app.add_api_route("/", neural, operation_id="neural_at_root", **recognition, **grid)
+    server: dict[str, Any] = {"tags": ["Server"]}
+    add_get_route(app, "/health", health, response_model=schema.Health, summary="Check that the server is up", **server)
+    add_get_route(app, "/models", list_models, response_model=schema.ModelList, summary="List the models", **server)
+    add_get_route(app, "/metrics", metrics, response_class=PlainTextResponse, summary="Prometheus metrics", **server)
+
+
+def add_get_route(app: FastAPI, path: str, handler: Callable[..., Any], **description: Any) -> None:
+    """Add a route for GET, and one for HEAD that the API's description leaves out."""
+    app.add_api_route(path, handler, methods=["GET"], **description)
+    app.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
 
 
 async def predict(request: Request) -> Response:
-    """Send 28 x 28 pixels as JSON, or a picture of any size as the body or as a file of a form."""
+    """Send 28 x 28 pixels as JSON, or a picture of any size: as the body, as a file of a form, or as text in Base64."""
     model = request.app.state.recognition.model(request.query_params.get("model", "0"))
     explain = _parse_boolean(request.query_params.get("explain", "false"), "explain")
     prepared, answer = await _recognize(request, model, explain)
@@ -83,7 +91,7 @@ async def health(request: Request) -> Response:
     return _json({"status": "ok", "version": __version__, "models": count, "uptime_s": uptime})
 
 
-async def models(request: Request) -> Response:
+async def list_models(request: Request) -> Response:
     """Return each model's index and name; requests may choose a model by either."""
     return _json({"models": [model.to_dict() for model in request.app.state.recognition.worker.models]})
 
@@ -95,23 +103,24 @@ async def metrics(request: Request) -> Response:
 
 def _parse_boolean(text: str, name: str) -> bool:
     if text.lower() not in BOOLEANS:
-        raise RequestError(422, f"'{name}' must be true or false, not {text!r}.")
+        raise RequestError(422, f"'{name}' must be true or false, not {shortened(repr(text))}.")
     return BOOLEANS[text.lower()]
 
 
 async def _recognize(request: Request, model: ModelInfo, explain: bool) -> Recognition:
-    """Recognize the digit in a body: JSON, a form with a file, or a picture file."""
+    """Recognize the digit in a body: JSON, a form, a picture file, or one in Base64."""
     recognition, kind = request.app.state.recognition, bodies.media_type(request)
-    if kind not in (JSON, FORM) and not kind.startswith(PICTURE_TYPES):
-        raise RequestError(
-            415, f"Send {JSON}, {FORM} or a picture such as image/png, not {kind or 'a body of no type'}."
-        )
+    if kind not in (JSON, FORM, URLENCODED, TEXT) and not kind.startswith(PICTURE_TYPES):
+        given = shortened(kind) or "a body of no type"
+        raise RequestError(415, f"Send {JSON}, {FORM} or a picture such as image/png, not {given}.")
     async with bodies.received_body(request) as body:
-        if kind == JSON:
-            image = bodies.image_from_json(bodies.json_object(body).get("pixels"), "pixels", unit=True)
-            return await recognition.recognize_image(model, image, explain)
-        content = await bodies.uploaded_file(request, body) if kind == FORM else body
-        return await recognition.recognize_file(model, content, explain)
+        if kind != JSON:
+            return await recognition.recognize_file(model, await bodies.picture_file(request, body), explain)
+        content = bodies.json_object(body)
+        if (text := bodies.text_without_pixels(content)) is not None:
+            return await recognition.recognize_file(model, bodies.picture_from_text(text), explain)
+        image = bodies.image_from_json(content.get("pixels"), "pixels", unit=True)
+        return await recognition.recognize_image(model, image, explain)
 
 
 def _record(request: Request, model: ModelInfo, answer: Answer) -> None:

@@ -20,20 +20,23 @@ from fastdigits import __version__
 from fastdigits.errors import NotFiniteError
 from fastdigits.files import StrPath
 from fastdigits.serve import api
-from fastdigits.serve.limits import BufferedBytes, Limits, RequestError
+from fastdigits.serve.guard import ANY, Gateway, Guard, Hosts, error_response
+from fastdigits.serve.limits import BufferedBytes, Limits, RequestError, shortened
 from fastdigits.serve.metrics import Metrics
-from fastdigits.serve.observer import Observer, error_response
+from fastdigits.serve.observer import Observer
 from fastdigits.serve.recognition import RecognitionService
 from fastdigits.serve.worker import Worker
 
 STATIC = Path(__file__).parent / "static"
-CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
+NO_CACHE = {"Cache-Control": "no-cache"}
 
 
 def create_app(
     models: Sequence[StrPath | None] = (None,),
     limits: Limits | None = None,
     allow_origins: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (ANY,),
+    root_path: str = "",
     device: str = "auto",
     threads: int | None = None,
 ) -> FastAPI:
@@ -46,6 +49,11 @@ def create_app(
     limits : Limits, optional
     allow_origins : sequence of str
         Other sites whose pages may send requests, such as "https://example.org", or "*" for all.
+    allow_hosts : sequence of str
+        Names and addresses by which the server may be called, such as "example.org" or "10.0.0.0/8"; by default "*",
+        for all.
+    root_path : str
+        Path of the application behind a proxy, such as "/digits".
     device : str
     threads : int, optional
         Number of processor cores for the kernels; defaults to all.
@@ -62,21 +70,24 @@ def create_app(
         version=__version__,
         description="Recognizes handwritten digits.",
         lifespan=_lifespan,
+        docs_url=None,
         redoc_url=None,
-        favicon_url="/static/icon.svg",
-        swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0},
     )
     app.state.limits, app.state.buffered, app.state.started = limits, BufferedBytes(), monotonic()
     app.state.recognition, app.state.metrics = RecognitionService(worker, limits), Metrics(lambda: worker.queued)
     worker.on_batch = app.state.metrics.batches.observe
-    api.add_routes(app)
-    app.add_api_route("/", _page, response_class=HTMLResponse, tags=["Server"], summary="The page to draw on")
+    api.add_routes(app, worker.models)
+    page: dict[str, Any] = {"response_class": HTMLResponse, "tags": ["Server"]}
+    api.add_get_route(app, "/", _page, summary="The page to draw on", **page)
+    api.add_get_route(app, "/docs", _docs, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
     if allow_origins:
         app.add_middleware(JSONErrorCORS, allow_origins=allow_origins, allow_methods=["GET", "POST"])
+    app.add_middleware(Guard, hosts=Hosts(allow_hosts), origins=allow_origins)
     app.add_middleware(Observer, metrics=app.state.metrics, limits=limits)
+    app.add_middleware(Gateway, root_path=root_path)
     return app
 
 
@@ -99,8 +110,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _page() -> FileResponse:
     """Return a page that sends what is drawn on it to /predict."""
-    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return FileResponse(STATIC / "index.html", headers=headers)
+    return FileResponse(STATIC / "index.html", headers=NO_CACHE)
+
+
+async def _docs() -> FileResponse:
+    """Return a page that describes the API."""
+    return FileResponse(STATIC / "docs.html", headers=NO_CACHE)
 
 
 async def _on_request_error(request: Request, error: RequestError) -> Response:
@@ -113,9 +128,10 @@ async def _on_not_finite(request: Request, error: NotFiniteError) -> Response:
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    path, docs = shortened(request.url.path), f"{request.scope.get('root_path', '')}/docs"
     messages: dict[int, str] = {
-        HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; see /docs.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed for {request.url.path}; see /docs.",
+        HTTPStatus.NOT_FOUND: f"There is nothing at {path}; see {docs}.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed for {path}; see {docs}.",
     }
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastdigits.imaging import MAX_BYTES, MAX_DECODER_BYTES, MAX_PIXELS
 
 MAX_JSON_BYTES = 2**18  # ample for 784 numbers; parsing JSON blocks the event loop, and so all other requests
+MAX_QUOTED = 80  # characters of a request in a message
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,8 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str):
         super().__init__(message)
         self.status, self.message = status, message
+
+
+def shortened(text: str) -> str:
+    """Return text of a request for a message, without its end if it is long."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."

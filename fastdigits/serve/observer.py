@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import Any
 
 import orjson
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fastdigits.serve.guard import error_response
 from fastdigits.serve.limits import Limits
 from fastdigits.serve.metrics import Metrics
 
@@ -16,11 +16,6 @@ log = logging.getLogger("fastdigits.serve")
 
 BUSY = "The server is busy with other requests; try again in a moment."
 FAILED = "The server failed to answer this request; see its log for the cause."
-
-
-def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Create the JSON answer to a request that failed."""
-    return JSONResponse({"error": message}, status, headers)
 
 
 class Observer:

@@ -15,7 +15,7 @@ from fastdigits.inference.recognizer import CandidateSearch
 from fastdigits.ops.runtime import numba_setup
 from fastdigits.serve.budget import Budget
 from fastdigits.serve.jobs import Answer
-from fastdigits.serve.limits import Limits, RequestError
+from fastdigits.serve.limits import Limits, RequestError, shortened
 from fastdigits.serve.models import ModelInfo
 from fastdigits.serve.worker import Worker
 
@@ -46,7 +46,7 @@ class RecognitionService:
             if choice in (info.name, info.index, str(info.index)):
                 return info
         names = ", ".join(f"{info.index} ({info.name})" for info in models)
-        raise RequestError(404, f"There is no model {choice!r}; choose one of {names}.")
+        raise RequestError(404, f"There is no model {shortened(repr(choice))}; choose one of {names}.")
 
     async def recognize_file(self, model: ModelInfo, content: bytes | bytearray, explain: bool) -> Recognition:
         """Recognize the digit in the content of a picture file."""

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from fastdigits.imaging.types import IMAGE_SIDE
-from fastdigits.serve.bodies import FORM, JSON, PIXELS
+from fastdigits.serve.bodies import FORM, JSON, PIXELS, TEXT, URLENCODED
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 
@@ -92,32 +92,38 @@ GRID = {"type": "array", "minItems": IMAGE_SIDE, "maxItems": IMAGE_SIDE, "items"
 EXAMPLE = [[0] * IMAGE_SIDE for _ in range(4)] + [
     [0] * 13 + [255, 255] + [0] * 13 if 4 <= row < 24 else [0] * IMAGE_SIDE for row in range(4, IMAGE_SIDE)
 ]
+BASE64 = {
+    "type": "string",
+    "description": "A picture file in Base64, or as a data URL such as canvas.toDataURL() returns.",
+    "example": "data:image/png;base64,iVBORw0KGgo...",
+}
 PIXELS_BODY = {
     "type": "object",
-    "required": ["pixels"],
     "properties": {
         "pixels": {
             "description": "Numbers from 0, the background, to 255, the ink; or from 0 to 1, if none is above 1.",
             "oneOf": [GRID, numbers(PIXELS)],
         }
     },
-    "example": {"pixels": EXAMPLE},
+    "required": ["pixels"],
 }
+PICTURE_BODY = {
+    "type": "object",
+    "properties": {"picture": BASE64 | {"description": f"{BASE64['description']} The field may have any name."}},
+    "required": ["picture"],
+    "maxProperties": 1,
+}
+JSON_BODY = {"anyOf": [PIXELS_BODY, PICTURE_BODY], "example": {"pixels": EXAMPLE}}
 FORM_BODY = {
     "type": "object",
     "required": ["picture"],
     "properties": {
-        "picture": {"type": "string", "format": "binary", "description": "A picture file; the field may have any name."}
+        "picture": {
+            "type": "string",
+            "format": "binary",
+            "description": "A picture file, or one in Base64; the field may have any name.",
+        }
     },
-}
-GRID_BODY = {
-    "type": "object",
-    "required": ["gridValues"],
-    "properties": {
-        "gridValues": GRID,
-        "method": {"type": "integer", "minimum": 0, "default": 0, "description": "The index of the model."},
-    },
-    "example": {"gridValues": EXAMPLE, "method": 0},
 }
 DIGIT_AND_CONFIDENCE = {
     "type": "array",
@@ -129,27 +135,48 @@ DIGIT_AND_CONFIDENCE = {
 }
 ERRORS: dict[int | str, Any] = {
     400: {"model": ErrorMessage, "description": "Not JSON, not a picture, or a damaged picture"},
+    403: {"model": ErrorMessage, "description": "Sent by a page of another site"},
     404: {"model": ErrorMessage, "description": "No such model"},
     408: {"model": ErrorMessage, "description": "The request did not arrive in time"},
     413: {"model": ErrorMessage, "description": "The body is too long"},
     415: {"model": ErrorMessage, "description": "Neither JSON nor a picture"},
+    421: {"model": ErrorMessage, "description": "Sent to a name that is not the server's"},
     422: {"model": ErrorMessage, "description": "JSON of the wrong shape, or numbers out of range"},
     503: {"model": ErrorMessage, "description": "The server is busy or stopping"},
 }
 PICTURE = {"type": "string", "format": "binary"}
-MODEL = parameter("model", {"type": "string", "default": "0"}, "The name of the model, or its index.")
+MODEL = "The name of the model, or its index."
 EXPLAIN = parameter(
     "explain", {"type": "boolean", "default": False}, "Also return the input of the network and its feature maps."
 )
-PREDICT: dict[str, Any] = {
-    "summary": "Recognize the digit in pixels or in a picture",
-    "response_model": Prediction,
-    "responses": ERRORS,
-    "openapi_extra": body({JSON: PIXELS_BODY, FORM: FORM_BODY} | dict.fromkeys(PICTURE_TYPES, PICTURE))
-    | {"parameters": [MODEL, EXPLAIN]},
-}
-NEURAL: dict[str, Any] = {
-    "summary": "Recognize the digit in a grid",
-    "responses": ERRORS | {200: {"content": {JSON: {"schema": DIGIT_AND_CONFIDENCE}}, "description": "The prediction"}},
-    "openapi_extra": body({JSON: GRID_BODY}),
-}
+
+
+def predict(models: list[str]) -> dict[str, Any]:
+    """Describe the route /predict of a server with these models."""
+    choices = [*map(str, range(len(models))), *models]
+    shape = {"type": "string", "enum": choices, "default": "0"}
+    content = {JSON: JSON_BODY, FORM: FORM_BODY, URLENCODED: PICTURE_BODY, TEXT: BASE64}
+    pictures = dict.fromkeys(PICTURE_TYPES, PICTURE)
+    return {
+        "summary": "Recognize the digit in pixels or in a picture",
+        "response_model": Prediction,
+        "responses": ERRORS,
+        "openapi_extra": body(content | pictures) | {"parameters": [parameter("model", shape, MODEL), EXPLAIN]},
+    }
+
+
+def neural(models: int) -> dict[str, Any]:
+    """Describe the routes that take grids, of a server with a number of models."""
+    method = {"type": "integer", "minimum": 0, "maximum": models - 1, "default": 0}
+    grid = {
+        "type": "object",
+        "required": ["gridValues"],
+        "properties": {"gridValues": GRID, "method": method | {"description": "The index of the model."}},
+        "example": {"gridValues": EXAMPLE, "method": 0},
+    }
+    answer = {"content": {JSON: {"schema": DIGIT_AND_CONFIDENCE}}, "description": "The prediction"}
+    return {
+        "summary": "Recognize the digit in a grid",
+        "responses": ERRORS | {200: answer},
+        "openapi_extra": body({JSON: grid}),
+    }

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
@@ -39,6 +40,18 @@ def url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def own_hosts(host: str, listener: socket.socket) -> list[str]:
+    """Return the names and addresses by which a server at `host` may be called.
+
+    A server at all addresses may be called by any address, because those before a router or a container are unknown.
+    """
+    address = ip_address(listener.getsockname()[0])
+    if address.is_loopback:
+        return [host, str(address), "localhost", "127.0.0.1", "::1"]
+    names = [host, socket.gethostname(), f"{socket.gethostname()}.local"]
+    return [*names, "localhost", "0.0.0.0/0", "::/0"] if address.is_unspecified else [*names, str(address)]
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:

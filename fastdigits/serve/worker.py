@@ -6,6 +6,7 @@ event loop enter the queue together, so that they do not wake up the worker one 
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,7 +26,7 @@ from fastdigits.serve.models import Model, ModelInfo, load_models
 
 
 class Worker:
-    """A thread that loads networks, warms them up and predicts with them; ready when the constructor returns.
+    """Networks that are loaded and warmed up, and a thread that predicts with them.
 
     Parameters
     ----------
@@ -48,20 +49,22 @@ class Worker:
     """
 
     def __init__(self, files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None):
-        self.models: list[ModelInfo] = []
+        self._loaded = load_models(files, device, threads)
+        for model in self._loaded:  # in this thread, so that the kernels survive a fork by it
+            _warm_up(model)
+        self.models: list[ModelInfo] = [model.info for model in self._loaded]
         self.on_batch: Callable[[int], Any] = lambda images: None
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        """Start the thread, in a process that has none yet."""
+        self._process = os.getpid()
         self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._turns: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # jobs from the current iteration of each loop
         self._lock = threading.Lock()
-        self._closed = False
-        self._failure: BaseException | None = None
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(files, device, threads, ready), daemon=True)
-        self._thread.name = "networks"
+        self._thread = threading.Thread(target=self._serve, args=(self._loaded,), daemon=True, name="networks")
         self._thread.start()
-        ready.wait()
-        if self._failure:
-            raise self._failure
 
     @property
     def queued(self) -> int:
@@ -70,6 +73,8 @@ class Worker:
 
     async def predict(self, model: int, image: np.ndarray, explain: bool = False) -> Answer:
         """Predict the digit of an image uint8 (28, 28) in the format of MNIST with the network at an index."""
+        if self._process != os.getpid():  # forked after loading, as gunicorn --preload does
+            self._start()
         loop = asyncio.get_running_loop()
         job = Job(model, image, explain, loop.create_future(), loop)
         if loop not in self._turns:
@@ -92,19 +97,6 @@ class Worker:
                 self._queue.put(jobs)
                 return
         settle([(job, RequestError(503, "The server is stopping; try again when it is back.")) for job in jobs])
-
-    def _run(self, files: Sequence[StrPath | None], device: str, threads: int | None, ready: threading.Event) -> None:
-        try:
-            models = load_models(files, device, threads)
-            for model in models:
-                _warm_up(model)
-            self.models = [model.info for model in models]
-        except BaseException as failure:
-            self._failure = failure
-            return
-        finally:
-            ready.set()
-        self._serve(models)
 
     def _serve(self, models: list[Model]) -> None:
         while jobs := self._next_jobs():

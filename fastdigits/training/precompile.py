@@ -80,12 +80,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
     No helper starts on a GPU, or if there is only one core or no persistent cache folder.
     """
-    if (
-        network.ops.device != "cpu"
-        or numba_setup.threads() < 2
-        or not kernel_cache.is_persistent()
-        or not sys.executable
-    ):
+    if network.ops.device != "cpu" or network.ops.threads < 2 or not kernel_cache.is_writable() or not sys.executable:
         yield
         return
     helper = compiling_since = None
@@ -111,7 +106,7 @@ def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     command = [sys.executable, "-c", HELPER_PROGRAM]
     helper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **silent)
-    task = {"path": sys.path, "network": network.config(), "config": asdict(config), "threads": numba_setup.threads()}
+    task = {"path": sys.path, "network": network.config(), "config": asdict(config), "threads": network.ops.threads}
     assert helper.stdin  # a pipe
     with suppress(OSError), helper.stdin:  # the helper may have ended already
         helper.stdin.write(json.dumps(task).encode())

@@ -10,6 +10,7 @@ import pytest
 from fastdigits.cli.actions import compare_tables
 from fastdigits.inference.compare import ComparedModel
 from fastdigits.plots import comparison
+from fastdigits.training.experiment import Run
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +98,14 @@ def test_failed_runs_are_reported_and_left_out(invoke, tiny, trained, monkeypatc
     assert (tmp_path / "a.svg").exists()
     result = invoke("compare", "mlp", "--data", tiny, *QUICK)
     assert str(result.exception).startswith("All training runs failed")
+
+
+@pytest.mark.parametrize(("failing", "kept"), [([3], 1), ([3, 4], 2)])
+def test_runs_at_chance_are_left_out_unless_no_run_is_better(failing, kept, invoke, tiny, monkeypatch):
+    monkeypatch.setattr(Run, "problem", property(lambda run: "It is no better." * (run.config.seed in failing)))
+    result = invoke("compare", "linear", *QUICK, "--data", tiny, "--json")
+    assert result.stderr.count("linear: run failed: It is no better.") == len(failing)
+    assert json.loads(result.stdout)["models"][0]["runs"] == kept
 
 
 def test_ctrl_c_keeps_finished_measurements(interrupt_after, tiny, trained, tmp_path):

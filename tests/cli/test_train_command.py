@@ -673,7 +673,7 @@ def test_damaged_kernel_cache_is_rebuilt(environment, process, tmp_path):
     cache = environment | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
     command = *LINEAR, "--output", tmp_path / "w.h5"
     assert process(*command, env=cache).returncode == 0
-    for kernel in (tmp_path / "kernels").rglob("*.nbc"):
+    for kernel in (tmp_path / "kernels").rglob("*.kernel"):
         kernel.write_bytes(kernel.read_bytes()[:100])
     for says in ("compiling kernels", "weights:"):  # again, but only once
         result = process(*command, env=cache)

@@ -7,7 +7,7 @@ import pytest
 from fastdigits.config.recipes import RECIPES
 from fastdigits.config.training import TrainConfig
 from fastdigits.ops import load
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import numba_setup
 from fastdigits.training import precompile
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,8 @@ def test_reference_compiles_nothing(invoke):
 
 def test_kernels_that_cannot_be_cached(invoke, monkeypatch, tmp_path):
     monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / f"{kernel_cache.TEMPORARY_PREFIX}abc"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "kernels"))
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
     assert "the kernels cannot be cached for later commands; see 'fastdigits doctor'" in result.stdout

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numba
 import pytest
 
 from fastdigits import ops
@@ -357,12 +358,51 @@ def test_conflicting_versions_are_named(monkeypatch):
     assert found.remedy == "pip install 'numpy<2'"
 
 
-def test_openmp_that_is_missing(monkeypatch):
-    monkeypatch.setattr(cpu.numba_setup, "threading_layer", lambda: "workqueue")
-    monkeypatch.setitem(sys.modules, "numba.np.ufunc.omppool", None)
+def test_the_threading_layer_is_that_of_numba():
     (found,) = cpu.threading_layer()
-    assert found.problem.startswith("OpenMP cannot be used (import of numba.np.ufunc.omppool halted")
-    assert "libgomp1" in found.remedy or sys.platform != "linux"
+    assert found.value == numba.threading_layer()
+
+
+def test_tbb_and_openmp_are_missing(monkeypatch):
+    monkeypatch.delenv("NUMBA_THREADING_LAYER", raising=False)
+    monkeypatch.setattr(cpu.pool, "layer", lambda: "workqueue")
+    (found,) = cpu.threading_layer()
+    assert found.problem.startswith("neither TBB nor OpenMP can be used")
+    assert "pip install tbb" in found.remedy or sys.platform == "darwin"
+
+
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [
+        ("NUMBA_THREADING_LAYER is 'tbb', which needs TBB, but TBB is not installed", "pip install tbb"),
+        ("NUMBA_THREADING_LAYER is 'x'; set it to one of these, or unset it.", "unset NUMBA_THREADING_LAYER"),
+        ("NUMBA_THREADING_LAYER_PRIORITY must name tbb", "unset NUMBA_THREADING_LAYER_PRIORITY"),
+    ],
+)
+def test_a_threading_layer_that_does_not_exist(problem, remedy, monkeypatch):
+    def fail():
+        raise UserError(problem)
+
+    monkeypatch.setattr(cpu.pool, "layer", fail)
+    (found,) = cpu.threading_layer()
+    assert problem.rstrip(".") in found.problem
+    assert found.remedy == remedy
+
+
+def test_a_folder_of_kernels_that_cannot_be_written(monkeypatch, tmp_path):
+    """As in a container: a problem only if there are no kernels."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+
+    def fail():
+        raise OSError("Read-only file system")
+
+    monkeypatch.setattr(kernel_cache.kernel_cache, "create_folder", fail)
+    (found,) = kernel_cache.kernel_folder()
+    assert "so every command compiles them again" in found.problem
+    (tmp_path / "a.kernel").write_bytes(bytes(1000))
+    folder, kernels = kernel_cache.kernel_folder()
+    assert (folder.problem, folder.value) == (None, f"{tmp_path}, which cannot be written")
+    assert kernels.value == "1, 0.0 MB"
 
 
 def test_kernels_that_cannot_be_kept(monkeypatch, tmp_path):

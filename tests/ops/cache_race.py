@@ -1,7 +1,7 @@
 """Compile one function for an array of AXES axes at the same moment as other processes compile theirs.
 
-python cache_race.py AXES MEETING PROCESSES: between reading the index of numba and adding to it, each process waits,
-for at most MEETING_S, until PROCESSES have read it. With PROCESSES 0 nothing waits.
+python cache_race.py AXES MEETING PROCESSES: before saving, each process waits, for at most MEETING_S, until PROCESSES
+have compiled. With PROCESSES 0 nothing waits.
 """
 
 import sys
@@ -13,27 +13,27 @@ AXES, MEETING, PROCESSES = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
 
 def main() -> None:
-    from fastdigits.ops.runtime import numba_setup
+    from fastdigits.ops.runtime import kernel_cache, numba_setup
 
     numba_setup.prepare_numba()
     import numpy as np
     from numba import njit
-    from numba.core import caching
 
-    read = caching.IndexDataCacheFile._load_index
+    from fastdigits.ops.runtime.numba_cache import cached
 
-    def read_and_meet(self):
-        index = read(self)
-        if axes_of.signatures:  # compiled, and about to be saved
-            (MEETING / str(AXES)).touch()
-            end = time.monotonic() + MEETING_S
-            while len(list(MEETING.iterdir())) < PROCESSES and time.monotonic() < end:
-                time.sleep(0.01)
-        return index
+    save = kernel_cache.KernelFile.save
 
-    caching.IndexDataCacheFile._load_index = read_and_meet
+    def meet_and_save(self, kernel):
+        (MEETING / str(AXES)).touch()
+        end = time.monotonic() + MEETING_S
+        while len(list(MEETING.iterdir())) < PROCESSES and time.monotonic() < end:
+            time.sleep(0.01)
+        save(self, kernel)
 
-    @njit(cache=True)
+    kernel_cache.KernelFile.save = meet_and_save
+
+    @cached
+    @njit
     def axes_of(x):
         return x.ndim
 

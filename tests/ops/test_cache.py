@@ -1,5 +1,6 @@
 """The folder of compiled kernels: shared by processes, repaired when damaged, optional, and named after the sources."""
 
+import errno
 import inspect
 import os
 import shutil
@@ -13,7 +14,8 @@ from numba import njit
 from numba.core.errors import TypingError
 from processes import python_process
 
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime.numba_cache import KernelCache, cached
 
 RACE = Path(__file__).with_name("cache_race.py")
 
@@ -37,7 +39,7 @@ def start(tmp_path):
 
 
 def test_processes_that_compile_at_once_share_the_folder(start):
-    """Numba alone gives both kernels the same number, and later each may get the other's."""
+    """Numba's own cache gives both kernels the same number, and later each may get the other's."""
     racers = [start(axes, processes=2) for axes in (1, 2)]
     assert [racer.communicate(timeout=120)[0].split()[:2] for racer in racers] == [["1", "0"], ["2", "0"]]
     later = [start(axes, processes=0).communicate(timeout=120)[0].split() for axes in (1, 2)]
@@ -52,13 +54,12 @@ def test_a_kernel_is_compiled_by_one_process_and_the_others_wait(start):
 
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
-    """kernel() is a function with nothing compiled, and tmp_path the folder for it."""
-    numba_setup.prepare_numba()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # Numba reads it every time
-    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    """kernel() is a function with nothing compiled, and tmp_path / "kernels" the folder for it."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
 
     def kernel():
-        @njit(cache=True)
+        @cached
+        @njit
         def double(x):
             return 2 * x
 
@@ -73,27 +74,108 @@ def hits(function):
     return sum(function.stats.cache_hits.values())
 
 
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-@pytest.mark.parametrize("damage", [lambda content: content[:30], lambda content: b"", lambda content: b"(" * 99])
-def test_damaged_kernels_are_compiled_again(suffix, damage, kernel, tmp_path):
+def flipped(content, at):
+    """The bytes with one bit changed."""
+    changed = bytearray(content)
+    changed[at] ^= 4
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:30],
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        lambda content: b"(" * 99,
+        lambda content: bytes(len(content)),
+        lambda content: content[: len(content) // 2] + bytes(len(content) - len(content) // 2),
+        lambda content: flipped(content, 0),
+        lambda content: flipped(content, len(content) // 3),  # the machine code lies in the middle
+        lambda content: flipped(content, len(content) // 2),
+        lambda content: flipped(content, -1),
+        lambda content: content + b"more",
+    ],
+)
+def test_damaged_kernels_are_compiled_again_and_repaired(damage, kernel, tmp_path):
     assert hits(kernel()) == 0
     assert hits(kernel()) == 2
-    files = list(tmp_path.rglob(f"*{suffix}"))
-    assert files
-    for file in files:
-        file.write_bytes(damage(file.read_bytes()))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.kernel")}
+    assert len(before) == 2
+    for file, content in before.items():
+        file.write_bytes(damage(content))
     assert hits(kernel()) == 0
     assert hits(kernel()) == 2
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), NotImplementedError("no locks here")])
-def test_kernels_that_cannot_be_saved_still_run(error, kernel, monkeypatch):
-    def fail(path):
+def test_a_kernel_in_the_file_of_another_one_is_not_run(kernel, tmp_path):
+    hits(kernel())
+    first, second = tmp_path.rglob("*.kernel")
+    first.write_bytes(second.read_bytes())
+    assert hits(kernel()) == 1
+    assert hits(kernel()) == 2
+
+
+def test_a_file_that_cannot_be_read_is_compiled_for_but_never_run(kernel, tmp_path, monkeypatch):
+    hits(kernel())
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", lambda self: (_ for _ in ()).throw(OSError(errno.EIO, "broken disk")))
+        assert hits(kernel()) == 0
+    assert hits(kernel()) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), PermissionError("read-only")])
+def test_kernels_that_cannot_be_saved_still_run(error, kernel, monkeypatch, tmp_path):
+    def fail(path, content):
         raise error
 
-    monkeypatch.setattr(kernel_cache, "locked", fail)
+    monkeypatch.setattr(kernel_cache, "write", fail)
     assert hits(kernel()) == 0
     assert hits(kernel()) == 0
+    assert not list(tmp_path.rglob("*.kernel"))
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_file(kernel, monkeypatch, tmp_path):
+    def half(self, content):
+        with open(self, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", half)
+        assert hits(kernel()) == 0
+    assert not [file for file in tmp_path.rglob("*.*") if file.suffix != ".lock"]
+    assert hits(kernel()) == 0
+    assert hits(kernel()) == 2
+
+
+def test_parts_of_killed_processes_are_removed_when_the_kernel_is_compiled_again(kernel, tmp_path):
+    hits(kernel())
+    for file in list(tmp_path.rglob("*.kernel")):
+        file.rename(f"{file}.123-456.part")
+    assert hits(kernel()) == 0
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_there_may_be_no_folder(kernel, monkeypatch):
+    monkeypatch.setattr(kernel_cache, "folder", lambda: None)
+    assert hits(kernel()) == 0
+    assert hits(kernel()) == 0
+    assert not kernel_cache.is_writable()
+    assert kernel_cache.current() is None
+
+
+def test_warm_kernels_in_a_folder_that_cannot_be_written_are_used(kernel, monkeypatch):
+    """As in a container: nothing is written, locked or compiled."""
+    hits(kernel())
+
+    def fail(*arguments, **named):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for owner, name in ((Path, "mkdir"), (Path, "write_bytes"), (os, "replace"), (kernel_cache.KernelFile, "_claim")):
+        monkeypatch.setattr(owner, name, fail)
+    assert hits(kernel()) == 2
 
 
 def test_no_process_waits_without_locks(kernel, monkeypatch):
@@ -106,8 +188,9 @@ def test_no_process_waits_without_locks(kernel, monkeypatch):
     assert before == kernel_cache.CLAIMS
 
 
-def test_a_failed_compilation_leaves_no_lock(kernel, tmp_path):
-    @njit(cache=True)
+def test_a_failed_compilation_can_be_tried_again(kernel):
+    @cached
+    @njit
     def wrong(x):
         return x.nothing
 
@@ -116,34 +199,39 @@ def test_a_failed_compilation_leaves_no_lock(kernel, tmp_path):
             wrong(1.0)
 
 
-def test_the_cache_class_is_replaced_once(monkeypatch):
+def test_changed_sources_have_other_kernels_also_in_a_folder_of_the_user(kernel, monkeypatch):
+    hits(kernel())
+    monkeypatch.setattr(kernel_cache, "own_sources_hash", lambda: "0" * 16)
+    assert hits(kernel()) == 0
+
+
+def test_the_caches_of_other_packages_are_left_alone():
     from numba.core import caching
 
-    numba_setup.prepare_numba()
-    shared = caching.IndexDataCacheFile
-    numba_setup.prepare_numba()
-    assert caching.IndexDataCacheFile is shared
+    assert KernelCache is not caching.FunctionCache
+    assert caching.IndexDataCacheFile.__module__ == "numba.core.caching"
 
 
-def test_numba_has_the_private_members_that_the_shared_file_relies_on():
-    """`SharedFile` overrides or calls these; a version of Numba that lacks one needs a new `SharedFile`."""
-    from numba.core import caching
+def test_numba_has_the_private_members_that_the_kernel_cache_relies_on():
+    """`KernelCache` replaces or inherits these; a version of Numba that lacks one needs a new `KernelCache`."""
+    from numba.core import caching, dispatcher
 
-    numba_setup.prepare_numba()
-    numba_file = caching.IndexDataCacheFile.__mro__[2]
-    assert (numba_file.__name__, numba_file.__module__) == ("IndexDataCacheFile", "numba.core.caching")
     parameters = {
-        "load": ["self", "key"],
-        "save": ["self", "key", "data"],
-        "_load_index": ["self"],
-        "_save_index": ["self", "overloads"],
-        "_save_data": ["self", "name", "data"],
-        "_data_name": ["self", "number"],
+        (caching.FunctionCache, "__init__"): ["self", "py_func"],
+        (caching.FunctionCache, "load_overload"): ["self", "sig", "target_context"],
+        (caching.FunctionCache, "save_overload"): ["self", "sig", "data"],
+        (caching.IndexDataCacheFile, "load"): ["self", "key"],
+        (caching.IndexDataCacheFile, "save"): ["self", "key", "data"],
+        (caching.UserProvidedCacheLocator, "__init__"): ["self", "py_func", "py_file"],
+        (caching.UserProvidedCacheLocator, "from_function"): ["py_func", "py_file"],
+        (caching.UserProvidedCacheLocator, "get_cache_path"): ["self"],
+        (caching.UserProvidedCacheLocator, "ensure_cache_path"): ["self"],
     }
-    assert {name: list(inspect.signature(getattr(numba_file, name)).parameters) for name in parameters} == parameters
-    file = numba_file("folder", "name", "stamp")
-    assert (file._cache_path, file._index_name) == ("folder", "name.nbi")
-    assert file._data_name(7) == "name.7.nbc"
+    found = {(owner, name): list(inspect.signature(getattr(owner, name)).parameters) for owner, name in parameters}
+    assert found == parameters
+    assert isinstance(caching.FunctionCache._impl_class._locator_classes, list)
+    assert isinstance(njit(lambda x: x)._cache, caching.NullCache)
+    assert "self._cache.load_overload(" in inspect.getsource(dispatcher.Dispatcher.compile)
 
 
 @pytest.fixture
@@ -214,7 +302,7 @@ def test_folders_of_other_versions_are_outdated(base):
     assert own == kernel_cache.folder()
     older = base / f"kernels-{'0' * 16}-{'1' * 8}"
     (older / "dense").mkdir(parents=True)
-    (older / "dense" / "a.1.nbc").write_bytes(bytes(1000))
+    (older / "dense" / "a.ptx").write_bytes(bytes(1000))
     (base / f"{own.name[:-8]}{'2' * 8}").mkdir()  # of these sources, for another CPU
     (base / "kernels-mine").mkdir()
     (base / f"kernels-{'3' * 16}-{'1' * 8}").symlink_to(base)
@@ -226,7 +314,7 @@ def test_folders_of_other_versions_are_outdated(base):
 def test_a_folder_that_cannot_be_written(base, monkeypatch):
     base.parent.mkdir(exist_ok=True)
     base.write_text("a file")
-    assert kernel_cache.folder() is None
+    assert not kernel_cache.is_writable()
     with pytest.raises(OSError, match="fastdigits"):
         kernel_cache.create_folder()
     assert kernel_cache.outdated() == []
@@ -234,5 +322,5 @@ def test_a_folder_that_cannot_be_written(base, monkeypatch):
 
 def test_examine_a_folder_while_it_changes(tmp_path):
     np.save(tmp_path / "other.npy", np.zeros(3))
-    (tmp_path / "gone.1.nbc").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "gone.kernel").symlink_to(tmp_path / "nowhere")
     assert kernel_cache.examine(tmp_path).kernels == 1

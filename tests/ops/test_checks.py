@@ -41,7 +41,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # adds the first slab to the old content of dweight
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
     # sends the gradient to the last of equal maxima
-    ("maxpool2d_backward", "pool2d.first_maximum", "v > best", "v >= best"),
+    ("maxpool2d_backward", "pool2d.first_maximum", "exceeds(v, best)", "v >= best"),
     # does not clear pixels outside all windows
     ("avgpool2d_backward", "pool2d._clear_plane", "range(H)", "range(H - 1)"),
     # omits the gradient of the gate
@@ -50,7 +50,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # counts the loss of an empty lane
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
     # predicts the last of equal scores
-    ("accumulate_metrics", "loss.count_hits_block", "score > best", "score >= best"),
+    ("accumulate_metrics", "loss.count_hits_block", "exceeds(score, best)", "score >= best"),
     # fills empty lanes with an image outside the batch
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
     # rotates an augmented image the other way
@@ -95,7 +95,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # ignores that the mean depends on the input
     ("batchnorm_backward", "batchnorm.backward_channel", "splat(dbeta[c] / n)", "splat(0.0)"),
     # does not mask the gradient with the ReLU
-    ("batchnorm_relu_backward", "batchnorm.gradient", "load(y, (b, c, s)) > splat(0.0)", "d == d"),
+    ("batchnorm_relu_backward", "batchnorm.gradient", "splat(0.0) >= load(y, (b, c, s))", "d > d"),
     # omits the channel above
     ("lrn_forward", "lrn.forward_pixel", "c + size // 2 + 1", "c + size // 2"),
     # omits the gradients of the channels above

@@ -79,12 +79,17 @@ def test_absolute_error_of_sine_of_turns():
     assert (np.abs(y[(x % 0.5 == 0.25)]) > 1 - 2e-7).all()
 
 
-def test_exp_is_finite_and_normal_for_extreme_inputs():
-    x = np.resize(EXTREME, (len(EXTREME), LANES))
-    y = np.full_like(x, np.nan)
-    _compiled("exp")(x, y)
-    assert np.isfinite(y).all()
-    assert y.min() >= np.finfo(np.float32).tiny
+def test_exp_and_log_at_the_ends_of_their_range():
+    """Beyond the normal numbers, exp gives 0 and infinity. Infinity and NaN stay."""
+    expected = {0.0: 1, DENORMAL: 1, -87.7: 0, -LARGEST: 0, -np.inf: 0, 88.4: np.inf, LARGEST: np.inf, np.inf: np.inf}
+    for number, result in (*expected.items(), (np.nan, np.nan)):
+        x, y = np.full((1, LANES), number, np.float32), np.zeros((1, LANES), np.float32)
+        _compiled("exp")(x, y)
+        np.testing.assert_array_equal(y, np.full_like(x, result))
+    for number in (np.inf, np.nan):
+        x, y = np.full((1, LANES), number, np.float32), np.zeros((1, LANES), np.float32)
+        _compiled("log")(x, y)
+        np.testing.assert_array_equal(y, x)
 
 
 def test_sigmoid_and_tanh_of_extreme_inputs(checks):

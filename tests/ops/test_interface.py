@@ -4,10 +4,12 @@ import importlib
 import inspect
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import FunctionType
 
 import numba
+import numpy as np
 import pytest
 
 from fastdigits.errors import UserError
@@ -148,11 +150,23 @@ def test_missing_function_fails_at_load(monkeypatch):
 
 
 def test_threads():
+    """Each keeps its own number, in every Python thread."""
     most = numba.config.NUMBA_NUM_THREADS
-    load("cpu", threads=1)
-    assert numba.get_num_threads() == 1
-    load("cpu")
-    assert numba.get_num_threads() == most
+    one, all_of_them = load("cpu", threads=1), load("cpu")
+    assert (one.threads, all_of_them.threads) == (1, most)
+
+    def threads_of(ops):
+        x = np.zeros((2, ops.lanes), np.float32)
+        ops.relu_forward(x, np.empty_like(x))
+        return numba.get_num_threads()
+
+    def all_counts():
+        return [threads_of(ops) for ops in (one, all_of_them, one)]
+
+    assert all_counts() == [1, most, 1]
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(all_counts).result() == [1, most, 1]
+    threads_of(all_of_them)
 
 
 def test_cores_are_those_that_numba_takes():

@@ -11,6 +11,7 @@ from fastdigits.ops.lanes import (
     broadcast,
     cpu,
     evens,
+    exceeds,
     exponent,
     floor,
     fma,
@@ -199,6 +200,21 @@ def test_comparisons():
     assert y[:, :3].tolist() == [[0, 0, 1], [0, 1, 1], [0, 1, 0]]
 
 
+def test_maximum_and_exceeds_let_nan_win():
+    def kernel(x, y):
+        one, two = splat(1.0), splat(2.0)
+        for v in range(3):
+            a = load(x, (v,))
+            store(y, (v,), maximum(a, one))
+            store(y, (v + 3,), maximum(one, a))
+        store(y, (6,), select(exceeds(load(x, (0,)), one), one, two))
+        store(y, (7,), select(exceeds(one, load(x, (0,))), one, two))
+
+    x = np.repeat(np.float32([np.nan, np.inf, -np.inf]), L).reshape(3, L)
+    expected = np.float32([np.nan, np.inf, 1, np.nan, np.inf, 1, 1, 2])
+    np.testing.assert_array_equal(_same(kernel, x), np.repeat(expected, L).reshape(8, L))
+
+
 def test_round_rounds_halves_to_even():
     def kernel(x, y):
         for v in range(8):
@@ -237,6 +253,8 @@ def test_power_of_two():
     for first in range(-126, 128, 8 * L):
         n = np.minimum(first + np.arange(8 * L), 127).reshape(8, L)
         assert np.array_equal(_same(kernel, n.astype(np.float32)), np.ldexp(np.float32(1), n))
+    ends = np.repeat(np.float32([-127, 128] * 4), L).reshape(8, L)
+    assert np.array_equal(_same(kernel, ends), np.where(ends < 0, 0, np.float32(np.inf)))
 
 
 def test_transpose():

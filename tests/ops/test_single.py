@@ -14,13 +14,12 @@ SINGLE = inference_ops(CPU, 1)
 
 
 def test_agrees_with_definition(checks, call):
-    checks.check(getattr(SINGLE, call.op), _definition(call.op), call._replace(outputs=("y",)))
+    checks.check(getattr(SINGLE, call.op), _definition(call.op), _without_pool_mask(call))
 
 
 def test_agrees_with_definition_in_plain_python(checks, plain_ops, call):
-    checks.check(
-        getattr(plain_ops("variants.single_image"), call.op), _definition(call.op), call._replace(outputs=("y",))
-    )
+    single = plain_ops("variants.single_image")
+    checks.check(getattr(single, call.op), _definition(call.op), _without_pool_mask(call))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -54,3 +53,7 @@ def _definition(op):
     if "pool" not in op:
         return getattr(REFERENCE, op)
     return lambda *arguments: getattr(REFERENCE, op)(*arguments[:-1], arguments[-1].copy())
+
+
+def _without_pool_mask(call):
+    return call._replace(outputs=tuple(name for name in call.outputs if name != "pool_mask"))

@@ -1,11 +1,6 @@
-"""Trained networks, an application in this process, and servers in processes of their own."""
+"""Trained networks, and an application in this process."""
 
 import asyncio
-import re
-import subprocess
-import sys
-import threading
-from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
@@ -15,8 +10,6 @@ from PIL import Image
 
 from fastdigits.cli import cli
 from fastdigits.data import load_part
-
-START_TIMEOUT_S = 300  # with time to compile kernels
 
 
 @pytest.fixture(scope="session")
@@ -77,34 +70,3 @@ def ask(app):
 def post(ask):
     """post(path, body, content_type) sends a body unchanged."""
     return lambda path, body, kind="application/json": ask("POST", path, content=body, headers={"content-type": kind})
-
-
-@pytest.fixture(scope="session")
-def start(tmp_path_factory, environment):
-    """start(*arguments) is a context with a running `fastdigits serve`.
-
-    The process has the attributes `port`, `log`, the path of its stderr, and `line`, its first line of output.
-    """
-
-    @contextmanager
-    def start(*arguments):
-        command = [sys.executable, "-m", "fastdigits", "serve", *arguments, "--port", "0"]
-        log = tmp_path_factory.mktemp("server") / "log"
-        with log.open("w") as stderr:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
-        with process:
-            watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
-            watchdog.start()
-            try:
-                process.log = log
-                process.line = next((line for line in process.stdout if "http" in line), "")
-                watchdog.cancel()
-                found = re.search(r"http://[\w.]+:(\d+)", process.line)
-                assert found, log.read_text()
-                process.port = int(found[1])
-                yield process
-            finally:
-                watchdog.cancel()
-                process.kill()
-
-    return start

@@ -13,9 +13,12 @@ from contextlib import ExitStack, closing
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+from fastdigits.serve.guard import Hosts
+from fastdigits.serve.server import bind, own_hosts
+
+pytestmark = pytest.mark.slow
 
 JSON, PNG = "application/json", "image/png"
 TIMEOUT_S = 60  # generous, for a busy machine
@@ -94,6 +97,34 @@ def test_the_server_listens_on_the_loopback_address_only(server):
             socket.create_connection((address, server.port), timeout=2)
 
 
+def test_own_hosts_depend_on_the_address():
+    def hosts(host, address):
+        with closing(bind(address, 0)) as listener:
+            return Hosts(own_hosts(host, listener))
+
+    own = [name for name in ("localhost", "127.0.0.1", "::1") if hosts("127.0.0.1", "127.0.0.1").include(name)]
+    assert own == ["localhost", "127.0.0.1", "::1"]
+    for other in ("evil.example", "192.168.1.5", "0.0.0.0"):
+        assert not hosts("127.0.0.1", "127.0.0.1").include(other)
+    everywhere = hosts("0.0.0.0", "0.0.0.0")
+    for name in ("localhost", "192.168.1.5", "::1", "fe80::1", socket.gethostname(), f"{socket.gethostname()}.local"):
+        assert everywhere.include(name)
+    assert not everywhere.include("evil.example")
+    assert hosts("box.example.org", "0.0.0.0").include("box.example.org")
+
+
+def test_the_server_answers_only_for_its_own_host(start, weights):
+    with start(weights[1], "--allow-host", "digits.example", "--root-path", "/digits") as server:
+
+        def status(host, path):
+            with connection(server) as client:
+                client.request("GET", path, headers={"Host": host})
+                return client.getresponse().status
+
+        assert status("localhost", "/health") == status("digits.example", "/digits/health") == 200
+        assert status("evil.example", "/health") == 421
+
+
 def test_bytes_that_are_not_http_are_refused(server):
     status, message = error_of(send_raw(server, b"GIBBERISH\r\n\r\n"))
     assert status == 400
@@ -113,14 +144,16 @@ def test_slow_heads_time_out(server):
 
 
 def test_slow_bodies_time_out(server):
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
-    status, message = error_of(send_raw(server, head, b'{"pixels"', b": [", b"0", pause_s=0.3))
+    head = (
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    )
+    status, message = error_of(send_raw(server, head, b"x", b"y", b"z", pause_s=0.3))
     assert status == 408
     assert "within 1 s" in message
 
 
 def test_slow_bodies_to_unknown_paths_are_refused(server):
-    head = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
     assert send_raw(server, head, b"x").startswith(b"HTTP/1.1 404 ")
 
 
@@ -167,7 +200,7 @@ def test_every_request_is_logged_in_one_line(server):
 @pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_stops_gracefully(stop_signal, start, weights, picture):
     """It answers the request in progress, then exits with status 0."""
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
     with ExitStack() as opened:
         server = opened.enter_context(start(*weights))
         idle, busy = (

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ STEP = (
 def network():
     network = network_of("linear", input_shape=(1, 28, 28))
     network.build(ops.load("cpu"), 128)
+    network.ops = SimpleNamespace(device="cpu", threads=2)
     return network
 
 
@@ -43,7 +45,6 @@ def helpers(monkeypatch):
 
     monkeypatch.setattr(precompile, "_start_helper", start)
     monkeypatch.setattr(precompile, "HELPER_DELAY_S", -1.0)
-    monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 2)
     yield started
     for process in started:
         process.kill()
@@ -158,8 +159,8 @@ def test_no_helper_starts_if_little_is_compiled(network, helpers, monkeypatch):
     assert helpers == []
 
 
-def test_no_helper_starts_on_one_core(network, helpers, monkeypatch):
-    monkeypatch.setattr(precompile.numba_setup, "threads", lambda: 1)
+def test_no_helper_starts_on_one_core(network, helpers):
+    network.ops = SimpleNamespace(device="cpu", threads=1)
     with precompile.helper_process(network, TrainConfig()):
         compile_something()
     assert helpers == []

@@ -258,6 +258,19 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_a_training(options, tm
     assert warnings[0].endswith("Training goes on.")
 
 
+def test_statistics_survive_if_no_folder_takes_the_weights(options, tmp_path):
+    program = FULL_DISK.replace(
+        'if f"{os.sep}full{os.sep}" in os.fspath(target)', 'if os.fspath(target).endswith(".h5")'
+    )
+    process = ["-c", program, *TRAIN, "--epochs", "1", "--json", "--stats", "stats.json"]
+    with python_process(*process, **options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        output, errors = running.communicate()
+    assert running.returncode == 1
+    assert json.loads(output)["output"] is None
+    assert json.loads((tmp_path / "stats.json").read_text())["times_run"] == 1
+    assert "Error: Cannot write weights.h5 (No space left on device)" in errors.splitlines()[-1]
+
+
 @posix
 def test_a_terminal_asks_for_space_and_tries_again(options, tmp_path):
     process = ["-c", FULL_DISK, *TRAIN, "--epochs", "2", "--output", "full/a.h5", "--no-progress"]

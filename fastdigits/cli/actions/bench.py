@@ -66,11 +66,11 @@ def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str 
 
 
 def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
-    devices.load("cpu", plan.threads)  # measures the machine's own rates, whatever the chosen devices are
+    cpu = devices.load("cpu", plan.threads)  # measures the machine's own rates, whatever the chosen devices are
     chosen = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
     loaded = [load_ops(device, plan.threads, _say, plan.exact) for device in chosen]
     _say("machine: peak of multiply-adds and memory")
-    facts, on_gpu = machine.measure(), "cuda" in [ops.device for ops in loaded]
+    facts, on_gpu = machine.measure(cpu), "cuda" in [ops.device for ops in loaded]
     settings = {
         "batch_size": plan.batch_size,
         "runs": plan.runs,

@@ -13,7 +13,7 @@ from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.errors import UserError
+from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.plots import predictions as prediction_plot
@@ -87,6 +87,8 @@ def _recognize(
                 picture = open_picture(path)
                 pixels = picture.pixels
                 result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
+            except NotFiniteError:  # not a fault of this picture
+                raise
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue

@@ -11,7 +11,7 @@ from fastdigits.files import StrPath
 from fastdigits.storage.rescue import write_elsewhere
 
 
-def save(path: str, write: Callable[[StrPath], object], ask: bool) -> tuple[str, str]:
+def save(path: str, write: Callable[[StrPath], object], ask: bool) -> tuple[str | None, str]:
     """Write a file; if that fails, ask for another try or another path, or write it to another folder.
 
     Parameters
@@ -24,15 +24,10 @@ def save(path: str, write: Callable[[StrPath], object], ask: bool) -> tuple[str,
 
     Returns
     -------
-    path : str
-        The path that has been written.
+    path : str or None
+        The path that has been written; None if no folder takes the file.
     problem : str
-        A sentence if the file is in another folder than the user has chosen, else "".
-
-    Raises
-    ------
-    UserError
-        If no folder takes the file.
+        A sentence if the file is not where the user wants it, else "".
     """
     asking = ask and sys.stdin.isatty() and sys.stderr.isatty()
     while True:
@@ -48,7 +43,7 @@ def save(path: str, write: Callable[[StrPath], object], ask: bool) -> tuple[str,
         path = answer or path
     rescued = write_elsewhere(path, write)
     if rescued is None:
-        raise UserError(reason)
+        return None, reason
     return str(rescued), f"{reason} The file is {click.format_filename(rescued)} instead."
 
 

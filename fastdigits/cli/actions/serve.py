@@ -14,7 +14,9 @@ def run(
     weights: Sequence[str],
     host: str,
     port: int,
+    allow_hosts: Sequence[str],
     allow_origins: Sequence[str],
+    root_path: str,
     max_body: int,
     max_pixels: int,
     timeout: float,
@@ -24,9 +26,10 @@ def run(
     """Serve the networks of the weights files, by default the included network."""
     limits = Limits(body_bytes=max_body * MEBI, picture_pixels=max_pixels * MILLION, seconds=timeout)
     listener = server.bind(host, port)
+    hosts = [*server.own_hosts(host, listener), *allow_hosts]
     numba_setup.prepare_numba(threads)
     with numba_setup.on_first_compilation(lambda: click.echo("compiling kernels, once ...")):
-        app = create_app(weights or (None,), limits, allow_origins, device=device, threads=threads)
+        app = create_app(weights or (None,), limits, allow_origins, hosts, root_path, device, threads)
     names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
     click.echo(f"{names} at {server.url(listener)}, API at {server.url(listener)}/docs; press Ctrl-C to stop.")
     server.run(app, listener)

@@ -81,8 +81,7 @@ class Session:
             except (KeyboardInterrupt, OSError):  # OSError: the terminal or the pipe for the lines is closed
                 if self.done.best:
                     self._write_results()
-                    for problem in self.problems:
-                        self.callback.warn(problem)
+                    self._warn_of_problems()
                 if self.repeated:
                     self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
                 self._say_how_to_resume()
@@ -99,8 +98,10 @@ class Session:
             with announce_compilation(self.ops, callback.say), callback.display():
                 run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
-            if self.values["stats_file"]:
-                run_statistics.add(self.values["stats_file"], [], error.runs)
+            if stats_file := self.values["stats_file"]:
+                failed = error.runs
+                self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), [], failed))
+                self._warn_of_problems()
             raise
 
     def _run_once(self, spec: RunSpec) -> RunResult:
@@ -126,32 +127,40 @@ class Session:
             self.say(f"the best by validation is {done.best_title}")
             summary |= {"trainings": done.reported, "averages": done.averages()}
         self.say(result_line(summary))
-        self.say(f"weights: {click.format_filename(output)}")
+        self._say_written("weights", output)
         if stats_file:
             self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), done.summaries, done.failed))
         if plot_file:
             figure = curves.draw(group_runs(from_summaries(done.reported)))
-            picture = self._save(plot_file, lambda path: write_figure(os.fspath(path), figure))
-            self.say(f"picture: {click.format_filename(picture)}")
+            self._say_written("picture", self._save(plot_file, lambda path: write_figure(os.fspath(path), figure)))
         if best.problem and summary["verdict"]["result"] == "chance":
             self.callback.warn(best.problem)
         return summary
 
-    def _save(self, path: str, write: Callable[[StrPath], object]) -> str:
-        """Write a file, somewhere else if need be; return its path."""
+    def _save(self, path: str, write: Callable[[StrPath], object]) -> str | None:
+        """Write a file, somewhere else if need be; return its path, or None if no folder takes it."""
         written, problem = save(path, write, ask=not self.values["as_json"])
         if problem:
             self.problems.append(problem)
         return written
 
+    def _say_written(self, name: str, path: str | None) -> None:
+        if path:
+            self.say(f"{name}: {click.format_filename(path)}")
+
+    def _warn_of_problems(self) -> None:
+        for problem in self.problems:
+            self.callback.warn(problem)
+
     def _raise_problems(self, summary: dict[str, Any]) -> None:
         if interrupt.received():
-            for problem in self.problems:
-                self.callback.warn(problem)
+            self._warn_of_problems()
         interrupt.check()
         if summary["verdict"]["result"] == "diverged":
-            kept, output = summary["kept_epoch"], click.format_filename(summary["output"])
-            raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} are in {output}.")
+            self._warn_of_problems()
+            kept, output = summary["kept_epoch"], summary["output"]
+            place = f"are in {click.format_filename(output)}" if output else "could not be written"
+            raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} {place}.")
         if self.problems:
             raise UserError(" ".join(self.problems))
 

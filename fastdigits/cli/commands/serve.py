@@ -1,5 +1,6 @@
 """`fastdigits serve`."""
 
+import re
 from typing import Any
 
 import click
@@ -7,6 +8,22 @@ import click
 from fastdigits.cli.options.arguments import Number
 from fastdigits.cli.options.common import device_option, examples, threads_option
 from fastdigits.errors import UserError
+
+HOST = re.compile(r"\*|[\w.-]+(/\d+)?|[\da-f:]+:[\da-f:.]*(/\d+)?", re.ASCII | re.IGNORECASE)
+ORIGIN = re.compile(r"\*|null|[\w.+-]+://[^/?#\s]+", re.ASCII)
+ROOT_PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
+
+
+def pattern(expected: str, regex: re.Pattern) -> Any:
+    """Return a callback that refuses values of an option that do not match."""
+
+    def check(context: click.Context, option: click.Parameter, value: Any) -> Any:
+        for given in (value,) if isinstance(value, str) else value:
+            if not regex.fullmatch(given):
+                raise click.BadParameter(f"{given!r} is not {expected}.")
+        return value
+
+    return check
 
 
 @click.command("serve", epilog=examples("fastdigits serve", "fastdigits serve cnn.h5 lenet.h5 --port 9000"))
@@ -22,11 +39,27 @@ from fastdigits.errors import UserError
     help="Port to listen on; 0 for any free port.",
 )
 @click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    callback=pattern("a name such as example.org, without a scheme and a port", HOST),
+    help="Accept requests for this name, such as the public one behind a proxy, or * for any. May be repeated.",
+)
+@click.option(
     "--allow-origin",
     "allow_origins",
     multiple=True,
     metavar="ORIGIN",
+    callback=pattern("a site such as https://example.org, without a path", ORIGIN),
     help="Accept requests from pages of this site, such as https://example.org, or * for any site. May be repeated.",
+)
+@click.option(
+    "--root-path",
+    metavar="PATH",
+    default="",
+    callback=pattern("a path such as /digits", ROOT_PATH),
+    help="Path at which a proxy publishes the server, such as /digits.",
 )
 @click.option(
     "--max-body", type=click.IntRange(1, 64), default=20, show_default=True, help="Maximum size of a request in MiB."

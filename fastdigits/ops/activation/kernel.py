@@ -9,7 +9,7 @@ def relu_forward(x, y, v):
 
 
 def relu_backward(y, dy, dx, v):
-    store(dx, (v,), select(load(y, (v,)) > splat(0.0), load(dy, (v,)), splat(0.0)))
+    store(dx, (v,), select(splat(0.0) >= load(y, (v,)), splat(0.0), load(dy, (v,))))
 
 
 def leaky_relu_forward(x, slope, y, v):

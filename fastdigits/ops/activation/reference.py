@@ -21,14 +21,14 @@ def relu_forward(x, y):
 
 
 def relu_backward(y, dy, dx):
-    """Fill dx = dy where y > 0, else 0.
+    """Fill dx = 0 where y <= 0, else dy, also where y is NaN.
 
     Parameters
     ----------
     y, dy : float32 (V, L)
     dx : float32 (V, L), filled
     """
-    dx[...] = np.where(y > 0, dy, 0)
+    dx[...] = np.where(y <= 0, 0, dy)
 
 
 def leaky_relu_forward(x, slope, y):

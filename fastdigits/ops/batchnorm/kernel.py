@@ -18,7 +18,7 @@ def store_gradient(x, y, dy, mean, scale, shift, slope, filled, dx, b, c, s, REL
 def gradient(y, dy, b, c, s, RELU):
     """Return the gradient with respect to the normalized pixel: dy[b, c, s], or 0 where the ReLU was not active."""
     d = load(dy, (b, c, s))
-    return select(load(y, (b, c, s)) > splat(0.0), d, splat(0.0)) if RELU else d
+    return select(splat(0.0) >= load(y, (b, c, s)), splat(0.0), d) if RELU else d
 
 
 def filled_lanes(count, b, L):

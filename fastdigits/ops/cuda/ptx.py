@@ -1,17 +1,23 @@
 """Compile kernels to PTX, the assembly language that the driver translates for its GPU."""
 
+import atexit
 import hashlib
-import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
-from numba import config, cuda
+from numba import cuda
 from numba.cuda import types as numba_types
 
+from fastdigits.ops.runtime import kernel_cache
+
 MIN_RESIDENT_THREADS = 512  # threads that a multiprocessor must have room for; with 65,536 registers, 128 for each
+CHECKSUM = "\n// SHA-256 "
 
 Capability = tuple[int, int]
 
@@ -25,18 +31,41 @@ def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, cap
 
 
 def cached(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> Path:
-    """Return the file in the kernel cache with the PTX of a kernel; compile it if it does not exist."""
+    """Return a file with the PTX of a kernel: that in the kernel cache, or a new one if it is missing or damaged."""
     constants = [cell.cell_contents for cell in function.__closure__ or ()]
     numbers = [value for value in constants if not callable(value)]
-    identity = function.__module__, function.__qualname__, numbers, types, threads, capability, version("numba-cuda")
+    versions = kernel_cache.own_sources_hash(), version("numba-cuda")
+    identity = function.__module__, function.__qualname__, numbers, types, threads, capability, *versions
     digest = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
-    settings: Any = config  # Numba sets its attributes at run time
-    path = Path(settings.CACHE_DIR) / f"{function.__name__}-{digest}.ptx"
-    if not path.exists():
-        written = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-        try:
-            written.write_text(compile_kernel(function, types, threads, capability))
-            written.replace(path)
-        finally:
-            written.unlink(missing_ok=True)  # of an incomplete file
+    name = f"{function.__name__}-{digest}.ptx"
+    path = (kernel_cache.folder() or _temporary_folder()) / name
+    if _is_intact(path):
+        return path
+    content = with_checksum(compile_kernel(function, types, threads, capability))
+    try:
+        kernel_cache.write(path, content)
+    except OSError:  # the cache cannot be written
+        path = _temporary_folder() / name
+        path.write_bytes(content)
     return path
+
+
+def with_checksum(ptx: str) -> bytes:
+    """Return PTX with its SHA-256 in a comment at the end."""
+    return f"{ptx}{CHECKSUM}{hashlib.sha256(ptx.encode()).hexdigest()}\n".encode()
+
+
+def _is_intact(path: Path) -> bool:
+    """Return whether a file exists and ends with the checksum of the rest."""
+    with suppress(OSError, UnicodeDecodeError):
+        content = path.read_bytes()
+        return with_checksum(content.decode().rpartition(CHECKSUM)[0]) == content
+    return False
+
+
+@cache
+def _temporary_folder() -> Path:
+    """Create a folder that is removed at exit."""
+    path = tempfile.mkdtemp(prefix="fastdigits-kernels-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)

@@ -1,6 +1,6 @@
 """Final steps of a tile: ReLU, pooling over 2 x 2 pixels, and the mask of an input gradient."""
 
-from fastdigits.ops.lanes import load, maximum, select, splat, store
+from fastdigits.ops.lanes import exceeds, load, maximum, select, splat, store
 
 
 def add_relu(a, b, y, v):
@@ -14,7 +14,7 @@ def store_output(y, at, v, relu):
 
 def store_input_gradient(x, dx, at, d, relu_input):
     """Store d in dx[at]; if relu_input is 1, x is the output of a ReLU, and the gradient is 0 where x is."""
-    store(dx, at, select(load(x, at) > splat(0.0), d, splat(0.0)) if relu_input else d)
+    store(dx, at, select(splat(0.0) >= load(x, at), splat(0.0), d) if relu_input else d)
 
 
 def store_pooled(window, y, pool_mask, at, MAXIMUM):
@@ -22,15 +22,15 @@ def store_pooled(window, y, pool_mask, at, MAXIMUM):
     if MAXIMUM:
         best, bits = window[0], splat(1.0)
         for k in range(1, 4):
-            higher = window[k] > best
+            higher = exceeds(window[k], best)
             best = select(higher, window[k], best)
             bits = select(higher, splat(1 << k), bits)
         store(y, at, maximum(splat(0.0), best))
-        store(pool_mask, at, select(best > splat(0.0), bits, splat(0.0)))
+        store(pool_mask, at, select(splat(0.0) >= best, splat(0.0), bits))
     else:
         total, bits = splat(0.0), splat(0.0)
         for k in range(4):
             total = total + maximum(splat(0.0), window[k])
-            bits = bits + select(window[k] > splat(0.0), splat(1 << k), splat(0.0))
+            bits = bits + select(splat(0.0) >= window[k], splat(0.0), splat(1 << k))
         store(y, at, total * splat(0.25))
         store(pool_mask, at, bits)

@@ -7,6 +7,7 @@ from fastdigits.ops.batchnorm.reference import batchnorm_backward, batchnorm_for
 from fastdigits.ops.conv2d.reference import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from fastdigits.ops.dense.reference import dense_backward_input, dense_forward
 from fastdigits.ops.elementwise.reference import add
+from fastdigits.ops.pool2d.reference import first_maximum
 
 
 def add_relu(a, b, y):
@@ -53,9 +54,9 @@ def batchnorm_relu_backward(x, y, dy, gamma, mean, var, count, epsilon, dgamma, 
     x, gamma, mean, var, count, epsilon, dgamma, dbeta, dx
         As in batchnorm_backward.
     y, dy : float32 (B, C, S, L)
-        The output of the ReLU and its gradient, which passes the ReLU where y is positive.
+        The output of the ReLU and its gradient, which passes the ReLU except where y is 0.
     """
-    batchnorm_backward(x, dy * (y > 0), gamma, mean, var, count, epsilon, dgamma, dbeta, dx)
+    batchnorm_backward(x, np.where(y <= 0, 0, dy), gamma, mean, var, count, epsilon, dgamma, dbeta, dx)
 
 
 def dense_relu_forward(x, weight, bias, y):
@@ -81,7 +82,7 @@ def dense_backward_input_relu(dy, weight, x, dx):
         Output of the ReLU and input of the layer; dx is 0 where x is 0.
     """
     dense_backward_input(dy, weight, dx)
-    dx *= x > 0
+    dx[x <= 0] = 0
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
@@ -109,13 +110,13 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
     conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
     conv2d_backward_input(dy, weight, stride, top, left, dx)
     if relu_input:
-        dx *= x > 0
+        dx[x <= 0] = 0
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """Fill y = maxpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
 
-    pool_mask is the bit of the first maximum of the window, or 0 if the maximum is not positive.
+    pool_mask is the bit of the first maximum of the window (or of its last NaN), or 0 if the maximum is at most 0.
 
     Parameters
     ----------
@@ -126,15 +127,14 @@ def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     pool_mask : uint8 (B, O, I, J, L), filled
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
-    first = pixels.argmax(0)
     y[...] = np.maximum(pixels.max(0), 0)
-    pool_mask[...] = np.where(y > 0, 1 << first, 0)
+    pool_mask[...] = np.where(y <= 0, 0, 1 << first_maximum(pixels))
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """Fill y = avgpool(relu(conv2d(x))) over 2 x 2 windows, 2 apart; the convolution has stride 1.
 
-    pool_mask is the sum of the bits of the positive pixels of the window.
+    pool_mask is the sum of the bits of the pixels of the window that are positive or NaN.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels, 0).sum(0) / 4
-    pool_mask[...] = sum((pixels[k] > 0) * (1 << k) for k in range(4))
+    pool_mask[...] = sum(np.where(pixels[k] <= 0, 0, 1 << k) for k in range(4))
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):

@@ -117,9 +117,14 @@ def fma(a, b, c):
     return a * b + c
 
 
+def exceeds(a, b):
+    """Return the mask of the lanes in which a is larger than b, or NaN."""
+    return (a > b) | np.isnan(a)
+
+
 def maximum(a, b):
-    """Return the larger of a and b in each lane; b if one is NaN."""
-    return np.where(a > b, a, b)
+    """Return the larger of a and b in each lane; NaN if one is NaN. It is faster if a is a constant."""
+    return np.where(exceeds(a, b), a, b)
 
 
 def select(mask, a, b):
@@ -143,8 +148,9 @@ def floor(v):
 
 
 def power_of_two(n):
-    """Return 2**n for whole numbers n from -126 to 127."""
-    return np.exp2(n.astype(np.float64)).astype(np.float32)
+    """Return 2**n for whole numbers n from -126 to 127, 0 for -127 and infinity for 128."""
+    with np.errstate(over="ignore"):
+        return np.where(n == -127, 0, np.exp2(n.astype(np.float64))).astype(np.float32)
 
 
 def exponent(v):

@@ -14,6 +14,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 
 from fastdigits.ops.lanes.vector_unit import LANES as L
 from fastdigits.ops.lanes.vector_unit import MASKED_LOADS
+from fastdigits.ops.runtime.numba_cache import cached
 
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 V, INTEGERS, BITS = (ir.VectorType(t, L) for t in (F32, I32, ir.IntType(1)))
@@ -50,9 +51,17 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
-# Decorators of the operations: `parallel` divides the iterations of a prange among cores, `serial` uses one core
-_ENTRY: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-parallel, serial = njit(parallel=True, **_ENTRY), njit(**_ENTRY)
+_ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+
+def parallel(function):
+    """Compile an operation that divides the iterations of a prange among cores."""
+    return cached(njit(function, parallel=True, **_ENTRY))
+
+
+def serial(function):
+    """Compile an operation that uses one core."""
+    return cached(njit(function, **_ENTRY))
 
 
 class CompiledKernel:
@@ -356,9 +365,19 @@ def floor(typing, v):
 
 
 @intrinsic
+def exceeds(typing, x, y):
+    def code(ctx, b, sig, args):
+        return b.or_(b.fcmp_ordered(">", *args), b.fcmp_unordered("uno", args[0], args[0]))
+
+    return mask(vector, vector), code
+
+
+@intrinsic
 def maximum(typing, x, y):
     def code(ctx, b, sig, args):
-        return b.select(b.fcmp_ordered(">", *args), *args)
+        x, y = args
+        larger = b.select(b.fcmp_ordered(">", x, y), x, y)  # one instruction, which gives y if one is NaN
+        return b.select(b.fcmp_unordered("uno", x, x), x, larger)  # nothing if x is a constant
 
     return vector(vector, vector), code
 

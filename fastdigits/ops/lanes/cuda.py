@@ -322,9 +322,19 @@ def splat(typing, s):
 
 
 @intrinsic
+def exceeds(typing, x, y):
+    def code(ctx, b, sig, args):
+        return b.or_(b.fcmp_ordered(">", *args), b.fcmp_unordered("uno", args[0], args[0]))
+
+    return types.boolean(types.float32, types.float32), code
+
+
+@intrinsic
 def maximum(typing, x, y):
     def code(ctx, b, sig, args):
-        return b.select(b.fcmp_ordered(">", *args), *args)
+        x, y = args
+        larger = b.select(b.fcmp_ordered(">", x, y), x, y)
+        return b.select(b.fcmp_unordered("uno", x, x), x, larger)  # nothing if x is a constant
 
     return types.float32(types.float32, types.float32), code
 

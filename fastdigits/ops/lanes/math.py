@@ -9,9 +9,9 @@ from fastdigits.ops.lanes import exponent, fma, mantissa, maximum, power_of_two,
 
 
 def exp(v):
-    """Return e**v, with v limited to -87 .. 88, the range of normal float32."""
-    v = maximum(splat(-87.0), select(v > splat(88.0), splat(88.0), v))  # this order keeps NaN
-    n = round(v * splat(1.44269504))
+    """Return e**v: 0 where v is below -87.7, and infinity where it is above 88.3."""
+    v = maximum(splat(-88.0), select(v > splat(89.0), splat(89.0), v))
+    n = round(v * splat(1.44269504))  # from -127, where power_of_two is 0, to 128, where it is infinity
     r = fma(n, splat(-0.693359375), v)  # v - n ln 2, with ln 2 in two parts, the first of few bits
     r = fma(n, splat(2.12194440e-4), r)
     p = splat(1.9875691500e-4)
@@ -24,7 +24,7 @@ def exp(v):
 
 
 def log(v):
-    """Return the natural logarithm of a positive normal v."""
+    """Return the natural logarithm of v, which is a positive normal number, infinity or NaN."""
     m, e = mantissa(v), exponent(v)
     low = splat(0.707106781) > m
     r = select(low, m + m, m) - splat(1.0)  # the mantissa between sqrt(1/2) and sqrt(2), less 1
@@ -41,12 +41,13 @@ def log(v):
     square = r * r
     tail = fma(e, splat(-2.12194440e-4), p * r * square)
     tail = fma(square, splat(-0.5), tail)
-    return select(v == v, fma(e, splat(0.693359375), r + tail), v)  # NaN stays NaN
+    return select(splat(3.4028235e38) >= v, fma(e, splat(0.693359375), r + tail), v)  # infinity and NaN stay
 
 
 def tanh(v):
     """Return the hyperbolic tangent of v."""
-    size = maximum(v, splat(0.0) - v)
+    positive = v >= splat(0.0)
+    size = select(positive, v, splat(0.0) - v)
     far = splat(1.0) - splat(2.0) / (exp(size + size) + splat(1.0))  # 1 for every |v| above 9
     square = v * v
     p = splat(-5.70498872745e-3)
@@ -55,13 +56,14 @@ def tanh(v):
     p = fma(p, square, splat(1.33314422036e-1))
     p = fma(p, square, splat(-3.33332819422e-1))
     near = fma(p * square, v, v)
-    return select(splat(0.625) > size, near, select(v >= splat(0.0), far, splat(0.0) - far))
+    return select(splat(0.625) > size, near, select(positive, far, splat(0.0) - far))
 
 
 def sigmoid(v):
     """Return 1 / (1 + e**-v)."""
-    small = exp(splat(0.0) - maximum(v, splat(0.0) - v))  # exp(-|v|) cannot overflow
-    return select(v >= splat(0.0), splat(1.0), small) / (splat(1.0) + small)
+    positive = v >= splat(0.0)
+    small = exp(select(positive, splat(0.0) - v, v))  # exp(-|v|) cannot overflow
+    return select(positive, splat(1.0), small) / (splat(1.0) + small)
 
 
 def sine_of_turns(v):

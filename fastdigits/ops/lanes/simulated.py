@@ -109,8 +109,12 @@ def fma(a, b, c):
     return np.float32(float(a) * float(b) + float(c))
 
 
+def exceeds(a, b):
+    return a > b or np.isnan(a)
+
+
 def maximum(a, b):
-    return a if a > b else b
+    return a if exceeds(a, b) else b
 
 
 def select(mask, a, b):
@@ -155,7 +159,7 @@ def sum_block(v, sums):
 
 
 def power_of_two(n):
-    return np.exp2(np.float32(n))
+    return np.float32(0 if n == -127 else np.inf if n == 128 else np.exp2(np.float32(n)))
 
 
 def exponent(v):

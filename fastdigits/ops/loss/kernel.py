@@ -1,6 +1,6 @@
 """Losses of one block of images."""
 
-from fastdigits.ops.lanes import fma, load, maximum, select, splat, store
+from fastdigits.ops.lanes import exceeds, fma, load, maximum, select, splat, store
 from fastdigits.ops.lanes.math import exp, log
 
 
@@ -26,7 +26,8 @@ def softmax_cross_entropy_block(scores, targets, inv_count, on_value, off_value,
         score = load(scores, (b, k)) - top
         power = exp(score)
         total = total + power
-        goal_score = fma(_goal(target, k, on_value, off_value), score, goal_score)
+        goal = _goal(target, k, on_value, off_value)
+        goal_score = fma(goal, select(goal > splat(0.0), score, splat(0.0)), goal_score)  # score may be -infinity
         store(dscores, (b, k), power)
     filled = target >= splat(0.0)
     store(loss, (b,), select(filled, log(total) - goal_score, splat(0.0)))
@@ -55,7 +56,7 @@ def count_hits_block(scores, targets, hits, b):
     best, winner = load(scores, (b, 0)), splat(0.0)
     for k in range(1, K):
         score = load(scores, (b, k))
-        winner = select(score > best, splat(k), winner)
+        winner = select(exceeds(score, best), select(best == best, splat(k), winner), winner)  # the first NaN
         best = maximum(score, best)
     store(hits, (b,), select(winner == load(targets, (b,)), splat(1.0), splat(0.0)))
 

@@ -43,7 +43,7 @@ def softmax_cross_entropy(scores, targets, count, smoothing, loss, dscores):
     filled = targets >= 0
     shifted = scores - scores.max(1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(1))
-    loss[...] = np.where(filled, log_total - (shifted * goal).sum(1), 0)
+    loss[...] = np.where(filled, log_total - np.where(goal > 0, shifted * goal, 0).sum(1), 0)
     dscores[...] = np.where(filled[:, None], np.exp(shifted - log_total[:, None]) - goal, 0) / count
 
 
@@ -68,7 +68,7 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
 def accumulate_metrics(scores, targets, loss, hits, totals):
     """Mark the correct predictions of a batch, and add the losses and the correct predictions to the totals.
 
-    hits[b, l] = 1 if the highest score (the first of equal ones) is that of the target, else 0
+    hits[b, l] = 1 if the highest score (the first of equal ones, or the first NaN) is that of the target, else 0
     totals[0] += sum_{b,l} loss[b, l]    totals[1] += sum_{b,l} hits[b, l]    each in a fixed order
 
     Parameters

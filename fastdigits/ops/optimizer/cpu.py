@@ -66,8 +66,9 @@ def clip_norm(gradient, limit, sums, factor):
     total = 0.0
     for s in range(len(sums)):
         total += sums[s]
-    factor[0] = limit / max(limit, total**0.5)
-    if factor[0] < 1:
+    norm = total**0.5
+    factor[0] = 1.0 if norm <= limit else limit / norm
+    if factor[0] != 1:  # also if it is NaN
         for v in prange(len(gradient)):
             _scale_gradient(gradient, factor[0], v)
 

@@ -122,10 +122,10 @@ def _scale_gradient(gradient, limit, sums, factor):
     for s in range(len(sums)):  # every warp adds them in the same order
         total += sums[s]
     norm = math.sqrt(total)
-    scale = limit / (norm if norm > limit else limit)
+    scale = float32(1) if norm <= limit else limit / norm
     if v == 0:
         factor[0] = scale
-    if v < len(gradient) and scale < float32(1):
+    if v < len(gradient) and scale != float32(1):  # also if it is NaN
         _scale_vector(gradient, scale, v)
 
 

@@ -100,7 +100,7 @@ def clip_norm(gradient, limit, sums, factor):
     """Scale all gradients by one factor so that their norm is at most `limit`.
 
     sums[s] = sum of gradient[v, l]^2 over the vectors v from floor(s V / S) to floor((s + 1) V / S)
-    factor[0] = min(1, limit / sqrt(sum_s sums[s])); gradient is multiplied by it
+    factor[0] = min(1, limit / sqrt(sum_s sums[s])), or NaN if that is NaN; gradient is multiplied by it
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def clip_norm(gradient, limit, sums, factor):
     for s in range(S):
         part = gradient[s * V // S : (s + 1) * V // S]
         sums[s] = (part * part).sum()
-    factor[0] = limit / max(limit, np.sqrt(sums.sum()))
+    norm = np.sqrt(sums.sum())
+    factor[0] = 1 if norm <= limit else limit / norm
     gradient *= factor[0]
 
 

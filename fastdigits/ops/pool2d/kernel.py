@@ -1,6 +1,6 @@
 """Pooling of one row of windows."""
 
-from fastdigits.ops.lanes import load, maximum, select, splat, store
+from fastdigits.ops.lanes import exceeds, load, maximum, select, splat, store
 
 
 def max_forward_row(x, window, stride, y, b, c, i):
@@ -16,14 +16,14 @@ def max_forward_row(x, window, stride, y, b, c, i):
 
 
 def first_maximum(x, window, stride, b, c, i, j):
-    """Return the position p Q + q of the first maximum of a window."""
+    """Return the position p Q + q of the first maximum of a window, or of its last NaN."""
     P, Q = window
     best, first = load(x, (b, c, i * stride, j * stride)), splat(0.0)
     for p in range(P):
         for q in range(Q):
             v = load(x, (b, c, i * stride + p, j * stride + q))
-            first = select(v > best, splat(p * Q + q), first)
-            best = maximum(v, best)
+            larger = exceeds(v, best)
+            first, best = select(larger, splat(p * Q + q), first), select(larger, v, best)
     return first
 
 

@@ -23,6 +23,8 @@ def maxpool2d_forward(x, window, stride, y):
 def maxpool2d_backward(x, dy, window, stride, dx):
     """Fill dx with dy at the first maximum of each window (row by row), summed over windows; zero elsewhere.
 
+    NaN counts as the maximum, and the last of several.
+
     Parameters
     ----------
     x : float32 (B, C, H, W, L)
@@ -31,10 +33,7 @@ def maxpool2d_backward(x, dy, window, stride, dx):
         As in maxpool2d_forward.
     dx : float32 (B, C, H, W, L), filled
     """
-    best, winner = np.full(dy.shape, -np.inf, dy.dtype), np.zeros(dy.shape, int)
-    for number, pixels in _window_pixels(x, window, stride, dy):
-        winner[pixels > best] = number
-        best = np.maximum(best, pixels)
+    winner = first_maximum(pixels for _, pixels in _window_pixels(x, window, stride, dy))
     dx[...] = 0
     for number, gradients in _window_pixels(dx, window, stride, dy):
         gradients += np.where(winner == number, dy, 0)
@@ -67,6 +66,16 @@ def avgpool2d_backward(dy, window, stride, dx):
     dx[...] = 0
     for _, gradients in _window_pixels(dx, window, stride, dy):
         gradients += dy / (window[0] * window[1])
+
+
+def first_maximum(arrays):
+    """Return for each element the number of the first array in which it is largest, or of the last with NaN."""
+    best, winner = -np.inf, 0
+    for number, array in enumerate(arrays):
+        larger = (array > best) | np.isnan(array)
+        winner = np.where(larger, number, winner)
+        best = np.where(larger, array, best)
+    return winner
 
 
 def _window_pixels(x, window, stride, y):

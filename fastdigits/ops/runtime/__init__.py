@@ -1,1 +1,1 @@
-"""The set-up of Numba, the cache of compiled kernels, and the parts of a diagnosis."""
+"""The set-up of Numba, its threads, the cache of compiled kernels, and the parts of a diagnosis."""

@@ -1,32 +1,33 @@
 """The cache folder of compiled kernels, which processes share.
 
-Numba's disk cache does not notice changes in the globals of a function or in functions of other files. So the name of
-the folder contains a hash of all sources that are compiled: changed sources get a new folder. The name also contains a
-hash of the CPU, because processes that compile for different CPUs would overwrite each other's index.
+The name of the folder contains a hash of all sources that are compiled, so changed sources get a new folder. It also
+contains a hash of the CPU. Each compiled kernel is one file, named after a hash of what it was compiled from and for.
+There is no index, and a file never changes its meaning, so a process can never read the kernel of another function.
 """
 
-import atexit
+import glob
 import hashlib
 import os
+import pickle
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
-TEMPORARY_PREFIX = "fastdigits-kernels-"
-LOCK_S = 60.0  # longest wait for another process that saves a kernel, which takes milliseconds
 COMPILING_S = 60.0  # longest wait for another process that compiles a kernel
-CLAIMS: "dict[str, FileLock]" = {}  # locks on the kernels that this process is compiling
-StrPath = str | os.PathLike[str]
+CLAIMS: "dict[Path, FileLock]" = {}  # locks on the kernels that this process is compiling
 FOLDER_NAME = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
+SUFFIXES = (".kernel", ".ptx")  # of compiled kernels of the CPU and of CUDA
+DIGEST_BYTES = 32
 
 # Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py
 UNCOMPILED_FOLDERS = {"runtime"}
@@ -42,25 +43,36 @@ class Folder(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Return the folder for kernels of these sources and this CPU, or None if it cannot be written."""
+    """Return the folder for kernels, which may not exist; None if the user has no home."""
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given)
     try:
-        return create_folder()
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return _base() / f"kernels-{own_sources_hash()}-{_cpu_hash()}"
+    except RuntimeError:
         return None
 
 
 def create_folder() -> Path:
-    """Create and return the folder for kernels of these sources and this CPU.
+    """Create and return the folder for kernels.
 
     Raises
     ------
-    OSError, RuntimeError
+    OSError
         If the folder cannot be written, or the user has no home.
     """
-    path = _base() / f"kernels-{_sources_hash()}-{_cpu_hash()}"
+    path = folder()
+    if path is None:
+        raise OSError("the user has no home folder")
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         return path
+
+
+def is_writable() -> bool:
+    """Return whether kernels that this process compiles outlive it."""
+    with suppress(OSError):
+        return bool(create_folder())
+    return False
 
 
 def user_folder() -> Path:
@@ -68,21 +80,10 @@ def user_folder() -> Path:
     return _base()
 
 
-def temporary_folder() -> str:
-    """Create a folder that is removed at exit. Numba cannot compile cached functions without a folder."""
-    path = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
-
-
-def is_persistent() -> bool:
-    """Return whether kernels outlive this process. A device must be loaded."""
-    return not Path(os.environ["NUMBA_CACHE_DIR"]).name.startswith(TEMPORARY_PREFIX)
-
-
 def current() -> Folder | None:
-    """Return the folder that this process uses, or None if it is temporary. A device must be loaded."""
-    return examine(Path(os.environ["NUMBA_CACHE_DIR"])) if is_persistent() else None
+    """Return the folder for kernels, or None if it does not exist and cannot be created."""
+    path = folder()
+    return examine(path) if path and (path.is_dir() or is_writable()) else None
 
 
 def examine(path: Path) -> Folder:
@@ -91,13 +92,13 @@ def examine(path: Path) -> Folder:
     for file in path.rglob("*"):
         with suppress(OSError):
             size_bytes += file.lstat().st_size
-            kernels += file.suffix in (".nbc", ".ptx")  # of the CPU and of CUDA
+            kernels += file.suffix in SUFFIXES
     return Folder(path, kernels, size_bytes)
 
 
 def outdated() -> list[Folder]:
     """Return the folders of other versions of the sources or of Numba."""
-    own = _sources_hash()
+    own = own_sources_hash()
     names = {p: FOLDER_NAME.fullmatch(p.name) for p in sorted(_base().glob("kernels-*")) if not p.is_symlink()}
     return [examine(path) for path, name in names.items() if name and name["sources"] != own]
 
@@ -110,89 +111,86 @@ def clean() -> list[Folder]:
     return [folder for folder in folders if not folder.path.exists()]
 
 
-@contextmanager
-def locked(path: StrPath) -> Iterator[None]:
-    """Let one process at a time into the block, per folder. Raises OSError if the folder cannot be locked."""
-    from filelock import FileLock  # slow to import, and not needed when all kernels are in the cache
+class KernelFile:
+    """The file of one compiled kernel: a SHA-256 of the rest, then what the kernel was compiled for, and the kernel.
 
-    with FileLock(os.path.join(path, "lock"), timeout=LOCK_S):  # its Timeout is an OSError
-        yield
+    A file that is damaged in any way is as good as missing. If another process is compiling the kernel, this process
+    waits for it. A kernel that cannot be saved is compiled by every process.
 
-
-def share(caching: Any) -> None:
-    """Replace the cache file class of Numba's or numba-cuda's module `caching` with one that processes can share."""
-    if issubclass(caching.IndexDataCacheFile, SharedFile):
-        return
-    caching.IndexDataCacheFile = type("IndexDataCacheFile", (SharedFile, caching.IndexDataCacheFile), {})
-
-
-class SharedFile:
-    """Make Numba's index and data files of a function safe for several processes.
-
-    If two processes read an index at the same time, Numba gives two kernels the same number, and a later process runs
-    the wrong kernel. So only one process saves at a time, and it writes the data before the index, so that reading
-    needs no lock. A kernel that cannot be saved or read is compiled again. If another process is compiling a kernel,
-    this process waits for it.
-
-    This is a mixin for `numba.core.caching.IndexDataCacheFile`, a private class; the declared members are what it
-    relies on, and tests/ops/test_cache.py checks them.
+    Parameters
+    ----------
+    name : str
+        Of the function, for people who look into the folder.
+    key : object
+        What the kernel was compiled from and for. Keys that are equal must have the same `repr`.
     """
 
-    _cache_path: str
-    _index_name: str
-    _data_name: Callable[[int], str]
-    _save_data: Callable[[str, Any], None]
-    _save_index: Callable[[dict], None]
-    _load_index: Callable[[], dict]
+    def __init__(self, name: str, key: object):
+        self._key = key
+        digest = hashlib.sha256(f"{own_sources_hash()} {name} {key!r}".encode()).hexdigest()
+        self._folder = folder()
+        self._path = (self._folder or Path()) / f"{name}-{digest[:24]}.kernel"
 
-    def load(self, key: object) -> Any:
-        """Return the kernel of a key, or None if this process must compile it."""
-        kernel = self._read(key)
-        if kernel is None and self._claim(key):
-            kernel = self._read(key)  # another process may have compiled it meanwhile
+    def load(self) -> Any:
+        """Return the kernel, or None if this process must compile it."""
+        kernel = self._read()
+        if kernel is None and self._claim():
+            kernel = self._read()  # another process may have compiled it meanwhile
             if kernel is not None:
-                self._release(key)
+                self._release()
         return kernel
 
-    def save(self, key: object, data: Any) -> None:
-        """Save a kernel, unless the folder cannot be written or locked."""
-        with suppress(OSError, NotImplementedError, ImportError), locked(self._cache_path):
-            names = self._names()
-            name = names.get(key) or self._data_name(len(names) + 1)
-            self._save_data(name, data)
-            self._save_index(names | {key: name})
-        self._release(key)
+    def save(self, kernel: Any) -> None:
+        """Save a kernel, unless the folder cannot be written."""
+        from numba.core.serialize import dumps
 
-    def _read(self, key: object) -> Any:
-        with suppress(Exception):  # a damaged pickle may raise anything
-            return super().load(key)  # type: ignore[misc]  # of the class that this is mixed into
+        if self._folder:
+            content = dumps((self._key, kernel))
+            with suppress(OSError):
+                write(self._path, hashlib.sha256(content).digest() + content)
+        self._release()
 
-    def _names(self) -> dict[object, str]:
-        """Return the name of the data file of each key."""
-        with suppress(Exception):
-            return self._load_index()
-        return {}
+    def _read(self) -> Any:
+        with suppress(Exception):  # a file of another version may raise anything
+            content = self._path.read_bytes()
+            if self._folder and hashlib.sha256(content[DIGEST_BYTES:]).digest() == content[:DIGEST_BYTES]:
+                key, kernel = pickle.loads(content[DIGEST_BYTES:])
+                return kernel if key == self._key else None
+        return None
 
-    def _claim(self, key: object) -> bool:
+    def _claim(self) -> bool:
         """Return whether this process may compile a kernel; others wait until `_release` or the end of the process."""
-        path = self._lock_path(key)
-        if path in CLAIMS:  # its compilation failed before
+        if self._path in CLAIMS or not self._folder:  # if claimed, its compilation failed before
             return False
-        with suppress(OSError, NotImplementedError, ImportError):
+        with suppress(OSError, NotImplementedError, ImportError):  # its Timeout is an OSError
             from filelock import FileLock  # slow to import, and not needed when all kernels are in the cache
 
-            lock = FileLock(path, timeout=COMPILING_S)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._path.with_suffix(".lock"), timeout=COMPILING_S)
             lock.acquire()
-            CLAIMS[path] = lock
-        return path in CLAIMS
+            CLAIMS[self._path] = lock
+        return self._path in CLAIMS
 
-    def _release(self, key: object) -> None:
-        if lock := CLAIMS.pop(self._lock_path(key), None):
+    def _release(self) -> None:
+        if lock := CLAIMS.pop(self._path, None):
             lock.release()
 
-    def _lock_path(self, key: object) -> str:
-        digest = hashlib.sha256(f"{self._index_name} {key!r}".encode()).hexdigest()
-        return os.path.join(self._cache_path, f"{digest[:16]}.lock")
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file of the cache so that other processes see the old file or the new one.
+
+    Parts that killed processes have left are removed. This may take away the part of a process that writes the same
+    file now, which then gets an OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        left.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _base() -> Path:
@@ -203,6 +201,12 @@ def _user_cache() -> Path:
     if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
         return Path(os.environ["LOCALAPPDATA"])
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+
+
+@cache
+def own_sources_hash() -> str:
+    """Return the hash of the sources that this process compiles."""
+    return _sources_hash()
 
 
 def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
@@ -222,6 +226,7 @@ def _is_compiled(name: PurePath) -> bool:
     return name.name != "reference.py" and name.as_posix() not in UNCOMPILED_FILES
 
 
+@cache
 def _cpu_hash() -> str:
     """Return a hash of the CPU that Numba compiles for."""
     from llvmlite import binding

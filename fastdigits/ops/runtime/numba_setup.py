@@ -1,24 +1,22 @@
-"""Set up Numba before it compiles: its cache folder, its threading layer and its number of threads."""
+"""Set up Numba before it compiles: check its environment variables, and find its threading layer."""
 
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache, wraps
-from threading import Lock
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime import pool
 
-_LOCK = Lock()
+MAX_THREADS = 1024  # more than any machine can use, and few enough to be started
 
 
-def prepare_numba(threads: int | None = None) -> None:
-    """Set up Numba. Call this before importing modules with kernels.
+def prepare_numba(threads: int | None = None) -> int:
+    """Set up Numba and return the number of threads for parallel loops. Call this before importing kernels.
 
     Parameters
     ----------
@@ -28,28 +26,37 @@ def prepare_numba(threads: int | None = None) -> None:
     Raises
     ------
     UserError
-        If `threads` is less than 1 or exceeds the number of cores.
+        If `threads` is less than 1 or exceeds the number of cores, or if an environment variable stops the kernels.
     """
-    # OpenMP starts a parallel loop in microseconds; Numba's own layer takes ten times as long.
-    os.environ.setdefault("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb workqueue")
-    # Idle threads may spin only for a short time, because on a busy machine they delay the threads that they wait for.
-    # With one other busy program, training took twice as long with 2000 spins as with 500, and fifty times as long
-    # with the default of 300,000. On an idle machine, 500 spins cost nothing.
+    check_variables()
+    pool.preload_tbb()  # its threads share out the work as cores come, which suits quiet machines and busy ones
+    # Only for OpenMP, which Numba uses where TBB is not installed. Its idle threads may spin only for a short time,
+    # because on a busy machine they delay the threads that they wait for: with one other busy program, training took
+    # twice as long with 2000 spins as with 500, and fifty times as long with the default of 300,000.
     os.environ.setdefault("GOMP_SPINCOUNT", "500")
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache.folder() or kernel_cache.temporary_folder())
     import numba
-    from numba.core import caching
 
-    kernel_cache.share(caching)
+    pool.watch_forks()
     _pause_collection()
     config: Any = numba.config  # Numba sets its attributes at run time
-    config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
-    config.THREADING_LAYER_PRIORITY = os.environ["NUMBA_THREADING_LAYER_PRIORITY"].split()
     max_threads = config.NUMBA_NUM_THREADS
     if threads is not None and not 1 <= threads <= max_threads:
         raise UserError(f"--threads must lie between 1 and {max_threads}, the number of cores, not {threads}.")
-    numba.set_num_threads(threads or max_threads)
+    return threads or max_threads
+
+
+def check_variables() -> None:
+    """Raise UserError if an environment variable would make Numba fail, or not compile."""
+    given = os.environ.get("NUMBA_NUM_THREADS")
+    if given is not None and not (given.isdecimal() and 1 <= int(given) <= MAX_THREADS):
+        raise UserError(
+            f"NUMBA_NUM_THREADS is '{given}'; set it to a whole number from 1 to {MAX_THREADS}, or unset it."
+        )
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise UserError(
+            "NUMBA_DISABLE_JIT is set, but the kernels run only if they are compiled; unset it, or use the device "
+            "'reference'."
+        )
 
 
 def cores() -> int:
@@ -60,38 +67,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads() -> int:
-    """Return the number of threads that kernels use in this process. A device must be loaded."""
-    import numba
-
-    return numba.get_num_threads()
-
-
 def simulates_cuda() -> bool:
     """Return whether Numba simulates CUDA with Python threads, for tests."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
-
-
-def threading_layer() -> str:
-    """Return the threading layer that Numba will use: "omp" or "tbb" if installed, else "workqueue"."""
-    for layer in ("omp", "tbb"):
-        try:
-            importlib.import_module(f"numba.np.ufunc.{layer}pool")
-        except ImportError:
-            continue
-        return layer
-    return "workqueue"
-
-
-def serialized(function: Callable) -> Callable:
-    """Return the function with a lock, because the workqueue layer aborts the process if two threads enter it."""
-
-    @wraps(function)
-    def locked(*args: Any, **kwargs: Any) -> Any:
-        with _LOCK:
-            return function(*args, **kwargs)
-
-    return locked
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Inference on one image at a time: the lanes hold columns of a row, output channels, or inputs of a dense layer.
 
 A few images side by side would leave most lanes empty. L is 1 in all arrays, pooling does not fill pool_mask, and all
-other operations are those of the reference. Use it for at most MAX_SEQUENTIAL_IMAGES images: sixteen images side by
-side take less time than four one by one.
+other operations are those of the reference. A captured function becomes a single call of compiled code. Use it for at
+most MAX_SEQUENTIAL_IMAGES images: sixteen images side by side take less time than four one by one.
 """
 
 OPS = (
@@ -14,4 +14,6 @@ OPS = (
     "dense_relu_forward",
     "batchnorm_inference",
     "batchnorm_relu_inference",
+    "gather_batch",
+    "captured",
 )

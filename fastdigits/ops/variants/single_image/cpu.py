@@ -11,6 +11,7 @@ from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RE
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
 from fastdigits.ops.lanes.vector_unit import LANES
+from fastdigits.ops.runtime.replay import Captured, run
 from fastdigits.ops.variants.single_image import cpu_kernel
 
 _pad_row = bind(cpu_kernel.pad_row, cpu)
@@ -48,19 +49,37 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     _convolve(x, weight, bias, top, left, y, RELU_AVGPOOL)
 
 
-@cpu.serial
 def dense_forward(x, weight, bias, y):
     """See dense.reference.dense_forward."""
-    _dense(x, weight, bias, y, 0)
+    run(_dense, x, weight, bias, y, 0)
+
+
+def dense_relu_forward(x, weight, bias, y):
+    """See fused.reference.dense_relu_forward."""
+    run(_dense, x, weight, bias, y, 1)
+
+
+def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See batchnorm.reference.batchnorm_inference."""
+    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 0)
+
+
+def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
+    """See fused.reference.batchnorm_relu_inference."""
+    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 1)
+
+
+def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
+    """See batch.reference.gather_batch."""
+    run(_gather, images, labels, order, start, count, scale, shift, x, targets)
+
+
+def captured(function):
+    """See array.reference.captured. Replays the kernels in a single call of compiled code."""
+    return Captured(function)
 
 
 @cpu.serial
-def dense_relu_forward(x, weight, bias, y):
-    """See fused.reference.dense_relu_forward."""
-    _dense(x, weight, bias, y, 1)
-
-
-@njit(nogil=True, forceinline=True)
 def _dense(x, weight, bias, y, RELU):
     B, O, L = y.shape
     rows, outputs = x.reshape(B, x.shape[1]), y.reshape(B, O)
@@ -70,18 +89,6 @@ def _dense(x, weight, bias, y, RELU):
 
 
 @cpu.serial
-def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See batchnorm.reference.batchnorm_inference."""
-    _normalise(x, gamma, beta, mean, var, epsilon, y, 0)
-
-
-@cpu.serial
-def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
-    """See fused.reference.batchnorm_relu_inference."""
-    _normalise(x, gamma, beta, mean, var, epsilon, y, 1)
-
-
-@njit(nogil=True, forceinline=True)
 def _normalise(x, gamma, beta, mean, var, epsilon, y, RELU):
     B, C, S, L = x.shape
     for b in range(B):
@@ -92,8 +99,18 @@ def _normalise(x, gamma, beta, mean, var, epsilon, y, RELU):
                 y[b, c, s, 0] = np.float32(0.0) if RELU and v <= np.float32(0.0) else v
 
 
+@cpu.serial
+def _gather(images, labels, order, start, count, scale, shift, x, targets):
+    B, K, L = x.shape
+    for b in range(B):
+        row = order[start[0] + min(b, count - 1)]
+        targets[b, 0] = np.float32(labels[row, 0]) if b < count else np.float32(-1.0)
+        for k in range(K):
+            x[b, k, 0] = np.float32(images[row, k]) * scale + shift
+
+
 def _convolve(x, weight, bias, top, left, y, EPILOGUE):
-    _convolution(weight.shape, y.shape, EPILOGUE)(x, weight, bias, top, left, y)
+    run(_convolution(weight.shape, y.shape, EPILOGUE), x, weight, bias, top, left, y)
 
 
 @cache

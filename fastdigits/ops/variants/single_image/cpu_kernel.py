@@ -3,6 +3,8 @@
 The arrays have no lane axis: x (B, C, H, W), y (B, O, I, J). EPILOGUE is one of fused/epilogues.py.
 """
 
+from numpy import float32
+
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL
 from fastdigits.ops.lanes import (
     broadcast,
@@ -157,7 +159,7 @@ def dense_outputs(x, weight, bias, y, b, o0, N, M, L, RELU):
             for m in range(1, M):
                 total = total + acc[n, m]
             v = sum_lanes(total) + bias[o0 + n]
-            store_scalar(y, (b, o0 + n), max(v, 0 * v) if RELU else v)
+            store_scalar(y, (b, o0 + n), float32(0) if RELU and v <= 0 else v)
 
 
 def _pool_pair(a, b, EPILOGUE):

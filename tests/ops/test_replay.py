@@ -1,0 +1,125 @@
+"""Captured functions on one image: the same kernels in a single call of compiled code."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numba import njit
+
+from fastdigits.ops.runtime import replay
+from fastdigits.ops.runtime.replay import Captured, run, unrecorded
+
+pytestmark = pytest.mark.slow
+
+CALLS = replay.RECORDED_CALL + 3  # plain, recorded, then replayed
+
+
+@njit(nogil=True)
+def scale_rows(x, factors, offset, first, y):
+    for i in range(first, len(x)):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j] * factors[i] + offset
+
+
+@njit(nogil=True)
+def add(x, y):
+    y += x
+
+
+@njit(nogil=True)
+def allocate(size, y):
+    y[0] = np.empty(size[0])[0]
+
+
+def arrays(rows=3, columns=5):
+    x = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    return x, np.arange(rows, dtype=np.float64), np.full_like(x, np.nan), np.zeros_like(x)
+
+
+def chain(x, factors, y, total):
+    """Return a function of two kernels, which fills y and adds it to the total."""
+
+    def kernels():
+        run(scale_rows, x, factors, np.float32(0.5), 1, y)
+        run(add, y[1:], total[1:])
+        return total
+
+    return kernels
+
+
+def test_a_replay_reads_the_arrays_as_they_are_now():
+    x, factors, y, total = arrays()
+    captured, expected = Captured(chain(x, factors, y, total)), np.zeros_like(x)
+    for call in range(CALLS):
+        x += 1
+        expected[1:] += (x * factors[:, None] + 0.5)[1:].astype(np.float32)
+        assert captured() is total
+        np.testing.assert_array_equal(total, expected, err_msg=f"call {call}")
+    assert captured.replays
+    assert np.isnan(y[0]).all()
+
+
+def test_each_set_of_arguments_has_its_own_replay():
+    y = np.zeros(2, np.float32)
+
+    def add_power(exponent):
+        run(add, np.full(2, 2.0**exponent, np.float32), y)
+        return exponent
+
+    captured = Captured(add_power)
+    for _ in range(CALLS):
+        assert (captured(1), captured(3)) == (1, 3)
+    np.testing.assert_array_equal(y, CALLS * 10)
+
+
+def test_a_function_with_an_operation_in_numpy_is_called_every_time():
+    x, factors, y, total = arrays()
+    kernels, calls = chain(x, factors, y, total), []
+    count = unrecorded(lambda: calls.append(1))
+
+    def mixed():
+        kernels()
+        count()
+
+    captured = Captured(mixed)
+    for _ in range(CALLS):
+        captured()
+    assert len(calls) == CALLS
+    np.testing.assert_array_equal(total[1:], CALLS * y[1:])
+
+
+def test_an_error_while_recording_ends_the_recording():
+    y = np.zeros(1, np.float32)
+
+    def fail():
+        raise ValueError("a wrong shape")
+
+    with pytest.raises(ValueError, match="wrong shape"):
+        replay.record(fail)
+    run(add, np.ones(1, np.float32), y)
+    assert replay.record(lambda: None) == (None, [])
+
+
+def test_memory_that_runs_out_in_a_replay_is_an_error():
+    size, y = np.ones(1, np.int64), np.zeros(1)
+    captured = Captured(lambda: run(allocate, size, y))
+    for _ in range(CALLS):
+        captured()
+    size[0] = 2**50
+    with pytest.raises(MemoryError):
+        captured()
+    size[0] = 1
+    captured()
+
+
+def test_several_threads_record_and_replay_functions_of_their_own():
+    def total_of(seed):
+        x, factors, y, total = arrays(seed + 2)
+        captured = Captured(chain(x, factors, y, total))
+        for _ in range(CALLS):
+            captured()
+        return total, np.float32(CALLS) * y
+
+    with ThreadPoolExecutor(8) as pool:
+        for total, expected in pool.map(total_of, range(16)):
+            np.testing.assert_array_equal(total[1:], expected[1:])
