@@ -52,7 +52,7 @@ def draw(rows: Sequence[Row], heads: Sequence[str] = (), title: str = "") -> "Fi
     left = GAP + CHARACTER * max(len(row.label) for row in rows)
     top = GAP + (TITLE if title else 0) + (HEAD if heads else 0)
     column_pitch, row_pitch = zoom * W + GAP, zoom * H + GAP + (CAPTION if any(row.captions for row in rows) else 0)
-    width, height = max(left + columns * column_pitch, CHARACTER * len(title)), top + len(rows) * row_pitch
+    width, height = max(left + columns * column_pitch, 2 * GAP + CHARACTER * len(title)), top + len(rows) * row_pitch
     middles = [left + column * column_pitch + zoom * W / 2 for column in range(columns)]
     figure = style.new_figure(width / style.DPI, height / style.DPI, layout="none")
     axes = figure.add_axes((0, 0, 1, 1))

@@ -21,7 +21,9 @@ import numpy as np
 
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation
+from fastdigits.errors import UserError
 from fastdigits.nn import Dense, Flatten, Network
+from fastdigits.ops.runtime import kernel_cache
 from fastdigits.storage import hdf5, run_statistics, weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
@@ -144,6 +146,14 @@ def write_figure(folder: Path, value: float) -> None:
     common.write_figure(str(folder / "a.png"), figure)
 
 
+def write_kernel(folder: Path, value: float) -> None:
+    """Write a file of the kernel cache, where an error means that the kernel is compiled again."""
+    try:
+        kernel_cache.write(folder / "a.kernel", f"{value}".encode() * 30_000)
+    except OSError as error:
+        raise UserError("The kernel is not saved.") from error
+
+
 # Functions that write the file of a value into a folder; with statistics, the value is added to the earlier ones.
 WRITERS: dict[str, Callable[[Path, float], None]] = {
     "weights": lambda folder, value: weights.write(folder / "a.h5", network(value)),
@@ -151,6 +161,7 @@ WRITERS: dict[str, Callable[[Path, float], None]] = {
     "statistics": lambda folder, value: run_statistics.add(folder / "a.json", [run(int(value))]),
     "table": lambda folder, value: run_statistics.add(folder / "a.csv", [run(int(value))]),
     "figure": write_figure,
+    "kernel": write_kernel,
 }
 
 

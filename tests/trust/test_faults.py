@@ -23,14 +23,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks, and n
 
 
 @pytest.mark.parametrize(
-    ("writer", "exists"), [("weights", True), ("weights", False), ("statistics", True), ("table", True)]
+    ("writer", "exists"),
+    [("weights", True), ("statistics", True), ("table", True), ("table", False), ("kernel", True)],
 )
 def test_every_call_may_fail(tmp_path, writer, exists):
     check_faults(tmp_path, writer, exists)
 
 
 def test_the_calls_of_a_process_may_be_its_last(tmp_path, environment):
-    check_crashes(tmp_path, environment, ["weights", "table"])
+    check_crashes(tmp_path, environment, ["table", "kernel"])
 
 
 @pytest.mark.slow
@@ -48,7 +49,8 @@ def test_every_writer_stands_every_fault(tmp_path, environment, writer):
 def check_faults(tmp_path, writer, exists):
     """Let each call fail in each way: files are old or new, and new if no error was raised."""
     trial = Trial(writer, tmp_path, exists)
-    assert {"open", "write", "fsync", "replace"} <= set(trial.calls)
+    assert {"open", "write", "replace"} <= set(trial.calls)
+    assert "fsync" in trial.calls or writer == "kernel"  # a damaged kernel is compiled again
     for kind in KINDS:
         for at, name in enumerate(trial.calls):
             if kind in ("short", "torn") and name != "write":
@@ -75,7 +77,7 @@ def check_crashes(tmp_path, environment, writers):
     crashes = [json.loads(line) for line in done.stdout.splitlines()]
     assert [crash for crash in crashes if crash[-1]] == []
     assert {(crash[0], crash[1]) for crash in crashes} == {(writer, exists) for writer in writers for exists in (0, 1)}
-    assert len(crashes) >= 16 * len(writers)
+    assert len(crashes) >= 9 * len(writers)
 
 
 def test_every_file_is_written_by_one_function():
@@ -83,13 +85,15 @@ def test_every_file_is_written_by_one_function():
     writers = set()
     for path in PACKAGE.rglob("*.py"):
         for call in (node for node in ast.walk(ast.parse(path.read_text("utf8"))) if isinstance(node, ast.Call)):
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            texts = [
-                one.value for one in ast.walk(call) if isinstance(one, ast.Constant) and isinstance(one.value, str)
-            ]
-            if ast.unparse(call.func).startswith("hdf5."):  # into a file in memory
-                continue
-            writes = name == "open" and any(len(text) < 4 and WRITING_MODES & set(text) for text in texts)
-            if writes or name in WRITING_CALLS:
+            if writes_file(call):
                 writers.add(path.relative_to(PACKAGE).as_posix())
     assert writers <= WRITING_FILES
+
+
+def writes_file(call):
+    """Return whether a call writes a file; the module hdf5 writes to memory."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "open":
+        texts = [str(one.value) for one in ast.walk(call) if isinstance(one, ast.Constant)]
+        return any(len(text) < 4 and WRITING_MODES & set(text) for text in texts)
+    return name in WRITING_CALLS and not ast.unparse(call.func).startswith("hdf5.")
