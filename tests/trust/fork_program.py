@@ -16,7 +16,7 @@ from fastdigits.data import load_part
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.ops.runtime import pool
 
-IMAGES, FORKS, LIMIT_S = 40, 5, 60
+IMAGES, FORKS, LIMIT_S = 40, 5, 200
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from fastdigits.ops.cuda.packages import version
 
 PROGRAM = Path(__file__).with_name("fork_program.py")
 PRELOAD = Path(__file__).with_name("preload_program.py")
-LIMIT_S = 250
+LIMIT_S = 280  # with time to compile kernels
 OPENMP = (
     "UserError: The kernels cannot run in this process, because it was forked after the threads of OpenMP had started; "
     "start processes with 'spawn', predict only after the fork, or set NUMBA_THREADING_LAYER to tbb "
@@ -69,9 +69,8 @@ def test_forked_processes_answer_right_or_say_why_not(layer, found):
     }
 
 
-@pytest.mark.parametrize("layer", ["tbb", "workqueue"])
-def test_a_server_that_is_loaded_before_a_fork_answers_in_each_process(layer, found):
+def test_a_server_that_is_loaded_before_a_fork_answers_in_each_process(found):
     """With OpenMP, the children answer 500 to all but single requests, and their log has the sentence above."""
     pytest.importorskip("httpx")
     pytest.importorskip("fastapi")
-    assert found(PRELOAD, layer) == [["200 7"] * 8] * 3
+    assert found(PRELOAD, "tbb") == [["200 7"] * 8] * 3

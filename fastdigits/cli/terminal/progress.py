@@ -44,7 +44,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
     from rich.console import Console  # importing rich takes 0.1 s
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=len(steps))
         for name, run in steps:
