@@ -235,6 +235,40 @@ def test_several_digits_with_their_boxes(predict, tmp_path):
         assert 0.5 < digit["confidence"] <= 1
 
 
+def test_boxes_are_in_pixels_of_the_file_also_if_it_is_large(predict, tmp_path):
+    images, labels = load_part("mnist", "test")
+    page = np.full((1200, 4000), 255, np.uint8)
+    page[400:848, 2400:2848] = 255 - np.kron(images[np.flatnonzero(labels == 3)[3]], np.ones((16, 16), np.uint8))
+    Image.fromarray(page).save(tmp_path / "page.png")
+    (prediction,) = predict(tmp_path / "page.png", "--several")["predictions"]
+    assert prediction["text"] == "3"
+    left, top, width, height = prediction["digits"][0]["box"]
+    assert 2400 <= left < left + width <= 2848
+    assert 400 <= top < top + height <= 848
+    assert height > 250
+
+
+def test_progress_on_a_pipe_is_plain_lines(invoke, tmp_path, monkeypatch):
+    images, _ = load_part("mnist", "test")
+    page = 255 - np.pad(np.hstack(images[:3]), 20)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    monkeypatch.setattr("fastdigits.cli.terminal.progress.QUIET_S", 0)
+    monkeypatch.setattr("fastdigits.cli.terminal.progress.LINE_S", 0)
+    result = invoke("predict", tmp_path / "page.png", "--several")
+    assert [line for line in result.stderr.splitlines() if "shapes" in line] == [f"{n} of 3 shapes" for n in (1, 2, 3)]
+    assert result.stdout.endswith(": 721\n")
+
+
+def test_a_picture_with_too_many_shapes_fails_alone(invoke, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastdigits.imaging.many_digits.MAX_SHAPES", 1)
+    images, _ = load_part("mnist", "test")
+    Image.fromarray(255 - np.pad(np.hstack(images[:3]), 20)).save(tmp_path / "page.png")
+    result = invoke("predict", tmp_path / "page.png", pictures / "a-three.png", "--several")
+    assert result.exit_code == 1
+    assert "page.png: the picture shows 3 shapes, more than the limit of 1; cut it" in result.stderr
+    assert "a-three.png: 3" in result.stdout
+
+
 def test_usage(fails, pictures):
     fails(2, "does not end with", "predict", pictures / "a-three.png", "--show", "steps.docx")
     fails(2, "Missing argument", "predict")

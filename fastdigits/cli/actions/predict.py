@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
-from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.cli.terminal.progress import CountProgress, announce_compilation
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
@@ -96,13 +97,18 @@ def _recognize(
             try:
                 picture = open_picture(_stdin() if path == STDIN else path)
                 pixels = picture.pixels
-                result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
+                result = _recognize_all(recognizer, pixels) if several else recognizer.recognize(pixels)
             except NotFiniteError:  # not a fault of this picture
                 raise
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
             yield path, picture, result
+
+
+def _recognize_all(recognizer: Recognizer, pixels: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
+    with CountProgress("shapes") as on_progress:
+        return recognizer.recognize_all(pixels, on_progress)
 
 
 def _stdin() -> bytes:
