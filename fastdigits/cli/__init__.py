@@ -12,6 +12,7 @@ import click
 from fastdigits import __version__
 from fastdigits.cli.options.common import SuggestingGroup
 from fastdigits.cli.terminal import interrupt
+from fastdigits.cli.terminal.names import printable
 from fastdigits.errors import UserError
 
 COMMANDS = {
@@ -59,6 +60,7 @@ class LazyGroup(SuggestingGroup):
 @click.version_option(__version__, message="fastdigits %(version)s")
 def cli() -> None:
     """Train neural networks on handwritten digits and recognize digits in pictures."""
+    os.environ["MPLBACKEND"] = "agg"  # that of a notebook may not be installed, and no command opens a window
 
 
 def main() -> None:
@@ -74,7 +76,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         with suppress(OSError):  # the terminal may be gone

@@ -4,7 +4,7 @@ The modules in the order of the steps: background (estimate it), ink (find strok
 (connect them), one_digit or many_digits (select those of each digit, perhaps on a sheet of paper), mnist_format.
 """
 
-from fastdigits.imaging.many_digits import Region, find_lines, find_regions
+from fastdigits.imaging.many_digits import Region, find_lines, find_regions, find_sheet
 from fastdigits.imaging.one_digit import candidates, prepare
 from fastdigits.imaging.picture import (
     MAX_BYTES,
@@ -30,6 +30,7 @@ __all__ = [
     "decoder_bytes",
     "find_lines",
     "find_regions",
+    "find_sheet",
     "open_picture",
     "prepare",
     "read_picture",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastdigits.errors import UserError
 from fastdigits.imaging.background import uneven_background, with_bright_background
 from fastdigits.imaging.components import bounding_box, box_edges, box_gaps, find_components
 from fastdigits.imaging.ink import InkMap, find_ink
@@ -27,6 +28,10 @@ MIN_TOUCHING_WIDTH = 1.15  # of its height; a wider region may be digits that to
 PITCH = 0.7  # of their height: the typical distance between digits that touch
 MAX_CUT_SHIFT = 0.35  # of that distance: the maximum distance of a cut from equal parts
 FAR_AWAY = 2**30  # pixels; position of a box that has been joined to another
+# Limits of the work for one picture
+MAX_COMPONENTS = 20_000  # only those with the most ink are considered; the others are specks
+MAX_SHAPES = 10_000  # regions, and the parts that wide ones are cut into
+MAX_COVERAGE = 20  # total area of all regions' boxes, relative to that of the picture; boxes may overlap
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,40 @@ class Region:
     parts: tuple[Prepared, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The regions of a picture, which are prepared one by one.
+
+    Attributes
+    ----------
+    lines : list of list of int
+        The indices of the regions, line by line, from left to right.
+    """
+
+    lines: list[list[int]]
+    _picture: np.ndarray
+    _scaled: np.ndarray
+    _strength: np.ndarray
+    _labels: np.ndarray
+    _groups: list[list[int]]
+    _boxes: list[Box]
+
+    def __len__(self) -> int:
+        return len(self._boxes)
+
+    def region(self, index: int) -> Region:
+        """Prepare a region."""
+        box = self._boxes[index]
+        labels, strength = self._labels[box.slices], self._strength[box.slices]
+        mask = _is_any_of(labels, self._groups[index])
+        parts = _cut_touching(strength, mask, box)
+        return Region(self._prepared(mask, box), tuple(self._prepared(*part) for part in parts))
+
+    def _prepared(self, mask: np.ndarray, box: Box) -> Prepared:
+        image = to_mnist_format(self._strength[box.slices], mask)
+        return with_steps(image, scale_box(box, self._scaled, self._picture), picture_step(self._scaled))
+
+
 def find_lines(picture: np.ndarray) -> list[list[Prepared]]:
     """Prepare the digits of a picture uint8 (H, W, 3) or (H, W) line by line, each from left to right."""
     return [[region.whole for region in line] for line in find_regions(picture)]
@@ -52,23 +91,40 @@ def find_lines(picture: np.ndarray) -> list[list[Prepared]]:
 
 def find_regions(picture: np.ndarray) -> list[list[Region]]:
     """Find the same digits as `find_lines`, and also cut wide regions into digits that may touch."""
+    sheet = find_sheet(picture)
+    return [[sheet.region(index) for index in line] for line in sheet.lines]
+
+
+def find_sheet(picture: np.ndarray) -> Sheet:
+    """Find the regions of a picture uint8 (H, W, 3) or (H, W), which the result prepares one by one.
+
+    Raises
+    ------
+    UserError
+        If there are more than MAX_SHAPES regions and parts of regions, or their boxes cover the picture more than
+        MAX_COVERAGE times.
+    """
     scaled = scale_picture(picture, MAX_SIDE)
     ink, labels, boxes = _labelled_ink(with_bright_background(scaled))
     groups = _group_fragments(boxes)
-    digit_boxes = [bounding_box([boxes[index] for index in group]) for group in groups]
-    first_step = picture_step(scaled)
+    regions = [bounding_box([boxes[index] for index in group]) for group in groups]
+    _check_work(regions, labels.size)
+    return Sheet(_order_in_lines(regions), picture, scaled, ink.strength, labels, groups, regions)
 
-    def prepared(mask: np.ndarray, box: Box) -> Prepared:
-        image = to_mnist_format(ink.strength[box.slices], mask)
-        return with_steps(image, scale_box(box, scaled, picture), first_step)
 
-    def region(index: int) -> Region:
-        box = digit_boxes[index]
-        mask = np.isin(labels[box.slices], np.array(groups[index]) + 1)
-        parts = _cut_touching(ink.strength[box.slices], mask, box)
-        return Region(prepared(mask, box), tuple(prepared(*part) for part in parts))
+def _check_work(regions: list[Box], pixels: int) -> None:
+    shapes = sum(1 + _count_of_parts(box) for box in regions)
+    if shapes > MAX_SHAPES:
+        raise UserError(
+            f"the picture shows {shapes:,} shapes, more than the limit of {MAX_SHAPES:,}; cut it into smaller pictures."
+        )
+    if sum(box.width * box.height for box in regions) > MAX_COVERAGE * pixels:
+        raise UserError("the picture is covered by shapes within shapes, which are no digits; use another picture.")
 
-    return [[region(index) for index in line] for line in _order_in_lines(digit_boxes)]
+
+def _is_any_of(labels: np.ndarray, group: list[int]) -> np.ndarray:
+    """Return which labels, from 1, belong to a group of indices, from 0."""
+    return labels == group[0] + 1 if len(group) == 1 else np.isin(labels, np.array(group) + 1)
 
 
 def _labelled_ink(bright: np.ndarray, search_paper: bool = True) -> tuple[InkMap, np.ndarray, list[Box]]:
@@ -79,7 +135,9 @@ def _labelled_ink(bright: np.ndarray, search_paper: bool = True) -> tuple[InkMap
         largest = components.mask(np.arange(len(components)) == components.ink.argmax())
         if (paper := isolate_paper(bright, largest)) is not None:
             return _labelled_ink(with_bright_background(paper), search_paper=False)
-    kept = np.flatnonzero(~components.clipped)
+    kept = np.flatnonzero(~components.clipped & (components.lengths > 0))  # all pixels of some may be faint
+    if len(kept) > MAX_COMPONENTS:
+        kept = np.sort(kept[np.argsort(-components.ink[kept], kind="stable")[:MAX_COMPONENTS]])
     new_labels = np.zeros(len(components) + 1, np.int32)
     new_labels[kept + 1] = np.arange(1, len(kept) + 1)
     return ink, new_labels[components.labels], [components.boxes[index] for index in kept]
@@ -90,11 +148,19 @@ def _group_fragments(boxes: list[Box]) -> list[list[int]]:
     if not boxes:
         return []
     height, groups, edges = _typical_height(boxes), [[index] for index in range(len(boxes))], box_edges(boxes)
+    by_top = np.argsort(edges[1], kind="stable")
+    tops = edges[1, by_top]
     for index in np.argsort([box.height for box in boxes], kind="stable"):
         if boxes[index].height >= MAX_FRAGMENT_HEIGHT * height:
             continue
-        target = _nearest_above_or_below(edges, index, height)
+        # Boxes only grow, so all that may be joined to this one had their top in these rows from the start
+        joined_rows = MAX_JOINED_HEIGHT * height
+        first, last = np.searchsorted(tops, (edges[3, index] - joined_rows - 1, edges[1, index] + joined_rows + 1))
+        nearby = np.sort(by_top[first:last])
+        nearby = nearby[(edges[0, nearby] < edges[2, index]) & (edges[2, nearby] > edges[0, index])]
+        target = _nearest_above_or_below(edges[:, nearby], int(np.searchsorted(nearby, index)), height)
         if target is not None:
+            target = int(nearby[target])
             groups[target] += groups[index]
             edges[:2, target] = np.minimum(edges[:2, target], edges[:2, index])
             edges[2:, target] = np.maximum(edges[2:, target], edges[2:, index])
@@ -130,15 +196,22 @@ def _cut_touching(strength: np.ndarray, mask: np.ndarray, box: Box) -> list[tupl
     `strength` and `mask` (h, w) cover the box. Return the mask and the box of each digit, or an empty list if the
     region is not wide.
     """
-    count = round(box.width / (PITCH * box.height))
-    if box.width < MIN_TOUCHING_WIDTH * box.height or count < 2 or box.width < MIN_SIDE * count:
+    count = _count_of_parts(box)
+    if not count:
         return []
     column_ink = np.where(mask, strength, 0).sum(0)
     pitch = box.width / count
     starts = [round((n - MAX_CUT_SHIFT) * pitch) for n in range(1, count)]
     window = round(2 * MAX_CUT_SHIFT * pitch)
     cuts = [0, *(start + int(column_ink[start:][:window].argmin()) for start in starts)]
-    return [_crop_columns(mask, box, *pair) for pair in zip(cuts, [*cuts[1:], box.width], strict=True)]
+    spans = zip(cuts, [*cuts[1:], box.width], strict=True)
+    return [_crop_columns(mask, box, *span) for span in spans if mask[:, slice(*span)].any()]
+
+
+def _count_of_parts(box: Box) -> int:
+    """Return the number of digits that a region may consist of; 0 if it is not wide."""
+    count = round(box.width / (PITCH * box.height))
+    return 0 if box.width < MIN_TOUCHING_WIDTH * box.height or count < 2 or box.width < MIN_SIDE * count else count
 
 
 def _crop_columns(mask: np.ndarray, box: Box, start: int, stop: int) -> tuple[np.ndarray, Box]:
@@ -151,16 +224,16 @@ def _crop_columns(mask: np.ndarray, box: Box, start: int, stop: int) -> tuple[np
 def _order_in_lines(boxes: list[Box]) -> list[list[int]]:
     """Return the indices of boxes line by line, from left to right; a box joins the line whose last box it overlaps."""
     lines: list[list[int]] = []
+    last = np.zeros((2, len(boxes)))  # top and bottom of the last box of each line
     for index in sorted(range(len(boxes)), key=lambda n: boxes[n].left):
-        overlaps = [(_shared_rows(boxes[line[-1]], boxes[index]), line) for line in lines]
-        overlap, line = max(overlaps, key=lambda pair: pair[0], default=(0.0, []))
-        if overlap >= MIN_SHARED_ROWS:
-            line.append(index)
+        top, bottom = boxes[index].top, boxes[index].top + boxes[index].height
+        tops, bottoms = last[:, : len(lines)]
+        shared_rows = (np.minimum(bottoms, bottom) - np.maximum(tops, top)) / np.minimum(bottoms - tops, bottom - top)
+        line = int(shared_rows.argmax()) if lines else 0
+        if lines and shared_rows[line] >= MIN_SHARED_ROWS:
+            lines[line].append(index)
         else:
+            line = len(lines)
             lines.append([index])
+        last[:, line] = top, bottom
     return sorted(lines, key=lambda line: np.mean([boxes[n].top + boxes[n].height / 2 for n in line]))
-
-
-def _shared_rows(a: Box, b: Box) -> float:
-    """Return the number of rows that both boxes occupy, as a fraction of the lower one's height."""
-    return (min(a.top + a.height, b.top + b.height) - max(a.top, b.top)) / min(a.height, b.height)

@@ -32,6 +32,8 @@ SMALL_DIGIT_SIDE = 100  # pixels of the longer side; smaller digits are prepared
 MAX_STROKE_WIDTH = 0.42  # fraction of a digit's longer side; thicker ink is a shadow or a blot
 MAX_PENALTY = 0.3  # of a plausible interpretation
 THINNER, DARKER = 0.5, 1.0  # ratios of stroke width and contrast that make one interpretation clearer than another
+MIN_CLUTTER = 0.1  # of the ink: less than that of another digit
+MIN_WIDTH_OF_SEVERAL = 1.15  # of the height
 SAME_IMAGE = 6.0  # mean absolute difference of pixels, 0 .. 255, below which two images count as equal
 
 
@@ -63,7 +65,7 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
         prepared = _zoom_in(picture, scaled, found.box) or _prepared(picture, scaled, found)
         if not any(_is_same(prepared.image, image) for image in images):
             images.append(prepared.image)
-            yield Prepared(prepared.image, prepared.box, (first_step, *prepared.steps[1:]))
+            yield Prepared(prepared.image, prepared.box, (first_step, *prepared.steps[1:]), found.is_alone)
     if not images:
         yield Prepared(np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8), None, (first_step,))
 
@@ -83,6 +85,8 @@ class _Interpretation:
         0 if nothing is wrong with it.
     stroke_width : float
         As a fraction of the longer side of the box.
+    clutter : float
+        The fraction of ink outside the digit.
     """
 
     ink: InkMap
@@ -90,6 +94,12 @@ class _Interpretation:
     box: Box
     penalty: float
     stroke_width: float
+    clutter: float
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is hardly any other ink, and it is not as wide as several digits."""
+        return self.clutter < MIN_CLUTTER and self.box.width < MIN_WIDTH_OF_SEVERAL * self.box.height
 
     @property
     def touches_edge(self) -> bool:
@@ -171,7 +181,7 @@ def _digit_on(bright: np.ndarray, background: np.ndarray) -> _Interpretation | N
     clutter = 1 - components.ink[selected].sum() / components.ink.sum()
     width = stroke_width(np.pad(mask[box.slices], 1)) / max(box.width, box.height)
     penalty = float(components.clipped[selected].any()) + clutter + max(0.0, width - MAX_STROKE_WIDTH)
-    return _Interpretation(ink, mask, box, penalty, width)
+    return _Interpretation(ink, mask, box, penalty, width, clutter)
 
 
 def _zoom_in(picture: np.ndarray, scaled: np.ndarray, box: Box) -> Prepared | None:

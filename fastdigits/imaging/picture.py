@@ -3,6 +3,7 @@
 Only Pillow ever holds all pixels of a large picture: they are converted and reduced band by band.
 """
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -39,6 +40,9 @@ ORIENTATIONS = {  # EXIF orientation: whether to swap rows and columns, then the
     8: (True, -1, 1),
 }
 
+# What Pillow warns of, such as damaged EXIF data, does not keep a picture from being read
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Pillow only warns of a decompression bomb; raise an error instead
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 

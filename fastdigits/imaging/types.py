@@ -48,8 +48,11 @@ class Prepared:
         The bounding box of the ink in the picture; None if no ink was found.
     steps : tuple of PreparationStep
         The picture, intermediate results, and the image.
+    alone : bool
+        Whether nearly all ink of the picture belongs to the digit, and the digit is not as wide as several.
     """
 
     image: np.ndarray
     box: Box | None
     steps: tuple[PreparationStep, ...]
+    alone: bool = True

@@ -1,6 +1,6 @@
 """Recognize the digits in a picture with a trained network, and mark predictions that are unsure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastdigits import ops as devices
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging import Prepared, Region, candidates, find_regions
+from fastdigits.imaging import Prepared, Region, candidates, find_sheet
 from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
@@ -109,14 +109,33 @@ class Recognizer:
             search.add(self.predict(prepared.image[None])[0])
         return search.tried[search.best]
 
-    def recognize_all(self, picture: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
+    def recognize_all(
+        self, picture: np.ndarray, on_progress: Callable[[int, int], Any] | None = None
+    ) -> list[list[tuple[Prepared, Prediction]]]:
         """Recognize all digits in a picture uint8 (H, W, 3) or (H, W); return lines of digits from left to right.
 
         Shapes that are more likely no digit than a digit are omitted.
+
+        Parameters
+        ----------
+        picture : uint8 (H, W, 3) or (H, W)
+        on_progress : callable, optional
+            Called with the number of shapes that are done and the number of all shapes.
+
+        Raises
+        ------
+        UserError
+            If the picture shows too many shapes; see `imaging.find_sheet`.
         """
-        lines = [
-            [digit for region in line for digit in self._recognize_region(region)] for line in find_regions(picture)
-        ]
+        sheet, lines, done = find_sheet(picture), [], 0
+        for indices in sheet.lines:
+            line: list[tuple[Prepared, Prediction]] = []
+            for index in indices:
+                line += self._recognize_region(sheet.region(index))
+                done += 1
+                if on_progress:
+                    on_progress(done, len(sheet))
+            lines.append(line)
         return [line for line in lines if line]
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def draw(recognized: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figu
         pictures = {step.name: step.picture for step in prepared.steps} | {UNSCALED: prepared.image}
         for axes, (step, title) in zip(row, STEPS.items(), strict=False):
             axes.set_axis_off()
-            axes.set_title(title or _shorten(name), fontsize=style.SMALL)
+            axes.set_title(title or style.literal(_shorten(name)), fontsize=style.SMALL)
             if step in pictures:
                 interpolation = "nearest" if step == UNSCALED else "antialiased"
                 style.show_image(axes, pictures[step], interpolation=interpolation)
@@ -64,7 +64,7 @@ def draw_lines(recognized: list[tuple[str, "np.ndarray", list[list[tuple["Prepar
     for axes, (name, picture, lines) in zip(rows, recognized, strict=True):
         text = " / ".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
         style.show_image(axes, picture, interpolation="antialiased")
-        axes.set_title(f"{_shorten(name)}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
+        axes.set_title(f"{style.literal(_shorten(name))}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
         for prepared, prediction in (digit for line in lines for digit in line):
             _draw_box(axes, cast("Box", prepared.box), prediction)
     return figure

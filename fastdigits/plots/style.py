@@ -1,5 +1,7 @@
 """Figure style shared by all plots, and encoding of figures to bytes. Nothing here uses pyplot or opens a file."""
 
+import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -80,8 +82,12 @@ def literal(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace the undecodable bytes of a file name by question marks: no font can draw them."""
-    return text.encode(errors="replace").decode()
+    """Replace what no font can draw by question marks: undecodable bytes and control characters of file names."""
+
+    def is_printable(character: str) -> bool:
+        return character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
+
+    return "".join(character if is_printable(character) else "?" for character in text)
 
 
 def label_axes(axes: "Axes", x: str, y: str, title: str = "") -> None:
@@ -142,6 +148,7 @@ def encode_figure(figure: "Figure", file_type: str) -> bytes:
     for text in figure.findobj(Text):
         text.set_text(printable(text.get_text()))
     buffer = BytesIO()
-    with figure_style():  # matplotlib creates the ticks only when it draws
+    with figure_style(), warnings.catch_warnings():  # matplotlib creates the ticks only when it draws
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of file names in other scripts
         figure.savefig(buffer, format=file_type, dpi=DPI, metadata=METADATA[file_type])
     return buffer.getvalue()

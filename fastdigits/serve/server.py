@@ -55,7 +55,7 @@ def own_hosts(host: str, listener: socket.socket) -> list[str]:
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM, then finish the requests in progress and accept no new ones."""
+    """Serve until Ctrl-C, SIGTERM or SIGHUP, then finish the requests in progress and accept no new ones."""
     _log_json_lines()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
@@ -73,6 +73,8 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises the signal again when it has stopped
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # uvicorn does not know it
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

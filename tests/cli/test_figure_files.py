@@ -8,6 +8,13 @@ from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.plots.style import new_figure
 
 
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+def test_the_backend_of_a_notebook_does_not_matter(process, environment, tiny, backend):
+    arguments = "show", "--data", tiny, "--output", "digits.svg"
+    result = process(*arguments, env=environment | {"MPLBACKEND": backend})
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.b.SVG", "folder/a.pdf"])
 def test_known_extensions(name):
     assert FigureFile().convert(name, None, None) == name

@@ -1,17 +1,23 @@
 """`fastdigits predict`: pictures, folders and patterns, with one or several digits."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from fastdigits.cli import cli
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
 
 pytestmark = pytest.mark.slow
 
-KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure"]
+KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure", "digits_seen"]
+ODD_NAMES = ("[1].png", "a b.png", "-dash.png", "new\nline.png", "caf\udce9.png", r"$\frac$.png", "red\x1b[31m.png")
+PRINTED_NAMES = [name.replace("\n", r"\n").replace("\udce9", r"\xe9").replace("\x1b", r"\x1b") for name in ODD_NAMES]
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +89,86 @@ def test_file_name_with_brackets_is_not_a_pattern(predict, pictures, tmp_path):
     assert predict(file)["predictions"][0]["digit"] == 3
 
 
+def test_brackets_of_a_folder_are_no_pattern(predict, pictures, tmp_path):
+    folder = tmp_path / "scans [a]"
+    (folder / "sub[1]").mkdir(parents=True)
+    for file in (folder / "x.png", folder / "sub[1]" / "y.png"):
+        file.write_bytes((pictures / "a-three.png").read_bytes())
+    assert [row["image"] for row in predict(folder / "*.png")["predictions"]] == [str(folder / "x.png")]
+    assert [row["image"] for row in predict("scans [a]/sub[1]/[xy].png")["predictions"]] == ["scans [a]/sub[1]/y.png"]
+
+
+def test_hidden_files_and_folders_in_a_folder_are_skipped(predict, pictures, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    three = (pictures / "a-three.png").read_bytes()
+    for name in (".hidden.png", "x.png"):
+        (tmp_path / name).write_bytes(three)
+    (tmp_path / "._x.png").write_bytes(b"data of macOS")
+    printed = predict(tmp_path)
+    assert printed["failed"] == []
+    assert [row["image"] for row in printed["predictions"]] == [str(tmp_path / "x.png")]
+    assert [row["digit"] for row in predict(tmp_path / ".hidden.png")["predictions"]] == [3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_odd_names_and_odd_metadata(process, invoke, pictures, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ODD_NAMES:
+        (folder / name).write_bytes((pictures / "a-three.png").read_bytes())
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x05\x00\x12\x01\x03\x00\x01\x00"  # cut short, of which Pillow warns
+    Image.open(folder / "a b.png").convert("L").save(folder / "exif.jpg", exif=exif)
+    result = process("predict", "odd", "--show", "odd.png")
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (0, "written: odd.png")
+    assert not {"Warning", "EXIF"} & set(result.stderr.replace(":", " ").split())
+    printed = [line.rpartition(": 3 (")[0] for line in result.stdout.splitlines()]
+    assert sorted(printed) == sorted(f"odd/{name}" for name in (*PRINTED_NAMES, "exif.jpg"))
+    (tmp_path / "-dash.png").write_bytes((pictures / "a-three.png").read_bytes())
+    predictions = json.loads(invoke("predict", "--json", "odd", "--", "-dash.png").stdout)["predictions"]
+    assert {row["image"] for row in predictions} == {"-dash.png", *(f"odd/{name}" for name in (*ODD_NAMES, "exif.jpg"))}
+
+
+def test_standard_input_is_a_picture(process, pictures):
+    with open(pictures / "a-three.png", "rb") as file:
+        result = process("predict", "-", "--json", stdin=file)
+    assert result.returncode == 0
+    [prediction] = json.loads(result.stdout)["predictions"]
+    assert (prediction["image"], prediction["digit"]) == ("-", 3)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"", "it is empty"), (b"text", "not a picture")])
+def test_standard_input_without_a_picture(content, reason):
+    result = CliRunner().invoke(cli, ["predict", "-", "--json"], input=content)
+    [failure] = json.loads(result.stdout)["failed"]
+    assert failure["image"] == "-"
+    assert reason in failure["reason"]
+    assert isinstance(result.exception, UserError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals")
+def test_a_terminal_is_no_picture(process):
+    controller, terminal = os.openpty()
+    result = process("predict", "-", stdin=terminal)
+    os.close(controller)
+    os.close(terminal)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("Error: - reads a picture from standard input;")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("pitch", [30, 60])
+def test_the_number_of_digits_is_given_when_one_is_read(predict, invoke, tmp_path, count, pitch):
+    images, labels = load_part("mnist", "test")
+    page = np.full((70, 40 + pitch * 5), 230, np.uint8)
+    for place in range(count):
+        page[20:48, 20 + pitch * place : 48 + pitch * place] -= images[np.flatnonzero(labels == place + 3)[2]] // 2
+    Image.fromarray(page).save("page.png")
+    assert [row["digits_seen"] for row in predict("page.png")["predictions"]] == [count]
+    said = f" - {count} digits seen; --several reads them all\n"
+    assert invoke("predict", "page.png").stdout.endswith(said) == (count > 1)
+
+
 def test_folder_without_pictures_is_an_error(predict, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no file in this folder ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
@@ -147,6 +233,40 @@ def test_several_digits_with_their_boxes(predict, tmp_path):
         assert 20 + 60 * place <= left < left + width <= 49 + 60 * place
         assert 10 + 60 * line <= top < top + height <= 39 + 60 * line
         assert 0.5 < digit["confidence"] <= 1
+
+
+def test_boxes_are_in_pixels_of_the_file_also_if_it_is_large(predict, tmp_path):
+    images, labels = load_part("mnist", "test")
+    page = np.full((1200, 4000), 255, np.uint8)
+    page[400:848, 2400:2848] = 255 - np.kron(images[np.flatnonzero(labels == 3)[3]], np.ones((16, 16), np.uint8))
+    Image.fromarray(page).save(tmp_path / "page.png")
+    (prediction,) = predict(tmp_path / "page.png", "--several")["predictions"]
+    assert prediction["text"] == "3"
+    left, top, width, height = prediction["digits"][0]["box"]
+    assert 2400 <= left < left + width <= 2848
+    assert 400 <= top < top + height <= 848
+    assert height > 250
+
+
+def test_progress_on_a_pipe_is_plain_lines(invoke, tmp_path, monkeypatch):
+    images, _ = load_part("mnist", "test")
+    page = 255 - np.pad(np.hstack(images[:3]), 20)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    monkeypatch.setattr("fastdigits.cli.terminal.progress.QUIET_S", 0)
+    monkeypatch.setattr("fastdigits.cli.terminal.progress.LINE_S", 0)
+    result = invoke("predict", tmp_path / "page.png", "--several")
+    assert [line for line in result.stderr.splitlines() if "shapes" in line] == [f"{n} of 3 shapes" for n in (1, 2, 3)]
+    assert result.stdout.endswith(": 721\n")
+
+
+def test_a_picture_with_too_many_shapes_fails_alone(invoke, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastdigits.imaging.many_digits.MAX_SHAPES", 1)
+    images, _ = load_part("mnist", "test")
+    Image.fromarray(255 - np.pad(np.hstack(images[:3]), 20)).save(tmp_path / "page.png")
+    result = invoke("predict", tmp_path / "page.png", pictures / "a-three.png", "--several")
+    assert result.exit_code == 1
+    assert "page.png: the picture shows 3 shapes, more than the limit of 1; cut it" in result.stderr
+    assert "a-three.png: 3" in result.stdout
 
 
 def test_usage(fails, pictures):

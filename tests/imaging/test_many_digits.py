@@ -4,7 +4,8 @@ from pictures import scenes
 from pictures.alphabet import DIGITS
 from pictures.glyphs import from_strokes
 
-from fastdigits.imaging import find_lines, find_regions, prepare
+from fastdigits.errors import UserError
+from fastdigits.imaging import Box, find_lines, find_regions, find_sheet, many_digits, prepare
 
 PAPER, INK = (0.92, 0.9, 0.86), (0.1, 0.15, 0.5)
 CONNECTED_STYLES = {"0": 0, "1": 0, "2": 0, "3": 0, "4": 2, "5": 0, "6": 0, "7": 0, "8": 2, "9": 0}  # in one piece
@@ -122,3 +123,77 @@ def test_noise_is_prepared(rng):
     for share in (0.01, 0.3, 0.9):
         for line in find_regions(np.where(rng.random((90, 140)) < share, 255, 0).astype(np.uint8)):
             assert all(region.whole.image.shape == (28, 28) for region in line)
+
+
+def random_boxes(rng, count, side):
+    sizes = np.maximum(1, rng.gamma(2, 6, (count, 2))).astype(int).tolist()
+    return [Box(*rng.integers(0, side, 2).tolist(), *size) for size in sizes]
+
+
+def test_fragments_are_joined_to_the_nearest_of_all_boxes(rng, monkeypatch):
+    """Only nearby boxes are considered; the others cannot fit."""
+    searched = many_digits._group_fragments
+    for _ in range(20):
+        boxes = random_boxes(rng, 150, 300)
+        groups = searched(boxes)
+        with monkeypatch.context() as everywhere:
+            everywhere.setattr(many_digits.np, "searchsorted", search_everywhere(np.searchsorted, len(boxes)))
+            assert searched(boxes) == groups
+        assert any(len(group) > 1 for group in groups)
+
+
+def search_everywhere(searchsorted, count):
+    """np.searchsorted, except that a range of rows is all rows."""
+    return lambda values, wanted: (0, count) if isinstance(wanted, tuple) else searchsorted(values, wanted)
+
+
+def test_joining_fragments_looks_at_few_boxes(rng, monkeypatch):
+    looked_at, search = [], many_digits._nearest_above_or_below
+    monkeypatch.setattr(
+        many_digits,
+        "_nearest_above_or_below",
+        lambda edges, *rest: looked_at.append(edges.shape[1]) or search(edges, *rest),
+    )
+    many_digits._group_fragments(random_boxes(rng, 4000, 3000))
+    assert len(looked_at) > 1000
+    assert np.mean(looked_at) < 20
+
+
+def test_only_the_components_with_the_most_ink_are_considered(monkeypatch):
+    y, x = np.mgrid[:300, :300]
+    picture = np.where((y % 20 < 5) & (x % 20 < 5), 0, 255).astype(np.uint8)
+    picture[100:160, 100:130] = 0
+    assert len(many_digits._labelled_ink(picture[..., None])[2]) > 100
+    monkeypatch.setattr(many_digits, "MAX_COMPONENTS", 5)
+    boxes = many_digits._labelled_ink(picture[..., None])[2]
+    assert len(boxes) == 5
+    assert max(box.height for box in boxes) >= 55
+
+
+def tiled(side):
+    """Small bars with narrow gaps, as many as fit."""
+    y, x = np.mgrid[:side, :side]
+    return np.where((x % 8 < 3) & (y % 20 < 14), 0, 255).astype(np.uint8)
+
+
+def test_a_picture_with_too_many_shapes_is_refused_before_they_are_prepared(monkeypatch):
+    monkeypatch.setattr(many_digits, "to_mnist_format", lambda *_: pytest.fail("a shape was prepared"))
+    assert 1000 < len(find_sheet(tiled(600))) < many_digits.MAX_SHAPES
+    with pytest.raises(UserError, match=r"shows 1\d,\d{3} shapes, more than the limit of 10,000; cut it"):
+        find_regions(tiled(1600))
+
+
+def test_parts_count_as_shapes(rng, monkeypatch):
+    picture, _ = written(rng, ["222"], pitch=34)
+    picture[66:70, 50:118] = INK
+    monkeypatch.setattr(many_digits, "MAX_SHAPES", 3)
+    with pytest.raises(UserError, match="shows 4 shapes, more than the limit of 3"):
+        find_regions(pixels(rng, picture))
+
+
+def test_large_shapes_within_each_other_are_refused():
+    """The box of each diagonal covers much of the picture."""
+    y, x = np.mgrid[:1600, :1600]
+    picture = np.where(((x + y) % 12 < 4) & (np.abs(x - y) < 1500), 0, 255).astype(np.uint8)
+    with pytest.raises(UserError, match="shapes within shapes"):
+        find_regions(picture)

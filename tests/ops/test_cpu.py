@@ -110,6 +110,19 @@ def test_tanh_is_odd_and_the_identity_for_small_numbers():
     assert np.array_equal(y[x <= 1e-4], x[x <= 1e-4])
 
 
+@pytest.mark.parametrize("inputs", ["normal", "positive"])
+def test_error_of_winograds_method_is_as_stated(inputs):
+    """Its results are within 2e-5 of the largest number, and those of direct sums within 2e-6."""
+    rng, (C, H) = np.random.default_rng(0), (16, 14)
+    x = (rng.standard_normal if inputs == "normal" else rng.random)((2, C, H, H, LANES)).astype(np.float32)
+    weight, bias = rng.standard_normal((C, C, 3, 3)).astype(np.float32), np.zeros(C, np.float32)
+    y, exact = np.empty_like(x), np.empty(x.shape)
+    REFERENCE.conv2d_forward(x.astype(float), weight.astype(float), bias.astype(float), 1, 1, 1, exact)
+    for ops, stated in ((CPU, 2e-5), (load("cpu", exact=True), 2e-6)):
+        ops.conv2d_forward(x, weight, bias, 1, 1, 1, y)
+        assert np.abs(y - exact).max() < stated * np.abs(exact).max()
+
+
 @pytest.mark.parametrize("size", [0, DENORMAL, 1, 88, 1e4, LARGEST / 4])
 def test_losses_of_extreme_scores(checks, size):
     """Scores from equal to so far apart that all probabilities but one vanish."""

@@ -40,9 +40,10 @@ def test_equal_figures_have_equal_bytes(file_type):
 
 
 @pytest.mark.parametrize("file_type", style.FILE_TYPES)
-def test_undecodable_names_are_drawn(file_type):
+@pytest.mark.parametrize("name", ["caf\udce9", "red \x1b[31m", "two\nlines", "\u56fe"])
+def test_any_file_name_is_drawn(file_type, name):
     figure = a_figure()
-    figure.suptitle("caf\udce9")
+    figure.suptitle(name)
     assert style.encode_figure(figure, file_type).startswith(SIGNATURES[file_type])
 
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 JSON, PNG = "application/json", "image/png"
 TIMEOUT_S = 60  # generous, for a busy machine
 POLL_S = 0.05
+STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # Windows has no SIGHUP
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ def test_every_request_is_logged_in_one_line(server):
     }
 
 
-@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop_signal", [number for number in signal.Signals if number.name in STOP_SIGNALS])
 def test_the_server_stops_gracefully(stop_signal, start, weights, picture):
     """It answers the request in progress, then exits with status 0."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"

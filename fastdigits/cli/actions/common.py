@@ -9,6 +9,7 @@ import click
 
 from fastdigits import ops
 from fastdigits.cli.options.figure_files import file_type
+from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.training_lines import TrainingLines
 from fastdigits.config.training import TrainConfig
 from fastdigits.files import write_atomically
@@ -70,4 +71,4 @@ def write_figure(path: str, figure: "Figure") -> None:
 
 def say_written(path: str) -> None:
     """Print the name of a written file on stderr."""
-    click.echo(f"written: {click.format_filename(path)}", err=True)
+    click.echo(f"written: {printable(path)}", err=True)

@@ -6,6 +6,7 @@ import click
 
 from fastdigits.cli.actions.common import write_figure
 from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.names import printable
 from fastdigits.plots import curves
 from fastdigits.storage import training_logs
 
@@ -17,4 +18,4 @@ def run(files: Sequence[str], output: str, title: str) -> None:
     write_figure(output, curves.draw(groups, title))
     for group in groups:
         click.echo(group.label)
-    click.echo(f"picture: {click.format_filename(output)}")
+    click.echo(f"picture: {printable(output)}")

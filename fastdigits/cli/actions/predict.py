@@ -2,24 +2,28 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal import interrupt
-from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.cli.terminal.names import printable
+from fastdigits.cli.terminal.progress import CountProgress, announce_compilation
 from fastdigits.errors import NotFiniteError, UserError
-from fastdigits.imaging import Picture, Prepared, open_picture
+from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_SHOWN = 30  # pictures in a figure
+STDIN = "-"
 MIN_GUESS = 0.2  # lowest probability of a digit that is named as a guess
 
 
@@ -44,9 +48,12 @@ def run(
         click.echo(line, err=True)
 
     check_files({"--show": show})
+    if STDIN in images and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("- reads a picture from standard input; redirect it, as in 'predict - < photo.jpg'.")
     recognizer = Recognizer(weights, device, threads)
     if not recognizer.calibrated:
-        say(f"{recognizer.weights} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
+        file = printable(recognizer.weights)
+        say(f"{file} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
     predictions: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     shown: list[Any] = []  # (name, picture, lines) with `several`, else (name, (prepared, prediction))
@@ -55,9 +62,13 @@ def run(
             interrupt.check()
             if isinstance(result, UserError):
                 failed.append({"image": path, "reason": str(result)})
-                say(f"{path}: {result}")
+                say(printable(f"{path}: {result}"))
                 continue
-            predictions.append({"image": path, **(_all_digits(result, picture) if several else _one_digit(result))})
+            if several:
+                row = _all_digits(result, picture)
+            else:
+                row = _one_digit(result, _digits_seen(recognizer, picture, result))
+            predictions.append({"image": path, **row})
             if not as_json:
                 click.echo(_as_text(predictions[-1]))
             if show and len(shown) < MAX_SHOWN:
@@ -84,9 +95,9 @@ def _recognize(
             continue
         for path in paths:
             try:
-                picture = open_picture(path)
+                picture = open_picture(_stdin() if path == STDIN else path)
                 pixels = picture.pixels
-                result = recognizer.recognize_all(pixels) if several else recognizer.recognize(pixels)
+                result = _recognize_all(recognizer, pixels) if several else recognizer.recognize(pixels)
             except NotFiniteError:  # not a fault of this picture
                 raise
             except UserError as error:
@@ -95,29 +106,67 @@ def _recognize(
             yield path, picture, result
 
 
+def _recognize_all(recognizer: Recognizer, pixels: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
+    with CountProgress("shapes") as on_progress:
+        return recognizer.recognize_all(pixels, on_progress)
+
+
+def _stdin() -> bytes:
+    """Read the content of a picture file from standard input."""
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"it cannot be read ({error.strerror or error}); redirect a picture to it.") from error
+
+
 def _picture_paths(name: str) -> list[str]:
     """List the pictures of a folder or a pattern in alphabetical order, or return the name of a single file.
 
     Raises
     ------
     UserError
-        If nothing matches a pattern, or a folder holds no picture.
+        If nothing matches a pattern, or a folder holds no picture or cannot be read.
     """
     if os.path.isdir(name):
-        paths = [str(path) for path in sorted(Path(name).iterdir()) if path.suffix.lower() in EXTENSIONS]
-        if not paths:
-            endings = f"{', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}"
-            raise UserError(f"no file in this folder ends with {endings}; name the pictures one by one.")
-        return paths
+        return _in_folder(name)
     if has_magic(name) and not os.path.exists(name):
-        paths = sorted(path for path in glob(name, recursive=True) if os.path.isfile(path))
-        if not paths:
-            raise UserError("no file matches this pattern; check the pattern.")
-        return paths
+        return _matching(name)
     return [name]
 
 
-def _one_digit(result: tuple[Prepared, Prediction]) -> dict[str, Any]:
+def _in_folder(name: str) -> list[str]:
+    try:
+        files = [path for path in sorted(Path(name).iterdir()) if path.suffix.lower() in EXTENSIONS and path.is_file()]
+    except OSError as error:
+        raise UserError(f"this folder cannot be read ({error.strerror or error}); check its permissions.") from error
+    paths = [str(path) for path in files if not path.name.startswith(".")]  # such as ._a.png, which macOS writes
+    if not paths:
+        endings = f"{', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}"
+        raise UserError(f"no file in this folder ends with {endings}; name the pictures one by one.")
+    return paths
+
+
+def _matching(pattern: str) -> list[str]:
+    """List the files that match a pattern; brackets in the name of a folder that exists are none."""
+    folder, rest = os.path.split(pattern)
+    while folder and not os.path.isdir(folder):
+        folder, name = os.path.split(folder)
+        rest = os.path.join(name, rest)
+    paths = sorted(filter(os.path.isfile, glob(os.path.join(escape(folder), rest), recursive=True)))
+    if not paths:
+        raise UserError("no file matches this pattern; check the pattern.")
+    return paths
+
+
+def _digits_seen(recognizer: Recognizer, picture: Picture, result: tuple[Prepared, Prediction]) -> int:
+    """Return how many digits a picture shows, of which only one was recognized."""
+    prepared, _ = result
+    if prepared.alone:
+        return 0 if prepared.box is None else 1
+    return sum(map(len, recognizer.recognize_all(picture.pixels)))
+
+
+def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[str, Any]:
     _, prediction = result
     return {
         "digit": prediction.digit,
@@ -125,6 +174,7 @@ def _one_digit(result: tuple[Prepared, Prediction]) -> dict[str, Any]:
         "probabilities": list(prediction.probabilities),
         "second": prediction.second,
         "unsure": prediction.unsure,
+        "digits_seen": digits_seen,
     }
 
 
@@ -144,15 +194,17 @@ def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture
 
 
 def _as_text(row: dict[str, Any]) -> str:
-    image = click.format_filename(row["image"])
-    if "text" in row:
-        return f"{image}: {_digits_text(row)}"
-    digit, second, p = row["digit"], row["second"], row["probabilities"]
+    return f"{printable(row['image'])}: {_digits_text(row) if 'text' in row else _digit_text(row)}"
+
+
+def _digit_text(row: dict[str, Any]) -> str:
+    digit, second, p, seen = row["digit"], row["second"], row["probabilities"], row["digits_seen"]
+    others = f" - {seen} digits seen; --several reads them all" if seen > 1 else ""
     if row["unsure"] and p[digit] < MIN_GUESS:
-        return f"{image}: unsure (no digit stands out)"
+        return f"unsure (no digit stands out){others}"
     if row["unsure"]:
-        return f"{image}: unsure (perhaps {digit}, {p[digit]:.1%}, or {second}, {p[second]:.1%})"
-    return f"{image}: {digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%})"
+        return f"unsure (perhaps {digit}, {p[digit]:.1%}, or {second}, {p[second]:.1%}){others}"
+    return f"{digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%}){others}"
 
 
 def _digits_text(row: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from fastdigits.cli.actions.common import load_ops
 from fastdigits.cli.actions.reproduction import reproduction_of
 from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
@@ -57,7 +58,7 @@ def run(
     write_atomically(output, page)
     result = tested.evaluation.combined
     say(f"{saved.model} on {data}: accuracy {result.accuracy:.2%} on {result.images:,} images")
-    say(f"report: {click.format_filename(output)}, {len(page) / 1e6:.1f} MB")
+    say(f"report: {printable(output)}, {len(page) / 1e6:.1f} MB")
     if as_json:
         metrics = {"accuracy": result.accuracy, "correct": result.correct, "images": result.images}
         times = {"images_per_second": speed.images_per_second, "single_image_seconds": speed.single_s}

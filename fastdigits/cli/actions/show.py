@@ -10,6 +10,7 @@ import numpy as np
 from fastdigits import ops
 from fastdigits.cli.actions.common import write_figure
 from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.names import printable
 from fastdigits.data import load_part, preview
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.ops.batch import Effects
@@ -59,7 +60,7 @@ def run(data: str, name: str, preparation: Preparation, effects: Effects, output
     title = f"{data}, {PARTS[name]} images{chosen.note}"
     write_figure(output, sheet.draw(chosen.rows, chosen.heads, title))
     click.echo(f"{len(chosen.indices):,} of {len(part.labels):,} images")
-    click.echo(f"picture: {click.format_filename(output)}")
+    click.echo(f"picture: {printable(output)}")
 
 
 def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: dict[str, Any]) -> Sheet:

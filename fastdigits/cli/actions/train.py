@@ -13,6 +13,7 @@ from fastdigits.cli.actions.common import load_ops, training_callback, write_fig
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.terminal import interrupt
+from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
@@ -146,7 +147,7 @@ class Session:
 
     def _say_written(self, name: str, path: str | None) -> None:
         if path:
-            self.say(f"{name}: {click.format_filename(path)}")
+            self.say(f"{name}: {printable(path)}")
 
     def _warn_of_problems(self) -> None:
         for problem in self.problems:
@@ -159,7 +160,7 @@ class Session:
         if summary["verdict"]["result"] == "diverged":
             self._warn_of_problems()
             kept, output = summary["kept_epoch"], summary["output"]
-            place = f"are in {click.format_filename(output)}" if output else "could not be written"
+            place = f"are in {printable(output)}" if output else "could not be written"
             raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} {place}.")
         if self.problems:
             raise UserError(" ".join(self.problems))
@@ -174,5 +175,5 @@ class Session:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs
             words += ["--output", f"{output[0]}.rest{output[1]}"]
-        self.say(f"checkpoint: {file}")
+        self.say(f"checkpoint: {printable(checkpoints.written)}")
         self.say(f"to resume{' this run' if self.repeated else ''}: {shlex.join(words)}")

@@ -12,6 +12,7 @@ from fastdigits.cli.options.figure_files import FigureFile
         "fastdigits predict photo.jpg",
         "fastdigits predict scans/ 'more/*.png' --json",
         "fastdigits predict phone-number.jpg --several --show boxes.png",
+        "curl https://example.org/digit.png | fastdigits predict -",
     ),
 )
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
@@ -37,9 +38,10 @@ def command(
 ) -> None:
     """Recognize the digits in pictures.
 
-    IMAGE is a picture, a folder of pictures, or a quoted pattern such as 'scans/*.png'. Pictures may be PNG, JPEG,
-    WebP, BMP, TIFF or GIF files of any size and color. Only the first frame or page of a file is used. The result is
-    "unsure" if the picture may show another digit or no digit at all.
+    IMAGE is a picture, a folder of pictures, a quoted pattern such as 'scans/*.png', or - for a picture on standard
+    input. Pictures may be PNG, JPEG, WebP, BMP, TIFF or GIF files of any size and color. Only the first frame or page
+    of a file is used, and hidden files of a folder are skipped. The result is "unsure" if the picture may show another
+    digit or no digit at all. Give -- before names that begin with a dash.
     """
     from fastdigits.cli.actions import predict
 

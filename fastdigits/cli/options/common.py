@@ -20,7 +20,9 @@ device_option = click.option(
 )
 threads_option = click.option("--threads", type=Cores(), show_default="all", help="Number of processor cores to use.")
 exact_option = click.option(
-    "--exact", is_flag=True, help="Compute convolutions directly instead of with Winograd's method; slower."
+    "--exact",
+    is_flag=True,
+    help="Compute convolutions directly instead of with Winograd's method; slower, but within 2e-6 instead of 2e-5.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 

@@ -1,6 +1,7 @@
 """Show the progress of named steps, and announce compilation."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup
 
 T = TypeVar("T")
+QUIET_S = 1.0  # work that is done sooner shows no progress
+LINE_S = 5.0  # between two lines of progress on a pipe
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
     from rich.console import Console  # importing rich takes 0.1 s
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=len(steps))
         for name, run in steps:
@@ -49,3 +52,45 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
             interrupt.check()
             yield name, run()
             bar.advance(task)
+
+
+class CountProgress:
+    """Show how many of how many things are done, once that takes over a second, until the context ends.
+
+    Show a progress bar if stderr is a terminal, else print a line every few seconds.
+
+    Parameters
+    ----------
+    what : str
+        The things, such as "digits".
+    """
+
+    def __init__(self, what: str):
+        self._what = what
+        self._bar: Any = None
+        self._next_s = time.monotonic() + QUIET_S
+
+    def __enter__(self) -> "CountProgress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        interrupt.check()
+        if time.monotonic() < self._next_s:
+            return
+        if not sys.stderr.isatty():
+            click.echo(f"{done:,} of {total:,} {self._what}", err=True)
+            self._next_s = time.monotonic() + LINE_S
+            return
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = BarColumn(), MofNCompleteColumn(), TextColumn(self._what)
+            self._bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+            self._bar.add_task("", total=total)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done)

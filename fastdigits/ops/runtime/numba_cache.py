@@ -7,7 +7,8 @@ processes save at the same time. Only functions of this package use this cache.
 from collections.abc import Callable
 from typing import Any
 
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
+from numba.core import caching
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from fastdigits.ops.runtime import kernel_cache
 
@@ -20,7 +21,12 @@ def cached(dispatcher: Any) -> Any:
     return dispatcher
 
 
-class _Locator(UserProvidedCacheLocator):
+# Older versions of Numba have it with an underscore
+_NAME = "UserProvidedCacheLocator"
+_Base: Any = getattr(caching, _NAME, None) or getattr(caching, f"_{_NAME}")
+
+
+class _Locator(_Base):
     """Tells Numba where a function comes from. Unlike Numba's, it does not demand a folder that can be written."""
 
     def get_cache_path(self) -> str:

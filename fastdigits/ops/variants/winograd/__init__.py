@@ -11,7 +11,14 @@ the sum over channels is a matrix product. The gradients are the transposes of t
     dg = G^T [sum over tiles of (B^T D B) * (A dY A^T)] G
 
 These operations replace those of the same name in conv2d and fused, and call them for layers where the method is not
-faster. Their results differ from direct sums by about 1e-6 of the largest; `load(..., exact=True)` disables them.
+faster. `load(..., exact=True)` disables them.
+
+Rounding errors are larger than those of direct sums, because the transforms multiply by up to 8. Over the convolutions
+of all networks in models/ and 85 random ones, with float64 sums as the truth, the largest error was 1.3e-5 of the
+largest number of the array, and half of the errors were below 6e-6; direct sums had up to 1.7e-6 (November 2026).
+Numbers above 1e36 overflow in the transforms, and infinity or NaN spreads over its whole tile of outputs.
+
+F(2x2, 3x3) has a twentieth of the error. But it takes 2.2 times as long, little less than direct sums.
 
 References
 ----------

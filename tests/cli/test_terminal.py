@@ -1,0 +1,37 @@
+"""What is printed on a terminal: file names, and the names of steps."""
+
+import io
+import os
+import sys
+
+import pytest
+
+from fastdigits.cli.terminal.names import printable
+from fastdigits.cli.terminal.progress import run_steps
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("plain \u00e9 \u56fe.png", "plain \u00e9 \u56fe.png"),
+        ("10.30\u202fAM [1].png", "10.30\u202fAM [1].png"),  # as macOS names screenshots
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("gnp.\u202egif", r"gnp.\u202egif"),  # would be shown from right to left
+        (os.fsdecode(b"caf\xe9"), r"caf\xe9"),
+    ],
+)
+def test_a_name_is_one_line_without_control_characters(name, printed):
+    assert printable(name) == printed
+
+
+def test_brackets_in_the_name_of_a_step_are_no_markup(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    steps = [("scan [1] [red].toml", lambda: 7), ("[/nothing]", lambda: 8)]
+    assert list(run_steps(steps)) == [("scan [1] [red].toml", 7), ("[/nothing]", 8)]
