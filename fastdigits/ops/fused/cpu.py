@@ -16,6 +16,7 @@ _normalise_channel = bind(batchnorm.forward_channel, cpu)
 _normalise_plane = bind(batchnorm.normalise_plane, cpu)
 _backward_channel = bind(batchnorm.backward_channel, cpu)
 _add_relu = bind(kernel.add_relu, cpu)
+_pad_strip = bind(cpu_kernel.pad_strip, cpu)
 _forward_pool_tile = bind(cpu_kernel.forward_pool_tile, cpu)
 _unpool_row = bind(cpu_kernel.unpool_row, cpu)
 _backward_weight_tile = bind(cpu_kernel.backward_weight_tile, cpu)
@@ -77,14 +78,12 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. Each core computes whole pooled rows."""
-    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
-    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 1)(x, weight, bias, top, left, y, pool_mask)
+    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 1)(x, weight, bias, top, left, y, pool_mask)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. Each core computes whole pooled rows."""
-    PADDED = int(top > 0 or left > 0 or _overhangs(x, weight, top, left, y))
-    _conv2d_pool(pool_tile_rows(y.shape[1], PADDED), PADDED, 0)(x, weight, bias, top, left, y, pool_mask)
+    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 0)(x, weight, bias, top, left, y, pool_mask)
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
@@ -109,10 +108,13 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
     _backward_weight(R, M, 0)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
-def _overhangs(x, weight, top, left, y):
-    """Return whether the last window reads beyond the last row or column of x."""
-    rows, columns = (2 * y.shape[axis] + weight.shape[axis] - 1 for axis in (2, 3))
-    return rows - top > x.shape[2] or columns - left > x.shape[3]
+def _pool_tile(x, weight, top, left, y):
+    """Return the N, Q and PADDED of the kernel: PADDED is 0 if no window reads outside x."""
+    O, C, P, Q = weight.shape
+    _, _, H, W, _ = x.shape
+    _, _, I, J, _ = y.shape
+    overhangs = 2 * I + P - 1 - top > H or 2 * J + Q - 1 - left > W
+    return pool_tile_rows(O), Q, int(top > 0 or left > 0 or overhangs)
 
 
 def _unpooled(dy, pool_mask, MAXIMUM):
@@ -135,15 +137,21 @@ def _unpool(MAXIMUM):
 
 
 @cache
-def _conv2d_pool(N, PADDED, MAXIMUM):
+def _conv2d_pool(N, Q, PADDED, MAXIMUM):
     @cpu.parallel
     def conv2d_relu_pool_forward(x, weight, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
+        O, C, P, _ = weight.shape
         for row in prange(B * I):
+            b, i = row // I, row % I
+            source, block, h0, w0 = x, b, 2 * i - top, -left
+            if PADDED:  # copy the rows of x that row i needs with their padding: loads then need no masks
+                source, block, h0, w0 = np.empty((1, C, P + 1, 2 * J + Q - 1, L), np.float32), np.int64(0), 0, 0
+                _pad_strip(x, source, b, 2 * i - top, left)
             for o0 in range(0, O, N):
                 for j in range(J):
                     _forward_pool_tile(
-                        x, weight, bias, top, left, y, pool_mask, row // I, o0, row % I, j, N, PADDED, MAXIMUM
+                        source, weight, bias, y, pool_mask, block, h0, w0 + 2 * j, b, o0, i, j, N, Q, MAXIMUM
                     )
 
     return conv2d_relu_pool_forward

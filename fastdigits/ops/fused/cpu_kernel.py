@@ -5,27 +5,39 @@ from fastdigits.ops.fused.kernel import store_pooled
 from fastdigits.ops.lanes import any_bit, broadcast, fma, load, select, splat, store, store_scalar, sum_lanes, tile
 
 
-def forward_pool_tile(x, weight, bias, top, left, y, pool_mask, b, o0, i, j, N, PADDED, MAXIMUM):
-    """Fill pixel i, j of the pooled output channels o0 .. o0+N.
-
-    PADDED is 0 if no pixel that is read lies outside. MAXIMUM is 1 for max pooling, 0 for average pooling.
-    """
+def pad_strip(x, strip, b, h0, left):
+    """Fill a strip of rows of block b from row h0 on, with `left` columns of zeros before them, and zeros outside."""
     B, C, H, W, L = x.shape
-    B, O, I, J, L = y.shape
-    O, C, P, Q = weight.shape
-    h0, w0 = 2 * i - top, 2 * j - left
+    _, C, R, S, L = strip.shape
+    for c in range(C):
+        for r in range(R):
+            inside = 0 <= h0 + r < H
+            for s in range(S):
+                if inside and 0 <= s - left < W:
+                    store(strip, (0, c, r, s), load(x, (b, c, h0 + r, s - left)))
+                else:
+                    store(strip, (0, c, r, s), splat(0.0))
+
+
+def forward_pool_tile(x, weight, bias, y, pool_mask, block, h0, w0, b, o0, i, j, N, Q, MAXIMUM):
+    """Fill pixel i, j of block b of the pooled output channels o0 .. o0+N.
+
+    Its first window begins at row h0 and column w0 of a block of x. Q is the number of columns of the kernel as a
+    constant, so that the loop over them is unrolled. MAXIMUM is 1 for max pooling, 0 for average pooling.
+    """
+    O, C, P, _ = weight.shape
     acc = tile(N, 2, 2)
     for n in range(N):
         for r in range(2):
             for s in range(2):
                 acc[n, r, s] = broadcast(bias, (min(o0 + n, O - 1),))
     for c in range(C):
-        for p in range(max(0, -1 - h0), min(P, H - h0)):
+        for p in range(P):
             for q in range(Q):
                 xs = tile(2, 2)
                 for r in range(2):
                     for s in range(2):
-                        xs[r, s] = load_pixel(x, b, c, h0 + p + r, w0 + q + s, PADDED)
+                        xs[r, s] = load(x, (block, c, h0 + p + r, w0 + q + s))
                 for n in range(N):
                     v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
                     for r in range(2):

@@ -58,12 +58,11 @@ def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> t
 
 
 @cache
-def pool_tile_rows(channels: int, padded: int) -> int:
+def pool_tile_rows(channels: int) -> int:
     """Return the channels N of a tile whose four pixels are pooled to one; it has 4 N sums."""
 
     def time(n: int) -> tuple[int, int]:
-        loads = n * LOAD + 4 * (LOAD_INSIDE if padded else LOAD)
-        return ceil(channels / n) * max(4 * n, loads, LATENCY), -n
+        return ceil(channels / n) * max(4 * n, (n + 4) * LOAD, LATENCY), -n
 
     return min((n for n in range(1, 9) if 4 * (n + 1) < REGISTERS), key=time)
 
