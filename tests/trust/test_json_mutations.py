@@ -1,4 +1,4 @@
-"""Any JSON file is read, or refused in one sentence before the work begins: there is never a traceback."""
+"""Any JSON file and any table of runs is read, or refused in one sentence before the work begins, never a traceback."""
 
 import json
 import random
@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import asdict
 
 import pytest
-from mutations import ODD, changed_json, places
+from mutations import ODD, answer, changed_bytes, changed_json, counts, places
 
 from fastdigits.bench import report as bench_report
 from fastdigits.cli.actions import bench_tables
@@ -105,6 +105,27 @@ def test_statistics_that_pass_the_check_take_more_runs(tmp_path, no_disk):
             raise AssertionError("refused after the training") from error
 
     read_all(tmp_path / "stats.json", {"runs": [RUN, RUN], "dead_runs": 1}, COUNT, use)
+
+
+@pytest.mark.parametrize("count", counts(150))
+def test_tables_that_pass_the_check_take_more_runs(tmp_path, no_disk, count):
+    path, chance = tmp_path / "stats.csv", random.Random("table")
+    run_statistics.add(path, [RUN, RUN])
+    content = path.read_bytes()
+
+    def use():
+        run_statistics.check(path)
+        run_statistics.add(path, [RUN])
+        run_statistics.check(path)
+
+    assert content.count(b"\n2,") == 2
+    path.write_bytes(
+        content.replace(b"\n2,", b"\n%b," % (b"9" * 4300))
+    )  # one more run has more digits than Python prints
+    assert isinstance(answer(use), UserError)
+    for _ in range(count):
+        path.write_bytes(changed_bytes(content, chance, [content]))
+        answer(use)
 
 
 def test_runs_that_a_report_reads(tmp_path):

@@ -3,7 +3,7 @@
 All kinds of PNG that the format has are read. Mutants of every format of pictures (also PNG whose checksums are right,
 and tiled or packed TIFF), of IDX files (also inside gzip) and of descriptions of networks make no reader fail in any
 other way than with a UserError: no warning, no word of a library, no crash, and no more memory than promised.
-test_hdf5_mutations.py and test_json_mutations.py do the same to weights, checkpoints and JSON.
+test_hdf5_mutations.py and test_json_mutations.py do the same to weights, checkpoints, JSON and tables of runs.
 By default a few hundred mutants of each format are tried, with -m long 10,000.
 """
 
@@ -251,7 +251,7 @@ def check_picture(content):
 
 
 @pytest.mark.usefixtures("as_users_see_it")
-@pytest.mark.parametrize("count", counts(120))
+@pytest.mark.parametrize("count", counts(250))
 @pytest.mark.parametrize("file_type", PICTURES)
 def test_mutated_pictures(file_type, count):
     chance, accepted = random.Random(file_type), 0
