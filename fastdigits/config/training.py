@@ -1,6 +1,7 @@
 """Training settings and their defaults."""
 
 from dataclasses import dataclass
+from reprlib import repr as shown
 
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
@@ -163,7 +164,9 @@ class TrainConfig:
         }
         for name, fits in limits.items():
             if not fits:
-                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
+                raise UserError(
+                    f"The setting {name} cannot be {shown(getattr(self, name))}; see 'fastdigits train --help'."
+                )
         _ = self.preparation, self.effects  # checks their values
         self._check_schedule()
         if self.watches_validation and self.validation == 0:
@@ -175,7 +178,7 @@ class TrainConfig:
             options, schedules = "--lr-decay and --decay-every", ", ".join(DECAYING)
             raise UserError(f"--schedule {self.schedule} takes no {options}; choose one of {schedules}.")
         if self.schedule != "inverse-time" and self.lr_decay is not None and self.lr_decay > 1:
-            raise UserError(f"--schedule {self.schedule} needs a --lr-decay of at most 1, not {self.lr_decay}.")
+            raise UserError(f"--schedule {self.schedule} needs a --lr-decay of at most 1, not {shown(self.lr_decay)}.")
 
     @property
     def preparation(self) -> Preparation:

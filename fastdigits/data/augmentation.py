@@ -5,6 +5,7 @@ fastdigits/ops/batch defines what each effect computes.
 
 from dataclasses import dataclass
 from math import isfinite
+from reprlib import repr as shown
 
 from fastdigits.errors import UserError
 from fastdigits.ops.batch import Effects
@@ -44,7 +45,7 @@ def parse_effects(text: str) -> Effects:
     for part in filter(None, text.split(",")):
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if name not in EFFECTS:
-            raise UserError(f"--augment: there is no effect {name!r}; choose among {', '.join(EFFECTS)}.")
+            raise UserError(f"--augment: there is no effect {shown(name)}; choose among {', '.join(EFFECTS)}.")
         effect = EFFECTS[name]
         if effect.field in limits:
             raise UserError(f"--augment: {name} is given twice; give it once.")
@@ -60,6 +61,6 @@ def _limit(name: str, effect: Effect, number: str) -> float:
         limit = float("nan")
     if not (isfinite(limit) and 0 <= limit <= effect.maximum):
         raise UserError(
-            f"--augment: {name} takes a number from 0 to {effect.maximum} ({effect.meaning}), not {number!r}."
+            f"--augment: {name} takes a number from 0 to {effect.maximum} ({effect.meaning}), not {shown(number)}."
         )
     return limit

@@ -182,6 +182,21 @@ def polarity_note(images: Any) -> str:
     return ""
 
 
+def polarity_warning(images: Any, normalisation: Normalisation) -> str:
+    """Return a sentence if test images uint8 (N, H, W) have the other polarity than a network's training images.
+
+    Networks of versions that did not invert images of dark ink are recognized by their bright mean.
+    """
+    expects_dark = normalisation.preparation.invert or normalisation.mean > 0.5
+    if dark_ink_fraction(images if not expects_dark else 255 - images) < MIN_AGREEMENT:
+        return ""
+    trained, given = ("dark", "light") if expects_dark else ("light", "dark")
+    return (
+        f"The images have {given} ink, but the network was trained on {trained} ink, so its answers to them mean "
+        "nothing; invert the images."
+    )
+
+
 @cache
 def _levels(preparation: Preparation) -> bytes:
     """Return the prepared value of each pixel value from 0 to 255."""

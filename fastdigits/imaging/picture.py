@@ -7,7 +7,8 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from ctypes import CDLL
 from io import BytesIO
 from typing import NamedTuple
 
@@ -43,6 +44,9 @@ ORIENTATIONS = {  # EXIF orientation: whether to swap rows and columns, then the
 # What Pillow warns of, such as damaged EXIF data, does not keep a picture from being read
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+# libtiff, which Pillow brings along, prints what is wrong with a damaged TIFF, although Pillow raises an error, too
+with suppress(AttributeError, OSError):  # where libtiff is a part of Pillow, nobody can tell it
+    CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 # Pillow only warns of a decompression bomb; raise an error instead
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 

@@ -31,6 +31,7 @@ A file is a list of layers. Each `[[layer]]` has a `type`, the name of a layer, 
 import json
 import tomllib
 from dataclasses import MISSING, fields
+from reprlib import repr as shown
 from typing import Any
 
 from fastdigits.errors import UserError
@@ -57,6 +58,7 @@ def read(path: str) -> list[Layer]:
     """
     try:
         content = tomllib.loads(_text(path))
+        str(content)  # fails where a hexadecimal number is too long for any message
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from None
     except RecursionError:
@@ -101,12 +103,12 @@ def _check(layer: Any, where: str) -> None:
         raise UserError(f'{where} has no type; give it one such as type = "Dense".')
     kind, given = layer["type"], layer.keys() - {"type"}
     if kind not in LAYERS:
-        raise UserError(f"{where} has the unknown type '{kind}'; choose one of {', '.join(LAYERS)}.")
+        raise UserError(f"{where} has the unknown type {shown(kind)}; choose one of {', '.join(LAYERS)}.")
     known = [field for field in fields(layer_class(kind)) if field.init]
     names = ", ".join(field.name for field in known)
     known_fields = f"the fields {names}" if known else "no fields"
     for name in sorted(given - {field.name for field in known}):
-        raise UserError(f"{where} ({kind}) has the unknown field '{name}'; remove it. {kind} has {known_fields}.")
+        raise UserError(f"{where} ({kind}) has the unknown field {shown(name)}; remove it. {kind} has {known_fields}.")
     for name in (field.name for field in known if field.default is MISSING and field.name not in given):
         raise UserError(f"{where} ({kind}) lacks the field '{name}'; add it.")
     if "layers" in given:

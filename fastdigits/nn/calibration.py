@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from reprlib import repr as shown
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Calibration:
         }
         for name, valid in in_range.items():
             if not valid:
-                raise UserError(f"The calibration's {name} cannot be {getattr(self, name)!r}.")
+                raise UserError(f"The calibration's {name} cannot be {shown(getattr(self, name))}.")
 
     def apply(self, p: np.ndarray) -> np.ndarray:
         """Return the probabilities (N, classes) at the temperature, of uncalibrated ones of the same shape."""

@@ -7,6 +7,7 @@ parameters, `allocate` sets the operations and allocates the buffers, `forward` 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
+from reprlib import repr as shown
 from typing import Any
 
 from fastdigits.errors import UserError
@@ -162,12 +163,12 @@ class Conv2D(Layer):
         check_initializer(self)
         P, Q = pair(self, "kernel")
         if self.padding not in ("valid", "same", "full") and not is_integer(self.padding, -MAX_CROPPED):
-            raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {self.padding!r}.")
+            raise UserError(f"Conv2D: padding must be valid, same, full or a whole number, not {shown(self.padding)}.")
         C, H, W = input_shape
         I, self.top = conv2d.output_size(H, P, self.stride, self.padding)
         J, self.left = conv2d.output_size(W, Q, self.stride, self.padding)
         if I < 1 or J < 1:
-            raise UserError(f"Conv2D: a kernel of {P} x {Q} does not fit an input of {H} x {W}.")
+            raise UserError(f"Conv2D: a kernel of {shown(P)} x {shown(Q)} does not fit an input of {H} x {W}.")
         self.weight = Parameter(
             "weight",
             (self.filters, C, P, Q),
@@ -342,7 +343,7 @@ class LeakyReLU(Activation):
 
     def shape_of_output(self, input_shape: Shape) -> Shape:
         if not isinstance(self.slope, int | float) or not 0 < self.slope < 1:
-            raise UserError(f"LeakyReLU: slope must lie between 0 and 1, not {self.slope!r}.")
+            raise UserError(f"LeakyReLU: slope must lie between 0 and 1, not {shown(self.slope)}.")
         return input_shape
 
     def apply(self, x: Array, y: Array) -> None:
@@ -422,7 +423,7 @@ def check_positive(layer: Layer, *names: str) -> None:
     for name in names:
         if not is_integer(getattr(layer, name), 1):
             raise UserError(
-                f"{type(layer).__name__}: {name} must be a positive whole number, not {getattr(layer, name)!r}."
+                f"{type(layer).__name__}: {name} must be a positive whole number, not {shown(getattr(layer, name))}."
             )
 
 
@@ -431,14 +432,15 @@ def check_fraction(layer: Layer, *names: str) -> None:
     for name in names:
         value = getattr(layer, name)
         if type(value) not in (int, float) or not 0 < value < 1:
-            raise UserError(f"{type(layer).__name__}: {name} must lie between 0 and 1, not {value!r}.")
+            raise UserError(f"{type(layer).__name__}: {name} must lie between 0 and 1, not {shown(value)}.")
 
 
 def check_initializer(layer: "Conv2D | Dense") -> None:
     """Raise UserError unless the layer's initializer is one of INITIALIZERS."""
     if layer.initializer not in INITIALIZERS:
         raise UserError(
-            f"{type(layer).__name__}: initializer must be one of {', '.join(INITIALIZERS)}, not {layer.initializer!r}."
+            f"{type(layer).__name__}: initializer must be one of {', '.join(INITIALIZERS)}, "
+            f"not {shown(layer.initializer)}."
         )
 
 
@@ -448,6 +450,6 @@ def pair(layer: Layer, name: str) -> tuple[int, int]:
     sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
     if len(sizes) != 2 or not all(is_integer(n, 1) for n in sizes):
         raise UserError(
-            f"{type(layer).__name__}: {name} must be a positive whole number or two of them, not {value!r}."
+            f"{type(layer).__name__}: {name} must be a positive whole number or two of them, not {shown(value)}."
         )
     return sizes

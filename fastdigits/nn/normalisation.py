@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
+from reprlib import repr as shown
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, check_fraction, check_pixels, check_positive
@@ -125,11 +126,11 @@ class LocalResponseNorm(Layer):
         check_pixels(self, input_shape)
         check_positive(self, "size")
         if self.size % 2 == 0:
-            raise UserError(f"LocalResponseNorm: size must be odd, not {self.size}.")
+            raise UserError(f"LocalResponseNorm: size must be odd, not {shown(self.size)}.")
         for name in ("alpha", "beta", "k"):
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 < value <= 1e3:
-                raise UserError(f"LocalResponseNorm: {name} must lie between 0 and 1000, not {value!r}.")
+                raise UserError(f"LocalResponseNorm: {name} must lie between 0 and 1000, not {shown(value)}.")
         return input_shape
 
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:

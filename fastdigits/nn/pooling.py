@@ -1,6 +1,7 @@
 """Pooling layers."""
 
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Any
 
 from fastdigits.errors import UserError
@@ -31,7 +32,9 @@ class Pool2D(Layer):
         check_positive(self, "stride")
         C, H, W = input_shape
         if P > H or Q > W:
-            raise UserError(f"{type(self).__name__}: a window of {P} x {Q} does not fit an input of {H} x {W}.")
+            raise UserError(
+                f"{type(self).__name__}: a window of {shown(P)} x {shown(Q)} does not fit an input of {H} x {W}."
+            )
         return C, pool2d.output_size(H, P, self.stride), pool2d.output_size(W, Q, self.stride)
 
 

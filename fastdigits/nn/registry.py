@@ -1,6 +1,7 @@
 """Names of the layers, activations, poolings and initializers. Importing this module does not import the layers."""
 
 import importlib
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 from fastdigits.errors import UserError
@@ -45,7 +46,7 @@ def layer_class(name: str) -> type[Any]:
         If there is no such layer.
     """
     if name not in LAYERS:
-        raise UserError(f"There is no layer '{name}'; choose one of {', '.join(LAYERS)}.")
+        raise UserError(f"There is no layer {shown(name)}; choose one of {', '.join(LAYERS)}.")
     return getattr(importlib.import_module(f"fastdigits.nn.{LAYERS[name]}"), name)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from reprlib import repr as shown
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
@@ -34,7 +35,7 @@ class Residual(Layer):
         if not isinstance(self.layers, list | tuple) or not all(isinstance(layer, Layer) for layer in self.layers):
             raise UserError("Residual: layers must be a list of layers.")
         if not isinstance(self.projection, bool):
-            raise UserError(f"Residual: projection must be true or false, not {self.projection!r}.")
+            raise UserError(f"Residual: projection must be true or false, not {shown(self.projection)}.")
         self.layers = [copy(layer) for layer in self.layers]  # the user may put the same layers into several blocks
         shape = sequence.connect(self.layers, input_shape)
         self.skip = _projection(input_shape, shape) if self.projection else None

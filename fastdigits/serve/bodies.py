@@ -139,8 +139,12 @@ def _text_of_fields(body: bytearray) -> str | bytearray:
     """Return the longest value of a URL-encoded form, where + may stand for itself; or the body, if it is no form."""
     try:
         fields = parse_qsl(body.decode("ascii").rstrip("= \r\n"), max_num_fields=MAX_FIELDS)
+    except UnicodeDecodeError:
+        raise RequestError(
+            400, "The form is not in ASCII; send a picture file with its own type, such as image/png."
+        ) from None
     except ValueError:
-        raise RequestError(400, f"The form cannot be parsed; send at most {MAX_FIELDS} fields in ASCII.") from None
+        raise RequestError(400, f"The form has too many fields; send at most {MAX_FIELDS} fields.") from None
     return max((value.replace(" ", "+") for _, value in fields), key=len, default=body)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.files import write_atomically
+from fastdigits.storage.json_files import check_number
 
 OF_RUN = ("model", "dataset", "seed", "fold")
 OF_EPOCH = (
@@ -57,6 +58,7 @@ def _content(path: Path) -> tuple[str, int]:
         if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
             raise ValueError
         last = max((int(row[0]) for row in rows), default=0)
+        check_number(last)  # so that the next one can be written
     except (OSError, ValueError, csv.Error):
         raise UserError(f"{path} is not a table that 'train --stats' wrote; choose another file for --stats.") from None
     return text if text.endswith("\n") else f"{text}\n", last

@@ -139,6 +139,22 @@ def test_a_digit_without_images(evaluate, invoke, trained, tiny, write_digits, t
     assert invoke("eval", trained, "--data", tmp_path / "no4").exit_code == 0
 
 
+def test_test_images_of_the_other_polarity(invoke, trained, tiny, write_digits, tmp_path):
+    digits = load_digits(tiny)
+    arrays = digits.train_images, digits.train_labels, 255 - digits.test_images, digits.test_labels
+    dark = write_digits(tmp_path / "dark", *arrays)
+    outputs = {
+        "eval": [trained],
+        "report": [trained, "--output", tmp_path / "report.html"],
+        "compare": [trained],
+        "explain": [trained, "test:0"],
+    }
+    for command, arguments in outputs.items():
+        says = "Warning: The images have dark ink, but the network was trained on light ink"
+        assert says in invoke(command, *arguments, "--data", dark).stderr
+        assert says not in invoke(command, *arguments, "--data", tiny).stderr
+
+
 @pytest.fixture
 def files(tmp_path, trained, tiny, write_digits):
     """Files that are not weights files, and a data set of other images, in the current folder."""

@@ -7,7 +7,7 @@ import pytest
 from fastdigits.config.recipes import RECIPES
 from fastdigits.config.training import TrainConfig
 from fastdigits.ops import load
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.runtime import kernel_cache, numba_setup
 from fastdigits.training import precompile
 
 pytestmark = pytest.mark.slow
@@ -86,6 +86,14 @@ def test_kernels_that_cannot_be_cached(invoke, monkeypatch, tmp_path):
     result = invoke("warmup", "--model", "linear", "--device", "cpu")
     assert result.exit_code == 0, result.exception
     assert "the kernels cannot be cached for later commands; see 'fastdigits doctor'" in result.stdout
+
+
+def test_a_disk_that_is_full(invoke, monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernel_cache, "NOT_WRITTEN", {tmp_path / "dense.kernel", tmp_path / "relu.kernel"})
+    monkeypatch.setattr(precompile, "warmup_steps", lambda model, config, ops: [])
+    result = invoke("warmup", "--model", "linear", "--device", "cpu")
+    assert f"2 kernels cannot be written to {tmp_path}; free space there, and run this command again" in result.stdout
 
 
 def test_wrong_command_lines(fails):

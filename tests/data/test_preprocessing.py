@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from fastdigits.data import load_part
-from fastdigits.data.preprocessing import UNPREPARED, Preparation, dark_ink_fraction, polarity_note
+from fastdigits.data.preprocessing import (
+    UNPREPARED,
+    Normalisation,
+    Preparation,
+    dark_ink_fraction,
+    polarity_note,
+    polarity_warning,
+)
 from fastdigits.errors import UserError
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
@@ -79,6 +86,17 @@ def test_polarity_is_taken_from_the_given_rows(mnist):
     assert UNPREPARED.following(images, np.arange(40, 100)).invert
     assert not UNPREPARED.following(images, np.arange(40)).invert
     assert "60% of the images have dark ink" in polarity_note(images)
+
+
+def test_other_polarity_than_in_training_is_noticed(mnist):
+    images = mnist[0]
+    light, dark = Normalisation(0.13, 0.31), Normalisation(0.13, 0.31, Preparation(invert=True))
+    of_dark_before_inversion = Normalisation(0.87, 0.31)
+    assert polarity_warning(images, light) == polarity_warning(255 - images, dark) == ""
+    assert "have dark ink, but the network was trained on light ink" in polarity_warning(255 - images, light)
+    assert "have light ink, but the network was trained on dark ink" in polarity_warning(images, dark)
+    assert polarity_warning(255 - images, of_dark_before_inversion) == ""
+    assert polarity_warning(np.full((7, 28, 28), 200, np.uint8), dark) == ""
 
 
 @pytest.mark.parametrize("level", [0, 200, 255])

@@ -166,7 +166,9 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file(kernel, monkeypatch, tmp_pa
         full.setattr(Path, "write_bytes", half)
         assert hits(kernel()) == 0
     assert not [file for file in tmp_path.rglob("*.*") if file.suffix != ".lock"]
+    assert kernel_cache.missing() == 2
     assert hits(kernel()) == 0
+    assert kernel_cache.missing() == 0
     assert hits(kernel()) == 2
 
 

@@ -292,6 +292,12 @@ REFUSED = {
     "no text": (b"", "text/plain", 400, "empty"),
     "many fields": (b"a=b&" * 11, "application/x-www-form-urlencoded", 400, "at most 10 fields"),
     "fields beyond ASCII": (b"picture=\xff", "application/x-www-form-urlencoded", 400, "in ASCII"),
+    "a picture as curl sends it": (
+        as_png(np.zeros((28, 28), np.uint8)),
+        "application/x-www-form-urlencoded",
+        400,
+        "send a picture file with its own type",
+    ),
     "a form of text": (
         b'--x\r\nContent-Disposition: form-data; name="p"\r\n\r\nno picture\r\n--x--\r\n',
         "multipart/form-data; boundary=x",

@@ -345,7 +345,7 @@ DAMAGES = {
     "architecture is too deep": (attribute("architecture", "[" * 60000), "architecture is not JSON"),
     "architecture is a list": (attribute("architecture", "[1]"), "architecture is not a JSON object"),
     "architecture without layers": (attribute("architecture", "{}"), "is not a valid network"),
-    "unknown layer": (description("architecture", layers=[{"type": "\x1b[2J"}]), "no layer '.?\\[2J'"),
+    "unknown layer": (description("architecture", layers=[{"type": "\x1b[2J"}]), r"no layer '\\x1b\[2J'"),
     "layers do not fit": (
         description("architecture", layers=[{"type": "Dense", "units": 3}]),
         "is not a valid network",

@@ -1,4 +1,4 @@
-"""Any JSON file is read, or refused in one sentence before the work begins: there is never a traceback."""
+"""Any JSON file and any table of runs is read, or refused in one sentence before the work begins, never a traceback."""
 
 import json
 import random
@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import asdict
 
 import pytest
+from mutations import ODD, answer, changed_bytes, changed_json, counts, places
 
 from fastdigits.bench import report as bench_report
 from fastdigits.cli.actions import bench_tables
@@ -40,38 +41,12 @@ BENCH = {
     "rows": [ROW],
     "operations": [ROW | {"step": "3 Dense", "direction": "forward"}],
 }
-NESTED = json.loads("[" * 400 + "]" * 400)
-ODD = [
-    *(None, True, False, 0, -1, 1, 0.5, -0.0, 10**30, 10**400, 1e308, -1e308, 1e-320, float("nan"), float("inf")),
-    *("", "0", "text", "\ud800", "\x1b[2J", [], {}, [None], [[]], {"": 0}, {"a": 1}, NESTED, "x" * 10_000),
-]
-
 COUNT = 120  # mutants for each reader; more than 1,000 were tried in November 2026
 
 
-def places(value):
-    """Return (container, key) of every value inside a JSON value."""
-    found = []
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        found += [(value, key), *places(inner)]
-    return found
-
-
 def mutated(document, chance):
-    """Return the bytes of a JSON document after one to three changes of its values, or of one in its bytes."""
-    document = deepcopy(document)
-    for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        container, key = chance.choice(places(document) or [([0], 0)])
-        change = chance.randrange(8)
-        if change == 0:
-            del container[key]
-        elif change == 1:
-            _, other = chance.choice([(c, c[k]) for c, k in places(document)] or [(None, None)])
-            container[key] = deepcopy(other)
-        else:
-            container[key] = chance.choice(ODD)
-    content = bytearray(json.dumps(document).encode())
+    """Return the bytes of a JSON document after some changes of its values, and sometimes of its bytes."""
+    content = bytearray(json.dumps(changed_json(document, chance)).encode())
     if chance.random() < 0.1:
         place = chance.randrange(len(content))
         content[place : place + chance.randrange(3)] = bytes(chance.choices(range(256), k=chance.randrange(3)))
@@ -130,6 +105,27 @@ def test_statistics_that_pass_the_check_take_more_runs(tmp_path, no_disk):
             raise AssertionError("refused after the training") from error
 
     read_all(tmp_path / "stats.json", {"runs": [RUN, RUN], "dead_runs": 1}, COUNT, use)
+
+
+@pytest.mark.parametrize("count", counts(150))
+def test_tables_that_pass_the_check_take_more_runs(tmp_path, no_disk, count):
+    path, chance = tmp_path / "stats.csv", random.Random("table")
+    run_statistics.add(path, [RUN, RUN])
+    content = path.read_bytes()
+
+    def use():
+        run_statistics.check(path)
+        run_statistics.add(path, [RUN])
+        run_statistics.check(path)
+
+    assert content.count(b"\n2,") == 2
+    path.write_bytes(
+        content.replace(b"\n2,", b"\n%b," % (b"9" * 4300))
+    )  # one more run has more digits than Python prints
+    assert isinstance(answer(use), UserError)
+    for _ in range(count):
+        path.write_bytes(changed_bytes(content, chance, [content]))
+        answer(use)
 
 
 def test_runs_that_a_report_reads(tmp_path):

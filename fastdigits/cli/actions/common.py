@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from fastdigits import ops
 from fastdigits.cli.options.figure_files import file_type
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.training_lines import TrainingLines
 from fastdigits.config.training import TrainConfig
+from fastdigits.data.preprocessing import polarity_warning
 from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, description
 from fastdigits.ops.interface import Ops
@@ -28,6 +30,13 @@ def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact:
         device, reason = ops.choose_device()
         say(f"device: {reason}")
     return ops.load(device, threads, exact)
+
+
+def warn_of_polarity(networks: Iterable[SavedNetwork], images: np.ndarray) -> None:
+    """Print a warning on stderr if a network was trained on images of the other polarity than `images`."""
+    for warning in dict.fromkeys(polarity_warning(images, saved.normalisation) for saved in networks):
+        if warning:
+            click.echo(f"Warning: {warning}", err=True)
 
 
 def training_callback(

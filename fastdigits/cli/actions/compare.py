@@ -9,7 +9,14 @@ import click
 
 from fastdigits.bench.machine import cpu_name
 from fastdigits.cli.actions import compare_tables
-from fastdigits.cli.actions.common import load_ops, read_saved, say_written, training_callback, write_figure
+from fastdigits.cli.actions.common import (
+    load_ops,
+    read_saved,
+    say_written,
+    training_callback,
+    warn_of_polarity,
+    write_figure,
+)
 from fastdigits.cli.options.figure_files import file_type
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
@@ -82,6 +89,7 @@ class Session:
         network = Network.from_config(saved.network)
         with weights.prefix_errors(model):
             network.check_images(images, labels, saved.normalisation.preparation.pad)
+        warn_of_polarity([saved], images)
         return Candidate(f"{saved.model} ({model})", network, saved)
 
     def _entry(self, candidate: Candidate) -> ComparedModel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from fastdigits.cli.actions.common import load_ops, say_written, write_figure
+from fastdigits.cli.actions.common import load_ops, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.data import load_part
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
@@ -35,6 +35,7 @@ def run(
     check_files({f"--{name}": path for name, path in figures.items()})
     networks = [read(path) for path in weights]
     images, labels = load_part(data, "test")
+    warn_of_polarity(networks, images)
     exact = exact or any(saved.config["exact"] for saved in networks)
     ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
     if len(networks) == 1 and not tta:

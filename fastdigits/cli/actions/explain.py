@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from fastdigits import ops
-from fastdigits.cli.actions.common import say_written, write_figure
+from fastdigits.cli.actions.common import say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.data import load_part
 from fastdigits.errors import UserError
@@ -41,6 +41,7 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
     check_files({"--output": output})
     if image.startswith(TEST):
         saved, chosen = read(weights), _test_image(image, data)
+        warn_of_polarity([saved], chosen.pixels[None])
     else:
         recognizer = Recognizer(weights, "reference")
         saved, chosen = recognizer.saved, _prepared_picture(image, recognizer)

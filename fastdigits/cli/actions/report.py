@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from fastdigits.cli.actions.common import load_ops
+from fastdigits.cli.actions.common import load_ops, warn_of_polarity
 from fastdigits.cli.actions.reproduction import reproduction_of
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.names import printable
@@ -50,6 +50,7 @@ def run(
     saved = read(weights)
     training, data = _find_training(stats_file, saved) if stats_file else None, data or saved.dataset
     images, labels = load_part(data, "test")
+    warn_of_polarity([saved], images)
     ops = load_ops(device, threads, say, saved.config["exact"])
     tested, speed = _measure(saved, data, images, labels, ops, say)
     say("drawing")

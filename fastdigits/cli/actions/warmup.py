@@ -51,6 +51,7 @@ def run(
         "seconds": perf_counter() - start,
         "compiled": after.kernels - before.kernels if before and after else None,
         "folder": str(after.path) if after else None,
+        "missing": kernel_cache.missing(),
     }
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
 
@@ -68,6 +69,11 @@ def _as_text(summary: dict[str, Any]) -> str:
         result = "the reference device compiles nothing"
     elif summary["folder"] is None:
         result = "the kernels cannot be cached for later commands; see 'fastdigits doctor'"
+    elif summary["missing"]:
+        result = (
+            f"{summary['missing']} kernels cannot be written to {summary['folder']}; free space there, and run this "
+            "command again"
+        )
     else:
         result = f"{summary['compiled'] or 'no'} new kernels, cached in {summary['folder']}"
     return "\n".join([*lines, f"ready after {summary['seconds']:.1f} s: {result}"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COMPILING_S = 60.0  # longest wait for another process that compiles a kernel
 CLAIMS: "dict[Path, FileLock]" = {}  # locks on the kernels that this process is compiling
+NOT_WRITTEN: "set[Path]" = set()  # kernels that this process could not write
 FOLDER_NAME = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
 SUFFIXES = (".kernel", ".ptx")  # of compiled kernels of the CPU and of CUDA
 DIGEST_BYTES = 32
@@ -73,6 +74,11 @@ def is_writable() -> bool:
     with suppress(OSError):
         return bool(create_folder())
     return False
+
+
+def missing() -> int:
+    """Return the number of kernels that this process could not write, and that are not in the folder now."""
+    return sum(path.parent == folder() and not path.exists() for path in NOT_WRITTEN)
 
 
 def user_folder() -> Path:
@@ -146,8 +152,10 @@ class KernelFile:
 
         if self._folder:
             content = dumps((self._key, kernel))
-            with suppress(OSError):
+            try:
                 write(self._path, hashlib.sha256(content).digest() + content)
+            except OSError:
+                NOT_WRITTEN.add(self._path)
         self._release()
 
     def _read(self) -> Any:
