@@ -7,7 +7,7 @@ from typing import Any
 from fastdigits.errors import UserError
 
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
-MAX_SAMPLE = 1000  # images whose background is compared with their ink
+MAX_SAMPLE = 1000  # images in which ink and digits are measured
 MIN_AGREEMENT = 0.8  # fraction of images with dark ink, or with light ink, that decides for all
 
 
@@ -19,6 +19,8 @@ class Preparation:
     With `binarize`, g becomes 1 if it is above this threshold, else 0.
     With `invert`, p is replaced by 255 - p first, and the background is 255 instead of 0. Images of dark ink are
     inverted, so that padding, augmentation and pictures find light ink on black as in MNIST.
+    `digit_side`, `digit_row`, `digit_column` and `digit_fit` tell where the digits lie in the images, see
+    `data.placement.Placement`. They do not change the images; pictures are prepared to match.
 
     Weights files store it. Normalization follows it.
 
@@ -33,6 +35,10 @@ class Preparation:
     gamma: float = 1.0
     binarize: float | None = None
     invert: bool = False
+    digit_side: int = 20
+    digit_row: float = 14.5
+    digit_column: float = 14.5
+    digit_fit: str = "mass"
 
     def __post_init__(self) -> None:
         limits = {
@@ -41,6 +47,10 @@ class Preparation:
             "gamma": 0 < self.gamma <= MAX_GAMMA,
             "binarize": self.binarize is None or 0 <= self.binarize < 1,
             "invert": type(self.invert) is bool,
+            "digit_side": type(self.digit_side) is int and 4 <= self.digit_side <= 28,
+            "digit_row": type(self.digit_row) is float and 0 <= self.digit_row <= 28,
+            "digit_column": type(self.digit_column) is float and 0 <= self.digit_column <= 28,
+            "digit_fit": self.digit_fit in ("mass", "box", "stretch"),
         }
         for name, fits in limits.items():
             if not fits:
@@ -52,8 +62,27 @@ class Preparation:
         return 255 if self.invert else 0
 
     def following(self, images: Any, rows: Any = slice(None)) -> "Preparation":
-        """Return this preparation with `invert` set if the training images[rows], uint8 (N, H, W), have dark ink."""
-        return replace(self, invert=dark_ink_fraction(images, rows) >= MIN_AGREEMENT)
+        """Return this preparation with `invert` and `digit_*` as measured in the training images[rows], (N, H, W)."""
+        from fastdigits.data.placement import measure
+
+        sample = _sample(images, rows)
+        invert = dark_ink_fraction(sample) >= MIN_AGREEMENT
+        placement = measure(255 - sample if invert else sample)
+        return replace(self, invert=invert).placed(*placement)
+
+    def for_mnist_format(self) -> "Preparation":
+        """Return the preparation of images in the format of MNIST: they become as the prepared training images."""
+        of_light_ink = replace(self, invert=False)
+        return of_light_ink if self.placement == UNPREPARED.placement else _PreparationOfMnist(**vars(of_light_ink))
+
+    @property
+    def placement(self) -> tuple[int, float, float, str]:
+        """Where the digits lie in the images, see `data.placement.Placement`."""
+        return self.digit_side, self.digit_row, self.digit_column, self.digit_fit
+
+    def placed(self, side: int, row: float, column: float, fit: str) -> "Preparation":
+        """Return the same preparation of images whose digits lie elsewhere."""
+        return replace(self, digit_side=side, digit_row=row, digit_column=column, digit_fit=fit)
 
     def input_shape(self, images: Any) -> tuple[int, int, int]:
         """Return the network's input shape (1, rows, columns) for images (N, H, W)."""
@@ -73,10 +102,22 @@ class Preparation:
 
     def __bool__(self) -> bool:
         """Return whether the preparation changes images at all."""
-        return self != UNPREPARED
+        return self.placed(*UNPREPARED.placement) != UNPREPARED
 
 
 UNPREPARED = Preparation()
+
+
+class _PreparationOfMnist(Preparation):
+    """Preparation of images in the format of MNIST: first move their digits to where those of the training images lie.
+
+    It never equals a Preparation.
+    """
+
+    def apply(self, images: Any) -> Any:
+        from fastdigits.data.placement import Placement, move
+
+        return super().apply(move(images, Placement(*self.placement)))
 
 
 @dataclass(frozen=True)
@@ -102,8 +143,8 @@ class Normalisation:
         return cls(mean, std or 1.0, preparation)
 
     def for_mnist_format(self) -> "Normalisation":
-        """Return the normalization of images in the format of MNIST, whose ink is light, by the same network."""
-        return replace(self, preparation=replace(self.preparation, invert=False))
+        """Return the normalization of images in the format of MNIST for the same network."""
+        return replace(self, preparation=self.preparation.for_mnist_format())
 
 
 def dark_ink_fraction(images: Any, rows: Any = slice(None)) -> float:
@@ -114,11 +155,18 @@ def dark_ink_fraction(images: Any, rows: Any = slice(None)) -> float:
     """
     import numpy as np
 
-    rows = np.arange(len(images))[rows]
-    sample = images[rows[:: -(-len(rows) // MAX_SAMPLE)]]
+    sample = _sample(images, rows)
     border = np.concatenate([sample[:, 0], sample[:, -1], sample[:, 1:-1, 0], sample[:, 1:-1, -1]], axis=1)
     difference = sample.mean((1, 2)) - np.median(border, axis=1)
     return int((difference < 0).sum()) / max(int((difference != 0).sum()), 1)
+
+
+def _sample(images: Any, rows: Any = slice(None)) -> Any:
+    """Return at most MAX_SAMPLE of images[rows], evenly spread."""
+    import numpy as np
+
+    rows = np.arange(len(images))[rows]
+    return images[rows[:: max(1, -(-len(rows) // MAX_SAMPLE))]]
 
 
 def polarity_note(images: Any) -> str:

@@ -35,7 +35,7 @@ def preparation_steps(preparation: Preparation) -> list[tuple[str, Preparation]]
 
     If images are inverted, they are in all steps.
     """
-    plain = replace(UNPREPARED, invert=preparation.invert)
+    plain = replace(UNPREPARED, invert=preparation.invert).placed(*preparation.placement)
     settings = {name: value for name, value in vars(preparation).items() if value != getattr(plain, name)}
     steps = [("inverted", plain)] * plain.invert
     steps += [(f"{name} {value:g}", replace(plain, **{name: value})) for name, value in settings.items()]

@@ -12,6 +12,7 @@ import pytest
 from hdf5_files import edited
 
 from fastdigits.config.training import TrainConfig
+from fastdigits.data.placement import AS_MNIST
 from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
 from fastdigits.errors import UserError
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Residual
@@ -86,10 +87,11 @@ def test_older_files_have_no_preparation(path):
     assert not any(TrainConfig(**found.config).effects)
 
 
-def test_older_files_do_not_know_the_polarity(path):
+def test_older_files_do_not_know_how_the_digits_lie(path):
     with edited(path) as file:
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081, "preparation": {"pad": 1}}')(file)
     assert weights.read(path).normalisation == Normalisation(0.1307, 0.3081, Preparation(pad=1, invert=False))
+    assert Preparation().placement == AS_MNIST
 
 
 def test_an_optional_calibration_is_kept(path, saved):
@@ -160,6 +162,7 @@ def test_any_hdf5_reader_finds_its_way(path, saved):
         preprocessing = json.loads(file.attrs["preprocessing"])
         assert (preprocessing["mean"], preprocessing["std"]) == (0.1307, 0.3081)
         preparation = {"pad": 2, "contrast": 4.0, "gamma": 0.7, "binarize": None, "invert": False}
+        preparation |= {"digit_side": 20, "digit_row": 14.5, "digit_column": 14.5, "digit_fit": "mass"}
         assert preprocessing["preparation"] == preparation
         assert json.loads(file.attrs["config"])["seed"] == 3
         assert file["weights/conv2d_1/weight"].dtype == np.float32
@@ -364,6 +367,10 @@ DAMAGES = {
     "preparation of text": (description("preprocessing", preparation={"gamma": "1"}), "preparation that is unknown"),
     "preparation has more": (description("preprocessing", preparation={"eval": 1}), "preparation that is unknown"),
     "invert is text": (description("preprocessing", preparation={"invert": "no"}), "preparation that is .* out of"),
+    "digits of 0": (description("preprocessing", preparation={"digit_side": 0}), "preparation that is .* out of range"),
+    "digits outside": (description("preprocessing", preparation={"digit_row": 28.5}), "preparation that is .* out of"),
+    "digits at text": (description("preprocessing", preparation={"digit_column": "1"}), "preparation that is .* out"),
+    "digits fit": (description("preprocessing", preparation={"digit_fit": ["mass"]}), "preparation that is .* out of"),
     "pad too large": (description("preprocessing", preparation={"pad": 10**6}), "preparation that is .* out of range"),
     "pad a fraction": (description("preprocessing", preparation={"pad": 0.5}), "preparation that is .* out of range"),
     "unknown augmentation": (description("config", augment="\x1b[2J=3"), "no effect"),
