@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
-from fastdigits.data.preprocessing import Normalisation, polarity_note
+from fastdigits.data.preprocessing import Normalisation, polarity_note, polarity_warning
 from fastdigits.errors import TrainingWarning, UserError
 from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inference.pool import NetworkPool
@@ -135,10 +135,19 @@ class Sequential:
         return result.epochs
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
-        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,)."""
+        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,).
+
+        Warns
+        -----
+        UserWarning
+            If the images have the other polarity than those that the network was trained on.
+        """
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
         trained = self._checked_trained()
-        return trained.pool.evaluate(images, labels, trained.config.loss)
+        result = trained.pool.evaluate(images, labels, trained.config.loss)
+        if warning := polarity_warning(images, trained.pool.normalisation):
+            warnings.warn(warning, stacklevel=2)
+        return result
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""

@@ -1,5 +1,6 @@
 """Networks trained on dark ink read pictures, and are evaluated, as those trained on the same images with light ink."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -110,3 +111,14 @@ def test_a_mixed_set_is_announced_and_read_as_mnist(digits):
     with pytest.warns(UserWarning, match="34% of the images have dark ink"):
         model.fit(images, digits.train_labels[:100], epochs=1)
     assert not model.normalisation.preparation.invert
+
+
+def test_evaluation_on_the_other_polarity_warns(digits):
+    images, labels = digits.train_images[:100], digits.train_labels[:100]
+    model = Sequential([Flatten(), Dense(10)], device="reference")
+    model.fit(255 - images, labels, epochs=1)
+    with pytest.warns(UserWarning, match="have light ink, but the network was trained on dark ink"):
+        model.evaluate(images, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.evaluate(255 - images, labels)

@@ -16,7 +16,7 @@ from fastdigits.imaging import read_picture
 from fastdigits.inference.explain import Explanation, explain
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.plots import explanation
-from fastdigits.storage.weights import read
+from fastdigits.storage.weights import SavedNetwork, read
 
 TEST = "test:"
 
@@ -40,8 +40,8 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
     """
     check_files({"--output": output})
     if image.startswith(TEST):
-        saved, chosen = read(weights), _test_image(image, data)
-        warn_of_polarity([saved], chosen.pixels[None])
+        saved = read(weights)
+        chosen = _test_image(image, data, saved)
     else:
         recognizer = Recognizer(weights, "reference")
         saved, chosen = recognizer.saved, _prepared_picture(image, recognizer)
@@ -60,9 +60,10 @@ def _prepared_picture(path: str, recognizer: Recognizer) -> ChosenImage:
     return ChosenImage(prepared.image, path)
 
 
-def _test_image(image: str, data: str) -> ChosenImage:
-    """Read test:INDEX from the data set."""
+def _test_image(image: str, data: str, saved: SavedNetwork) -> ChosenImage:
+    """Read test:INDEX from the data set; warn if the set has another polarity than the network's training images."""
     images, labels = load_part(data, "test")
+    warn_of_polarity([saved], images)
     index = image.removeprefix(TEST)
     if not (index.isascii() and index.isdigit() and int(index) < len(images)):
         raise UserError(f"There is no test image '{index}'; choose {TEST}0 to {TEST}{len(images) - 1}.")
