@@ -64,6 +64,23 @@ class Sequential:
         self._trained: _Trained | None = None
         self._training = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `pickle` and `copy` need: everything but the kernels, which each process loads.
+
+        Raises
+        ------
+        UserError
+            If another thread trains the network.
+        """
+        saved = self._saved() if self._trained or self._training.locked() else None
+        return {"network": self.network.config(), "device": self.device, "saved": saved}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        network = Network.from_config(state["network"])
+        Sequential.__init__(self, network.layers, network.input_shape, state["device"])
+        if state["saved"]:
+            self._restore(state["saved"])
+
     @property
     def config(self) -> TrainConfig:
         """Settings of the last `fit`; the defaults if the network is not trained."""
@@ -156,8 +173,11 @@ class Sequential:
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
+        weights.write(path, self._saved())
+
+    def _saved(self) -> SavedNetwork:
         trained = self._checked_trained()
-        saved = SavedNetwork.of(
+        return SavedNetwork.of(
             trained.pool.network,
             trained.pool.normalisation,
             trained.config,
@@ -165,7 +185,12 @@ class Sequential:
             model="sequential",
             dataset="arrays",
         )
-        weights.write(path, saved)
+
+    def _restore(self, saved: SavedNetwork) -> None:
+        ops = devices.load(self.device, exact=saved.config["exact"])
+        self.network = saved.built(ops, ops.lanes)
+        history = [Epoch(**epoch) for epoch in saved.history]
+        self._trained = _Trained.of(self.network, saved.normalisation, TrainConfig(**saved.config), history)
 
     def _checked_trained(self) -> "_Trained":
         trained = self._trained  # read once, because another thread may call fit
@@ -217,10 +242,7 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     saved = weights.read(path)
     network = Network.from_config(saved.network)
     model = Sequential(network.layers, network.input_shape, device)
-    ops = devices.load(model.device, exact=saved.config["exact"])
-    model.network = saved.built(ops, ops.lanes)
-    history = [Epoch(**epoch) for epoch in saved.history]
-    model._trained = _Trained.of(model.network, saved.normalisation, TrainConfig(**saved.config), history)
+    model._restore(saved)
     return model
 
 

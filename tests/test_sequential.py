@@ -1,4 +1,6 @@
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -95,6 +97,23 @@ def test_a_saved_network_comes_back(model, digits, tmp_path):
     assert again.network.config() == model.network.config()
     again.save(tmp_path / "again.h5")
     assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_predicts_the_same(copied, model, digits):
+    again = copied(model)
+    assert again.predict(digits.test_images).tobytes() == model.predict(digits.test_images).tobytes()
+    assert again.config == model.config
+    assert [epoch.to_dict() for epoch in again.history] == [epoch.to_dict() for epoch in model.history]
+    again.fit(digits.train_images, digits.train_labels, epochs=1)
+    assert again.predict(digits.test_images).tobytes() != model.predict(digits.test_images).tobytes()
+
+
+def test_a_copy_of_an_untrained_network_can_be_trained(digits):
+    again = pickle.loads(pickle.dumps(new_model()))
+    with pytest.raises(UserError, match="call fit first"):
+        again.predict(digits.test_images)
+    assert again.fit(digits.train_images, digits.train_labels, epochs=1)
 
 
 def test_exact_convolutions_come_back_exact(digits, tmp_path):

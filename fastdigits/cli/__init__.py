@@ -65,6 +65,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; print errors that the user can fix as one sentence on stderr."""
+    if sys.stdout is None:
+        sys.exit("Error: The standard output is closed; redirect it to a file or to /dev/null.")
     if isinstance(sys.stdout, io.TextIOWrapper):  # to print file names that are not valid text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -88,9 +88,16 @@ class Recognizer:
                 f"{self.weights}: its network does not recognize digits in images of "
                 f"{IMAGE_SIDE} x {IMAGE_SIDE} pixels; give another file."
             )
-        device = devices.choose_device()[0] if device == "auto" else device
-        self.ops = devices.load(device, threads, saved.config["exact"])
-        self._pool = NetworkPool(saved.built(self.ops, self.ops.lanes), saved.normalisation, low_latency=True)
+        self.device, self.threads = device, threads
+        self._load()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `pickle` and `copy` need: everything but the kernels, which each process loads."""
+        return {name: value for name, value in vars(self).items() if name not in ("ops", "_pool")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._load()
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
@@ -141,6 +148,13 @@ class Recognizer:
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         return self._pool.probabilities(images)
+
+    def _load(self) -> None:
+        """Load the kernels and build the network."""
+        device = devices.choose_device()[0] if self.device == "auto" else self.device
+        self.ops = devices.load(device, self.threads, self.saved.config["exact"])
+        network = self.saved.built(self.ops, self.ops.lanes)
+        self._pool = NetworkPool(network, self.saved.normalisation, low_latency=True)
 
     def _prediction(self, in_use: np.ndarray, as_trained: np.ndarray, no_digit: float) -> Prediction:
         digit, second = (int(index) for index in np.argsort(-in_use, kind="stable")[:2])

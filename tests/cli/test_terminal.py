@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -35,3 +36,11 @@ def test_brackets_in_the_name_of_a_step_are_no_markup(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     steps = [("scan [1] [red].toml", lambda: 7), ("[/nothing]", lambda: 8)]
     assert list(run_steps(steps)) == [("scan [1] [red].toml", 7), ("[/nothing]", 8)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that can close a file")
+def test_a_closed_output_is_an_error(environment):
+    command = ["sh", "-c", 'exec "$0" -m fastdigits models >&-', sys.executable]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "Error: The standard output is closed; redirect it to a file or to /dev/null.\n"

@@ -1,5 +1,8 @@
 """Recognizers of ten and of eleven outputs, and the model shipped with fastdigits."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -28,6 +31,12 @@ def test_images_of_mnist_are_recognized(shipped):
         assert (prediction.digit, prediction.second) == tuple(np.argsort(-p, kind="stable")[:2])
         assert prediction.confidence == p.max()
         assert prediction.unsure == (prediction.doubt > 1 - shipped.calibration.unsure_below)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda recognizer: pickle.loads(pickle.dumps(recognizer))])
+def test_a_copy_predicts_the_same(copied, shipped):
+    images = load_part("mnist", "test")[0][:20]
+    assert copied(shipped).predict(images) == shipped.predict(images)
 
 
 def test_batches_of_any_size_give_the_same_probabilities(shipped):
