@@ -74,7 +74,8 @@ def test_each_batch_size_is_recorded_once(stream, train_network):
         *(REPLAYED, REPLAYED, REPLAYED, RECORDED),
         *(REPLAYED, REPLAYED, REPLAYED, REPLAYED),
     ]
-    found = steps_of(stream.log)
+    *found, verdict = steps_of(stream.log)
+    assert not {"begin", "launch"} & set(verdict)
     assert len(found) == 3 * (WHOLE + REST)
     last = (WHOLE + REST) - 1  # step of each epoch, after which the epoch ends
     for number, (step, wanted) in enumerate(zip(found, expected, strict=True)):
