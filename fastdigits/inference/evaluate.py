@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,11 +77,11 @@ def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) ->
         If a score is NaN or infinite.
     """
     ops, start = network.ops, perf_counter()
-    scores, targets = forward_all(network, batches, rows)
+    scores, targets, host_scores, host_targets = forward_all(network, batches, rows)
     losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
     getattr(ops, LOSSES[loss])(scores, targets, len(rows), 0.0, losses, gradient)
     ops.accumulate(losses, total)
-    predicted, true = ops.download(scores).argmax(1).reshape(-1), ops.download(targets).reshape(-1).astype(int)
+    predicted, true = host_scores.argmax(1).reshape(-1), host_targets.reshape(-1).astype(int)
     predicted, true = predicted[true >= 0], true[true >= 0]
     mean_loss = float(ops.download(total)[0]) / len(rows)
     return Evaluation(confusion_matrix(true, predicted, network.classes), mean_loss, perf_counter() - start)
@@ -100,21 +101,31 @@ def probabilities(network: Network, batches: Batches, rows: np.ndarray) -> np.nd
         If a score is NaN or infinite.
     """
     ops = network.ops
-    scores, targets = forward_all(network, batches, rows)
+    scores, _, _, host_targets = forward_all(network, batches, rows)
     p = ops.empty(scores.shape)
     ops.softmax(scores, p)
     by_image = np.moveaxis(ops.download(p), -1, 1).reshape(-1, network.classes)
-    return by_image[ops.download(targets).reshape(-1) >= 0]
+    return by_image[host_targets.reshape(-1) >= 0]
 
 
-def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[Array, Array]:
-    """Run the network on the images with the indices `rows`, batch by batch.
+class Scores(NamedTuple):
+    """The scores of images, and their labels; each also as a copy on the host.
 
-    Returns
-    -------
-    scores : (B, classes, L) on the device
-    targets : (B, L) on the device
+    Attributes
+    ----------
+    scores, host_scores : float32 (B, classes, L)
+    targets, host_targets : float32 (B, L)
         The labels; -1 in the empty lanes at the end of each batch.
+    """
+
+    scores: Array
+    targets: Array
+    host_scores: np.ndarray
+    host_targets: np.ndarray
+
+
+def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> Scores:
+    """Run the network on the images with the indices `rows`, batch by batch.
 
     Raises
     ------
@@ -129,8 +140,9 @@ def forward_all(network: Network, batches: Batches, rows: np.ndarray) -> tuple[A
         for number, (x, t, _) in enumerate(batches.over(ops.upload(rows.astype(np.int32)))):
             at = slice(number * batch_blocks, (number + 1) * batch_blocks)
             scores[at], targets[at] = network.forward(x), t
-    check_finite(ops.download(scores), ops.download(targets))
-    return scores, targets
+    found = Scores(scores, targets, ops.download(scores), ops.download(targets))
+    check_finite(found.host_scores, found.host_targets)
+    return found
 
 
 def check_finite(scores: np.ndarray, targets: np.ndarray) -> None:

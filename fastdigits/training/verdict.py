@@ -151,9 +151,8 @@ def judge(
     rows = _spread(validation_rows, MAX_IMAGES)
     kind = "validation images" if len(rows) == MAX_IMAGES else "images"
     rows = np.concatenate([rows, _spread(train_rows, MAX_IMAGES - len(rows))])
-    scores, targets = forward_all(network, batches, rows)
-    real = network.ops.download(targets).reshape(-1) >= 0
-    predicted = network.ops.download(scores).argmax(1).reshape(-1)[real]
+    found = forward_all(network, batches, rows)
+    predicted = found.host_scores.argmax(1).reshape(-1)[found.host_targets.reshape(-1) >= 0]
     verdict = Verdict(confusion_matrix(labels[rows], predicted, network.classes), kind)
     if verdict.above_chance:
         return verdict
