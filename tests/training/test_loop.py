@@ -176,9 +176,11 @@ def test_every_epoch_visits_the_training_rows_once_in_a_new_order(few, fit, monk
     rows, validation_rows = split(few[1], TrainConfig(validation=60, seed=5))
     assert len(rows) == 240
     assert sorted([*rows, *validation_rows]) == list(range(300))
-    assert epochs == [0, None, 1, None, 2, None, 3, None]  # validation has no epoch: its images are not augmented
-    compilation, orders = orders[:2], orders[2:]
+    # Validation and the verdict have no epoch: their images are not augmented
+    assert epochs == [0, None, 1, None, 2, None, 3, None, None]
+    compilation, orders, judged = orders[:2], orders[2:-1], orders[-1]
     assert [len(order) for order in compilation] == [1, 1]  # see test_compiling_changes_no_parameter
+    assert sorted(judged) == list(range(300))
     assert [order.tolist() for order in orders[1::2]] == [validation_rows.tolist()] * 3  # only evaluated
     epochs = orders[0::2]
     assert all(np.array_equal(np.sort(order), rows) for order in epochs)
