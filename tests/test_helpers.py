@@ -1,4 +1,4 @@
-"""The helpers of the tests: Ctrl-C reaches the processes they start, and none of these outlives its test."""
+"""The helpers of the tests: signals reach the processes they start, and none of these outlives its test."""
 
 import signal
 import subprocess
@@ -14,21 +14,22 @@ from fastdigits.nn import Conv2D, Dense, Dropout, Flatten, Residual
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_reaches_processes_even_if_the_runner_ignores_it():
-    """A runner ignores SIGINT under nohup, and its children inherit that."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals to one process")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_reach_processes_even_if_the_runner_ignores_them(name):
+    """A runner ignores SIGINT and SIGHUP under nohup, and its children inherit that."""
     program = f"""if True:
         import signal, subprocess, sys
         sys.path.insert(0, {str(Path(__file__).parent / "helpers")!r})
         from processes import python_process
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.{name}, signal.SIG_IGN)
         with python_process("-c", {SLEEP!r}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
             running.stdout.readline()
-            running.send_signal(signal.SIGINT)
+            running.send_signal(signal.{name})
             print(running.wait(30))
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == str(-signal.SIGINT), done.stderr
+    assert done.stdout.strip() == str(-getattr(signal, name)), done.stderr
 
 
 def test_a_process_ends_with_its_block():

@@ -8,9 +8,10 @@ import threading
 from contextlib import contextmanager, suppress
 
 TIME_LIMIT_S = 300  # of every process
-# Runs `python ARGUMENTS` with Ctrl-C enabled, also if the tests ignore it and every child inherits that (nohup)
+# Runs `python ARGUMENTS` with the signals enabled that the tests may ignore, as every child inherits that (nohup)
 LAUNCHER = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "import os, signal, sys; "
+    "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]; "
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
 
