@@ -615,6 +615,8 @@ def handled_interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with interrupt.handled():
         yield
+    with interrupt.handled():
+        pass  # forgets the signals, or the commands of later tests would be interrupted
     signal.signal(signal.SIGINT, before)
 
 

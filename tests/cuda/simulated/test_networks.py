@@ -88,8 +88,7 @@ def test_write_sets_each_number(ops):
     ops.write(())
 
 
-def test_weights_saved_on_cuda_load_on_the_reference(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("fastdigits.sequential.EVALUATION_BATCH", 8)
+def test_weights_saved_on_cuda_load_on_the_reference(digits, tmp_path):
     model = Sequential(NETWORKS["dense"], (1, 6, 6), device="cuda")
     model.fit(*digits, epochs=1, validation=2, batch_size=5)
     model.save(tmp_path / "weights.h5")
