@@ -149,6 +149,6 @@ def encode_figure(figure: "Figure", file_type: str) -> bytes:
         text.set_text(printable(text.get_text()))
     buffer = BytesIO()
     with figure_style(), warnings.catch_warnings():  # matplotlib creates the ticks only when it draws
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of file names in other scripts
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # of file names in other scripts
         figure.savefig(buffer, format=file_type, dpi=DPI, metadata=METADATA[file_type])
     return buffer.getvalue()
