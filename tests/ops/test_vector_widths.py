@@ -24,9 +24,9 @@ x86_64 = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def parity_checks():
-    """Processes that run the parity check at every width that this CPU supports."""
+    """Processes that run the parity check at every other width that this CPU supports."""
     script = str(Path(__file__).parents[1] / "helpers" / "parity_check.py")
-    started = {lanes: _start([script], lanes) for lanes in UNITS if _has(lanes)}
+    started = {lanes: _start([script], lanes) for lanes in UNITS if _has(lanes) and lanes != vector_unit.LANES}
     yield started
     for process in started.values():
         process.kill()
@@ -40,6 +40,8 @@ def parity_checks():
 def test_agrees_with_definition(parity_checks, lanes):
     if not _has(lanes):
         pytest.skip("this CPU has no AVX2 and FMA")
+    if lanes == vector_unit.LANES:
+        pytest.skip("the other tests run at this width")
     output, _ = parity_checks[lanes].communicate()
     assert parity_checks[lanes].returncode == 0, output
     first, *results = output.splitlines()
