@@ -14,23 +14,17 @@ from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Array
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of a network on a set of images.
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """The predictions of a network on a set of images.
 
     Attributes
     ----------
     confusion : int (classes, classes)
         confusion[i, j] is the number of images of class i that are predicted as j.
-    loss : float
-        Mean loss of the images.
-    seconds : float
-        Duration of inference.
     """
 
     confusion: np.ndarray
-    loss: float
-    seconds: float
 
     @property
     def images(self) -> int:
@@ -46,6 +40,22 @@ class Evaluation:
     def accuracy(self) -> float:
         """Fraction of correctly predicted images."""
         return self.correct / self.images
+
+
+@dataclass(frozen=True)
+class Evaluation(Confusion):
+    """Metrics of a network on a set of images.
+
+    Attributes
+    ----------
+    loss : float
+        Mean loss of the images.
+    seconds : float
+        Duration of inference.
+    """
+
+    loss: float
+    seconds: float
 
     @property
     def interval_95(self) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.data.batches import Batches
-from fastdigits.inference.evaluate import confusion_matrix, forward_all
+from fastdigits.inference.evaluate import Confusion, confusion_matrix, forward_all
 from fastdigits.nn import Network, ReLU, sequence
 from fastdigits.ops import load
 
@@ -17,13 +17,11 @@ DEAD_SHARE = 0.1  # smallest share of dead units in a layer to report
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Verdict(Confusion):
     """The predictions of a trained network on a sample of its images.
 
     Attributes
     ----------
-    confusion : int (classes, classes)
-        confusion[i, j] is the number of images of class i that are predicted as j.
     kind : str
         Kind of the images, such as "validation images".
     dead_units : dict
@@ -31,19 +29,8 @@ class Verdict:
         network is at chance.
     """
 
-    confusion: np.ndarray
     kind: str = "images"
     dead_units: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def images(self) -> int:
-        """Number of images."""
-        return int(self.confusion.sum())
-
-    @property
-    def correct(self) -> int:
-        """Number of correctly predicted images."""
-        return int(np.trace(self.confusion))
 
     @property
     def most_frequent(self) -> tuple[int, int]:
@@ -76,7 +63,7 @@ class Verdict:
             return ""
         frequent, count = self.most_frequent
         sentences = [
-            f"The network is no better than chance: {self.correct / self.images:.1%} of {self.images:,} {self.kind} "
+            f"The network is no better than chance: {self.accuracy:.1%} of {self.images:,} {self.kind} "
             f"are right, and always answering {frequent} gives {count / self.images:.1%}."
         ]
         if self.only_prediction is not None:
@@ -98,7 +85,7 @@ class Verdict:
         return {
             "result": "above chance" if self.above_chance else "chance",
             "images": self.images,
-            "accuracy": self.correct / self.images,
+            "accuracy": self.accuracy,
             "most_frequent_share": self.most_frequent[1] / self.images,
             "only_prediction": self.only_prediction,
             "dead_units": {name: list(counts) for name, counts in self.dead_units.items()},

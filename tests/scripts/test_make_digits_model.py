@@ -1,7 +1,6 @@
 """Test the pictures on which the shipped model is trained, and its calibration."""
 
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +8,6 @@ import pytest
 from fastdigits.data import load_part
 from fastdigits.inference.recognizer import Prediction
 from fastdigits.nn.calibration import Calibration
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def scripts():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +9,7 @@ import pytest
 from fastdigits.data import load_part
 from fastdigits.inference.recognizer import Recognizer
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 STATED_ERROR = 0.02  # docs/results.md; the corrupted half has more
-
-
-@pytest.fixture(scope="module", autouse=True)
-def scripts():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield
 
 
 @pytest.fixture(scope="module")
