@@ -122,7 +122,7 @@ def _calibrate(recognizer: Recognizer, candidates: CandidateImages) -> Calibrati
 
 
 def _no_digit_bias(recognizer: Recognizer, calibration: Calibration, images: np.ndarray, labels: np.ndarray) -> float:
-    """Fit the bias on pictures as in use."""
+    """Fit the bias on pictures as they occur in practice."""
     return round(fit_no_digit_bias(calibration.apply(recognizer.class_probabilities(images)), labels), 3)
 
 

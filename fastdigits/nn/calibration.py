@@ -21,7 +21,7 @@ class Calibration:
     """Temperature scaling, p' ~ p^(1 / temperature), the lowest confidence of a sure prediction, and a bias.
 
     A network that rejects pictures without a digit has learned from many of them, so that it expects more of them than
-    there are in use, and its confidence is too low. Whether a prediction is sure depends on the probabilities that
+    there are in practice, and its confidence is too low. Whether a prediction is sure depends on the probabilities that
     `apply` returns. The confidence that users see comes from those that `expect_digits` returns.
 
     Parameters

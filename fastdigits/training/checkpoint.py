@@ -241,7 +241,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, images: int) -> None:
         hdf5.refuse("its state does not belong to its network and optimizer")
     batch_size = trainer.config.batch_size or images
     steps = done * -(-images // batch_size) + -(-progress["images"] // batch_size)
-    # The optimizer starts anew where a finished network is trained further
+    # The optimizer starts from its initial state where a finished network is trained further
     known_steps = any(progress["steps"] == steps - before * -(-images // batch_size) for before in range(done + 1))
     between_steps = progress["images"] in (*range(0, images, batch_size), images)
     keeps_best = trainer.config.keeps_best and bool(trainer.history)

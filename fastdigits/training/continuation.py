@@ -1,4 +1,4 @@
-"""Train a finished network further. Its file has no state of the optimizer, which starts anew."""
+"""Train a finished network further. Its file has no state of the optimizer, which starts from its initial state."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ class Continuation:
     """A finished network to train for more epochs: the content of the weights file at `path`.
 
     Training continues with the weights in the file, also if they are those of the best epoch or an average. The
-    optimizer and the moving average start anew. The result is the same bits each time, but not those of an
-    uninterrupted training.
+    optimizer and the moving average start from their initial state. The result is the same bits each time, but not
+    those of an uninterrupted training.
     """
 
     path: StrPath

@@ -1,6 +1,6 @@
 """Corruptions of images in MNIST's format: uint8 (28, 28), bright ink on 0, in the manner of MNIST-C.
 
-COMMON holds what happens in use; the calibration of the shipped model sees these. UNCOMMON are for measurements only.
+COMMON holds what occurs in practice: the shipped model's calibration uses these. UNCOMMON are for measurements only.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Mix images as in use: clean, corrupted and photographed digits, and a few pictures without a digit."""
+"""Mix images as in practice: clean, corrupted and photographed digits, and a few pictures without a digit."""
 
 import numpy as np
 

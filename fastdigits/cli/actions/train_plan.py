@@ -102,7 +102,11 @@ def _resumed(ctx: click.Context) -> Plan:
     notes = _notes(saved, config)
     if isinstance(file, Continuation):
         file.check(config)
-        notes = [f"{click.format_filename(values['resume'])} is a finished network: the optimizer starts anew", *notes]
+        notes = [
+            f"{click.format_filename(values['resume'])} is a finished network: "
+            "the optimizer starts from its initial state",
+            *notes,
+        ]
     data = values["data"] if is_given(ctx, "data") else saved.dataset
     output = values["output"] if is_given(ctx, "output") else _output(file, values["output"])
     checkpoints = Checkpoints(**_checkpoint_settings(values | {"output": output, "model": saved.model}), resumed=file)
