@@ -2,6 +2,9 @@
 
 A evaluates polynomials with four coefficients, and G those with three, at the points 0, 1, -1, 2, -2 and infinity. B^T
 maps an input to the same points.
+
+The functions named `half` are those of F(2x2, 3x3) for the points 0, 1, -1 and infinity, scaled so that they suit the
+same transformed kernels.
 """
 
 from fastdigits.ops.lanes import fma, splat
@@ -59,6 +62,26 @@ def output_points(y0, y1, y2, y3):
         fma(splat(-2.0), odd2, even2),
         y3,
     )
+
+
+def half_input_points(d0, d1, d2, d3):
+    """Return B^T d of two outputs."""
+    return splat(4.0) * (d0 - d2), splat(-3.0) * (d1 + d2), splat(3.0) * (d1 - d2), d3 - d1
+
+
+def half_input_of_points(v0, v1, v2, v5):
+    """Return B v of two outputs."""
+    return splat(4.0) * v0, fma(splat(3.0), v2 - v1, splat(0.0) - v5), fma(splat(-4.0), v0, splat(-3.0) * (v1 + v2)), v5
+
+
+def half_output_of_points(m0, m1, m2, m5):
+    """Return A^T m of two outputs."""
+    return m0 + m1 + m2, m1 - m2 + m5
+
+
+def half_output_points(y0, y1):
+    """Return A y of two outputs."""
+    return y0, y0 + y1, y0 - y1, y1
 
 
 def kernel_points(g0, g1, g2):
