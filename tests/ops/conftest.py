@@ -92,6 +92,7 @@ SUBSTITUTES = {
         square_tile=lambda kernel_rows, kernel_columns: (2, 2),
         transposes_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,
-        winograd_tile=lambda channels, rows, columns: (2, 3),
+        winograd_tile=lambda channels, rows, columns: (2, 3, 1),
+        product_tile=lambda rows, channels: (2, 2),
     ),
 }

@@ -68,18 +68,22 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # Winograd: does not sum the last channel
     ("conv2d_forward", "variants.winograd.multiply", "for r in range(R)", "for r in range(R - 1)"),
     # adds the bias at another point
-    ("conv2d_relu_forward", "variants.winograd.store_tile", "if q == 1", "if q == 2"),
+    ("conv2d_relu_forward", "variants.winograd._second_point", "if q == 1", "if q == 2"),
     # overwrites the input gradients of neighbouring tiles
-    ("conv2d_backward", "variants.winograd.add_input_gradient", "load(dx, at_x) + d[p, q]", "d[p, q]"),
+    ("conv2d_backward", "variants.winograd._add_gradient", "load(dx, at) + ", ""),
     # discards the first group of tiles at the second
     (
         "conv2d_backward",
         "variants.winograd.add_products",
-        "acc[n, m] = load_row(sums, (part, k, min(r0 + n, R - 1), s0 + m * L), S, L)",
+        "acc[n, m] = load_span(sums, (part, k, r0 + n, s0 + m * L), L)",
         "acc[n, m] = splat(0.0)",
     ),
     # sends the gradient to the pixel left of the maximum
-    ("conv2d_relu_maxpool_backward", "variants.winograd.transform_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
+    ("conv2d_relu_maxpool_backward", "variants.winograd._load_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
+    # omits the tiles with two columns of outputs
+    ("conv2d_relu_maxpool_forward", "variants.winograd._store_outputs", "q < w", "q < w - w % 4 // 2"),
+    # gives tiles with two rows the points of four
+    ("conv2d_backward", "variants.winograd._transform_edge_gradient", "if rows == 4", "if rows > 0"),
     # omits the last vector of a part from the norm
     ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
     # replaces the average by the current parameters

@@ -76,18 +76,37 @@ def winograd_pays(inputs: int, outputs: int, rows: int, columns: int) -> bool:
 
 
 @cache
-def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int]:
-    """Return the channels N and tiles T that Winograd's method multiplies at a time.
+def winograd_tile(channels: int, rows: int, columns: int) -> tuple[int, int, int]:
+    """Return the channels N and tiles T that Winograd's method multiplies at a time, and whether it halves edge tiles.
 
-    T is at most 3, because more tiles would not stay in the cache.
+    T is at most 3, because more tiles would not stay in the cache. If the last number is 1, tiles at the edge with at
+    most two rows or columns of outputs have fewer points, but all tiles that are multiplied together must be alike.
     """
-    tiles = ceil(rows / 4) * ceil(columns / 4)
 
-    def time(shape: tuple[int, int]) -> tuple[int, int]:
-        n, t = shape
-        return ceil(channels / n) * ceil(tiles / t) * max(n * t, (n + t) * LOAD, LATENCY), -n * t
+    def points(t: int, halves: int) -> int:
+        sizes = [
+            [(6, (n + 1) // 4), (4, (n + 3) // 4 - (n + 1) // 4)] if halves else [(6, (n + 3) // 4)]
+            for n in (rows, columns)
+        ]
+        return sum(ceil(down * across / t) * p * q for (p, down), (q, across) in product(*sizes))
 
-    return min((s for s in product(range(1, 13), range(1, 4)) if (s[0] + 1) * s[1] < REGISTERS), key=time)
+    def time(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        n, t, halves = shape
+        return ceil(channels / n) * points(t, halves) * max(n * t, (n + t) * LOAD, LATENCY), -n * t, halves
+
+    shapes = product(range(1, 13), range(1, 4), (0, 1))
+    return min((s for s in shapes if (s[0] + 1) * s[1] < REGISTERS), key=time)
+
+
+@cache
+def product_tile(rows: int, channels: int) -> tuple[int, int]:
+    """Return the tile (N, M) of sums for a product of N rows by M vectors of channels."""
+
+    def time(shape: tuple[int, int]) -> tuple[int, int, int]:
+        n, m = shape
+        return ceil(rows / n) * ceil(ceil(channels / LANES) / m) * max(n * m, (n + m) * LOAD, LATENCY), -n * m, -n
+
+    return min((s for s in product(range(1, 9), range(1, 5)) if (s[0] + 1) * s[1] < REGISTERS), key=time)
 
 
 @cache

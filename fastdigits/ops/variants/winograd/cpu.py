@@ -9,7 +9,7 @@ from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.fused import cpu as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import tile_rows, transposes_inputs, winograd_pays, winograd_tile
+from fastdigits.ops.lanes.tiling import product_tile, transposes_inputs, winograd_pays, winograd_tile
 from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.variants.winograd import cpu_kernel
 
@@ -95,27 +95,31 @@ def suits(weight, stride, y, EPILOGUE):
 
 
 def _forward(x, weight, bias, top, left, y, pool_mask, EPILOGUE):
-    O, C, _, _ = weight.shape
+    O, _, _, _ = weight.shape
     _, _, I, J, _ = y.shape
-    N, T, HALVES = 4, 3, 1
-    _convolution(N, T, HALVES, pool_size(EPILOGUE), EPILOGUE)(x, _transformed(weight, 0), bias, top, left, y, pool_mask)
+    POOL = pool_size(EPILOGUE)
+    N, T, HALVES = winograd_tile(O, I * POOL, J * POOL)
+    u = _transformed(weight, N, 0)
+    _convolution(N, T, HALVES, POOL, EPILOGUE)(x, u, bias, top, left, y, pool_mask)
 
 
 def _backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
     O, C, _, _ = weight.shape
+    _, _, I, J, _ = dy.shape
+    POOL = pool_size(EPILOGUE)
     INPUTS = int(transposes_inputs(C, O))
-    R, S = (O, C) if INPUTS else (C, O)
-    M = min(2, -(-S // LANES))
-    N, T, HALVES = 4, 3, 1
-    gradients = _gradients(N, T, HALVES, tile_rows(R, M), M, INPUTS, pool_size(EPILOGUE), EPILOGUE)
-    u = _transformed(weight, 1)
+    N, T, HALVES = winograd_tile(C, I * POOL, J * POOL)
+    gradients = _gradients(N, T, HALVES, *product_tile(*((O, C) if INPUTS else (C, O))), INPUTS, POOL, EPILOGUE)
+    u = _transformed(weight, N, 1)
     gradients(x, dy, pool_mask, u, top, left, int(relu_input), dx, dweight.reshape(O * C, 9), dbias)
 
 
-def _transformed(weight, back):
+def _transformed(weight, N, back):
+    """Return the transformed kernels in blocks of channels, which `multiply` reads N at a time, some after the last."""
     O, C, _, _ = weight.shape
     R, S = (O, C) if back else (C, O)
-    u = np.empty((-(-S // BLOCK), 36, R, min(BLOCK, -(-S // LANES) * LANES)), np.float32)
+    blocks, block = -(-S // BLOCK), min(S, BLOCK)
+    u = np.zeros((blocks, 36, R, _whole(_whole(block, N), LANES)), np.float32)
     _transform_all(weight.reshape(O * C, 9), u, back)
     return u
 
@@ -125,7 +129,13 @@ def _transform_all(weight, u, back):
     G, K, R, S = u.shape
     groups = (len(weight) // R + LANES - 1) // LANES
     for t in prange(R * groups):
-        _transform_kernels(weight, u, t // groups, t % groups * LANES, LANES, back)
+        _transform_kernels(weight, u, t // groups, t % groups * LANES, BLOCK, LANES, back)
+
+
+@cpu.serial
+def _whole(size, step):
+    """Return the first multiple of step that is not less than size."""
+    return (size + step - 1) // step * step
 
 
 @cache
@@ -138,14 +148,15 @@ def _convolution(N, T, HALVES, POOL, EPILOGUE):
         G, K, C, S = u.shape
         groups = _count_groups(I * POOL, J * POOL, T, HALVES)
         for unit in prange(B * groups):
-            v = np.empty((36, C * T + 1, LANES), np.float32)  # one extra vector avoids strides of whole pages
-            m = np.empty((36, S * T + 1, LANES), np.float32)
+            v = np.empty((6, C * T * 6, LANES), np.float32)
+            m = np.empty((6, S * T * 6, LANES), np.float32)
+            patches = np.empty((1, T, 6, 6, LANES), np.float32)
             places = np.empty((T, 2), np.int64)
             b = np.int64(unit) // groups
             count, rows, columns = _place_tiles(places, np.int64(unit) % groups, I * POOL, J * POOL, HALVES)
-            _transform_inputs(x, v, places, count, rows, columns, top, left, b)
+            _transform_inputs(x, v, patches, places, count, rows, columns, top, left, b)
             for g in range(G):
-                first, last = g * S, min(O, (g + 1) * S)
+                first, last = g * BLOCK, min(O, (g + 1) * BLOCK)
                 _multiply_points(u, v, m, g, last - first, rows, columns, N, T)
                 _store_tiles(m, places, count, rows, columns, bias, pool_mask, y, b, first, last, EPILOGUE)
 
@@ -167,29 +178,35 @@ def _gradients(N, T, HALVES, RN, M, INPUTS, POOL, EPILOGUE):
         R, S = (O, C) if INPUTS else (C, O)
         groups = _count_groups(I * POOL, J * POOL, T, HALVES)
         parts = min(B, PARTS)
-        sums = np.empty((parts, 36, R, (S + M * LANES - 1) // (M * LANES) * M * LANES), np.float32)
+        sums = np.empty(
+            (parts, 36, (R + RN - 1) // RN * RN, (S + M * LANES - 1) // (M * LANES) * M * LANES), np.float32
+        )
         biases = np.empty((parts, O, LANES), np.float32)
         for index in prange(parts):
             part = np.int64(index)
             sums[part] = 0
             biases[part] = 0
-            v = np.empty((36, C * T + 1, LANES), np.float32)  # one extra vector avoids strides of whole pages
-            m = np.empty((36, O * T + 1, LANES), np.float32)
+            # tiles of sums go beyond the last channels
+            v = np.zeros((6, (C + N + RN) * T * 6, LANES), np.float32)
+            m = np.zeros((6, (O + RN) * T * 6, LANES), np.float32)
+            patches = np.empty((1, T, 6, 6, LANES), np.float32)
             places = np.empty((T, 2), np.int64)
             for b in range(part * B // parts, (part + 1) * B // parts):
                 cleared = 0
                 for group in range(groups):
                     count, rows, columns = _place_tiles(places, group, I * POOL, J * POOL, HALVES)
-                    _transform_inputs(x, v, places, count, rows, columns, top, left, b)
+                    _transform_inputs(x, v, patches, places, count, rows, columns, top, left, b)
                     _transform_gradients(dy, pool_mask, m, biases, places, count, rows, columns, part, b, EPILOGUE)
-                    _multiply_gradients(u, v, m, sums, part, count, rows, columns, N, T, RN, M, LANES, INPUTS)
+                    _multiply_gradients(
+                        u, v, m, sums, part, count, rows, columns, C, O, BLOCK, N, T, RN, M, LANES, INPUTS
+                    )
                     end = H if group == groups - 1 else max(cleared, min(H, places[count - 1, 0] - top + rows + 2))
                     _clear_rows(dx, b, cleared, end)
                     cleared = end
-                    _add_input_gradients(v, x, dx, places, count, rows, columns, top, left, relu_input, b)
+                    _add_input_gradients(v, x, dx, patches, places, count, rows, columns, top, left, relu_input, b)
         lane_groups = (S + LANES - 1) // LANES
         for t in prange(R * lane_groups):
-            _kernel_gradient(sums, dweight, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
+            _kernel_gradient(sums, dweight, R, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
         for o in range(O):
             _bias_gradient(biases, dbias, o)
 
