@@ -248,7 +248,7 @@ def _ctc(scores, labels, count=1):
 
 
 def test_ctc_sums_over_all_paths(checks):
-    """Of 16 equally likely paths of two steps, three give "0": 00, 0 and blank, blank and 0. Two are in 0 at each step."""
+    """Of 16 equally likely paths of two steps, three give "0": 00, 0 and blank, blank and 0."""
     loss, dscores = _ctc(np.zeros((2, 4)), [0, -1])
     checks.assert_close(loss, math.log(16 / 3), terms=8)
     checks.assert_close(dscores, [[1 / 4 - 2 / 3, 1 / 4, 1 / 4, 1 / 4 - 1 / 3]] * 2, terms=8)
