@@ -36,6 +36,12 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
     # does not sum the last input
     ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    # skips the blank between equal labels
+    ("ctc_loss", "ctc._unless_equal", "s // 2 - 1", "s // 2 - 2"),
+    # also ends paths one label too early
+    ("ctc_loss", "ctc._fill_remaining", "last == splat(s + 1)", "last == splat(s + 2)"),
+    # counts the paths of an image beyond its last step
+    ("ctc_loss", "ctc._to_gradient", "> splat(t)", "> splat(t - 1)"),
     # discards the first slab of images at the second
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
     # adds the first slab to the old content of dweight
