@@ -4,12 +4,11 @@ from fastdigits.nn import Conv2D, MaxPool2D, ReLU
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Layer
 
-HEIGHT = 32  # pixels of an image of a line
 SYMBOLS = "0123456789.,-"
 
 
 def number_reader(outputs: int = len(SYMBOLS) + 1) -> list[Layer]:
-    """Return layers that read a line of HEIGHT pixels, a time step for every four columns.
+    """Return layers that read a line 32 pixels high, a time step for every four columns.
 
     Each step sees 46 columns: about two digits.
     """
