@@ -49,6 +49,7 @@ ROOMS = {
     "fastapi": ("serve",),
     "uvicorn": ("serve",),
     "onnx": ("export",),
+    "safetensors": ("export",),
 }
 
 

@@ -1,21 +1,53 @@
 """ONNX: the network in inference mode as a graph of operators, with a free batch dimension."""
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from fastdigits import __version__
+from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
+from fastdigits.export import Exported, ExportOptions
+from fastdigits.export.metadata import KEY, calibration_note, class_names, metadata, origin
 from fastdigits.export.names import torch_names
 from fastdigits.nn import Conv2D, LocalResponseNorm, Network, Residual
 from fastdigits.nn.layers import Layer
+from fastdigits.storage.weights import SavedNetwork
 
 OPSET, IR_VERSION = 22, 10  # of ONNX 1.17; ONNX Runtime reads them since 1.20
 INPUT, OUTPUT = "images", "scores"
+PIXELS = "pixels"  # the input of graphs with preprocessing
 
 
-def model_of(network: Network, weights: dict[str, np.ndarray], name: str, batch: int | str = "N") -> ModelProto:
+def encode(saved: SavedNetwork, options: ExportOptions) -> Exported:
+    """Return the content of the file; see export.encode."""
+    network, pixels = Network.from_config(saved.network), options.preprocessing
+    model = model_of(network, saved.weights, saved.model, "N", saved.normalisation if pixels else None, pixels)
+    model.producer_name, model.producer_version = "fastdigits", __version__
+    model.doc_string = " ".join([f"{origin(saved)}.", _input_note(saved, pixels), calibration_note(saved)]).strip()
+    properties = {
+        "origin": origin(saved),
+        "classes": json.dumps(class_names(network.classes)),
+        "calibration": calibration_note(saved),
+        KEY: metadata(saved),
+    }
+    helper.set_model_props(model, {name: text for name, text in properties.items() if text})
+    note = " ".join([f"opset {OPSET}.", _input_note(saved, pixels), calibration_note(saved)]).strip()
+    return Exported(model.SerializeToString(), note)
+
+
+def model_of(
+    network: Network,
+    weights: dict[str, np.ndarray],
+    name: str,
+    batch: int | str = "N",
+    normalisation: Normalisation | None = None,
+    pixels: str | None = None,
+) -> ModelProto:
     """Return a network with its weights as an ONNX model.
 
     Parameters
@@ -27,17 +59,26 @@ def model_of(network: Network, weights: dict[str, np.ndarray], name: str, batch:
         Name of the graph.
     batch : int or str
         Number of images, or the name of the free dimension.
+    normalisation : Normalisation, optional
+        The preprocessing to put into the graph.
+    pixels : {"uint8", "float"}, optional
+        Type of its input.
 
     Raises
     ------
     UserError
         If LAYERS does not have one of the layers.
     """
-    graph = Graph()
+    graph, shape, kind, source = Graph(), network.input_shape, TensorProto.FLOAT, INPUT
+    if normalisation:
+        source, pad = PIXELS, normalisation.preparation.pad
+        shape = (shape[0], *(size - 2 * pad for size in shape[1:]))
+        kind = TensorProto.UINT8 if pixels == "uint8" else TensorProto.FLOAT
+        _preprocessing(graph, normalisation, kind)
     for torch_name, ours in torch_names(network).items():
         graph.constant(torch_name, weights[ours])
     graph.rename(graph.chain(network.names, network.layers, INPUT), OUTPUT)
-    x = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, *network.input_shape])
+    x = helper.make_tensor_value_info(source, kind, [batch, *shape])
     y = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [batch, network.classes])
     content = helper.make_graph(graph.nodes, name, [x], [y], graph.tensors)
     return helper.make_model(content, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -76,6 +117,33 @@ class Graph:
         for node in self.nodes:
             node.output[:] = [new if name == old else name for name in node.output]
             node.input[:] = [new if name == old else name for name in node.input]
+
+
+def _preprocessing(graph: Graph, normalisation: Normalisation, kind: int) -> None:
+    """Add nodes that compute INPUT from PIXELS: padding, then a table of the normalized value of each level."""
+    preparation, x = normalisation.preparation, PIXELS
+    if kind == TensorProto.FLOAT:
+        limits = [graph.constant(f"pixels/{limit}", np.array(limit, np.float32)) for limit in (0, 255)]
+        x = graph.node("Mul", [x, limits[1]], "pixels/scaled")
+        x = graph.node("Clip", [x, *limits], "pixels/clipped")
+        x = graph.node("Cast", [graph.node("Round", [x], "pixels/rounded")], "pixels/levels", to=TensorProto.UINT8)
+    if preparation.pad:
+        sides = graph.constant("pixels/pads", _pads_of_images([preparation.pad] * 4))
+        background = graph.constant("pixels/background", np.array(preparation.background, np.uint8))
+        x = graph.node("Pad", [x, sides, background], "pixels/padded")
+    levels = replace(preparation, pad=0).apply(np.arange(256, dtype=np.uint8).reshape(1, 1, 256)).reshape(256)
+    scale, shift = np.float32(1 / (255 * normalisation.std)), np.float32(-normalisation.mean / normalisation.std)
+    table = graph.constant("pixels/normalized", levels * scale + shift)
+    graph.node("Gather", [table, graph.node("Cast", [x], "pixels/indices", to=TensorProto.INT32)], INPUT)
+
+
+def _input_note(saved: SavedNetwork, pixels: str | None) -> str:
+    """Describe the input of the graph."""
+    if pixels:
+        return f"The input is pixels of {pixels} from 0 to {255 if pixels == 'uint8' else 1}."
+    mean, std, preparation = saved.normalisation.mean, saved.normalisation.std, saved.normalisation.preparation
+    prepared = "prepared pixels" if preparation else "pixels"
+    return f"The input is {prepared} from 0 to 1, minus {mean:.6g}, divided by {std:.6g}."
 
 
 def _convolution(graph: Graph, name: str, layer: Conv2D, x: str) -> str:

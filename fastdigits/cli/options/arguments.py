@@ -61,7 +61,8 @@ class BatchSizes(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         size = click.IntRange(1, MAX_BATCH_SIZE)
-        return tuple(dict.fromkeys(size.convert(part.strip(), param, ctx) for part in str(value).split(",")))
+        sizes: Any = [size(part.strip(), param, ctx) for part in str(value).split(",")]
+        return tuple(dict.fromkeys(sizes))
 
 
 class ModelName(click.ParamType):
