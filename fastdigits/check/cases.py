@@ -51,6 +51,8 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _lrn(lanes, channels, size)
     for images in LOSS_BATCHES:
         yield from _losses(lanes, images)
+    for images, steps, symbols in SEQUENCES:
+        yield from _sequences(lanes, images, steps, symbols)
     for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
@@ -97,7 +99,7 @@ POOLED_CONVOLUTIONS = (
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
-DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
+DENSE = ((150, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
 # images to augment, (rows, columns)
 AUGMENTED = (1, (9, 13)), (7, (1, 3))
@@ -129,6 +131,9 @@ NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
 # images of a batch for the losses, and for gathering from a slightly larger data set
 LOSS_BATCHES, GATHERED = (1, 33), (1, 7, 33, 80)
+
+# images, time steps, symbols of the longest sequence
+SEQUENCES = (33, 9, 4), (1, 1, 1), (5, 6, 3)
 
 DRAWN = 1, 1000  # numbers of random values
 
@@ -234,8 +239,10 @@ def _fused_dense(lanes: int, images: int, features: int, outputs: int) -> Iterat
     case = f"batch of {images}, {K} to {O}"
     arguments = {"x": x, "weight": weight, "bias": bias, "y": _unfilled(*dy.shape)}
     yield Call("dense_relu_forward", case, arguments, ("y",), K + 1)
-    arguments = {"dy": dy, "weight": weight, "x": x, "dx": _unfilled(*x.shape)}
-    yield Call("dense_backward_input_relu", case, arguments, ("dx",), O)
+    for relu_input in (True, False):
+        filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(O, K), "dbias": _unfilled(O)}
+        arguments = {"x": x, "dy": dy, "weight": weight, "relu_input": relu_input, **filled}
+        yield Call("dense_backward", f"{case}, {relu_input}", arguments, tuple(filled), max(O, B * lanes))
 
 
 def _dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
@@ -334,6 +341,20 @@ def _losses(lanes: int, images: int) -> Iterator[Call]:
     ties = {"scores": np.round(scores, 1), "targets": targets}
     filled = {"loss": draw(B, lanes), "hits": _unfilled(B, lanes), "totals": np.array([2.5, 7])}
     yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
+
+
+def _sequences(lanes: int, images: int, steps: int, symbols: int) -> Iterator[Call]:
+    B, K, T, M = blocks(images, lanes) + 1, 4, steps, 2 * symbols + 1  # the last block is empty
+    draw, rng = _uniform(), np.random.default_rng(SEED)
+    lengths = np.zeros(B * lanes, np.float32)
+    lengths[:images] = T - np.arange(images) % 2 * (T // 4)
+    labels = rng.integers(0, K - 1, (B, symbols, lanes)).astype(np.float32)
+    ends = np.arange(B * lanes).reshape(B, 1, lanes) % (symbols + 1)
+    labels[np.arange(symbols)[:, None] >= ends] = -1
+    arguments = {"scores": draw(B, K, T, lanes), "labels": labels, "steps": lengths.reshape(B, lanes), "count": images}
+    states = {"reached": _unfilled(B, T, M, lanes), "remaining": _unfilled(B, T, M, lanes)}
+    filled = states | {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, T, lanes)}
+    yield Call("ctc_loss", f"{images} of {T} steps", arguments | filled, tuple(filled), 8 * T * (K + M))
 
 
 def _batches(lanes: int, images: int) -> Iterator[Call]:

@@ -222,6 +222,14 @@ class Conv2D(Layer):
     def multiply_adds(self) -> int:
         return prod(self.output_shape) * prod(self.weight.shape[1:])
 
+    def pads(self) -> tuple[int, int, int, int]:
+        """Return the zeros (top, left, bottom, right) around the image; negative numbers crop it."""
+        (_, H, W), (_, I, J) = self.input_shape, self.output_shape
+        P, Q = self.weight.shape[2:]
+        bottom, right = (I - 1) * self.stride + P - H - self.top, (J - 1) * self.stride + Q - W - self.left
+        # A stride may skip the last pixels
+        return self.top, self.left, max(bottom, min(self.top, 0)), max(right, min(self.left, 0))
+
 
 @dataclass(eq=False)
 class Dense(Layer):
@@ -271,9 +279,18 @@ class Dense(Layer):
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
         if input_gradient:
-            self.ops.dense_backward_input(dy=dy, weight=self.weight.value, dx=self.dx)
+            self.ops.dense_backward(
+                x=self.x,
+                dy=dy,
+                weight=self.weight.value,
+                relu_input=False,
+                dx=self.dx,
+                dweight=self.weight.gradient,
+                dbias=self.bias.gradient,
+            )
+        else:
+            self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
         return self.dx
 
     def multiply_adds(self) -> int:

@@ -174,6 +174,19 @@ class Ops(Protocol):
         self, x: Array, dy: Array, stride: int, top: int, left: int, dweight: Array, dbias: Array
     ) -> None: ...
 
+    # ctc
+    def ctc_loss(
+        self,
+        scores: Array,
+        labels: Array,
+        steps: Array,
+        count: int,
+        reached: Array,
+        remaining: Array,
+        loss: Array,
+        dscores: Array,
+    ) -> None: ...
+
     # dense
     def dense_forward(self, x: Array, weight: Array, bias: Array, y: Array) -> None: ...
     def dense_backward_input(self, dy: Array, weight: Array, dx: Array) -> None: ...
@@ -217,7 +230,9 @@ class Ops(Protocol):
         dx: Array,
     ) -> None: ...
     def dense_relu_forward(self, x: Array, weight: Array, bias: Array, y: Array) -> None: ...
-    def dense_backward_input_relu(self, dy: Array, weight: Array, x: Array, dx: Array) -> None: ...
+    def dense_backward(
+        self, x: Array, dy: Array, weight: Array, relu_input: bool, dx: Array, dweight: Array, dbias: Array
+    ) -> None: ...
     def conv2d_relu_forward(
         self, x: Array, weight: Array, bias: Array, stride: int, top: int, left: int, y: Array
     ) -> None: ...
