@@ -81,7 +81,7 @@ CONVOLUTIONS = (
     (1, 2, 3, (9, 8), (3, 3), 1, (-2, -2), (-1, -1)),  # a cropped image
     (2, 11, 13, (7, 8), (3, 3), 1, (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
     (1, 17, 20, (10, 11), (3, 3), 1, (-1, -2), (-1, 0)),
-    (2, 20, 17, (10, 11), (3, 3), 1, (0, 2), (1, 0)),
+    (2, 20, 17, (10, 10), (3, 3), 1, (0, 2), (1, 0)),
 )
 
 # blocks, channels, outputs, (rows, columns), kernel, padding (top, left), padding (bottom, right); the convolution's
@@ -95,7 +95,7 @@ POOLED_CONVOLUTIONS = (
     (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
     (1, 1, 6, (9, 10), (3, 3), (-1, -2), (-1, -1)),
     (2, 11, 13, (7, 8), (3, 3), (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
-    (2, 11, 13, (8, 10), (3, 3), (0, 0), (0, 0)),
+    (2, 11, 13, (8, 12), (3, 3), (0, 0), (0, 0)),
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time

@@ -95,9 +95,9 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # sends the gradient to the pixel left of the maximum
     ("conv2d_relu_maxpool_backward", "variants.winograd._load_gradient", "2 * q + k % 2", "2 * q + (k + 1) % 2"),
     # omits the tiles with two columns of outputs
-    ("conv2d_relu_maxpool_forward", "variants.winograd._store_outputs", "q < w", "q < w - w % 4 // 2"),
+    ("conv2d_relu_maxpool_forward", "variants.winograd._store_outputs", "q < w", "q < w and w > 1"),
     # gives tiles with two rows the points of four
-    ("conv2d_backward", "variants.winograd._transform_edge_gradient", "if rows == 4", "if rows > 0"),
+    ("conv2d_relu_maxpool_backward", "variants.winograd._transform_edge_gradient", "if rows == 4", "if rows > 0"),
     # omits the last vector of a part from the norm
     ("clip_norm", "optimizer.squares_of_part", "(s + 1) * V // S", "(s + 1) * V // S - 1"),
     # replaces the average by the current parameters
