@@ -72,7 +72,7 @@ def decode(content: bytes, layers: list[Layer] | None) -> Imported:
         shape = (1, *shape)
     network = Network(chain.layers, shape)
     state = [
-        parameter for layer in _with_parameters(network.layers) for parameter in (*layer.parameters, *layer.running)
+        parameter for layer in with_parameters(network.layers) for parameter in (*layer.parameters, *layer.running)
     ]
     arrays = [array for values in chain.values for array in values]
     value_of = {id(parameter): array for parameter, array in zip(state, arrays, strict=True)}
@@ -96,12 +96,14 @@ def read(model: ModelProto) -> tuple[Chain, Shape]:
         raise UserError(
             f"it has {len(inputs)} inputs and {len(graph.output)} outputs; give a network with one of each."
         )
-    source, shape = inputs[0].name, _image_shape(inputs[0])
-    if source == PIXELS and INPUT in reader.producers:  # an export with preprocessing
+    source = inputs[0].name
+    preprocessed = source == PIXELS and INPUT in reader.producers  # an export with preprocessing
+    if not preprocessed and inputs[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+        raise UserError("its input is not float32; export the network without preprocessing.")
+    shape = _image_shape(inputs[0])
+    if preprocessed:
         pads = reader.constants.get(PADS, np.zeros(8, int))
         source, shape = INPUT, (shape[0], *(size + 2 * int(pads[2]) for size in shape[1:]))
-    elif inputs[0].type.tensor_type.elem_type != TensorProto.FLOAT:
-        raise UserError("its input is not float32; export the network without preprocessing.")
     chain, _ = reader.chain(source, shape, graph.output[0].name)
     return chain, shape
 
@@ -188,15 +190,19 @@ class Reader:
             return [Residual([])], [], join.output[0]
         end = next(name for name in join.input if name != skipped)
         rest = [node for node in users if node is not join and node is not projection]
-        inner, after_shape = self.chain(x, shape, end, rest, depth + 1)
+        inner, _ = self.chain(x, shape, end, rest, depth + 1)
         block = Residual(inner.layers, projection is not None)
         block.connect(shape)
         values = list(inner.values)
         if projection is not None:
             operator = Operator(projection, self, shape)
-            layers, projected = OPERATORS["Conv"](operator)
-            same = isinstance(block.skip, Conv2D) and isinstance(layers[0], Conv2D)
-            if not same or layers[0].kernel != (1, 1) or layers[0].stride != block.skip.stride or any(layers[0].pads()):
+            (skip, *_), projected = OPERATORS["Conv"](operator)
+            if not (
+                isinstance(skip, Conv2D)
+                and isinstance(block.skip, Conv2D)
+                and (skip.kernel, skip.stride) == ((1, 1), block.skip.stride)
+                and (skip.top, skip.left, skip.output_shape) == (0, 0, block.output_shape)
+            ):
                 operator.refuse("is no 1 x 1 convolution that maps the input of a residual block to its output")
             values += projected
         return [block], values, join.output[0]
@@ -353,7 +359,7 @@ def _pad(operator: Operator) -> tuple[list[Layer], list[Values]]:
     following = Operator(node, operator.reader, operator.shape, operator.end)
     if following.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         operator.refuse("is followed by a convolution with automatic padding")
-    found = _convolution(following, [sides[0, 2], sides[0, 3], sides[1, 2], sides[1, 3]])
+    found = _convolution(following, [int(sides[end, axis]) for end in (0, 1) for axis in (2, 3)])
     operator.output = following.output
     return found
 
@@ -363,9 +369,10 @@ def _dense(operator: Operator) -> tuple[list[Layer], list[Values]]:
     weight = operator.constant(1)
     if len(operator.shape) != 1 or weight.ndim != 2:
         operator.refuse("is not applied to one vector for each image")
-    weight = operator.weights(1, weight.shape)
-    weight = weight if operator.attribute("transB", 0) else weight.T
-    units = len(weight)
+    inputs, transposed = operator.shape[0], bool(operator.attribute("transB", 0))
+    units = weight.shape[0 if transposed else 1]
+    weight = operator.weights(1, (units, inputs) if transposed else (inputs, units))
+    weight = weight if transposed else weight.T
     if operator.node.op_type == "MatMul":
         bias = operator.bias_after((units,))
     else:
@@ -560,5 +567,6 @@ def _image_shape(value: Any) -> Shape:
     return tuple(sizes[1:])
 
 
-def _with_parameters(layers: list[Layer]) -> list[Layer]:
+def with_parameters(layers: list[Layer]) -> list[Layer]:
+    """Return the layers that have values in a Chain, in the same order."""
     return [layer for layer in walk(layers) if not layer.children()[1] and layer.parameters]

@@ -47,7 +47,7 @@ def network_of(arrays: dict[str, np.ndarray], metadata: dict[str, Any], layers: 
     for name, ours in names.items():
         if arrays[name].shape != state[ours].shape:
             raise UserError(
-                f"its array for {name} is {_size(arrays[name])}, but the network needs "
+                f"its array for {name} is {format_shape(arrays[name].shape)}, but the network needs "
                 f"{format_shape(state[ours].shape)}; give the --model that was trained."
             )
     return Imported(network.config(), {ours: arrays[name] for name, ours in names.items()}, metadata)
@@ -66,9 +66,10 @@ def _renamed(arrays: dict[str, np.ndarray], network: Network) -> dict[str, np.nd
     for name, array in arrays.items():
         owner, _, last = name.rpartition(".")
         owners.setdefault(owner, {})[last] = array
+    kinds = {owner: _kind(owner, group) for owner, group in owners.items()}
     renamed = {}
     for kind, plural in KINDS.items():
-        found = [(owner, group) for owner, group in owners.items() if _kind(owner, group) == kind]
+        found = [(owner, group) for owner, group in owners.items() if kinds[owner] == kind]
         walked = sequence.walk_named(network.names, network.layers)
         ours = [(name, layer) for name, layer in walked if type(layer).__name__ == kind]
         if len(found) != len(ours):
@@ -102,7 +103,3 @@ def _as_float(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
         raise UserError(f"its array {shown(name)} is of type {array.dtype}; convert it to float32.")
     return np.ascontiguousarray(array, np.float32)
-
-
-def _size(array: np.ndarray) -> str:
-    return format_shape(array.shape) or "a single number"
