@@ -138,3 +138,32 @@ def _extensions(
 
 def _log_sum(a: float, b: float) -> float:
     return float(np.logaddexp(a, b))
+
+
+def align(log_p: np.ndarray, text: str, symbols: str) -> list[tuple[str, int, int]]:
+    """Return each symbol of a text with the first and last time step at which the most probable path is in it.
+
+    Parameters
+    ----------
+    log_p : float (T, K)
+    text : str
+        One that fits into T steps.
+    symbols : str
+        The K - 1 symbols before the blank.
+    """
+    states = np.full(2 * len(text) + 1, len(symbols))
+    states[1::2] = [symbols.index(symbol) for symbol in text]
+    may_skip = np.zeros(len(states), bool)
+    may_skip[3::2] = states[3::2] != states[1:-2:2]
+    best, came = np.full(len(states), -np.inf), np.zeros((len(log_p), len(states)), int)
+    best[:2] = log_p[0, states[:2]]
+    for t in range(1, len(log_p)):
+        padded = np.concatenate([[-np.inf, -np.inf], best])
+        choices = np.stack([padded[2:], padded[1:-1], np.where(may_skip, padded[:-2], -np.inf)])
+        came[t] = choices.argmax(0)
+        best = choices.max(0) + log_p[t, states]
+    path = [len(states) - 1 if len(states) == 1 or best[-1] >= best[-2] else len(states) - 2]
+    for t in range(len(log_p) - 1, 0, -1):
+        path.append(path[-1] - came[t, path[-1]])
+    visited = [np.flatnonzero(np.array(path[::-1]) == 2 * number + 1) for number in range(len(text))]
+    return [(symbol, int(steps[0]), int(steps[-1])) for symbol, steps in zip(text, visited, strict=True)]

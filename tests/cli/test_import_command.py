@@ -14,9 +14,7 @@ def test_an_export_comes_back(invoke, trained, tiny, suffix):
     assert result.exit_code == 0, result.output
     assert "linear: 2 layers, 7,850 parameters" in result.stdout
     assert "(as exported)" in result.stdout
-    before, after = (
-        json.loads(invoke("eval", path, "--data", tiny, "--json").stdout) for path in (trained, "again.h5")
-    )
+    told = [json.loads(invoke("eval", path, "--data", tiny, "--json").stdout) for path in (trained, "again.h5")]
     assert told[0]["confusion"] == told[1]["confusion"]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.inference.sequences import Restriction, beam_search, best_path, count_digits
+from fastdigits.inference.sequences import Restriction, align, beam_search, best_path, count_digits
 
 SYMBOLS = "01."
 
@@ -100,3 +100,15 @@ def test_nothing_is_found_if_the_steps_are_too_few():
 def test_bad_restrictions_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         Restriction(**settings)
+
+
+def test_symbols_are_aligned_with_their_steps():
+    log_p = np.log(np.full((7, 4), 0.01) + 0.96 * np.eye(4)[[3, 1, 1, 3, 1, 2, 3]])
+    assert align(log_p, "11.", SYMBOLS) == [("1", 1, 2), ("1", 4, 4), (".", 5, 5)]
+    assert align(log_p, "", SYMBOLS) == []
+
+
+def test_equal_symbols_are_not_aligned_next_to_each_other():
+    """The best path of "11" in three equal steps needs a blank in the middle."""
+    log_p = np.log(np.full((3, 4), 0.25))
+    assert align(log_p, "11", SYMBOLS) == [("1", 0, 0), ("1", 2, 2)]

@@ -18,14 +18,14 @@ LANES = 3
 REFERENCE = load("reference")
 
 FAULTS = [  # operation, kernel, source text, faulty text
-    # ignores the stride of the rows
-    ("conv2d_forward", "conv2d.forward_tile", "i * stride - top", "i - top"),
-    # ignores the padding on the left
-    ("conv2d_forward", "conv2d.forward_tile", "j0 * stride - left", "j0 * stride"),
+    # ignores the stride of the columns
+    ("conv2d_forward", "conv2d.forward_row", "(j0 + m) * STRIDE", "(j0 + m)"),
+    # leaves out the first column of the image
+    ("conv2d_forward", "fused.pad_strip", "0 <= s - left", "0 < s - left"),
     # does not write the last column
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "j0 + m < J - 1"),
+    ("conv2d_forward", "conv2d.forward_row", "min(j, J - M)", "min(j, J - M - 1)"),
     # writes only the first column of each tile
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "m < 1"),
+    ("conv2d_forward", "conv2d.forward_row", "(b, o0 + n, i, j0 + m)", "(b, o0 + n, i, j0)"),
     # does not sum the last kernel column
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
     # does not write the last channel

@@ -22,7 +22,7 @@ def ctc_loss(scores, labels, steps, count, reached, remaining, loss, dscores):
     labels : float32 (B, S, L)
         Classes 0 .. K - 2, then -1 up to the end.
     steps : float32 (B, L)
-        Time steps of each image, up to T; 0 in empty lanes.
+        Time steps of each image, up to T; 0 or -1 in empty lanes.
     count : int
         Images in the batch.
     reached : float32 (B, T, 2 S + 1, L), filled
@@ -40,7 +40,7 @@ def ctc_loss(scores, labels, steps, count, reached, remaining, loss, dscores):
     loss[...], dscores[...], reached[...], remaining[...] = 0, 0, IMPOSSIBLE, IMPOSSIBLE
     for b, l in np.ndindex(B, L):
         N = int(steps[b, l])
-        if N:
+        if N > 0:
             classes = _classes_of_states(labels[b, labels[b, :, l] >= 0, l].astype(int), blank=K - 1)
             part = b, slice(N), slice(len(classes)), l
             total = _sum_over_paths(log_p[b, :, :N, l], classes, reached[part], remaining[part])
