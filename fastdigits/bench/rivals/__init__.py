@@ -63,7 +63,4 @@ def bottom_right_padding(layer: Conv2D) -> tuple[int, int]:
 
     Negative values crop the image.
     """
-    (_, H, W), (_, I, J) = layer.input_shape, layer.output_shape
-    P, Q = layer.weight.shape[2:]
-    bottom, right = (I - 1) * layer.stride + P - H - layer.top, (J - 1) * layer.stride + Q - W - layer.left
-    return max(bottom, min(layer.top, 0)), max(right, min(layer.left, 0))  # a stride may skip the last pixels
+    return layer.pads()[2:]
