@@ -166,18 +166,18 @@ def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     in_numpy = {*array.OPS, "random_permutation"} - {"captured"}
     guarded = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
     unrecorded = {name: replay.unrecorded(functions[name]) for name in in_numpy}
-    captured = {"captured": _guarding(functions["captured"], threads)}
+    captured = {"captured": _captured(functions["captured"], threads)}
     return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), guarded | unrecorded | captured, threads=threads))
 
 
-def _guarding(captured: Callable, threads: int) -> Callable:
-    """Return `captured` of the CPU, whose replays run on a number of threads."""
+def _captured(captured: Callable, threads: int) -> Callable:
+    """Return `captured` of the CPU for a number of threads."""
 
     @functools.wraps(captured)
-    def guarding(function: Callable) -> Callable:
-        return pool.guarded(captured(function), threads)
+    def on_threads(function: Callable) -> Callable:
+        return pool.guarded(replay.Captured(function, threads), threads)
 
-    return guarding
+    return on_threads
 
 
 def _lanes(module: str) -> int:

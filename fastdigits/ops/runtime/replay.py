@@ -14,6 +14,8 @@ from itertools import count
 from threading import get_ident
 from typing import Any
 
+from fastdigits.ops.runtime.thread_choice import on_all_or_one
+
 Call = tuple[Any, tuple]  # a kernel, which is a dispatcher of Numba, and its arguments
 
 RECORDED_CALL = 30  # a program that calls it less often must not wait for the compilation, some 10 ms
@@ -51,10 +53,16 @@ class Captured:
 
     See `captured` in ops/array/reference.py for what the function may do. If it calls any operation that is not a
     compiled kernel, it is called every time. One thread at a time may call it.
+
+    Parameters
+    ----------
+    function : function
+    threads : int
+        Number of threads that kernels may use; a replay uses one if that is faster.
     """
 
-    def __init__(self, function: Callable):
-        self.function = function
+    def __init__(self, function: Callable, threads: int = 1):
+        self.function, self.threads = function, threads
         self.calls: Counter[tuple] = Counter()
         self.replays: dict[tuple, tuple[Callable[[], None], Any]] = {}  # with the results, by arguments
 
@@ -68,7 +76,7 @@ class Captured:
             return self.function(*arguments)
         result, calls = record(self.function, *arguments)
         if calls is not None:
-            self.replays[arguments] = compile_calls(calls), result
+            self.replays[arguments] = on_all_or_one(compile_calls(calls), self.threads), result
         return result
 
 
