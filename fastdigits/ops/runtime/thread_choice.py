@@ -26,11 +26,12 @@ class ThreadChoice:
         self.one_thread = True
         self._seconds_on_one = inf
         self._hold, self._worthwhile_calls = BLOCK, 0
-        self._start_block(TRIAL)
+        self._length, self._calls, self._seconds = TRIAL, 0, 0.0
 
     def add(self, seconds: float) -> None:
         """Take the duration of a call into account."""
-        self._calls, self._seconds = self._calls + 1, self._seconds + seconds
+        self._calls += 1
+        self._seconds += seconds
         if self._calls == self._length:
             self._end_block(self._seconds / self._calls)
 
