@@ -18,14 +18,14 @@ LANES = 3
 REFERENCE = load("reference")
 
 FAULTS = [  # operation, kernel, source text, faulty text
-    # ignores the stride of the rows
-    ("conv2d_forward", "conv2d.forward_tile", "i * stride - top", "i - top"),
-    # ignores the padding on the left
-    ("conv2d_forward", "conv2d.forward_tile", "j0 * stride - left", "j0 * stride"),
+    # ignores the stride of the columns
+    ("conv2d_forward", "conv2d.forward_row", "(j0 + m) * STRIDE", "(j0 + m)"),
+    # leaves out the first column of the image
+    ("conv2d_forward", "fused.pad_strip", "0 <= s - left", "0 < s - left"),
     # does not write the last column
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "j0 + m < J - 1"),
+    ("conv2d_forward", "conv2d.forward_row", "min(j, J - M)", "min(j, J - M - 1)"),
     # writes only the first column of each tile
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "m < 1"),
+    ("conv2d_forward", "conv2d.forward_row", "(b, o0 + n, i, j0 + m)", "(b, o0 + n, i, j0)"),
     # does not sum the last kernel column
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
     # does not write the last channel
@@ -36,6 +36,12 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
     # does not sum the last input
     ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    # skips the blank between equal labels
+    ("ctc_loss", "ctc._unless_equal", "s // 2 - 1", "s // 2 - 2"),
+    # also ends paths one label too early
+    ("ctc_loss", "ctc._fill_remaining", "last == splat(s + 1)", "last == splat(s + 2)"),
+    # counts the paths of an image beyond its last step
+    ("ctc_loss", "ctc._to_gradient", "> splat(t)", "> splat(t - 1)"),
     # discards the first slab of images at the second
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
     # adds the first slab to the old content of dweight

@@ -2,21 +2,26 @@
 
 from functools import cache
 
+import numpy as np
 from numba import prange
 
 from fastdigits.ops.conv2d import cpu_kernel, kernel
+from fastdigits.ops.fused.cpu_kernel import pad_strip
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import LOAD_INSIDE, row_tile, tile_shape, weight_tile_shape
+from fastdigits.ops.lanes.tiling import LOAD_INSIDE, forward_tile, row_tile, tile_shape, weight_tile_shape
 
-_forward_tile = bind(cpu_kernel.forward_tile, cpu)
+_pad_strip = bind(pad_strip, cpu)
+_forward_row = bind(cpu_kernel.forward_row, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)
 _backward_input_row = bind(cpu_kernel.backward_input_row, cpu)
 _backward_weight_tile = bind(cpu_kernel.backward_weight_tile, cpu)
 _backward_bias = bind(cpu_kernel.backward_bias, cpu)
 
+STRIP = 4  # rows of an output whose padded input is copied at a time
+
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_forward. Each core computes whole rows of y."""
+    """See reference.conv2d_forward. Each core computes strips of rows of y."""
     forward(x, weight, bias, stride, top, left, y, 0)
 
 
@@ -33,18 +38,39 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
 
 def forward(x, weight, bias, stride, top, left, y, relu):
     """Run conv2d_forward, or conv2d_relu_forward if relu is 1."""
-    _forward(stride, *tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE))(x, weight, bias, top, left, y, relu)
+    O, C, P, Q = weight.shape
+    _, _, I, J, _ = y.shape
+    N, M = forward_tile(O, J, C * P * Q)
+    _forward(stride, N, M, Q, padded(x, weight, stride, top, left, I, J))(x, weight, bias, top, left, y, relu)
+
+
+def padded(x, weight, stride, top, left, I, J):
+    """Return 1 if a convolution with I x J outputs reads pixels outside x, else 0."""
+    _, _, H, W, _ = x.shape
+    _, _, P, Q = weight.shape
+    return int(top > 0 or left > 0 or (I - 1) * stride + P - top > H or (J - 1) * stride + Q - left > W)
 
 
 @cache
-def _forward(stride, N, M):
+def _forward(STRIDE, N, M, Q, PADDED):
     @cpu.parallel
     def conv2d_forward(x, weight, bias, top, left, y, relu):
         B, O, I, J, L = y.shape
-        for row in prange(B * I):
-            for o0 in range(0, O, N):
-                for j0 in range(0, J, M):
-                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M, relu)
+        O, C, P, _ = weight.shape
+        strips = (I + STRIP - 1) // STRIP
+        for strip in prange(B * strips):
+            b, i0 = strip // strips, strip % strips * STRIP
+            source, block, h0, w0 = x, b, i0 * STRIDE - top, -left
+            if PADDED:  # copy the rows of x that the strip needs with their padding: loads then need no masks
+                rows, columns = (STRIP - 1) * STRIDE + P, (J - 1) * STRIDE + Q
+                source, block, h0, w0 = np.empty((1, C, rows, columns, L), np.float32), np.int64(0), 0, 0
+                _pad_strip(x, source, b, i0 * STRIDE - top, left)
+            for o in range(0, O, N):
+                for r in range(min(STRIP, I - i0)):
+                    o0 = min(o, O - N)
+                    _forward_row(
+                        source, weight, bias, y, block, h0 + r * STRIDE, w0, b, o0, i0 + r, STRIDE, N, M, Q, relu
+                    )
 
     return conv2d_forward
 

@@ -4,30 +4,32 @@ from fastdigits.ops.fused.kernel import store_input_gradient, store_output
 from fastdigits.ops.lanes import broadcast, fma, load, load_inside, splat, store_scalar, sum_lanes, tile
 
 
-def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu):
-    """Fill y for output channels o0 .. o0+N and columns j0 .. j0+M of row i, and apply a ReLU if relu is 1."""
-    B, C, H, W, L = x.shape
+def forward_row(x, weight, bias, y, block, h0, w0, b, o0, i, STRIDE, N, M, Q, relu):
+    """Fill row i of block b of y for output channels o0 .. o0+N, and apply a ReLU if relu is 1.
+
+    Its first pixel begins at row h0 and column w0 of a block of x. Tiles have M columns; the last one may overlap the
+    one before it. Q is the number of columns of the kernel as a constant, so that the loop over them is unrolled.
+    """
+    O, C, P, _ = weight.shape
     B, O, I, J, L = y.shape
-    O, C, P, Q = weight.shape
-    h0, w0 = i * stride - top, j0 * stride - left
-    acc = tile(N, M)
-    for n in range(N):
-        for m in range(M):
-            acc[n, m] = broadcast(bias, (min(o0 + n, O - 1),))
-    for c in range(C):
-        for p in range(max(0, -h0), min(P, H - h0)):
-            for q in range(Q):
-                xs = tile(M)
-                for m in range(M):
-                    w = w0 + q + m * stride
-                    xs[m] = load_inside(x, (b, c, h0 + p, w), W)
-                for n in range(N):
-                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+    for j in range(0, J, M):
+        j0 = min(j, J - M)
+        acc = tile(N, M)
+        for n in range(N):
+            for m in range(M):
+                acc[n, m] = broadcast(bias, (o0 + n,))
+        for c in range(C):
+            for p in range(P):
+                for q in range(Q):
+                    xs = tile(M)
                     for m in range(M):
-                        acc[n, m] = fma(xs[m], v, acc[n, m])
-    for n in range(N):
-        for m in range(M):
-            if o0 + n < O and j0 + m < J:
+                        xs[m] = load(x, (block, c, h0 + p, w0 + (j0 + m) * STRIDE + q))
+                    for n in range(N):
+                        v = broadcast(weight, (o0 + n, c, p, q))
+                        for m in range(M):
+                            acc[n, m] = fma(xs[m], v, acc[n, m])
+        for n in range(N):
+            for m in range(M):
                 store_output(y, (b, o0 + n, i, j0 + m), acc[n, m], relu)
 
 
