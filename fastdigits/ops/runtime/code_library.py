@@ -3,7 +3,7 @@
 Numba optimizes both wrappers, which contain the whole loop, and translates them to machine code. But they are linked
 into the function with the loop, which is then optimized and translated as well, and nothing else runs them.
 
-The members that this relies on are private to Numba; tests/ops/test_code_library.py checks them.
+The members that this relies on are private to Numba; tests/ops/test_compilation.py checks them.
 """
 
 from collections.abc import Callable, Iterator

@@ -52,10 +52,11 @@ def plan(file: Path) -> None:
 
 
 def counts() -> tuple[int, int | None]:
-    """Return how many kernels are compiled, and how many must be, which is None if this has not been planned."""
+    """Return how many kernels are compiled, and how many must be, or None while one is compiled that is not planned."""
     known = _STARTED | _PLANNED
-    done = sum(file in _FINISHED or file.exists() for file in known)
-    return done, len(known) if _PLANNED else None
+    done = {file for file in known if file in _FINISHED or file.exists()}
+    is_known = _PLANNED and _STARTED.keys() <= _PLANNED.keys() | done
+    return len(done), len(known) if is_known else None
 
 
 @contextmanager
@@ -116,4 +117,5 @@ class Line:
             if self._say:
                 self._say(text)
             elif stream is not None:
-                print(text, file=stream, flush=True)
+                stream.write(f"{text}\n")
+                stream.flush()

@@ -104,9 +104,18 @@ def examine(path: Path) -> Folder:
 
 def outdated() -> list[Folder]:
     """Return the folders of other versions of the sources or of Numba."""
-    own = own_sources_hash()
-    names = {p: FOLDER_NAME.fullmatch(p.name) for p in sorted(_base().glob("kernels-*")) if not p.is_symlink()}
-    return [examine(path) for path, name in names.items() if name and name["sources"] != own]
+    return [examine(path) for path, sources in _folders() if sources != own_sources_hash()]
+
+
+def of_other_cpus() -> list[Folder]:
+    """Return the folders of kernels that were compiled for other kinds of CPU, which this one does not use."""
+    return [examine(path) for path, sources in _folders() if sources == own_sources_hash() and path != folder()]
+
+
+def _folders() -> list[tuple[Path, str]]:
+    """Return each folder of kernels in the user's cache with the hash of its sources."""
+    names = [(path, FOLDER_NAME.fullmatch(path.name)) for path in sorted(_base().glob("kernels-*"))]
+    return [(path, name["sources"]) for path, name in names if name and not path.is_symlink()]
 
 
 def clean() -> list[Folder]:
