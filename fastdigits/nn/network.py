@@ -19,7 +19,7 @@ from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
 
 MAX_PIXELS = 4096  # in a row or a column, far beyond any digit
-INFERENCE_MICRO_BATCH = 64  # images at a time: the activations between two layers then stay in the cache
+INFERENCE_MICRO_BATCH = 128  # images at a time: the activations between two layers then stay in the cache
 
 
 class Network:

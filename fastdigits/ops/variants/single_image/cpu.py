@@ -10,7 +10,7 @@ from fastdigits.ops.fused import reference as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
-from fastdigits.ops.lanes.vector_unit import LANES
+from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 from fastdigits.ops.runtime.replay import Captured, run
 from fastdigits.ops.variants.single_image import cpu_kernel
 
@@ -20,7 +20,7 @@ _channel_tile = bind(cpu_kernel.channel_tile, cpu)
 _transpose_square = bind(cpu_kernel.transpose_square, cpu)
 _dense_outputs = bind(cpu_kernel.dense_outputs, cpu)
 
-OUTPUTS, SUMS = 8, 2  # outputs of a dense layer per tile, and vectors of sums for each
+OUTPUTS, SUMS = REGISTERS // 4, 2  # outputs of a dense layer per tile, and vectors of sums for each
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -120,7 +120,7 @@ def _convolution(weight_shape, y_shape, EPILOGUE):
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
     lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q)
-    return (_by_channels if lanes == "channels" else _by_rows)(N, M, POOL, EPILOGUE)
+    return _by_channels(N, M, POOL, EPILOGUE) if lanes == "channels" else _by_rows(N, M, Q, POOL, EPILOGUE)
 
 
 @njit(nogil=True, forceinline=True)
@@ -136,14 +136,14 @@ def _pad(x, b, top, left, rows, columns):
 
 
 @cache
-def _by_rows(N, M, POOL, EPILOGUE):
+def _by_rows(N, M, Q, POOL, EPILOGUE):
     """Return the convolution in tiles of N channels, two rows and M * LANES columns."""
     COLUMNS = M * LANES
 
     @cpu.serial
     def convolution(x, weight, bias, top, left, y):
         B, O, I, J, L = y.shape
-        O, C, P, Q = weight.shape
+        O, C, P, _ = weight.shape
         rows, columns = (I * POOL + 1) // 2 * 2, (J * POOL + COLUMNS - 1) // COLUMNS * COLUMNS
         outputs = y.reshape(B, O, I, J)
         for b in range(B):
@@ -151,7 +151,7 @@ def _by_rows(N, M, POOL, EPILOGUE):
             for o0 in range(0, O, N):
                 for i0 in range(0, rows, 2):
                     for j0 in range(0, columns, COLUMNS):
-                        _row_tile(padded, weight, bias, outputs, b, o0, i0, j0, N, M, LANES, EPILOGUE)
+                        _row_tile(padded, weight, bias, outputs, b, o0, i0, j0, N, M, Q, LANES, EPILOGUE)
 
     return convolution
 
