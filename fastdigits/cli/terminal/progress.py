@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -61,10 +62,15 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
         for name, run in steps:
             bar.update(task, description=name)
             interrupt.check()
-            with compilation.shown(lambda line, _last, name=name: bar.update(task, description=f"{name} {line}")):
+            with compilation.shown(partial(_describe, bar, task, name)):
                 result = run()
             yield name, result
             bar.advance(task)
+
+
+def _describe(bar: Any, task: Any, name: str, line: str, _last: bool) -> None:
+    """Show a line about compilation next to the name of a step."""
+    bar.update(task, description=f"{name}   {line}")
 
 
 class CountProgress:
