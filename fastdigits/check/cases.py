@@ -319,6 +319,7 @@ def _lrn(lanes: int, channels: int, size: int) -> Iterator[Call]:
 def _elementwise(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
+    yield Call("copy", f"{VECTORS} vectors", {"x": a, "y": _unfilled(VECTORS, lanes)}, ("y",), 1)
     for op in ("add", "add_relu"):
         yield Call(op, f"{VECTORS} vectors", {"a": a, "b": b, "y": _unfilled(VECTORS, lanes)}, ("y",), 2)
     arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(VECTORS, lanes)}
