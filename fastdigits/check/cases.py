@@ -319,6 +319,7 @@ def _lrn(lanes: int, channels: int, size: int) -> Iterator[Call]:
 def _elementwise(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
+    yield Call("copy", f"{VECTORS} vectors", {"x": a, "y": _unfilled(VECTORS, lanes)}, ("y",), 1)
     for op in ("add", "add_relu"):
         yield Call(op, f"{VECTORS} vectors", {"a": a, "b": b, "y": _unfilled(VECTORS, lanes)}, ("y",), 2)
     arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(VECTORS, lanes)}
@@ -358,7 +359,7 @@ def _sequences(lanes: int, images: int, steps: int, symbols: int) -> Iterator[Ca
 
 
 def _batches(lanes: int, images: int) -> Iterator[Call]:
-    B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
+    B, N, K = blocks(images, lanes) + 1, images + 17, 37  # the last block is empty
     rng = np.random.default_rng(SEED)
     arguments = {
         "images": rng.integers(0, 256, (N, K), np.uint8),

@@ -78,12 +78,12 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. Each core computes whole pooled rows."""
-    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 1)(x, weight, bias, top, left, y, pool_mask)
+    _forward_pool(x, weight, bias, top, left, y, pool_mask, 1)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. Each core computes whole pooled rows."""
-    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 0)(x, weight, bias, top, left, y, pool_mask)
+    _forward_pool(x, weight, bias, top, left, y, pool_mask, 0)
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
@@ -108,11 +108,12 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
     _backward_weight(R, M, 0)(x, dy, pool_mask, top, left, dweight, dbias)
 
 
-def _pool_tile(x, weight, top, left, y):
-    """Return the N, Q and PADDED of the kernel: PADDED is 0 if no window reads outside x."""
+def _forward_pool(x, weight, bias, top, left, y, pool_mask, MAXIMUM):
     O, C, P, Q = weight.shape
     _, _, I, J, _ = y.shape
-    return pool_tile_rows(O), Q, conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
+    padded = conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
+    convolve = _conv2d_pool(pool_tile_rows(O), Q, padded, MAXIMUM, int(len(pool_mask) > 0))
+    convolve(x, weight, bias, top, left, y, pool_mask)
 
 
 def _unpooled(dy, pool_mask, MAXIMUM):
@@ -135,7 +136,7 @@ def _unpool(MAXIMUM):
 
 
 @cache
-def _conv2d_pool(N, Q, PADDED, MAXIMUM):
+def _conv2d_pool(N, Q, PADDED, MAXIMUM, MASKED):
     @cpu.parallel
     def conv2d_relu_pool_forward(x, weight, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
@@ -149,7 +150,7 @@ def _conv2d_pool(N, Q, PADDED, MAXIMUM):
             for o0 in range(0, O, N):
                 for j in range(J):
                     _forward_pool_tile(
-                        source, weight, bias, y, pool_mask, block, h0, w0 + 2 * j, b, o0, i, j, N, Q, MAXIMUM
+                        source, weight, bias, y, pool_mask, block, h0, w0 + 2 * j, b, o0, i, j, N, Q, MAXIMUM, MASKED
                     )
 
     return conv2d_relu_pool_forward

@@ -11,7 +11,6 @@ from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RE
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
 from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
-from fastdigits.ops.runtime.replay import Captured, run
 from fastdigits.ops.variants.single_image import cpu_kernel
 
 _pad_row = bind(cpu_kernel.pad_row, cpu)
@@ -51,32 +50,27 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 def dense_forward(x, weight, bias, y):
     """See dense.reference.dense_forward."""
-    run(_dense, x, weight, bias, y, 0)
+    _dense(x, weight, bias, y, 0)
 
 
 def dense_relu_forward(x, weight, bias, y):
     """See fused.reference.dense_relu_forward."""
-    run(_dense, x, weight, bias, y, 1)
+    _dense(x, weight, bias, y, 1)
 
 
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
     """See batchnorm.reference.batchnorm_inference."""
-    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 0)
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 0)
 
 
 def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
     """See fused.reference.batchnorm_relu_inference."""
-    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 1)
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 1)
 
 
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See batch.reference.gather_batch."""
-    run(_gather, images, labels, order, start, count, scale, shift, x, targets)
-
-
-def captured(function):
-    """See array.reference.captured. Replays the kernels in a single call of compiled code."""
-    return Captured(function)
+    _gather(images, labels, order, start, count, scale, shift, x, targets)
 
 
 @cpu.serial
@@ -110,7 +104,7 @@ def _gather(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def _convolve(x, weight, bias, top, left, y, EPILOGUE):
-    run(_convolution(weight.shape, y.shape, EPILOGUE), x, weight, bias, top, left, y)
+    _convolution(weight.shape, y.shape, EPILOGUE)(x, weight, bias, top, left, y)
 
 
 @cache

@@ -132,7 +132,6 @@ def _transform_all(weight, u, back):
         _transform_kernels(weight, u, t // groups, t % groups * LANES, BLOCK, LANES, back)
 
 
-@cpu.serial
 def _whole(size, step):
     """Return the first multiple of step that is not less than size."""
     return (size + step - 1) // step * step
