@@ -259,6 +259,8 @@ def _whole_outputs(m, at, bias, o, sums):
 def _edge_outputs(m, at, bias, o, sums, rows, columns):
     half = tile(4, 6)
     for q in range(6):
+        if not has_point(0, q, rows, columns):
+            continue
         if rows == 4:
             half[0, q], half[1, q], half[2, q], half[3, q] = output_of_points(
                 load(m, (0, at * 6 + q)),
@@ -464,6 +466,8 @@ def _input_gradient(v, at, d):
 
 def _edge_input_gradient(v, at, d, rows, columns):
     for q in range(6):
+        if not has_point(0, q, rows, columns):
+            continue
         if rows == 4:
             d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q] = input_of_points(
                 load(v, (0, at * 6 + q)),
