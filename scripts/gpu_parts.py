@@ -131,7 +131,7 @@ def steps(setup: Setup) -> Results:
 
 def ceilings(setup: Setup) -> Results:
     """Measure the peak rates of the device, and PyTorch's rate of a large matrix product."""
-    here = gpu.measure() if setup.ops.device == "cuda" else machine.measure()
+    here = gpu.measure() if setup.ops.device == "cuda" else machine.measure(setup.ops)
     found = asdict(here)
     if hasattr(setup.rival, "product_seconds"):
         seconds = setup.rival.product_seconds(SIDE, SIDE, SIDE, setup.runs)

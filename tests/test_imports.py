@@ -18,6 +18,7 @@ LAYERS = (
     ("cli",),
     ("report",),
     ("bench",),
+    ("export",),
     ("sequential", "plots", "serve", "check", "doctor"),
     ("training",),
     ("inference",),
@@ -47,6 +48,8 @@ ROOMS = {
     "click": ("cli",),
     "fastapi": ("serve",),
     "uvicorn": ("serve",),
+    "onnx": ("export",),
+    "safetensors": ("export",),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastdigits.bench import networks
 from fastdigits.bench.interference import MAX_CORES, measure_interference
+from fastdigits.bench.rivals.limit import reason
 from fastdigits.bench.timing import Times, quartiles, ratios, time_in_turns
 from fastdigits.bench.workload import TRAINING, Contender, Workload, check_agreement
 from fastdigits.ops.interface import Ops
@@ -74,7 +75,7 @@ def measure(
     devices : list of Ops
         The first is the baseline of all ratios.
     rivals : list of modules
-        From `bench.rivals`; those that do not support the mode are left out.
+        From `bench.rivals`; those that do not support the mode, fail or compute something else are left out.
     rounds : int
         Number of rounds, at most; a time budget may end the comparison earlier.
     compiled : bool
@@ -83,11 +84,6 @@ def measure(
         Called with lines of progress, and with the reason for each variant left out.
     all_variants : bool
         Whether to time all variants of each rival instead of only the fastest.
-
-    Raises
-    ------
-    UserError
-        If a rival does not compute what we compute.
     """
     contenders = []
     for ops in devices:
@@ -97,13 +93,32 @@ def measure(
         if not hasattr(rival, mode):
             continue
         say(f"{workload.model} {mode}: {rival.NAME} {rival.version()}")
-        variants = getattr(rival, mode)(workload, compiled, say)
-        for variant in variants:
-            check_agreement(contenders[0], variant, workload.tolerance)
-        contenders += variants if all_variants else [fastest(variants)]
+        variants = _right_variants(rival, workload, mode, compiled, contenders[0], say)
+        contenders += variants if all_variants or not variants else [fastest(variants)]
     with measure_interference() as interference:
         times = time_in_turns([contender.run for contender in contenders], rounds, BUDGET_S)
     return [row(workload, mode, *pair, times[0], interference.cores) for pair in zip(contenders, times, strict=True)]
+
+
+def _right_variants(
+    rival: ModuleType, workload: Workload, mode: str, compiled: bool, ours: Contender, say: Say
+) -> list[Contender]:
+    """Return the variants of a rival that compute what we compute; say why it or a variant is left out."""
+    try:
+        variants: list[Contender] = getattr(rival, mode)(workload, compiled, say)
+    except Exception as error:  # frameworks raise errors of many kinds
+        say(f"  {rival.NAME} is left out: {reason(error)}")
+        return []
+    return [variant for variant in variants if _agrees(ours, variant, workload.tolerance, say)]
+
+
+def _agrees(ours: Contender, variant: Contender, tolerance: float, say: Say) -> bool:
+    try:
+        check_agreement(ours, variant, tolerance)
+    except Exception as error:  # of the framework, or of the comparison
+        say(f"  {variant.title} is left out: {reason(error)}")
+        return False
+    return True
 
 
 def fastest(variants: list[Contender]) -> Contender:

@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from statistics import median
-from time import perf_counter
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from fastdigits.bench.networks import build_network, pack_images, pack_labels
-from fastdigits.bench.timing import quartiles, timed, wait_until_idle
+from fastdigits.bench.timing import quartiles, time_in_turns
 from fastdigits.bench.workload import Workload
 from fastdigits.config.training import LOSSES
 from fastdigits.nn import Network
@@ -21,7 +20,8 @@ from fastdigits.nn.sequence import Step, first_trainable
 from fastdigits.ops.interface import Ops
 from fastdigits.training.optimizer import Optimizer
 
-RUNS = 50
+RUNS = 15
+BUDGET_S = 1.0  # for each step
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = 
     rival : module, optional
         From `bench.rivals`, with `product_seconds`: its matrix product is timed for the size of each layer.
     runs : int
-        Number of timed runs of each step.
+        Number of rounds for each step, at most.
     """
     network, found = build_network(workload, ops, training=True), []
     for work in chain(_layers(workload, network, ops), _loss_and_optimizer(workload, network, ops)):
@@ -143,16 +143,15 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Itera
 
 
 def _seconds(call: Callable[[], Any], runs: int, ops: Ops, network: Network) -> list[float]:
-    """Return the seconds of each run, after two untimed calls, which may compile and wake threads."""
+    """Return the seconds per call in each of several rounds; an operation alone is too short to wake threads for."""
 
-    def step(_: int) -> None:
-        call()
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            call()
         ops.download(network.buffer.values[:1])  # waits for an asynchronous device
 
-    step(1)
-    wait_until_idle()
-    step(1)
-    return [timed(step, 1, perf_counter) for _ in range(runs)]
+    (times,) = time_in_turns([run], runs, BUDGET_S)
+    return times.seconds
 
 
 def _name(step: Step, network: Network) -> str:

@@ -1,5 +1,6 @@
 """Draw the images per second of all contenders as bars."""
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from fastdigits.bench.comparison import Row
@@ -14,7 +15,7 @@ PANEL_WIDTH, BAR_HEIGHT, MARGIN = 6.5, 0.42, 1.15  # inches
 
 @style.figure_style()
 def draw(rows: list[Row], machine: str) -> "Figure":
-    """Draw one panel per network and mode, with one bar per contender.
+    """Draw one panel per network, batch size and mode, with one bar per contender.
 
     Parameters
     ----------
@@ -22,16 +23,18 @@ def draw(rows: list[Row], machine: str) -> "Figure":
     machine : str
         One line that describes the machine.
     """
-    modes, models = list(dict.fromkeys(row.mode for row in rows)), list(dict.fromkeys(row.model for row in rows))
+    modes = list(dict.fromkeys(row.mode for row in rows))
+    workloads = list(dict.fromkeys((row.model, row.batch_size) for row in rows))
     contenders = list(dict.fromkeys(row.contender for row in rows))
     colours = dict(zip(contenders, style.COLORS * len(contenders), strict=False))
-    height = len(models) * (MARGIN + BAR_HEIGHT * len(contenders)) + 0.5
+    height = len(workloads) * (MARGIN + BAR_HEIGHT * len(contenders)) + 0.5
     figure = style.new_figure(PANEL_WIDTH * len(modes), height)
     figure.suptitle(machine, fontsize=style.SMALL)
-    panels = figure.subplots(len(models), len(modes), squeeze=False)
-    for (i, model), (j, mode) in ((a, b) for a in enumerate(models) for b in enumerate(modes)):
-        _panel(panels[i][j], [row for row in rows if (row.model, row.mode) == (model, mode)], colours)
-        panels[i][j].set_title(f"{model}, {mode}")
+    panels = figure.subplots(len(workloads), len(modes), squeeze=False)
+    for (i, workload), (j, mode) in product(enumerate(workloads), enumerate(modes)):
+        shown = [row for row in rows if (row.model, row.batch_size, row.mode) == (*workload, mode)]
+        _panel(panels[i][j], shown, colours)
+        panels[i][j].set_title(f"{workload[0]}, {mode}")
     return figure
 
 

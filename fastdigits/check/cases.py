@@ -51,6 +51,8 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _lrn(lanes, channels, size)
     for images in LOSS_BATCHES:
         yield from _losses(lanes, images)
+    for images, steps, symbols in SEQUENCES:
+        yield from _sequences(lanes, images, steps, symbols)
     for images in GATHERED:
         yield from _batches(lanes, images)
     for effects in EFFECTS[-1 if few else 0 :]:
@@ -129,6 +131,9 @@ NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
 
 # images of a batch for the losses, and for gathering from a slightly larger data set
 LOSS_BATCHES, GATHERED = (1, 33), (1, 7, 33, 80)
+
+# images, time steps, symbols of the longest sequence
+SEQUENCES = (33, 9, 4), (1, 1, 1), (5, 6, 3)
 
 DRAWN = 1, 1000  # numbers of random values
 
@@ -334,6 +339,20 @@ def _losses(lanes: int, images: int) -> Iterator[Call]:
     ties = {"scores": np.round(scores, 1), "targets": targets}
     filled = {"loss": draw(B, lanes), "hits": _unfilled(B, lanes), "totals": np.array([2.5, 7])}
     yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)
+
+
+def _sequences(lanes: int, images: int, steps: int, symbols: int) -> Iterator[Call]:
+    B, K, T, M = blocks(images, lanes) + 1, 4, steps, 2 * symbols + 1  # the last block is empty
+    draw, rng = _uniform(), np.random.default_rng(SEED)
+    lengths = np.zeros(B * lanes, np.float32)
+    lengths[:images] = T - np.arange(images) % 2 * (T // 4)
+    labels = rng.integers(0, K - 1, (B, symbols, lanes)).astype(np.float32)
+    ends = np.arange(B * lanes).reshape(B, 1, lanes) % (symbols + 1)
+    labels[np.arange(symbols)[:, None] >= ends] = -1
+    arguments = {"scores": draw(B, K, T, lanes), "labels": labels, "steps": lengths.reshape(B, lanes), "count": images}
+    states = {"reached": _unfilled(B, T, M, lanes), "remaining": _unfilled(B, T, M, lanes)}
+    filled = states | {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, T, lanes)}
+    yield Call("ctc_loss", f"{images} of {T} steps", arguments | filled, tuple(filled), 8 * T * (K + M))
 
 
 def _batches(lanes: int, images: int) -> Iterator[Call]:

@@ -9,6 +9,10 @@ RIVALS = {
     "torch": "torch",
     "torch-cuda": "torch",
     "tensorflow": "tensorflow",
+    "jax": "jax",
     "onnxruntime": "onnxruntime onnx",
+    "openvino": "openvino onnx",
+    "litert": "ai-edge-litert",
+    "ncnn": "ncnn",
     "numpy": "numpy",
 }

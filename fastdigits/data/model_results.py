@@ -17,3 +17,15 @@ def load_model_results() -> dict[str, dict[str, Any]]:
     """
     path = shipped_folder() / "models" / "measured.json"
     return json.loads(path.read_text("utf8")) if path.exists() else {}
+
+
+def load_speed_results() -> dict[str, dict[str, Any]]:
+    """Load `models/speed.json` from the shipped data; scripts/measure_speed.py writes this file.
+
+    Returns
+    -------
+    dict
+        By the number of float32 lanes of the CPU, as a string: {"machine": its description, "ratios": list}. Each
+        ratio has "mode", "model", "batch_size", "rival" and "ratio", the time of the rival divided by ours.
+    """
+    return json.loads((shipped_folder() / "models" / "speed.json").read_text("utf8"))

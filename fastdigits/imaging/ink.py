@@ -42,7 +42,7 @@ def find_ink(bright: np.ndarray, background: np.ndarray) -> InkMap:
     side = min(contrast.shape)
     if side > SMOOTHED_SIDE:
         contrast = ndimage.gaussian_filter(contrast, SMOOTHING_SIGMA)
-    background_level, noise, ink_level = _contrast_levels(contrast)
+    background_level, noise, ink_level = contrast_levels(contrast)
     contrast, typical = np.maximum(contrast - background_level, 0), ink_level - background_level
     minimum = max(MIN_CONTRAST, MIN_SIGNAL_TO_NOISE * noise)
     if typical < minimum:
@@ -53,7 +53,7 @@ def find_ink(bright: np.ndarray, background: np.ndarray) -> InkMap:
     return InkMap(contrast, remove_ruled_lines(np.minimum(strength, 1)), typical)
 
 
-def _contrast_levels(contrast: np.ndarray) -> tuple[float, float, float]:
+def contrast_levels(contrast: np.ndarray) -> tuple[float, float, float]:
     """Estimate the level of the background, the standard deviation of its noise, and the level of the ink.
 
     Most pixels are background, so its level is the 30th percentile of all pixels. In a normal distribution, the 2nd

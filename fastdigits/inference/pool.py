@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,26 @@ from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate, pr
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH, Network
 from fastdigits.ops.interface import Array
 from fastdigits.ops.loss.reference import softmax
+
+
+class Copies:
+    """Copies of a network, each of which one call at a time may use, kept for later calls."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Any, list[Any]] = {}  # by key; operations on a list are atomic
+
+    @contextmanager
+    def lend(self, key: Any, new: Callable[[], Any]) -> Iterator[Any]:
+        """Take a copy that was made for the key and that no other call is using, or make one, and put it back."""
+        idle = self._idle.setdefault(key, [])
+        try:
+            copy = idle.pop()
+        except IndexError:
+            copy = new()
+        try:
+            yield copy
+        finally:
+            idle.append(copy)
 
 
 class NetworkPool:
@@ -36,7 +57,7 @@ class NetworkPool:
         self.network, self.normalisation = network, normalisation
         single_ops = devices.inference_ops(network.ops, 1)
         self.single_ops = single_ops if low_latency and single_ops is not network.ops else None
-        self._idle: dict[int, list[Any]] = {}  # copies by batch size; operations on a list are atomic
+        self._copies = Copies()
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, H, W).
@@ -50,11 +71,11 @@ class NetworkPool:
         """
         self.check(images, None)
         if self.single_ops and len(images) <= devices.MAX_SEQUENTIAL_IMAGES:
-            with self._lend(1, self._new_single_image) as single_image:
+            with self._copies.lend(1, self._new_single_image) as single_image:
                 return single_image.probabilities(images)
         # A batch takes the same time if most of it is empty
         batch_size = self.network.ops.lanes if len(images) <= INFERENCE_MICRO_BATCH else EVALUATION_BATCH
-        with self._lend(batch_size, self._new_copy) as network:
+        with self._copies.lend(batch_size, partial(self._new_copy, batch_size)) as network:
             batches = Batches(network.ops, images, None, batch_size, self.normalisation)
             return probabilities(network, batches, np.arange(len(images)))
 
@@ -69,7 +90,7 @@ class NetworkPool:
             If a score is NaN or infinite.
         """
         self.check(images, labels)
-        with self._lend(EVALUATION_BATCH, self._new_copy) as network:
+        with self._copies.lend(EVALUATION_BATCH, partial(self._new_copy, EVALUATION_BATCH)) as network:
             batches = Batches(network.ops, images, labels, EVALUATION_BATCH, self.normalisation)
             return evaluate(network, batches, np.arange(len(images)), loss)
 
@@ -77,24 +98,12 @@ class NetworkPool:
         """Raise UserError if images or labels do not fit the network; see `Network.check_images`."""
         self.network.check_images(images, labels, self.normalisation.preparation.pad)
 
-    @contextmanager
-    def _lend(self, batch_size: int, new: Callable[[int], Any]) -> Iterator[Any]:
-        idle = self._idle.setdefault(batch_size, [])
-        try:
-            copy = idle.pop()
-        except IndexError:
-            copy = new(batch_size)
-        try:
-            yield copy
-        finally:
-            idle.append(copy)
-
     def _new_copy(self, batch_size: int) -> Network:
         return self.network.inference_copy(self.network.ops, batch_size)
 
-    def _new_single_image(self, batch_size: int) -> "SingleImage":
+    def _new_single_image(self) -> "SingleImage":
         assert self.single_ops
-        return SingleImage(self.network.inference_copy(self.single_ops, batch_size), self.normalisation)
+        return SingleImage(self.network.inference_copy(self.single_ops, 1), self.normalisation)
 
 
 class SingleImage:

@@ -222,6 +222,14 @@ class Conv2D(Layer):
     def multiply_adds(self) -> int:
         return prod(self.output_shape) * prod(self.weight.shape[1:])
 
+    def pads(self) -> tuple[int, int, int, int]:
+        """Return the zeros (top, left, bottom, right) around the image; negative numbers crop it."""
+        (_, H, W), (_, I, J) = self.input_shape, self.output_shape
+        P, Q = self.weight.shape[2:]
+        bottom, right = (I - 1) * self.stride + P - H - self.top, (J - 1) * self.stride + Q - W - self.left
+        # A stride may skip the last pixels
+        return self.top, self.left, max(bottom, min(self.top, 0)), max(right, min(self.left, 0))
+
 
 @dataclass(eq=False)
 class Dense(Layer):

@@ -49,19 +49,29 @@ class Network:
         shape = sequence.connect(self.layers, self.input_shape)
         for number, layer in enumerate(sequence.walk(self.layers)):
             layer.number = number
-        if len(shape) != 1:
-            raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
+        self.output_shape = self._check_output(shape)
         self.classes = shape[0]
 
     @classmethod
     def from_config(cls, config: dict) -> "Network":
         """Create a network from the result of `config`; raise UserError if it is damaged."""
+        if "symbols" in config:
+            raise UserError("The network reads lines of symbols, not images of one digit; give another one.")
         try:
-            sequence.check_count(config["layers"])
-            layers = [layer_from_config(layer) for layer in config["layers"]]
-            return cls(layers, tuple(config["input_shape"]))
+            return cls(cls._layers_from(config), tuple(config["input_shape"]))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"The description of the network is damaged: {error}.") from None
+
+    @staticmethod
+    def _layers_from(config: dict) -> list[Layer]:
+        sequence.check_count(config["layers"])
+        return [layer_from_config(layer) for layer in config["layers"]]
+
+    def _check_output(self, shape: Shape) -> Shape:
+        """Return the shape of the scores of one image, or raise UserError if the layers give another kind of output."""
+        if len(shape) != 1:
+            raise UserError("The last layer must give one score for each class; end with Flatten and Dense.")
+        return shape
 
     def config(self) -> dict:
         """Describe the architecture in plain JSON types."""
@@ -219,7 +229,7 @@ class Network:
             check_memory(steps, sizes, self.micro_batch * ops.lanes, training)
         for fold in self.folds:
             fold.allocate(ops)
-        self.scores: Any = ops.empty((count, self.classes, ops.lanes))
+        self.scores: Any = ops.empty((count, *self.output_shape, ops.lanes))
         if training:
             for step in self.steps:
                 step.allocate(ops, count, training=True)

@@ -23,6 +23,7 @@ FAMILIES = (
     "batch",
     "batchnorm",
     "conv2d",
+    "ctc",
     "dense",
     "elementwise",
     "fused",

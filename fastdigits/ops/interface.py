@@ -174,6 +174,19 @@ class Ops(Protocol):
         self, x: Array, dy: Array, stride: int, top: int, left: int, dweight: Array, dbias: Array
     ) -> None: ...
 
+    # ctc
+    def ctc_loss(
+        self,
+        scores: Array,
+        labels: Array,
+        steps: Array,
+        count: int,
+        reached: Array,
+        remaining: Array,
+        loss: Array,
+        dscores: Array,
+    ) -> None: ...
+
     # dense
     def dense_forward(self, x: Array, weight: Array, bias: Array, y: Array) -> None: ...
     def dense_backward_input(self, dy: Array, weight: Array, dx: Array) -> None: ...

@@ -26,6 +26,7 @@ from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable, write_atomically
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.network import Network
+from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import hdf5
 from fastdigits.storage.history import TIMING_FIELDS, Epoch
 
@@ -233,8 +234,9 @@ def _check_format(file: h5py.File) -> None:
 
 
 def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
+    kind = SequenceNetwork if "symbols" in network else Network
     try:
-        return {name: array.shape for name, array in Network.from_config(network).state().items()}
+        return {name: array.shape for name, array in kind.from_config(network).state().items()}
     except UserError as error:
         hdf5.refuse(f"its architecture is not a valid network ({_printable(str(error))[:200].rstrip('.')})", error)
 

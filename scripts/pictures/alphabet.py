@@ -94,7 +94,7 @@ star     20,100 50,0 50,0 80,100 80,100 0,38 0,38 100,38 100,38 20,100
 """
 
 
-def _parse(text: str) -> dict[str, list[list[Stroke]]]:
+def parse(text: str) -> dict[str, list[list[Stroke]]]:
     """Return the styles of each glyph; a style is a list of strokes."""
     glyphs: dict[str, list[list[Stroke]]] = {}
     for line in text.strip().splitlines():
@@ -109,4 +109,4 @@ def _point(pair: str) -> tuple[float, float]:
     return int(x) / 100, int(y) / 100
 
 
-DIGITS, LETTERS = _parse(_DIGITS), _parse(_LETTERS)
+DIGITS, LETTERS = parse(_DIGITS), parse(_LETTERS)

@@ -1,5 +1,7 @@
 """Rows and reports with known values."""
 
+from dataclasses import replace
+
 import pytest
 
 from fastdigits.bench.comparison import Row
@@ -12,27 +14,28 @@ from fastdigits.bench.time_to_accuracy import SeedResult, TimeToAccuracy
 
 @pytest.fixture
 def row():
-    """row(mode, model, contender, median) returns a Row whose quartiles are 10 % below and above its median."""
+    """row(mode, model, contender, median, ...) returns a Row whose quartiles are 10 % below and above its median."""
 
-    def row(mode="training", model="lenet", contender="fastdigits cpu", median=1.0, variant="", other_cores=0.0):
-        return Row(
+    def row(mode="training", model="lenet", contender="fastdigits cpu", median=1.0, batch_size=128, **values):
+        row = Row(
             mode=mode,
             model=model,
-            batch_size=128,
+            batch_size=batch_size,
             contender=contender,
-            variant=variant,
+            variant="",
             device="cuda" if contender.endswith("cuda") else "cpu",
             steps=10,
             seconds=[0.9 * median, median, 1.1 * median],
             best_s=0.9 * median,
             median_s=median,
             quartiles_s=(0.9 * median, 1.1 * median),
-            images_per_second=128 / median,
+            images_per_second=batch_size / median,
             gflops=50.0,
             ratio=1.0,
             ratio_quartiles=(1.0, 1.0),
-            other_cores=other_cores,
+            other_cores=0.0,
         )
+        return replace(row, **values)
 
     return row
 

@@ -11,6 +11,11 @@ def test_each_network_and_mode_has_a_panel(row):
     assert figure.get_suptitle() == "a machine"
 
 
+def test_each_batch_size_has_a_panel(row):
+    figure = draw([row(batch_size=1), row(batch_size=8)], "")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["batch 1", "batch 8"]
+
+
 def test_bars_are_images_per_second(row):
     (axes,) = draw([row(median=0.5), row(contender="torch", variant="eager", median=2.0)], "").axes
     assert axes.get_xlabel() == "images per second"

@@ -1,5 +1,6 @@
 """Test that every rival computes what we compute, layer by layer and gradient by gradient."""
 
+import importlib
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from zoo import kinds_in, without
 
 from fastdigits import ops
 from fastdigits.bench import networks, rivals
-from fastdigits.bench.rivals import limit
+from fastdigits.bench.rivals import channels_last, limit
 from fastdigits.bench.rivals.limit import time_limit
 from fastdigits.bench.workload import Workload, check_agreement, make_workload
 from fastdigits.errors import UserError
@@ -20,18 +21,21 @@ from fastdigits.nn import (
     Conv2D,
     Dense,
     Dropout,
+    Flatten,
     GlobalAvgPool2D,
     LocalResponseNorm,
     Network,
+    ReLU,
     Residual,
+    Tanh,
     registry,
 )
 from fastdigits.training.optimizer import EPSILON
 
 EVERY_LAYER = without((Dropout,), zoo.EVERY_LAYER)  # because every framework draws different random numbers
 AVERAGED = [Conv2D(4, 3), BatchNorm(), GlobalAvgPool2D(), Dense(10)]
-NOT_IN_TENSORFLOW = BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual
-IN_TENSORFLOW = without(NOT_IN_TENSORFLOW, EVERY_LAYER)
+FEW_LAYERS = without((BatchNorm, GlobalAvgPool2D, LocalResponseNorm, Residual), EVERY_LAYER)
+CROPPING = next(layer for layer in FEW_LAYERS if getattr(layer, "padding", 0) == -2)
 
 
 def _workload(layers, batch=6):
@@ -45,25 +49,41 @@ def _workload(layers, batch=6):
     return Workload("all", network, values, images, random.integers(0, 10, batch), 2)
 
 
-@pytest.mark.parametrize("name", ["torch", "onnxruntime"])
-def test_every_layer_of_a_rival_is_tested(name):
-    pytest.importorskip(name)
-    pytest.importorskip("onnx" if name == "onnxruntime" else name)
+def _import_packages(name):
+    """Skip the test unless all packages of a rival are installed."""
+    for package in rivals.RIVALS[name].split():
+        pytest.importorskip(package.replace("-", "_"))
+
+
+def test_every_layer_of_pytorch_is_tested():
+    pytest.importorskip("torch")
     kinds = kinds_in([*EVERY_LAYER, *AVERAGED])
-    assert kinds == set(rivals.load(name).LAYERS) | {"Residual"}
+    assert kinds == set(rivals.load("torch").LAYERS)
     assert kinds <= set(registry.LAYERS)
 
 
-def test_every_layer_of_tensorflow_is_tested():
-    pytest.importorskip("tensorflow")
-    assert {type(layer).__name__ for layer in IN_TENSORFLOW} == set(rivals.load("tensorflow").LAYERS)
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "litert", "ncnn"])
+def test_every_layer_of_a_rival_with_few_layers_is_tested(name):
+    _import_packages(name)
+    assert {type(layer).__name__ for layer in FEW_LAYERS} == set(rivals.load(name).LAYERS)
 
 
-@pytest.mark.parametrize("mode", ["training", "inference"])
-def test_tensorflow_names_an_unsupported_layer(mode):
-    pytest.importorskip("tensorflow")
-    with pytest.raises(UserError, match="There is no layer BatchNorm in the comparison with TensorFlow"):
-        getattr(rivals.load("tensorflow"), mode)(_workload(AVERAGED), compiled=False, say=pytest.fail)
+@pytest.mark.parametrize(
+    ("name", "framework", "mode"),
+    [
+        ("tensorflow", "TensorFlow", "training"),
+        ("tensorflow", "TensorFlow", "inference"),
+        ("jax", "JAX", "training"),
+        ("jax", "JAX", "inference"),
+        ("litert", "LiteRT", "inference"),
+        ("ncnn", "ncnn", "inference"),
+    ],
+)
+@pytest.mark.parametrize("layers", [AVERAGED, [Residual([Conv2D(1, 3, padding=1), BatchNorm()]), *AVERAGED]])
+def test_an_unsupported_layer_is_named(name, framework, mode, layers):
+    _import_packages(name)
+    with pytest.raises(UserError, match=f"There is no layer (BatchNorm|Residual) in the comparison with {framework}"):
+        getattr(rivals.load(name), mode)(_workload(layers), compiled=False, say=pytest.fail)
 
 
 @pytest.fixture(params=["every layer", "averaged", "lenet", "alexnet"])
@@ -105,8 +125,8 @@ def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
     from fastdigits.bench.rivals.torch import TorchTrainer
 
     if not torch.cuda.is_available():
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        rival = rivals.load("torch-cuda")
+        rival = importlib.import_module("fastdigits.bench.rivals.torch_cuda")
+        monkeypatch.setattr(rival, "why_unavailable", lambda: None)
         monkeypatch.setattr(rival, "DEVICE", "cpu")
         monkeypatch.setattr(rival, "_captured", lambda step: step)
         monkeypatch.setattr(rival, "_wait", lambda: None)
@@ -126,7 +146,7 @@ def test_torch_on_the_gpu_computes_the_same(mode, workload, monkeypatch):
 def test_torch_without_a_gpu(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="torch-cuda is not possible: PyTorch finds no GPU; leave it out"):
+    with pytest.raises(UserError, match="torch-cuda is not possible: PyTorch finds no GPU"):
         rivals.load("torch-cuda")
 
 
@@ -147,7 +167,7 @@ def test_torch_says_why_it_does_not_compile(monkeypatch):
 @pytest.mark.parametrize("name", ["every layer", "lenet"])
 def test_tensorflow_computes_the_same(name, mode, monkeypatch):
     pytest.importorskip("tensorflow")
-    workload = _workload(IN_TENSORFLOW) if name == "every layer" else make_workload(name, 6, 2)
+    workload = _workload(FEW_LAYERS) if name == "every layer" else make_workload(name, 6, 2)
     monkeypatch.setattr(limit, "COMPILE_LIMIT_S", 600)
     ours = getattr(networks, mode)(workload, ops.load("reference"))
     variants = getattr(rivals.load("tensorflow"), mode)(workload, compiled=True, say=pytest.fail)
@@ -173,21 +193,99 @@ def test_adamw_in_tensorflow_is_the_same_as_ours():
     np.testing.assert_allclose(parameter.numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_onnxruntime_computes_the_same_scores(workload):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
-    (rival,) = rivals.load("onnxruntime").inference(workload, compiled=False, say=pytest.fail)
-    check_agreement(networks.inference(workload, ops.load("reference")), rival, workload.tolerance)
+@pytest.mark.parametrize(("name", "variants"), [("onnxruntime", [""]), ("openvino", ["latency", "throughput"])])
+def test_readers_of_onnx_compute_the_same_scores(name, variants, workload):
+    _import_packages(name)
+    ours = networks.inference(workload, ops.load("reference"))
+    found = rivals.load(name).inference(workload, compiled=False, say=pytest.fail)
+    assert [rival.variant for rival in found] == variants
+    for rival in found:
+        check_agreement(ours, rival, workload.tolerance)
+
+
+def test_openvino_does_not_divide_an_odd_batch():
+    _import_packages("openvino")
+    (rival,) = rivals.load("openvino").inference(make_workload("linear", 3, 2), compiled=False, say=pytest.fail)
+    assert rival.variant == "latency"
+
+
+@pytest.mark.parametrize("mode", ["training", "inference"])
+@pytest.mark.parametrize("name", ["every layer", "lenet"])
+def test_jax_computes_the_same(name, mode):
+    _import_packages("jax")
+    workload = _workload(FEW_LAYERS) if name == "every layer" else make_workload(name, 6, 2)
+    (rival,) = getattr(rivals.load("jax"), mode)(workload, compiled=False, say=pytest.fail)
+    check_agreement(getattr(networks, mode)(workload, ops.load("reference")), rival)
+    rival.run(2)
+
+
+def test_adamw_in_jax_is_the_same_as_ours():
+    _import_packages("jax")
+    random, recipe, reference = np.random.default_rng(0), make_workload("linear", 2, 2).recipe, ops.load("reference")
+    values, mean, square = random.standard_normal((7, 1), np.float32), np.zeros((7, 1)), np.zeros((7, 1))
+    expected, zeros = values.astype(float), {"weight": np.zeros((7, 1), np.float32)}
+    state = ({"weight": values}, zeros, zeros, np.float32(0))
+    settings = {"beta1": recipe.beta1, "beta2": recipe.beta2, "epsilon": EPSILON, "weight_decay": recipe.weight_decay}
+    for step in range(1, 4):
+        gradient = random.standard_normal((7, 1), np.float32)
+        state = rivals.load("jax").adamw(state, {"weight": gradient}, np.float32(0.1), recipe)
+        counted = {"rate": np.array([0.1]), "step": np.array([step])}
+        reference.adamw_step(expected, gradient.astype(float), mean, square, **counted, **settings)
+    np.testing.assert_allclose(state[0]["weight"], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", ["every layer", "lenet", "cnn"])
+@pytest.mark.parametrize("name", ["litert", "ncnn"])
+def test_runtimes_of_phones_compute_the_same_scores(name, layers):
+    _import_packages(name)
+    few = [layer for layer in FEW_LAYERS if layer is not CROPPING]
+    workload = _workload(few) if layers == "every layer" else make_workload(layers, 6, 2)
+    (rival,) = rivals.load(name).inference(workload, compiled=False, say=pytest.fail)
+    check_agreement(networks.inference(workload, ops.load("reference")), rival)
+
+
+@pytest.mark.parametrize("name", ["litert", "ncnn"])
+def test_runtimes_of_phones_do_not_crop(name):
+    _import_packages(name)
+    with pytest.raises(UserError, match="no cropping convolution"):
+        rivals.load(name).inference(_workload(FEW_LAYERS), compiled=False, say=pytest.fail)
+
+
+def test_weights_with_the_channels_last_compute_the_same():
+    """A dense layer after a flatten takes its inputs in the order of the pixels."""
+    workload = make_workload("lenet", 2, 1)
+    last, first = channels_last.weights(workload), channels_last.weights(workload, outputs_last=False)
+    back = channels_last.in_our_order(workload, last)
+    assert all((back[name] == array).all() for name, array in workload.weights.items())
+    image = np.random.default_rng(0).standard_normal((16, 5, 5), np.float32)  # what the first dense layer flattens
+    expected = workload.weights["dense_1/weight"] @ image.reshape(-1)
+    flat = image.transpose(1, 2, 0).reshape(-1)
+    np.testing.assert_allclose(flat @ last["dense_1/weight"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(first["dense_1/weight"] @ flat, expected, rtol=1e-4, atol=1e-5)
+    assert channels_last.images(workload).shape == (2, 28, 28, 1)
+
+
+def test_a_relu_belongs_to_the_layer_before_it():
+    network = Network([Conv2D(2, 3), ReLU(), ReLU(), Tanh(), ReLU(), Flatten(), Dense(10)])
+    found = [(name, relu) for name, _, relu in rivals.with_relu(network, (Conv2D, Dense))]
+    assert found == [
+        ("conv2d_1", True),
+        ("relu_2", False),
+        ("tanh_1", False),
+        ("relu_3", False),
+        ("flatten_1", False),
+        ("dense_1", False),
+    ]
 
 
 def test_numpy_times_a_matrix_product():
     assert rivals.load("numpy").product_seconds(3, 4, 5, runs=2) > 0
 
 
-@pytest.mark.parametrize("name", ["torch", "tensorflow", "onnxruntime"])
+@pytest.mark.parametrize("name", ["torch", "tensorflow", "jax", "onnxruntime", "openvino", "litert", "ncnn"])
 def test_a_missing_framework_is_named_with_its_packages(monkeypatch, name):
     monkeypatch.delitem(sys.modules, f"fastdigits.bench.rivals.{name}", raising=False)
-    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, rivals.RIVALS[name].split()[0].replace("-", "_"), None)
     with pytest.raises(UserError, match=f"run 'pip install {rivals.RIVALS[name]}'"):
         rivals.load(name)
 

@@ -1,6 +1,7 @@
 """`fastdigits bench`, on the smallest network and in one round."""
 
 import json
+import sys
 
 import pytest
 
@@ -81,6 +82,27 @@ def test_cpu_and_gpu_are_compared_where_both_work(invoke, monkeypatch, tmp_path)
         assert row["share_of_peak"] == pytest.approx(row["gflops"] * 1e9 / peak)
 
 
+def test_several_batch_sizes(invoke, tmp_path):
+    result = invoke("bench", "linear", "--batch-size", "1,8", "--runs", 1, "--ops", "--json", "new.json")
+    assert result.exit_code == 0, result.output
+    for head in ("training, batch 1\n", "training, batch 8\n", "inference, batch 1\n", "linear, batch 8\n"):
+        assert head in result.stdout
+    report = json.loads((tmp_path / "new.json").read_text())
+    assert (
+        {row["batch_size"] for row in report["rows"]} == {row["batch_size"] for row in report["operations"]} == {1, 8}
+    )
+
+
+def test_a_framework_that_is_not_installed_is_left_out(invoke, monkeypatch):
+    monkeypatch.delitem(sys.modules, "fastdigits.bench.rivals.onnxruntime", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result = invoke(*SHORT, "--no-train", "--against", "onnxruntime")
+    assert result.exit_code == 0, result.output
+    assert "onnxruntime is left out: Comparing with onnxruntime needs packages" in result.stderr
+    assert "run 'pip install onnxruntime onnx'" in result.stderr
+    assert "fastdigits cpu" in result.stdout
+
+
 def test_torch_takes_part(invoke):
     pytest.importorskip("torch")
     result = invoke(*SHORT, "--no-train", "--against", "torch", "--no-compile")
@@ -93,7 +115,10 @@ def test_torch_takes_part(invoke):
     [
         (["vgg"], "no model 'vgg'"),
         (["--devices", "abacus"], "'abacus' is not one of"),
-        (["--against", "torch,abacus"], "'abacus' is not one of torch, torch-cuda, tensorflow, onnxruntime, numpy"),
+        (["--against", "torch,abacus"], "'abacus' is not one of torch, torch-cuda, tensorflow, jax, onnxruntime"),
+        (["--batch-size", "1,0"], "0 is not in the range"),
+        (["--batch-size", "1,,2"], "'' is not a valid integer"),
+        (["--batch-size", "1,8", "--target", "99"], "trains with one batch size"),
         (["--no-train", "--no-inference"], "nothing to measure"),
         (["--seeds", "2"], "give --target too"),
         (["--target", "101"], "101"),

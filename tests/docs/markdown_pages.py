@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 # The info string of a block is a language and flags, as in ```console no-run or ```python file=squareplus/kernel.py
 LANGUAGES = {
     "console": {"no-run"},  # no-run: too long, or needs a network, a GPU or another framework; parsed only
-    "python": {"file", "source"},  # file=PATH: saved under this name; source=PATH: quoted from this file
+    "python": {"file", "source", "no-run"},  # file=PATH: saved under this name; source=PATH: quoted from this file
     "text": {"tree"},  # tree: the packages of fastdigits
     "toml": {"file"},
     "json": set(),

@@ -81,6 +81,7 @@ SUBSTITUTES = {
     "fastdigits.ops.lanes.vector_unit": SimpleNamespace(LANES=3, REGISTERS=16),
     "fastdigits.ops.lanes.tiling": SimpleNamespace(
         LOAD_INSIDE=4,
+        forward_tile=lambda channels, columns, taps: (min(2, channels), min(3, columns)),
         tile_shape=lambda rows, columns, column_cost=1: (2, 3),
         weight_gradient_tile=lambda channels, kernel_columns: (2, 2),
         input_gradient_tile=lambda channels: (2, 2),

@@ -18,24 +18,42 @@ LANES = 3
 REFERENCE = load("reference")
 
 FAULTS = [  # operation, kernel, source text, faulty text
-    # ignores the stride of the rows
-    ("conv2d_forward", "conv2d.forward_tile", "i * stride - top", "i - top"),
-    # ignores the padding on the left
-    ("conv2d_forward", "conv2d.forward_tile", "j0 * stride - left", "j0 * stride"),
+    # ignores the stride of the columns
+    ("conv2d_forward", "conv2d.forward_row", "(j0 + m) * STRIDE", "(j0 + m)"),
+    # leaves out the first column of the image
+    ("conv2d_forward", "fused.pad_strip", "0 <= s - left", "0 < s - left"),
     # does not write the last column
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "j0 + m < J - 1"),
+    ("conv2d_forward", "conv2d.forward_row", "min(j, J - M)", "min(j, J - M - 1)"),
     # writes only the first column of each tile
-    ("conv2d_forward", "conv2d.forward_tile", "j0 + m < J", "m < 1"),
+    ("conv2d_forward", "conv2d.forward_row", "(b, o0 + n, i, j0 + m)", "(b, o0 + n, i, j0)"),
     # does not sum the last kernel column
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
     # does not write the last channel
     ("conv2d_backward_input", "conv2d.backward_input_tile", "c0 + n < C", "c0 + n < C - 1"),
-    # reads rows above the image from its end
-    ("conv2d_backward_weight", "conv2d.backward_weight_tile", "rows_inside = 0 <= h", "rows_inside = -1 <= h"),
-    # omits the last block from the bias gradient
-    ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
+    # skips a kernel column at the left edge
+    ("conv2d_backward_input", "conv2d.backward_input_row", "w0 + left + M)", "w0 + left + M - 1)"),
+    # shifts the gradient into the padding
+    ("conv2d_backward_input", "conv2d.fill_strip", "E + j, o", "j, o"),
+    # leaves out the last column of a padded image
+    ("conv2d_backward_weight", "conv2d.pad_rows", "s - left < W", "s - left < W - 1"),
+    # does not sum the last row that a kernel row meets
+    ("conv2d_backward_weight", "conv2d.add_rows", "(H - 1 - h0 - p) // stride + 1", "(H - 1 - h0 - p) // stride"),
+    # omits the last columns from the bias gradient
+    ("conv2d_backward_weight", "conv2d.add_bias", "range(J - J % 4, J)", "range(J, J)"),
+    # discards the second part of the batch
+    ("conv2d_backward_weight", "conv2d.add_parts", "range(1, len(parts))", "range(2, len(parts))"),
+    # gives the gradient to the next pixel of the window
+    ("conv2d_relu_maxpool_backward_weight", "conv2d.unpooled", "1 << k", "2 << k"),
+    # omits the first pooled row of each strip
+    ("conv2d_relu_avgpool_backward_weight", "conv2d.unpool_rows", "range(i0 // 2,", "range(i0 // 2 + 1,"),
     # does not sum the last input
     ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    # skips the blank between equal labels
+    ("ctc_loss", "ctc._unless_equal", "s // 2 - 1", "s // 2 - 2"),
+    # also ends paths one label too early
+    ("ctc_loss", "ctc._fill_remaining", "last == splat(s + 1)", "last == splat(s + 2)"),
+    # counts the paths of an image beyond its last step
+    ("ctc_loss", "ctc._to_gradient", "> splat(t)", "> splat(t - 1)"),
     # discards the first slab of images at the second
     ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
     # adds the first slab to the old content of dweight

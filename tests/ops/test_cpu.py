@@ -180,3 +180,32 @@ def _compiled(name):
             cpu.store(y, (v,), function(cpu.load(x, (v,))))
 
     return apply
+
+
+def test_ctc_loss_is_that_of_pytorch():
+    """500 batches of random scores, among them labels that are empty, repeated, and too long for their steps."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    for _ in range(500):
+        B, K, T, S = 2, int(rng.integers(2, 14)), int(rng.integers(1, 30)), int(rng.integers(1, 10))
+        scores = rng.normal(size=(B, K, T, LANES)).astype(np.float32) * np.float32(rng.choice([0.3, 2, 8]))
+        labels = rng.integers(0, min(K - 1, rng.choice([2, 13])), (B, S, LANES)).astype(np.float32)
+        lengths, steps = rng.integers(0, S + 1, (B, LANES)), rng.integers(1, T + 1, (B, LANES)).astype(np.float32)
+        labels[np.arange(S)[:, None] >= lengths[:, None]] = -1
+        states = [np.empty((B, T, 2 * S + 1, LANES), np.float32) for _ in range(2)]
+        loss, dscores = np.empty((B, LANES), np.float32), np.empty_like(scores)
+        CPU.ctc_loss(scores, labels, steps, B * LANES, *states, loss, dscores)
+
+        x = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
+        log_p = x.permute(2, 0, 3, 1).reshape(T, B * LANES, K).log_softmax(2)
+        targets = torch.tensor(labels.clip(0)).permute(0, 2, 1).reshape(B * LANES, S).long()
+        counts = [torch.tensor(numbers.ravel()).long() for numbers in (steps, lengths)]
+        settings = {"blank": K - 1, "reduction": "none", "zero_infinity": True}
+        expected = torch.nn.functional.ctc_loss(log_p, targets, *counts, **settings)
+        expected.mean().backward()
+        possible = np.isfinite(loss)
+        assert not expected.detach().numpy().reshape(B, LANES)[~possible].any()
+        largest = T * max(1.0, float(np.abs(scores).max()))  # of the sums of log-probabilities
+        allowed = 8 * largest * np.finfo(np.float32).eps
+        assert np.abs(loss - expected.detach().numpy().reshape(B, LANES))[possible].max(initial=0) <= allowed * K
+        assert np.abs(dscores - x.grad.numpy()).max() * B * LANES <= allowed

@@ -235,6 +235,45 @@ def test_batchnorm_folds_into_the_preceding_layer(checks):
     checks.assert_close(folded, expected[:, :, 0], terms=20)
 
 
+# ctc
+
+
+def _ctc(scores, labels, count=1):
+    """Return the loss and the gradient of one image: scores (T, K), labels (S,)."""
+    scores, labels = np.array(scores, float).T[None, :, :, None], np.array(labels, float)[None, :, None]
+    (_, K, T, _), M = scores.shape, 2 * labels.shape[1] + 1
+    loss, dscores = _unfilled(1, 1), _unfilled(1, K, T, 1)
+    OPS.ctc_loss(scores, labels, np.array([[T]]), count, _unfilled(1, T, M, 1), _unfilled(1, T, M, 1), loss, dscores)
+    return loss[0, 0], dscores[0, :, :, 0].T
+
+
+def test_ctc_sums_over_all_paths(checks):
+    """Of 16 equally likely paths of two steps, three give "0": 00, 0 and blank, blank and 0."""
+    loss, dscores = _ctc(np.zeros((2, 4)), [0, -1])
+    checks.assert_close(loss, math.log(16 / 3), terms=8)
+    checks.assert_close(dscores, [[1 / 4 - 2 / 3, 1 / 4, 1 / 4, 1 / 4 - 1 / 3]] * 2, terms=8)
+
+
+def test_ctc_needs_a_blank_between_equal_labels(checks):
+    """In three steps, only one path gives "00" and five give "01"."""
+    loss, dscores = _ctc(np.zeros((3, 3)), [0, 0], count=2)
+    checks.assert_close(loss, math.log(27), terms=8)
+    checks.assert_close(dscores[1], [1 / 6, 1 / 6, 1 / 6 - 1 / 2], terms=8)
+    checks.assert_close(_ctc(np.zeros((3, 3)), [0, 1])[0], math.log(27 / 5), terms=8)
+
+
+def test_ctc_of_no_label_is_the_probability_of_blanks(checks):
+    loss, dscores = _ctc([[LN2, 0], [0, 0]], [-1])
+    checks.assert_close(loss, math.log(3) + math.log(2), terms=8)
+    checks.assert_close(dscores, [[2 / 3, -2 / 3], [1 / 2, -1 / 2]], terms=8)
+
+
+def test_ctc_of_labels_that_do_not_fit_is_infinite():
+    loss, dscores = _ctc(np.zeros((2, 3)), [0, 0])
+    assert loss == math.inf
+    assert not dscores.any()
+
+
 # lrn
 
 

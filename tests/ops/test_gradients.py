@@ -184,6 +184,24 @@ def test_dropout(checks, rng):
     checks.assert_gradient(loss, x, dx)
 
 
+def test_ctc_loss(checks, rng):
+    """The gradient is that of the mean over three images of different lengths; one lane is empty."""
+    B, K, T, S, L = 1, 3, 6, 3, 4
+    scores, steps = rng.normal(size=(B, K, T, L)), np.array([[6.0, 4, 5, 0]])
+    labels = np.array([[[0.0, 1, 0, 0], [0, -1, 1, 1], [1, -1, 0, 0]]])
+    states = [np.empty((B, T, 2 * S + 1, L)) for _ in range(2)]
+    losses, dscores = np.full((B, L), np.nan), np.full_like(scores, np.nan)
+
+    def loss():
+        OPS.ctc_loss(scores, labels, steps, 3, *states, losses, np.empty_like(scores))
+        return losses.sum() / 3
+
+    OPS.ctc_loss(scores, labels, steps, 3, *states, losses, dscores)
+    checks.assert_gradient(loss, scores, dscores)
+    assert not dscores[0, :, 4:, 1].any()
+    assert not dscores[..., 3].any()
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error"])
 def test_loss(checks, rng, name, smoothing):

@@ -92,6 +92,16 @@ def test_tile_fits_the_registers(rows, columns):
     assert N * M + M + 1 <= vector_unit.REGISTERS
 
 
+@pytest.mark.parametrize("taps", [1, 9, 25, 800])
+@pytest.mark.parametrize("columns", [1, 3, 7, 26])
+@pytest.mark.parametrize("channels", [1, 2, 5, 64])
+def test_forward_tile_fits_the_registers_and_the_output(channels, columns, taps):
+    N, M = tiling.forward_tile(channels, columns, taps)
+    assert N * M + M + 1 <= vector_unit.REGISTERS
+    assert channels >= N  # tiles overlap instead of reaching beyond the output
+    assert columns >= M
+
+
 @pytest.mark.parametrize("columns", [1, 2, 3, 5, 7, 11, 28])
 @pytest.mark.parametrize("channels", [1, 3, 6, 64])
 def test_gradient_tiles_fit_the_registers(channels, columns):

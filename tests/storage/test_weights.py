@@ -17,6 +17,8 @@ from fastdigits.data.preprocessing import UNPREPARED, Normalisation, Preparation
 from fastdigits.errors import UserError
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Residual
 from fastdigits.nn.calibration import Calibration
+from fastdigits.nn.sequence_network import SequenceNetwork
+from fastdigits.ops import load
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 
@@ -48,6 +50,19 @@ def path(tmp_path, saved):
     path = tmp_path / "weights.h5"
     weights.write(path, saved)
     return path
+
+
+def test_a_network_that_reads_lines_is_kept_apart(tmp_path, saved):
+    network = SequenceNetwork([Conv2D(3, 28)], (1, 28, 28), "01")
+    network.build(load("reference"), 1)
+    network.initialise(0)
+    path = tmp_path / "lines.h5"
+    weights.write(path, replace(saved, network=network.config(), weights=network.weights()))
+    read = weights.read(path)
+    assert SequenceNetwork.from_config(read.network).config() == network.config()
+    assert np.array_equal(read.weights["conv2d_1/weight"], network.weights()["conv2d_1/weight"])
+    with pytest.raises(UserError, match="reads lines of symbols"):
+        read.built(load("reference"), 1)
 
 
 @contextmanager

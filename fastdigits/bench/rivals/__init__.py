@@ -7,13 +7,13 @@ product_seconds(). The table LAYERS maps the names of our layers to their counte
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 from fastdigits.config.choices import RIVALS
 from fastdigits.errors import UserError
-from fastdigits.nn import Conv2D
+from fastdigits.nn import Conv2D, Network, ReLU
 from fastdigits.nn.layers import Layer
 
 
@@ -40,7 +40,7 @@ def load(name: str) -> ModuleType:
         ) from None
     reason = module.why_unavailable() if hasattr(module, "why_unavailable") else None
     if reason:
-        raise UserError(f"Comparing with {name} is not possible: {reason}; leave it out of --against.")
+        raise UserError(f"Comparing with {name} is not possible: {reason}.")
     return module
 
 
@@ -54,8 +54,23 @@ def translation(table: dict[str, Callable[..., Any]], layer: Layer, framework: s
     """
     kind = type(layer).__name__
     if kind not in table:
-        raise UserError(f"There is no layer {kind} in the comparison with {framework}; leave it out of --against.")
+        raise UserError(f"There is no layer {kind} in the comparison with {framework}.")
     return table[kind]
+
+
+def with_relu(network: Network, fusing: tuple[type[Layer], ...]) -> Iterator[tuple[str, Layer, bool]]:
+    """Yield (name, layer, whether the ReLU after it is part of it), without these ReLUs.
+
+    Parameters
+    ----------
+    network : Network
+    fusing : tuple of types
+        Layers that the framework can compute together with a ReLU.
+    """
+    names, layers = network.names, network.layers
+    for name, before, layer, after in zip(names, [None, *layers], layers, [*layers[1:], None], strict=False):
+        if not (isinstance(layer, ReLU) and isinstance(before, fusing)):
+            yield name, layer, isinstance(layer, fusing) and isinstance(after, ReLU)
 
 
 def bottom_right_padding(layer: Conv2D) -> tuple[int, int]:
@@ -63,7 +78,4 @@ def bottom_right_padding(layer: Conv2D) -> tuple[int, int]:
 
     Negative values crop the image.
     """
-    (_, H, W), (_, I, J) = layer.input_shape, layer.output_shape
-    P, Q = layer.weight.shape[2:]
-    bottom, right = (I - 1) * layer.stride + P - H - layer.top, (J - 1) * layer.stride + Q - W - layer.left
-    return max(bottom, min(layer.top, 0)), max(right, min(layer.left, 0))  # a stride may skip the last pixels
+    return layer.pads()[2:]

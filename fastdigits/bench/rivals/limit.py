@@ -10,6 +10,7 @@ from typing import Any
 from fastdigits.bench.workload import Contender
 
 COMPILE_LIMIT_S = 60.0
+MAX_REASON = 300  # characters
 
 
 def try_compiled(variant: str, make: Callable[[], Contender], say: Callable[[str], Any]) -> list[Contender]:
@@ -20,9 +21,13 @@ def try_compiled(variant: str, make: Callable[[], Contender], say: Callable[[str
             contender.run(2)
             return [contender]
     except Exception as error:  # compilers raise errors of many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"  {variant} is left out: {reason[:150]}")
+        say(f"  {variant} is left out: {reason(error)}")
         return []
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of an error's message, which compilers follow with many more, or the name of its type."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:MAX_REASON]
 
 
 @contextmanager

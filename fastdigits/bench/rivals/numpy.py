@@ -1,13 +1,11 @@
 """NumPy: time its matrix product, which a BLAS library computes, for the size of a layer."""
 
-from statistics import median
-from time import perf_counter
-
 import numpy as np
 
-from fastdigits.bench.timing import timed, wait_until_idle
+from fastdigits.bench.timing import time_in_turns
 
 NAME = "numpy"
+BUDGET_S = 1.0  # for each product
 
 
 def version() -> str:
@@ -21,6 +19,10 @@ def product_seconds(rows: int, inner: int, columns: int, runs: int) -> float:
     a = random.standard_normal((rows, inner), np.float32)
     b = random.standard_normal((inner, columns), np.float32)
     product = np.empty((rows, columns), np.float32)
-    wait_until_idle()
-    np.matmul(a, b, product)
-    return median(timed(lambda _: np.matmul(a, b, product), 1, perf_counter) for _ in range(runs))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            np.matmul(a, b, product)
+
+    (times,) = time_in_turns([run], runs, BUDGET_S)
+    return times.median

@@ -13,11 +13,11 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides messages about the instruction set of the CPU
 import tensorflow as tf
 
-from fastdigits.bench.rivals import bottom_right_padding, translation
+from fastdigits.bench.rivals import bottom_right_padding, channels_last, translation
 from fastdigits.bench.rivals.limit import try_compiled
 from fastdigits.bench.workload import Contender, Workload
 from fastdigits.config.training import TrainConfig
-from fastdigits.nn import Conv2D, Flatten, Network
+from fastdigits.nn import Conv2D, Network
 from fastdigits.training.optimizer import EPSILON
 
 NAME = "tensorflow"
@@ -76,9 +76,9 @@ class AdamW:
 
 
 def _training(workload: Workload, variant: str, xla: bool) -> Contender:
-    x, labels = _images(workload), tf.constant(workload.labels)
-    parameters = {name: tf.Variable(array) for name, array in _to_tensorflow(workload).items()}
-    variables, forward = list(parameters.values()), _forward_of(workload.network)
+    x, labels, forward = _images(workload), tf.constant(workload.labels), _forward_of(workload.network)
+    parameters = {name: tf.Variable(array) for name, array in channels_last.weights(workload).items()}
+    variables = list(parameters.values())
     optimizer = AdamW(variables, workload.recipe, rate=0.0)  # 0 for the reason given in bench/networks.py
 
     def gradients() -> list[tf.Tensor]:
@@ -99,13 +99,15 @@ def _training(workload: Workload, variant: str, xla: bool) -> Contender:
 
     def outputs() -> dict[str, np.ndarray]:
         found = tf.function(gradients, jit_compile=xla)()
-        return _from_tensorflow(workload, {name: g.numpy() for name, g in zip(parameters, found, strict=True)})
+        return channels_last.in_our_order(
+            workload, {name: g.numpy() for name, g in zip(parameters, found, strict=True)}
+        )
 
     return Contender(NAME, variant, run, outputs)
 
 
 def _inference(workload: Workload, variant: str, xla: bool) -> Contender:
-    x, parameters, forward = _images(workload), _to_tensorflow(workload), _forward_of(workload.network)
+    x, forward, parameters = _images(workload), _forward_of(workload.network), channels_last.weights(workload)
 
     @tf.function(jit_compile=xla)
     def scores(batch: tf.Tensor) -> tf.Tensor:
@@ -124,7 +126,7 @@ def _images(workload: Workload) -> tf.Tensor:
     if tf.config.threading.get_intra_op_parallelism_threads() != workload.threads:
         tf.config.threading.set_intra_op_parallelism_threads(workload.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    return tf.constant(workload.images.transpose(0, 2, 3, 1))
+    return tf.constant(channels_last.images(workload))
 
 
 def _forward_of(network: Network) -> Callable[[Any, dict[str, Any]], Any]:
@@ -143,40 +145,6 @@ def _forward_of(network: Network) -> Callable[[Any, dict[str, Any]], Any]:
         return x
 
     return forward
-
-
-def _axis_orders(network: Network) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Return for each parameter (the shape to give it before transposing, the order of its axes in TensorFlow)."""
-    found, flattened = {}, ()
-    for name, layer in zip(network.names, network.layers, strict=True):
-        if isinstance(layer, Flatten) and len(layer.input_shape) == 3:
-            flattened = layer.input_shape
-        for parameter in layer.parameters:
-            shape = parameter.shape
-            axes: tuple[int, ...] = (0,)
-            if len(shape) == 2 and flattened:  # the first dense layer after a flatten: channels come last in its inputs
-                shape, flattened = (shape[0], *flattened), ()
-            if len(shape) > 1:
-                axes = (2, 3, 1, 0) if len(shape) == 4 else (1, 0)
-            found[f"{name}/{parameter.name}"] = shape, axes
-    return found
-
-
-def _to_tensorflow(workload: Workload) -> dict[str, np.ndarray]:
-    transposed = {}
-    for name, (shape, axes) in _axis_orders(workload.network).items():
-        ours = workload.weights[name]
-        array = ours.reshape(shape).transpose(axes)
-        transposed[name] = np.ascontiguousarray(array.reshape(-1, len(ours)) if ours.ndim == 2 else array)
-    return transposed
-
-
-def _from_tensorflow(workload: Workload, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    transposed = {}
-    for name, (shape, axes) in _axis_orders(workload.network).items():
-        array = arrays[name].reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
-        transposed[name] = array.reshape(workload.weights[name].shape)
-    return transposed
 
 
 def _convolution(layer: Conv2D, x: Any, weight: Any, bias: Any) -> Any:

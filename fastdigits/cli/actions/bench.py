@@ -16,6 +16,7 @@ from fastdigits.cli.options.figure_files import check_files
 from fastdigits.config.recipes import model_settings
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import load_digits
+from fastdigits.errors import UserError
 from fastdigits.models import MODELS
 from fastdigits.ops.interface import Ops
 
@@ -27,7 +28,7 @@ class Plan:
     """What to measure: the options of the command line."""
 
     models: tuple[str, ...]
-    batch_size: int
+    batch_sizes: tuple[int, ...]
     devices: tuple[str, ...] | None
     against: tuple[str, ...]
     train: bool
@@ -51,7 +52,7 @@ class Plan:
 def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str | None) -> None:
     """Measure everything, print the tables and write the files."""
     check_files({"--json": json_file, "--plot": plot_file})
-    frameworks = [rivals.load(name) for name in plan.against]  # before ops.load: see there
+    frameworks = _load_rivals(plan.against)  # before ops.load: see there
     old = read(old_file) if old_file else None
     report = _measure(plan, frameworks)
     click.echo(bench_tables.as_text(report))
@@ -65,6 +66,17 @@ def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str 
         say_written(plot_file)
 
 
+def _load_rivals(names: tuple[str, ...]) -> list[ModuleType]:
+    """Return the modules of the rivals that can be used here; say why others are left out."""
+    found = []
+    for name in names:
+        try:
+            found.append(rivals.load(name))
+        except UserError as error:
+            _say(f"{name} is left out: {error}")
+    return found
+
+
 def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
     cpu = devices.load("cpu", plan.threads)  # measures the machine's own rates, whatever the chosen devices are
     chosen = plan.devices or (("cpu",) if devices.why_unavailable("cuda") else ("cpu", "cuda"))
@@ -72,7 +84,7 @@ def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
     _say("machine: peak of multiply-adds and memory")
     facts, on_gpu = machine.measure(cpu), "cuda" in [ops.device for ops in loaded]
     settings = {
-        "batch_size": plan.batch_size,
+        "batch_sizes": plan.batch_sizes,
         "runs": plan.runs,
         "compile": plan.compiled,
         "exact": plan.exact,
@@ -81,12 +93,13 @@ def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
     report = Report(facts, settings, gpu=gpu.measure() if on_gpu else None)
     numpy = next((framework for framework in frameworks if framework.NAME == "numpy"), None)
     for model in plan.models or MODELS:
-        workload = make_workload(model, plan.batch_size, facts.cores)
-        for mode in plan.modes:
-            report.rows += comparison.measure(workload, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
-        if plan.ops:
-            _say(f"{model}: single operations")
-            report.operations += operations.measure(workload, loaded[0], numpy, max(plan.runs, 2))
+        for batch_size in plan.batch_sizes:
+            workload = make_workload(model, batch_size, facts.cores)
+            for mode in plan.modes:
+                report.rows += comparison.measure(workload, mode, loaded, frameworks, plan.runs, plan.compiled, _say)
+            if plan.ops:
+                _say(f"{model}: single operations")
+                report.operations += operations.measure(workload, loaded[0], numpy, plan.runs)
         if plan.target:
             report.targets += [_time_to_accuracy(plan, model, ops) for ops in loaded]
     report.machine = machine.measure_again(facts)
@@ -94,7 +107,7 @@ def _measure(plan: Plan, frameworks: list[ModuleType]) -> Report:
 
 
 def _time_to_accuracy(plan: Plan, model: str, ops: Ops) -> time_to_accuracy.TimeToAccuracy:
-    settings: dict[str, Any] = {"batch_size": plan.batch_size} | model_settings(model, plan.recipe or "default")
+    settings: dict[str, Any] = {"batch_size": plan.batch_sizes[0]} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return time_to_accuracy.measure(
         model, ops, lambda: load_digits(plan.data), (plan.target or 0.0) / 100, configs, _say

@@ -10,16 +10,22 @@ from fastdigits.bench.machine import Machine
 from fastdigits.bench.operations import Operation
 from fastdigits.bench.report import Change, Report
 from fastdigits.bench.time_to_accuracy import TimeToAccuracy
+from fastdigits.bench.workload import TRAINING
+from fastdigits.data.model_results import load_speed_results
+
+COMPARISON = "mode", "model", "batch_size", "rival"  # a documented ratio
 
 
 def as_text(report: Report) -> str:
     """Describe the machine, followed by a table for each part of the benchmark."""
     parts = [_machine(report.machine) + (f"\n{_gpu(report.gpu)}" if report.gpu else "")]
-    for mode, rows in groupby(sorted(report.rows, key=lambda row: row.mode != "training"), key=lambda row: row.mode):
-        parts.append(_race(report, mode, list(rows)))
+    for mode, batch_size in sorted({(row.mode, row.batch_size) for row in report.rows}, key=_place):
+        rows = [row for row in report.rows if (row.mode, row.batch_size) == (mode, batch_size)]
+        parts.append(_race(report, mode, rows))
     if report.operations:
         parts.append(_operations(report))
     parts += [_target(target) for target in report.targets]
+    parts += _documented(report, load_speed_results())
     return "\n\n".join(parts)
 
 
@@ -62,6 +68,12 @@ def _gpu(gpu: Gpu) -> str:
     )
 
 
+def _place(table: tuple[str, int]) -> tuple[bool, int]:
+    """Return a key that sorts tables: training first, and small batches first."""
+    mode, batch_size = table
+    return mode != TRAINING, batch_size
+
+
 def _race(report: Report, mode: str, rows: list[Row]) -> str:
     width = max(len(_title(row)) for row in rows) + 2
     head = f"{'us a step':>12}{'quartiles':>24}{'best':>11}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
@@ -88,9 +100,9 @@ def _operations(report: Report) -> str:
     head = f"{'us':>10}{'GFLOP/s':>9}{'of peak':>9}{'GB/s':>7}"
     products = any(operation.rival_gflops for operation in report.operations)
     lines = ["single steps" + f"{head:>70}" + ("   numpy's product, GFLOP/s" if products else "")]
-    for model, group in groupby(report.operations, key=lambda operation: operation.model):
+    for (model, batch_size), group in groupby(report.operations, key=lambda row: (row.model, row.batch_size)):
         rows = list(group)
-        lines += [f"{model}, batch {rows[0].batch_size}", *(_operation(report, row) for row in rows)]
+        lines += [f"{model}, batch {batch_size}", *(_operation(report, row) for row in rows)]
         total_s, flops = sum(row.median_s for row in rows), sum(row.flops for row in rows)
         rate = flops / total_s / 1e9
         lines.append(f"  {'all':45}{total_s * 1e6:10,.1f}{rate:9.1f}{report.share_of_peak(rate, rows[0].device):9.1%}")
@@ -120,6 +132,21 @@ def _target(target: TimeToAccuracy) -> str:
         f"{reached} {target.target:.2%}"
     )
     return "\n".join(lines)
+
+
+def _documented(report: Report, results: dict[str, dict[str, Any]]) -> list[str]:
+    """Put the measured ratios next to the documented ones of a CPU with as many lanes; empty if there are none."""
+    known = results.get(str(report.machine.lanes), {"ratios": []})
+    documented = {tuple(row[key] for key in COMPARISON): row["ratio"] for row in known["ratios"]}
+    groups: dict[str, list[str]] = {}
+    for row in report.rows:
+        key = (row.mode, row.model, row.batch_size, row.contender)
+        if key in documented and report.rows[0].device == "cpu":
+            group = groups.setdefault(f"{row.mode}, batch {row.batch_size}, {row.contender}", [])
+            group.append(f"{row.model} {row.ratio:.1f} ({documented[key]:.1f})")
+    lines = [f"{name}: {', '.join(models)}" for name, models in groups.items()]
+    head = f"time relative to ours, and in parentheses the documented value for {known.get('machine')}:"
+    return ["\n".join([head, *lines])] if lines else []
 
 
 def _title(row: Row) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options.arguments import MAX_BATCH_SIZE, ModelName, Names, Number
+from fastdigits.cli.options.arguments import BatchSizes, ModelName, Names, Number
 from fastdigits.cli.options.common import DEVICES, data_option, exact_option, examples, threads_option
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.config.choices import RIVALS
@@ -20,10 +20,12 @@ ROUNDS = 15
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, MAX_BATCH_SIZE),
-    default=128,
+    "batch_sizes",
+    type=BatchSizes(),
+    default="128",
     show_default=True,
-    help="Number of images per step.",
+    metavar="SIZES",
+    help="Comma-separated numbers of images per step.",
 )
 @click.option(
     "--devices",
@@ -37,8 +39,8 @@ ROUNDS = 15
     type=Names(tuple(RIVALS)),
     default=(),
     metavar="NAMES",
-    help="Comma-separated frameworks to compare with: torch, torch-cuda (on the GPU), tensorflow, onnxruntime "
-    "(inference only), numpy (only matrix products, with --ops).",
+    help="Comma-separated frameworks to compare with: torch, torch-cuda (on the GPU), tensorflow, jax; for inference "
+    "only: onnxruntime, openvino, litert, ncnn; numpy (only matrix products, with --ops).",
 )
 @click.option("--train/--no-train", default=True, show_default=True, help="Measure training steps.")
 @click.option("--inference/--no-inference", default=True, show_default=True, help="Measure inference.")
@@ -87,8 +89,8 @@ def command(
     """Benchmark training and inference against other frameworks.
 
     All contenders run the same network with the same weights on the same batch. They take turns, so that load from
-    other programs affects all of them equally. A contender that computes a different result is not timed. By default,
-    all models are measured.
+    other programs affects all of them equally. A framework that is not installed, fails or computes a different result
+    is left out with a message. By default, all models are measured.
     """
     _check_options(json_file, plot_file, options)
     if options["threads"]:  # must be set before NumPy is imported
@@ -108,6 +110,8 @@ def _check_options(json_file: str | None, plot_file: str | None, options: dict[s
     for name in ("seeds", "recipe"):
         if options[name] and not options["target"]:
             raise click.UsageError(f"--{name} needs --target; give --target too, such as --target 99.")
+    if options["target"] and len(options["batch_sizes"]) > 1:
+        raise click.UsageError("--target trains with one batch size; give a single number to --batch-size.")
     if "numpy" in options["against"] and not options["ops"]:
         raise click.UsageError("numpy is compared only in the measurement of operations; add --ops.")
     if plot_file and not races:

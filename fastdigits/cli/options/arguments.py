@@ -54,6 +54,17 @@ class BatchSize(click.ParamType):
         return None if value == "all" else click.IntRange(1, MAX_BATCH_SIZE).convert(value, param, ctx)
 
 
+class BatchSizes(click.ParamType):
+    """One or more numbers of images, separated by commas."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        size = click.IntRange(1, MAX_BATCH_SIZE)
+        sizes: Any = [size(part.strip(), param, ctx) for part in str(value).split(",")]
+        return tuple(dict.fromkeys(sizes))
+
+
 class ModelName(click.ParamType):
     """The name of a model, or a .toml file of layers."""
 

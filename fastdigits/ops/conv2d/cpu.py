@@ -7,12 +7,20 @@ import numpy as np
 from numba import prange
 
 from fastdigits.ops.conv2d import cpu_kernel, kernel
+from fastdigits.ops.fused.cpu_kernel import pad_strip
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, pool_size
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import LOAD_INSIDE, input_gradient_tile, tile_shape, weight_gradient_tile
+from fastdigits.ops.lanes.tiling import (
+    LOAD_INSIDE,
+    forward_tile,
+    input_gradient_tile,
+    tile_shape,
+    weight_gradient_tile,
+)
 from fastdigits.ops.lanes.vector_unit import LANES
 
-_forward_tile = bind(cpu_kernel.forward_tile, cpu)
+_pad_strip = bind(pad_strip, cpu)
+_forward_row = bind(cpu_kernel.forward_row, cpu)
 _backward_input_tile = bind(kernel.backward_input_tile, cpu)
 _turn_weights = bind(cpu_kernel.turn_weights, cpu)
 _fill_strip = bind(cpu_kernel.fill_strip, cpu)
@@ -26,12 +34,13 @@ _store_part = bind(cpu_kernel.store_part, cpu)
 _add_parts = bind(cpu_kernel.add_parts, cpu)
 
 NO_POOL_MASK = np.empty((0, 0, 0, 0, LANES), np.uint8)  # for convolutions without pooling
-ROWS = 8  # of pixels at a time, whose gradients stay in the cache
-TASKS = 64  # of a weight gradient, for the cores to share; fixed, so that the bits do not depend on their number
+STRIP = 4  # rows of an output whose padded input is copied at a time
+ROWS = 8  # rows of gradients that are computed at a time, so that they stay in the cache
+TASKS = 64  # of a weight gradient, which cores share; fixed, so that the bits do not depend on the number of cores
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_forward. Each core computes whole rows of y."""
+    """See reference.conv2d_forward. Each core computes strips of rows of y."""
     forward(x, weight, bias, stride, top, left, y, 0)
 
 
@@ -47,18 +56,39 @@ def conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias):
 
 def forward(x, weight, bias, stride, top, left, y, relu):
     """Run conv2d_forward, or conv2d_relu_forward if relu is 1."""
-    _forward(stride, *tile_shape(y.shape[1], y.shape[3], LOAD_INSIDE))(x, weight, bias, top, left, y, relu)
+    O, C, P, Q = weight.shape
+    _, _, I, J, _ = y.shape
+    N, M = forward_tile(O, J, C * P * Q)
+    _forward(stride, N, M, Q, padded(x, weight, stride, top, left, I, J))(x, weight, bias, top, left, y, relu)
+
+
+def padded(x, weight, stride, top, left, I, J):
+    """Return 1 if a convolution with I x J outputs reads pixels outside x, else 0."""
+    _, _, H, W, _ = x.shape
+    _, _, P, Q = weight.shape
+    return int(top > 0 or left > 0 or (I - 1) * stride + P - top > H or (J - 1) * stride + Q - left > W)
 
 
 @cache
-def _forward(stride, N, M):
+def _forward(STRIDE, N, M, Q, PADDED):
     @cpu.parallel
     def conv2d_forward(x, weight, bias, top, left, y, relu):
         B, O, I, J, L = y.shape
-        for row in prange(B * I):
-            for o0 in range(0, O, N):
-                for j0 in range(0, J, M):
-                    _forward_tile(x, weight, bias, stride, top, left, y, row // I, o0, row % I, j0, N, M, relu)
+        O, C, P, _ = weight.shape
+        strips = (I + STRIP - 1) // STRIP
+        for strip in prange(B * strips):
+            b, i0 = strip // strips, strip % strips * STRIP
+            source, block, h0, w0 = x, b, i0 * STRIDE - top, -left
+            if PADDED:  # copy the rows of x that the strip needs with their padding: loads then need no masks
+                rows, columns = (STRIP - 1) * STRIDE + P, (J - 1) * STRIDE + Q
+                source, block, h0, w0 = np.empty((1, C, rows, columns, L), np.float32), np.int64(0), 0, 0
+                _pad_strip(x, source, b, i0 * STRIDE - top, left)
+            for o in range(0, O, N):
+                for r in range(min(STRIP, I - i0)):
+                    o0 = min(o, O - N)
+                    _forward_row(
+                        source, weight, bias, y, block, h0 + r * STRIDE, w0, b, o0, i0 + r, STRIDE, N, M, Q, relu
+                    )
 
     return conv2d_forward
 
@@ -140,27 +170,31 @@ def _backward_weight(N, M, POOL):
         O, K = dweight.shape
         tiles = (Q + M - 1) // M
         S = (J - 1) * stride + tiles * M  # columns of x that kernels meet
-        padding = left > 0 or S - left > W
+        pads = left > 0 or S - left > W
         results = np.empty((parts, O, K + 1), np.float32)
         for t in prange((O + N - 1) // N * parts):
             o0, part = t // parts * N, t % parts
             sums = np.empty((N, C + 1, P, tiles * M, LANES), np.float32)
-            padded = np.empty(((ROWS - 1) * stride + P, S, LANES), np.float32)
-            unpooled = np.empty((N, ROWS, J, LANES), np.float32)
+            rows_of_x = np.empty(((ROWS - 1) * stride + P, S, LANES), np.float32)
+            gradients = np.empty((N, ROWS, J, LANES), np.float32)
             _clear_sums(sums)
             for b in range(part * B // parts, (part + 1) * B // parts):
                 for i0 in range(0, I, ROWS):
                     h0, rows = i0 * stride - top, min(ROWS, I - i0)
                     dz, first_o, first_i = dy[b], o0, i0
                     if POOL > 1:
-                        dz, first_o, first_i = unpooled, np.int64(0), 0
-                        _unpool_rows(dy, pool_mask, share, unpooled, b, o0, i0)
+                        dz, first_o, first_i = gradients, np.int64(0), 0
+                        _unpool_rows(dy, pool_mask, share, gradients, b, o0, i0)
                     for c in range(C):
-                        if padding:
-                            _pad_rows(x, padded, b, c, h0, left)
-                            _add_rows(padded, dz, sums, stride, c, h0, H, h0, np.int64(0), first_o, first_i, rows, N, M)
+                        if pads:
+                            _pad_rows(x, rows_of_x, b, c, h0, left)
+                            _add_rows(
+                                rows_of_x, dz, sums, stride, c, h0, H, h0, np.int64(0), first_o, first_i, rows, N, M
+                            )
                         else:
-                            _add_rows(x[b, c], dz, sums, stride, c, h0, H, np.int64(0), -left, first_o, first_i, rows, N, M)
+                            _add_rows(
+                                x[b, c], dz, sums, stride, c, h0, H, np.int64(0), -left, first_o, first_i, rows, N, M
+                            )
                     for n in range(min(N, O - o0)):
                         _add_bias(dz, sums, n, first_o + n, first_i, rows)
             _store_part(sums, results, part, o0, Q)

@@ -6,7 +6,6 @@ from fastdigits.ops.lanes import (
     broadcast,
     fma,
     load,
-    load_inside,
     select,
     splat,
     store,
@@ -16,36 +15,38 @@ from fastdigits.ops.lanes import (
 )
 
 
-def forward_tile(x, weight, bias, stride, top, left, y, b, o0, i, j0, N, M, relu):
-    """Fill y for output channels o0 .. o0+N and columns j0 .. j0+M of row i, and apply a ReLU if relu is 1."""
-    B, C, H, W, L = x.shape
+def forward_row(x, weight, bias, y, block, h0, w0, b, o0, i, STRIDE, N, M, Q, relu):
+    """Fill row i of block b of y for output channels o0 .. o0+N, and apply a ReLU if relu is 1.
+
+    Its first pixel begins at row h0 and column w0 of a block of x. Tiles have M columns; the last one may overlap the
+    one before it. Q is the number of columns of the kernel as a constant, so that the loop over them is unrolled.
+    """
+    O, C, P, _ = weight.shape
     B, O, I, J, L = y.shape
-    O, C, P, Q = weight.shape
-    h0, w0 = i * stride - top, j0 * stride - left
-    acc = tile(N, M)
-    for n in range(N):
-        for m in range(M):
-            acc[n, m] = broadcast(bias, (min(o0 + n, O - 1),))
-    for c in range(C):
-        for p in range(max(0, -h0), min(P, H - h0)):
-            for q in range(Q):
-                xs = tile(M)
-                for m in range(M):
-                    w = w0 + q + m * stride
-                    xs[m] = load_inside(x, (b, c, h0 + p, w), W)
-                for n in range(N):
-                    v = broadcast(weight, (min(o0 + n, O - 1), c, p, q))
+    for j in range(0, J, M):
+        j0 = min(j, J - M)
+        acc = tile(N, M)
+        for n in range(N):
+            for m in range(M):
+                acc[n, m] = broadcast(bias, (o0 + n,))
+        for c in range(C):
+            for p in range(P):
+                for q in range(Q):
+                    xs = tile(M)
                     for m in range(M):
-                        acc[n, m] = fma(xs[m], v, acc[n, m])
-    for n in range(N):
-        for m in range(M):
-            if o0 + n < O and j0 + m < J:
+                        xs[m] = load(x, (block, c, h0 + p, w0 + (j0 + m) * STRIDE + q))
+                    for n in range(N):
+                        v = broadcast(weight, (o0 + n, c, p, q))
+                        for m in range(M):
+                            acc[n, m] = fma(xs[m], v, acc[n, m])
+        for n in range(N):
+            for m in range(M):
                 store_output(y, (b, o0 + n, i, j0 + m), acc[n, m], relu)
 
 
-def unpooled(dy, pool_mask, scale, at, k):
+def unpooled(dy, pool_mask, share, at, k):
     """Return the gradient of pixel k of the four that are pooled to the one at `at`."""
-    return select(any_bit(pool_mask, at, 1 << k), load(dy, at) * splat(scale), splat(0.0))
+    return select(any_bit(pool_mask, at, 1 << k), load(dy, at) * splat(share), splat(0.0))
 
 
 def turn_weights(weight, turned, p):
@@ -58,7 +59,7 @@ def turn_weights(weight, turned, p):
                 turned[p, q, o, c] = weight[o, min(c, C - 1), p, q]
 
 
-def fill_strip(dy, pool_mask, scale, dz, b, i0, E, POOL):
+def fill_strip(dy, pool_mask, share, dz, b, i0, E, POOL):
     """Fill dz (R, S, O, L) with the gradient of the convolution's output, from row i0 of dy on as far as it exists.
 
     E columns of zeros lie on each side. The channels are next to each other, because the kernel sums over them.
@@ -73,7 +74,7 @@ def fill_strip(dy, pool_mask, scale, dz, b, i0, E, POOL):
                 else:
                     for k in range(4):
                         at = 2 * (i - i0) + k // 2, E + 2 * j + k % 2, o
-                        store(dz, at, unpooled(dy, pool_mask, scale, (b, o, i, j), k))
+                        store(dz, at, unpooled(dy, pool_mask, share, (b, o, i, j), k))
     for r in range(R):
         for s in range(E):
             for o in range(O):
@@ -112,6 +113,7 @@ def backward_input_row(dz, turned, top, left, x, dx, i0, I, b, c0, h, N, M, relu
 
 
 def clear_sums(sums):
+    """Fill the sums (N, C + 1, P, Q, L) with zeros."""
     N, C, P, Q, L = sums.shape
     for n in range(N):
         for c in range(C):
@@ -120,7 +122,7 @@ def clear_sums(sums):
                     store(sums, (n, c, p, q), splat(0.0))
 
 
-def unpool_rows(dy, pool_mask, scale, dz, b, o0, i0):
+def unpool_rows(dy, pool_mask, share, dz, b, o0, i0):
     """Fill dz (N, R, J, L) with the gradient of the convolution's output from row i0 and channel o0 on."""
     B, O, I, J, L = dy.shape
     N, R, _, L = dz.shape
@@ -129,11 +131,11 @@ def unpool_rows(dy, pool_mask, scale, dz, b, o0, i0):
             for j in range(J):
                 for k in range(4):
                     at = n, 2 * i - i0 + k // 2, 2 * j + k % 2
-                    store(dz, at, unpooled(dy, pool_mask, scale, (b, o0 + n, i, j), k))
+                    store(dz, at, unpooled(dy, pool_mask, share, (b, o0 + n, i, j), k))
 
 
 def pad_rows(x, padded, b, c, h0, left):
-    """Copy the rows of channel c of block b from row h0 on, as far as they exist, with columns of zeros on each side."""
+    """Fill `padded` (R, S, L) with the rows of channel c from row h0 on that exist, after `left` columns of zeros."""
     B, C, H, W, L = x.shape
     R, S, L = padded.shape
     for r in range(max(0, -h0), min(R, H - h0)):

@@ -65,7 +65,7 @@ def dense_backward_input_relu(dy, weight, x, dx):
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
-    """See reference.conv2d_relu_forward. Each core computes whole rows of y."""
+    """See reference.conv2d_relu_forward. Each core computes strips of rows of y."""
     conv2d.forward(x, weight, bias, stride, top, left, y, 1)
 
 
@@ -112,10 +112,8 @@ def _backward(x, dy, pool_mask, weight, stride, top, left, relu_input, dx, dweig
 def _pool_tile(x, weight, top, left, y):
     """Return the N, Q and PADDED of the kernel: PADDED is 0 if no window reads outside x."""
     O, C, P, Q = weight.shape
-    _, _, H, W, _ = x.shape
     _, _, I, J, _ = y.shape
-    overhangs = 2 * I + P - 1 - top > H or 2 * J + Q - 1 - left > W
-    return pool_tile_rows(O), Q, int(top > 0 or left > 0 or overhangs)
+    return pool_tile_rows(O), Q, conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
 
 
 @cache

@@ -306,9 +306,8 @@ def any_bit(typing, x, at, bits):
         integer_vector = ir.VectorType(ctx.get_data_type(x.dtype), L)
         numbers = b.load(b.bitcast(_pointer(ctx, b, x, *args[:2]), integer_vector.as_pointer()))
         numbers.align = x.dtype.bitwidth // 8
-        # as wide as the lanes that the mask is for, or it would have to be widened for each use
-        wanted = b.and_(b.zext(numbers, INTEGERS), _splat(b, b.trunc(args[2], I32)))
-        return b.icmp_unsigned("!=", wanted, INTEGERS(None))
+        wanted = _splat(b, b.trunc(args[2], integer_vector.element))
+        return b.icmp_unsigned("!=", b.and_(numbers, wanted), integer_vector(None))
 
     return mask(x, _position(at), types.intp), code
 

@@ -13,6 +13,7 @@ LOAD = 1
 LOAD_INSIDE = 4  # load with a check of the column
 NEW_LINE = 4  # load of a cache line from the second-level cache
 TRANSFORM = 300  # transform of a tile of 4 x 4 outputs to or from the 36 points of Winograd's method
+NEW_PLANE = 12  # addresses of the weights and outputs of one more channel
 STEP = 4  # overhead of one iteration over channels
 TRANSPOSE = 8  # transpose of a square of vectors, per vector
 
@@ -32,6 +33,22 @@ def tile_shape(rows: int, columns: int, column_cost: int = LOAD) -> tuple[int, i
 
     fitting = (shape for shape in product(range(1, 9), range(1, 9)) if (shape[0] + 1) * shape[1] < REGISTERS)
     return min(fitting, key=time)
+
+
+@cache
+def forward_tile(channels: int, columns: int, taps: int) -> tuple[int, int]:
+    """Return the fastest tile (N, M) of sums for one row of a convolution with `taps` weights per output.
+
+    All sums, M pixels and some of those of the next weight must fit in the registers.
+    """
+
+    def time(shape: tuple[int, int]) -> tuple[int, int]:
+        n, m = shape
+        steps = ceil(channels / n) * ceil(columns / m)
+        return steps * (taps * (max(n * m, LATENCY) + LOAD) + n * NEW_PLANE + STEP), -n * m
+
+    shapes = product(range(1, min(channels, 8) + 1), range(1, min(columns, 8) + 1))
+    return min(((n, m) for n, m in shapes if (n + 1) * m <= REGISTERS - REGISTERS // 8), key=time)
 
 
 @cache

@@ -1,0 +1,46 @@
+"""What a file says about its network beside layers and weights: origin, classes, preprocessing, calibration."""
+
+import json
+from dataclasses import asdict
+
+from fastdigits import __version__
+from fastdigits.storage.weights import SavedNetwork
+
+KEY = "fastdigits"  # of the metadata in a file
+NO_DIGIT = 10  # the output of networks with eleven classes that stands for "no digit"
+
+
+def metadata(saved: SavedNetwork) -> str:
+    """Describe everything except the weights and the history as JSON, from which an import restores it."""
+    return json.dumps(
+        {
+            "version": __version__,
+            "model": saved.model,
+            "dataset": saved.dataset,
+            "architecture": saved.network,
+            "preprocessing": asdict(saved.normalisation),
+            "calibration": asdict(saved.calibration) if saved.calibration else None,
+            "config": saved.config,
+            "metrics": saved.metrics,
+        }
+    )
+
+
+def origin(saved: SavedNetwork) -> str:
+    """Say where the network comes from in a few words."""
+    return f"{saved.model} trained on {saved.dataset} by fastdigits {__version__}"
+
+
+def class_names(classes: int) -> list[str]:
+    """Return the names of the outputs: digits, and "no digit" for the last of eleven."""
+    names = [str(number) for number in range(classes)]
+    return [*names[:-1], "no digit"] if classes == NO_DIGIT + 1 else names
+
+
+def calibration_note(saved: SavedNetwork) -> str:
+    """Return a sentence on how to apply the calibration, or an empty text if there is none."""
+    if not saved.calibration:
+        return ""
+    one = saved.calibration
+    bias = f", then add {one.no_digit_bias:g} to that of 'no digit'" if one.no_digit_bias else ""
+    return f"Divide scores by {one.temperature:g}{bias} before the softmax for calibrated probabilities."

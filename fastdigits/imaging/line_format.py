@@ -1,0 +1,46 @@
+"""Convert a picture of a line of writing to an image of one height, with light ink on black, whatever its paper."""
+
+import numpy as np
+from PIL import Image
+
+from fastdigits.errors import UserError
+from fastdigits.imaging.background import (
+    project_colors,
+    relative_contrast,
+    uneven_background,
+    with_bright_background,
+)
+from fastdigits.imaging.ink import contrast_levels
+
+LINE_HEIGHT = 32  # pixels
+MAX_STROKE = 0.25  # maximum stroke width, as a fraction of the height of the picture
+MAX_LENGTH = 30  # width of a line in heights
+MIN_WIDTH = 32  # pixels, of which none needs to be ink
+WHITE = 1.3  # contrast that becomes white, relative to the typical contrast of ink
+MIN_CONTRAST = 0.04  # 0 .. 1; less is the noise of an empty picture
+
+
+def to_line_format(picture: np.ndarray) -> np.ndarray:
+    """Return the line of a picture as uint8 (LINE_HEIGHT, W), with the contrast of the ink to its surroundings.
+
+    Parameters
+    ----------
+    picture : uint8 (H, W, 3) or (H, W)
+        A picture that the line fills from top to bottom.
+
+    Raises
+    ------
+    UserError
+        If it is more than MAX_LENGTH times as wide as high.
+    """
+    H, W = picture.shape[:2]
+    if W > MAX_LENGTH * H:
+        raise UserError(f"A line of {W} x {H} pixels is more than {MAX_LENGTH} times as wide as high; cut it.")
+    bright = with_bright_background(picture if picture.ndim == 3 else picture[..., None])
+    background = uneven_background(bright, MAX_STROKE * H / max(H, W), extend_edges=True)
+    contrast = project_colors(relative_contrast(bright, background))
+    level, _, ink = contrast_levels(contrast)
+    brightness = np.clip((contrast - level) / max(WHITE * (ink - level), MIN_CONTRAST), 0, 1)
+    pixels = Image.fromarray((255 * brightness).astype(np.uint8))
+    size = max(MIN_WIDTH, round(W * LINE_HEIGHT / H)), LINE_HEIGHT
+    return np.asarray(pixels.resize(size, Image.Resampling.BOX if H > LINE_HEIGHT else Image.Resampling.BICUBIC))

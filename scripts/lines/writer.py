@@ -1,0 +1,219 @@
+"""Write a number with a pen: one writer's digits along a baseline, from pen strokes or from MNIST images."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from pictures.alphabet import DIGITS, Stroke, parse
+from pictures.glyphs import jittered, smooth
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from lines.text import Rng
+
+HEIGHT = 64  # of a digit, in pixels
+FINE = 2  # pixels of the drawing for each of these
+STEPS = 8  # points of a curve between two points of a stroke
+
+# More styles than single digits need, as they are written in a hurry
+_HASTY = parse(
+    """
+0        55,10 20,30 22,85 60,95 85,55 65,10 30,12
+0        70,15 35,5 12,45 30,95 75,85 88,35 60,8 45,30
+0        20,20 10,70 50,100 90,60 70,5 25,12
+1        0,55 45,0 45,0 40,50 35,100
+1        10,40 50,0 50,0 30,100
+1        55,0 40,100
+2        5,25 40,0 75,25 40,80 5,95 20,75 60,95 100,85
+2        10,15 55,0 70,30 10,98 10,98 95,90
+3        10,10 60,0 75,25 40,45 40,45 85,60 65,100 0,95
+4        35,0 5,60 5,60 85,50 / 70,25 55,110
+4        40,0 10,55 95,50 / 75,10 70,115
+4        15,0 10,50 85,45 / 85,0 75,100
+5        30,5 20,45 60,45 75,75 40,105 0,95 / 30,5 95,0
+5        85,2 30,5 20,45 75,55 70,95 10,100
+6        55,0 15,60 40,100 75,75 45,55 15,75
+7        5,10 85,0 85,0 45,110 / 30,55 90,48
+7        0,5 80,5 80,5 30,115
+7        5,20 10,5 90,5 90,5 50,110 / 25,60 85,50
+8        85,10 40,0 20,25 75,70 45,100 10,75 60,35 88,8
+8        60,5 25,20 60,45 75,80 30,100 20,70 75,30 60,5
+9        80,15 40,5 20,35 55,45 80,15 80,15 60,110
+9        75,20 45,0 15,25 45,48 78,20 78,20 85,70 50,110 20,100
+"""
+)
+
+
+@dataclass
+class Hand:
+    """How one writer writes. Lengths are in heights of a digit.
+
+    Attributes
+    ----------
+    pen : float
+        Width of the strokes.
+    slant : float
+        Shift to the right per height.
+    aspect : float
+        Width of a digit of square strokes.
+    gap : float
+        Mean space between digits; negative if they overlap.
+    joins : float
+        Probability that the pen stays down between two digits.
+    wobble : float
+        Displacement of the points of a stroke.
+    unevenness : float
+        Spread of sizes and positions.
+    printed : bool
+        Whether the digits are images of MNIST instead of strokes.
+    """
+
+    pen: float
+    slant: float
+    aspect: float
+    gap: float
+    joins: float
+    wobble: float
+    unevenness: float
+    from_images: bool
+    favourites: dict[str, list[Stroke]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rng: Rng) -> "Hand":
+        """Return the hand of a random writer."""
+        return cls(
+            pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
+            slant=rng.normal(0.12, 0.2),
+            aspect=rng.uniform(0.45, 0.85),
+            gap=rng.normal(0.13, 0.1),
+            joins=float(rng.choice([0, 0.1, 0.5], p=[0.6, 0.25, 0.15])),
+            wobble=rng.uniform(0.02, 0.05),
+            unevenness=rng.uniform(0.02, 0.12),
+            from_images=bool(rng.random() < 0.5),
+        )
+
+    def strokes(self, rng: Rng, digit: str) -> list[Stroke]:
+        """Return the strokes of a digit in the unit square, mostly in this writer's favourite style."""
+        styles = DIGITS[digit] + 2 * _HASTY[digit]
+        if digit not in self.favourites or rng.random() < 0.1:
+            self.favourites[digit] = styles[rng.integers(len(styles))]
+        return jittered(rng, self.favourites[digit], self.wobble)
+
+
+class Page:
+    """A drawing of ink, with x to the right from the start of the number and y downwards from the top of the digits."""
+
+    def __init__(self, length: float):
+        self.left, self.top = HEIGHT, HEIGHT // 2
+        self.size = int((length + 2) * HEIGHT), 2 * HEIGHT
+        self.drawing = Image.new("L", (FINE * self.size[0], FINE * self.size[1]))
+        self.pen = ImageDraw.Draw(self.drawing)
+        self.pasted = np.zeros(self.size[::-1], np.float32)
+
+    def stroke(self, points: np.ndarray, width: float) -> None:
+        """Draw a smooth line of a width through points (n, 2), all in heights of a digit."""
+        curve = smooth(points, STEPS) * HEIGHT + (self.left, self.top)
+        pixels = max(1, round(width * HEIGHT * FINE))
+        xy = [tuple(point) for point in FINE * curve]
+        self.pen.line(xy, 255, pixels, joint="curve")
+        for x, y in (xy[0], xy[-1]):
+            radius = pixels / 2
+            self.pen.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
+
+    def paste(self, image: np.ndarray, to_image: np.ndarray, corner: np.ndarray, level: float) -> None:
+        """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it."""
+        matrix = to_image / HEIGHT
+        offset = -matrix @ (corner * HEIGHT + (self.top, self.left))
+        placed = ndimage.affine_transform(image, matrix, offset, self.pasted.shape, order=1)
+        np.maximum(self.pasted, np.clip((placed - level) * 6 + 0.5, 0, 1), out=self.pasted)
+
+    def ink(self) -> np.ndarray:
+        """Return the coverage of each pixel by ink, float32 (2 HEIGHT, W) between 0 and 1."""
+        drawn = np.asarray(self.drawing.resize(self.size, Image.Resampling.BOX), np.float32) / 255
+        return np.maximum(drawn, self.pasted)
+
+
+def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Write a text of `lines.text.number`; return the coverage by ink, float32 (128, W), of digits 64 pixels high.
+
+    Parameters
+    ----------
+    images, labels : uint8 (N, 28, 28) and (N,)
+        Digits to write with, by those writers who do not use strokes.
+    """
+    hand = Hand.of(rng)
+    page = Page(len(text) * 1.5 + 2)
+    drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
+    pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
+    for symbol in text:
+        lift = 0.7 * lift + rng.normal(0, hand.unevenness)
+        y = lift + drift * x
+        if symbol == " ":
+            x += rng.uniform(0.15, 0.45)
+            continue
+        if symbol in ".,-=":
+            strokes, width = _sign(rng, symbol, hand)
+        elif hand.from_images:
+            image = images[rng.choice(np.flatnonzero(labels == int(symbol)))]
+            x += _paste(rng, page, hand, image, x, y) + hand.gap * rng.uniform(0.3, 1.7)
+            continue
+        else:
+            strokes, width = _sized(rng, hand.strokes(rng, symbol), symbol, hand)
+        points = [np.add(stroke, (x, y)) for stroke in strokes]
+        points = [stroke + np.outer(1 - stroke[:, 1], (hand.slant, 0)) for stroke in points]
+        if pending:
+            points[0] = np.concatenate([pending.pop(), points[0]])
+        joins = symbol.isdigit() and rng.random() < hand.joins * (2 if symbol == "0" else 1)
+        for stroke in points[: len(points) - joins]:
+            page.stroke(stroke, hand.pen * rng.uniform(0.9, 1.1))
+        if joins:
+            pending.append(points[-1])
+        x += width + hand.gap * rng.uniform(0.3, 1.7) + 0.02
+    for stroke in pending:
+        page.stroke(stroke, hand.pen)
+    return page.ink()
+
+
+def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[list[np.ndarray], float]:
+    """Scale the strokes of a digit; return them, starting at x = 0, and their width."""
+    height = np.exp(rng.normal(0, 1.2 * hand.unevenness))
+    if digit == "0":  # often smaller than other digits
+        height *= rng.uniform(0.6, 1.05)
+    width = hand.aspect * np.exp(rng.normal(0, hand.unevenness)) * (height if digit == "0" else 1)
+    points = [np.array(stroke) * (width, height) + (0, 1 - height) for stroke in strokes]
+    left = min(stroke[:, 0].min() for stroke in points)
+    points = [stroke - (left, 0) for stroke in points]
+    return points, max(stroke[:, 0].max() for stroke in points)
+
+
+def _paste(rng: Rng, page: Page, hand: Hand, image: np.ndarray, x: float, y: float) -> float:
+    """Draw an image of MNIST with the writer's slant; return its width."""
+    rows, columns = (np.flatnonzero(image.max(axis) > 60) for axis in (1, 0))
+    top, left, height = rows[0], columns[0], rows[-1] + 1 - rows[0]
+    size = np.exp(rng.normal(0, hand.unevenness))
+    across = hand.aspect / 0.65 * np.exp(rng.normal(0, 0.05))
+    width = (columns[-1] + 1 - left) / height * size * across
+    lean = hand.slant / 2  # the images have a slant of their own
+    # Row r of the image is at y = (r - top) / height * size, and column c at x = (c - left) / height * size * across
+    to_image = np.array([[height / size, 0], [lean * height / size / across, height / size / across]])
+    corner = np.array([y + 1 - size, x + lean])
+    padded = np.zeros((28, 28), np.float32)
+    padded[: 28 - top, : 28 - left] = image[top:, left:] / 255
+    page.paste(padded, to_image, corner, float(np.clip(0.95 - 4 * hand.pen, 0.25, 0.8)))
+    return width
+
+
+def _sign(rng: Rng, symbol: str, hand: Hand) -> tuple[list[np.ndarray], float]:
+    """Return the strokes of a separator or dash and their width."""
+    if symbol in "-=":
+        length, y = rng.choice([rng.uniform(0.2, 0.6), rng.uniform(0.6, 1.6)], p=[0.75, 0.25]), rng.uniform(0.45, 0.8)
+        bow, rise = rng.normal(0, 0.04, 2)
+        line = np.array([(0.08, y), (0.08 + length / 2, y + bow), (0.08 + length, y + rise)])
+        between = rng.uniform(0.14, 0.3)
+        lower = np.add(line, (rng.normal(0, 0.03), between))
+        return [line, lower][: 1 + (symbol == "=")], length + 0.15
+    x, y = rng.uniform(0, 0.08), 1 + rng.normal(-0.02, 0.05)
+    if symbol == ".":
+        step = rng.normal(0, 0.03, 2)
+        return [np.array([(x, y), (x + step[0], y + step[1])])], x + 0.06
+    tail = rng.uniform(0.1, 0.28)
+    return [np.array([(x + 0.06, y - 0.03), (x + 0.05, y + tail / 2), (x - 0.04, y + tail)])], x + 0.1
