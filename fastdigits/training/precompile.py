@@ -66,11 +66,13 @@ def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, C
 
 
 def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Run a training step with one image and a learning rate of 0, and the forward pass of an evaluation."""
-    trainer = Trainer(network, batches, config, FIRST_ROW)
+    """Run a training step on few images with a learning rate of 0, and the forward pass of an evaluation."""
+    in_one_part = config.batch_size and config.batch_size <= batches.batch_size
+    images = 1 if in_one_part else batches.batch_size + 1
+    trainer = Trainer(network, batches, config, np.zeros(images, np.int32))
     trainer.shuffle(0)
-    trainer.step(0, 1, 0.0)
-    [(x, _, _)] = batches.over(trainer.order)
+    trainer.step(0, images, 0.0)
+    x, _, _ = next(batches.over(trainer.order))
     network.forward(x)
 
 

@@ -47,7 +47,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # omits the first pooled row of each strip
     ("conv2d_relu_avgpool_backward_weight", "conv2d.unpool_rows", "range(i0 // 2,", "range(i0 // 2 + 1,"),
     # does not sum the last input
-    ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    ("dense_forward", "dense.forward_rows", "for k in range(K)", "for k in range(K - 1)"),
     # skips the blank between equal labels
     ("ctc_loss", "ctc._unless_equal", "s // 2 - 1", "s // 2 - 2"),
     # also ends paths one label too early
@@ -55,9 +55,17 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # counts the paths of an image beyond its last step
     ("ctc_loss", "ctc._to_gradient", "> splat(t)", "> splat(t - 1)"),
     # discards the first slab of images at the second
-    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
+    ("dense_backward_weight", "dense.backward_weight_strip", "K if b0 > 0 else 0", "0"),
     # adds the first slab to the old content of dweight
-    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
+    ("dense_backward_weight", "dense.backward_weight_strip", "K if b0 > 0 else 0", "K"),
+    # does not copy the last vector of weights
+    ("dense_backward", "dense.backward_input_strip", "range(0, W, L)", "range(0, W - L, L)"),
+    # does not write the last inputs of a strip
+    ("dense_backward", "dense.backward_input_strip", "range(0, W, N)", "range(0, W - N, N)"),
+    # does not write the last block of images
+    ("dense_backward_input", "dense.backward_input_strip", "b0 + m < B", "b0 + m < B - 1"),
+    # does not write the last bias gradient of each strip
+    ("dense_backward", "dense.backward_strip", "(t + 1) * O // T", "(t + 1) * O // T - 1"),
     # sends the gradient to the last of equal maxima
     ("maxpool2d_backward", "pool2d.first_maximum", "exceeds(v, best)", "v >= best"),
     # does not clear pixels outside all windows

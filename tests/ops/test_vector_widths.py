@@ -92,6 +92,23 @@ def test_tile_fits_the_registers(rows, columns):
     assert N * M + M + 1 <= vector_unit.REGISTERS
 
 
+@pytest.mark.parametrize("rows", [4, 8, 16, 24, 32, 80])
+@pytest.mark.parametrize("columns", [1, 2, 3, 8, 16])
+def test_tiles_divide_a_strip_and_fit_the_registers(rows, columns):
+    N, M = tiling.strip_tile(rows, columns)
+    assert rows % N == 0
+    assert N * M + M + 1 <= vector_unit.REGISTERS
+
+
+@pytest.mark.parametrize("columns", [1, 2, 11, 50, 98])
+@pytest.mark.parametrize("threads", [1, 2, 7, 64])
+def test_strips_give_each_thread_work(columns, threads):
+    M = tiling.strip_columns(columns, threads)
+    assert tiling.most_rows(M) * M + M + 1 <= vector_unit.REGISTERS
+    assert tiling.most_rows(M) >= 5
+    assert M == 1 or -(-columns // M) >= min(threads, columns // 2)
+
+
 @pytest.mark.parametrize("taps", [1, 9, 25, 800])
 @pytest.mark.parametrize("columns", [1, 3, 7, 26])
 @pytest.mark.parametrize("channels", [1, 2, 5, 64])

@@ -11,7 +11,7 @@ OPS = (
     "batchnorm_relu_inference",
     "batchnorm_relu_backward",
     "dense_relu_forward",
-    "dense_backward_input_relu",
+    "dense_backward",
     "conv2d_relu_forward",
     "conv2d_backward",
     "conv2d_relu_maxpool_forward",

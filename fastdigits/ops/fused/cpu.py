@@ -59,9 +59,9 @@ def dense_relu_forward(x, weight, bias, y):
     dense.forward(x, weight, bias, y, 1)
 
 
-def dense_backward_input_relu(dy, weight, x, dx):
-    """See reference.dense_backward_input_relu. Each core computes whole groups of N inputs."""
-    dense.backward_input(dy, weight, x, dx, 1)
+def dense_backward(x, dy, weight, relu_input, dx, dweight, dbias):
+    """See reference.dense_backward. Each core computes both gradients of strips of inputs."""
+    dense.backward(x, dy, weight, dx, dweight, dbias, int(relu_input))
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):

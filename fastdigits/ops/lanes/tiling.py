@@ -130,9 +130,30 @@ def tile_rows(rows: int, columns: int) -> int:
 
 
 @cache
-def shared_columns(columns: int, threads: int) -> int:
-    """Return the columns M of a tile that divides the work evenly among threads."""
-    return min(range(1, 6), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
+def strip_columns(columns: int, threads: int) -> int:
+    """Return the columns of a strip that is computed by one thread, so that the work is divided evenly among threads.
+
+    Their number allows for tiles of at least 5 rows.
+    """
+    return min(range(1, (REGISTERS - 1) // 6 + 1), key=lambda m: ceil(ceil(columns / m) / threads) * (m + 0.3))
+
+
+@cache
+def most_rows(columns: int) -> int:
+    """Return the rows N of the largest tile (N, `columns`) of sums."""
+    return min(8, (REGISTERS - 1) // columns - 1)
+
+
+@cache
+def strip_tile(rows: int, columns: int) -> tuple[int, int]:
+    """Return the fastest tile (N, M) of sums for a strip of `rows` x `columns` vectors; N is a divisor of `rows`."""
+
+    def time(shape: tuple[int, int]) -> tuple[int, int]:
+        n, m = shape
+        return rows // n * ceil(columns / m) * max(n * m, n * LOAD + m * 2 * LOAD, LATENCY), -n * m
+
+    divisors = (n for n in range(1, 9) if rows % n == 0)
+    return min((s for s in product(divisors, range(1, 9)) if (s[0] + 1) * s[1] < REGISTERS), key=time)
 
 
 class SingleTile(NamedTuple):
