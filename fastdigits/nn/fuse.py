@@ -193,7 +193,7 @@ class ConvReLUPool(FusedStep):
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
-        self.pool_mask = ops.empty(self.y.shape, np.uint8)
+        self.pool_mask = ops.empty((blocks if training else 0, *self.y.shape[1:]), np.uint8)  # for backward only
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""

@@ -76,12 +76,12 @@ def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, d
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_maxpool_forward. Each core computes whole pooled rows."""
-    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 1)(x, weight, bias, top, left, y, pool_mask)
+    _forward_pool(x, weight, bias, top, left, y, pool_mask, 1)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See reference.conv2d_relu_avgpool_forward. Each core computes whole pooled rows."""
-    _conv2d_pool(*_pool_tile(x, weight, top, left, y), 0)(x, weight, bias, top, left, y, pool_mask)
+    _forward_pool(x, weight, bias, top, left, y, pool_mask, 0)
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
@@ -109,15 +109,16 @@ def _backward(x, dy, pool_mask, weight, stride, top, left, relu_input, dx, dweig
     conv2d.backward_input(dy, pool_mask, weight, stride, top, left, x, dx, int(relu_input), EPILOGUE)
 
 
-def _pool_tile(x, weight, top, left, y):
-    """Return the N, Q and PADDED of the kernel: PADDED is 0 if no window reads outside x."""
+def _forward_pool(x, weight, bias, top, left, y, pool_mask, MAXIMUM):
     O, C, P, Q = weight.shape
     _, _, I, J, _ = y.shape
-    return pool_tile_rows(O), Q, conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
+    padded = conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
+    convolve = _conv2d_pool(pool_tile_rows(O), Q, padded, MAXIMUM, int(len(pool_mask) > 0))
+    convolve(x, weight, bias, top, left, y, pool_mask)
 
 
 @cache
-def _conv2d_pool(N, Q, PADDED, MAXIMUM):
+def _conv2d_pool(N, Q, PADDED, MAXIMUM, MASKED):
     @cpu.parallel
     def conv2d_relu_pool_forward(x, weight, bias, top, left, y, pool_mask):
         B, O, I, J, L = y.shape
@@ -131,7 +132,7 @@ def _conv2d_pool(N, Q, PADDED, MAXIMUM):
             for o0 in range(0, O, N):
                 for j in range(J):
                     _forward_pool_tile(
-                        source, weight, bias, y, pool_mask, block, h0, w0 + 2 * j, b, o0, i, j, N, Q, MAXIMUM
+                        source, weight, bias, y, pool_mask, block, h0, w0 + 2 * j, b, o0, i, j, N, Q, MAXIMUM, MASKED
                     )
 
     return conv2d_relu_pool_forward

@@ -1,6 +1,6 @@
 """Convolution with ReLU and pooling on the CPU, one tile at a time. Pooling windows are 2 x 2 pixels, 2 apart."""
 
-from fastdigits.ops.fused.kernel import store_pooled
+from fastdigits.ops.fused.kernel import store_window
 from fastdigits.ops.lanes import broadcast, fma, load, splat, store, tile
 
 
@@ -18,11 +18,12 @@ def pad_strip(x, strip, b, h0, left):
                     store(strip, (0, c, r, s), splat(0.0))
 
 
-def forward_pool_tile(x, weight, bias, y, pool_mask, block, h0, w0, b, o0, i, j, N, Q, MAXIMUM):
+def forward_pool_tile(x, weight, bias, y, pool_mask, block, h0, w0, b, o0, i, j, N, Q, MAXIMUM, MASKED):
     """Fill pixel i, j of block b of the pooled output channels o0 .. o0+N.
 
     Its first window begins at row h0 and column w0 of a block of x. Q is the number of columns of the kernel as a
-    constant, so that the loop over them is unrolled. MAXIMUM is 1 for max pooling, 0 for average pooling.
+    constant, so that the loop over them is unrolled. MAXIMUM is 1 for max pooling, 0 for average pooling. If MASKED is
+    0, pool_mask is empty.
     """
     O, C, P, _ = weight.shape
     acc = tile(N, 2, 2)
@@ -47,4 +48,4 @@ def forward_pool_tile(x, weight, bias, y, pool_mask, block, h0, w0, b, o0, i, j,
             window = tile(4)
             for k in range(4):
                 window[k] = acc[n, k // 2, k % 2]
-            store_pooled(window, y, pool_mask, (b, o0 + n, i, j), MAXIMUM)
+            store_window(window, y, pool_mask, (b, o0 + n, i, j), MAXIMUM, MASKED)

@@ -127,10 +127,12 @@ def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     y : float32 (B, O, I, J, L), filled
         I and J are half the rows and columns of the convolution, rounded down.
     pool_mask : uint8 (B, O, I, J, L), filled
+        Or an empty array (0, O, I, J, L), if no gradient will be computed.
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels.max(0), 0)
-    pool_mask[...] = np.where(y <= 0, 0, 1 << first_maximum(pixels))
+    if len(pool_mask):
+        pool_mask[...] = np.where(y <= 0, 0, 1 << first_maximum(pixels))
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -145,7 +147,8 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels, 0).sum(0) / 4
-    pool_mask[...] = sum(np.where(pixels[k] <= 0, 0, 1 << k) for k in range(4))
+    if len(pool_mask):
+        pool_mask[...] = sum(np.where(pixels[k] <= 0, 0, 1 << k) for k in range(4))
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
