@@ -359,7 +359,7 @@ def _sequences(lanes: int, images: int, steps: int, symbols: int) -> Iterator[Ca
 
 
 def _batches(lanes: int, images: int) -> Iterator[Call]:
-    B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
+    B, N, K = blocks(images, lanes) + 1, images + 17, 37  # the last block is empty
     rng = np.random.default_rng(SEED)
     arguments = {
         "images": rng.integers(0, 256, (N, K), np.uint8),

@@ -78,7 +78,10 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # predicts the last of equal scores
     ("accumulate_metrics", "loss.count_hits_block", "exceeds(score, best)", "score >= best"),
     # fills empty lanes with an image outside the batch
+    ("gather_batch", "batch.gather_block", "count - 1)", "count)"),
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
+    # omits the pixels after the last square
+    ("gather_batch", "batch.gather_block", "range(K - K % L, K)", "range(K, K)"),
     # rotates an augmented image the other way
     ("augment_batch", "batch._affine", "cos * slant - sin / rows", "cos * slant + sin / rows"),
     # omits the knots before the first edge from the displacement
