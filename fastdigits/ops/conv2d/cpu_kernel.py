@@ -158,15 +158,17 @@ def add_rows(x, dz, sums, stride, c, h0, H, first, w0, o0, i0, rows, N, M):
             for n in range(N):
                 for m in range(M):
                     acc[n, m] = load(sums, (n, c, p, q0 + m))
-            for r in range(max(0, (stride - 1 - h0 - p) // stride), min(rows, (H - 1 - h0 - p) // stride + 1)):
-                for j in range(J):
-                    ds = tile(N)
-                    for n in range(N):
-                        ds[n] = load(dz, (min(o0 + n, O - 1), i0 + r, j))
-                    for m in range(M):
-                        v = load(x, (h0 + r * stride + p - first, w0 + j * stride + q0 + m))
+            for r in range(rows):
+                h = h0 + r * stride + p
+                if 0 <= h < H:
+                    for j in range(J):
+                        ds = tile(N)
                         for n in range(N):
-                            acc[n, m] = fma(v, ds[n], acc[n, m])
+                            ds[n] = load(dz, (min(o0 + n, O - 1), i0 + r, j))
+                        for m in range(M):
+                            v = load(x, (h - first, w0 + j * stride + q0 + m))
+                            for n in range(N):
+                                acc[n, m] = fma(v, ds[n], acc[n, m])
             for n in range(N):
                 for m in range(M):
                     store(sums, (n, c, p, q0 + m), acc[n, m])
