@@ -16,6 +16,7 @@ from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
+from fastdigits.ops.runtime import compilation
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
@@ -136,7 +137,8 @@ class Sequential:
         trained, self._trained = self._trained, None  # predicting with partly trained weights must raise an error
         try:
             ops = devices.load(self.device, exact=config.exact)
-            result = train(self.network, images, labels, ops, config, callback or Callback())
+            with compilation.shown(compilation.Line()):
+                result = train(self.network, images, labels, ops, config, callback or Callback())
             trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
         except (TrainingFailed, TrainingInterrupted) as stop:
             if stop.result:
@@ -161,7 +163,8 @@ class Sequential:
         """
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
         trained = self._checked_trained()
-        result = trained.pool.evaluate(images, labels, trained.config.loss)
+        with compilation.shown(compilation.Line()):
+            result = trained.pool.evaluate(images, labels, trained.config.loss)
         if warning := polarity_warning(images, trained.pool.normalisation):
             warnings.warn(warning, stacklevel=2)
         return result
@@ -169,7 +172,9 @@ class Sequential:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, classes), of images uint8 (N, rows, columns)."""
         images = _as_uint8(images, "images")
-        return self._checked_trained().pool.probabilities(images)
+        trained = self._checked_trained()
+        with compilation.shown(compilation.Line()):
+            return trained.pool.probabilities(images)
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""

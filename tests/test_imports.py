@@ -18,6 +18,7 @@ LAYERS = (
     ("cli",),
     ("report",),
     ("bench",),
+    ("importing",),
     ("export",),
     ("sequential", "plots", "serve", "check", "doctor"),
     ("training",),
@@ -48,8 +49,8 @@ ROOMS = {
     "click": ("cli",),
     "fastapi": ("serve",),
     "uvicorn": ("serve",),
-    "onnx": ("export",),
-    "safetensors": ("export",),
+    "onnx": ("export", "importing"),
+    "safetensors": ("export", "importing"),
 }
 
 

@@ -99,7 +99,7 @@ POOLED_CONVOLUTIONS = (
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time
-DENSE = ((80, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
+DENSE = ((150, 17, 3), (1, 1, 1), (33, 100, 13), (7, 784, 10))
 
 # images to augment, (rows, columns)
 AUGMENTED = (1, (9, 13)), (7, (1, 3))
@@ -239,8 +239,10 @@ def _fused_dense(lanes: int, images: int, features: int, outputs: int) -> Iterat
     case = f"batch of {images}, {K} to {O}"
     arguments = {"x": x, "weight": weight, "bias": bias, "y": _unfilled(*dy.shape)}
     yield Call("dense_relu_forward", case, arguments, ("y",), K + 1)
-    arguments = {"dy": dy, "weight": weight, "x": x, "dx": _unfilled(*x.shape)}
-    yield Call("dense_backward_input_relu", case, arguments, ("dx",), O)
+    for relu_input in (True, False):
+        filled = {"dx": _unfilled(*x.shape), "dweight": _unfilled(O, K), "dbias": _unfilled(O)}
+        arguments = {"x": x, "dy": dy, "weight": weight, "relu_input": relu_input, **filled}
+        yield Call("dense_backward", f"{case}, {relu_input}", arguments, tuple(filled), max(O, B * lanes))
 
 
 def _dense(lanes: int, images: int, features: int, outputs: int) -> Iterator[Call]:
@@ -317,6 +319,7 @@ def _lrn(lanes: int, channels: int, size: int) -> Iterator[Call]:
 def _elementwise(lanes: int) -> Iterator[Call]:
     draw = _uniform()
     a, b, mask = draw(VECTORS, lanes), draw(VECTORS, lanes), (draw(VECTORS, lanes) > 0).astype(np.uint8)
+    yield Call("copy", f"{VECTORS} vectors", {"x": a, "y": _unfilled(VECTORS, lanes)}, ("y",), 1)
     for op in ("add", "add_relu"):
         yield Call(op, f"{VECTORS} vectors", {"a": a, "b": b, "y": _unfilled(VECTORS, lanes)}, ("y",), 2)
     arguments = {"x": a, "mask": mask, "rate": 0.25, "y": _unfilled(VECTORS, lanes)}
@@ -356,7 +359,7 @@ def _sequences(lanes: int, images: int, steps: int, symbols: int) -> Iterator[Ca
 
 
 def _batches(lanes: int, images: int) -> Iterator[Call]:
-    B, N, K = blocks(images, lanes) + 1, images + 17, 11  # the last block is empty
+    B, N, K = blocks(images, lanes) + 1, images + 17, 37  # the last block is empty
     rng = np.random.default_rng(SEED)
     arguments = {
         "images": rng.integers(0, 256, (N, K), np.uint8),

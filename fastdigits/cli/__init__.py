@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "Train or load several networks and compare them.",
     "report": "Write an HTML report about a trained network.",
     "export": "Write a trained network for other programs: ONNX, PyTorch, Keras, arrays.",
+    "import": "Read a network that another program has trained: ONNX, PyTorch's arrays.",
     "bench": "Benchmark training and inference against other frameworks.",
     "check": "Verify that all operations are computed correctly on this machine.",
     "doctor": "Diagnose the installation and suggest fixes.",

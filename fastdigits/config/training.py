@@ -102,7 +102,7 @@ class TrainConfig:
     exact : bool
         Whether to compute convolutions by their definition instead of by Winograd's method.
     graph : bool
-        Whether to record a step on a GPU and replay it; the results are the same bits.
+        Whether to record a step and replay it; the results are the same bits.
 
     Raises
     ------

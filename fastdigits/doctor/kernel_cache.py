@@ -16,8 +16,8 @@ def kernel_folder() -> list[Finding]:
     try:
         path = kernel_cache.create_folder()
     except OSError as error:
-        return _read_only(given, error)
-    return [_folder(path, given), _content(path), *_others()]
+        return [*_read_only(given, error), *_other_cpus(given)]
+    return [_folder(path, given), _content(path), *_other_cpus(given), *_others()]
 
 
 def _read_only(given: str | None, error: OSError) -> list[Finding]:
@@ -43,6 +43,18 @@ def _content(path: Path) -> Finding:
     if not folder.kernels:
         return Finding("kernels", "none yet", None, "fastdigits warmup")
     return Finding("kernels", f"{folder.kernels}, {_megabytes(folder.size_bytes)}")
+
+
+def _other_cpus(given: str | None) -> list[Finding]:
+    """Say that there are kernels for other kinds of CPU, such as that of the machine that built an image."""
+    try:
+        folders = [] if given else [folder for folder in kernel_cache.of_other_cpus() if folder.kernels]
+    except RuntimeError:  # no home folder
+        return []
+    if not folders:
+        return []
+    count = sum(folder.kernels for folder in folders)
+    return [Finding("other CPUs", f"{count} kernels for another kind of CPU, which this one cannot use")]
 
 
 def _others() -> list[Finding]:

@@ -20,7 +20,7 @@ from fastdigits.storage.weights import SavedNetwork
 
 OPSET, IR_VERSION = 22, 10  # of ONNX 1.17; ONNX Runtime reads them since 1.20
 INPUT, OUTPUT = "images", "scores"
-PIXELS = "pixels"  # the input of graphs with preprocessing
+PIXELS, PADS = "pixels", "pixels/pads"  # the input of graphs with preprocessing, and its padding
 
 
 def encode(saved: SavedNetwork, options: ExportOptions) -> Exported:
@@ -128,7 +128,7 @@ def _preprocessing(graph: Graph, normalisation: Normalisation, kind: int) -> Non
         x = graph.node("Clip", [x, *limits], "pixels/clipped")
         x = graph.node("Cast", [graph.node("Round", [x], "pixels/rounded")], "pixels/levels", to=TensorProto.UINT8)
     if preparation.pad:
-        sides = graph.constant("pixels/pads", _pads_of_images([preparation.pad] * 4))
+        sides = graph.constant(PADS, _pads_of_images([preparation.pad] * 4))
         background = graph.constant("pixels/background", np.array(preparation.background, np.uint8))
         x = graph.node("Pad", [x, sides, background], "pixels/padded")
     levels = replace(preparation, pad=0).apply(np.arange(256, dtype=np.uint8).reshape(1, 1, 256)).reshape(256)

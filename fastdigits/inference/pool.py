@@ -12,9 +12,11 @@ from fastdigits.config.training import EVALUATION_BATCH
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate, probabilities
-from fastdigits.nn.network import INFERENCE_MICRO_BATCH, Network
+from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Array
 from fastdigits.ops.loss.reference import softmax
+
+FEW_IMAGES = 64  # up to here, several small batches take less time than one large batch
 
 
 class Copies:
@@ -74,7 +76,7 @@ class NetworkPool:
             with self._copies.lend(1, self._new_single_image) as single_image:
                 return single_image.probabilities(images)
         # A batch takes the same time if most of it is empty
-        batch_size = self.network.ops.lanes if len(images) <= INFERENCE_MICRO_BATCH else EVALUATION_BATCH
+        batch_size = self.network.ops.lanes if len(images) <= FEW_IMAGES else EVALUATION_BATCH
         with self._copies.lend(batch_size, partial(self._new_copy, batch_size)) as network:
             batches = Batches(network.ops, images, None, batch_size, self.normalisation)
             return probabilities(network, batches, np.arange(len(images)))

@@ -167,11 +167,18 @@ class FusedDense(FusedStep):
     def backward(self, dy: Array, input_gradient: bool) -> Array:
         """See Layer.backward."""
         weight, bias = self.dense.weight, self.dense.bias
-        self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=weight.gradient, dbias=bias.gradient)
-        if input_gradient and self.after_relu:
-            self.ops.dense_backward_input_relu(dy=dy, weight=weight.value, x=self.x, dx=self.dx)
-        elif input_gradient:
-            self.ops.dense_backward_input(dy=dy, weight=weight.value, dx=self.dx)
+        if input_gradient:
+            self.ops.dense_backward(
+                x=self.x,
+                dy=dy,
+                weight=weight.value,
+                relu_input=self.after_relu,
+                dx=self.dx,
+                dweight=weight.gradient,
+                dbias=bias.gradient,
+            )
+        else:
+            self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=weight.gradient, dbias=bias.gradient)
         return self.dx
 
 
@@ -186,7 +193,7 @@ class ConvReLUPool(FusedStep):
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         """See Layer.allocate."""
         super().allocate(ops, blocks, training)
-        self.pool_mask = ops.empty(self.y.shape, np.uint8)
+        self.pool_mask = ops.empty((blocks if training else 0, *self.y.shape[1:]), np.uint8)  # for backward only
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
         """See Layer.forward."""

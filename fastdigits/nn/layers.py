@@ -279,9 +279,18 @@ class Dense(Layer):
         return self.y
 
     def backward(self, dy: Array, input_gradient: bool) -> Array:
-        self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
         if input_gradient:
-            self.ops.dense_backward_input(dy=dy, weight=self.weight.value, dx=self.dx)
+            self.ops.dense_backward(
+                x=self.x,
+                dy=dy,
+                weight=self.weight.value,
+                relu_input=False,
+                dx=self.dx,
+                dweight=self.weight.gradient,
+                dbias=self.bias.gradient,
+            )
+        else:
+            self.ops.dense_backward_weight(x=self.x, dy=dy, dweight=self.weight.gradient, dbias=self.bias.gradient)
         return self.dx
 
     def multiply_adds(self) -> int:

@@ -10,7 +10,7 @@ from fastdigits.nn import sequence
 from fastdigits.nn.fuse import fuse
 from fastdigits.nn.inference_graph import Fold, inference_graph, needs_inference_graph
 from fastdigits.nn.initializers import initial_value
-from fastdigits.nn.layers import Layer, Shape, TrainingStep
+from fastdigits.nn.layers import Layer, Shape, TrainingStep, vectors
 from fastdigits.nn.memory import check_memory
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
 from fastdigits.nn.registry import layer_from_config
@@ -19,7 +19,7 @@ from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
 
 MAX_PIXELS = 4096  # in a row or a column, far beyond any digit
-INFERENCE_MICRO_BATCH = 64  # images at a time: the activations between two layers then stay in the cache
+INFERENCE_MICRO_BATCH = 128  # images at a time: the activations between two layers then stay in the cache
 
 
 class Network:
@@ -198,7 +198,7 @@ class Network:
         for first in range(0, len(x), self.micro_batch):
             last = min(first + self.micro_batch, len(x))
             part = slice(last - self.micro_batch, last)  # the last part may overlap the one before it
-            self.scores[part] = sequence.forward(self.inference_steps, x[part])
+            self.ops.copy(vectors(sequence.forward(self.inference_steps, x[part])), vectors(self.scores[part]))
         return self.scores
 
     def backward(self, dscores: Array) -> None:

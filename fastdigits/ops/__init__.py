@@ -107,7 +107,7 @@ def inference_ops(ops: Ops, images: int) -> Ops:
     if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
         return ops
     functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
-    functions |= _functions("cpu", ("variants.single_image",))
+    functions |= {"captured": replay.Captured} | _functions("cpu", ("variants.single_image",))
     return cast(Ops, LoadedOps("cpu", 1, functions, threads=ops.threads))
 
 
@@ -163,8 +163,21 @@ def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
         functions = {name: pool.in_one_process(function) for name, function in _functions(device, FAMILIES).items()}
         return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False))
     functions = _functions(device, FAMILIES if exact else (*FAMILIES, "variants.winograd"))
-    kernels = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
-    return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), functions | kernels, threads=threads))
+    in_numpy = {*array.OPS, "random_permutation"} - {"captured"}
+    guarded = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
+    unrecorded = {name: replay.unrecorded(functions[name]) for name in in_numpy}
+    captured = {"captured": _captured(functions["captured"], threads)}
+    return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), guarded | unrecorded | captured, threads=threads))
+
+
+def _captured(captured: Callable, threads: int) -> Callable:
+    """Return `captured` of the CPU for a number of threads."""
+
+    @functools.wraps(captured)
+    def on_threads(function: Callable) -> Callable:
+        return pool.guarded(replay.Captured(function, threads), threads)
+
+    return on_threads
 
 
 def _lanes(module: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastdigits.files import StrPath
 from fastdigits.imaging.types import IMAGE_SIDE
-from fastdigits.nn.network import INFERENCE_MICRO_BATCH
+from fastdigits.inference.pool import FEW_IMAGES
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.jobs import Answer, Job, deliver, run_jobs, settle
 from fastdigits.serve.limits import RequestError
@@ -110,7 +110,7 @@ class Worker:
         """Wait for a job and return all jobs in the queue, or an empty list if the worker is closed."""
         jobs = self._queue.get() or []
         with suppress(Empty):
-            while jobs and len(jobs) < INFERENCE_MICRO_BATCH:
+            while jobs and len(jobs) < FEW_IMAGES:
                 more = self._queue.get_nowait()
                 if more is None:
                     self._queue.put(None)  # ends the loop after these jobs
@@ -121,6 +121,6 @@ class Worker:
 
 def _warm_up(model: Model) -> None:
     """Compile the kernels for one, a few and many images, so that the first requests need not wait."""
-    for images in (1, MAX_SEQUENTIAL_IMAGES + 1, INFERENCE_MICRO_BATCH + 1):
+    for images in (1, MAX_SEQUENTIAL_IMAGES + 1, FEW_IMAGES + 1):
         model.recognizer.predict(np.zeros((images, IMAGE_SIDE, IMAGE_SIDE), np.uint8))
     feature_maps(model.explainer, np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8))

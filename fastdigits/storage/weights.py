@@ -30,7 +30,18 @@ from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import hdf5
 from fastdigits.storage.history import TIMING_FIELDS, Epoch
 
-__all__ = ["SavedNetwork", "check_writable", "decode", "prefix_errors", "read", "read_values", "write", "write_values"]
+__all__ = [
+    "SavedNetwork",
+    "check_writable",
+    "config_from",
+    "decode",
+    "normalisation_from",
+    "prefix_errors",
+    "read",
+    "read_values",
+    "write",
+    "write_values",
+]
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
@@ -143,10 +154,10 @@ def decode(file: h5py.File) -> SavedNetwork:
     return SavedNetwork(
         network=network,
         weights=read_values(root, "weights", _shapes(network)),
-        normalisation=_normalisation(hdf5.json_object(file, "preprocessing")),
+        normalisation=normalisation_from(hdf5.json_object(file, "preprocessing")),
         model=_printable(hdf5.text(file, "model")),
         dataset=_printable(hdf5.text(file, "dataset")),
-        config=_config(hdf5.json_object(file, "config")),
+        config=config_from(hdf5.json_object(file, "config")),
         history=_history(hdf5.group(root, "history")),
         metrics=hdf5.json_object(file, "metrics"),
         calibration=_calibration(file),
@@ -241,7 +252,8 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
         hdf5.refuse(f"its architecture is not a valid network ({_printable(str(error))[:200].rstrip('.')})", error)
 
 
-def _normalisation(preprocessing: dict) -> Normalisation:
+def normalisation_from(preprocessing: dict) -> Normalisation:
+    """Return the normalization that a file describes in JSON; raise UserError if it is out of range."""
     mean: Any = preprocessing.get("mean")
     std: Any = preprocessing.get("std")
     numbers = type(mean) in (int, float) and type(std) in (int, float)
@@ -264,7 +276,7 @@ def _calibration(file: h5py.File) -> Calibration | None:
         hdf5.refuse("its calibration is unknown or out of range", error)
 
 
-def _config(config: dict) -> dict:
+def config_from(config: dict) -> dict:
     """Check names, types and values of the settings; add defaults for those that older files lack."""
     types: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
     for name, value in config.items():

@@ -25,7 +25,7 @@ from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops import inference_ops, load
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import compilation, kernel_cache, numba_setup
 from fastdigits.training.trainer import Trainer, build_for_training
 
 SIDE = 28  # rows and columns of an image
@@ -43,7 +43,7 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> 
 
     Parameters do not change, but running statistics do: call this before `network.initialise`.
     """
-    with helper_process(network, config):
+    with helper_process(network, config), _counted(network, config):
         run_each_kernel_once(network, batches, config)
 
 
@@ -66,11 +66,13 @@ def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, C
 
 
 def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig) -> None:
-    """Run a training step with one image and a learning rate of 0, and the forward pass of an evaluation."""
-    trainer = Trainer(network, batches, config, FIRST_ROW)
+    """Run a training step on few images with a learning rate of 0, and the forward pass of an evaluation."""
+    in_one_part = config.batch_size and config.batch_size <= batches.batch_size
+    images = 1 if in_one_part else batches.batch_size + 1
+    trainer = Trainer(network, batches, config, np.zeros(images, np.int32))
     trainer.shuffle(0)
-    trainer.step(0, 1, 0.0)
-    [(x, _, _)] = batches.over(trainer.order)
+    trainer.step(0, images, 0.0)
+    x, _, _ = next(batches.over(trainer.order))
     network.forward(x)
 
 
@@ -101,6 +103,21 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
             helper.wait()
 
 
+@contextmanager
+def _counted(network: Network, config: TrainConfig) -> Iterator[None]:
+    """Plan all kernels when the first one is compiled in the block, on the CPU."""
+    planned = network.ops.device != "cpu"
+
+    def plan_once() -> None:
+        nonlocal planned
+        if not planned:
+            planned = True
+            plan_kernels(network, config)
+
+    with numba_setup.on_compilation(plan_once):
+        yield
+
+
 def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
     """Start HELPER_PROGRAM in a new session, so that Ctrl-C in the terminal does not reach it."""
     silent: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
@@ -124,15 +141,29 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
         The fields of TrainConfig.
     threads : int
     """
-    settings, built = TrainConfig(**config), Network.from_config(network)
+    calls = _deferred_calls(network, TrainConfig(**config), threads)
+    calls.reverse()
+    for call in sorted(calls, key=_compiles_quickly):
+        call()
+
+
+def plan_kernels(network: Network, config: TrainConfig) -> None:
+    """Note all kernels that training needs and that must be compiled, so that they can be counted."""
+    calls = _deferred_calls(network.config(), config, network.ops.threads)
+    with compilation.planning():
+        for call in calls:
+            call()
+
+
+def _deferred_calls(network: dict[str, Any], settings: TrainConfig, threads: int) -> list[partial]:
+    """Return the operations of a training step and an evaluation, in their order, on arrays of zeros."""
+    built = Network.from_config(network)
     ops: Any = DeferredOps(load("cpu", threads, settings.exact))
     _, *sides = built.input_shape
     images, labels = _black_images(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
     batches = build_for_training(built, images, labels, np.arange(len(images)), ops, settings)
     run_each_kernel_once(built, batches, settings)
-    ops.calls.reverse()
-    for call in sorted(ops.calls, key=_compiles_quickly):
-        call()
+    return ops.calls
 
 
 class DeferredOps:

@@ -9,8 +9,10 @@ from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
+from fastdigits.nn import sequence
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
+from fastdigits.nn.registry import LAYERS
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.ema import EMA
@@ -77,8 +79,9 @@ class Trainer:
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
-        self.gradient_sum = ops.zeros(network.buffer.gradients.shape)
-        self.run_step = ops.captured(self._run_step) if config.graph else self._run_step
+        self.gradient_sum = ops.empty(network.buffer.gradients.shape)
+        captured = config.graph and all(type(layer).__name__ in LAYERS for layer in sequence.walk(network.layers))
+        self.run_step = ops.captured(self._run_step) if captured else self._run_step  # other layers may do anything
 
     def shuffle(self, epoch: int) -> None:
         """Start an epoch: compute the random order of its images."""
@@ -92,19 +95,18 @@ class Trainer:
         self.run_step(images)
 
     def _run_step(self, images: int) -> None:
-        # A GPU records this once and replays it: values that change between steps must be read from device memory.
-        gradients, accumulate = self.network.buffer.gradients, images > self.batches.batch_size
-        if accumulate:
-            self.gradient_sum[...] = 0
+        # This is recorded once and replayed: values that change between steps must be read from device memory, and
+        # everything must be done by operations.
+        gradients, last = self.network.buffer.gradients, (images - 1) // self.batches.batch_size
         for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
             scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
             self.network.backward(self.dscores)
             self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
-            if accumulate:
-                self.gradient_sum += gradients
-        if accumulate:
-            gradients[...] = self.gradient_sum
+            if part > 0:
+                self.ops.add(self.gradient_sum, gradients, gradients)
+            if part < last:
+                self.ops.copy(gradients, self.gradient_sum)
         self.optimizer.update()
         if self.ema:
             self.ema.step(self.optimizer.count)

@@ -158,6 +158,14 @@ def test_dashboard_is_empty_before_the_first_step():
     assert shown(Dashboard(print, TrainConfig(), 0, lines_on_terminal=True), 80) in ([], [""])
 
 
+def test_dashboard_shows_the_compilation_until_it_ends():
+    display = Dashboard(print, TrainConfig(), 0, lines_on_terminal=True)
+    display.show_compilation("compiling kernels, once: 3 of 9", False)
+    assert shown(display, 80) == ["compiling kernels, once: 3 of 9"]
+    display.show_compilation("", True)
+    assert shown(display, 80) in ([], [""])
+
+
 def test_metrics_are_read_ten_times_a_second(clock):
     display, reads = Dashboard(print, TrainConfig(epochs=1), 0, lines_on_terminal=True), []
     for number in range(1, 1001):  # over ten seconds

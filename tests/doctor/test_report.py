@@ -438,3 +438,36 @@ def test_nothing_that_is_broken_stops_the_rest(monkeypatch):
     findings = [finding for section in report.sections().values() for finding in section]
     assert len(findings) == 9
     assert all(finding.problem.endswith("cannot be examined (SystemError: broken)") for finding in findings)
+
+
+def test_kernels_for_another_kind_of_cpu_are_told(monkeypatch, tmp_path):
+    """As in an image that was built on another machine, from whose folder nothing is used here."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    own = kernel_cache.kernel_cache.create_folder()
+    other = own.with_name(f"{own.name[:-8]}{'0' * 8}")
+    other.mkdir()
+    assert [finding.name for finding in kernel_cache.kernel_folder()] == ["folder", "kernels"]
+    (other / "dense.kernel").write_bytes(b"kernel")
+    found = kernel_cache.kernel_folder()
+    assert [finding.value for finding in found if finding.name == "other CPUs"] == [
+        "1 kernels for another kind of CPU, which this one cannot use"
+    ]
+    assert [finding.problem for finding in found if finding.name == "other CPUs"] == [None]
+
+
+def test_a_read_only_image_for_another_kind_of_cpu(monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    own = kernel_cache.kernel_cache.folder()
+    other = own.with_name(f"{own.name[:-8]}{'0' * 8}")
+    other.mkdir(parents=True)
+    (other / "dense.kernel").write_bytes(b"kernel")
+
+    def fail():
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(kernel_cache.kernel_cache, "create_folder", fail)
+    folder, other_cpus = kernel_cache.kernel_folder()
+    assert folder.problem.startswith("compiled kernels cannot be cached")
+    assert other_cpus.value.startswith("1 kernels for another kind of CPU")

@@ -203,7 +203,7 @@ def _dense(relu: bool) -> Callable[[Any], Table]:
 def _dense_backward(ops: Any) -> Table:
     a, N = Arrays(ops), len(PAIRS)
     x, dy, dx = a.up(_column(PAIRS, 0), N, 1), a.up(_column(PAIRS, 1), N, 1), a.new(N, 1)
-    ops.dense_backward_input_relu(dy, a.plain([1], 1, 1), x, dx)
+    ops.dense_backward(x, dy, a.plain([1], 1, 1), True, dx, a.plain([0], 1, 1), a.plain([0], 1))
     return a.table(dx, N)
 
 
@@ -376,7 +376,7 @@ CASES: dict[str, Callable[[Any], Table]] = {
     "conv2d_relu_avgpool backward": _fused_pool("avg", backward=True),
     "conv2d_relu_maxpool backward, ReLU before": _fused_pool("max", backward=True, relu_input=True),
     "conv2d_backward": _conv2d_backward,
-    "dense_backward_input_relu": _dense_backward,
+    "dense_backward": _dense_backward,
     "add_relu": _add_relu,
     "dropout": _dropout,
     "lrn": _lrn,
@@ -429,7 +429,7 @@ def in_pytorch() -> dict[str, Table]:
     tables |= {name: table(numbers, N) for name in ("conv2d", "dense")}
     tables |= {name: table(torch.relu(numbers), N) for name in ("conv2d_relu", "dense_relu")}
     passed = gradient(torch.relu, *pairs)
-    tables |= {name: table(passed, len(PAIRS)) for name in ("conv2d_backward", "dense_backward_input_relu")}
+    tables |= {name: table(passed, len(PAIRS)) for name in ("conv2d_backward", "dense_backward")}
     tables["add_relu"] = table(torch.relu(pairs[0] + pairs[1]), len(PAIRS))
     scale = torch.tensor(1 / (1 - 0.25))
     tables["dropout"] = np.hstack([table(numbers * (keep * scale), N) for keep in (0.0, 1.0)])

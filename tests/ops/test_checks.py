@@ -30,12 +30,24 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
     # does not write the last channel
     ("conv2d_backward_input", "conv2d.backward_input_tile", "c0 + n < C", "c0 + n < C - 1"),
-    # reads rows above the image from its end
-    ("conv2d_backward_weight", "conv2d.backward_weight_tile", "rows_inside = 0 <= h", "rows_inside = -1 <= h"),
-    # omits the last block from the bias gradient
-    ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
+    # skips a kernel column at the left edge
+    ("conv2d_backward_input", "conv2d.backward_input_row", "w0 + left + M)", "w0 + left + M - 1)"),
+    # shifts the gradient into the padding
+    ("conv2d_backward_input", "conv2d.fill_strip", "E + j, o", "j, o"),
+    # leaves out the last column of a padded image
+    ("conv2d_backward_weight", "conv2d.pad_rows", "s - left < W", "s - left < W - 1"),
+    # does not sum the last row that a kernel row meets
+    ("conv2d_backward_weight", "conv2d.add_rows", "(H - 1 - h0 - p) // stride + 1", "(H - 1 - h0 - p) // stride"),
+    # omits the last columns from the bias gradient
+    ("conv2d_backward_weight", "conv2d.add_bias", "range(J - J % 4, J)", "range(J, J)"),
+    # discards the second part of the batch
+    ("conv2d_backward_weight", "conv2d.add_parts", "range(1, len(parts))", "range(2, len(parts))"),
+    # gives the gradient to the next pixel of the window
+    ("conv2d_relu_maxpool_backward_weight", "conv2d.unpooled", "1 << k", "2 << k"),
+    # omits the first pooled row of each strip
+    ("conv2d_relu_avgpool_backward_weight", "conv2d.unpool_rows", "range(i0 // 2,", "range(i0 // 2 + 1,"),
     # does not sum the last input
-    ("dense_forward", "dense.forward_tile", "for k in range(K)", "for k in range(K - 1)"),
+    ("dense_forward", "dense.forward_rows", "for k in range(K)", "for k in range(K - 1)"),
     # skips the blank between equal labels
     ("ctc_loss", "ctc._unless_equal", "s // 2 - 1", "s // 2 - 2"),
     # also ends paths one label too early
@@ -43,9 +55,17 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # counts the paths of an image beyond its last step
     ("ctc_loss", "ctc._to_gradient", "> splat(t)", "> splat(t - 1)"),
     # discards the first slab of images at the second
-    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "0"),
+    ("dense_backward_weight", "dense.backward_weight_strip", "K if b0 > 0 else 0", "0"),
     # adds the first slab to the old content of dweight
-    ("dense_backward_weight", "dense.backward_weight_columns", "K if b0 > 0 else 0", "K"),
+    ("dense_backward_weight", "dense.backward_weight_strip", "K if b0 > 0 else 0", "K"),
+    # does not copy the last vector of weights
+    ("dense_backward", "dense.backward_input_strip", "range(0, W, L)", "range(0, W - L, L)"),
+    # does not write the last inputs of a strip
+    ("dense_backward", "dense.backward_input_strip", "range(0, W, N)", "range(0, W - N, N)"),
+    # does not write the last block of images
+    ("dense_backward_input", "dense.backward_input_strip", "b0 + m < B", "b0 + m < B - 1"),
+    # does not write the last bias gradient of each strip
+    ("dense_backward", "dense.backward_strip", "(t + 1) * O // T", "(t + 1) * O // T - 1"),
     # sends the gradient to the last of equal maxima
     ("maxpool2d_backward", "pool2d.first_maximum", "exceeds(v, best)", "v >= best"),
     # does not clear pixels outside all windows
@@ -58,7 +78,10 @@ FAULTS = [  # operation, kernel, source text, faulty text
     # predicts the last of equal scores
     ("accumulate_metrics", "loss.count_hits_block", "exceeds(score, best)", "score >= best"),
     # fills empty lanes with an image outside the batch
+    ("gather_batch", "batch.gather_block", "count - 1)", "count)"),
     ("gather_batch", "batch.gather_pixel", "start + count - 1", "start + count"),
+    # omits the pixels after the last square
+    ("gather_batch", "batch.gather_block", "range(K - K % L, K)", "range(K, K)"),
     # rotates an augmented image the other way
     ("augment_batch", "batch._affine", "cos * slant - sin / rows", "cos * slant + sin / rows"),
     # omits the knots before the first edge from the displacement

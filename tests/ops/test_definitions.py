@@ -288,13 +288,22 @@ def test_lrn_forward():
     assert y.ravel().tolist() == [1, 1, 1]
 
 
-# elementwise: sums and dropout
+# elementwise: copies, sums and dropout
+
+
+def test_copy():
+    y = _unfilled(1, 3)
+    OPS.copy(np.array([[1.0, -0.0, np.inf]]), y)
+    assert y.tolist() == [[1, 0, np.inf]]
+    assert np.signbit(y[0, 1])
 
 
 def test_add():
     y = _unfilled(1, 2)
     OPS.add(np.array([[1.0, 2]]), np.array([[10.0, -5]]), y)
     assert y.tolist() == [[11, -3]]
+    OPS.add(y, y, y)
+    assert y.tolist() == [[22, -6]]
 
 
 def test_dropout_scales_the_remaining_elements():

@@ -7,13 +7,14 @@ import pytest
 from numba import njit
 
 from fastdigits.ops.runtime import replay
-from fastdigits.ops.runtime.replay import Captured, run, unrecorded
+from fastdigits.ops.runtime.replay import Captured, recordable, unrecorded
 
 pytestmark = pytest.mark.slow
 
 CALLS = replay.RECORDED_CALL + 3  # plain, recorded, then replayed
 
 
+@recordable
 @njit(nogil=True)
 def scale_rows(x, factors, offset, first, y):
     for i in range(first, len(x)):
@@ -21,11 +22,13 @@ def scale_rows(x, factors, offset, first, y):
             y[i, j] = x[i, j] * factors[i] + offset
 
 
+@recordable
 @njit(nogil=True)
 def add(x, y):
     y += x
 
 
+@recordable
 @njit(nogil=True)
 def allocate(size, y):
     y[0] = np.empty(size[0])[0]
@@ -40,8 +43,8 @@ def chain(x, factors, y, total):
     """Return a function of two kernels, which fills y and adds it to the total."""
 
     def kernels():
-        run(scale_rows, x, factors, np.float32(0.5), 1, y)
-        run(add, y[1:], total[1:])
+        scale_rows(x, factors, np.float32(0.5), 1, y)
+        add(y[1:], total[1:])
         return total
 
     return kernels
@@ -63,7 +66,7 @@ def test_each_set_of_arguments_has_its_own_replay():
     y = np.zeros(2, np.float32)
 
     def add_power(exponent):
-        run(add, np.full(2, 2.0**exponent, np.float32), y)
+        add(np.full(2, 2.0**exponent, np.float32), y)
         return exponent
 
     captured = Captured(add_power)
@@ -96,13 +99,13 @@ def test_an_error_while_recording_ends_the_recording():
 
     with pytest.raises(ValueError, match="wrong shape"):
         replay.record(fail)
-    run(add, np.ones(1, np.float32), y)
+    add(np.ones(1, np.float32), y)
     assert replay.record(lambda: None) == (None, [])
 
 
 def test_memory_that_runs_out_in_a_replay_is_an_error():
     size, y = np.ones(1, np.int64), np.zeros(1)
-    captured = Captured(lambda: run(allocate, size, y))
+    captured = Captured(lambda: allocate(size, y))
     for _ in range(CALLS):
         captured()
     size[0] = 2**50

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
 from fastdigits.errors import UserError
+from fastdigits.inference.pool import FEW_IMAGES
 from fastdigits.inference.recognizer import Recognizer
-from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.limits import RequestError
 from fastdigits.serve.models import unique
@@ -46,8 +46,8 @@ def test_networks_are_warmed_up_for_one_a_few_and_many_images(weights, monkeypat
     )
     Worker(weights[:1]).close()
     assert any(size == 1 for size in sizes)
-    assert any(MAX_SEQUENTIAL_IMAGES < size <= INFERENCE_MICRO_BATCH for size in sizes)
-    assert any(size > INFERENCE_MICRO_BATCH for size in sizes)
+    assert any(MAX_SEQUENTIAL_IMAGES < size <= FEW_IMAGES for size in sizes)
+    assert any(size > FEW_IMAGES for size in sizes)
 
 
 def test_batches_give_the_predictions_of_single_images(worker, weights, digits):

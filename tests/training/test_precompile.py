@@ -58,13 +58,17 @@ def compile_something():
 
 
 def test_the_helper_compiles_everything_that_training_needs(tmp_path, environment):
-    """Start with an empty cache folder; after the helper, training must have nothing left to compile."""
+    """Start with an empty cache folder; after the helper, training must have nothing left to compile.
+
+    The helper compiles exactly the kernels that are planned.
+    """
     program = """if True:
         import sys
         import numpy as np
         from fastdigits import ops
         from fastdigits.config.training import TrainConfig
         from fastdigits.models import network_of
+        from fastdigits.ops.runtime import compilation
         from fastdigits.ops.runtime.numba_setup import on_compilation
         from fastdigits.training import precompile
         from fastdigits.training.trainer import build_for_training
@@ -72,11 +76,15 @@ def test_the_helper_compiles_everything_that_training_needs(tmp_path, environmen
         network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig()
         images, rows = np.zeros((300, 28, 28), np.uint8), np.arange(300)
         batches = build_for_training(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
+        precompile.plan_kernels(network, config)
+        before = compilation.counts()
+        assert before[0] == 0
         assert precompile._start_helper(network, config).wait() == 0
+        assert compilation.counts() == (before[1], before[1])
         compiled = []
         with on_compilation(lambda: compiled.append(1)):
             precompile.run_each_kernel_once(network, batches, config)
-        print(len(compiled))
+        print(len(compiled), compilation.counts() == (before[1], before[1]))
     """
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -85,7 +93,7 @@ def test_the_helper_compiles_everything_that_training_needs(tmp_path, environmen
         text=True,
         timeout=600,
     )
-    assert done.stdout == "0\n", done.stderr
+    assert done.stdout == "0 True\n", done.stderr
 
 
 def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):

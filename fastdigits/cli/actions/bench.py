@@ -19,6 +19,7 @@ from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.models import MODELS
 from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime import compilation
 
 SEEDS = 3
 
@@ -54,7 +55,8 @@ def run(plan: Plan, json_file: str | None, plot_file: str | None, old_file: str 
     check_files({"--json": json_file, "--plot": plot_file})
     frameworks = _load_rivals(plan.against)  # before ops.load: see there
     old = read(old_file) if old_file else None
-    report = _measure(plan, frameworks)
+    with compilation.shown(compilation.Line(_say)):
+        report = _measure(plan, frameworks)
     click.echo(bench_tables.as_text(report))
     if old:
         click.echo("\n" + bench_tables.changes(old, report.to_dict(), compare(old, report.to_dict())))

@@ -10,7 +10,7 @@ import click
 from fastdigits import check, ops
 from fastdigits.check.result import CheckResult
 from fastdigits.cli.actions.common import load_ops
-from fastdigits.cli.terminal.progress import announce_compilation, run_steps
+from fastdigits.cli.terminal.progress import run_steps
 from fastdigits.errors import UserError
 
 
@@ -28,9 +28,8 @@ def run(device: str, threads: int | None, as_json: bool, start: float) -> None:
 
     chosen = load_ops(device, threads, say)
     results = []
-    with announce_compilation(chosen, say):
-        for _, found in run_steps(check.steps(chosen, ops.load(chosen.device, threads, exact=True))):
-            results += found
+    for _, found in run_steps(check.steps(chosen, ops.load(chosen.device, threads, exact=True))):
+        results += found
     summary = {
         "device": chosen.device,
         "lanes": chosen.lanes,

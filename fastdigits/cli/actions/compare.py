@@ -113,7 +113,7 @@ class Session:
 
     def _train(self, candidate: Candidate, config: TrainConfig) -> Run:
         callback = training_callback(self.values["progress"], True, self.say, config, 0)
-        with announce_compilation(self.ops, callback.say), callback.display():
+        with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
             callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.runs)
             self.done += 1
             return run(candidate.name, candidate.network, self.digits, self.ops, config, callback)

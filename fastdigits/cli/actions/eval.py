@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdigits.cli.actions.common import load_ops, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.data import load_part
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
 from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
@@ -37,11 +38,16 @@ def run(
     images, labels = load_part(data, "test")
     warn_of_polarity(networks, images)
     exact = exact or any(saved.config["exact"] for saved in networks)
-    ops = load_ops(device, threads, lambda line: click.echo(line, err=as_json), exact)
-    if len(networks) == 1 and not tta:
-        evaluation = evaluate_single(networks[0], images, labels, ops, any(figures.values()))
-    else:
-        evaluation = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else NO_SHIFT)
+
+    def say(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    ops = load_ops(device, threads, say, exact)
+    with announce_compilation(ops, say):
+        if len(networks) == 1 and not tta:
+            evaluation = evaluate_single(networks[0], images, labels, ops, any(figures.values()))
+        else:
+            evaluation = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else NO_SHIFT)
     result = evaluation.combined
     summary = {
         **_metrics(result),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.runtime import compilation, numba_setup
 from fastdigits.serve import Limits, create_app, server
 
 MEBI, MILLION = 2**20, 1_000_000
@@ -28,7 +28,7 @@ def run(
     listener = server.bind(host, port)
     hosts = [*server.own_hosts(host, listener), *allow_hosts]
     numba_setup.prepare_numba(threads)
-    with numba_setup.on_first_compilation(lambda: click.echo("compiling kernels, once ...")):
+    with compilation.shown(compilation.Line(click.echo)):
         app = create_app(weights or (None,), limits, allow_origins, hosts, root_path, device, threads)
     names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
     click.echo(f"{names} at {server.url(listener)}, API at {server.url(listener)}/docs; press Ctrl-C to stop.")

@@ -96,7 +96,7 @@ class Session:
         callback = self.callback
         interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
         try:
-            with announce_compilation(self.ops, callback.say), callback.display():
+            with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
                 run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
             if stats_file := self.values["stats_file"]:

@@ -150,7 +150,7 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     "--graph/--no-graph",
     default=DEFAULT.graph,
     show_default=True,
-    help="Record a training step on a GPU as a CUDA graph and replay it. The results are the same.",
+    help="Record a training step and replay it, on a GPU as a CUDA graph. The results are the same.",
 )
 @exact_option
 @threads_option

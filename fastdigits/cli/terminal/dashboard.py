@@ -37,10 +37,16 @@ class Dashboard(TrainingLines):
         self.lines_on_terminal = lines_on_terminal
         self.progress, self.batch_size = TrainingProgress(config.epochs), config.batch_size
         self.next_refresh_s = 0.0
+        self.compilation = ""
         self.live = Live(self, console=console, auto_refresh=False, transient=True, redirect_stdout=lines_on_terminal)
 
     def display(self) -> AbstractContextManager:
         return self.live
+
+    def show_compilation(self, line: str, _last: bool) -> None:
+        """Show a line about the compilation in place of the dashboard."""
+        self.compilation = line
+        self.live.refresh()
 
     def warn(self, line: str) -> None:
         self.live.console.print(f"Warning: {line}")
@@ -64,6 +70,9 @@ class Dashboard(TrainingLines):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         """Yield the segments of the dashboard, for the width of the terminal."""
+        if self.compilation:
+            yield Segment(self.compilation, DIM)
+            return
         if not self.progress.total:
             return
         ascii_only = not options.encoding.startswith("utf")

@@ -4,13 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 from fastdigits.cli.terminal import interrupt
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import numba_setup
+from fastdigits.ops.runtime import compilation, numba_setup
 
 T = TypeVar("T")
 QUIET_S = 1.0  # work that is done sooner shows no progress
@@ -18,28 +19,39 @@ LINE_S = 5.0  # between two lines of progress on a pipe
 
 
 @contextmanager
-def announce_compilation(ops: Ops, say: Callable[[str], Any]) -> Iterator[None]:
-    """Print one line when the first kernel is compiled in this block, and let signals stop the compilation."""
+def announce_compilation(
+    ops: Ops, say: Callable[[str], Any], show: Callable[[str, bool], Any] | None = None
+) -> Iterator[None]:
+    """Show which kernel is being compiled in this block, if it takes long, and let signals stop the compilation.
+
+    Parameters
+    ----------
+    ops : Ops
+    say : callable
+        Prints a line on a pipe.
+    show : callable, optional
+        Shows the line on a terminal; by default it is the last line, and changes.
+    """
     if ops.device == "reference":  # compiles nothing
         yield
         return
-    with (
-        numba_setup.on_first_compilation(lambda: say("compiling kernels, once ...")),
-        numba_setup.on_compilation(interrupt.check),
-    ):
+    with compilation.shown(show or compilation.Line(say)), numba_setup.on_compilation(interrupt.check):
         yield
 
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[str, T]]:
     """Run named steps one by one and yield (name, result).
 
-    Show a progress bar if stderr is a terminal, else print one line per step.
+    Show a progress bar if stderr is a terminal, else print one line per step. Show also which kernel is being compiled.
     """
     if not sys.stderr.isatty():
+        show = compilation.Line(lambda line: click.echo(line, err=True))
         for number, (name, run) in enumerate(steps, start=1):
             click.echo(f"{number}/{len(steps)} {name}", err=True)
             interrupt.check()
-            yield name, run()
+            with compilation.shown(show):
+                result = run()
+            yield name, result
         return
     from rich.console import Console  # importing rich takes 0.1 s
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -50,8 +62,15 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], T]]]) -> Iterator[tuple[st
         for name, run in steps:
             bar.update(task, description=name)
             interrupt.check()
-            yield name, run()
+            with compilation.shown(partial(_describe, bar, task, name)):
+                result = run()
+            yield name, result
             bar.advance(task)
+
+
+def _describe(bar: Any, task: Any, name: str, line: str, _last: bool) -> None:
+    """Show a line about compilation next to the name of a step."""
+    bar.update(task, description=f"{name}   {line}")
 
 
 class CountProgress:

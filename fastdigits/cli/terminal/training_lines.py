@@ -8,6 +8,7 @@ import click
 
 from fastdigits.cli.terminal import interrupt
 from fastdigits.errors import UserError
+from fastdigits.ops.runtime import compilation
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.run_statistics import format_summary
 from fastdigits.training.callbacks import Callback
@@ -23,6 +24,11 @@ class TrainingLines(Callback):
     def display(self) -> AbstractContextManager:
         """Return the context that must be open during training."""
         return nullcontext()
+
+    @property
+    def show_compilation(self) -> Callable[[str, bool], Any]:
+        """Shows which kernel is being compiled; see `compilation.shown`."""
+        return compilation.Line(self.say)
 
     def warn(self, line: str) -> None:
         """Print a warning on stderr."""

@@ -18,7 +18,7 @@ _fill_splines = bind(kernel.fill_splines, cpu)
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See reference.gather_batch. Each core fills whole blocks."""
     for b in prange(x.shape[0]):
-        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, np.int64(b))
+        _gather_block(images, labels, order, start[0], count, scale, shift, x, targets, np.int64(b), LANES)
 
 
 def augment_batch(images, labels, order, start, count, scale, shift, seed, epoch, effects, x, targets):

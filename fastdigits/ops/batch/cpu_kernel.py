@@ -13,6 +13,7 @@ from fastdigits.ops.lanes import (
     fma,
     lane_numbers,
     load_row,
+    load_span,
     lookup,
     select,
     splat,
@@ -25,10 +26,18 @@ from fastdigits.ops.lanes.math import sine_of_turns
 from fastdigits.ops.random.cpu_kernel import draw
 
 
-def gather_block(images, labels, order, start, count, scale, shift, x, targets, b):
-    """Fill block b as gather_batch does."""
-    B, K, L = x.shape
-    for k in range(K):
+def gather_block(images, labels, order, start, count, scale, shift, x, targets, b, L):
+    """Fill block b as gather_batch does, a square of L pixels of L images at a time."""
+    B, K, _ = x.shape
+    square = tile(L)
+    for k0 in range(0, K - L + 1, L):
+        for l in range(L):
+            row = order[start + min(b * L + l, count - 1)]
+            square[l] = fma(load_span(images, (row, k0), L), splat(scale), splat(shift))
+        transpose(square)
+        for k in range(L):
+            store(x, (b, k0 + k), square[k])
+    for k in range(K - K % L, K):
         gather_pixel(images, order, start, count, scale, shift, x, b, k)
     gather_labels(labels, order, start, count, targets, b)
 

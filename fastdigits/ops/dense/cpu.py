@@ -2,20 +2,21 @@
 
 from functools import cache
 
+import numpy as np
 from numba import get_num_threads, prange
 
-from fastdigits.ops.dense import cpu_kernel, kernel
+from fastdigits.ops.dense import cpu_kernel
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import NEW_LINE, shared_columns, tile_rows, tile_shape
-from fastdigits.ops.lanes.vector_unit import LANES
+from fastdigits.ops.lanes.tiling import NEW_LINE, most_rows, strip_columns, strip_tile, tile_shape
+from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 
-_forward_tile = bind(cpu_kernel.forward_tile, cpu)
-_backward_input_tile = bind(cpu_kernel.backward_input_tile, cpu)
-_backward_weight_columns = bind(cpu_kernel.backward_weight_columns, cpu)
-_backward_bias = bind(kernel.backward_bias, cpu)
+_forward_rows = bind(cpu_kernel.forward_rows, cpu)
+_backward_strip = bind(cpu_kernel.backward_strip, cpu)
+_backward_input_strip = bind(cpu_kernel.backward_input_strip, cpu)
 
 MIN_ROWS = 64  # smaller layers use the tile for this size, so that the last layer needs no other kernels
-SLAB = 64 // LANES  # blocks transposed at a time: 16 KiB, half of the first-level cache
+SLAB = 2048 // LANES // REGISTERS  # blocks transposed at a time: 8 to 20 KiB, in the first-level cache
+ALONE = 60_000  # with fewer multiply-adds of vectors, one core is done before a second one has started
 
 
 def dense_forward(x, weight, bias, y):
@@ -24,14 +25,14 @@ def dense_forward(x, weight, bias, y):
 
 
 def dense_backward_input(dy, weight, dx):
-    """See reference.dense_backward_input. Each core computes whole groups of N inputs."""
-    backward_input(dy, weight, dx, dx, 0)
+    """See reference.dense_backward_input. Each core computes whole strips of inputs."""
+    W = _strip_vectors(dx) * LANES
+    _backward_input(W, *strip_tile(W, len(dx)))(dy, weight, dx)
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
-    """See reference.dense_backward_weight. Each core computes whole columns of dweight."""
-    M = shared_columns(-(-dweight.shape[1] // LANES), get_num_threads())
-    _backward_weight(tile_rows(max(MIN_ROWS, dweight.shape[0]), M), M)(x, dy, dweight, dbias)
+    """See reference.dense_backward_weight. Each core computes strips of columns of dweight."""
+    _backward_strips(x, dy, dweight, x, dweight, dbias, 0, 0)
 
 
 def forward(x, weight, bias, y, relu):
@@ -39,9 +40,20 @@ def forward(x, weight, bias, y, relu):
     _forward(*tile_shape(max(MIN_ROWS, y.shape[1]), y.shape[0], NEW_LINE))(x, weight, bias, y, relu)
 
 
-def backward_input(dy, weight, x, dx, relu_input):
-    """Run dense_backward_input, or dense_backward_input_relu if relu_input is 1."""
-    _backward_input(*tile_shape(max(MIN_ROWS, dx.shape[1]), dx.shape[0], NEW_LINE))(dy, weight, x, dx, relu_input)
+def backward(x, dy, weight, dx, dweight, dbias, relu_input):
+    """Run dense_backward, with relu_input as 0 or 1. Each core computes both gradients of strips of inputs."""
+    _backward_strips(x, dy, weight, dx, dweight, dbias, 1, relu_input)
+
+
+def _backward_strips(x, dy, weight, dx, dweight, dbias, fills_dx, relu_input):
+    M = _strip_vectors(x)
+    tiles = (most_rows(M), M, *strip_tile(M * LANES, len(x)))
+    _backward(*tiles)(x, dy, weight, dx, dweight, dbias, fills_dx, relu_input)
+
+
+def _strip_vectors(x):
+    """Return the number of vectors of inputs in a strip."""
+    return strip_columns(-(-x.shape[1] // LANES), get_num_threads())
 
 
 @cache
@@ -49,34 +61,61 @@ def _forward(N, M):
     @cpu.parallel
     def dense_forward(x, weight, bias, y, relu):
         B, O, L = y.shape
-        for t in prange((O + N - 1) // N):
-            for b0 in range(0, B, M):
-                _forward_tile(x, weight, bias, y, t * N, b0, N, M, relu)
+        groups = (O + N - 1) // N
+        if B * weight.size < ALONE:
+            for t in range(groups):
+                _forward_rows(x, weight, bias, y, t * N, N, M, relu)
+        else:
+            for t in prange(groups):
+                _forward_rows(x, weight, bias, y, t * N, N, M, relu)
 
     return dense_forward
 
 
 @cache
-def _backward_input(N, M):
+def _backward_input(W, N, M):
     @cpu.parallel
-    def dense_backward_input(dy, weight, x, dx, relu_input):
+    def dense_backward_input(dy, weight, dx):
         B, K, L = dx.shape
-        for t in prange((K + N - 1) // N):
-            for b0 in range(0, B, M):
-                _backward_input_tile(dy, weight, x, dx, t * N, b0, N, M, relu_input)
+        for t in prange((K + W - 1) // W):
+            _backward_input_strip(dy, weight, dx, dx, t * W, W, N, M, 0)
 
     return dense_backward_input
 
 
 @cache
-def _backward_weight(N, M):
-    @cpu.parallel
-    def dense_backward_weight(x, dy, dweight, dbias):
-        O, K = dweight.shape
-        groups = (K + M * LANES - 1) // (M * LANES)
-        for t in prange(groups):
-            _backward_weight_columns(x, dy, dweight, t * M * LANES, N, M, SLAB, LANES)
-            for o in range(t * O // groups, (t + 1) * O // groups):
-                _backward_bias(dy, dbias, o)
+def _backward(NW, MW, N, M):
+    W = MW * LANES
 
-    return dense_backward_weight
+    @cpu.parallel
+    def dense_backward(x, dy, weight, dx, dweight, dbias, fills_dx, relu_input):
+        O, K = dweight.shape
+        T = (K + W - 1) // W
+        if len(x) * dweight.size * (1 + fills_dx) < ALONE:
+            for t in range(T):
+                _backward_strip(
+                    x, dy, weight, dx, dweight, dbias, t, T, fills_dx, relu_input, W, N, M, NW, MW, SLAB, LANES
+                )
+        else:
+            for t in prange(T):
+                _backward_strip(
+                    x,
+                    dy,
+                    weight,
+                    dx,
+                    dweight,
+                    dbias,
+                    np.int64(t),
+                    T,
+                    fills_dx,
+                    relu_input,
+                    W,
+                    N,
+                    M,
+                    NW,
+                    MW,
+                    SLAB,
+                    LANES,
+                )
+
+    return dense_backward

@@ -38,7 +38,7 @@ def forward(x, weight, bias, y, RELU):
 
 
 def backward_input(dy, weight, x, dx, RELU_INPUT):
-    """Run dense_backward_input, or dense_backward_input_relu if RELU_INPUT is 1."""
+    """Run dense_backward_input, or as part of dense_backward with RELU_INPUT as its relu_input."""
     _backward_input(*_tile_shape(dx), RELU_INPUT)(dy, weight, x, dx)
 
 

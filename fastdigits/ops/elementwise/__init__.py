@@ -1,8 +1,8 @@
 """Element-wise operations.
 
-add: y = a + b    dropout: y = x / (1 - rate) where the mask is 1, else 0
+copy: y = x    add: y = a + b    dropout: y = x / (1 - rate) where the mask is 1, else 0
 
 An array of any shape is passed as its view (V, L): V vectors of L lanes.
 """
 
-OPS = ("add", "dropout")
+OPS = ("copy", "add", "dropout")

@@ -6,8 +6,16 @@ from numba import prange
 from fastdigits.ops.elementwise import kernel
 from fastdigits.ops.lanes import bind, cpu
 
+_copy = bind(kernel.copy, cpu)
 _add = bind(kernel.add, cpu)
 _dropout = bind(kernel.dropout, cpu)
+
+
+@cpu.parallel
+def copy(x, y):
+    """See reference.copy."""
+    for v in prange(len(y)):
+        _copy(x, y, np.int64(v))
 
 
 @cpu.parallel

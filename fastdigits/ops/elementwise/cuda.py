@@ -3,8 +3,17 @@
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.elementwise import kernel as vectors
 
+_copy_vector = bound(vectors.copy)
 _add_vectors = bound(vectors.add)
 _drop_vector = bound(vectors.dropout)
+
+
+@kernel(each_vector)
+def copy(x, y):
+    """See reference.copy."""
+    v = warp_number()
+    if v < len(y):
+        _copy_vector(x, y, v)
 
 
 @kernel(each_vector)

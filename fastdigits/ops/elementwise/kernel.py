@@ -3,6 +3,10 @@
 from fastdigits.ops.lanes import load, splat, store
 
 
+def copy(x, y, v):
+    store(y, (v,), load(x, (v,)))
+
+
 def add(a, b, y, v):
     store(y, (v,), load(a, (v,)) + load(b, (v,)))
 

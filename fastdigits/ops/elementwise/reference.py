@@ -1,6 +1,17 @@
 """Definitions of the element-wise operations."""
 
 
+def copy(x, y):
+    """Fill y = x, with the same bits.
+
+    Parameters
+    ----------
+    x : float32 (V, L)
+    y : float32 (V, L), filled
+    """
+    y[...] = x
+
+
 def add(a, b, y):
     """Fill y = a + b.
 
@@ -8,6 +19,7 @@ def add(a, b, y):
     ----------
     a, b : float32 (V, L)
     y : float32 (V, L), filled
+        May be a or b, which is then replaced by the sum.
     """
     y[...] = a + b
 

@@ -38,9 +38,10 @@ def dense_relu_forward(x, weight, bias, y):
     dense.forward(x, weight, bias, y, 1)
 
 
-def dense_backward_input_relu(dy, weight, x, dx):
-    """See reference.dense_backward_input_relu. Each block of warps computes N inputs and M blocks of images."""
-    dense.backward_input(dy, weight, x, dx, 1)
+def dense_backward(x, dy, weight, relu_input, dx, dweight, dbias):
+    """See reference.dense_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
+    dense.dense_backward_weight(x, dy, dweight, dbias)
+    dense.backward_input(dy, weight, x, dx, int(relu_input))
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):

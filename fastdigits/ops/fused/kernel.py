@@ -18,7 +18,15 @@ def store_input_gradient(x, dx, at, d, relu_input):
 
 
 def store_pooled(window, y, pool_mask, at, MAXIMUM):
-    """Store ReLU and pooling of four pixels in y[at]; bit k of pool_mask[at] is set if pixel k gets a gradient."""
+    """Store ReLU and pooling of four pixels in y[at], and in pool_mask[at] unless it is empty."""
+    store_window(window, y, pool_mask, at, MAXIMUM, pool_mask.shape[0] > 0)
+
+
+def store_window(window, y, pool_mask, at, MAXIMUM, MASKED):
+    """Store ReLU and pooling of four pixels in y[at].
+
+    If MASKED is 1, set bit k of pool_mask[at] if pixel k gets a gradient.
+    """
     if MAXIMUM:
         best, bits = window[0], splat(1.0)
         for k in range(1, 4):
@@ -26,11 +34,13 @@ def store_pooled(window, y, pool_mask, at, MAXIMUM):
             best = select(higher, window[k], best)
             bits = select(higher, splat(1 << k), bits)
         store(y, at, maximum(splat(0.0), best))
-        store(pool_mask, at, select(splat(0.0) >= best, splat(0.0), bits))
+        if MASKED:
+            store(pool_mask, at, select(splat(0.0) >= best, splat(0.0), bits))
     else:
         total, bits = splat(0.0), splat(0.0)
         for k in range(4):
             total = total + maximum(splat(0.0), window[k])
             bits = bits + select(splat(0.0) >= window[k], splat(0.0), splat(1 << k))
         store(y, at, total * splat(0.25))
-        store(pool_mask, at, bits)
+        if MASKED:
+            store(pool_mask, at, bits)

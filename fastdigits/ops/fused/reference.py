@@ -5,7 +5,7 @@ import numpy as np
 from fastdigits.ops.activation.reference import relu_forward
 from fastdigits.ops.batchnorm.reference import batchnorm_backward, batchnorm_forward, batchnorm_inference
 from fastdigits.ops.conv2d.reference import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
-from fastdigits.ops.dense.reference import dense_backward_input, dense_forward
+from fastdigits.ops.dense.reference import dense_backward_input, dense_backward_weight, dense_forward
 from fastdigits.ops.elementwise.reference import add
 from fastdigits.ops.pool2d.reference import first_maximum
 
@@ -71,18 +71,20 @@ def dense_relu_forward(x, weight, bias, y):
     relu_forward(y, y)
 
 
-def dense_backward_input_relu(dy, weight, x, dx):
-    """Fill dx with the gradient of the input of a ReLU that a dense layer follows.
+def dense_backward(x, dy, weight, relu_input, dx, dweight, dbias):
+    """Fill dx, dweight and dbias of a dense layer.
 
     Parameters
     ----------
-    dy, weight, dx
-        As in dense_backward_input.
-    x : float32 (B, K, L)
-        Output of the ReLU and input of the layer; dx is 0 where x is 0.
+    x, dy, weight, dx, dweight, dbias
+        As in dense_backward_input and dense_backward_weight.
+    relu_input : bool
+        Whether x is the output of a ReLU and dx the gradient of its input, which is 0 where x is 0.
     """
+    dense_backward_weight(x, dy, dweight, dbias)
     dense_backward_input(dy, weight, dx)
-    dx[x <= 0] = 0
+    if relu_input:
+        dx[x <= 0] = 0
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
@@ -125,10 +127,12 @@ def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     y : float32 (B, O, I, J, L), filled
         I and J are half the rows and columns of the convolution, rounded down.
     pool_mask : uint8 (B, O, I, J, L), filled
+        Or an empty array (0, O, I, J, L), if no gradient will be computed.
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels.max(0), 0)
-    pool_mask[...] = np.where(y <= 0, 0, 1 << first_maximum(pixels))
+    if len(pool_mask):
+        pool_mask[...] = np.where(y <= 0, 0, 1 << first_maximum(pixels))
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -143,7 +147,8 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """
     pixels = _convolved_windows(x, weight, bias, top, left, y)
     y[...] = np.maximum(pixels, 0).sum(0) / 4
-    pool_mask[...] = sum(np.where(pixels[k] <= 0, 0, 1 << k) for k in range(4))
+    if len(pool_mask):
+        pool_mask[...] = sum(np.where(pixels[k] <= 0, 0, 1 << k) for k in range(4))
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):

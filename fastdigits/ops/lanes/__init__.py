@@ -61,9 +61,9 @@ def load_row(x, at, size, lanes):
 
 
 def load_span(x, at, lanes):
-    """Return x[..., k : k + lanes] along the last axis, with at = (..., k); all of it must lie inside."""
+    """Return x[..., k : k + lanes] as float32 along the last axis, with at = (..., k); all of it must lie inside."""
     *row, k = at
-    return x[tuple(row)][k : k + lanes].copy()
+    return x[tuple(row)][k : k + lanes].astype(np.float32)
 
 
 def gather(x, rows, first, last, column, lanes):

@@ -15,6 +15,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 from fastdigits.ops.lanes.vector_unit import LANES as L
 from fastdigits.ops.lanes.vector_unit import MASKED_LOADS
 from fastdigits.ops.runtime.numba_cache import cached
+from fastdigits.ops.runtime.replay import recordable
 
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 V, INTEGERS, BITS = (ir.VectorType(t, L) for t in (F32, I32, ir.IntType(1)))
@@ -56,12 +57,12 @@ _ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapp
 
 def parallel(function):
     """Compile an operation that divides the iterations of a prange among cores."""
-    return cached(njit(function, parallel=True, **_ENTRY))
+    return recordable(cached(njit(function, parallel=True, **_ENTRY)))
 
 
 def serial(function):
     """Compile an operation that uses one core."""
-    return cached(njit(function, **_ENTRY))
+    return recordable(cached(njit(function, **_ENTRY)))
 
 
 class CompiledKernel:

@@ -104,9 +104,18 @@ def examine(path: Path) -> Folder:
 
 def outdated() -> list[Folder]:
     """Return the folders of other versions of the sources or of Numba."""
-    own = own_sources_hash()
-    names = {p: FOLDER_NAME.fullmatch(p.name) for p in sorted(_base().glob("kernels-*")) if not p.is_symlink()}
-    return [examine(path) for path, name in names.items() if name and name["sources"] != own]
+    return [examine(path) for path, sources in _folders() if sources != own_sources_hash()]
+
+
+def of_other_cpus() -> list[Folder]:
+    """Return the folders of kernels that were compiled for other kinds of CPU, which this one does not use."""
+    return [examine(path) for path, sources in _folders() if sources == own_sources_hash() and path != folder()]
+
+
+def _folders() -> list[tuple[Path, str]]:
+    """Return each folder of kernels in the user's cache with the hash of its sources."""
+    names = [(path, FOLDER_NAME.fullmatch(path.name)) for path in sorted(_base().glob("kernels-*"))]
+    return [(path, name["sources"]) for path, name in names if name and not path.is_symlink()]
 
 
 def clean() -> list[Folder]:
@@ -135,7 +144,7 @@ class KernelFile:
         self._key = key
         digest = hashlib.sha256(f"{own_sources_hash()} {name} {key!r}".encode()).hexdigest()
         self._folder = folder()
-        self._path = (self._folder or Path()) / f"{name}-{digest[:24]}.kernel"
+        self.path = (self._folder or Path()) / f"{name}-{digest[:24]}.kernel"
 
     def load(self) -> Any:
         """Return the kernel, or None if this process must compile it."""
@@ -153,14 +162,14 @@ class KernelFile:
         if self._folder:
             content = dumps((self._key, kernel))
             try:
-                write(self._path, hashlib.sha256(content).digest() + content)
+                write(self.path, hashlib.sha256(content).digest() + content)
             except OSError:
-                NOT_WRITTEN.add(self._path)
+                NOT_WRITTEN.add(self.path)
         self._release()
 
     def _read(self) -> Any:
         with suppress(Exception):  # a file of another version may raise anything
-            content = self._path.read_bytes()
+            content = self.path.read_bytes()
             if self._folder and hashlib.sha256(content[DIGEST_BYTES:]).digest() == content[:DIGEST_BYTES]:
                 key, kernel = pickle.loads(content[DIGEST_BYTES:])
                 return kernel if key == self._key else None
@@ -168,19 +177,19 @@ class KernelFile:
 
     def _claim(self) -> bool:
         """Return whether this process may compile a kernel; others wait until `_release` or the end of the process."""
-        if self._path in CLAIMS or not self._folder:  # if claimed, its compilation failed before
+        if self.path in CLAIMS or not self._folder:  # if claimed, its compilation failed before
             return False
         with suppress(OSError, NotImplementedError, ImportError):  # its Timeout is an OSError
             from filelock import FileLock  # slow to import, and not needed when all kernels are in the cache
 
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._path.with_suffix(".lock"), timeout=COMPILING_S)
+            lock = FileLock(self.path.with_suffix(".lock"), timeout=COMPILING_S)
             lock.acquire()
-            CLAIMS[self._path] = lock
-        return self._path in CLAIMS
+            CLAIMS[self.path] = lock
+        return self.path in CLAIMS
 
     def _release(self) -> None:
-        if lock := CLAIMS.pop(self._path, None):
+        if lock := CLAIMS.pop(self.path, None):
             lock.release()
 
 

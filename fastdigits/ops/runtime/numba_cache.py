@@ -5,12 +5,15 @@ processes save at the same time. Only functions of this package use this cache.
 """
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from numba.core import caching
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-from fastdigits.ops.runtime import kernel_cache
+from fastdigits.ops.runtime import compilation, kernel_cache
+from fastdigits.ops.runtime.code_library import without_wrappers
 
 PACKAGE = "fastdigits.ops."
 
@@ -18,7 +21,21 @@ PACKAGE = "fastdigits.ops."
 def cached(dispatcher: Any) -> Any:
     """Keep the machine code of a function that Numba compiles in the kernel cache; return the function."""
     dispatcher._cache = KernelCache(dispatcher.py_func)
-    return dispatcher
+    dispatcher._compile_for_args = partial(_compile_unless_planning, dispatcher._compile_for_args, dispatcher)
+    return without_wrappers(dispatcher)
+
+
+def _compile_unless_planning(compile_function: Callable, dispatcher: Any, *arguments: Any) -> Callable:
+    """Return the machine code for the types of arguments, loaded or compiled; what does nothing if plans are made."""
+    if compilation.is_planning():
+        types = tuple(map(dispatcher.typeof_pyval, arguments))
+        compilation.plan(dispatcher._cache.path(types, dispatcher.targetctx))
+        return _do_nothing
+    return compile_function(*arguments)
+
+
+def _do_nothing(*_arguments: Any) -> None:
+    pass
 
 
 # Older versions of Numba have it with an underscore
@@ -61,11 +78,21 @@ class KernelCache(FunctionCache):
 
     def load(self, key: object) -> Any:
         """Return the compiled function of a key, or None if this process must compile it."""
-        return self._file(key).load()
+        file = self._file(key)
+        kernel = file.load()
+        if kernel is None:
+            compilation.start(file.path)
+        return kernel
 
     def save(self, key: object, data: Any) -> None:
         """Save a compiled function, unless the folder cannot be written."""
-        self._file(key).save(data)
+        file = self._file(key)
+        file.save(data)
+        compilation.finish(file.path)
+
+    def path(self, types: tuple, context: Any) -> Path:
+        """Return the file of the function compiled for types of arguments, which may not exist."""
+        return self._file(self._index_key(types, context.codegen())).path
 
     def _file(self, key: object) -> kernel_cache.KernelFile:
         return kernel_cache.KernelFile(self._name, key)

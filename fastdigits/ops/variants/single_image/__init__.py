@@ -15,5 +15,4 @@ OPS = (
     "batchnorm_inference",
     "batchnorm_relu_inference",
     "gather_batch",
-    "captured",
 )

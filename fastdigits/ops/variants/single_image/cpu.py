@@ -10,8 +10,7 @@ from fastdigits.ops.fused import reference as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
-from fastdigits.ops.lanes.vector_unit import LANES
-from fastdigits.ops.runtime.replay import Captured, run
+from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 from fastdigits.ops.variants.single_image import cpu_kernel
 
 _pad_row = bind(cpu_kernel.pad_row, cpu)
@@ -20,7 +19,7 @@ _channel_tile = bind(cpu_kernel.channel_tile, cpu)
 _transpose_square = bind(cpu_kernel.transpose_square, cpu)
 _dense_outputs = bind(cpu_kernel.dense_outputs, cpu)
 
-OUTPUTS, SUMS = 8, 2  # outputs of a dense layer per tile, and vectors of sums for each
+OUTPUTS, SUMS = REGISTERS // 4, 2  # outputs of a dense layer per tile, and vectors of sums for each
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -51,32 +50,27 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 def dense_forward(x, weight, bias, y):
     """See dense.reference.dense_forward."""
-    run(_dense, x, weight, bias, y, 0)
+    _dense(x, weight, bias, y, 0)
 
 
 def dense_relu_forward(x, weight, bias, y):
     """See fused.reference.dense_relu_forward."""
-    run(_dense, x, weight, bias, y, 1)
+    _dense(x, weight, bias, y, 1)
 
 
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
     """See batchnorm.reference.batchnorm_inference."""
-    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 0)
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 0)
 
 
 def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
     """See fused.reference.batchnorm_relu_inference."""
-    run(_normalise, x, gamma, beta, mean, var, epsilon, y, 1)
+    _normalise(x, gamma, beta, mean, var, epsilon, y, 1)
 
 
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See batch.reference.gather_batch."""
-    run(_gather, images, labels, order, start, count, scale, shift, x, targets)
-
-
-def captured(function):
-    """See array.reference.captured. Replays the kernels in a single call of compiled code."""
-    return Captured(function)
+    _gather(images, labels, order, start, count, scale, shift, x, targets)
 
 
 @cpu.serial
@@ -110,7 +104,7 @@ def _gather(images, labels, order, start, count, scale, shift, x, targets):
 
 
 def _convolve(x, weight, bias, top, left, y, EPILOGUE):
-    run(_convolution(weight.shape, y.shape, EPILOGUE), x, weight, bias, top, left, y)
+    _convolution(weight.shape, y.shape, EPILOGUE)(x, weight, bias, top, left, y)
 
 
 @cache
@@ -120,7 +114,7 @@ def _convolution(weight_shape, y_shape, EPILOGUE):
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
     lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q)
-    return (_by_channels if lanes == "channels" else _by_rows)(N, M, POOL, EPILOGUE)
+    return _by_channels(N, M, POOL, EPILOGUE) if lanes == "channels" else _by_rows(N, M, Q, POOL, EPILOGUE)
 
 
 @njit(nogil=True, forceinline=True)
@@ -136,14 +130,14 @@ def _pad(x, b, top, left, rows, columns):
 
 
 @cache
-def _by_rows(N, M, POOL, EPILOGUE):
+def _by_rows(N, M, Q, POOL, EPILOGUE):
     """Return the convolution in tiles of N channels, two rows and M * LANES columns."""
     COLUMNS = M * LANES
 
     @cpu.serial
     def convolution(x, weight, bias, top, left, y):
         B, O, I, J, L = y.shape
-        O, C, P, Q = weight.shape
+        O, C, P, _ = weight.shape
         rows, columns = (I * POOL + 1) // 2 * 2, (J * POOL + COLUMNS - 1) // COLUMNS * COLUMNS
         outputs = y.reshape(B, O, I, J)
         for b in range(B):
@@ -151,7 +145,7 @@ def _by_rows(N, M, POOL, EPILOGUE):
             for o0 in range(0, O, N):
                 for i0 in range(0, rows, 2):
                     for j0 in range(0, columns, COLUMNS):
-                        _row_tile(padded, weight, bias, outputs, b, o0, i0, j0, N, M, LANES, EPILOGUE)
+                        _row_tile(padded, weight, bias, outputs, b, o0, i0, j0, N, M, Q, LANES, EPILOGUE)
 
     return convolution
 

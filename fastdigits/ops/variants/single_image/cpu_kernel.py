@@ -32,9 +32,12 @@ def pad_row(x, padded, top, left, b, c, h, L):
         store_span(padded, (c, h + top, before + w - cropped), load_row(x, (b, c, h, w), W, L))
 
 
-def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, EPILOGUE):
-    """Fill y for output channels o0 .. o0+N, rows i0 and i0+1, and M * L columns from j0 on; the lanes are columns."""
-    O, C, P, Q = weight.shape
+def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, Q, L, EPILOGUE):
+    """Fill y for output channels o0 .. o0+N, rows i0 and i0+1, and M * L columns from j0 on; the lanes are columns.
+
+    Q is the number of columns of the kernel as a constant, so that the loop over them is unrolled.
+    """
+    O, C, P, _ = weight.shape
     B, O, I, J = y.shape
     acc = tile(N, 2, M)
     for n in range(N):
@@ -65,10 +68,8 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, L, EPILOGUE):
                 for m in range(M):
                     half[m] = _pool_pair(acc[n, 0, m], acc[n, 1, m], EPILOGUE)
                 left, right = evens(half[0], half[M - 1]), odds(half[0], half[M - 1])
-                end = min(J, (j0 + M * L) // 2)
-                store_row(
-                    y, (b, o0 + n, i0 // 2, j0 // 2), end, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE)
-                )
+                at, end = (b, o0 + n, i0 // 2, j0 // 2), (I - i0 // 2) * J  # later tiles overwrite what follows the row
+                store_row(y, at, end, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE))
             else:
                 for r in range(2):
                     for m in range(M):

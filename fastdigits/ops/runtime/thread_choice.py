@@ -1,0 +1,75 @@
+"""Choose between all threads and one, as other programs may take the cores away.
+
+A thread that loses its core within a parallel loop keeps all others waiting for milliseconds, so next to a busy
+program two threads can be slower than one. As the bits are the same on any number of threads, it may change.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from math import inf
+from time import perf_counter
+from typing import Any
+
+TRIAL, BLOCK, MAX_HOLD, RECHECK = 8, 32, 512, 1024  # calls
+WORTHWHILE = 0.97  # share of the time on one thread that all threads may take
+
+
+class ThreadChoice:
+    """Whether a function that does the same work in every call shall use one thread, given the durations of its calls.
+
+    The function is timed on one thread for TRIAL calls, then on all threads for TRIAL calls and for blocks of BLOCK
+    calls: the others decide if one call waits for a lost core. Once that was not WORTHWHILE, it runs on one thread, for
+    BLOCK calls at first and twice as many each further time, up to MAX_HOLD. After RECHECK calls, all starts again.
+    """
+
+    def __init__(self) -> None:
+        self.one_thread = True
+        self._seconds_on_one = inf
+        self._hold, self._worthwhile_calls = BLOCK, 0
+        self._length, self._calls, self._seconds = TRIAL, 0, 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take the duration of a call into account."""
+        self._calls += 1
+        self._seconds += seconds
+        if self._calls == self._length:
+            self._end_block(self._seconds / self._calls)
+
+    def _end_block(self, seconds: float) -> None:
+        if self.one_thread:
+            self.one_thread, self._seconds_on_one, self._worthwhile_calls = False, seconds, 0
+            self._start_block(TRIAL)
+        elif seconds > WORTHWHILE * self._seconds_on_one:
+            self.one_thread = True
+            self._start_block(self._hold)
+            self._hold = min(2 * self._hold, MAX_HOLD)
+        else:
+            self._hold, self._worthwhile_calls = BLOCK, self._worthwhile_calls + self._length
+            self.one_thread = self._worthwhile_calls >= RECHECK
+            self._start_block(TRIAL if self.one_thread else BLOCK)
+
+    def _start_block(self, length: int) -> None:
+        self._length, self._calls, self._seconds = length, 0, 0.0
+
+
+def on_all_or_one(function: Callable[[], Any], threads: int) -> Callable[[], Any]:
+    """Return a function that runs another on all `threads`, which are set for this Python thread, or on one."""
+    if threads == 1:
+        return function
+    import numba
+
+    choice = ThreadChoice()
+
+    @wraps(function)
+    def run() -> Any:
+        start = perf_counter()
+        if choice.one_thread:
+            numba.set_num_threads(1)
+        try:
+            return function()
+        finally:
+            if choice.one_thread:
+                numba.set_num_threads(threads)
+            choice.add(perf_counter() - start)
+
+    return run

@@ -1,0 +1,157 @@
+"""The count of compiled kernels, and the line that shows it."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from numba import njit, prange
+
+from fastdigits.ops.runtime import code_library, compilation
+from fastdigits.ops.runtime.numba_cache import cached
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    """An empty folder for kernels, and nothing compiled so far."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    for name in ("_STARTED", "_PLANNED"):
+        monkeypatch.setattr(compilation, name, {})
+    monkeypatch.setattr(compilation, "_FINISHED", set())
+
+
+@pytest.fixture
+def kernels():
+    """kernels() is two functions with nothing compiled, which add 1 and 2 to an array."""
+
+    def kernels():
+        @cached
+        @njit
+        def add_one(x):
+            x += 1
+
+        @cached
+        @njit
+        def add_two(x):
+            x += 2
+
+        return add_one, add_two
+
+    return kernels
+
+
+def test_planned_kernels_are_counted_and_do_not_run(kernels):
+    x = np.zeros(3)
+    with compilation.planning():
+        for kernel in (*kernels(), *kernels()):
+            kernel(x)
+    assert x.tolist() == [0, 0, 0]
+    assert compilation.counts() == (0, 2)
+    add_one, add_two = kernels()
+    add_one(x)
+    assert compilation.counts() == (1, 2)
+    add_two(x)
+    assert compilation.counts() == (2, 2)
+    assert x.tolist() == [3, 3, 3]
+
+
+def test_cached_kernels_are_not_planned(kernels):
+    kernels()[0](np.zeros(3))
+    add_one, add_two = kernels()
+    with compilation.planning():
+        add_one(np.zeros(3))
+    assert compilation.counts() == (1, None)
+    with compilation.planning():
+        add_two(np.zeros(3))
+    assert compilation.counts() == (1, 2)
+
+
+def test_the_number_is_unknown_while_a_kernel_is_compiled_that_is_not_planned(tmp_path):
+    with compilation.planning():
+        compilation.plan(tmp_path / "planned.kernel")
+    assert compilation.counts() == (0, 1)
+    compilation.start(tmp_path / "other.kernel")
+    assert compilation.counts() == (0, None)
+    compilation.finish(tmp_path / "other.kernel")
+    assert compilation.counts() == (1, 2)
+
+
+@pytest.mark.parametrize(("plan", "lines"), [(True, ["1 of 2", "2 of 2"]), (False, ["number 1", "number 2"])])
+def test_the_line_says_which_kernel_of_how_many(plan, lines, kernels, monkeypatch):
+    monkeypatch.setattr(compilation, "QUIET_S", 0.0)
+    monkeypatch.setattr(compilation, "REDRAW_S", 0.0)
+    if plan:
+        with compilation.planning():
+            for kernel in kernels():
+                kernel(np.zeros(3))
+    seen = []
+    with compilation.shown(lambda line, last: seen.append((line, last))):
+        for kernel in kernels():
+            kernel(np.zeros(3))
+    assert list(dict.fromkeys(seen)) == [*((f"compiling kernels, once: {line}", False) for line in lines), ("", True)]
+
+
+def test_nothing_is_shown_if_all_kernels_are_cached_or_compile_quickly(kernels, monkeypatch):
+    shown = []
+    monkeypatch.setattr(compilation, "QUIET_S", 1e9)
+    with compilation.shown(lambda *line: shown.append(line)):
+        kernels()[0](np.zeros(3))
+    monkeypatch.setattr(compilation, "QUIET_S", 0.0)
+    with compilation.shown(lambda *line: shown.append(line)):
+        kernels()[0](np.zeros(3))
+    assert shown == []
+
+
+def test_a_pipe_gets_a_line_every_few_seconds(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    line = compilation.Line()
+    for number in range(3):
+        line(f"kernel {number}", False)
+    line("", True)
+    assert sys.stderr.getvalue() == "kernel 0\n"
+
+
+def test_a_terminal_shows_one_line_that_disappears(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    line, said = compilation.Line(lambda text: pytest.fail(text)), sys.stderr
+    line("kernel 10", False)
+    line("kernel 9", False)
+    line("", True)
+    assert said.getvalue() == "\rkernel 10\rkernel 9 \r         \r"
+
+
+def test_only_functions_are_optimized_alone(monkeypatch):
+    """Numba optimizes the wrappers of parallel loops, too; if this changes, code_library is not needed any more."""
+    optimized = []
+    optimize = code_library.LinkedLibrary._optimize_final_module
+    monkeypatch.setattr(
+        code_library.LinkedLibrary,
+        "_optimize_final_module",
+        lambda self: (optimized.append(self.name), optimize(self)),
+    )
+
+    def square(x):
+        for i in prange(len(x)):
+            x[i] *= x[i]
+
+    x = np.arange(100.0)
+    cached(njit(parallel=True)(square))(x)
+    assert x.tolist() == [i * i for i in range(100)]
+    assert any("square" in name for name in optimized)
+    assert not any("wrapper" in name.lower() for name in optimized)
+    x = np.arange(100.0)
+    njit(parallel=True)(square)(x)  # a function of somebody else
+    assert x.tolist() == [i * i for i in range(100)]
+
+
+def test_a_parallel_kernel_from_the_cache_is_the_same(kernels):
+    def fill(x):
+        for i in prange(len(x)):
+            x[i] = i
+
+    for _ in range(2):
+        x, kernel = np.zeros(50), cached(njit(parallel=True)(fill))
+        kernel(x)
+        assert x.tolist() == list(range(50))
+    assert sum(kernel.stats.cache_hits.values()) == 1

@@ -1,0 +1,74 @@
+"""One thread is used where several are slower, whatever the reason."""
+
+import numba
+import pytest
+
+from fastdigits.ops.runtime.thread_choice import MAX_HOLD, RECHECK, TRIAL, ThreadChoice, on_all_or_one
+
+ALONE_S, TOGETHER_S, BESIDE_S, LOST_S = 1.2e-3, 0.7e-3, 1.3e-3, 9e-3  # of a step: one thread, two, beside a program
+
+
+def run(choice, calls, seconds_together):
+    """Return the number of calls that ran on one thread."""
+    alone = 0
+    for call in range(calls):
+        alone += choice.one_thread
+        choice.add(ALONE_S if choice.one_thread else seconds_together(call))
+    return alone
+
+
+def test_all_threads_are_used_where_they_are_faster():
+    choice = ThreadChoice()
+    assert run(choice, RECHECK, lambda call: TOGETHER_S) == TRIAL
+    assert run(choice, 100 * RECHECK, lambda call: TOGETHER_S) < 0.01 * 100 * RECHECK
+
+
+def test_one_call_that_waits_for_a_lost_core_changes_nothing():
+    choice = ThreadChoice()
+    run(choice, TRIAL, lambda call: TOGETHER_S)
+    assert run(choice, 800, lambda call: LOST_S if call % 200 == 100 else TOGETHER_S) == 0
+
+
+def test_one_thread_is_used_where_several_are_slower():
+    choice = ThreadChoice()
+    alone = run(choice, 10_000, lambda call: LOST_S if call % 30 == 0 else BESIDE_S)
+    assert alone > 0.9 * 10_000
+
+
+def test_all_threads_are_used_again_soon_after_another_program_has_ended():
+    choice = ThreadChoice()
+    run(choice, 10_000, lambda call: BESIDE_S)
+    assert run(choice, 10_000, lambda call: TOGETHER_S) <= MAX_HOLD + 10 * TRIAL
+
+
+@pytest.fixture
+def two_threads():
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("this machine has one core")
+    before = numba.get_num_threads()
+    numba.set_num_threads(2)
+    yield
+    numba.set_num_threads(before)
+
+
+def test_the_number_of_threads_is_restored_after_every_call(two_threads):
+    seen = []
+
+    def function():
+        seen.append(numba.get_num_threads())
+        if len(seen) == 3:
+            raise MemoryError
+
+    together = on_all_or_one(function, 2)
+    for call in range(TRIAL + 2):
+        if call == 2:
+            with pytest.raises(MemoryError):
+                together()
+        else:
+            together()
+        assert numba.get_num_threads() == 2
+    assert seen == [1] * TRIAL + [2, 2]
+
+
+def test_on_one_thread_there_is_no_choice():
+    assert on_all_or_one(run, 1) is run
