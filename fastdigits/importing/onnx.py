@@ -117,8 +117,12 @@ class Reader:
         self.users: dict[str, list[NodeProto]] = {}
         self.order: dict[int, int] = {}
         for number, node in enumerate(nodes):
-            if node.op_type in CONSTANT_OPERATORS and all(name in self.constants for name in node.input if name):
-                self.constants[node.output[0]] = CONSTANT_OPERATORS[node.op_type](Operator(node, self, ()))
+            if node.op_type in CONSTANT_OPERATORS and all(name in self.constants for name in node.input):
+                operator = Operator(node, self, ())
+                try:
+                    self.constants[node.output[0]] = CONSTANT_OPERATORS[node.op_type](operator)
+                except (IndexError, TypeError, ValueError):
+                    operator.refuse("of constants cannot be computed")
                 continue
             self.order[id(node)] = number
             self.producers.update(dict.fromkeys(filter(None, node.output), node))
@@ -263,14 +267,14 @@ class Operator:
         return self.reader.constants[name]
 
     def weights(self, number: int, shape: Shape) -> np.ndarray:
-        """Return a constant of float32 that can be broadcast to a shape."""
+        """Return a constant as float32 of a shape, to which a single number is repeated."""
         array = self.constant(number)
         if array.dtype.kind != "f":
             self.refuse(f"has weights of type {array.dtype}")
-        try:
-            return np.ascontiguousarray(np.broadcast_to(array.reshape(array.shape or 1), shape), np.float32)
-        except ValueError:
+        single = array.size == 1 and sum(size != 1 for size in shape) <= 1
+        if not single and _without_leading_ones(array.shape) != _without_leading_ones(shape):
             self.refuse(f"has weights of {format_shape(array.shape)} where {format_shape(shape)} fit")
+        return np.ascontiguousarray(np.broadcast_to(array.reshape(-1), shape) if single else array.reshape(shape), "f4")
 
     def only_user(self, kind: str) -> NodeProto | None:
         """Return the operator after this one if it is the only one and of a kind."""
@@ -306,8 +310,10 @@ class Operator:
         """Return the padding (top, left, bottom, right)."""
         kind = self.attribute("auto_pad", "NOTSET")
         if kind not in ("SAME_UPPER", "SAME_LOWER"):
-            top, left, bottom, right = self.attribute("pads", [0, 0, 0, 0]) if kind == "NOTSET" else [0, 0, 0, 0]
-            return top, left, bottom, right
+            pads = self.attribute("pads", [0, 0, 0, 0]) if kind == "NOTSET" else [0, 0, 0, 0]
+            if len(pads) != 4:
+                self.refuse("is not two-dimensional")
+            return pads[0], pads[1], pads[2], pads[3]
         sides = []
         for size, length in zip(self.pixels()[1:], kernel, strict=True):
             total = max((-(-size // stride) - 1) * stride + length - size, 0)
@@ -346,11 +352,11 @@ def _pad(operator: Operator) -> tuple[list[Layer], list[Values]]:
     """Translate Pad before Conv: one layer does both."""
     operator.pixels()
     operator.demand(mode="constant")
-    pads = operator.constant(1) if operator.has(1) else np.array(operator.attribute("pads", []))
+    pads = operator.constant(1) if operator.has(1) else np.array(operator.attribute("pads", []), int)
     value = operator.constant(2) if operator.has(2) else operator.attribute("value", 0.0)
-    axes = operator.constant(3) if operator.has(3) else np.arange(4)
+    axes = operator.constant(3).reshape(-1) if operator.has(3) else np.arange(4)
     node = operator.only_user("Conv")
-    if node is None or np.any(value) or pads.size != 2 * axes.size:
+    if node is None or np.any(value) or pads.size != 2 * axes.size or pads.dtype.kind != "i":
         operator.refuse("is not followed by a convolution alone, or does not pad with zeros")
     sides = np.zeros((2, 4), int)
     sides[:, axes % 4] = pads.reshape(2, -1)
@@ -404,7 +410,7 @@ def _global_average(operator: Operator) -> tuple[list[Layer], list[Values]]:
     C, H, W = operator.pixels()
     flattens = operator.node.op_type == "ReduceMean" and not operator.attribute("keepdims", 1)
     if operator.node.op_type == "ReduceMean":
-        axes = operator.constant(1) if operator.has(1) else operator.attribute("axes", [])
+        axes = operator.constant(1).reshape(-1) if operator.has(1) else operator.attribute("axes", [])
         if sorted(int(axis) % 4 for axis in axes) != [2, 3]:
             operator.refuse("is not the mean over rows and columns")
     for kind in ("Flatten", "Reshape", "Squeeze"):
@@ -431,7 +437,7 @@ def _reshape(operator: Operator) -> tuple[list[Layer], list[Values]]:
 
 
 def _squeeze(operator: Operator) -> tuple[list[Layer], list[Values]]:
-    axes = operator.constant(1) if operator.has(1) else operator.attribute("axes", [])
+    axes = operator.constant(1).reshape(-1) if operator.has(1) else operator.attribute("axes", [])
     if sorted(int(axis) % 4 for axis in axes) != [2, 3] or operator.shape[1:] != (1, 1):
         operator.refuse("does not make one vector of each image")
     return [Flatten()], []
@@ -452,10 +458,10 @@ def _lrn(operator: Operator) -> tuple[list[Layer], list[Values]]:
 
 
 def _dropout(operator: Operator) -> tuple[list[Layer], list[Values]]:
-    if operator.has(2) and operator.constant(2):
+    if operator.has(2) and operator.constant(2).any():
         operator.refuse("drops out in inference, too")
-    rate = operator.constant(1) if operator.has(1) else operator.attribute("ratio", 0.5)
-    rate = float(str(np.float32(rate)))
+    rates = operator.constant(1).reshape(-1) if operator.has(1) else [operator.attribute("ratio", 0.5)]
+    rate = float(str(np.float32(rates[0]))) if len(rates) == 1 else operator.refuse("has several rates")
     return [Dropout(rate)] if 0 < rate < 1 else [], []
 
 
@@ -530,10 +536,7 @@ def _constant_node(operator: Operator) -> np.ndarray:
 
 def _constant_reshape(operator: Operator) -> np.ndarray:
     array, sizes = operator.constant(0), operator.constant(1).reshape(-1)
-    try:
-        return array.reshape([array.shape[axis] if size == 0 else int(size) for axis, size in enumerate(sizes)])
-    except (IndexError, ValueError):
-        operator.refuse(f"cannot give {format_shape(array.shape)} numbers the shape {sizes.tolist()}")
+    return array.reshape([array.shape[axis] if size == 0 else int(size) for axis, size in enumerate(sizes)])
 
 
 # Operators that are computed if all their inputs are constant
@@ -556,7 +559,14 @@ def _silu(users: list[NodeProto]) -> NodeProto | None:
 def _array(tensor: TensorProto) -> np.ndarray:
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         raise UserError("its weights are in another file; export it with all weights in one file.")
-    return numpy_helper.to_array(tensor)
+    try:
+        return numpy_helper.to_array(tensor)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"its tensor {shown(tensor.name)} is damaged; export it again.") from None
+
+
+def _without_leading_ones(shape: Shape) -> Shape:
+    return next((shape[first:] for first, size in enumerate(shape) if size != 1), ())
 
 
 def _image_shape(value: Any) -> Shape:

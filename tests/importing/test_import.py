@@ -1,6 +1,8 @@
 """What was exported comes back; files of other programs are read, or refused in one sentence."""
 
+import contextlib
 import json
+import warnings
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -13,7 +15,7 @@ from fastdigits.errors import UserError
 from fastdigits.export import tensors
 from fastdigits.importing.saved import saved_network
 from fastdigits.models import layers_of
-from fastdigits.nn import Dense, Flatten, Network, sequence
+from fastdigits.nn import Conv2D, Dense, Dropout, Flatten, Network, ReLU, sequence
 from fastdigits.nn.calibration import Calibration
 from fastdigits.storage.weights import read, write
 
@@ -192,3 +194,20 @@ def test_names_are_those_of_the_module():
     assert "conv2d_1.weight" in arrays
     assert "residual_2.projection.bias" in arrays
     assert "residual_1.batchnorm_2.running_var" in arrays
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".npz", ".safetensors"])
+def test_damaged_files_are_read_or_refused_in_one_sentence(suffix, tmp_path):
+    pytest.importorskip("numpy" if suffix == ".npz" else suffix[1:])
+    network = Network([Conv2D(1, 3, 12, padding=-2), ReLU(), Dropout(), Flatten(), Dense(3)])
+    content = exported(saved_of(network, random_weights(network)), suffix, tmp_path).read_bytes()
+    random = np.random.default_rng(0)
+    for number in range(200):
+        damaged = bytearray(content)
+        for position in random.integers(len(content), size=1 + number % 3):
+            damaged[position] = random.integers(256)
+        path = tmp_path / f"damaged{suffix}"
+        path.write_bytes(damaged[: len(damaged) - number % 2 * random.integers(40)])
+        with warnings.catch_warnings(), contextlib.suppress(UserError):
+            warnings.simplefilter("ignore")  # of the readers
+            saved_network(importing.decode(path), "x", None, None)
