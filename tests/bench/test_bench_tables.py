@@ -22,6 +22,11 @@ def test_each_mode_and_batch_size_has_a_table(report, row):
     assert heads == ["training, batch 1", "training, batch 8", "inference, batch 8", "lenet, batch 128"]
 
 
+def test_the_columns_of_slow_steps_are_apart(report, row):
+    text = bench_tables.as_text(report(row(median=45.7)))
+    assert " 45,700,000.0  41,130,000.0 .. 50,270,000.0  41,130,000.0 " in text
+
+
 def test_measured_ratios_stand_next_to_documented_ones(report, row, documented):
     text = bench_tables.as_text(report(row(), row(contender="torch", ratio=4.44)))
     assert text.endswith(

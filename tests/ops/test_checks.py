@@ -30,10 +30,22 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("conv2d_backward_input", "conv2d.backward_input_tile", "(Q - q0 + stride - 1) // stride", "(Q - q0) // stride"),
     # does not write the last channel
     ("conv2d_backward_input", "conv2d.backward_input_tile", "c0 + n < C", "c0 + n < C - 1"),
-    # reads rows above the image from its end
-    ("conv2d_backward_weight", "conv2d.backward_weight_tile", "rows_inside = 0 <= h", "rows_inside = -1 <= h"),
-    # omits the last block from the bias gradient
-    ("conv2d_backward_weight", "conv2d.backward_bias", "range(B)", "range(B - 1)"),
+    # skips a kernel column at the left edge
+    ("conv2d_backward_input", "conv2d.backward_input_row", "w0 + left + M)", "w0 + left + M - 1)"),
+    # shifts the gradient into the padding
+    ("conv2d_backward_input", "conv2d.fill_strip", "E + j, o", "j, o"),
+    # leaves out the last column of a padded image
+    ("conv2d_backward_weight", "conv2d.pad_rows", "s - left < W", "s - left < W - 1"),
+    # does not sum the last row that a kernel row meets
+    ("conv2d_backward_weight", "conv2d.add_rows", "0 <= h < H", "0 <= h < H - 1"),
+    # omits the last columns from the bias gradient
+    ("conv2d_backward_weight", "conv2d.add_bias", "range(J - J % 4, J)", "range(J, J)"),
+    # discards the second part of the batch
+    ("conv2d_backward_weight", "conv2d.add_parts", "range(1, len(parts))", "range(2, len(parts))"),
+    # gives the gradient to the next pixel of the window
+    ("conv2d_relu_maxpool_backward_weight", "conv2d.unpooled", "1 << k", "2 << k"),
+    # omits the first pooled row of each strip
+    ("conv2d_relu_avgpool_backward_weight", "conv2d.unpool_rows", "range(i0 // 2,", "range(i0 // 2 + 1,"),
     # does not sum the last input
     ("dense_forward", "dense.forward_rows", "for k in range(K)", "for k in range(K - 1)"),
     # skips the blank between equal labels

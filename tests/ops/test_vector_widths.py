@@ -119,14 +119,15 @@ def test_forward_tile_fits_the_registers_and_the_output(channels, columns, taps)
     assert columns >= M
 
 
-@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7)])
+@pytest.mark.parametrize("columns", [1, 2, 3, 5, 7, 11, 28])
 @pytest.mark.parametrize("channels", [1, 3, 6, 64])
-def test_weight_tile_fits_the_registers_and_the_kernel(channels, kernel):
-    N, R, M = tiling.weight_tile_shape(channels, *kernel)
-    assert N * R * M + R * M + N <= vector_unit.REGISTERS
-    P, Q = kernel
-    assert 1 <= R <= P
-    assert 1 <= M <= Q
+def test_gradient_tiles_fit_the_registers(channels, columns):
+    """All sums, a vector for each channel or column, and one more, fit the registers at once."""
+    N, M = tiling.weight_gradient_tile(channels, columns)
+    assert N * M + N + 1 <= vector_unit.REGISTERS
+    assert 1 <= M <= columns
+    N, M = tiling.input_gradient_tile(channels)
+    assert N * M + M + 1 <= vector_unit.REGISTERS
 
 
 def _has(lanes: int) -> bool:

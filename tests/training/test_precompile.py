@@ -19,7 +19,7 @@ STEP = (
     "conv2d_backward_weight",
     "gather_batch",
     "augment_batch",
-    "dense_backward_weight",
+    "dense_backward",
     "softmax_cross_entropy",
     "accumulate_metrics",
     "adamw_step",
@@ -119,7 +119,7 @@ def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
         "gather_batch",  # of evaluation
         "adamw_step",
         "accumulate_metrics",
-        "dense_backward_weight",
+        "dense_backward",
         "softmax_cross_entropy",
         "augment_batch",
     ]

@@ -76,7 +76,7 @@ def _place(table: tuple[str, int]) -> tuple[bool, int]:
 
 def _race(report: Report, mode: str, rows: list[Row]) -> str:
     width = max(len(_title(row)) for row in rows) + 2
-    head = f"{'us a step':>12}{'quartiles':>24}{'best':>11}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
+    head = f"{'us a step':>14}{'quartiles':>30}{'best':>14}{'images/s':>13}{'GFLOP/s':>9}{'of peak':>9}{'time':>9}"
     lines = [f"{mode}, batch {rows[0].batch_size}", f"{'':16}{'':{width}}{head}"]
     for model, group in groupby(rows, key=lambda row: row.model):
         for number, row in enumerate(group):
@@ -90,7 +90,7 @@ def _race(report: Report, mode: str, rows: list[Row]) -> str:
 def _times(report: Report, row: Row) -> str:
     low, high = (f"{seconds * 1e6:,.1f}" for seconds in row.quartiles_s)
     return (
-        f"{row.median_s * 1e6:12,.1f}{f'{low} .. {high}':>24}{row.best_s * 1e6:11,.1f}{row.images_per_second:13,.0f}"
+        f"{row.median_s * 1e6:14,.1f}{f'{low} .. {high}':>30}{row.best_s * 1e6:14,.1f}{row.images_per_second:13,.0f}"
         f"{row.gflops:9.1f}{report.share_of_peak(row.gflops, row.device):9.1%}{f'{row.ratio:.2f} x':>9}"
         f"{'  disturbed' if row.disturbed else ''}"
     )

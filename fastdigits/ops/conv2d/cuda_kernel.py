@@ -4,9 +4,8 @@ A row of pixels is loaded once for all columns of the kernel. EPILOGUE selects w
 (PLAIN), or the gradient of a convolution's output, computed from the gradient of the pooled output and its pool_mask.
 """
 
-from fastdigits.ops.conv2d.kernel import load_pixel
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL
-from fastdigits.ops.lanes import any_bit, broadcast, fma, load_inside, select, splat, tile
+from fastdigits.ops.lanes import any_bit, broadcast, fma, load, load_inside, select, splat, tile
 
 
 def zero_tile(acc, N, M):
@@ -97,3 +96,11 @@ def _weight(weight, o, c, p, q, FLIPPED):
     if FLIPPED:
         return broadcast(weight, (c, min(o, C - 1), P - 1 - p, Q - 1 - q))
     return broadcast(weight, (min(o, O - 1), c, p, q))
+
+
+def load_pixel(x, b, c, h, w, PADDED):
+    """Load pixel h, w of channel c of block b. If PADDED is 1, the pixel may lie outside x, where it is zero."""
+    B, C, H, W, L = x.shape
+    if PADDED:
+        return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)
+    return load(x, (b, c, h, w))

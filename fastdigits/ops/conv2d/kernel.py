@@ -1,11 +1,11 @@
-"""The input gradient of a convolution, one tile at a time, and the load of a pixel that may lie in the padding.
+"""The input gradient of a convolution, one tile at a time.
 
 A tile is N channels by M columns of one row. Its N x M sums stay in registers until they are complete. Padding is not
 stored: `load_inside` returns zeros for columns in the padding, and the loops skip rows in the padding.
 """
 
 from fastdigits.ops.fused.kernel import store_input_gradient
-from fastdigits.ops.lanes import broadcast, fma, load, load_inside, splat, tile
+from fastdigits.ops.lanes import broadcast, fma, load_inside, splat, tile
 
 
 def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M, relu_input):
@@ -37,11 +37,3 @@ def backward_input_tile(dy, weight, stride, top, left, x, dx, b, c0, h, w0, N, M
         for m in range(M):
             if c0 + n < C and w0 + m * stride < W:
                 store_input_gradient(x, dx, (b, c0 + n, h, w0 + m * stride), acc[n, m], relu_input)
-
-
-def load_pixel(x, b, c, h, w, PADDED):
-    """Load pixel h, w of channel c of block b. If PADDED is 1, the pixel may lie outside x, where it is zero."""
-    B, C, H, W, L = x.shape
-    if PADDED:
-        return load_inside(x, (b, c, h, w), W if 0 <= h < H else 0)
-    return load(x, (b, c, h, w))

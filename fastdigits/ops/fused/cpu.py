@@ -9,8 +9,9 @@ from fastdigits.ops.batchnorm import cpu_kernel as batchnorm
 from fastdigits.ops.conv2d import cpu as conv2d
 from fastdigits.ops.dense import cpu as dense
 from fastdigits.ops.fused import cpu_kernel, kernel
+from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL
 from fastdigits.ops.lanes import bind, cpu
-from fastdigits.ops.lanes.tiling import pool_tile_rows, square_tile
+from fastdigits.ops.lanes.tiling import pool_tile_rows
 
 _normalise_channel = bind(batchnorm.forward_channel, cpu)
 _normalise_plane = bind(batchnorm.normalise_plane, cpu)
@@ -18,8 +19,6 @@ _backward_channel = bind(batchnorm.backward_channel, cpu)
 _add_relu = bind(kernel.add_relu, cpu)
 _pad_strip = bind(cpu_kernel.pad_strip, cpu)
 _forward_pool_tile = bind(cpu_kernel.forward_pool_tile, cpu)
-_unpool_row = bind(cpu_kernel.unpool_row, cpu)
-_backward_weight_tile = bind(cpu_kernel.backward_weight_tile, cpu)
 
 
 @cpu.parallel
@@ -71,9 +70,8 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_backward. Each core computes tiles of dweight, then whole rows of dx."""
-    conv2d.conv2d_backward_weight(x, dy, stride, top, left, dweight, dbias)
-    conv2d.backward_input(dy, weight, stride, top, left, x, dx, int(relu_input))
+    """See reference.conv2d_backward. Each core computes parts of dweight, then whole rows of dx."""
+    _backward(x, dy, conv2d.NO_POOL_MASK, weight, stride, top, left, relu_input, dx, dweight, dbias, PLAIN)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -87,25 +85,28 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward."""
-    conv2d_backward(x, _unpooled(dy, pool_mask, 1), weight, 1, top, left, relu_input, dx, dweight, dbias)
+    """See reference.conv2d_relu_maxpool_backward. Each core computes parts of dweight, then whole rows of dx."""
+    _backward(x, dy, pool_mask, weight, 1, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward."""
-    conv2d_backward(x, _unpooled(dy, pool_mask, 0), weight, 1, top, left, relu_input, dx, dweight, dbias)
+    """See reference.conv2d_relu_avgpool_backward. Each core computes parts of dweight, then whole rows of dx."""
+    _backward(x, dy, pool_mask, weight, 1, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward_weight. Each core computes a tile of dweight, over all images."""
-    R, M = square_tile(*dweight.shape[2:])
-    _backward_weight(R, M, 1)(x, dy, pool_mask, top, left, dweight, dbias)
+    """See reference.conv2d_relu_maxpool_backward_weight. Each core computes parts of dweight."""
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward_weight. Each core computes a tile of dweight, over all images."""
-    R, M = square_tile(*dweight.shape[2:])
-    _backward_weight(R, M, 0)(x, dy, pool_mask, top, left, dweight, dbias)
+    """See reference.conv2d_relu_avgpool_backward_weight. Each core computes parts of dweight."""
+    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)
+
+
+def _backward(x, dy, pool_mask, weight, stride, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
+    conv2d.backward_weight(x, dy, pool_mask, stride, top, left, dweight, dbias, EPILOGUE)
+    conv2d.backward_input(dy, pool_mask, weight, stride, top, left, x, dx, int(relu_input), EPILOGUE)
 
 
 def _forward_pool(x, weight, bias, top, left, y, pool_mask, MAXIMUM):
@@ -114,25 +115,6 @@ def _forward_pool(x, weight, bias, top, left, y, pool_mask, MAXIMUM):
     padded = conv2d.padded(x, weight, 1, top, left, 2 * I, 2 * J)
     convolve = _conv2d_pool(pool_tile_rows(O), Q, padded, MAXIMUM, int(len(pool_mask) > 0))
     convolve(x, weight, bias, top, left, y, pool_mask)
-
-
-def _unpooled(dy, pool_mask, MAXIMUM):
-    """Return the gradient of the output of the convolution. Each core computes whole pooled rows."""
-    B, O, I, J, L = dy.shape
-    dz = np.empty((B, O, 2 * I, 2 * J, L), np.float32)
-    _unpool(MAXIMUM)(dy, pool_mask, dz)
-    return dz
-
-
-@cache
-def _unpool(MAXIMUM):
-    @cpu.parallel
-    def unpool(dy, pool_mask, dz):
-        B, O, I, J, L = dy.shape
-        for t in prange(B * O * I):
-            _unpool_row(dy, pool_mask, dz, t // I // O, t // I % O, t % I, MAXIMUM)
-
-    return unpool
 
 
 @cache
@@ -154,17 +136,3 @@ def _conv2d_pool(N, Q, PADDED, MAXIMUM, MASKED):
                     )
 
     return conv2d_relu_pool_forward
-
-
-@cache
-def _backward_weight(R, M, MAXIMUM):
-    @cpu.parallel
-    def conv2d_relu_pool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-        O, C, P, Q = dweight.shape
-        tiles_p = (P + R - 1) // R
-        for t in prange(O * C * tiles_p):
-            o, c, p0 = t // tiles_p // C, t // tiles_p % C, t % tiles_p * R
-            for q0 in range(0, Q, M):
-                _backward_weight_tile(x, dy, pool_mask, top, left, dweight, dbias, o, c, p0, q0, R, M, MAXIMUM)
-
-    return conv2d_relu_pool_backward_weight

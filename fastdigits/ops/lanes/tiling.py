@@ -52,26 +52,28 @@ def forward_tile(channels: int, columns: int, taps: int) -> tuple[int, int]:
 
 
 @cache
-def row_tile(channels: int, columns: int) -> int:
-    """Return the channels N of a tile of whole rows, with N x `columns` sums; 0 if one row exceeds the registers."""
-    max_channels = (REGISTERS - 3) // columns
-    return min(range(1, max_channels + 1), key=lambda n: (ceil(channels / n) * n, -n), default=0)
+def input_gradient_tile(channels: int) -> tuple[int, int]:
+    """Return the tile (N, M) of sums for an input gradient: N input channels by M columns.
+
+    More than two columns would be wasted at the edges.
+    """
+
+    def time(n: int) -> tuple[int, int]:
+        return ceil(channels / n) * max(2 * n, (n + 2) * LOAD, LATENCY), -n
+
+    return min((n for n in range(1, 9) if 2 * (n + 1) < REGISTERS), key=time), 2
 
 
 @cache
-def weight_tile_shape(channels: int, kernel_rows: int, kernel_columns: int) -> tuple[int, int, int]:
-    """Return the tile (N, R, M) of sums for a weight gradient: N output channels by R x M kernel elements.
+def weight_gradient_tile(channels: int, kernel_columns: int) -> tuple[int, int]:
+    """Return the tile (N, M) of sums for a weight gradient: N output channels by M columns of a kernel row."""
 
-    Each step loads N vectors of dy from new cache lines, and R x M vectors of x, most of which are in the cache.
-    """
+    def time(shape: tuple[int, int]) -> tuple[int, int]:
+        n, m = shape
+        return ceil(channels / n) * ceil(kernel_columns / m) * max(n * m, (n + m) * LOAD, LATENCY), -n * m
 
-    def time(shape: tuple[int, int, int]) -> tuple[int, int]:
-        n, r, m = shape
-        steps = ceil(channels / n) * ceil(kernel_rows / r) * ceil(kernel_columns / m)
-        return steps * max(n * r * m, (n + r * m) * LOAD, (n + 1) * NEW_LINE, LATENCY), -n * r * m
-
-    shapes = product(range(1, 9), range(1, min(kernel_rows, 5) + 1), range(1, min(kernel_columns, 5) + 1))
-    return min((s for s in shapes if s[0] * s[1] * s[2] + s[1] * s[2] + s[0] <= REGISTERS), key=time)
+    shapes = product(range(1, 9), range(1, min(kernel_columns, 8) + 1))
+    return min((s for s in shapes if s[0] * s[1] + s[0] < REGISTERS), key=time)
 
 
 @cache
@@ -203,9 +205,3 @@ def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile
     tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 13), (1, 2))]
     fitting = [t for t in tiles if 2 * t.M * (t.N + 1) < REGISTERS and (t.lanes == "columns" or t.N % 2 == 0)]
     return min(fitting, key=time)
-
-
-def square_tile(kernel_rows: int, kernel_columns: int) -> tuple[int, int]:
-    """Return the tile (R, M) of kernel elements for the weight gradient of a pooled convolution."""
-    columns = min(kernel_columns, 5)
-    return min(kernel_rows, max(1, (REGISTERS - 6) // columns)), columns
