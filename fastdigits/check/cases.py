@@ -95,7 +95,7 @@ POOLED_CONVOLUTIONS = (
     (2, 2, 5, (3, 4), (1, 1), (0, 0), (0, 0)),
     (1, 1, 6, (9, 10), (3, 3), (-1, -2), (-1, -1)),
     (2, 11, 13, (7, 8), (3, 3), (1, 1), (1, 1)),  # enough channels and pixels for Winograd's method
-    (2, 11, 13, (8, 12), (3, 3), (0, 0), (0, 0)),
+    (2, 11, 13, (10, 12), (3, 3), (0, 0), (0, 0)),
 )
 
 # images, features, outputs; 80 images are more than the weight gradient transposes at a time

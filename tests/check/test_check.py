@@ -10,6 +10,7 @@ from fastdigits.check import compare, gradients, operations, steps
 from fastdigits.nn import MaxPool2D, ReLU
 from fastdigits.ops import LoadedOps, fused, load
 from fastdigits.ops.dense import reference as dense
+from fastdigits.ops.fused import reference as fused_reference
 from fastdigits.ops.variants import winograd
 
 REFERENCE = load("reference")
@@ -136,19 +137,27 @@ def test_the_faulty_method_is_named(broken):
     assert set(found) == {f"conv2d_forward ({broken})", "conv2d_forward (winograd to direct)"}
 
 
-def _doubles(x, dy, dweight, dbias):
-    dense.dense_backward_weight(x, dy, dweight, dbias)
-    dweight *= 2
+def _doubles(**arguments):
+    dense.dense_backward_weight(**arguments)
+    arguments["dweight"] *= 2
+
+
+def _doubles_too(**arguments):
+    fused_reference.dense_backward(**arguments)
+    arguments["dweight"] *= 2
+
+
+DOUBLED = {"dense_backward_weight": _doubles, "dense_backward": _doubles_too}
 
 
 def test_a_wrong_gradient_of_the_device_is_found():
-    found = results(gradients.steps(with_replaced(REFERENCE, dense_backward_weight=_doubles)))
+    found = results(gradients.steps(with_replaced(REFERENCE, **DOUBLED)))
     assert set(failures(found)) == {f"gradients of {name}" for name in gradients.networks()}
     assert found["gradients of mlp"].failure.startswith("dense_")
 
 
 def test_a_wrong_gradient_of_the_reference_is_found(monkeypatch):
-    wrong = with_replaced(REFERENCE, dense_backward_weight=_doubles)
+    wrong = with_replaced(REFERENCE, **DOUBLED)
     monkeypatch.setattr(gradients.devices, "load", lambda device: wrong)
     found = failures(results(gradients.steps(wrong)))
     assert set(found) == {f"gradients of {name}, by differences" for name in gradients.networks()}
