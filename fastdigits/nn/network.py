@@ -13,7 +13,7 @@ from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, vectors
 from fastdigits.nn.memory import check_memory
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
-from fastdigits.nn.registry import layer_from_config
+from fastdigits.nn.registry import LAYERS, layer_from_config
 from fastdigits.nn.sequence import Step
 from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
@@ -93,6 +93,11 @@ class Network:
     def parameter_count(self) -> int:
         """Number of trainable values."""
         return sum(parameter.size for parameter in self.parameters().values())
+
+    @property
+    def has_custom_layers(self) -> bool:
+        """Whether a layer is none of `registry.LAYERS`, so that it may do anything."""
+        return any(type(layer).__name__ not in LAYERS for layer in sequence.walk(self.layers))
 
     def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
         """Check that images and labels fit the network.

@@ -106,7 +106,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 @contextmanager
 def _counted(network: Network, config: TrainConfig) -> Iterator[None]:
     """Plan all kernels when the first one is compiled in the block, on the CPU."""
-    planned = network.ops.device != "cpu"
+    planned = network.ops.device != "cpu" or network.has_custom_layers
 
     def plan_once() -> None:
         nonlocal planned

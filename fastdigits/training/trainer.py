@@ -9,10 +9,8 @@ from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
-from fastdigits.nn import sequence
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
-from fastdigits.nn.registry import LAYERS
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.ema import EMA
@@ -80,8 +78,8 @@ class Trainer:
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
         self.gradient_sum = ops.empty(network.buffer.gradients.shape)
-        captured = config.graph and all(type(layer).__name__ in LAYERS for layer in sequence.walk(network.layers))
-        self.run_step = ops.captured(self._run_step) if captured else self._run_step  # other layers may do anything
+        captured = config.graph and not network.has_custom_layers
+        self.run_step = ops.captured(self._run_step) if captured else self._run_step
 
     def shuffle(self, epoch: int) -> None:
         """Start an epoch: compute the random order of its images."""

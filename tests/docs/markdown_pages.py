@@ -17,6 +17,7 @@ LANGUAGES = {
     "toml": {"file"},
     "json": set(),
     "yaml": set(),
+    "dockerfile": set(),
 }
 
 
