@@ -18,6 +18,7 @@ WRITING_CALLS = {"write_text", "write_bytes", "savefig", "to_csv", "mkstemp", "N
 WRITING_MODES = set("wax+")
 # Files that are written by other means: files.py itself, the caches of kernels, and figures, which go to memory first
 WRITING_FILES = {"files.py", "ops/runtime/kernel_cache.py", "ops/cuda/ptx.py", "plots/style.py"}
+TEMPORARY_FILES = {"bench/rivals/ncnn.py"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks, and no fork")
 
@@ -87,7 +88,7 @@ def test_every_file_is_written_by_one_function():
         for call in (node for node in ast.walk(ast.parse(path.read_text("utf8"))) if isinstance(node, ast.Call)):
             if writes_file(call):
                 writers.add(path.relative_to(PACKAGE).as_posix())
-    assert writers <= WRITING_FILES
+    assert writers <= WRITING_FILES | TEMPORARY_FILES
 
 
 def writes_file(call):
