@@ -53,6 +53,13 @@ def networks():
     return models | {name: Network(layers) for name, layers in {"every layer": EVERY_LAYER, **CHAINS}.items()}
 
 
+def network_names():
+    """Return the names of all networks as parameters; two that take long and whose layers others have are marked."""
+    return [
+        pytest.param(name, marks=[pytest.mark.long] if name in ("alexnet", "tiny-20k") else []) for name in networks()
+    ]
+
+
 @pytest.fixture
 def batch():
     """Return images (64, 1, 28, 28) and targets. Those from index 40 on have no target and must be ignored."""
@@ -200,7 +207,7 @@ def inputs_of_kinks(layers, x, training):
         x = layer.forward(x, training)
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", network_names())
 def test_rounding_moves_no_unit_across_a_kink(name):
     """Exact activations are MARGIN away from every kink, and float32 activations are on the same side."""
     found = []
@@ -317,7 +324,7 @@ def as_tensors(network):
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", network_names())
 def test_gradients_agree_with_pytorch(name, fused, ops, batch):
     network = networks()[name]
     check_against_pytorch(network, ops, batch, fused, *rounding(network))
@@ -380,7 +387,7 @@ def test_a_single_image_has_the_same_scores_as_in_a_batch(name, load_ops, batch)
     np.testing.assert_allclose(of_one[0], of_many[0], rtol=0, atol=1e-5 * np.abs(of_many).max())
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", network_names())
 def test_gradients_agree_across_devices(name, load_ops, batch):
     exact_loss, exact = loss_and_gradients(networks()[name], float64_reference(load_ops("reference")), *batch)
     for device in ("cpu", "reference"):
