@@ -1,5 +1,9 @@
 """Exceptions for errors that users can fix."""
 
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+
 
 class UserError(Exception):
     """An error whose message says what is wrong and how to fix it. Commands print it and exit with code 1."""
@@ -17,3 +21,19 @@ class NotFiniteError(UserError):
             "The network computes NaN or infinity, because its weights are damaged or too large; "
             "train it again, with a lower --lr if the training diverged, or take another copy of the file."
         )
+
+
+def import_with_packages(name: str, explain: Callable[[ImportError], str]) -> ModuleType:
+    """Import a module of fastdigits that needs packages which may be missing.
+
+    Raises
+    ------
+    UserError
+        With the text that `explain` returns, if one of the packages is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if (error.name or "").startswith("fastdigits"):
+            raise  # a bug of ours, not a missing package
+        raise UserError(explain(error)) from None

@@ -4,12 +4,11 @@ The module of a format has encode(saved, options), which returns an Exported. A 
 FORMATS.
 """
 
-import importlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, import_with_packages
 
 if TYPE_CHECKING:
     from fastdigits.storage.weights import SavedNetwork
@@ -90,15 +89,13 @@ def encode(saved: "SavedNetwork", name: str, options: ExportOptions) -> Exported
     """
     if options.preprocessing and not FORMATS[name].preprocessing:
         raise UserError(f"The format {name} cannot contain the preprocessing; leave --preprocessing out.")
-    try:
-        module = importlib.import_module(f"fastdigits.export.{FORMATS[name].module}")
-    except ImportError as error:
-        if (error.name or "").startswith("fastdigits"):
-            raise  # a bug of ours, not a missing package
-        raise UserError(
+    module = import_with_packages(
+        f"fastdigits.export.{FORMATS[name].module}",
+        lambda error: (
             f"The format {name} needs the package {error.name}, which is not installed; "
             "run pip install 'fastdigits[export]'."
-        ) from None
+        ),
+    )
     if options.fold:
         from fastdigits.export.fold import folded
 

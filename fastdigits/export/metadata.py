@@ -1,4 +1,4 @@
-"""What a file says about its network beside layers and weights: origin, classes, preprocessing, calibration."""
+"""What a file says about its network in addition to layers and weights: origin, classes, preprocessing, calibration."""
 
 import json
 from dataclasses import asdict

@@ -3,12 +3,11 @@
 The module of a kind has decode(content, layers), which returns an Imported.
 """
 
-import importlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, import_with_packages
 from fastdigits.files import StrPath
 
 if TYPE_CHECKING:
@@ -57,15 +56,13 @@ def decode(path: StrPath, layers: "list[Layer] | None" = None) -> Imported:
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in MODULES:
         raise UserError(f"{path} does not end with {', '.join(MODULES)}; only such files can be imported.")
-    try:
-        module = importlib.import_module(f"fastdigits.importing.{MODULES[suffix]}")
-    except ImportError as error:
-        if (error.name or "").startswith("fastdigits"):
-            raise  # a bug of ours, not a missing package
-        raise UserError(
+    module = import_with_packages(
+        f"fastdigits.importing.{MODULES[suffix]}",
+        lambda error: (
             f"Reading {suffix} needs the package {error.name}, which is not installed; "
             "run pip install 'fastdigits[export]'."
-        ) from None
+        ),
+    )
     try:
         return module.decode(_content(path), layers)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""What exports of fastdigits say about a network beside its layers and weights."""
+"""What exports of fastdigits say about a network in addition to its layers and weights."""
 
 import json
 from typing import Any

@@ -573,7 +573,7 @@ def _image_shape(value: Any) -> Shape:
     """Return the shape of one image of an input; its first dimension is the batch."""
     sizes = [size.dim_value for size in value.type.tensor_type.shape.dim]
     if len(sizes) < 2 or min(sizes[1:]) < 1:
-        raise UserError("its input has a free size beside the batch; export it for images of 28 x 28 pixels.")
+        raise UserError("its input has a free size other than the batch; export it for images of 28 x 28 pixels.")
     return tuple(sizes[1:])
 
 

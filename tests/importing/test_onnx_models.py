@@ -158,5 +158,5 @@ def test_files_that_are_no_models_are_refused(tmp_path):
 
 
 def test_a_free_size_of_the_image_is_refused(tmp_path):
-    with pytest.raises(UserError, match="free size beside the batch"):
+    with pytest.raises(UserError, match="free size other than the batch"):
         read(tmp_path, model("y = Relu (x)", "N, 1, H, W"))

@@ -5,7 +5,7 @@ import pytest
 
 from fastdigits.ops.runtime.thread_choice import MAX_HOLD, RECHECK, TRIAL, ThreadChoice, on_all_or_one
 
-ALONE_S, TOGETHER_S, BESIDE_S, LOST_S = 1.2e-3, 0.7e-3, 1.3e-3, 9e-3  # of a step: one thread, two, beside a program
+ALONE_S, TOGETHER_S, BUSY_S, LOST_S = 1.2e-3, 0.7e-3, 1.3e-3, 9e-3  # of a step: one thread, two, next to a busy program
 
 
 def run(choice, calls, seconds_together):
@@ -31,13 +31,13 @@ def test_one_call_that_waits_for_a_lost_core_changes_nothing():
 
 def test_one_thread_is_used_where_several_are_slower():
     choice = ThreadChoice()
-    alone = run(choice, 10_000, lambda call: LOST_S if call % 30 == 0 else BESIDE_S)
+    alone = run(choice, 10_000, lambda call: LOST_S if call % 30 == 0 else BUSY_S)
     assert alone > 0.9 * 10_000
 
 
 def test_all_threads_are_used_again_soon_after_another_program_has_ended():
     choice = ThreadChoice()
-    run(choice, 10_000, lambda call: BESIDE_S)
+    run(choice, 10_000, lambda call: BUSY_S)
     assert run(choice, 10_000, lambda call: TOGETHER_S) <= MAX_HOLD + 10 * TRIAL
 
 

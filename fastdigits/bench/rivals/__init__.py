@@ -6,13 +6,12 @@ compared with ours. A module that needs a GPU has why_unavailable(), and one tha
 product_seconds(). The table LAYERS maps the names of our layers to their counterparts in the framework.
 """
 
-import importlib
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 from fastdigits.config.choices import RIVALS
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, import_with_packages
 from fastdigits.nn import Conv2D, Network, ReLU
 from fastdigits.nn.layers import Layer
 
@@ -30,14 +29,12 @@ def load(name: str) -> ModuleType:
     """
     if name not in RIVALS:
         raise UserError(f"There is no rival '{name}'; choose one of {', '.join(RIVALS)}.")
-    try:
-        module = importlib.import_module(f"fastdigits.bench.rivals.{name.replace('-', '_')}")
-    except ImportError as error:
-        if (error.name or "").startswith("fastdigits"):
-            raise  # a bug of ours, not a missing framework
-        raise UserError(
+    module = import_with_packages(
+        f"fastdigits.bench.rivals.{name.replace('-', '_')}",
+        lambda error: (
             f"Comparing with {name} needs packages that are not installed ({error}); run 'pip install {RIVALS[name]}'."
-        ) from None
+        ),
+    )
     reason = module.why_unavailable() if hasattr(module, "why_unavailable") else None
     if reason:
         raise UserError(f"Comparing with {name} is not possible: {reason}.")
