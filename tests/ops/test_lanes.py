@@ -26,7 +26,6 @@ from fastdigits.ops.lanes import (
     maximum,
     odds,
     power_of_two,
-    prefetch,
     round,
     select,
     splat,
@@ -124,15 +123,6 @@ def test_any_bit():
     x = np.resize(np.arange(8, dtype=np.uint8), (1, L))
     y = _same(kernel, x)
     assert np.array_equal(y == 1, (x & np.arange(8)[:, None]) != 0)
-
-
-def test_prefetch_reads_nothing():
-    def kernel(x, y):
-        prefetch(x, (2,))
-        prefetch(x, (1 << 40,))
-        store(y, (0,), load(x, (1,)))
-
-    assert np.array_equal(_same(kernel, WHOLE, rows=1)[0], WHOLE[1])
 
 
 def test_gather_repeats_the_last_row():

@@ -27,10 +27,6 @@ def load_inside(x, at, size):
     return x[at].astype(np.float32) if 0 <= at[-1] < size else np.zeros(x.shape[-1], np.float32)
 
 
-def prefetch(x, at):
-    """Fetch the vector x[at, :] into the cache in the background; `at` may lie beyond the end of x."""
-
-
 def broadcast(x, at):
     """Return the number x[at] in all lanes."""
     return x[at]

@@ -202,18 +202,6 @@ def load_inside(typing, x, at, size):
 
 
 @intrinsic
-def prefetch(typing, x, at):
-    def code(ctx, b, sig, args):
-        pointer = b.bitcast(_pointer(ctx, b, x, *args), ir.IntType(8).as_pointer())
-        function = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), I32, I32, I32])
-        read, near, data = I32(0), I32(2), I32(1)  # near: the second-level cache, as the first level is too small
-        b.call(cgutils.get_or_insert_function(b.module, function, "llvm.prefetch.p0"), [pointer, read, near, data])
-        return ctx.get_dummy_value()
-
-    return types.void(x, _position(at)), code
-
-
-@intrinsic
 def store(typing, y, at, v):
     def code(ctx, b, sig, args):
         element = ctx.get_data_type(y.dtype)
