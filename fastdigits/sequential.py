@@ -29,6 +29,7 @@ from fastdigits.training.failure import TrainingFailed, TrainingInterrupted
 from fastdigits.training.loop import Rows, train
 from fastdigits.training.online import OnlineTrainer
 from fastdigits.training.progress import Progress
+from fastdigits.training.transfer import with_new_head
 from fastdigits.training.weighting import ClassWeight, image_weights
 
 History = dict[str, list[Any]]
@@ -127,6 +128,9 @@ class Sequential:
     ) -> History:
         """Initialize the weights, train the network and return the metrics of each epoch.
 
+        With warm_start=True, training starts from the weights and the normalization that the network has, instead of
+        random weights, and the layers that `freeze` names, such as freeze="conv2d_1,batchnorm_1", keep theirs.
+
         If training diverges or is interrupted, the network keeps its weights and history of the last finite epoch or
         step. If there are none, it stays as it was before.
 
@@ -181,6 +185,7 @@ class Sequential:
         weights = image_weights(y, class_weight, sample_weight)
         if weights is not None and rows:
             weights = np.concatenate([weights, np.ones(len(rows[1]), np.float32)])
+        start = self._saved() if config.warm_start else None
         progress = _progress(verbose, config)
         listening = [*_as_callbacks(callbacks), *progress]
         with self._training_alone():
@@ -190,7 +195,15 @@ class Sequential:
                 ops = devices.load(self.device, exact=config.exact)
                 with compilation.shown(compilation.Line()):
                     result = train(
-                        self.network, images, labels, ops, config, Callbacks(listening), rows, weights=weights
+                        self.network,
+                        images,
+                        labels,
+                        ops,
+                        config,
+                        Callbacks(listening),
+                        rows,
+                        trained=start,
+                        weights=weights,
                     )
                 trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
             except (TrainingFailed, TrainingInterrupted) as stop:
@@ -253,6 +266,27 @@ class Sequential:
             loss, accuracy = online.step(x, y, weights)
             self._online, self._is_snapshot = online, False
         return loss, accuracy
+
+    def with_classes(self, classes: int, seed: int = 0) -> "Sequential":
+        """Return a network for another number of classes, to train with `fit(..., warm_start=True)`.
+
+        Its last dense layer has new random weights; all other layers have those of this network.
+
+        Raises
+        ------
+        UserError
+            If the network is not trained, or its last layer is not dense.
+
+        Examples
+        --------
+        >>> from fastdigits import load
+        >>> letters = load("digits.h5").with_classes(26)
+        """
+        saved = with_new_head(self._saved(), classes, seed)
+        network = Network.from_config(saved.network)
+        model = Sequential(network.layers, network.input_shape, self.device)
+        model._restore(saved)
+        return model
 
     def evaluate(self, x: np.ndarray, y: np.ndarray) -> Evaluation:
         """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,).

@@ -52,6 +52,7 @@ class OnlineTrainer:
             if config.normalise:
                 normalisation = Normalisation.of(images, rows, preparation)
         self.normalisation = normalisation
+        network.freeze(config.frozen_layers)
         network.build(ops, min(self.max_images, MAX_MICRO_BATCH), fused=config.fused)
         batches = Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
         compile_kernels(network, batches, config, weighted=True)
