@@ -32,15 +32,14 @@ def fit(log_p: Sequence[np.ndarray], texts: Sequence[str]) -> Calibration:
 
     best = minimize_scalar(loss, bounds=np.log((MIN_TEMPERATURE, MAX_TEMPERATURE)), method="bounded")
     temperature = round(float(np.exp(best.x)), 3)
-    return Calibration(temperature, round(least_sure(*_judged(found, texts, temperature)), 3))
+    return Calibration(temperature, least_sure(*_judged(found, texts, temperature)))
 
 
 def least_sure(confidences: np.ndarray, right: np.ndarray) -> float:
     """Return the least confidence for which at most MAX_WRONG of the readings that reach it are wrong."""
-    order = np.argsort(-confidences, kind="stable")
-    wrong = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
-    allowed = np.flatnonzero(wrong <= MAX_WRONG)
-    return float(confidences[order[allowed[-1]]]) if len(allowed) else 1.0
+    limits = np.unique(confidences)
+    wrong = np.array([np.mean(~right[confidences >= limit]) for limit in limits])
+    return float(min(limits[wrong <= MAX_WRONG], default=1.0))
 
 
 def _judged(found: Sequence[list[Reading]], texts: Sequence[str], temperature: float) -> tuple[np.ndarray, np.ndarray]:
