@@ -43,7 +43,7 @@ def main() -> None:
     """Draw the lines, train, calibrate and write the model."""
     options = _options()
     config = TrainConfig(
-        epochs=options.epochs, batch_size=32, lr=0.002, weight_decay=0.01, clip_norm=5.0, augment=AUGMENT
+        epochs=options.epochs, batch_size=32, lr=0.004, weight_decay=0.01, clip_norm=5.0, augment=AUGMENT
     )
     mnist = load_digits()
     rows, held_out = split(mnist.train_labels, config)
@@ -59,10 +59,10 @@ def main() -> None:
     trainer = LineTrainer(network, training, normalisation, config)
     for epoch in range(1, config.epochs + 1):
         print(f"epoch {epoch}: loss {trainer.train_epoch():.4f}", flush=True)
-    saved = SavedNetwork(
-        network.config(), network.weights(), normalisation, "numbers", "synthetic numbers", asdict(config), [], {}
-    )
-    weights.write(options.output, saved)
+        saved = SavedNetwork(
+            network.config(), network.weights(), normalisation, "numbers", "synthetic numbers", asdict(config), [], {}
+        )
+        weights.write(options.output, saved)  # already of use before the last epoch
     reader = LineReader(options.output, "cpu", options.threads)
     log_p = reader.log_probabilities(validation.images)
     calibration = fit(log_p, validation.texts)

@@ -17,6 +17,7 @@ STEPS = 8  # points of a curve between two points of a stroke
 
 FROM_IMAGES = 0.35  # fraction of the writers whose digits are images
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
+OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
 
 
@@ -35,7 +36,9 @@ class Hand:
     gap : float
         Mean space between digits; negative if they overlap.
     joins : float
-        Probability that the pen stays down between two digits.
+        Probability that the pen stays down after a digit.
+    zero_joins : float
+        The same for zeros, if it is larger.
     wobble : float
         Displacement of the points of a stroke.
     unevenness : float
@@ -53,6 +56,7 @@ class Hand:
     aspect: float
     gap: float
     joins: float
+    zero_joins: float
     wobble: float
     unevenness: float
     zeros: float
@@ -68,6 +72,7 @@ class Hand:
             aspect=rng.uniform(0.4, 0.95),
             gap=rng.choice([rng.normal(0.13, 0.1), rng.uniform(0.2, 0.7)], p=[0.8, 0.2]),
             joins=float(rng.choice([0, 0.1, 0.5], p=[0.6, 0.25, 0.15])),
+            zero_joins=float(rng.choice([0, 0.3, 0.9], p=[0.6, 0.2, 0.2])),
             wobble=rng.uniform(0.015, 0.05),
             unevenness=rng.uniform(0.02, 0.12),
             zeros=rng.choice([1.0, rng.uniform(0.5, 1)]),
@@ -78,7 +83,7 @@ class Hand:
         """Return the strokes of a digit in the unit square, mostly in this writer's favourite style."""
         styles = DIGITS[digit] + HASTE * HASTY[digit]
         if digit not in self.favourites or rng.random() < 0.1:
-            self.favourites[digit] = jittered(rng, styles[rng.integers(len(styles))], OWN_FORM)
+            self.favourites[digit] = _own_form(rng, styles[rng.integers(len(styles))])
         return jittered(rng, self.favourites[digit], self.wobble)
 
 
@@ -145,7 +150,8 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
         points = [stroke + np.outer(1 - stroke[:, 1], (hand.slant, 0)) for stroke in points]
         if pending:
             points[0] = np.concatenate([pending.pop(), points[0]])
-        joins = symbol.isdigit() and rng.random() < hand.joins * (2 if symbol == "0" else 1)
+        stays_down = max(hand.joins, hand.zero_joins) if symbol == "0" else hand.joins
+        joins = symbol.isdigit() and rng.random() < stays_down
         for stroke in points[: len(points) - joins]:
             page.stroke(stroke, hand.pen * rng.uniform(0.9, 1.1))
         if joins:
@@ -154,6 +160,13 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
     for stroke in pending:
         page.stroke(stroke, hand.pen)
     return page.ink()
+
+
+def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
+    """Return a writer's form of a style: wider or narrower, slanted, rising or falling, with displaced points."""
+    wider, slant, rise = np.exp(rng.normal(0, OWN_SHAPE)), *rng.normal(0, OWN_SHAPE, 2)
+    strokes = jittered(rng, style, OWN_FORM)
+    return [[(wider * x + slant * (1 - y), y - rise * (x - 0.5)) for x, y in stroke] for stroke in strokes]
 
 
 def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[list[np.ndarray], float]:
