@@ -111,8 +111,15 @@ class Page:
         """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it."""
         matrix = to_image / HEIGHT
         offset = -matrix @ (corner * HEIGHT + (self.top, self.left))
-        placed = ndimage.affine_transform(image, matrix, offset, self.pasted.shape, order=1)
-        np.maximum(self.pasted, np.clip((placed - level) * 6 + 0.5, 0, 1), out=self.pasted)
+        corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * image.shape
+        reached = np.linalg.solve(matrix, (corners - offset).T)  # rows and columns of the page
+        first = np.maximum(np.floor(reached.min(1)), 0).astype(int)
+        last = np.minimum(np.ceil(reached.max(1)) + 1, self.pasted.shape).astype(int)
+        if (first >= last).any():  # beyond the page
+            return
+        placed = ndimage.affine_transform(image, matrix, matrix @ first + offset, tuple(last - first), order=1)
+        part = self.pasted[first[0] : last[0], first[1] : last[1]]
+        np.maximum(part, np.clip((placed - level) * 6 + 0.5, 0, 1), out=part)
 
     def ink(self) -> np.ndarray:
         """Return the coverage of each pixel by ink, float32 (3 HEIGHT, W) between 0 and 1."""
@@ -129,7 +136,7 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
         Digits to write with, by those writers who do not use strokes.
     """
     hand = Hand.of(rng)
-    page = Page(len(text) * 1.5 + 2)
+    page = Page(len(text) * (1.5 * hand.aspect + 1.7 * max(hand.gap, 0.1)) + 2)
     drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
     pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
     for symbol in text:
