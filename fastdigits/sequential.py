@@ -23,6 +23,7 @@ from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted
 from fastdigits.training.loop import train
+from fastdigits.training.transfer import with_new_head
 
 
 class Sequential:
@@ -102,6 +103,9 @@ class Sequential:
     ) -> list[Epoch]:
         """Initialize the weights, train the network and return the metrics of each epoch.
 
+        With warm_start=True, training starts from the weights and the normalization that the network has, instead of
+        random weights, and the layers that `freeze` names, such as freeze="conv2d_1,batchnorm_1", keep theirs.
+
         If training diverges or is interrupted, the network keeps its weights and history of the last finite epoch or
         step. If there are none, it stays as it was before.
 
@@ -132,13 +136,14 @@ class Sequential:
         """
         config = _as_config(settings)
         images, labels = _as_uint8(images, "images"), _as_uint8(labels, "labels")
+        start = self._saved() if config.warm_start else None
         if not self._training.acquire(blocking=False):
             raise UserError("This network is being trained already; call fit again when the first call has returned.")
         trained, self._trained = self._trained, None  # predicting with partly trained weights must raise an error
         try:
             ops = devices.load(self.device, exact=config.exact)
             with compilation.shown(compilation.Line()):
-                result = train(self.network, images, labels, ops, config, callback or Callback())
+                result = train(self.network, images, labels, ops, config, callback or Callback(), trained=start)
             trained = _Trained.of(self.network, result.normalisation, config, result.epochs)
         except (TrainingFailed, TrainingInterrupted) as stop:
             if stop.result:
@@ -152,6 +157,27 @@ class Sequential:
         if result.verdict and not result.verdict.above_chance:
             warnings.warn(result.verdict.message, TrainingWarning, stacklevel=2)
         return result.epochs
+
+    def with_classes(self, classes: int, seed: int = 0) -> "Sequential":
+        """Return a network for another number of classes, to train with `fit(..., warm_start=True)`.
+
+        Its last dense layer has new random weights; all other layers have those of this network.
+
+        Raises
+        ------
+        UserError
+            If the network is not trained, or its last layer is not dense.
+
+        Examples
+        --------
+        >>> from fastdigits import load
+        >>> letters = load("digits.h5").with_classes(26)
+        """
+        saved = with_new_head(self._saved(), classes, seed)
+        network = Network.from_config(saved.network)
+        model = Sequential(network.layers, network.input_shape, self.device)
+        model._restore(saved)
+        return model
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Evaluation:
         """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,).

@@ -13,15 +13,18 @@ import numpy as np
 from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import stratified_split
+from fastdigits.errors import UserError
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
+from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, are_finite, check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.result import TrainingResult
 from fastdigits.training.trainer import Trainer, build_for_training
+from fastdigits.training.transfer import normalisation_for
 from fastdigits.training.verdict import Verdict, judge
 
 Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
@@ -36,6 +39,7 @@ def train(
     callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
+    trained: SavedNetwork | None = None,
 ) -> TrainingResult:
     """Build a network on a device, initialise its weights and train it.
 
@@ -51,6 +55,9 @@ def train(
         Indices of the images to train on and to validate on; those of `split` by default.
     checkpoints : Checkpoints, optional
         The checkpoint to resume, and the file for new ones. Nothing is resumed or saved by default.
+    trained : SavedNetwork, optional
+        The network, of the same architecture, whose weights and normalization training starts from; `config.warm_start`
+        must be set. Random weights by default.
 
     Raises
     ------
@@ -64,7 +71,12 @@ def train(
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
     train_rows, validation_rows = rows or split(labels, config)
-    batches = build_for_training(network, images, labels, train_rows, ops, config, checkpoints.preparation)
+    if config.warm_start and not (trained or checkpoints.resumed):
+        raise UserError("warm_start needs a trained network to start from.")
+    normalisation = normalisation_for(trained, images, train_rows) if trained else checkpoints.normalisation
+    batches = build_for_training(
+        network, images, labels, train_rows, ops, config, checkpoints.preparation, normalisation
+    )
 
     start = perf_counter()
     compile_kernels(network, batches, config)
@@ -72,6 +84,8 @@ def train(
     callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
+    if trained:
+        network.set_weights(trained.weights)
     trainer = Trainer(network, batches, config, train_rows)
     checkpoints.restore(trainer, len(train_rows))
     resumed_images = trainer.images_trained

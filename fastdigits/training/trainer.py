@@ -25,8 +25,9 @@ def build_for_training(
     ops: Ops,
     config: TrainConfig,
     preparation: Preparation | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Batches:
-    """Build a network and upload its images; compute the normalization from the training images only.
+    """Build a network with frozen layers as configured, and upload its images.
 
     Parameters
     ----------
@@ -39,12 +40,16 @@ def build_for_training(
     config : TrainConfig
     preparation : Preparation, optional
         That of `config`, which follows the polarity of the training images, by default.
+    normalisation : Normalisation, optional
+        That of a trained network; computed from the training images only by default.
     """
-    if preparation is None:
-        preparation = config.preparation.following(images, rows)
-    normalisation = Normalisation(0.0, 1.0, preparation)
-    if config.normalise:
-        normalisation = Normalisation.of(images, rows, preparation)
+    if normalisation is None:
+        if preparation is None:
+            preparation = config.preparation.following(images, rows)
+        normalisation = Normalisation(0.0, 1.0, preparation)
+        if config.normalise:
+            normalisation = Normalisation.of(images, rows, preparation)
+    network.freeze(config.frozen_layers)
     network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
