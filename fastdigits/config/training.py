@@ -1,5 +1,6 @@
 """Training settings and their defaults."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from reprlib import repr as shown
 
@@ -7,6 +8,8 @@ from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
+from fastdigits.ops.custom import Operation
+from fastdigits.ops.interface import Ops
 
 MODEL = "cnn"
 MAX_FLOAT32 = 3.4e38
@@ -14,8 +17,14 @@ EVALUATION_BATCH = 256
 # Maximum number of images in one forward pass when training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
-# Name of the operation that computes each loss
-LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+# The operation that computes each loss: its name, or one from outside of the package
+LOSSES: dict[str, str | Operation] = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+
+
+def loss_on(ops: Ops, loss: str) -> Callable[..., None]:
+    """Return the operation of a loss, a key of LOSSES, on a device."""
+    operation = LOSSES[loss]
+    return operation.on(ops) if isinstance(operation, Operation) else getattr(ops, operation)
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,15 @@ class OptimizerDefaults:
     settings : tuple of str
         Its other parameters.
     lr, weight_decay : float
+    step : Operation, optional
+        That of an optimizer from outside of the package. By default it is the operation NAME_step.
     """
 
     state_arrays: tuple[str, ...]
     settings: tuple[str, ...]
     lr: float
     weight_decay: float = 0.0
+    step: Operation | None = None
 
 
 MOMENTUM = ("rate", "momentum", "weight_decay")
@@ -96,6 +108,10 @@ class TrainConfig:
         Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
         Random changes to training images, see parse_effects.
+    warm_start : bool
+        Whether training started from the weights and the normalization of a trained network, not from random weights.
+    freeze : str
+        Names of the layers whose parameters do not change, separated by commas, such as "conv2d_1,batchnorm_1".
     seed : int
     fused : bool
         Whether to run chains of layers as one operation; it changes the last bits of the results.
@@ -135,6 +151,8 @@ class TrainConfig:
     binarize: float | None = None
     normalise: bool = True
     augment: str = ""
+    warm_start: bool = False
+    freeze: str = ""
     seed: int = 0
     fused: bool = True
     exact: bool = False
@@ -189,6 +207,11 @@ class TrainConfig:
     def effects(self) -> Effects:
         """The random changes to training images, which differ in every epoch."""
         return parse_effects(self.augment)
+
+    @property
+    def frozen_layers(self) -> list[str]:
+        """The names in `freeze`."""
+        return [name.strip() for name in self.freeze.split(",") if name.strip()]
 
     @property
     def keeps_best(self) -> bool:

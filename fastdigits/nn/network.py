@@ -1,6 +1,8 @@
 """A network: a chain of layers, built for one device."""
 
+from collections.abc import Iterable
 from copy import copy
+from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, vectors
 from fastdigits.nn.memory import check_memory
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
-from fastdigits.nn.registry import LAYERS, layer_from_config
+from fastdigits.nn.registry import is_built_in, layer_from_config
 from fastdigits.nn.sequence import Step
 from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
@@ -89,15 +91,53 @@ class Network:
         """Return the parameters and running statistics by qualified name, as weights files store them."""
         return self.parameters() | self.running()
 
+    def freeze(self, names: Iterable[str]) -> None:
+        """Keep the parameters of some layers as they are in training, and train all others.
+
+        A frozen batch normalization keeps its running statistics too, and normalizes by them. Call this before `build`.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names of layers with parameters, such as "conv2d_1" or "residual_1". The layers in a block are frozen too.
+
+        Raises
+        ------
+        UserError
+            If there is no such layer, or no other layer is left to train.
+        """
+        layers = {name: layer for name, layer in sequence.walk_named(self.names, self.layers) if layer.parameters}
+        chosen = set(names)
+        for name in sorted(chosen - layers.keys()):
+            raise UserError(f"There is no layer {shown(name)} to freeze; choose among {', '.join(layers)}.")
+        for parameter in self.parameters().values():
+            parameter.frozen = False
+        for name in chosen:
+            for parameter in layers[name].parameters:
+                parameter.frozen = True
+        if chosen and all(parameter.frozen for parameter in self.parameters().values()):
+            raise UserError("All layers are frozen, so that none is left to train; freeze fewer.")
+
+    @property
+    def frozen_count(self) -> int:
+        """Number of values that training leaves as they are."""
+        return sum(parameter.size for parameter in self.parameters().values() if parameter.frozen)
+
     @property
     def parameter_count(self) -> int:
-        """Number of trainable values."""
+        """Number of values of all parameters, of frozen ones too."""
         return sum(parameter.size for parameter in self.parameters().values())
 
     @property
     def has_custom_layers(self) -> bool:
-        """Whether a layer is none of `registry.LAYERS`, so that it may do anything."""
-        return any(type(layer).__name__ not in LAYERS for layer in sequence.walk(self.layers))
+        """Whether a layer is from outside of the package."""
+        return not all(map(is_built_in, sequence.walk(self.layers)))
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether all layers compute with operations only, so that a training step can be recorded and replayed."""
+        layers = sequence.walk(self.layers)
+        return all(is_built_in(layer) or vars(type(layer)).get("only_operations", False) for layer in layers)
 
     def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
         """Check that images and labels fit the network.
@@ -141,7 +181,9 @@ class Network:
         fused : bool
             Whether to run chains of layers as single operations, and to simplify the network for inference.
         """
-        self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
+        parameters = self.parameters().values()
+        self.buffer = ParameterBuffer(ops, [one for one in parameters if not one.frozen], training)
+        ParameterBuffer(ops, [one for one in parameters if one.frozen], training)  # which the optimizer does not see
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)
         self._allocate(ops, batch_size, training, fused)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
+from fastdigits.config.training import MAX_MICRO_BATCH, TrainConfig, loss_on
+from fastdigits.data.augmentation import own_changes
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
@@ -25,8 +26,9 @@ def build_for_training(
     ops: Ops,
     config: TrainConfig,
     preparation: Preparation | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Batches:
-    """Build a network and upload its images; compute the normalization from the training images only.
+    """Build a network with frozen layers as configured, and upload its images.
 
     Parameters
     ----------
@@ -39,12 +41,16 @@ def build_for_training(
     config : TrainConfig
     preparation : Preparation, optional
         That of `config`, which follows the polarity of the training images, by default.
+    normalisation : Normalisation, optional
+        That of a trained network; computed from the training images only by default.
     """
-    if preparation is None:
-        preparation = config.preparation.following(images, rows)
-    normalisation = Normalisation(0.0, 1.0, preparation)
-    if config.normalise:
-        normalisation = Normalisation.of(images, rows, preparation)
+    if normalisation is None:
+        if preparation is None:
+            preparation = config.preparation.following(images, rows)
+        normalisation = Normalisation(0.0, 1.0, preparation)
+        if config.normalise:
+            normalisation = Normalisation.of(images, rows, preparation)
+    network.freeze(config.frozen_layers)
     network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
@@ -60,25 +66,45 @@ class Trainer:
     config : TrainConfig
     rows : int32 (N,)
         Indices of the images to train on.
+    weights : float32 (N,), optional
+        Factor of the loss of each image of `batches`; 1 by default.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether training ends after the current step. Callbacks set it.
     """
 
-    def __init__(self, network: Network, batches: Batches, config: TrainConfig, rows: np.ndarray):
+    def __init__(
+        self,
+        network: Network,
+        batches: Batches,
+        config: TrainConfig,
+        rows: np.ndarray,
+        weights: np.ndarray | None = None,
+    ):
         ops = self.ops = network.ops
         self.network, self.batches, self.config = network, batches, config
-        self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
+        self.loss, self.smoothing = loss_on(ops, config.loss), float(config.label_smoothing)
         self.optimizer = Optimizer(ops, config, network.buffer)
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
         self.best_weights: dict[str, np.ndarray] | Any = None
         self.epoch_weights: dict[str, np.ndarray] | None = None  # for evaluation, after the last epoch
         self.images_done = 0  # in the current epoch
+        self.images_skipped = 0  # in the epoch in which a callback has stopped training
+        self.stopped = False
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
+        self.weights: Any = None if weights is None else ops.upload(np.asarray(weights, np.float32))
+        self.ordered_weights = ops.empty(rows.shape)
+        self.changes = own_changes(config.augment)
+        self.originals: Any = ops.download(batches.images)[rows] if self.changes else None
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
         self.gradient_sum = ops.empty(network.buffer.gradients.shape)
-        captured = config.graph and not network.has_custom_layers
+        captured = config.graph and network.is_recordable
         self.run_step = ops.captured(self._run_step) if captured else self._run_step
 
     def shuffle(self, epoch: int) -> None:
@@ -86,6 +112,10 @@ class Trainer:
         self.epoch = epoch
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
+        if self.changes and epoch:  # epoch 0 only compiles the kernels
+            self._set_images(self._changed_images(epoch))
+        if self.weights is not None:
+            self.ordered_weights[...] = self.weights[self.order]
 
     def step(self, first: int, images: int, lr_factor: float) -> None:
         """Train on `images` images, from position `first` in the epoch's order, with learning rate lr * lr_factor."""
@@ -99,6 +129,9 @@ class Trainer:
         for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
             scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
+            if self.weights is not None:
+                done = part * self.batches.batch_size
+                self.ops.weigh_losses(self.ordered_weights, self.batches.start, done, self.losses, self.dscores)
             self.network.backward(self.dscores)
             self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
             if part > 0:
@@ -112,7 +145,7 @@ class Trainer:
     @property
     def images_trained(self) -> int:
         """Number of images trained on in all epochs so far, including those before a resumed checkpoint."""
-        return len(self.history) * len(self.rows) + self.images_done
+        return len(self.history) * len(self.rows) + self.images_done - self.images_skipped
 
     def metrics(self, images: int) -> tuple[float, float]:
         """Return (mean loss, accuracy) over the `images` images since the last `reset_metrics`."""
@@ -133,8 +166,8 @@ class Trainer:
             return evaluate(self.network, self.batches, rows, self.config.loss)
 
     def is_over(self) -> bool:
-        """Return whether all epochs are done, or early stopping applies."""
-        if len(self.history) >= self.config.epochs:
+        """Return whether all epochs are done, a callback has stopped training, or early stopping applies."""
+        if self.stopped or len(self.history) >= self.config.epochs:
             return True
         patience = self.config.early_stop
         return patience is not None and epochs_since_best(self.history) >= patience
@@ -142,6 +175,7 @@ class Trainer:
     def end_epoch(self, record: Epoch) -> None:
         """Add an epoch to the history and copy its weights; they are the best ones if `keeps_best` is set and fits."""
         self.history.append(record)
+        self.images_skipped += len(self.rows) - self.images_done
         self.images_done = 0
         with self.using_evaluation_weights():
             self.epoch_weights = self.network.weights()
@@ -150,6 +184,8 @@ class Trainer:
 
     def finish(self) -> int:
         """Set the network's final weights and return the number of the epoch that they are from."""
+        if self.changes:
+            self._set_images(self.originals)
         if self.config.keeps_best and self.history:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch
@@ -166,3 +202,13 @@ class Trainer:
             return None
         self.network.set_weights(self.best_weights if self.config.keeps_best else self.epoch_weights)
         return best_epoch(self.history).epoch if self.config.keeps_best else len(self.history)
+
+    def _changed_images(self, epoch: int) -> np.ndarray:
+        """Return the training images with the changes from outside of the package, which differ in every epoch."""
+        images = self.originals
+        for number, change in enumerate(self.changes):
+            images = change(images.copy(), np.random.default_rng([self.config.seed, epoch, number]))
+        return images
+
+    def _set_images(self, images: np.ndarray) -> None:
+        self.batches.images[self.rows] = self.ops.upload(images)
