@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width
+from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width, padded_width
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
 from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
@@ -17,6 +17,7 @@ from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights as files
 
+SHIPPED = "models/numbers.h5"
 BATCH_SIZE = 32
 
 
@@ -48,7 +49,7 @@ class LineReading:
     text : str
         Digits, separators and signs; "" if there is none, or none that the restriction allows.
     confidence : float
-        The probability of the text, calibrated, relative to those of the other texts that were found.
+        The calibrated probability that the text has the right value, among the texts that were found; see `choose`.
     unsure : bool
         Whether the confidence is too low to rely on the text.
     symbols : tuple of Symbol
@@ -113,14 +114,29 @@ class LineReader:
             If a score is NaN or infinite.
         """
         images = [to_line_format(picture) for picture in pictures]
-        readings: list[LineReading] = [LineReading("", 0.0, True)] * len(images)
-        for width, rows in by_width(images).items():
-            log_p = self._log_probabilities([images[row] for row in rows], width)
-            for row, one in zip(rows, log_p, strict=True):
-                readings[row] = self._reading(one, width, images[row].shape[1], restriction)
-        return readings
+        log_p = self.log_probabilities(images)
+        return [self._reading(one, image.shape[1], restriction) for one, image in zip(log_p, images, strict=True)]
 
-    def _log_probabilities(self, images: list[np.ndarray], width: int) -> np.ndarray:
+    def log_probabilities(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the log-probabilities float32 (T, K) of the symbols at the time steps of each image in line format.
+
+        Parameters
+        ----------
+        images : sequence of uint8 (LINE_HEIGHT, W)
+            See `to_line_format`.
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        log_p = [np.empty((0, 0), np.float32)] * len(images)
+        for width, rows in by_width(images).items():
+            for row, one in zip(rows, self._of_width([images[row] for row in rows], width), strict=True):
+                log_p[row] = one
+        return log_p
+
+    def _of_width(self, images: list[np.ndarray], width: int) -> np.ndarray:
         """Return the log-probabilities, float32 (N, T, K), of images that are padded to a width."""
         batch_size = BATCH_SIZE if len(images) > self.ops.lanes else self.ops.lanes
         make = partial(self.network.at_width, width, batch_size)
@@ -140,14 +156,13 @@ class LineReader:
         shifted = every - every.max(2, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
 
-    def _reading(self, log_p: np.ndarray, padded: int, width: int, restriction: Restriction | None) -> LineReading:
-        """Return the reading of one line, given its width and the one it was padded to."""
+    def _reading(self, log_p: np.ndarray, width: int, restriction: Restriction | None) -> LineReading:
+        """Return the reading of one line of a width."""
         found = beam_search(log_p, self.network.symbols, restriction)
         if not found:
             return LineReading("", 0.0, True)
-        text = found[0].text
-        confidence = _share(found, self.calibration.temperature)
-        T = len(log_p)
+        text, confidence = choose(found, self.calibration.temperature)
+        padded, T = padded_width(width), len(log_p)
         columns = WIDTH_STEP / (self.network.steps_of(padded + WIDTH_STEP) - T)  # between two steps
         edge = (padded - T * columns) / 2  # columns that the first step does not see as its middle
         symbols = []
@@ -159,8 +174,31 @@ class LineReader:
         return LineReading(text, confidence, unsure, tuple(symbols))
 
 
-def _share(found: list[Reading], temperature: float) -> float:
-    """Return the share of the first of all readings in the sum of their probabilities p^(1 / temperature)."""
+def choose(found: Sequence[Reading], temperature: float) -> tuple[str, float]:
+    """Return the text of the most probable value and the share of this value in all that was found.
+
+    Texts have the same value if they differ only in the kind of a separator or in strokes after the last digit, as
+    "1.250", "1,250" and "1.250.-" do; the text is the most probable one of them.
+
+    Parameters
+    ----------
+    found : sequence of Reading
+        The most probable texts first; at least one.
+    temperature : float
+        A probability p counts as p^(1 / temperature).
+    """
     scores = np.array([reading.log_probability for reading in found]) / temperature
     powers = np.exp(scores - scores.max())
-    return float(powers[0] / powers.sum())
+    texts: dict[str, str] = {}
+    shares: dict[str, float] = {}
+    for reading, share in zip(found, powers / powers.sum(), strict=True):
+        value = value_of(reading.text)
+        texts.setdefault(value, reading.text)
+        shares[value] = shares.get(value, 0.0) + float(share)
+    best = max(shares, key=lambda value: shares[value])
+    return texts[best], min(shares[best], 1.0)
+
+
+def value_of(text: str) -> str:
+    """Return what is the same for all texts of the same value; see `choose`."""
+    return text.replace(",", ".").rstrip(".-")
