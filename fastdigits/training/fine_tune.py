@@ -2,7 +2,8 @@
 
 Only the layers behind the last convolution or pooling are trained. The features that they get are therefore computed
 once for each image. Each batch holds corrected images, changed at random, next to a replay of images that the network
-was trained on, so that it does not forget them. Images that were held out of its training decide which step to return.
+was trained on, so that it does not forget them. The learning rate grows until images that were held out of its training
+are lost.
 """
 
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data.augmentation import parse_effects
 from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
-from fastdigits.nn import Flatten
+from fastdigits.nn import BatchNorm, Flatten
 from fastdigits.nn.calibration import DIGITS
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
 from fastdigits.ops.array import blocks
 from fastdigits.ops.batch import NO_EFFECTS
-from fastdigits.ops.interface import Ops
+from fastdigits.ops.interface import Array, Ops
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.loop import split
 from fastdigits.training.optimizer import Optimizer
@@ -29,11 +30,13 @@ from fastdigits.training.optimizer import Optimizer
 REPLAYED, HELD_OUT = 3072, 5000  # images of the training set
 BATCH_SIZE = 128
 CORRECTED = 32  # images of a batch
-STEPS, STEPS_PER_TRIAL = 32, 4  # the network is judged after each trial
+TRIALS, STEPS_PER_TRIAL = 10, 4  # the network is judged after each trial
+GROWTH = 2.0  # of the learning rate from one trial to the next
 VARIANTS = 16  # random changes of each corrected image
 MAX_LOST = 1  # held-out images that the network may lose
+HOPELESS = 20  # lost images after which no further trial helps
 SEED = 0
-CONFIG = TrainConfig(batch_size=BATCH_SIZE, optimizer="momentum", lr=0.004, weight_decay=0.0, schedule="constant")
+CONFIG = TrainConfig(batch_size=BATCH_SIZE, optimizer="momentum", lr=0.0001, weight_decay=0.0, schedule="constant")
 
 Examples = tuple[np.ndarray, np.ndarray]  # features float32 (N, D) and labels uint8 (N,)
 
@@ -96,7 +99,7 @@ class FineTuner:
         rows, held_out = split(labels, replace(settings, validation=settings.validation or None))
         rows, held_out = _evenly_spaced(rows, REPLAYED), _evenly_spaced(held_out, HELD_OUT)
         self._replay: Examples = self._features(images[rows]), labels[rows]
-        self._held_out: Examples = self._features(images[held_out]), labels[held_out]
+        self._held_out = self._packed(self._features(images[held_out])), labels[held_out]
 
     def tune(self, images: np.ndarray, labels: np.ndarray) -> FineTuned:
         """Fine-tune on corrected images uint8 (N, H, W) with labels uint8 (N,). The same images give the same bits.
@@ -104,20 +107,23 @@ class FineTuner:
         Among the network before and those after each trial, choose the one that recognizes most corrected images of
         those that lose at most MAX_LOST of the held-out ones.
         """
-        corrected, variants = (self._features(images), labels), self._variants(images, labels)
+        corrected, variants = (self._packed(self._features(images)), labels), self._variants(images, labels)
         head = _Head(self.saved, self._depth, self.ops)
         before = best = self._judge(head, corrected)
         weights = head.weights()
-        for number, batch in enumerate(self._batches(variants), 1):
-            head.step(*batch, lr_factor=1 - (number - 1) / STEPS)
-            if number % STEPS_PER_TRIAL == 0:
-                found = self._judge(head, corrected)
-                if found > best and found.held_out >= before.held_out - MAX_LOST:
-                    best, weights = found, head.weights()
+        batches = self._batches(variants)
+        for trial in range(TRIALS):
+            for _ in range(STEPS_PER_TRIAL):
+                head.step(*next(batches), lr_factor=GROWTH**trial)
+            found = self._judge(head, corrected)
+            if found > best and found.held_out >= before.held_out - MAX_LOST:
+                best, weights = found, head.weights()
+            if best.corrected == len(labels) or found.held_out < before.held_out - HOPELESS:
+                break
         return FineTuned(self.saved.weights | weights, len(labels), len(self._held_out[1]), before, best)
 
-    def _judge(self, head: "_Head", corrected: Examples) -> Judgement:
-        return Judgement(*(int((head.digits(x) == y).sum()) for x, y in (corrected, self._held_out)))
+    def _judge(self, head: "_Head", corrected: tuple[list[Array], np.ndarray]) -> Judgement:
+        return Judgement(*(int((head.digits(x)[: len(y)] == y).sum()) for x, y in (corrected, self._held_out)))
 
     def _variants(self, images: np.ndarray, labels: np.ndarray) -> Examples:
         features = [self._features(images, variant) for variant in range(1, VARIANTS + 1)]
@@ -125,11 +131,16 @@ class FineTuner:
 
     def _batches(self, variants: Examples) -> Iterator[Examples]:
         generator = np.random.default_rng(SEED)
-        for _ in range(STEPS):
+        while True:
             new = generator.integers(len(variants[1]), size=CORRECTED)
             old = generator.integers(len(self._replay[1]), size=BATCH_SIZE - CORRECTED)
             x, y = (np.concatenate([a[new], b[old]]) for a, b in zip(variants, self._replay, strict=True))
             yield x, y
+
+    def _packed(self, features: np.ndarray) -> list[Array]:
+        return [
+            _packed(self.ops, features[first : first + BATCH_SIZE]) for first in range(0, len(features), BATCH_SIZE)
+        ]
 
     def _features(self, images: np.ndarray, variant: int = 0) -> np.ndarray:
         """Return the features float32 (N, D) of images, or of a random variant of each of them if it is above 0."""
@@ -150,6 +161,8 @@ class _Head:
         features = whole.layers[depth - 1].output_shape[0]
         self.ops, self.network = ops, Network([Flatten(), *whole.layers[depth:]], (features, 1, 1))
         self._names = dict(zip(self.network.names[1:], whole.names[depth:], strict=True))
+        layers = zip(self.network.names, self.network.layers, strict=True)
+        self.network.freeze(name for name, layer in layers if isinstance(layer, BatchNorm))
         self.network.build(ops, BATCH_SIZE)
         self.network.set_weights({name: saved.weights[self._in_whole(name)] for name in self.network.state()})
         self._optimizer = Optimizer(ops, CONFIG, self.network.buffer)
@@ -163,39 +176,38 @@ class _Head:
     def step(self, features: np.ndarray, labels: np.ndarray, lr_factor: float) -> None:
         """Train on BATCH_SIZE examples at a learning rate of lr * lr_factor."""
         self.ops.write(self._optimizer.step_scalars(lr_factor))
-        scores = self.network.forward(self._packed(features), TrainingStep(BATCH_SIZE, self._optimizer.count, SEED))
+        scores = self.network.forward(
+            _packed(self.ops, features), TrainingStep(BATCH_SIZE, self._optimizer.count, SEED)
+        )
         targets = self.ops.upload(labels.astype(np.float32).reshape(-1, self.ops.lanes))
         self.ops.softmax_cross_entropy(scores, targets, BATCH_SIZE, 0.0, self._losses, self._dscores)
         self.network.backward(self._dscores)
         self._optimizer.update()
 
-    def digits(self, features: np.ndarray) -> np.ndarray:
-        """Return the most probable digit of each row of features."""
-        found = []
-        for first in range(0, len(features), BATCH_SIZE):
-            part = features[first : first + BATCH_SIZE]
-            scores = self.network.forward(self._packed(part))
-            found.append(_by_image(self.ops.download(scores))[: len(part), :DIGITS].argmax(1))
-        return np.concatenate(found)
+    def digits(self, batches: list[Array]) -> np.ndarray:
+        """Return the most probable digit for each lane of batches of features."""
+        scores = [_by_image(self.ops.download(self.network.forward(x))) for x in batches]
+        return np.concatenate(scores)[:, :DIGITS].argmax(1)
 
     def _in_whole(self, name: str) -> str:
         layer, _, rest = name.partition("/")
         return f"{self._names[layer]}/{rest}"
 
-    def _packed(self, features: np.ndarray) -> np.ndarray:
-        """Upload at most BATCH_SIZE rows of features as an array (B, D, 1, 1, L), the last ones filled with zeros."""
-        rows = np.zeros((blocks(BATCH_SIZE, self.ops.lanes) * self.ops.lanes, features.shape[1]), np.float32)
-        rows[: len(features)] = features
-        x = rows.reshape(-1, self.ops.lanes, features.shape[1], 1, 1)
-        return self.ops.upload(np.ascontiguousarray(np.moveaxis(x, 1, -1)))
-
 
 def _depth_of_features(network: Network) -> int:
     """Return the number of layers up to the first one that gives a vector."""
     depth = next(number for number, layer in enumerate(network.layers, 1) if len(layer.output_shape) == 1)
-    if not any(layer.parameters for layer in network.layers[depth:]):
+    if not any(layer.parameters and not isinstance(layer, BatchNorm) for layer in network.layers[depth:]):
         raise UserError("The network has no layer behind its last convolution or pooling that could learn.")
     return depth
+
+
+def _packed(ops: Ops, features: np.ndarray) -> Array:
+    """Upload at most BATCH_SIZE rows of features as an array (B, D, 1, 1, L), the last ones filled with zeros."""
+    rows = np.zeros((blocks(BATCH_SIZE, ops.lanes) * ops.lanes, features.shape[1]), np.float32)
+    rows[: len(features)] = features
+    x = rows.reshape(-1, ops.lanes, features.shape[1], 1, 1)
+    return ops.upload(np.ascontiguousarray(np.moveaxis(x, 1, -1)))
 
 
 def _by_image(values: np.ndarray) -> np.ndarray:

@@ -24,9 +24,9 @@ TIMEOUT_S = 120
 
 
 @pytest.fixture(scope="module")
-def learning(weights, tmp_path_factory):
-    """An application that learns, once it is prepared."""
-    app = create_app(weights[:1], learn=tmp_path_factory.mktemp("learning") / "corrections.h5")
+def learning(tmp_path_factory):
+    """An application with the model that ships, which learns, once it is prepared."""
+    app = create_app(learn=tmp_path_factory.mktemp("learning") / "corrections.h5")
     wait_until_ready(app)
     yield app
     app.state.teacher.close()
@@ -59,7 +59,7 @@ def png(image):
 def misread(learning, count):
     """Return test images of MNIST that the network misreads, and their labels."""
     images, labels = load_part("mnist", "test")
-    images, labels = images[:4000], labels[:4000]
+    images, labels = images[:6000], labels[:6000]
     predictions = learning.state.recognition.worker.model(0).recognizer.predict(images)
     wrong = np.flatnonzero([prediction.digit for prediction in predictions] != labels)[:count]
     assert len(wrong) == count
