@@ -15,7 +15,7 @@ HEIGHT = 64  # of a digit, in pixels
 FINE = 2  # pixels of the drawing for each of these
 STEPS = 8  # points of a curve between two points of a stroke
 
-FROM_IMAGES = 0.35  # fraction of the writers whose digits are images
+FROM_IMAGES = 0.4  # fraction of the writers whose digits are images
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
 OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
@@ -43,8 +43,10 @@ class Hand:
         Displacement of the points of a stroke.
     unevenness : float
         Spread of sizes and positions.
-    zeros : float
-        Mean height of a zero; many writers make them small.
+    zeros : (float, float)
+        Mean height and width of a zero, relative to other digits; many writers make them small, or wide and flat.
+    ones : float
+        The same width of a one.
     from_images : bool
         Whether the digits are images of MNIST instead of strokes.
     favourites : dict
@@ -59,7 +61,8 @@ class Hand:
     zero_joins: float
     wobble: float
     unevenness: float
-    zeros: float
+    zeros: tuple[float, float]
+    ones: float
     from_images: bool
     favourites: dict[str, list[Stroke]] = field(default_factory=dict)
 
@@ -75,7 +78,8 @@ class Hand:
             zero_joins=float(rng.choice([0, 0.3, 0.9], p=[0.6, 0.2, 0.2])),
             wobble=rng.uniform(0.015, 0.05),
             unevenness=rng.uniform(0.02, 0.12),
-            zeros=rng.choice([1.0, rng.uniform(0.5, 1)]),
+            zeros=_zeros(rng),
+            ones=rng.uniform(0.7, 1.5),
             from_images=bool(rng.random() < FROM_IMAGES),
         )
 
@@ -169,6 +173,11 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
     return page.ink()
 
 
+def _zeros(rng: Rng) -> tuple[float, float]:
+    height = rng.choice([1.0, rng.uniform(0.45, 1)])
+    return height, rng.choice([height, rng.uniform(0.7, 1.6)])
+
+
 def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
     """Return a writer's form of a style: wider or narrower, slanted, rising or falling, with displaced points."""
     wider, slant, rise = np.exp(rng.normal(0, OWN_SHAPE)), *rng.normal(0, OWN_SHAPE, 2)
@@ -178,10 +187,11 @@ def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
 
 def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[list[np.ndarray], float]:
     """Scale the strokes of a digit; return them, starting at x = 0, and their width."""
-    height = np.exp(rng.normal(0, 1.2 * hand.unevenness))
+    height, width = np.exp(rng.normal(0, hand.unevenness, 2)) * (1, hand.aspect)
     if digit == "0":
-        height *= hand.zeros
-    width = hand.aspect * np.exp(rng.normal(0, hand.unevenness)) * (height if digit == "0" else 1)
+        height, width = np.multiply((height, width), hand.zeros)
+    elif digit == "1":
+        width *= hand.ones
     points = [np.array(stroke) * (width, height) + (0, 1 - height) for stroke in strokes]
     left = min(stroke[:, 0].min() for stroke in points)
     points = [stroke - (left, 0) for stroke in points]
