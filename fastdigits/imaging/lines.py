@@ -35,10 +35,12 @@ MIN_FITTED = 4  # length of a line whose slope is measured, and number of its di
 MAX_SIGN_GAP = 1.5  # between a digit and a dot or dash of the same line
 SIGNS = 2  # that follow each other, such as the dot and the dash in "1.000.-"
 MAX_GAP = 3.2  # between two digits of the same line, in which a column may be left empty
+MAX_WIDTH = 24.0  # of a line; a longer one is cut
 MARGIN = 0.2  # above and below a line
 SIDE_MARGIN = 0.4  # to the left and right of a line
 # As fractions of other lengths
 MIN_SHARED_ROWS = 0.4  # of the lower box's height, so that two stand in the same line
+FOREIGN_EDGE = 2  # pixels around the ink of other lines that are still darker than the paper
 MAX_FRAMES = 200  # of the largest components, which may be frames
 # Limits of the work for one picture
 MAX_COMPONENTS = 20_000  # only those with the most ink are considered; the others are specks
@@ -132,12 +134,7 @@ def find_lines(picture: np.ndarray) -> list[Line]:
     if rules.any():
         ink = replace(straight.ink, strength=np.where(rules, 0, straight.ink.strength))
         straight = replace(straight, ink=ink, components=find_components(ink))
-    lines = _lines_of(straight.components)
-    if len(lines) > MAX_LINES:
-        raise UserError(
-            f"the picture shows {len(lines):,} lines, more than the limit of {MAX_LINES}; cut it into smaller pictures."
-        )
-    return [_cut_out(straight, line, rules) for line in lines]
+    return [_cut_out(straight, span, rules) for span in _lines_of(straight.components)]
 
 
 def _whole(picture: np.ndarray) -> Line:
@@ -227,8 +224,8 @@ def _is_one_line(components: Components, H: int, W: int) -> bool:
 class _Span:
     """The components of a line, and the parallelogram around its digits.
 
-    Its vertical sides are at the columns `left` and `right`, and the others at `top` and `bottom`, plus `slope` rows per
-    column.
+    Its vertical sides are at the columns `left` and `right`. The others are at the rows `top` and `bottom` of column 0
+    and go down by `slope` rows per column.
     """
 
     members: np.ndarray
@@ -258,19 +255,24 @@ class _Span:
 
 
 def _lines_of(components: Components) -> list[_Span]:
-    """Put components into lines, in reading order."""
+    """Put components into lines, in reading order; raise UserError if there are more than MAX_LINES."""
     kept, edges = _plausible(components), box_edges(components.boxes)
     heights, widths = edges[3] - edges[1], edges[2] - edges[0]
     height = _typical_height(heights[kept])
     if height < MIN_SIDE:
         return []
     is_high = (MIN_HEIGHT * height <= heights[kept]) & (heights[kept] <= MAX_HEIGHT * height)
-    digits = kept[is_high & (widths[kept] <= MAX_LENGTH / 2 * height)]
+    digits = kept[is_high & (widths[kept] <= MAX_WIDTH * height)]
     small = heights[kept] < MIN_HEIGHT * height
     signs = kept[small & (widths[kept] <= MAX_SIGN_WIDTH * height) & (components.lengths[kept] >= MIN_SIGN * height)]
     spans = []
     for line in _chained(edges, digits):
-        spans += [_Span.around(edges, part, _slope(edges, part)) for part in _columns(edges, line, MAX_GAP * height)]
+        parts = _columns(edges, line, MAX_GAP * height, MAX_WIDTH * height)
+        spans += [_Span.around(edges, part, _slope(edges, part)) for part in parts]
+    if len(spans) > MAX_LINES:
+        raise UserError(
+            f"the picture shows {len(spans):,} lines, more than the limit of {MAX_LINES}; cut it into smaller pictures."
+        )
     for _ in range(SIGNS):
         spans = [span.with_signs(edges, signs, MAX_SIGN_GAP * height) for span in spans]
     return _in_reading_order(spans)
@@ -294,12 +296,20 @@ def _chained(edges: np.ndarray, digits: np.ndarray) -> list[np.ndarray]:
     return [np.array(line) for line in lines]
 
 
-def _columns(edges: np.ndarray, line: np.ndarray, max_gap: float) -> list[np.ndarray]:
-    """Cut a line at wide gaps, and where it becomes too long to read."""
+def _columns(edges: np.ndarray, line: np.ndarray, max_gap: float, max_width: float) -> list[np.ndarray]:
+    """Cut a line at gaps that are too wide, and near its middle while it is too long to be read."""
     left, _, right, _ = edges[:, line]
-    reached = np.maximum.accumulate(right)
-    gaps = left[1:] - reached[:-1]
-    return [part for part in np.split(line, np.flatnonzero(gaps > max_gap) + 1)]
+    gaps = left[1:] - np.maximum.accumulate(right)[:-1]
+    parts, pending = [], list(np.split(np.arange(len(line)), np.flatnonzero(gaps > max_gap) + 1))[::-1]
+    while pending:
+        part = pending.pop()
+        if len(part) == 1 or right[part].max() - left[part[0]] <= max_width:
+            parts.append(line[part])
+            continue
+        edge = (len(part) - 1) // 3  # number of gaps at each end that are too far from the middle
+        cut = edge + int(gaps[part[:-1]][edge : len(part) - 1 - edge].argmax()) + 1
+        pending += [part[cut:], part[:cut]]
+    return parts
 
 
 def _slope(edges: np.ndarray, line: np.ndarray) -> float:

@@ -24,6 +24,7 @@ GAP = 3  # pixels that may be missing in a rule
 WIDENING = 2  # pixels around a rule that are still darker than the paper
 SMALL_WIDTH = 400  # pixels of the copy in which the slope of rules is measured
 SLOPE_STEP = 0.01
+MAX_COVERAGE = 4  # total area of the components that are searched for rules, relative to that of the picture
 NEAR, FINE_STEP = 0.06, 0.0025  # of the slopes around the best of these
 
 
@@ -64,7 +65,7 @@ def find_rules(ink: InkMap, components: Components) -> Rules:
     """
     found, has_frame = np.zeros(components.labels.shape, bool), False
     min_width = MIN_RULE * found.shape[1]
-    for number in np.flatnonzero(_may_have_rules(components, min_width)):
+    for number in _may_have_rules(components, min_width):
         box = components.boxes[number]
         mask = _rule_like(ink, box.slices)
         length = MIN_FRAME_RULE * box.width
@@ -81,16 +82,19 @@ def find_rules(ink: InkMap, components: Components) -> Rules:
 
 
 def _may_have_rules(components: Components, min_width: float) -> np.ndarray:
-    """Return which components, bool (n,), are wide, or have the center of another one in their box."""
+    """Return the indices of components that are wide, or have the center of another one in their box.
+
+    Leave out the smallest if their boxes together cover more than MAX_COVERAGE pictures.
+    """
     left, top, right, bottom = box_edges(components.boxes)
-    x, y = (left + right) / 2, (top + bottom) / 2
-    candidates = np.flatnonzero((right - left >= MIN_FRAME_SIDE) & (bottom - top >= MIN_FRAME_SIDE))
-    chosen = right - left >= min_width
-    chosen[candidates] |= (right - left >= MIN_FRAME_ASPECT * (bottom - top))[candidates]
-    for number in candidates:
+    width, height, x, y = right - left, bottom - top, (left + right) / 2, (top + bottom) / 2
+    is_large = (width >= MIN_FRAME_SIDE) & (height >= MIN_FRAME_SIDE)
+    chosen = (width >= min_width) | (is_large & (width >= MIN_FRAME_ASPECT * height))
+    for number in np.flatnonzero(is_large & ~chosen):
         inside = (left[number] < x) & (x < right[number]) & (top[number] < y) & (y < bottom[number])
-        chosen[number] |= inside.sum() > 1  # its own center, too
-    return chosen
+        chosen[number] = inside.sum() > 1  # its own center, too
+    largest = np.flatnonzero(chosen)[np.argsort(-(width * height)[chosen], kind="stable")]
+    return largest[np.cumsum((width * height)[largest]) <= MAX_COVERAGE * components.labels.size]
 
 
 def _rule_like(ink: InkMap, area: tuple[slice, slice]) -> np.ndarray:
