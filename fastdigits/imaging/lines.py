@@ -42,6 +42,7 @@ SIDE_MARGIN = 0.4  # to the left and right of a line
 MIN_SHARED_ROWS = 0.4  # of the lower box's height, so that two stand in the same line
 FOREIGN_EDGE = 2  # pixels around the ink of other lines that are still darker than the paper
 MAX_FRAMES = 200  # of the largest components, which may be frames
+Fill = float | tuple[float, ...]  # a gray level or a color
 # Limits of the work for one picture
 MAX_COMPONENTS = 20_000  # only those with the most ink are considered; the others are specks
 MAX_LINES = 500
@@ -94,7 +95,7 @@ class _Page:
         size = cast("tuple[int, int]", tuple(np.ceil(corners.max(0) - offset).astype(int).tolist()))
         matrix = np.column_stack([turn, turn @ offset])
 
-        def copy(values: np.ndarray, fill: object) -> np.ndarray:
+        def copy(values: np.ndarray, fill: Fill) -> np.ndarray:
             image = Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values)
             moved = image.transform(
                 size, Image.Transform.AFFINE, matrix.reshape(-1).tolist(), Image.Resampling.BILINEAR, fillcolor=fill

@@ -63,8 +63,8 @@ def find_rules(ink: InkMap, components: Components) -> Rules:
     Strokes that cross a rule are not part of it. A frame has parallel horizontal sides and vertical sides that reach
     from one of these to the next.
     """
-    found, has_frame = np.zeros(components.labels.shape, bool), False
-    min_width = MIN_RULE * found.shape[1]
+    found = np.zeros(components.labels.shape, bool)
+    min_width, has_frame = MIN_RULE * components.labels.shape[1], False
     for number in _may_have_rules(components, min_width):
         box = components.boxes[number]
         mask = _rule_like(ink, box.slices)
@@ -166,4 +166,4 @@ def _any_of_squares(mask: np.ndarray, side: int) -> np.ndarray:
     """Return a mask reduced by a whole factor, true where any pixel of a square is."""
     h, w = mask.shape
     padded = np.pad(mask, ((0, -h % side), (0, -w % side)))
-    return padded.reshape(len(padded) // side, side, -1, side).any((1, 3))
+    return np.asarray(padded.reshape(len(padded) // side, side, -1, side).any((1, 3)))
