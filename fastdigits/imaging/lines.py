@@ -20,6 +20,7 @@ from fastdigits.imaging.types import Box
 MAX_SIDE = 1600  # pixels of the working copy of a picture
 MAX_STROKE = 0.2  # maximum stroke width, as a fraction of the picture's longer side
 MIN_DENSITY = 0.06  # of the ink in the box of a component; less is a frame or a rule
+MAX_ASPECT, MIN_DENSITY_OF_WIDE = 3.0, 0.12  # the same for components that are wider than this in heights
 MIN_SIDE = 6  # pixels of the height of a line
 # Of a picture that one line fills
 MIN_FILL = 0.5  # typical height of its symbols, as a fraction of the height of the picture
@@ -158,9 +159,10 @@ def _page_of(bright: np.ndarray, to_picture: np.ndarray, search_paper: bool = Tr
 
 def _plausible(components: Components) -> np.ndarray:
     """Return the indices of the components that may be writing."""
+    width, height = np.array(components.boxes).reshape(-1, 4)[:, 2:].T
     areas = np.bincount(components.labels.reshape(-1), minlength=len(components) + 1)[1:]
-    boxes = np.prod(np.array(components.boxes).reshape(-1, 4)[:, 2:], axis=1)
-    kept = np.flatnonzero(~components.clipped & (areas > MIN_DENSITY * boxes))  # all pixels of some may be faint
+    min_density = np.where(width > MAX_ASPECT * height, MIN_DENSITY_OF_WIDE, MIN_DENSITY)
+    kept = np.flatnonzero(~components.clipped & (areas > min_density * width * height))  # some have only faint pixels
     kept = kept[~_encloses_more_ink(components, kept)]
     if len(kept) > MAX_COMPONENTS:
         kept = np.sort(kept[np.argsort(-components.ink[kept], kind="stable")[:MAX_COMPONENTS]])

@@ -1,6 +1,7 @@
 """Find rules in the ink of a page: the lines of writing paper and tables, and the frames of forms."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,7 @@ def find_rules(ink: InkMap, components: Components) -> Rules:
             has_frame = True
             found[box.slices] |= _without_crossing(horizontal, mask & ~vertical)
             found[box.slices] |= _without_crossing(vertical.T, (mask & ~horizontal).T).T
+            found[box.slices] |= _corners(horizontal, vertical, int(thickness) + WIDENING)
         elif box.width >= min_width:
             found[box.slices] |= _without_crossing(horizontal, mask)
     return Rules(found, has_frame)
@@ -112,11 +114,18 @@ def _sides(mask: np.ndarray, horizontal: np.ndarray, thickness: float) -> np.nda
         return np.zeros_like(mask)
     vertical = _thin_runs(mask.T, round(MIN_SIDE_RULE * distances.min()), thickness).T
     columns = np.flatnonzero(horizontal.any(0))
-    depth = max(2, round(MAX_SIDE_DEPTH * np.ptp(columns)))
+    depth = max(MIN_THICKNESS, round(MAX_SIDE_DEPTH * np.ptp(columns)))  # horizontal runs end at the vertical sides
     between = vertical[round(rows[0]) : round(rows[-1]) + 1]
-    outer = between[:, columns[0] : columns[0] + depth], between[:, columns[-1] + 1 - depth : columns[-1] + 1]
+    outer = [between[:, max(0, end - depth) : end + depth] for end in (columns[0], columns[-1] + 1)]
     is_frame = all(side.any(1).mean() >= MIN_COVERAGE for side in outer)
     return vertical if is_frame else np.zeros_like(mask)
+
+
+def _corners(horizontal: np.ndarray, vertical: np.ndarray, reach: int) -> np.ndarray:
+    """Return where the sides of a frame meet, which belongs to neither of them, bool (h, w)."""
+    length = 2 * reach + 1
+    along_rows = ndimage.binary_dilation(horizontal, np.ones((2 * WIDENING + 1, length), bool))
+    return along_rows & ndimage.binary_dilation(vertical, np.ones((length, 2 * WIDENING + 1), bool))
 
 
 def _without_crossing(runs: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -143,12 +152,17 @@ def _horizontal_runs(mask: np.ndarray, length: int, slopes: Sequence[float]) -> 
     for slope in slopes:
         shift = np.round(slope * (np.arange(w) - w / 2)).astype(int)
         edge = int(np.abs(shift).max())
-        rows = np.clip(np.arange(-edge, h + edge)[:, None] + shift, -1, h) + 1  # of the mask with an empty row around
-        padded = np.pad(mask, ((1, 1), (0, 0))).astype(np.uint8)
-        sheared = _covered(_closed(np.take_along_axis(padded, rows, 0), GAP), length)
-        back = np.arange(h)[:, None] - shift + edge
-        found |= np.take_along_axis(sheared, back, 0) > 0
-    return found
+        starts = [0, *(np.flatnonzero(np.diff(shift)) + 1), w]  # of columns that are shifted alike
+        sheared = np.zeros((h + 2 * edge, w), np.uint8)
+        areas = []
+        for first, last in pairwise(starts):
+            top = edge - shift[first]
+            areas.append((slice(top, top + h), slice(first, last)))
+            sheared[areas[-1]] = mask[:, first:last]
+        covered = _covered(_closed(sheared, GAP), length)
+        for area in areas:
+            found[:, area[1]] |= covered[area] > 0
+    return found & (_closed(mask.astype(np.uint8), GAP) > 0)
 
 
 def _closed(values: np.ndarray, length: int) -> np.ndarray:
