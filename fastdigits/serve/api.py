@@ -167,6 +167,7 @@ def _prediction(model: ModelInfo, found: Recognition, explain: bool) -> dict[str
         "probabilities": prediction.probabilities,
         "second": prediction.second,
         "unsure": prediction.unsure,
+        "no_digit": prediction.no_digit,
     }
     if explain:
         content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)

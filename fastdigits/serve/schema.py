@@ -40,6 +40,9 @@ class Prediction(BaseModel):
     )
     second: int = Field(ge=0, le=9, description="The second most probable digit.")
     unsure: bool = Field(description="Whether the picture may show another digit or no digit at all.")
+    no_digit: float = Field(
+        ge=0, le=1, description="The probability that the picture shows no digit; 0 if the model has no output for it."
+    )
     image: list[list[int]] | None = Field(
         None, description="The input of the network: 28 rows of 28 levels; with explain=true."
     )
