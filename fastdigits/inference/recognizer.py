@@ -1,6 +1,6 @@
-"""Recognize the digits in a picture with a trained network, and mark predictions that are unsure."""
+"""Recognize the digit in a picture with a trained network, and mark predictions that are unsure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastdigits import ops as devices
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging import Prepared, Region, candidates, find_sheet
+from fastdigits.imaging import Prepared, candidates
 from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
@@ -122,35 +122,6 @@ class Recognizer:
             search.add(self.predict(prepared.image[None])[0])
         return search.tried[search.best]
 
-    def recognize_all(
-        self, picture: np.ndarray, on_progress: Callable[[int, int], Any] | None = None
-    ) -> list[list[tuple[Prepared, Prediction]]]:
-        """Recognize all digits in a picture uint8 (H, W, 3) or (H, W); return lines of digits from left to right.
-
-        Shapes that are more likely no digit than a digit are omitted.
-
-        Parameters
-        ----------
-        picture : uint8 (H, W, 3) or (H, W)
-        on_progress : callable, optional
-            Called with the number of shapes that are done and the number of all shapes.
-
-        Raises
-        ------
-        UserError
-            If the picture shows too many shapes; see `imaging.find_sheet`.
-        """
-        sheet, lines, done = find_sheet(picture), [], 0
-        for indices in sheet.lines:
-            line: list[tuple[Prepared, Prediction]] = []
-            for index in indices:
-                line += self._recognize_region(sheet.region(index))
-                done += 1
-                if on_progress:
-                    on_progress(done, len(sheet))
-            lines.append(line)
-        return [line for line in lines if line]
-
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         return self._pool.probabilities(images)
@@ -167,14 +138,6 @@ class Recognizer:
         doubt = 1 - float(as_trained[digit])
         unsure = not self.calibration.is_sure(doubt)
         return Prediction(digit, float(in_use[digit]), tuple(in_use.tolist()), second, unsure, doubt, float(no_digit))
-
-    def _recognize_region(self, region: Region) -> list[tuple[Prepared, Prediction]]:
-        """Return one digit, or several touching ones if even the most doubtful is less doubtful than the one."""
-        prepared = (region.whole, *region.parts)
-        predictions = self.predict(np.stack([one.image for one in prepared]))
-        whole, *parts = zip(prepared, predictions, strict=True)
-        several = parts and max(prediction.doubt for _, prediction in parts) < whole[1].doubt
-        return [digit for digit in (parts if several else [whole]) if digit[1].no_digit < 0.5]
 
 
 class CandidateSearch:

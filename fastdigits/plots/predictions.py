@@ -1,6 +1,6 @@
 """Plot pictures with the steps of their preparation and their predictions."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fastdigits.plots import style
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fastdigits.imaging import Box, Prepared
+    from fastdigits.inference.numbers import Number
     from fastdigits.inference.recognizer import Prediction
 
 # Lengths in inches
@@ -49,24 +50,23 @@ def draw(recognized: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figu
 
 
 @style.figure_style()
-def draw_lines(recognized: list[tuple[str, "np.ndarray", list[list[tuple["Prepared", "Prediction"]]]]]) -> "Figure":
-    """Draw pictures with a box around every digit and its prediction above it; a dashed box marks an unsure one.
+def draw_numbers(read: list[tuple[str, "np.ndarray", list["Number"]]]) -> "Figure":
+    """Draw pictures with a box around every digit and its prediction above it; dashed boxes mark an unsure number.
 
     Parameters
     ----------
-    recognized : list of (name, picture, lines of (Prepared, Prediction))
+    read : list of (name, picture, numbers)
     """
-    heights = [
-        max(MIN_HEIGHT, min(MAX_HEIGHT, PAGE * picture.shape[0] / picture.shape[1])) for _, picture, _ in recognized
-    ]
-    figure = style.new_figure(PAGE, sum(heights) + HEADER * len(recognized))
-    rows = figure.subplots(len(recognized), squeeze=False, height_ratios=heights)[:, 0]
-    for axes, (name, picture, lines) in zip(rows, recognized, strict=True):
-        text = " / ".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
+    heights = [max(MIN_HEIGHT, min(MAX_HEIGHT, PAGE * picture.shape[0] / picture.shape[1])) for _, picture, _ in read]
+    figure = style.new_figure(PAGE, sum(heights) + HEADER * len(read))
+    rows = figure.subplots(len(read), squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, picture, numbers) in zip(rows, read, strict=True):
+        text = " / ".join(number.text for number in numbers)
         style.show_image(axes, picture, interpolation="antialiased")
         axes.set_title(f"{style.literal(_shorten(name))}: {text or 'no digits'}", fontsize=style.TEXT, loc="left")
-        for prepared, prediction in (digit for line in lines for digit in line):
-            _draw_box(axes, cast("Box", prepared.box), prediction)
+        for number in numbers:
+            for digit in number.digits:
+                _draw_box(axes, digit.box, digit.digit, number.unsure)
     return figure
 
 
@@ -83,15 +83,15 @@ def _draw_probabilities(axes: "Axes", prediction: "Prediction") -> None:
     axes.set_title(title, fontsize=style.TEXT)
 
 
-def _draw_box(axes: "Axes", box: "Box", prediction: "Prediction") -> None:
+def _draw_box(axes: "Axes", box: "Box", digit: int, unsure: bool) -> None:
     from matplotlib.patches import Rectangle
 
-    color, dashes = (style.VERMILION, "--") if prediction.unsure else (style.BLUE, "-")
+    color, dashes = (style.VERMILION, "--") if unsure else (style.BLUE, "-")
     corner = box.left - 0.5, box.top - 0.5  # imshow centers pixels on whole numbers
     edge: dict[str, Any] = {"edgecolor": color, "linestyle": dashes, "linewidth": 1.5}
     axes.add_patch(Rectangle(corner, box.width, box.height, fill=False, **edge))
     axes.annotate(
-        str(prediction.digit),
+        str(digit),
         corner,
         xytext=(1, 1),
         textcoords="offset points",

@@ -1,15 +1,16 @@
-"""Run `fastdigits predict`: recognize the digits in pictures."""
+"""Run `fastdigits predict`: recognize the digit in each picture, or read all numbers."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from glob import escape, glob, has_magic
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from fastdigits.cli.actions.common import say_written, write_figure
 from fastdigits.cli.options.figure_files import check_files
@@ -18,7 +19,9 @@ from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import CountProgress, announce_compilation
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
+from fastdigits.inference.numbers import Number, NumberReader
 from fastdigits.inference.recognizer import Prediction, Recognizer
+from fastdigits.inference.sequences import Restriction
 from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -31,6 +34,7 @@ def run(
     images: Sequence[str],
     weights: str | None,
     several: bool,
+    restriction: Restriction,
     show: str | None,
     device: str,
     threads: int | None,
@@ -50,31 +54,32 @@ def run(
     check_files({"--show": show})
     if STDIN in images and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("- reads a picture from standard input; redirect it, as in 'predict - < photo.jpg'.")
-    recognizer = Recognizer(weights, device, threads)
+    recognizer = (NumberReader if several else Recognizer)(weights, device, threads)
+    others = cache(partial(NumberReader, None, device, threads))  # reads what else a picture of one digit shows
     if not recognizer.calibrated:
         file = printable(recognizer.weights)
         say(f"{file} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
     predictions: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    shown: list[Any] = []  # (name, picture, lines) with `several`, else (name, (prepared, prediction))
+    shown: list[Any] = []  # (name, picture, numbers) with `several`, else (name, (prepared, prediction))
     with announce_compilation(recognizer.ops, say):
-        for path, picture, result in _recognize(images, recognizer, several):
+        for path, picture, result in _recognize(images, recognizer, restriction):
             interrupt.check()
             if isinstance(result, UserError):
                 failed.append({"image": path, "reason": str(result)})
                 say(printable(f"{path}: {result}"))
                 continue
             if several:
-                row = _all_digits(result, picture)
+                row = _all_numbers(result, picture)
             else:
-                row = _one_digit(result, _digits_seen(recognizer, picture, result))
+                row = _one_digit(result, _digits_seen(others, picture, result))
             predictions.append({"image": path, **row})
             if not as_json:
                 click.echo(_as_text(predictions[-1]))
             if show and len(shown) < MAX_SHOWN:
                 shown.append((path, picture.pixels, result) if several else (path, result))
     if show and shown:
-        write_figure(show, (prediction_plot.draw_lines if several else prediction_plot.draw)(shown))
+        write_figure(show, (prediction_plot.draw_numbers if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
         click.echo(json.dumps({"predictions": predictions, "failed": failed}))
@@ -84,7 +89,7 @@ def run(
 
 
 def _recognize(
-    images: Sequence[str], recognizer: Recognizer, several: bool
+    images: Sequence[str], recognizer: Recognizer | NumberReader, restriction: Restriction
 ) -> Iterator[tuple[str, Picture | Any, Any]]:
     """Yield (path, picture, result) for each picture; the result is a UserError if the picture cannot be read."""
     for name in images:
@@ -97,18 +102,17 @@ def _recognize(
             try:
                 picture = open_picture(_stdin() if path == STDIN else path)
                 pixels = picture.pixels
-                result = _recognize_all(recognizer, pixels) if several else recognizer.recognize(pixels)
+                if isinstance(recognizer, NumberReader):
+                    with CountProgress("lines") as on_progress:
+                        result: Any = recognizer.read(pixels, restriction, on_progress)
+                else:
+                    result = recognizer.recognize(pixels)
             except NotFiniteError:  # not a fault of this picture
                 raise
             except UserError as error:
                 yield path, None, UserError(str(error).removeprefix(f"{path}: "))
                 continue
             yield path, picture, result
-
-
-def _recognize_all(recognizer: Recognizer, pixels: np.ndarray) -> list[list[tuple[Prepared, Prediction]]]:
-    with CountProgress("shapes") as on_progress:
-        return recognizer.recognize_all(pixels, on_progress)
 
 
 def _stdin() -> bytes:
@@ -158,12 +162,12 @@ def _matching(pattern: str) -> list[str]:
     return paths
 
 
-def _digits_seen(recognizer: Recognizer, picture: Picture, result: tuple[Prepared, Prediction]) -> int:
+def _digits_seen(reader: Callable[[], NumberReader], picture: Picture, result: tuple[Prepared, Prediction]) -> int:
     """Return how many digits a picture shows, of which only one was recognized."""
     prepared, _ = result
     if prepared.alone:
         return 0 if prepared.box is None else 1
-    return sum(map(len, recognizer.recognize_all(picture.pixels)))
+    return sum(len(number.digits) for number in reader().read(picture.pixels))
 
 
 def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[str, Any]:
@@ -178,23 +182,30 @@ def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[st
     }
 
 
-def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture) -> dict[str, Any]:
-    digits = [
-        {
-            "digit": prediction.digit,
-            "confidence": prediction.confidence,
-            "box": list(picture.box_in_file(prepared.box)) if prepared.box else [],
-            "unsure": prediction.unsure,
-        }
-        for line in lines
-        for prepared, prediction in line
-    ]
-    text = "\n".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
-    return {"digits": digits, "text": text}
+def _all_numbers(numbers: list[Number], picture: Picture) -> dict[str, Any]:
+    return {
+        "text": "\n".join(number.text for number in numbers),
+        "confidence": prod(number.confidence for number in numbers) if numbers else 0.0,
+        "unsure": not numbers or any(number.unsure for number in numbers),
+        "lines": [_as_line(number, picture) for number in numbers],
+    }
+
+
+def _as_line(number: Number, picture: Picture) -> dict[str, Any]:
+    return {
+        "text": number.text,
+        "confidence": number.confidence,
+        "unsure": number.unsure,
+        "corners": [list(picture.point_in_file(x, y)) for x, y in number.corners],
+        "digits": [
+            {"digit": digit.digit, "confidence": digit.confidence, "box": list(picture.box_in_file(digit.box))}
+            for digit in number.digits
+        ],
+    }
 
 
 def _as_text(row: dict[str, Any]) -> str:
-    return f"{printable(row['image'])}: {_digits_text(row) if 'text' in row else _digit_text(row)}"
+    return f"{printable(row['image'])}: {_lines_text(row) if 'lines' in row else _digit_text(row)}"
 
 
 def _digit_text(row: dict[str, Any]) -> str:
@@ -207,9 +218,12 @@ def _digit_text(row: dict[str, Any]) -> str:
     return f"{digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%}){others}"
 
 
-def _digits_text(row: dict[str, Any]) -> str:
-    if not row["digits"]:
+def _lines_text(row: dict[str, Any]) -> str:
+    lines = row["lines"]
+    if not lines:
         return "no digits"
-    unsure = sum(digit["unsure"] for digit in row["digits"])
-    text = row["text"].replace("\n", " / ")
-    return f"{text} (unsure of {unsure} of {len(row['digits'])})" if unsure else text
+    unsure = [line["text"] for line in lines if line["unsure"]]
+    text = " / ".join(line["text"] for line in lines)
+    if not unsure:
+        return text
+    return f"{text} (unsure of {len(unsure)} of {len(lines)} lines)" if len(lines) > 1 else f"{text} (unsure)"
