@@ -70,10 +70,8 @@ async def _predict_several(
 ) -> dict[str, Any]:
     """Read the numbers in a picture; with `explain`, also recognize it as a single digit if it may be one."""
     recognition = request.app.state.recognition
-    number = await recognition.read_number(model, content, restriction)
-    digits = [
-        {"digit": one.digit, "confidence": one.confidence, "box": one.box and list(one.box)} for one in number.digits
-    ]
+    number = await recognition.read_numbers(content, restriction)
+    digits = [{"digit": one.digit, "confidence": one.confidence, "box": list(one.box)} for one in number.digits]
     answer = {"model": model.name, "text": number.text, "confidence": number.confidence, "unsure": number.unsure}
     single = None
     if explain and (len(number.text) < MIN_NUMBER or number.unsure):

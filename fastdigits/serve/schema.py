@@ -57,7 +57,7 @@ class Digit(BaseModel):
 
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(ge=0, le=1)
-    box: list[int] | None = Field(description="Its bounding box in the picture: left, top, width, height.")
+    box: list[int] = Field(description="Its bounding box in the picture: left, top, width, height.")
 
 
 class Number(BaseModel):

@@ -4,7 +4,7 @@ const MAX_LARGE_MAPS = 8; // of a layer; more are shown smaller
 const NO_BARS = Array.from({ length: 10 }, (_, digit) => [digit, undefined, false]);
 const UNITS_PER_ROW = 32; // of a dense layer
 
-let palette; // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
+let palette = ["--map-low", "--map-high"].map(cssColor); // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
