@@ -1,39 +1,52 @@
-// Show the answer of the server: the digit, the probabilities, the network's input and its feature maps.
+// Show the answer of the server: the digit or the number, the probabilities, the network's input and its feature maps.
 
 const MAX_LARGE_MAPS = 8; // of a layer; more are shown smaller
+const NO_BARS = Array.from({ length: 10 }, (_, digit) => [digit, undefined, false]);
 const UNITS_PER_ROW = 32; // of a dense layer
 
-let palette; // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
+let palette = ["--map-low", "--map-high"].map(cssColor); // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
 
-export function createBars() {
-  for (let digit = 0; digit < 10; digit++) {
-    const row = document.createElement("li");
-    row.innerHTML = `<span>${digit}</span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
-    at("bars").append(row);
-  }
-  showBars([]);
+/** Show an answer and return it as a sentence. */
+export function showAnswer(answer, milliseconds) {
+  palette = ["--map-low", "--map-high"].map(cssColor);
+  at("timing").textContent = `answered in ${milliseconds.toFixed(0)} ms`;
+  const isNumber = !answer.single;
+  document.body.classList.toggle("is-number", isNumber);
+  document.body.classList.toggle("doubt", isNumber ? answer.unsure : answer.single.unsure);
+  return isNumber ? showNumber(answer) : showSingle(answer.single);
 }
 
-export function showAnswer(answer, milliseconds) {
-  const { digit, confidence, second, unsure, probabilities } = answer;
-  palette = ["--map-low", "--map-high"].map(cssColor);
+/** The text that an answer shows, as someone would correct it. */
+export const textOf = ({ text, single }) => (single ? String(single.digit) : text.split("\n").join(" "));
+
+function showSingle({ digit, confidence, second, unsure, no_digit: noDigit, probabilities, image, features }) {
   showDigit(unsure ? "?" : String(digit), unsure ? "unsure" : "sure");
-  at("timing").textContent = `answered in ${milliseconds.toFixed(0)} ms`;
-  document.body.classList.toggle("doubt", unsure);
-  showBars(probabilities);
-  showPixels(at("seen"), answer.image.flat(), 28, 28);
-  showMaps(answer.features);
-  return unsure ? `Not sure: perhaps ${digit} or ${second}.` : `A ${digit}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
+  showBars(probabilities.map((share, label) => [label, share, label === digit]));
+  showPixels(at("seen"), image.flat(), 28, 28);
+  showMaps(features);
+  if (noDigit > 0.5 && unsure) return "This looks like no digit.";
+  return unsure ? `Not sure: perhaps ${digit} or ${second}.` : `A ${digit}, ${sure(confidence)}.`;
 }
+
+function showNumber({ text, confidence, unsure, digits }) {
+  showDigit(text || "?", `number ${unsure ? "unsure" : "sure"}`);
+  showBars(digits.map(({ digit, confidence: share }) => [digit, share, true]));
+  showMaps([]);
+  if (!text) return "There is no number here.";
+  const spoken = text.split("\n").join(" and ");
+  return unsure ? `Not sure: perhaps ${spoken}.` : `${spoken}, ${sure(confidence)}.`;
+}
+
+const sure = (confidence) => `${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure`;
 
 export function clearAnswer() {
   showDigit("", "");
   at("timing").textContent = "";
-  document.body.classList.remove("doubt");
-  showBars([]);
+  document.body.classList.remove("doubt", "is-number");
+  showBars(NO_BARS);
   const seen = at("seen");
   seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
   showMaps([]);
@@ -41,19 +54,27 @@ export function clearAnswer() {
 
 function showDigit(text, kind) {
   const digit = at("digit");
-  if (digit.textContent === text && digit.classList.contains(kind || "none")) return;
+  if (digit.textContent === text && digit.dataset.kind === kind) return;
   digit.textContent = text;
-  digit.className = kind;
+  digit.className = digit.dataset.kind = kind;
   if (!kind) return;
   void digit.offsetWidth; // forces a reflow, which restarts the animation
   digit.classList.add("new");
 }
 
-function showBars(probabilities) {
-  const highest = Math.max(...probabilities);
-  [...at("bars").children].forEach((row, digit) => {
-    const share = probabilities[digit];
-    row.classList.toggle("first", share === highest);
+/** Show a bar for each [label, probability, whether it is highlighted]. */
+function showBars(bars) {
+  const list = at("bars");
+  while (list.children.length > bars.length) list.lastChild.remove();
+  while (list.children.length < bars.length) {
+    const row = document.createElement("li");
+    row.innerHTML = `<span></span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
+    list.append(row);
+  }
+  bars.forEach(([label, share, highlighted], number) => {
+    const row = list.children[number];
+    row.classList.toggle("first", highlighted);
+    row.firstChild.textContent = label;
     row.querySelector(".bar").style.width = share > 0.005 ? `${100 * share}%` : 0;
     row.querySelector(".share").textContent = share === undefined ? "" : percent(share);
   });
@@ -93,7 +114,7 @@ function showLayer(figure, { layer, shape, total, levels }) {
 }
 
 /** Draw levels from 0 to 255 in the colors of the palette. */
-function showPixels(canvas, levels, rows, columns) {
+export function showPixels(canvas, levels, rows, columns) {
   if (canvas.width !== columns) canvas.width = columns;
   if (canvas.height !== rows) canvas.height = rows;
   const [low, high] = palette;
