@@ -8,7 +8,7 @@ from fastdigits.data import load_part
 from fastdigits.errors import UserError
 from fastdigits.imaging import lines as module
 from fastdigits.imaging.lines import MAX_SLOPE, Line, find_lines
-from fastdigits.imaging.rules import find_rules
+from fastdigits.imaging.rules import MAX_COVERAGE, _may_have_rules, find_rules
 
 CELL, PITCH, LEADING = 28, 24, 56  # pixels: side of a digit's image, and distances of digits and of lines
 LEFT, TOP = 60, 50
@@ -213,3 +213,13 @@ def test_digits_are_no_rules(glyphs):
     rules = find_rules(page.ink, page.components)
     assert not rules.mask.any()
     assert not rules.has_frame
+
+
+def test_frames_within_frames_are_searched_only_up_to_a_total_area():
+    rules = np.zeros((400, 400))
+    for edge in range(0, 150, 10):
+        frame(rules, 10 + edge, 10 + edge, 390 - edge, 390 - edge)
+    page = module._page_of(photographed(np.zeros_like(rules), rules, shade=0)[..., None], np.eye(2, 3))
+    searched = [page.components.boxes[number] for number in _may_have_rules(page.components, 100)]
+    assert 1 < len(searched) < 15
+    assert sum(box.width * box.height for box in searched) <= MAX_COVERAGE * rules.size
