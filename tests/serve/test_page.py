@@ -282,7 +282,7 @@ def test_the_camera_runs_only_after_a_click_and_stops(page):
     until(page, lambda: pixels(page, "paper").any())  # the last picture remains
 
 
-def test_a_number_is_read_corrected_taught_and_undone(start, weights, browser, tmp_path):
+def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
     """From the first stroke to the last undo; the stored digits are those of the correction."""
     with start("--learn", str(tmp_path / "corrections.h5"), "--timeout", "60") as server:
         set_window(browser, WIDE)
