@@ -1,6 +1,7 @@
 """The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Lock
@@ -39,6 +40,8 @@ class Sequential:
         Shape of one image.
     device : str
         "auto", "cpu", "cuda" or "reference".
+    classes : sequence of str, optional
+        Names of the classes, which messages, tables and the weights file show; their numbers by default.
 
     Attributes
     ----------
@@ -60,8 +63,14 @@ class Sequential:
     >>> model.save("digits.h5")
     """
 
-    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
-        self.network = Network(_as_layers(layers), input_shape)
+    def __init__(
+        self,
+        layers: list[Layer],
+        input_shape: Shape = (1, 28, 28),
+        device: str = "auto",
+        classes: Sequence[str] | None = None,
+    ):
+        self.network = Network(_as_layers(layers), input_shape, classes)
         self.device = devices.choose_device()[0] if device == "auto" else device
         self._trained: _Trained | None = None
         self._training = Lock()
@@ -79,7 +88,7 @@ class Sequential:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         network = Network.from_config(state["network"])
-        Sequential.__init__(self, network.layers, network.input_shape, state["device"])
+        Sequential.__init__(self, network.layers, network.input_shape, state["device"], network.class_names)
         if state["saved"]:
             self._restore(state["saved"])
 
@@ -158,10 +167,17 @@ class Sequential:
             warnings.warn(result.verdict.message, TrainingWarning, stacklevel=2)
         return result.epochs
 
-    def with_classes(self, classes: int, seed: int = 0) -> "Sequential":
-        """Return a network for another number of classes, to train with `fit(..., warm_start=True)`.
+    def with_classes(self, classes: int | Sequence[str], seed: int = 0) -> "Sequential":
+        """Return a network for other classes, to train with `fit(..., warm_start=True)`.
 
         Its last dense layer has new random weights; all other layers have those of this network.
+
+        Parameters
+        ----------
+        classes : int or sequence of str
+            Number or names of the classes.
+        seed : int
+            Seed of the random weights.
 
         Raises
         ------
@@ -173,9 +189,10 @@ class Sequential:
         >>> from fastdigits import load
         >>> letters = load("digits.h5").with_classes(26)
         """
-        saved = with_new_head(self._saved(), classes, seed)
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+        saved = with_new_head(self._saved(), names, seed)
         network = Network.from_config(saved.network)
-        model = Sequential(network.layers, network.input_shape, self.device)
+        model = Sequential(network.layers, network.input_shape, self.device, network.class_names)
         model._restore(saved)
         return model
 
@@ -272,7 +289,7 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     """
     saved = weights.read(path)
     network = Network.from_config(saved.network)
-    model = Sequential(network.layers, network.input_shape, device)
+    model = Sequential(network.layers, network.input_shape, device, network.class_names)
     model._restore(saved)
     return model
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastdigits.data.dataset import DigitSet
+from fastdigits.data.dataset import DigitPart, DigitSet
 from fastdigits.data.idx import read_image_sizes, read_images, read_labels
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -87,6 +87,11 @@ def load_part(data: StrPath, part: str) -> tuple[np.ndarray, np.ndarray]:
             "use two files that belong together."
         )
     return images, labels
+
+
+def read_part(data: StrPath, part: str) -> DigitPart:
+    """Load a part of a data set with the names of its classes; see `load_part`."""
+    return DigitPart(os.fspath(data), *load_part(data, part))
 
 
 @dataclass(frozen=True)

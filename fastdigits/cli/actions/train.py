@@ -18,6 +18,7 @@ from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data import load_digits
+from fastdigits.data.matching import check_trainable, set_for
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -28,7 +29,7 @@ from fastdigits.storage.training_logs import from_summaries, group_runs
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
-from fastdigits.training.transfer import for_labels, head_of
+from fastdigits.training.transfer import for_classes, head_of
 
 
 def run_command(ctx: click.Context, start: float) -> None:
@@ -46,6 +47,8 @@ class Session:
         load_start = perf_counter()
         self.digits = load_digits(plan.data)
         self.network = plan.network(self.digits)
+        self.digits_warning = check_trainable(self.digits)
+        self.digits = set_for(self.digits, self.network.class_names)
         try:
             self.network.freeze(plan.config.frozen_layers)
         except UserError as error:
@@ -78,6 +81,8 @@ class Session:
         """
         parameters, images = self.network.parameter_count, len(self.digits.train_labels)
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
+        if self.digits_warning:
+            self.callback.warn(self.digits_warning)
         for line in [*self.plan.notes, *self._fine_tuning_notes()]:
             self.say(line)
         note = polarity_note(self.digits.train_images)
@@ -130,7 +135,7 @@ class Session:
     def _run_once(self, spec: RunSpec) -> RunResult:
         plan, start = self.plan, perf_counter() if self.repeated else self.start
         arguments = plan.model, self.network, self.digits, self.ops, spec.config, self.callback
-        trained = plan.trained and for_labels(plan.trained, self.digits.train_labels, spec.config.seed)
+        trained = plan.trained and for_classes(plan.trained, self.digits.classes, spec.config.seed)
         done = run(*arguments, spec.rows, plan.checkpoints, trained)
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
@@ -157,8 +162,8 @@ class Session:
         if plot_file:
             figure = curves.draw(group_runs(from_summaries(done.reported)))
             self._say_written("picture", self._save(plot_file, lambda path: write_figure(os.fspath(path), figure)))
-        if best.problem and summary["verdict"]["result"] == "chance":
-            self.callback.warn(best.problem)
+        if summary["verdict"]["result"] in ("chance", "majority"):
+            self.callback.warn(summary["verdict"]["message"])
         return summary
 
     def _save(self, path: str, write: Callable[[StrPath], object]) -> str | None:
