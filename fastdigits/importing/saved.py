@@ -52,7 +52,9 @@ def saved_network(imported: Imported, model: str, mean: float | None, std: float
 
 def _with_names(network: dict[str, Any], names: Any) -> dict[str, Any]:
     """Add the names of the classes that the metadata have to a description of the network without names."""
-    return network if names is None or "classes" in network else Network.from_config(network | {"classes": names}).config()
+    if names is None or "classes" in network:
+        return network
+    return Network.from_config(network | {"classes": names}).config()
 
 
 def _part(metadata: dict[str, Any], name: str) -> dict[str, Any]:

@@ -75,6 +75,8 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("silu_backward", "activation.silu_backward", "fma(a, splat(1.0) - gate", "fma(a, splat(0.0)"),
     # counts the loss of an empty lane
     ("softmax_cross_entropy", "loss.softmax_cross_entropy_block", "target >= splat(0.0)", "target >= splat(-1.0)"),
+    # takes the weights of the images of the block before
+    ("weigh_losses", "loss.weigh_losses_block", "first + b * L", "first + max(b - 1, 0) * L"),
     # predicts the last of equal scores
     ("accumulate_metrics", "loss.count_hits_block", "exceeds(score, best)", "score >= best"),
     # fills empty lanes with an image outside the batch
