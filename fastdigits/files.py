@@ -37,12 +37,25 @@ def write_atomically(path: StrPath, content: bytes) -> None:
     UserError
         If the file cannot be written.
     """
+    with replaced(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replaced(path: StrPath) -> Iterator[BinaryIO]:
+    """Yield a temporary file to write; after the block it replaces a file as `write_atomically` does.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
     with _explained(path):
         target = _target(path)
         folder = os.path.dirname(target)
         _remove_abandoned(folder)
         with _temporary(folder) as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             if sys.platform == "win32":  # cannot rename an open file; elsewhere closing would end the lock

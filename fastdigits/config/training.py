@@ -14,6 +14,7 @@ EVALUATION_BATCH = 256
 # Maximum number of images in one forward pass when training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
+CLASS_WEIGHTS = ("balanced",)
 # Name of the operation that computes each loss
 LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
@@ -88,6 +89,8 @@ class TrainConfig:
     loss : str
         A key of LOSSES.
     label_smoothing : float
+    class_weight : str or None
+        "balanced" to give all classes the same weight in the loss, however many training images they have.
     validation : int or None
         Number of training images to hold out for validation; None for a twelfth of them.
     pad, contrast, gamma, binarize
@@ -132,6 +135,7 @@ class TrainConfig:
     keep_best: bool | None = None
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
+    class_weight: str | None = None
     validation: int | None = None
     pad: int = 0
     contrast: float = 1.0
@@ -165,6 +169,7 @@ class TrainConfig:
             "early_stop": self.early_stop is None or self.early_stop >= 1,
             "loss": self.loss in LOSSES,
             "label_smoothing": 0 <= self.label_smoothing < 1,
+            "class_weight": self.class_weight in (None, *CLASS_WEIGHTS),
             "validation": self.validation is None or self.validation >= 0,
             "seed": 0 <= self.seed < 2**63,
         }

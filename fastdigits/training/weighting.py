@@ -66,3 +66,15 @@ def _of_samples(count: int, sample_weight: Any) -> np.ndarray:
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise UserError("sample_weight must be numbers of at least 0; some are negative, NaN or infinite.")
     return weights
+
+
+def with_class_weight(
+    weights: np.ndarray | None, labels: np.ndarray, rows: np.ndarray, class_weight: ClassWeight
+) -> np.ndarray | None:
+    """Multiply weights of all images, float32 (N,), by those of the classes of labels[rows]; see `image_weights`."""
+    of_rows = image_weights(labels[rows], class_weight, None)
+    if of_rows is None:
+        return weights
+    combined = np.ones(len(labels), np.float32) if weights is None else weights.copy()
+    combined[rows] *= of_rows
+    return combined

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fastdigits.data import download
-from fastdigits.data.sources import PREFIXES, SHA256, SHIPPED, shipped_folder, summarize_part, verify
+from fastdigits.data.sources import PARTS, SHA256, SHIPPED, shipped_folder, summarize_part, verify
 from fastdigits.errors import UserError
 
 
@@ -17,7 +17,7 @@ def list_sets(as_json: bool) -> None:
     shipped = {
         "name": SHIPPED,
         "folder": str(folder),
-        "parts": {part: asdict(summarize_part(SHIPPED, part)) for part in PREFIXES},
+        "parts": {part: asdict(summarize_part(SHIPPED, part)) for part in PARTS},
         "files": [{"file": name, "sha256": SHA256[name], "state": state} for name, state in verify(folder)],
     }
     click.echo(json.dumps({"sets": [shipped]}) if as_json else _as_text(shipped))
