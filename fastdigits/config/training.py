@@ -103,6 +103,8 @@ class TrainConfig:
         Whether training started from the weights and the normalization of a trained network, not from random weights.
     freeze : str
         Names of the layers whose parameters do not change, separated by commas, such as "conv2d_1,batchnorm_1".
+    replay : str
+        Name of the data set of which some images are trained on next to a few new ones; "" for none.
     seed : int
     fused : bool
         Whether to run chains of layers as one operation; it changes the last bits of the results.
@@ -145,6 +147,7 @@ class TrainConfig:
     augment: str = ""
     warm_start: bool = False
     freeze: str = ""
+    replay: str = ""
     seed: int = 0
     fused: bool = True
     exact: bool = False

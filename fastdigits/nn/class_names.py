@@ -37,17 +37,23 @@ def checked_names(names: Any, classes: int) -> tuple[str, ...]:
 
 def noun(names: Sequence[str]) -> str:
     """Return what a class is called: "digit" or "class"."""
-    return "digit" if decides_on_digits(names) else "class"
+    return "digit" if are_digits(names) else "class"
 
 
 def plural(names: Sequence[str]) -> str:
     """Return what classes are called: "digits" or "classes"."""
-    return "digits" if decides_on_digits(names) else "classes"
+    return "digits" if are_digits(names) else "classes"
 
 
 def label_of(names: Sequence[str], number: int) -> int | str:
     """Return how JSON names a class: a digit as a number, any other class by its name."""
-    return number if decides_on_digits(names) and number < DIGITS else names[number]
+    name = names[number]
+    return int(name) if are_digits(names) and name != NO_DIGIT else name
+
+
+def are_digits(names: Sequence[str]) -> bool:
+    """Return whether all classes are digits or "no digit"."""
+    return {*names} <= {*default_names(DIGITS), NO_DIGIT}
 
 
 def are_numbers(names: Sequence[str]) -> bool:
@@ -56,7 +62,7 @@ def are_numbers(names: Sequence[str]) -> bool:
 
 
 def decides_on_digits(names: Sequence[str]) -> bool:
-    """Return whether the classes are the ten digits, possibly followed by "no digit"."""
+    """Return whether the classes are the ten digits in order, possibly followed by "no digit"."""
     return tuple(names) in (default_names(DIGITS), default_names(DIGITS + 1))
 
 

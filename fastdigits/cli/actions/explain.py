@@ -16,7 +16,7 @@ from fastdigits.errors import UserError
 from fastdigits.imaging import read_picture
 from fastdigits.inference.explain import Explanation, explain
 from fastdigits.inference.recognizer import Recognizer
-from fastdigits.nn.class_names import decides_on_digits, label_of, noun
+from fastdigits.nn.class_names import are_digits, label_of, noun
 from fastdigits.plots import explanation
 from fastdigits.storage.weights import SavedNetwork, read
 
@@ -83,7 +83,7 @@ def _sentence(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> s
     elif chosen.label == found.digit:
         verdict = " (correct)"
     else:
-        verdict = f" (wrong: it is {'a ' if decides_on_digits(names) else ''}{names[chosen.label]})"
+        verdict = f" (wrong: it is {'a ' if are_digits(names) else ''}{names[chosen.label]})"
     return f"{saved.model} classifies {chosen.name} as {names[found.digit]}{verdict}"
 
 

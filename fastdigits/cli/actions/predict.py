@@ -19,7 +19,7 @@ from fastdigits.cli.terminal.progress import CountProgress, announce_compilation
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.recognizer import Prediction, Recognizer, line_text
-from fastdigits.nn.class_names import decides_on_digits, label_of, noun, plural
+from fastdigits.nn.class_names import are_digits, label_of, noun, plural
 from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -195,13 +195,14 @@ def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture
 
 def _named(prediction: Prediction) -> dict[str, Any]:
     """Return the name of the class, and the number if it is a digit."""
-    number = {"digit": prediction.digit} if decides_on_digits(prediction.classes) else {}
+    names = prediction.classes
+    number = {"digit": label_of(names, prediction.digit)} if are_digits(names) else {}
     return {**number, "label": prediction.label}
 
 
 def _shapes(classes: Sequence[str]) -> str:
     """Return what the things in a picture are called."""
-    return "digits" if decides_on_digits(classes) else "shapes"
+    return "digits" if are_digits(classes) else "shapes"
 
 
 def _as_text(row: dict[str, Any], classes: Sequence[str]) -> str:
