@@ -155,9 +155,9 @@ def test_fault_in_a_kernel_is_detected(checks, calls, plain_ops, monkeypatch, op
     faulty = getattr(plain_ops(), op)
 
     def check_all():
-        for call in calls(LANES):
-            if call.op == op:
-                checks.check(faulty, getattr(REFERENCE, op), call)
+        called = [call for call in calls(LANES) if call.op == op]
+        for call in reversed(called) if family == "variants.winograd" else called:  # its cases are the last ones
+            checks.check(faulty, getattr(REFERENCE, op), call)
 
     with pytest.raises(AssertionError):
         check_all()
