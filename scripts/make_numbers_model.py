@@ -25,8 +25,7 @@ from fastdigits.data.lines import Lines
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.data.sources import shipped_folder
 from fastdigits.imaging.line_format import LINE_HEIGHT
-from fastdigits.inference.line_reader import SHIPPED, LineReader
-from fastdigits.inference.sequences import best_path
+from fastdigits.inference.line_reader import SHIPPED, LineReader, choose, value_of
 from fastdigits.models.lines import SYMBOLS, number_reader
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights
@@ -64,9 +63,10 @@ def main() -> None:
         )
         weights.write(options.output, saved)  # already of use before the last epoch
     reader = LineReader(options.output, "cpu", options.threads)
-    log_p = reader.log_probabilities(validation.images)
-    calibration = fit(log_p, validation.texts)
-    correct = np.mean([best_path(p, SYMBOLS) == text for p, text in zip(log_p, validation.texts, strict=True)])
+    found = [found for _, found in reader.search(validation.images)]
+    calibration = fit(found, validation.texts)
+    read = [choose(views, calibration.temperature)[0] for views in found]
+    correct = float(np.mean([value_of(a) == value_of(b) for a, b in zip(read, validation.texts, strict=True)]))
     weights.write(options.output, replace(saved, calibration=calibration, metrics={"validation_accuracy": correct}))
     print(f"{correct:.2%} of {len(validation)} validation lines right, {calibration}, {options.output}")
 

@@ -10,7 +10,7 @@ import pytest
 import fastdigits
 
 PACKAGE = Path(fastdigits.__file__).parent
-LOOSE = {"__init__", "__main__", "errors", "files", "sequential"}
+LOOSE = {"__init__", "__main__", "errors", "extend", "files", "sequential"}
 
 # From top to bottom. A package may import those below its line, never its neighbours or those above.
 LAYERS = (
@@ -20,7 +20,8 @@ LAYERS = (
     ("bench",),
     ("importing",),
     ("export",),
-    ("sequential", "plots", "serve", "check", "doctor"),
+    ("sequential",),
+    ("extend", "plots", "serve", "check", "doctor"),
     ("training",),
     ("inference",),
     ("storage",),

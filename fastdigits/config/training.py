@@ -1,5 +1,6 @@
 """Training settings and their defaults."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from reprlib import repr as shown
 
@@ -7,6 +8,8 @@ from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.errors import UserError
+from fastdigits.ops.custom import Operation
+from fastdigits.ops.interface import Ops
 
 MODEL = "cnn"
 MAX_FLOAT32 = 3.4e38
@@ -15,8 +18,14 @@ EVALUATION_BATCH = 256
 MAX_MICRO_BATCH = 1024
 
 CLASS_WEIGHTS = ("balanced",)
-# Name of the operation that computes each loss
-LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+# The operation that computes each loss: its name, or one from outside of the package
+LOSSES: dict[str, str | Operation] = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+
+
+def loss_on(ops: Ops, loss: str) -> Callable[..., None]:
+    """Return the operation of a loss, a key of LOSSES, on a device."""
+    operation = LOSSES[loss]
+    return operation.on(ops) if isinstance(operation, Operation) else getattr(ops, operation)
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,15 @@ class OptimizerDefaults:
     settings : tuple of str
         Its other parameters.
     lr, weight_decay : float
+    step : Operation, optional
+        That of an optimizer from outside of the package. By default it is the operation NAME_step.
     """
 
     state_arrays: tuple[str, ...]
     settings: tuple[str, ...]
     lr: float
     weight_decay: float = 0.0
+    step: Operation | None = None
 
 
 MOMENTUM = ("rate", "momentum", "weight_decay")

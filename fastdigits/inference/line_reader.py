@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -10,15 +11,23 @@ from fastdigits import ops as devices
 from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width, padded_width
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
+from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format, views
 from fastdigits.inference.pool import Copies
-from fastdigits.inference.sequences import DIGITS, Reading, Restriction, align, beam_search
+from fastdigits.inference.sequences import (
+    DIGITS,
+    Reading,
+    Restriction,
+    align,
+    beam_search,
+    required_steps,
+)
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/numbers.h5"
 BATCH_SIZE = 32
+Found = Sequence[Sequence[Reading]]  # the most probable texts in each view of a line, the most probable first
 
 
 @dataclass(frozen=True)
@@ -114,8 +123,37 @@ class LineReader:
             If a score is NaN or infinite.
         """
         images = [to_line_format(picture) for picture in pictures]
-        log_p = self.log_probabilities(images)
-        return [self._reading(one, image.shape[1], restriction) for one, image in zip(log_p, images, strict=True)]
+        found = self.search(images, restriction)
+        return [self._reading(*one, image.shape[1]) for one, image in zip(found, images, strict=True)]
+
+    def search(
+        self, images: Sequence[np.ndarray], restriction: Restriction | None = None
+    ) -> list[tuple[np.ndarray, Found]]:
+        """Return the log-probabilities of each image in line format, and the texts found in each of its `views`.
+
+        Texts that need more time steps than the image has are left out.
+
+        Parameters
+        ----------
+        images : sequence of uint8 (LINE_HEIGHT, W)
+            See `to_line_format`.
+        restriction : Restriction, optional
+            Which texts may be found.
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        of_line = [views(image) for image in images]
+        log_p = iter(self.log_probabilities([view for line in of_line for view in line]))
+        results: list[tuple[np.ndarray, Found]] = []
+        for line in of_line:
+            of_views = list(islice(log_p, len(line)))
+            T, found = len(of_views[0]), [beam_search(one, self.network.symbols, restriction) for one in of_views]
+            fitting = [[reading for reading in view if required_steps(reading.text) <= T] for view in found]
+            results.append((of_views[0], fitting))
+        return results
 
     def log_probabilities(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the log-probabilities float32 (T, K) of the symbols at the time steps of each image in line format.
@@ -156,10 +194,9 @@ class LineReader:
         shifted = every - every.max(2, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
 
-    def _reading(self, log_p: np.ndarray, width: int, restriction: Restriction | None) -> LineReading:
-        """Return the reading of one line of a width."""
-        found = beam_search(log_p, self.network.symbols, restriction)
-        if not found:
+    def _reading(self, log_p: np.ndarray, found: Found, width: int) -> LineReading:
+        """Return the reading of one line of a width, given what `search` found."""
+        if not any(found):
             return LineReading("", 0.0, True)
         text, confidence = choose(found, self.calibration.temperature)
         padded, T = padded_width(width), len(log_p)
@@ -174,29 +211,30 @@ class LineReader:
         return LineReading(text, confidence, unsure, tuple(symbols))
 
 
-def choose(found: Sequence[Reading], temperature: float) -> tuple[str, float]:
-    """Return the text of the most probable value and the share of this value in all that was found.
+def choose(found: Found, temperature: float) -> tuple[str, float]:
+    """Return the text of the most probable value, and the mean of its share in what was found in each view.
 
     Texts have the same value if they differ only in the kind of a separator or in strokes after the last digit, as
     "1.250", "1,250" and "1.250.-" do; the text is the most probable one of them.
 
     Parameters
     ----------
-    found : sequence of Reading
-        The most probable texts first; at least one.
+    found : Found
+        With at least one text in one of the views.
     temperature : float
         A probability p counts as p^(1 / temperature).
     """
-    scores = np.array([reading.log_probability for reading in found]) / temperature
-    powers = np.exp(scores - scores.max())
-    texts: dict[str, str] = {}
-    shares: dict[str, float] = {}
-    for reading, share in zip(found, powers / powers.sum(), strict=True):
-        value = value_of(reading.text)
-        texts.setdefault(value, reading.text)
-        shares[value] = shares.get(value, 0.0) + float(share)
-    best = max(shares, key=lambda value: shares[value])
-    return texts[best], min(shares[best], 1.0)
+    texts: dict[str, float] = {}
+    for view in filter(None, found):
+        scores = np.array([reading.log_probability for reading in view]) / temperature
+        powers = np.exp(scores - scores.max())
+        for reading, share in zip(view, powers / powers.sum(), strict=True):
+            texts[reading.text] = texts.get(reading.text, 0.0) + float(share) / len(found)
+    values: dict[str, float] = {}
+    for text, share in texts.items():
+        values[value_of(text)] = values.get(value_of(text), 0.0) + share
+    best = max(values, key=lambda value: values[value])
+    return max((text for text in texts if value_of(text) == best), key=lambda text: texts[text]), min(values[best], 1.0)
 
 
 def value_of(text: str) -> str:

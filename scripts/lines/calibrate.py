@@ -5,25 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from fastdigits.inference.line_reader import choose, value_of
-from fastdigits.inference.sequences import Reading, beam_search
-from fastdigits.models.lines import SYMBOLS
+from fastdigits.inference.line_reader import Found, choose, value_of
 from fastdigits.nn.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration
 
 MAX_WRONG = 0.005  # of the sure readings of validation lines
 MIN_DOUBT = 1e-6  # keeps logarithms finite
 
 
-def fit(log_p: Sequence[np.ndarray], texts: Sequence[str]) -> Calibration:
+def fit(found: Sequence[Found], texts: Sequence[str]) -> Calibration:
     """Return the temperature that minimizes the negative log-likelihood of being right, and the limit of being sure.
 
     Parameters
     ----------
-    log_p : sequence of float (T, K)
+    found : sequence of Found
+        What was found in each line.
     texts : sequence of str
         What the lines say.
     """
-    found = [beam_search(one, SYMBOLS) for one in log_p]
 
     def loss(log_temperature: float) -> float:
         p, right = _judged(found, texts, float(np.exp(log_temperature)))
@@ -42,8 +40,8 @@ def least_sure(confidences: np.ndarray, right: np.ndarray) -> float:
     return float(min(limits[wrong <= MAX_WRONG], default=1.0))
 
 
-def _judged(found: Sequence[list[Reading]], texts: Sequence[str], temperature: float) -> tuple[np.ndarray, np.ndarray]:
+def _judged(found: Sequence[Found], texts: Sequence[str], temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the confidence of each reading and whether its value is right."""
-    chosen = [choose(readings, temperature) for readings in found]
+    chosen = [choose(views, temperature) if any(views) else ("", 0.0) for views in found]
     right = [value_of(read) == value_of(text) for (read, _), text in zip(chosen, texts, strict=True)]
     return np.array([confidence for _, confidence in chosen]), np.array(right)

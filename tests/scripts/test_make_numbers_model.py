@@ -7,7 +7,7 @@ import pytest
 
 from fastdigits.data import load_part
 from fastdigits.imaging.line_format import LINE_HEIGHT
-from fastdigits.models.lines import SYMBOLS
+from fastdigits.inference.sequences import Reading
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +33,22 @@ def test_every_digit_has_hasty_styles_within_reach_of_its_box(modules):
 
 
 def two_texts(p):
-    """Return log-probabilities (1, K) of a line that is a 3 with probability p, and otherwise an 8."""
-    log_p = np.full((1, len(SYMBOLS) + 1), -30.0)
-    log_p[0, 3], log_p[0, 8] = np.log(p), np.log(1 - p)
-    return log_p
+    """Return what is found in a line that is a 3 with probability p, and otherwise an 8."""
+    return [[Reading("3", np.log(p)), Reading("8", np.log(1 - p))]]
 
 
 def test_the_temperature_corrects_a_network_that_is_too_sure(modules):
     """Of readings with a confidence of 0.99, 80 % are right: log(0.99 / 0.01) / T = log(0.8 / 0.2)."""
-    log_p, texts = [two_texts(0.99)] * 100, ["3"] * 80 + ["8"] * 20
-    calibration = modules["calibrate"].fit(log_p, texts)
+    found, texts = [two_texts(0.99)] * 100, ["3"] * 80 + ["8"] * 20
+    calibration = modules["calibrate"].fit(found, texts)
     assert calibration.temperature == pytest.approx(np.log(99) / np.log(4), rel=0.01)
     assert calibration.unsure_below == 1.0
 
 
 def test_the_kind_of_a_separator_is_no_mistake(modules):
-    log_p = np.full((2, len(SYMBOLS) + 1), -30.0)
-    log_p[0, 3] = log_p[1, SYMBOLS.index(".")] = np.log(0.999)
-    temperatures = [modules["calibrate"].fit([log_p] * 50, [text] * 50).temperature for text in ("3,", "8.")]
-    assert temperatures[0] < 1 < temperatures[1]  # all right, all wrong
+    found = [[Reading("3.", np.log(0.9)), Reading("8", np.log(0.1))]]
+    temperatures = [modules["calibrate"].fit([found] * 50, [text] * 50).temperature for text in ("3,-", "9")]
+    assert temperatures[0] < temperatures[1]  # all right, all wrong
 
 
 def test_few_of_the_sure_readings_are_wrong(modules):
