@@ -35,7 +35,7 @@ LAYERS = (
     ("files",),
     ("errors",),
 )
-MAX_FLOORS = 11
+MAX_FLOORS = 12
 
 # Third-party packages that only these parts may import
 ROOMS = {

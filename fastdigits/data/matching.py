@@ -6,21 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from fastdigits.data.dataset import DigitPart, DigitSet, relabel, some
-from fastdigits.data.sources import read_part
 from fastdigits.errors import UserError
-from fastdigits.files import StrPath
 
 
-def part_for(data: StrPath, part: str, classes: Sequence[str]) -> DigitPart:
-    """Load a part of a data set with labels that number these classes; see `data.sources.read_part`.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read, or has images of other classes.
-    """
-    found = read_part(data, part)
-    return replace(found, labels=_numbered(found.labels, found.classes, classes), classes=tuple(classes))
+def in_classes(part: DigitPart, classes: Sequence[str]) -> DigitPart:
+    """Return a part of a data set with labels that number these classes; raise UserError if it has images of others."""
+    return replace(part, labels=_numbered(part.labels, part.classes, classes), classes=tuple(classes))
 
 
 def set_for(digits: DigitSet, classes: Sequence[str]) -> DigitSet:

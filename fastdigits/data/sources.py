@@ -208,6 +208,25 @@ class Source:
         self._recognized: tuple[conversion.Range, bool] | None = None
         self._rows: dict[str, np.ndarray] | None = None
 
+    @property
+    def has_test_part(self) -> bool:
+        """Whether there are test images with labels; else a part of the training images is held out."""
+        return "test" in self._numbers
+
+    def labels(self, part: str) -> np.ndarray:
+        """Return the labels of a part that is in the files.
+
+        Raises
+        ------
+        UserError
+            If the part is missing or has no labels.
+        """
+        if not self._numbers:
+            raise UserError(f"{self.name} has no labels; give a set with a label for each image.")
+        if part not in self._numbers:
+            raise UserError(f"{self.name} has test images only; give a set with training images, too.")
+        return self._numbers[part]
+
     def read(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """Read images uint8 (N, H, W) and labels (N,) of a part; if there is no test part, of a split.
 
@@ -216,13 +235,10 @@ class Source:
         UserError
             If the part is missing or has no labels, or its images cannot be read.
         """
-        if not self._numbers:
-            raise UserError(f"{self.name} has no labels; give a set with a label for each image.")
-        if "train" not in self._numbers and part == "train":
-            raise UserError(f"{self.name} has test images only; give a set with training images, too.")
-        stored = part if part in self._numbers else "train"
-        images, labels = self.read_all(stored), self._numbers[stored]
-        if "test" in self._numbers:
+        stored = part if self.has_test_part else "train"
+        labels = self.labels(stored)
+        images = self.read_all(stored)
+        if self.has_test_part:
             return images, labels
         if images.nbytes > MAX_BYTES:
             raise UserError(

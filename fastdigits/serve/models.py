@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
 from fastdigits.inference.recognizer import Recognizer
@@ -21,6 +23,7 @@ class ModelInfo:
     architecture: str
     parameters: int
     test_accuracy: float | None
+    classes: tuple[str, ...]
     calibration: Calibration
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,6 +39,11 @@ class Model:
     recognizer: Recognizer
     explainer: Explainer
 
+    def with_weights(self, weights: dict[str, np.ndarray]) -> "Model":
+        """Return the model with other weights, of the same names and shapes."""
+        recognizer = self.recognizer.with_weights(weights)
+        return Model(self.info, recognizer, _explainer(recognizer))
+
 
 def load_models(files: Sequence[StrPath | None], device: str, threads: int | None) -> list[Model]:
     """Load weights files; None stands for the model shipped with fastdigits.
@@ -45,7 +53,7 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
     Raises
     ------
     UserError
-        If a file holds no network that recognizes digits in images of 28 x 28 pixels.
+        If a file holds no network that takes images of 28 x 28 pixels.
     """
     recognizers = [Recognizer(file, device, threads) for file in files]
     names = unique([Path(recognizer.weights).stem for recognizer in recognizers])
@@ -65,9 +73,13 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, recognizer: Recognizer) -> Model:
-    saved, explainer = recognizer.saved, Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))
+    saved, explainer = recognizer.saved, _explainer(recognizer)
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     parameters = explainer.network.parameter_count
-    info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.calibration)
+    info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.classes, recognizer.calibration)
     return Model(info, recognizer, explainer)
+
+
+def _explainer(recognizer: Recognizer) -> Explainer:
+    return Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))

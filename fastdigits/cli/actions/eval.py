@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from fastdigits.cli.actions.common import load_ops, say_written, warn_of_polarity, write_figure
+from fastdigits.cli.actions.common import load_ops, load_test_part, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.data.dataset import DigitPart
-from fastdigits.data.matching import part_for
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
 from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
 from fastdigits.nn.class_names import noun
@@ -39,7 +38,7 @@ def run(
     """Evaluate the weights files on the test images, write the figures and print the results."""
     check_files({f"--{name}": path for name, path in figures.items()})
     networks = [read(path) for path in weights]
-    part = part_for(data, "test", networks[0].class_names)
+    part = load_test_part(data, networks)
     images, labels = part.images, part.labels
     warn_of_polarity(networks, images)
     exact = exact or any(saved.config["exact"] for saved in networks)

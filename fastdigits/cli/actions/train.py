@@ -13,6 +13,7 @@ from fastdigits.cli.actions import train_data
 from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
+from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
@@ -175,7 +176,7 @@ class Session:
         if checkpoints.written is None:
             return
         file = click.format_filename(checkpoints.written)
-        words = ["fastdigits", "train", "--resume", file]
+        words = ["fastdigits", "train", "--resume", file, *reading_words()]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from fastdigits.cli.actions.common import load_data
 from fastdigits.cli.actions.train_plan import Plan
 from fastdigits.cli.options.common import usage_error
 from fastdigits.cli.terminal.names import printable
@@ -76,7 +77,7 @@ def load(plan: Plan) -> TrainingData:
     UserError
         If the data set cannot be read, has images of one class only, or does not fit the network.
     """
-    digits = load_digits(plan.data)
+    digits = load_data(plan.data)
     warning = check_trainable(digits)
     network = plan.network(digits)
     digits = set_for(digits, network.class_names)

@@ -164,16 +164,10 @@ def _labels(path: Path, layout: Layout) -> np.ndarray:
 
 def _chunks(path: Path, layout: Layout) -> Iterator[np.ndarray]:
     lines, start = _lines(path, layout), 0
-    options: dict[str, Any] = {
-        "delimiter": layout.delimiter,
-        "usecols": layout.pixels,
-        "quotechar": '"',
-        "comments": None,
-        "ndmin": 2,
-    }
+    options: dict[str, Any] = {"delimiter": layout.delimiter, "usecols": layout.pixels, "quotechar": '"'}
     while chunk := [*islice(lines, CHUNK_IMAGES)]:
         try:
-            pixels = np.loadtxt(chunk, np.float32, **options)
+            pixels = np.loadtxt(chunk, np.float32, comments=None, ndmin=2, **options)
         except ValueError as error:
             raise UserError(_fault(path, layout, chunk, start)) from error
         yield pixels.reshape(len(chunk), *layout.size)
