@@ -1,5 +1,6 @@
 """Every command with other classes than digits: 26 letters, 47 classes of EMNIST, 300 classes, two, rare ones."""
 
+import asyncio
 import json
 import re
 
@@ -196,3 +197,32 @@ def test_ninety_nine_to_one(run, balanced):
     assert summary["dead_runs"] == 0
     assert summary["verdict"]["result"] in ("majority", "above chance")
     assert read(run.folder / "rare.h5").config["class_weight"] == ("balanced" if balanced else None)
+
+
+def test_the_server_answers_with_letters(weights, alphabet):
+    httpx = pytest.importorskip("httpx")
+    from fastdigits.serve import create_app
+
+    app = create_app([weights], device="reference")
+
+    async def answers():
+        with np.load(alphabet) as arrays:
+            pixels = {"pixels": arrays["x_test"][0].tolist()}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            sent = [("/predict?explain=true", pixels), ("/predict?several=true", pixels)]
+            found = [await client.post(path, json=content) for path, content in sent]
+            return *found, await client.get("/models")
+
+    try:
+        single, several, models = asyncio.run(answers())
+    finally:
+        app.state.recognition.close()
+    answer = single.json()
+    assert answer["classes"] == list(LETTERS)
+    assert "digit" not in answer
+    assert answer["label"] == LETTERS[np.argmax(answer["probabilities"])]
+    assert answer["second"] in LETTERS
+    assert several.status_code == 422
+    assert several.json()["error"] == "The model letters does not recognize digits, so it reads no numbers."
+    assert models.json()["models"][0]["classes"] == list(LETTERS)

@@ -2,6 +2,7 @@
 
 const MAX_LARGE_MAPS = 8; // of a layer; more are shown smaller
 const UNITS_PER_ROW = 32; // of a dense layer
+const DIGITS = [..."0123456789"];
 const MAX_BARS = 12; // classes of which all have a bar
 const MOST_PROBABLE = 10; // bars if there are more
 
@@ -11,7 +12,7 @@ const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
 
 export function createBars() {
-  setBars([..."0123456789"]);
+  setBars(DIGITS);
   showBars([]);
 }
 
@@ -37,7 +38,7 @@ function shownClasses(names, probabilities) {
 }
 
 export function showAnswer(answer, milliseconds) {
-  const { label, confidence, second, unsure, classes } = answer;
+  const { digit, confidence, second, unsure, label = String(digit), classes = DIGITS } = answer;
   const [names, probabilities] = shownClasses(classes, answer.probabilities);
   palette = ["--map-low", "--map-high"].map(cssColor);
   showDigit(unsure ? "?" : label, unsure ? "unsure" : "sure");
@@ -47,7 +48,7 @@ export function showAnswer(answer, milliseconds) {
   showBars(probabilities);
   showPixels(at("seen"), answer.image.flat(), 28, 28);
   showMaps(answer.features);
-  const article = "digit" in answer ? "A " : "";
+  const article = digit === undefined ? "" : "A ";
   return unsure ? `Not sure: perhaps ${label} or ${second}.` : `${article}${label}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
 }
 
