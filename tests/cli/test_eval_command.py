@@ -184,7 +184,6 @@ def files(tmp_path, trained, tiny, write_digits):
         ("holds no network of fastdigits", ["foreign.h5"]),
         ("No such file", ["missing.h5"]),
         ("Is a directory", ["small"]),
-        ("Expected 28 x 28 images, got 14 x 14", ["trained", "--data", "small"]),
         ("no data folder", ["trained", "--data", "missing"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -303,7 +302,7 @@ def test_figures(drawn, evaluate, trained, tiny, tmp_path):
 
 def test_figures_of_an_ensemble(drawn, evaluate, trained, tiny):
     summary = evaluate(trained, trained, "--data", tiny, "--tta", "--mistakes", "m.png")
-    *_, probabilities, _, title = drawn["mistakes"]
+    *_, probabilities, _, title, _ = drawn["mistakes"]
     assert (probabilities.argmax(1) == load_digits(tiny).test_labels).sum() == summary["correct"]
     assert title.startswith(f"linear + linear on {tiny}: ")
 
