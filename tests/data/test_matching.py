@@ -28,9 +28,7 @@ def test_labels_number_the_classes_of_the_network():
 def test_one_class_only_is_refused_and_a_class_without_training_images_is_warned_of():
     assert check_trainable(LETTERS) == ""
     only = replace(LETTERS, train_labels=np.ones(4, np.uint8))
-    with pytest.raises(
-        UserError, match="training images of letters are of the class d; give images of at least two"
-    ):
+    with pytest.raises(UserError, match="training images of letters are of the class d; give images of at least two"):
         check_trainable(only)
     more = replace(LETTERS, test_labels=np.array([0, 1, 2, 3]), classes=("b", "d", "q", "z"))
     assert "no training images of the classes q, z, so the network cannot learn" in check_trainable(more)
