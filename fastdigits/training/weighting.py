@@ -69,12 +69,13 @@ def _of_samples(count: int, sample_weight: Any) -> np.ndarray:
 
 
 def with_class_weight(
-    weights: np.ndarray | None, labels: np.ndarray, rows: np.ndarray, class_weight: ClassWeight
+    weights: np.ndarray | None, labels: np.ndarray, rows: np.ndarray, class_weight: str | None
 ) -> np.ndarray | None:
-    """Multiply weights of all images, float32 (N,), by those of the classes of labels[rows]; see `image_weights`."""
-    of_rows = image_weights(labels[rows], class_weight, None)
-    if of_rows is None:
+    """Multiply weights of all images, float32 (N,), by the balanced ones of the classes of labels[rows], if chosen."""
+    if class_weight is None:
         return weights
+    of_rows = image_weights(labels[rows], "balanced", None)
+    assert of_rows is not None
     combined = np.ones(len(labels), np.float32) if weights is None else weights.copy()
     combined[rows] *= of_rows
     return combined

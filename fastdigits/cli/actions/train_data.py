@@ -1,11 +1,16 @@
 """Load the data set of `fastdigits train`, match it to the network, and add images to replay."""
 
 from dataclasses import dataclass, replace
+from typing import Any
+
+import click
 
 from fastdigits.cli.actions.common import load_data
 from fastdigits.cli.actions.train_plan import Plan
-from fastdigits.cli.options.common import usage_error
+from fastdigits.cli.options.common import is_given, usage_error
 from fastdigits.cli.terminal.names import printable
+from fastdigits.config.recipes import REPLAY_LR_DIVISOR, REPLAY_WARMUP
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.data import DigitSet, load_digits
 from fastdigits.data.matching import check_trainable, set_for
 from fastdigits.errors import UserError
@@ -90,6 +95,8 @@ def load(plan: Plan) -> TrainingData:
         name = source_of_replay(trained.config, trained.dataset)
     joined = _with_replay(digits, name) if name else None
     config = replace(plan.config, replay=name if joined else "")
+    if joined and trained:
+        config = replace(config, **_gentle_settings(config))
     new_images = len(digits.train_labels)
     return TrainingData(replace(plan, config=config), joined or digits, network, new_images, warning)
 
@@ -97,6 +104,13 @@ def load(plan: Plan) -> TrainingData:
 def source_of_replay(config: dict, dataset: str) -> str:
     """Return the data set to replay: what the network was trained on, or what that training replayed itself."""
     return config["replay"] or dataset
+
+
+def _gentle_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return defaults with which the network forgets little; options on the command line override them."""
+    defaults = {"lr": OPTIMIZERS[config.optimizer].lr / REPLAY_LR_DIVISOR, "warmup": REPLAY_WARMUP}
+    ctx = click.get_current_context()
+    return {name: value for name, value in defaults.items() if not is_given(ctx, name)}
 
 
 def _with_replay(digits: DigitSet, name: str) -> DigitSet | None:
