@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 # The module of each public name; modules are imported on first use, so that importing the package is fast
 _NAMES = {
+    "Callback": "fastdigits.training.callbacks",
     "Sequential": "fastdigits.sequential",
     "TrainingWarning": "fastdigits.errors",
     "UserError": "fastdigits.errors",

@@ -14,6 +14,14 @@ import pytest
 import fastdigits
 
 START_TIMEOUT_S = 300  # with time to compile kernels
+UNTRACED = {"check", "cuda", "nn", "ops"}  # folders of tests that run what other tests run as well
+
+
+def pytest_collection_modifyitems(items):
+    """Measure no coverage in slow tests of kernels and networks: tracing makes Numba's compiler a third slower."""
+    for item in items:
+        if item.path.parent.name in UNTRACED and item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

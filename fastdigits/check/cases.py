@@ -339,6 +339,9 @@ def _losses(lanes: int, images: int) -> Iterator[Call]:
             filled = {"loss": _unfilled(B, lanes), "dscores": _unfilled(B, K, lanes)}
             arguments = {"scores": scores, "targets": targets, "count": images, "smoothing": smoothing, **filled}
             yield Call(op, f"{case}, smoothing {smoothing}", arguments, tuple(filled), K)
+    filled = {"loss": draw(B, lanes), "dscores": draw(B, K, lanes)}
+    given = {"weights": draw(images + 5), "start": np.array([2]), "offset": 3}
+    yield Call("weigh_losses", case, {**given, **filled}, tuple(filled), 1)
     ties = {"scores": np.round(scores, 1), "targets": targets}
     filled = {"loss": draw(B, lanes), "hits": _unfilled(B, lanes), "totals": np.array([2.5, 7])}
     yield Call("accumulate_metrics", case, {**ties, **filled}, ("hits", "totals"), B * lanes)

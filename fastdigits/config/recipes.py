@@ -14,6 +14,11 @@ MODEL_SETTINGS: dict[str, dict[str, object]] = {
     "best": {"epochs": 20, "augment": AUGMENT},
 }
 
+# Default settings of a training that starts from a trained network; its learning rate is that of the optimizer divided
+# by FINE_TUNING_LR_DIVISOR, and images are augmented as in the first training
+FINE_TUNING: dict[str, object] = {"epochs": 5}
+FINE_TUNING_LR_DIVISOR = 10
+
 RECIPES: dict[str, dict[str, object]] = {
     "default": {},
     # Reaches 99 % test accuracy after one epoch on all training images. Chosen with 10,000 of them held out.

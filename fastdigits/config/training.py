@@ -96,6 +96,10 @@ class TrainConfig:
         Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
         Random changes to training images, see parse_effects.
+    warm_start : bool
+        Whether training started from the weights and the normalization of a trained network, not from random weights.
+    freeze : str
+        Names of the layers whose parameters do not change, separated by commas, such as "conv2d_1,batchnorm_1".
     seed : int
     fused : bool
         Whether to run chains of layers as one operation; it changes the last bits of the results.
@@ -135,6 +139,8 @@ class TrainConfig:
     binarize: float | None = None
     normalise: bool = True
     augment: str = ""
+    warm_start: bool = False
+    freeze: str = ""
     seed: int = 0
     fused: bool = True
     exact: bool = False
@@ -189,6 +195,11 @@ class TrainConfig:
     def effects(self) -> Effects:
         """The random changes to training images, which differ in every epoch."""
         return parse_effects(self.augment)
+
+    @property
+    def frozen_layers(self) -> list[str]:
+        """The names in `freeze`."""
+        return [name.strip() for name in self.freeze.split(",") if name.strip()]
 
     @property
     def keeps_best(self) -> bool:

@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastdigits.data.dataset import DigitSet
     from fastdigits.data.idx import read_images, read_labels
-    from fastdigits.data.sources import DigitSet, load_digits, load_part, verify
+    from fastdigits.data.sources import load_digits, load_part, verify
     from fastdigits.data.splits import stratified_split
 
 __all__ = ["DigitSet", "load_digits", "load_part", "read_images", "read_labels", "stratified_split", "verify"]
 
-_HOMES = {"idx": ("read_images", "read_labels"), "splits": ("stratified_split",)}
+_HOMES = {"dataset": ("DigitSet",), "idx": ("read_images", "read_labels"), "splits": ("stratified_split",)}
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 

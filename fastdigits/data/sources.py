@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastdigits.data.dataset import DigitSet
 from fastdigits.data.idx import read_image_sizes, read_images, read_labels
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -24,17 +25,6 @@ SHA256 = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-
-
-@dataclass(frozen=True)
-class DigitSet:
-    """A data set: images (N, H, W) and labels (N,), uint8; `name` is the argument of `load_digits`."""
-
-    name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
 
 
 def load_digits(data: StrPath = SHIPPED) -> DigitSet:

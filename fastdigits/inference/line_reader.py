@@ -3,21 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width
+from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width, padded_width
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
+from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format, views
 from fastdigits.inference.pool import Copies
-from fastdigits.inference.sequences import DIGITS, Reading, Restriction, align, beam_search
+from fastdigits.inference.sequences import (
+    DIGITS,
+    Reading,
+    Restriction,
+    align,
+    beam_search,
+    required_steps,
+)
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights as files
 
+SHIPPED = "models/numbers.h5"
 BATCH_SIZE = 32
+Found = Sequence[Sequence[Reading]]  # the most probable texts in each view of a line, the most probable first
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class LineReading:
     text : str
         Digits, separators and signs; "" if there is none, or none that the restriction allows.
     confidence : float
-        The probability of the text, calibrated, relative to those of the other texts that were found.
+        The calibrated probability that the text has the right value, among the texts that were found; see `choose`.
     unsure : bool
         Whether the confidence is too low to rely on the text.
     symbols : tuple of Symbol
@@ -113,14 +123,58 @@ class LineReader:
             If a score is NaN or infinite.
         """
         images = [to_line_format(picture) for picture in pictures]
-        readings: list[LineReading] = [LineReading("", 0.0, True)] * len(images)
-        for width, rows in by_width(images).items():
-            log_p = self._log_probabilities([images[row] for row in rows], width)
-            for row, one in zip(rows, log_p, strict=True):
-                readings[row] = self._reading(one, width, images[row].shape[1], restriction)
-        return readings
+        found = self.search(images, restriction)
+        return [self._reading(*one, image.shape[1]) for one, image in zip(found, images, strict=True)]
 
-    def _log_probabilities(self, images: list[np.ndarray], width: int) -> np.ndarray:
+    def search(
+        self, images: Sequence[np.ndarray], restriction: Restriction | None = None
+    ) -> list[tuple[np.ndarray, Found]]:
+        """Return the log-probabilities of each image in line format, and the texts found in each of its `views`.
+
+        Texts that need more time steps than the image has are left out.
+
+        Parameters
+        ----------
+        images : sequence of uint8 (LINE_HEIGHT, W)
+            See `to_line_format`.
+        restriction : Restriction, optional
+            Which texts may be found.
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        of_line = [views(image) for image in images]
+        log_p = iter(self.log_probabilities([view for line in of_line for view in line]))
+        results: list[tuple[np.ndarray, Found]] = []
+        for line in of_line:
+            of_views = list(islice(log_p, len(line)))
+            T, found = len(of_views[0]), [beam_search(one, self.network.symbols, restriction) for one in of_views]
+            fitting = [[reading for reading in view if required_steps(reading.text) <= T] for view in found]
+            results.append((of_views[0], fitting))
+        return results
+
+    def log_probabilities(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the log-probabilities float32 (T, K) of the symbols at the time steps of each image in line format.
+
+        Parameters
+        ----------
+        images : sequence of uint8 (LINE_HEIGHT, W)
+            See `to_line_format`.
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is NaN or infinite.
+        """
+        log_p = [np.empty((0, 0), np.float32)] * len(images)
+        for width, rows in by_width(images).items():
+            for row, one in zip(rows, self._of_width([images[row] for row in rows], width), strict=True):
+                log_p[row] = one
+        return log_p
+
+    def _of_width(self, images: list[np.ndarray], width: int) -> np.ndarray:
         """Return the log-probabilities, float32 (N, T, K), of images that are padded to a width."""
         batch_size = BATCH_SIZE if len(images) > self.ops.lanes else self.ops.lanes
         make = partial(self.network.at_width, width, batch_size)
@@ -140,14 +194,12 @@ class LineReader:
         shifted = every - every.max(2, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
 
-    def _reading(self, log_p: np.ndarray, padded: int, width: int, restriction: Restriction | None) -> LineReading:
-        """Return the reading of one line, given its width and the one it was padded to."""
-        found = beam_search(log_p, self.network.symbols, restriction)
-        if not found:
+    def _reading(self, log_p: np.ndarray, found: Found, width: int) -> LineReading:
+        """Return the reading of one line of a width, given what `search` found."""
+        if not any(found):
             return LineReading("", 0.0, True)
-        text = found[0].text
-        confidence = _share(found, self.calibration.temperature)
-        T = len(log_p)
+        text, confidence = choose(found, self.calibration.temperature)
+        padded, T = padded_width(width), len(log_p)
         columns = WIDTH_STEP / (self.network.steps_of(padded + WIDTH_STEP) - T)  # between two steps
         edge = (padded - T * columns) / 2  # columns that the first step does not see as its middle
         symbols = []
@@ -159,8 +211,32 @@ class LineReader:
         return LineReading(text, confidence, unsure, tuple(symbols))
 
 
-def _share(found: list[Reading], temperature: float) -> float:
-    """Return the share of the first of all readings in the sum of their probabilities p^(1 / temperature)."""
-    scores = np.array([reading.log_probability for reading in found]) / temperature
-    powers = np.exp(scores - scores.max())
-    return float(powers[0] / powers.sum())
+def choose(found: Found, temperature: float) -> tuple[str, float]:
+    """Return the text of the most probable value, and the mean of its share in what was found in each view.
+
+    Texts have the same value if they differ only in the kind of a separator or in strokes after the last digit, as
+    "1.250", "1,250" and "1.250.-" do; the text is the most probable one of them.
+
+    Parameters
+    ----------
+    found : Found
+        With at least one text in one of the views.
+    temperature : float
+        A probability p counts as p^(1 / temperature).
+    """
+    texts: dict[str, float] = {}
+    for view in filter(None, found):
+        scores = np.array([reading.log_probability for reading in view]) / temperature
+        powers = np.exp(scores - scores.max())
+        for reading, share in zip(view, powers / powers.sum(), strict=True):
+            texts[reading.text] = texts.get(reading.text, 0.0) + float(share) / len(found)
+    values: dict[str, float] = {}
+    for text, share in texts.items():
+        values[value_of(text)] = values.get(value_of(text), 0.0) + share
+    best = max(values, key=lambda value: values[value])
+    return max((text for text in texts if value_of(text) == best), key=lambda text: texts[text]), min(values[best], 1.0)
+
+
+def value_of(text: str) -> str:
+    """Return what is the same for all texts of the same value; see `choose`."""
+    return text.replace(",", ".").rstrip(".-")

@@ -4,8 +4,10 @@ The network gives the log-probability of each symbol, and of the blank as the la
 chooses one class per step; it gives the text that remains without repetitions and blanks.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +16,8 @@ from fastdigits.errors import UserError
 
 DIGITS = "0123456789"
 BEAM_WIDTH = 16
-MIN_LOG_PROBABILITY = -12.0  # of a class at one step; paths through less probable ones are not followed
-IMPOSSIBLE = -np.inf
+MIN_PROBABILITY = 6e-6  # of a class at one step; paths through less probable ones are not followed
+LEAST = -80.0  # log-probabilities below it count as this much
 
 
 @dataclass(frozen=True)
@@ -109,35 +111,47 @@ def beam_search(
     Hannun et al. (2014), First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs.
     """
     restriction = restriction or Restriction()
-    beams = {"": (0.0, IMPOSSIBLE)}  # log-probability of the paths that end in a blank, and in the last symbol
-    for t, row in enumerate(log_p):
+    beams, scale = (
+        {"": (1.0, 0.0)},
+        0.0,
+    )  # probability of the paths that end in a blank, and in the last symbol, / e^scale
+    for t, row in enumerate(np.exp(np.maximum(log_p, LEAST)).tolist()):
         steps_left = len(log_p) - t - 1
         following: dict[str, tuple[float, float]] = {}
-        for text, (blank, symbol) in beams.items():
-            for extended, to_blank, to_symbol in _extensions(text, blank, symbol, row, symbols, restriction):
-                if restriction.missing(extended) <= steps_left:
-                    old_blank, old_symbol = following.get(extended, (IMPOSSIBLE, IMPOSSIBLE))
-                    following[extended] = _log_sum(old_blank, to_blank), _log_sum(old_symbol, to_symbol)
-        best = sorted(following, key=lambda text: (-_log_sum(*following[text]), text))[:width]
-        beams = {text: following[text] for text in best}
-    return [Reading(text, _log_sum(*beams[text])) for text in beams if restriction.missing(text) <= 0]
+        for text, blank, symbol in _extensions(beams, row, symbols, restriction):
+            if restriction.missing(text) <= steps_left:
+                old_blank, old_symbol = following.get(text, (0.0, 0.0))
+                following[text] = old_blank + blank, old_symbol + symbol
+        best = sorted(following, key=lambda text: (-sum(following[text]), text))[:width]
+        if not best:
+            return []
+        highest = sum(following[best[0]])
+        beams = {text: (following[text][0] / highest, following[text][1] / highest) for text in best}
+        scale += math.log(highest)
+    totals = {text: sum(beams[text]) for text in beams if restriction.missing(text) <= 0}
+    return [Reading(text, scale + math.log(total)) for text, total in totals.items() if total > 0]
 
 
 def _extensions(
-    text: str, blank: float, symbol: float, row: np.ndarray, symbols: str, restriction: Restriction
+    beams: dict[str, tuple[float, float]], row: list[float], symbols: str, restriction: Restriction
 ) -> Iterator[tuple[str, float, float]]:
     """Yield each text that one more step can give, with what it adds to the paths ending in a blank and in a symbol."""
-    both = _log_sum(blank, symbol)
-    yield text, both + row[-1], symbol + row[symbols.index(text[-1])] if text else IMPOSSIBLE
-    for k in np.flatnonzero(row[:-1] > MIN_LOG_PROBABILITY):
-        if restriction.allows(text, symbols[k]):
-            before = blank if text.endswith(symbols[k]) else both  # a repeated symbol needs a blank before it
-            if before > IMPOSSIBLE:
-                yield text + symbols[k], IMPOSSIBLE, before + row[k]
+    to_blank = row[-1]
+    probable = [(symbol, p) for symbol, p in zip(symbols, row, strict=False) if p > MIN_PROBABILITY]
+    numbers = {symbol: number for number, symbol in enumerate(symbols)}
+    for text, (blank, symbol) in beams.items():
+        both, last = blank + symbol, text[-1:]
+        yield text, both * to_blank, symbol * row[numbers[last]] if last else 0.0
+        for next_symbol, p in probable:
+            if restriction.allows(text, next_symbol):
+                before = blank if next_symbol == last else both  # a repeated symbol needs a blank before it
+                if before > 0:
+                    yield text + next_symbol, 0.0, before * p
 
 
-def _log_sum(a: float, b: float) -> float:
-    return float(np.logaddexp(a, b))
+def required_steps(text: str) -> int:
+    """Return the smallest number of time steps for a text: equal symbols need a blank between them."""
+    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 def align(log_p: np.ndarray, text: str, symbols: str) -> list[tuple[str, int, int]]:

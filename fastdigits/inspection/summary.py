@@ -1,5 +1,6 @@
 """Tabulate the layers of a network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastdigits.nn.layers import Conv2D, Layer
@@ -39,3 +40,30 @@ def format_kernel(layer: Layer) -> str:
         rows, columns = layer.size
         return f"{rows} x {columns}, stride {layer.stride}"
     return ""
+
+
+def layer_table(title: str, input_shape: Sequence[int], rows: Sequence[dict[str, Any]]) -> str:
+    """Return the rows of `layer_rows` as a table, with the title in its head and the totals in its last line."""
+
+    def shape(sizes: Sequence[int]) -> str:
+        return " x ".join(map(str, sizes))
+
+    width = max(14, *(len(row["layer"]) + 2 for row in rows))
+    line = f"{{:{width}}}{{:>16}}   {{:18}}{{:>12}}{{:>16}}".format
+    lines = [
+        line(title, "output shape", "kernel", "parameters", "multiply-adds"),
+        line("input", shape(input_shape), "", "", ""),
+    ]
+    for row in rows:
+        numbers = [f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds")]
+        lines.append(line(row["layer"], shape(row["output_shape"]), row["kernel"], *numbers))
+    totals = [f"{sum(row[key] for row in rows):,}" for key in ("parameters", "multiply_adds")]
+    lines.append(line("total", "", "", *totals))
+    return "\n".join(text.rstrip() for text in lines)
+
+
+class Table(str):
+    """Text of several lines, which Python's prompt and notebooks show as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)

@@ -3,6 +3,7 @@
 from fastdigits.nn import Conv2D, MaxPool2D, ReLU
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Layer
+from fastdigits.nn.normalisation import BatchNorm
 
 SYMBOLS = "0123456789.,-"
 
@@ -13,22 +14,19 @@ def number_reader(outputs: int = len(SYMBOLS) + 1) -> list[Layer]:
     Each step sees 46 columns: about two digits.
     """
     return [
-        Conv2D(24, 3, padding="same"),
-        ReLU(),
+        *_activated(24, 3),
         MaxPool2D(2),
-        Conv2D(48, 3, padding="same"),
-        ReLU(),
-        Conv2D(48, 3, padding="same"),
-        ReLU(),
+        *_activated(48, 3),
+        *_activated(48, 3),
         MaxPool2D(2),
-        Conv2D(64, 3, padding="same"),
-        ReLU(),
-        Conv2D(64, 3, padding="same"),
-        ReLU(),
-        Conv2D(128, (8, 3)),
-        ReLU(),
-        Dropout(0.3),
-        Conv2D(96, (1, 3)),
-        ReLU(),
+        *_activated(64, 3),
+        *_activated(64, 3),
+        *_activated(128, (8, 3), padding=0),
+        Dropout(0.2),
+        *_activated(96, (1, 3), padding=0),
         Conv2D(outputs, 1),
     ]
+
+
+def _activated(channels: int, kernel: int | tuple[int, int], padding: int | str = "same") -> list[Layer]:
+    return [Conv2D(channels, kernel, padding=padding), BatchNorm(), ReLU()]

@@ -4,7 +4,7 @@
 |---|---|
 | Conv2D with stride 1, ReLU, MaxPool2D or AvgPool2D of 2 x 2 with stride 2 | ConvReLUPool |
 | Dense or Conv2D, ReLU, then (after Flatten) Dense or Conv2D | FusedDense or FusedConv2D for the first and the last |
-| BatchNorm, ReLU | BatchNormReLU |
+| BatchNorm that is not frozen, ReLU | BatchNormReLU |
 | Residual, or Residual, ReLU | FusedResidual, whose layers are fused too |
 
 All other layers run unchanged. A fused step refers to its layers and uses their parameters, but has its own buffers.
@@ -55,7 +55,7 @@ def _next_step(layers: Sequence[Layer], after_relu: bool, forward_only: bool) ->
             return FusedConv2D(conv, None, after_relu)
         case [Dense() as dense, *_] if after_relu:
             return FusedDense(dense, None, after_relu)
-        case [BatchNorm() as norm, ReLU() as relu, *_]:
+        case [BatchNorm() as norm, ReLU() as relu, *_] if not norm.frozen:
             return BatchNormReLU(norm, relu)
         case [Residual() as block, ReLU() as relu, *_]:
             return FusedResidual(block, fuse(block.layers, forward_only), relu)

@@ -1,6 +1,8 @@
 """A network: a chain of layers, built for one device."""
 
+from collections.abc import Iterable
 from copy import copy
+from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
@@ -89,9 +91,41 @@ class Network:
         """Return the parameters and running statistics by qualified name, as weights files store them."""
         return self.parameters() | self.running()
 
+    def freeze(self, names: Iterable[str]) -> None:
+        """Keep the parameters of some layers as they are in training, and train all others.
+
+        A frozen batch normalization keeps its running statistics too, and normalizes by them. Call this before `build`.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names of layers with parameters, such as "conv2d_1" or "residual_1". The layers in a block are frozen too.
+
+        Raises
+        ------
+        UserError
+            If there is no such layer, or no other layer is left to train.
+        """
+        layers = {name: layer for name, layer in sequence.walk_named(self.names, self.layers) if layer.parameters}
+        chosen = set(names)
+        for name in sorted(chosen - layers.keys()):
+            raise UserError(f"There is no layer {shown(name)} to freeze; choose among {', '.join(layers)}.")
+        for parameter in self.parameters().values():
+            parameter.frozen = False
+        for name in chosen:
+            for parameter in layers[name].parameters:
+                parameter.frozen = True
+        if chosen and all(parameter.frozen for parameter in self.parameters().values()):
+            raise UserError("All layers are frozen, so that none is left to train; freeze fewer.")
+
+    @property
+    def frozen_count(self) -> int:
+        """Number of values that training leaves as they are."""
+        return sum(parameter.size for parameter in self.parameters().values() if parameter.frozen)
+
     @property
     def parameter_count(self) -> int:
-        """Number of trainable values."""
+        """Number of values of all parameters, of frozen ones too."""
         return sum(parameter.size for parameter in self.parameters().values())
 
     @property
@@ -141,7 +175,9 @@ class Network:
         fused : bool
             Whether to run chains of layers as single operations, and to simplify the network for inference.
         """
-        self.buffer = ParameterBuffer(ops, list(self.parameters().values()), training)
+        parameters = self.parameters().values()
+        self.buffer = ParameterBuffer(ops, [one for one in parameters if not one.frozen], training)
+        ParameterBuffer(ops, [one for one in parameters if one.frozen], training)  # which the optimizer does not see
         for parameter in self.running().values():
             parameter.value = ops.zeros(parameter.shape)
         self._allocate(ops, batch_size, training, fused)

@@ -14,8 +14,8 @@ from fastdigits.ops.interface import Array, Ops
 class BatchNorm(Layer):
     """Batch normalization: normalize each channel to mean 0 and variance 1, multiply by gamma and add beta.
 
-    In training, mean and variance are computed from the batch and update running averages. In inference, the running
-    averages are used instead.
+    In training, mean and variance are computed from the batch and update running averages. In inference, and in
+    training if the layer is frozen, the running averages are used instead.
 
     Parameters
     ----------
@@ -41,11 +41,18 @@ class BatchNorm(Layer):
         self.running = [Parameter("running_mean", (C,)), Parameter("running_var", (C,), "one")]
         return input_shape
 
+    @property
+    def frozen(self) -> bool:
+        """Whether training leaves the parameters and the running averages as they are."""
+        return self.gamma.frozen
+
     def allocate(self, ops: Ops, blocks: int, training: bool) -> None:
         super().allocate(ops, blocks, training)
         self.mean, self.var = ops.empty(self.gamma.shape), ops.empty(self.gamma.shape)
+        self.zero = ops.zeros(self.gamma.shape)
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:
+        training = None if self.frozen else training
         self.x, self.count = x, training.count if training else None
         running_mean, running_var = self.running
         if training:
@@ -93,12 +100,11 @@ class BatchNorm(Layer):
 
     def _backward_of_inference(self, dy: Array) -> Array:
         """Return the gradient in inference mode, where the layer is affine: apply the same map without the offset."""
-        zero = self.ops.zeros(self.gamma.shape)
         self.ops.batchnorm_inference(
             x=planes(dy),
             gamma=self.gamma.value,
-            beta=zero,
-            mean=zero,
+            beta=self.zero,
+            mean=self.zero,
             var=self.running[1].value,
             epsilon=float(self.epsilon),
             y=planes(self.dx),

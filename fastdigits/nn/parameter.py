@@ -23,6 +23,8 @@ class Parameter:
         See initializers.initial_value; without one the parameter starts at zero.
     fan_in, fan_out : int
         Number of inputs that one output depends on, and of outputs that depend on one input.
+    frozen : bool
+        Whether training leaves the value as it is.
     value, gradient : array, optional
         Set when the network is built.
     """
@@ -32,6 +34,7 @@ class Parameter:
     initializer: str | None = None
     fan_in: int = 0
     fan_out: int = 0
+    frozen: bool = False
     value: Any = field(default=None, repr=False)
     gradient: Any = field(default=None, repr=False)
 
@@ -42,7 +45,7 @@ class Parameter:
 
 
 class ParameterBuffer:
-    """All parameters of a network in one array (V, L), and their gradients in another.
+    """Parameters of a network in one array (V, L), and their gradients in another.
 
     An optimizer step is therefore one operation for any network. The gaps between parameters stay zero.
     """

@@ -121,8 +121,9 @@ def parameter_name(layer_name: str, parameter: Parameter) -> str:
 
 
 def first_trainable(steps: Sequence[Step]) -> int:
-    """Return the index of the first step that has parameters."""
-    return next((number for number, step in enumerate(steps) if step.parameters), len(steps))
+    """Return the index of the first step that has parameters which are not frozen."""
+    trainable = (number for number, step in enumerate(steps) if not all(one.frozen for one in step.parameters))
+    return next(trainable, len(steps))
 
 
 def forward(steps: Sequence[Step], x: Array, training: TrainingStep | None = None) -> Array:

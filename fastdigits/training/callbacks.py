@@ -1,17 +1,74 @@
-"""Callbacks: follow the progress of training."""
+"""Callbacks: follow the progress of training, and change its course."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import isfinite
+from reprlib import repr as shown
+from typing import TYPE_CHECKING, Any
 
 from fastdigits.errors import UserError
 from fastdigits.storage.history import Epoch
+
+if TYPE_CHECKING:
+    from fastdigits.nn.network import Network
+    from fastdigits.training.trainer import Trainer
+
+
+class Training:
+    """A training run in progress, which a callback may stop or train at another learning rate."""
+
+    def __init__(self, trainer: "Trainer"):
+        self._trainer = trainer
+
+    @property
+    def network(self) -> "Network":
+        """The network that is being trained; `network.weights()` copies its weights."""
+        return self._trainer.network
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step, before the schedule multiplies it by its factor. It can be set.
+
+        Raises
+        ------
+        UserError
+            If it is set to a number that is not positive and finite.
+        """
+        return self._trainer.optimizer.lr
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        if not isinstance(rate, int | float) or not (isfinite(rate) and rate > 0):
+            raise UserError(f"The learning rate must be a positive number, not {shown(rate)}.")
+        self._trainer.optimizer.lr = float(rate)
+
+    def stop(self) -> None:
+        """End training after the current step, as if the current epoch were complete and the last one."""
+        self._trainer.stopped = True
 
 
 class Callback:
     """Base class of callbacks, whose methods do nothing by default.
 
-    `on_step` and `on_epoch_end` are called between two steps. They may raise KeyboardInterrupt to stop training, which
-    keeps the weights so far. If a checkpoint file was given, it is then written, as after any other exception.
+    `on_step` and `on_epoch_end` are called between two steps. There, `self.training.stop()` ends training, and setting
+    `self.training.learning_rate` changes the learning rate of the following steps. They may also raise
+    KeyboardInterrupt to stop training, which keeps the weights so far. If a checkpoint file was given, it is then
+    written, as after any other exception.
+
+    Attributes
+    ----------
+    training : Training
+        The run that the callback follows, from `on_train_start` on.
+
+    Examples
+    --------
+    >>> from fastdigits import Callback
+    >>> class StopAt99(Callback):
+    ...     def on_epoch_end(self, record):
+    ...         if record.validation_accuracy > 0.99:
+    ...             self.training.stop()
     """
+
+    training: Training
 
     def on_run_start(self, title: str, done: int, total: int) -> None:
         """Called before run number `done` + 1 of `total`, and before each retry of it with another seed."""
@@ -22,6 +79,10 @@ class Callback:
     def on_compiled(self, seconds: float) -> None:
         """Called when all kernels have been compiled, which took `seconds`."""
 
+    def on_train_start(self, training: Training) -> None:
+        """Called before the first step; it sets `self.training`."""
+        self.training = training
+
     def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
         """Called after each step, when `images` of the epoch's `total` images are done.
 
@@ -30,3 +91,26 @@ class Callback:
 
     def on_epoch_end(self, record: Epoch) -> None:
         """Called after each epoch and its validation."""
+
+
+class Callbacks(Callback):
+    """Several callbacks, called one after the other."""
+
+    def __init__(self, callbacks: Sequence[Callback]):
+        self.callbacks = callbacks
+
+    def on_compiled(self, seconds: float) -> None:
+        self._call("on_compiled", seconds)
+
+    def on_train_start(self, training: Training) -> None:
+        self._call("on_train_start", training)
+
+    def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
+        self._call("on_step", epoch, images, total, metrics)
+
+    def on_epoch_end(self, record: Epoch) -> None:
+        self._call("on_epoch_end", record)
+
+    def _call(self, event: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(*arguments)

@@ -18,7 +18,7 @@ from zlib import crc32
 import h5py
 import numpy as np
 
-from fastdigits.data.preprocessing import Preparation
+from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
@@ -89,6 +89,12 @@ class Checkpoints:
     def preparation(self) -> Preparation | None:
         """The preparation of the images in the checkpoint to resume: old ones did not invert images of dark ink."""
         return self.resumed.saved.normalisation.preparation if self.resumed else None
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """The normalization in the file to resume, if it is that of the network from which its training started."""
+        saved = self.resumed.saved if self.resumed else None
+        return saved.normalisation if saved and saved.config["warm_start"] else None
 
     def restore(self, trainer: "Trainer", images: int) -> None:
         """Restore the state of a new trainer of `images` training images, if there is a checkpoint to resume.

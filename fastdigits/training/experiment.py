@@ -123,6 +123,7 @@ def run(
     callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
+    trained: SavedNetwork | None = None,
 ) -> Run:
     """Train a network and evaluate it once on the test images; see `train` for the parameters.
 
@@ -137,7 +138,7 @@ def run(
     """
     images, failure = (digits.train_images, digits.train_labels), ""
     try:
-        training = train(network, *images, ops, config, callback, rows, checkpoints)
+        training = train(network, *images, ops, config, callback, rows, checkpoints, trained)
     except TrainingFailed as error:
         if error.result is None:
             raise

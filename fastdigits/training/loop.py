@@ -13,15 +13,18 @@ import numpy as np
 from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import stratified_split
+from fastdigits.errors import UserError
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
-from fastdigits.training.callbacks import Callback
+from fastdigits.storage.weights import SavedNetwork
+from fastdigits.training.callbacks import Callback, Training
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, are_finite, check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
 from fastdigits.training.result import TrainingResult
 from fastdigits.training.trainer import Trainer, build_for_training
+from fastdigits.training.transfer import normalisation_for
 from fastdigits.training.verdict import Verdict, judge
 
 Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
@@ -36,6 +39,8 @@ def train(
     callback: Callback,
     rows: Rows | None = None,
     checkpoints: Checkpoints | None = None,
+    trained: SavedNetwork | None = None,
+    weights: np.ndarray | None = None,
 ) -> TrainingResult:
     """Build a network on a device, initialise its weights and train it.
 
@@ -51,6 +56,11 @@ def train(
         Indices of the images to train on and to validate on; those of `split` by default.
     checkpoints : Checkpoints, optional
         The checkpoint to resume, and the file for new ones. Nothing is resumed or saved by default.
+    trained : SavedNetwork, optional
+        The network, of the same architecture, whose weights and normalization training starts from; `config.warm_start`
+        must be set. Random weights by default.
+    weights : float32 (N,), optional
+        Factor of each image's loss in training; 1 by default.
 
     Raises
     ------
@@ -64,17 +74,25 @@ def train(
     network.check_images(images, labels, config.pad)
     checkpoints = checkpoints or Checkpoints()
     train_rows, validation_rows = rows or split(labels, config)
-    batches = build_for_training(network, images, labels, train_rows, ops, config, checkpoints.preparation)
+    if config.warm_start and not (trained or checkpoints.resumed):
+        raise UserError("warm_start needs a trained network to start from.")
+    normalisation = normalisation_for(trained, images, train_rows) if trained else checkpoints.normalisation
+    batches = build_for_training(
+        network, images, labels, train_rows, ops, config, checkpoints.preparation, normalisation
+    )
 
     start = perf_counter()
-    compile_kernels(network, batches, config)
+    compile_kernels(network, batches, config, weighted=weights is not None)
     seconds = {"compile": perf_counter() - start, "train": 0.0, "validation": 0.0}
     callback.on_compiled(seconds["compile"])
 
     network.initialise(config.seed)
-    trainer = Trainer(network, batches, config, train_rows)
+    if trained:
+        network.set_weights(trained.weights)
+    trainer = Trainer(network, batches, config, train_rows, weights)
     checkpoints.restore(trainer, len(train_rows))
     resumed_images = trainer.images_trained
+    callback.on_train_start(Training(trainer))
 
     def result(kept_epoch: int, verdict: Verdict | None = None) -> TrainingResult:
         images_trained = trainer.images_trained - resumed_images
@@ -121,7 +139,8 @@ def train(
 def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints) -> Epoch:
     """Train on each of `total` images once, in random order, and return the metrics, without those of validation.
 
-    If a checkpoint was written in the middle of the epoch, train on the remaining images only.
+    If a checkpoint was written in the middle of the epoch, train on the remaining images only. If the callback stops
+    training, the epoch ends with the current step.
     """
     start, images_before = perf_counter(), trainer.images_done
     config, epoch = trainer.config, len(trainer.history) + 1
@@ -135,7 +154,7 @@ def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: C
 
     if not trainer.images_done:
         trainer.reset_metrics()
-    while trainer.images_done < total:
+    while trainer.images_done < total and not trainer.stopped:
         first = trainer.images_done
         count = min(batch_size, total - first)
         step = (epoch - 1) * epoch_steps + first // batch_size
@@ -143,10 +162,11 @@ def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: C
         trainer.images_done = done = first + count
         with checkpoints.on_interrupt(trainer):
             callback.on_step(epoch, done, total, partial(trainer.metrics, done))
-    loss, accuracy = trainer.metrics(total)
-    lr = trainer.optimizer.lr * lr_factor(epoch * epoch_steps - 1)
+    done = trainer.images_done
+    loss, accuracy = trainer.metrics(done)
+    lr = trainer.optimizer.lr * lr_factor((epoch - 1) * epoch_steps + (done - 1) // batch_size)
     seconds = perf_counter() - start
-    return Epoch(epoch, loss, accuracy, None, None, lr, seconds, (total - images_before) / seconds)
+    return Epoch(epoch, loss, accuracy, None, None, lr, seconds, (done - images_before) / seconds)
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:

@@ -38,13 +38,21 @@ HELPER_PROGRAM = (
 )
 
 
-def compile_kernels(network: Network, batches: Batches, config: TrainConfig) -> None:
+def compile_kernels(network: Network, batches: Batches, config: TrainConfig, weighted: bool = False) -> None:
     """Compile the kernels that training needs, with a helper process if that takes long.
 
     Parameters do not change, but running statistics do: call this before `network.initialise`.
+
+    Parameters
+    ----------
+    network : Network
+    batches : Batches
+    config : TrainConfig
+    weighted : bool
+        Whether the images have weights.
     """
-    with helper_process(network, config), _counted(network, config):
-        run_each_kernel_once(network, batches, config)
+    with helper_process(network, config), _counted(network, config, weighted):
+        run_each_kernel_once(network, batches, config, weighted)
 
 
 def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, Callable[[], None]]]:
@@ -65,11 +73,12 @@ def warmup_steps(model: str, config: TrainConfig, ops: Ops) -> list[tuple[str, C
     ]
 
 
-def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig) -> None:
+def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig, weighted: bool = False) -> None:
     """Run a training step on few images with a learning rate of 0, and the forward pass of an evaluation."""
     in_one_part = config.batch_size and config.batch_size <= batches.batch_size
     images = 1 if in_one_part else batches.batch_size + 1
-    trainer = Trainer(network, batches, config, np.zeros(images, np.int32))
+    weights = np.ones(len(batches.images)) if weighted else None
+    trainer = Trainer(network, batches, config, np.zeros(images, np.int32), weights)
     trainer.shuffle(0)
     trainer.step(0, images, 0.0)
     x, _, _ = next(batches.over(trainer.order))
@@ -104,7 +113,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
 
 @contextmanager
-def _counted(network: Network, config: TrainConfig) -> Iterator[None]:
+def _counted(network: Network, config: TrainConfig, weighted: bool) -> Iterator[None]:
     """Plan all kernels when the first one is compiled in the block, on the CPU."""
     planned = network.ops.device != "cpu" or network.has_custom_layers
 
@@ -112,7 +121,7 @@ def _counted(network: Network, config: TrainConfig) -> Iterator[None]:
         nonlocal planned
         if not planned:
             planned = True
-            plan_kernels(network, config)
+            plan_kernels(network, config, weighted)
 
     with numba_setup.on_compilation(plan_once):
         yield
@@ -147,22 +156,24 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
         call()
 
 
-def plan_kernels(network: Network, config: TrainConfig) -> None:
+def plan_kernels(network: Network, config: TrainConfig, weighted: bool = False) -> None:
     """Note all kernels that training needs and that must be compiled, so that they can be counted."""
-    calls = _deferred_calls(network.config(), config, network.ops.threads)
+    calls = _deferred_calls(network.config(), config, network.ops.threads, weighted)
     with compilation.planning():
         for call in calls:
             call()
 
 
-def _deferred_calls(network: dict[str, Any], settings: TrainConfig, threads: int) -> list[partial]:
+def _deferred_calls(
+    network: dict[str, Any], settings: TrainConfig, threads: int, weighted: bool = False
+) -> list[partial]:
     """Return the operations of a training step and an evaluation, in their order, on arrays of zeros."""
     built = Network.from_config(network)
     ops: Any = DeferredOps(load("cpu", threads, settings.exact))
     _, *sides = built.input_shape
     images, labels = _black_images(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
     batches = build_for_training(built, images, labels, np.arange(len(images)), ops, settings)
-    run_each_kernel_once(built, batches, settings)
+    run_each_kernel_once(built, batches, settings, weighted)
     return ops.calls
 
 

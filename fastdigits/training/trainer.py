@@ -25,8 +25,9 @@ def build_for_training(
     ops: Ops,
     config: TrainConfig,
     preparation: Preparation | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Batches:
-    """Build a network and upload its images; compute the normalization from the training images only.
+    """Build a network with frozen layers as configured, and upload its images.
 
     Parameters
     ----------
@@ -39,12 +40,16 @@ def build_for_training(
     config : TrainConfig
     preparation : Preparation, optional
         That of `config`, which follows the polarity of the training images, by default.
+    normalisation : Normalisation, optional
+        That of a trained network; computed from the training images only by default.
     """
-    if preparation is None:
-        preparation = config.preparation.following(images, rows)
-    normalisation = Normalisation(0.0, 1.0, preparation)
-    if config.normalise:
-        normalisation = Normalisation.of(images, rows, preparation)
+    if normalisation is None:
+        if preparation is None:
+            preparation = config.preparation.following(images, rows)
+        normalisation = Normalisation(0.0, 1.0, preparation)
+        if config.normalise:
+            normalisation = Normalisation.of(images, rows, preparation)
+    network.freeze(config.frozen_layers)
     network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
 
@@ -60,9 +65,23 @@ class Trainer:
     config : TrainConfig
     rows : int32 (N,)
         Indices of the images to train on.
+    weights : float32 (N,), optional
+        Factor of the loss of each image of `batches`; 1 by default.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether training ends after the current step. Callbacks set it.
     """
 
-    def __init__(self, network: Network, batches: Batches, config: TrainConfig, rows: np.ndarray):
+    def __init__(
+        self,
+        network: Network,
+        batches: Batches,
+        config: TrainConfig,
+        rows: np.ndarray,
+        weights: np.ndarray | None = None,
+    ):
         ops = self.ops = network.ops
         self.network, self.batches, self.config = network, batches, config
         self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
@@ -72,8 +91,12 @@ class Trainer:
         self.best_weights: dict[str, np.ndarray] | Any = None
         self.epoch_weights: dict[str, np.ndarray] | None = None  # for evaluation, after the last epoch
         self.images_done = 0  # in the current epoch
+        self.images_skipped = 0  # in the epoch in which a callback has stopped training
+        self.stopped = False
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
+        self.weights: Any = None if weights is None else ops.upload(np.asarray(weights, np.float32))
+        self.ordered_weights = ops.empty(rows.shape)
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
@@ -86,6 +109,8 @@ class Trainer:
         self.epoch = epoch
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
+        if self.weights is not None:
+            self.ordered_weights[...] = self.weights[self.order]
 
     def step(self, first: int, images: int, lr_factor: float) -> None:
         """Train on `images` images, from position `first` in the epoch's order, with learning rate lr * lr_factor."""
@@ -99,6 +124,9 @@ class Trainer:
         for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
             scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)
+            if self.weights is not None:
+                done = part * self.batches.batch_size
+                self.ops.weigh_losses(self.ordered_weights, self.batches.start, done, self.losses, self.dscores)
             self.network.backward(self.dscores)
             self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
             if part > 0:
@@ -112,7 +140,7 @@ class Trainer:
     @property
     def images_trained(self) -> int:
         """Number of images trained on in all epochs so far, including those before a resumed checkpoint."""
-        return len(self.history) * len(self.rows) + self.images_done
+        return len(self.history) * len(self.rows) + self.images_done - self.images_skipped
 
     def metrics(self, images: int) -> tuple[float, float]:
         """Return (mean loss, accuracy) over the `images` images since the last `reset_metrics`."""
@@ -133,8 +161,8 @@ class Trainer:
             return evaluate(self.network, self.batches, rows, self.config.loss)
 
     def is_over(self) -> bool:
-        """Return whether all epochs are done, or early stopping applies."""
-        if len(self.history) >= self.config.epochs:
+        """Return whether all epochs are done, a callback has stopped training, or early stopping applies."""
+        if self.stopped or len(self.history) >= self.config.epochs:
             return True
         patience = self.config.early_stop
         return patience is not None and epochs_since_best(self.history) >= patience
@@ -142,6 +170,7 @@ class Trainer:
     def end_epoch(self, record: Epoch) -> None:
         """Add an epoch to the history and copy its weights; they are the best ones if `keeps_best` is set and fits."""
         self.history.append(record)
+        self.images_skipped += len(self.rows) - self.images_done
         self.images_done = 0
         with self.using_evaluation_weights():
             self.epoch_weights = self.network.weights()

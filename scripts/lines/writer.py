@@ -3,44 +3,22 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from pictures.alphabet import DIGITS, Stroke, parse
+from pictures.alphabet import DIGITS, Stroke
 from pictures.glyphs import jittered, smooth
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from lines.styles import HASTY
 from lines.text import Rng
 
 HEIGHT = 64  # of a digit, in pixels
 FINE = 2  # pixels of the drawing for each of these
 STEPS = 8  # points of a curve between two points of a stroke
 
-# More styles than single digits need, as they are written in a hurry
-_HASTY = parse(
-    """
-0        55,10 20,30 22,85 60,95 85,55 65,10 30,12
-0        70,15 35,5 12,45 30,95 75,85 88,35 60,8 45,30
-0        20,20 10,70 50,100 90,60 70,5 25,12
-1        0,55 45,0 45,0 40,50 35,100
-1        10,40 50,0 50,0 30,100
-1        55,0 40,100
-2        5,25 40,0 75,25 40,80 5,95 20,75 60,95 100,85
-2        10,15 55,0 70,30 10,98 10,98 95,90
-3        10,10 60,0 75,25 40,45 40,45 85,60 65,100 0,95
-4        35,0 5,60 5,60 85,50 / 70,25 55,110
-4        40,0 10,55 95,50 / 75,10 70,115
-4        15,0 10,50 85,45 / 85,0 75,100
-5        30,5 20,45 60,45 75,75 40,105 0,95 / 30,5 95,0
-5        85,2 30,5 20,45 75,55 70,95 10,100
-6        55,0 15,60 40,100 75,75 45,55 15,75
-7        5,10 85,0 85,0 45,110 / 30,55 90,48
-7        0,5 80,5 80,5 30,115
-7        5,20 10,5 90,5 90,5 50,110 / 25,60 85,50
-8        85,10 40,0 20,25 75,70 45,100 10,75 60,35 88,8
-8        60,5 25,20 60,45 75,80 30,100 20,70 75,30 60,5
-9        80,15 40,5 20,35 55,45 80,15 80,15 60,110
-9        75,20 45,0 15,25 45,48 78,20 78,20 85,70 50,110 20,100
-"""
-)
+FROM_IMAGES = 0.35  # fraction of the writers whose digits are images
+OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
+OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
+HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
 
 
 @dataclass
@@ -58,13 +36,19 @@ class Hand:
     gap : float
         Mean space between digits; negative if they overlap.
     joins : float
-        Probability that the pen stays down between two digits.
+        Probability that the pen stays down after a digit.
+    zero_joins : float
+        The same for zeros, if it is larger.
     wobble : float
         Displacement of the points of a stroke.
     unevenness : float
         Spread of sizes and positions.
-    printed : bool
+    zeros : float
+        Mean height of a zero; many writers make them small.
+    from_images : bool
         Whether the digits are images of MNIST instead of strokes.
+    favourites : dict
+        This writer's form of each digit.
     """
 
     pen: float
@@ -72,8 +56,10 @@ class Hand:
     aspect: float
     gap: float
     joins: float
+    zero_joins: float
     wobble: float
     unevenness: float
+    zeros: float
     from_images: bool
     favourites: dict[str, list[Stroke]] = field(default_factory=dict)
 
@@ -82,20 +68,22 @@ class Hand:
         """Return the hand of a random writer."""
         return cls(
             pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
-            slant=rng.normal(0.12, 0.2),
-            aspect=rng.uniform(0.45, 0.85),
-            gap=rng.normal(0.13, 0.1),
+            slant=rng.normal(0.15, 0.22),
+            aspect=rng.uniform(0.4, 0.95),
+            gap=rng.choice([rng.normal(0.13, 0.1), rng.uniform(0.2, 0.7)], p=[0.8, 0.2]),
             joins=float(rng.choice([0, 0.1, 0.5], p=[0.6, 0.25, 0.15])),
-            wobble=rng.uniform(0.02, 0.05),
+            zero_joins=float(rng.choice([0, 0.3, 0.9], p=[0.6, 0.2, 0.2])),
+            wobble=rng.uniform(0.015, 0.05),
             unevenness=rng.uniform(0.02, 0.12),
-            from_images=bool(rng.random() < 0.5),
+            zeros=rng.choice([1.0, rng.uniform(0.5, 1)]),
+            from_images=bool(rng.random() < FROM_IMAGES),
         )
 
     def strokes(self, rng: Rng, digit: str) -> list[Stroke]:
         """Return the strokes of a digit in the unit square, mostly in this writer's favourite style."""
-        styles = DIGITS[digit] + 2 * _HASTY[digit]
+        styles = DIGITS[digit] + HASTE * HASTY[digit]
         if digit not in self.favourites or rng.random() < 0.1:
-            self.favourites[digit] = styles[rng.integers(len(styles))]
+            self.favourites[digit] = _own_form(rng, styles[rng.integers(len(styles))])
         return jittered(rng, self.favourites[digit], self.wobble)
 
 
@@ -103,8 +91,8 @@ class Page:
     """A drawing of ink, with x to the right from the start of the number and y downwards from the top of the digits."""
 
     def __init__(self, length: float):
-        self.left, self.top = HEIGHT, HEIGHT // 2
-        self.size = int((length + 2) * HEIGHT), 2 * HEIGHT
+        self.left, self.top = HEIGHT, HEIGHT
+        self.size = int((length + 2) * HEIGHT), 3 * HEIGHT
         self.drawing = Image.new("L", (FINE * self.size[0], FINE * self.size[1]))
         self.pen = ImageDraw.Draw(self.drawing)
         self.pasted = np.zeros(self.size[::-1], np.float32)
@@ -123,17 +111,24 @@ class Page:
         """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it."""
         matrix = to_image / HEIGHT
         offset = -matrix @ (corner * HEIGHT + (self.top, self.left))
-        placed = ndimage.affine_transform(image, matrix, offset, self.pasted.shape, order=1)
-        np.maximum(self.pasted, np.clip((placed - level) * 6 + 0.5, 0, 1), out=self.pasted)
+        corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * image.shape
+        reached = np.linalg.solve(matrix, (corners - offset).T)  # rows and columns of the page
+        first = np.maximum(np.floor(reached.min(1)), 0).astype(int)
+        last = np.minimum(np.ceil(reached.max(1)) + 1, self.pasted.shape).astype(int)
+        if (first >= last).any():  # beyond the page
+            return
+        placed = ndimage.affine_transform(image, matrix, matrix @ first + offset, tuple(last - first), order=1)
+        part = self.pasted[first[0] : last[0], first[1] : last[1]]
+        np.maximum(part, np.clip((placed - level) * 6 + 0.5, 0, 1), out=part)
 
     def ink(self) -> np.ndarray:
-        """Return the coverage of each pixel by ink, float32 (2 HEIGHT, W) between 0 and 1."""
+        """Return the coverage of each pixel by ink, float32 (3 HEIGHT, W) between 0 and 1."""
         drawn = np.asarray(self.drawing.resize(self.size, Image.Resampling.BOX), np.float32) / 255
         return np.maximum(drawn, self.pasted)
 
 
 def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Write a text of `lines.text.number`; return the coverage by ink, float32 (128, W), of digits 64 pixels high.
+    """Write a text of `lines.text.number`; return the coverage by ink, float32 (192, W), of digits 64 pixels high.
 
     Parameters
     ----------
@@ -141,7 +136,7 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
         Digits to write with, by those writers who do not use strokes.
     """
     hand = Hand.of(rng)
-    page = Page(len(text) * 1.5 + 2)
+    page = Page(len(text) * (1.5 * hand.aspect + 1.7 * max(hand.gap, 0.1)) + 2)
     drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
     pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
     for symbol in text:
@@ -162,7 +157,8 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
         points = [stroke + np.outer(1 - stroke[:, 1], (hand.slant, 0)) for stroke in points]
         if pending:
             points[0] = np.concatenate([pending.pop(), points[0]])
-        joins = symbol.isdigit() and rng.random() < hand.joins * (2 if symbol == "0" else 1)
+        stays_down = max(hand.joins, hand.zero_joins) if symbol == "0" else hand.joins
+        joins = symbol.isdigit() and rng.random() < stays_down
         for stroke in points[: len(points) - joins]:
             page.stroke(stroke, hand.pen * rng.uniform(0.9, 1.1))
         if joins:
@@ -173,11 +169,18 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
     return page.ink()
 
 
+def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
+    """Return a writer's form of a style: wider or narrower, slanted, rising or falling, with displaced points."""
+    wider, slant, rise = np.exp(rng.normal(0, OWN_SHAPE)), *rng.normal(0, OWN_SHAPE, 2)
+    strokes = jittered(rng, style, OWN_FORM)
+    return [[(wider * x + slant * (1 - y), y - rise * (x - 0.5)) for x, y in stroke] for stroke in strokes]
+
+
 def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[list[np.ndarray], float]:
     """Scale the strokes of a digit; return them, starting at x = 0, and their width."""
     height = np.exp(rng.normal(0, 1.2 * hand.unevenness))
-    if digit == "0":  # often smaller than other digits
-        height *= rng.uniform(0.6, 1.05)
+    if digit == "0":
+        height *= hand.zeros
     width = hand.aspect * np.exp(rng.normal(0, hand.unevenness)) * (height if digit == "0" else 1)
     points = [np.array(stroke) * (width, height) + (0, 1 - height) for stroke in strokes]
     left = min(stroke[:, 0].min() for stroke in points)

@@ -14,9 +14,9 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
-from fastdigits.inference.line_reader import LineReader
+from fastdigits.inference.line_reader import LineReader, choose
 from fastdigits.inference.recognizer import SHIPPED
-from fastdigits.inference.sequences import Restriction
+from fastdigits.inference.sequences import Reading, Restriction
 from fastdigits.nn import AvgPool2D, Conv2D, ReLU
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights
@@ -99,6 +99,26 @@ def test_a_restriction_changes_what_is_found(reader):
 def test_empty_paper_has_no_text(reader):
     [reading] = reader.read([np.full((48, 100), 220, np.uint8)])
     assert (reading.text, reading.unsure) == ("", True)
+
+
+def test_texts_of_the_same_value_share_their_confidence():
+    """Together 0.25 + 0.2 + 0.1 beat 0.4."""
+    found = [Reading(text, np.log(p)) for text, p in (("17", 0.4), ("1,7", 0.25), ("1.7", 0.2), ("1.7-", 0.1))]
+    text, confidence = choose([found], 1.0)
+    assert text == "1,7"
+    assert confidence == pytest.approx(0.55 / 0.95)
+    assert choose([found[:2]], 0.5) == ("17", pytest.approx(0.16 / (0.16 + 0.0625)))
+
+
+def test_the_views_of_a_line_have_equal_weight():
+    """17 has 0.9, 0.2 and nothing; 11 has 0.1, 0.8 and nothing."""
+    found = [[Reading("17", np.log(9)), Reading("11", 0.0)], [Reading("11", np.log(4)), Reading("17", 0.0)], []]
+    assert choose(found, 1.0) == ("17", pytest.approx(1.1 / 3))
+
+
+def test_a_sign_and_the_place_of_a_separator_change_the_value():
+    for other in ("-12.5", "1.25", "125"):
+        assert choose([[Reading("12.5", np.log(0.6)), Reading(other, np.log(0.2))]], 1.0)[1] == pytest.approx(0.75)
 
 
 def test_threads_share_a_reader(path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastdigits.errors import UserError
-from fastdigits.inference.sequences import Restriction, align, beam_search, best_path, count_digits
+from fastdigits.inference.sequences import Restriction, align, beam_search, best_path, count_digits, required_steps
 
 SYMBOLS = "01."
 
@@ -106,6 +106,20 @@ def test_symbols_are_aligned_with_their_steps():
     log_p = np.log(np.full((7, 4), 0.01) + 0.96 * np.eye(4)[[3, 1, 1, 3, 1, 2, 3]])
     assert align(log_p, "11.", SYMBOLS) == [("1", 1, 2), ("1", 4, 4), (".", 5, 5)]
     assert align(log_p, "", SYMBOLS) == []
+
+
+def test_equal_symbols_need_a_step_between_them():
+    assert [required_steps(text) for text in ("", "1", "12", "11", "112.11")] == [0, 1, 2, 3, 8]
+
+
+def test_very_improbable_steps_are_searched_all_the_same():
+    """One step forbids all but a probability of e^-1000; the log-probability is bounded there."""
+    log_p = np.full((3, 4), -1000.0)
+    log_p[:, 3] = log_p[1, 0] = 0
+    log_p[2] = -1000
+    [reading, *_] = beam_search(log_p, SYMBOLS)
+    assert reading.text in ("", "0")
+    assert reading.log_probability == pytest.approx(-80, abs=1)
 
 
 def test_equal_symbols_are_not_aligned_next_to_each_other():

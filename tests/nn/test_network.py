@@ -397,7 +397,7 @@ def test_gradients_agree_across_devices(name, load_ops, batch):
         assert_close(gradients, exact, *rounding(network))
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", network_names())
 def test_fused_steps_and_plain_layers_have_equal_gradients(name, ops, batch):
     loss, gradients = loss_and_gradients(networks()[name], ops, *batch, fused=True)
     expected_loss, expected = loss_and_gradients(networks()[name], ops, *batch, fused=False)

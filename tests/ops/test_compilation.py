@@ -145,6 +145,38 @@ def test_only_functions_are_optimized_alone(monkeypatch):
     assert x.tolist() == [i * i for i in range(100)]
 
 
+def test_only_kernels_become_machine_code(monkeypatch):
+    """What a kernel calls is linked into it. Without this, code_library is not needed for functions any more."""
+    translated = []
+    translate = code_library.LinkedLibrary._finalize_specific
+    monkeypatch.setattr(
+        code_library.LinkedLibrary,
+        "_finalize_specific",
+        lambda self: (translated.append(self.name), translate(self)),
+    )
+    only_linked = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+    @njit(**only_linked)
+    def square(v):
+        return v * v
+
+    @njit
+    def negative(v):
+        return -v
+
+    def kernel(x):
+        for i in prange(len(x)):
+            x[i] = negative(square(x[i]) + np.empty(3).size)
+
+    x = np.arange(100.0)
+    cached(njit(parallel=True)(kernel))(x)
+    assert x.tolist() == [-i * i - 3 for i in range(100)]
+    assert [name.rpartition(".")[2] for name in translated] == ["negative", "kernel"]
+    assert negative(2.0) == -2  # Python can call it
+    x = np.arange(3.0)
+    njit(lambda x: square(x[2]))(x)  # a function of somebody else
+
+
 def test_a_parallel_kernel_from_the_cache_is_the_same(kernels):
     def fill(x):
         for i in prange(len(x)):

@@ -396,6 +396,16 @@ def test_smoothing_spreads_part_of_the_target(checks):
     checks.assert_close(dscores.ravel(), [-0.425, -0.025, -0.025, -0.025], terms=4)
 
 
+def test_weigh_losses(checks):
+    """Image i of the step has the weight i + 3; the third lane of the second block is empty."""
+    weights, start = np.array([9.0, 9, 9, 3, 4, 5, 6, 7]), np.array([1])
+    loss, dscores = np.array([[1.0, 10, 2], [1, 1, 0]]), np.ones((2, 2, 3))
+    dscores[1, :, 2] = 0
+    OPS.weigh_losses(weights, start, 2, loss, dscores)
+    checks.assert_close(loss, [[3, 40, 10], [6, 7, 0]], terms=1)
+    checks.assert_close(dscores, [[[3, 4, 5]] * 2, [[6, 7, 0]] * 2], terms=1)
+
+
 def test_accumulate_metrics():
     scores = _classes([1, 3, 2], [3, 1, 3], [3, 1, 3], [1, 0, 0])  # the first of equal scores is the prediction
     hits, totals = _unfilled(1, 4), np.array([0.5, 10])

@@ -217,3 +217,19 @@ def test_loss(checks, rng, name, smoothing):
     checks.assert_gradient(loss, scores, dscores)
     assert not losses[targets < 0].any()
     assert not dscores.swapaxes(1, 2)[targets < 0].any()
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error"])
+def test_weighted_loss(checks, rng, name):
+    """The gradient is that of the weighted sum over five images, divided by their number."""
+    scores, targets = rng.normal(size=(2, 4, 4)), np.array([[2.0, 0, 3, 1], [2, -1, -1, -1]])
+    losses, dscores = np.full((2, 4), np.nan), np.full_like(scores, np.nan)
+    weights, start = np.array([7, 0.5, 2, 0, 1, 3]), np.array([1])
+
+    def fill(gradient):
+        getattr(OPS, name)(scores, targets, 5, 0.1, losses, gradient)
+        OPS.weigh_losses(weights, start, 0, losses, gradient)
+        return losses.sum() / 5
+
+    fill(dscores)
+    checks.assert_gradient(lambda: fill(np.empty_like(scores)), scores, dscores)

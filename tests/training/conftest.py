@@ -41,10 +41,10 @@ def noisy(monkeypatch):
 def fit(few):
     """fit(model, ...) trains a new network and returns it with its TrainingResult."""
 
-    def fit(model="linear", device="cpu", callback=None, checkpoints=None, **settings):
+    def fit(model="linear", device="cpu", callback=None, checkpoints=None, trained=None, **settings):
         network, config = Network(layers_of(model)), TrainConfig(**{"epochs": 2, **settings})
-        callback = callback or Callback()
-        return network, train(network, *few, devices.load(device), config, callback, checkpoints=checkpoints)
+        arguments = network, *few, devices.load(device), config, callback or Callback()
+        return network, train(*arguments, checkpoints=checkpoints, trained=trained)
 
     return fit
 

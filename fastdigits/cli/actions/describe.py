@@ -13,7 +13,7 @@ from fastdigits.config.schedules import lr_factor
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.inspection.filters import filter_weights
-from fastdigits.inspection.summary import layer_rows
+from fastdigits.inspection.summary import layer_rows, layer_table
 from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.plots import architecture
@@ -92,24 +92,12 @@ def _summary(name: str, network: Network, saved: SavedNetwork | None) -> dict[st
 
 
 def _layer_table(summary: dict[str, Any]) -> str:
-    def shape(sizes: list[int]) -> str:
-        return " x ".join(map(str, sizes))
-
-    width = max(14, *(len(row["layer"]) + 2 for row in summary["layers"]))
-    line = f"{{:{width}}}{{:>16}}   {{:18}}{{:>12}}{{:>16}}".format
-    lines = [
-        line(summary["model"], "output shape", "kernel", "parameters", "multiply-adds"),
-        line("input", shape(summary["input_shape"]), "", "", ""),
-    ]
-    for row in summary["layers"]:
-        numbers = [f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds")]
-        lines.append(line(row["layer"], shape(row["output_shape"]), row["kernel"], *numbers))
-    lines.append(line("total", "", "", f"{summary['parameters']:,}", f"{summary['multiply_adds']:,}"))
+    lines = [layer_table(summary["model"], summary["input_shape"], summary["layers"])]
     if "metrics" in summary:
         accuracy = summary["metrics"].get("test_accuracy")
         result = f", test accuracy {accuracy:.2%}" if isinstance(accuracy, float) else ""
         lines.append(f"trained on {summary['dataset']}{result}")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
 
 
 def _schedule_curve(config: TrainConfig) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from fastdigits.cli.commands.train import command as train
-from fastdigits.config.recipes import MODEL_SETTINGS
+from fastdigits.cli.options.training import DECIDED_BY_NETWORK
+from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import MODELS, description, network_of
 from fastdigits.storage.weights import SavedNetwork
@@ -26,7 +27,10 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
     """Return how to train a network again with the same settings and data.
 
     In the same version, the result is bit-identical. A network that is not one of MODELS needs a file of its layers.
+    One that started from a trained network needs the file of that one, whose name is not known.
     """
+    if saved.config["warm_start"]:
+        return Reproduction(_fine_tuning(saved))
     file, shape = None, tuple(saved.network["input_shape"])
     if saved.model not in MODELS or network_of(saved.model, input_shape=shape).config() != saved.network:
         file = f"{saved.model}{description.SUFFIX}"
@@ -35,6 +39,12 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
     words += _settings(saved.config, {} if file else MODEL_SETTINGS.get(saved.model, {}))
     layers = description.write(saved.network["layers"]) if file else None
     return Reproduction(shlex.join(words), file, layers)
+
+
+def _fine_tuning(saved: SavedNetwork) -> str:
+    words = ["fastdigits", "train", "--from", "WEIGHTS.h5", "--data", saved.dataset]
+    config = {name: value for name, value in saved.config.items() if name not in DECIDED_BY_NETWORK}
+    return shlex.join(words + _settings(config, FINE_TUNING))
 
 
 def _settings(config: dict[str, Any], defaults: dict[str, object]) -> list[str]:

@@ -12,6 +12,7 @@ import click
 from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
+from fastdigits.cli.options.common import usage_error
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
@@ -20,12 +21,14 @@ from fastdigits.data import load_digits
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
+from fastdigits.nn import Network
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
+from fastdigits.training.transfer import for_labels, head_of
 
 
 def run_command(ctx: click.Context, start: float) -> None:
@@ -43,6 +46,10 @@ class Session:
         load_start = perf_counter()
         self.digits = load_digits(plan.data)
         self.network = plan.network(self.digits)
+        try:
+            self.network.freeze(plan.config.frozen_layers)
+        except UserError as error:
+            raise usage_error(error) from None
         self.load_s = perf_counter() - load_start
         plan.checkpoints.dataset = self.digits.name
         self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
@@ -71,7 +78,7 @@ class Session:
         """
         parameters, images = self.network.parameter_count, len(self.digits.train_labels)
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
-        for line in self.plan.notes:
+        for line in [*self.plan.notes, *self._fine_tuning_notes()]:
             self.say(line)
         note = polarity_note(self.digits.train_images)
         if note and not self.plan.checkpoints.resumed:
@@ -92,6 +99,21 @@ class Session:
                 click.echo(json.dumps(summary))
             self._raise_problems(summary)
 
+    def _fine_tuning_notes(self) -> list[str]:
+        """Say what training starts from, whether the last layer is new, and what is frozen."""
+        trained, network = self.plan.trained, self.network
+        notes = []
+        if trained:
+            classes = Network.from_config(trained.network).classes
+            notes.append(f"starts from {printable(self.values['start'])}, trained on {trained.dataset}")
+            if classes != network.classes:
+                head = head_of(network)
+                notes[0] += f", with a new {head} for {network.classes} instead of {classes} classes"
+        if network.frozen_count:
+            frozen, parameters = network.frozen_count, network.parameter_count
+            notes.append(f"frozen: {self.plan.config.freeze} ({frozen:,} of {parameters:,} parameters)")
+        return notes
+
     def _train(self) -> None:
         callback = self.callback
         interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
@@ -108,7 +130,8 @@ class Session:
     def _run_once(self, spec: RunSpec) -> RunResult:
         plan, start = self.plan, perf_counter() if self.repeated else self.start
         arguments = plan.model, self.network, self.digits, self.ops, spec.config, self.callback
-        done = run(*arguments, spec.rows, plan.checkpoints)
+        trained = plan.trained and for_labels(plan.trained, self.digits.train_labels, spec.config.seed)
+        done = run(*arguments, spec.rows, plan.checkpoints, trained)
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")

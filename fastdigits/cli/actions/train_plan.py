@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import click
 
 from fastdigits.cli.options.common import is_given, usage_error
 from fastdigits.cli.options.figure_files import check_files
-from fastdigits.cli.options.training import checkpoint_path
+from fastdigits.cli.options.training import DECIDED_BY_NETWORK, checkpoint_path
+from fastdigits.config.recipes import FINE_TUNING_LR_DIVISOR
 from fastdigits.config.schedules import SPANNING, lr_factor
-from fastdigits.config.training import TrainConfig
+from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.data import DigitSet
 from fastdigits.errors import UserError
 from fastdigits.models import ModelOptions, check_options, name_of, network_of
@@ -21,6 +23,7 @@ from fastdigits.training import checkpoint
 from fastdigits.training.checkpoint import Checkpoint, Checkpoints
 from fastdigits.training.continuation import Continuation
 from fastdigits.training.repeats import RunSpec, over_folds, over_seeds
+from fastdigits.training.transfer import for_labels
 
 STEPS = 1000  # in an epoch, to compute a learning rate before the images are known
 
@@ -29,7 +32,8 @@ STEPS = 1000  # in an epoch, to compute a learning rate before the images are kn
 class Plan:
     """A training before its data set is loaded.
 
-    `network` is a function that creates the network for a data set. `notes` are lines to print.
+    `network` is a function that creates the network for a data set, `trained` the network to start from. `notes`
+    are lines to print.
     """
 
     model: str
@@ -39,6 +43,7 @@ class Plan:
     network: Callable[[DigitSet], Network]
     checkpoints: Checkpoints
     notes: Sequence[str] = ()
+    trained: SavedNetwork | None = None
 
     def run_specs(self, folds: int | None, runs: int, digits: DigitSet) -> list[RunSpec]:
         """List the runs to do, one per fold or seed."""
@@ -58,16 +63,19 @@ def make_plan(ctx: click.Context) -> Plan:
     values = ctx.params
     if values["resume"]:
         return _resumed(ctx)
+    trained = weights.read(values["start"]) if values["start"] else None
     try:
-        settings = {field.name: values[field.name] for field in fields(TrainConfig)}
+        settings = {field.name: values[field.name] for field in fields(TrainConfig) if field.name in values}
+        if trained:
+            settings |= _fine_tuning(ctx, trained)
         # Each run is validated on its fold, so the validation setting of a recipe does not apply
         config = TrainConfig(**settings | ({"validation": None} if values["folds"] else {}))
-        network = _network(values, config)
+        network = _network(values, config) if trained is None else partial(_network_from, trained)
     except UserError as error:
         raise usage_error(error) from None
-    model = name_of(values["model"])
+    model = trained.model if trained else name_of(values["model"])
     checkpoints = Checkpoints(**_checkpoint_settings(values | {"model": model}))
-    return Plan(model, values["data"], values["output"], config, network, checkpoints)
+    return Plan(model, values["data"], values["output"], config, network, checkpoints, trained=trained)
 
 
 def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> None:
@@ -87,6 +95,20 @@ def _network(values: dict[str, Any], config: TrainConfig) -> Callable[[DigitSet]
     model, options = values["model"], ModelOptions(**{field.name: values[field.name] for field in fields(ModelOptions)})
     check_options(model, options)
     return lambda digits: network_of(model, options, config.preparation.input_shape(digits.train_images))
+
+
+def _fine_tuning(ctx: click.Context, trained: SavedNetwork) -> dict[str, Any]:
+    """Return the settings that the trained network decides, and defaults that follow from it."""
+    settings = {name: value for name, value in trained.config.items() if name in DECIDED_BY_NETWORK}
+    if not is_given(ctx, "augment"):
+        settings["augment"] = trained.config["augment"]
+    if ctx.params["lr"] is None:
+        settings["lr"] = OPTIMIZERS[ctx.params["optimizer"]].lr / FINE_TUNING_LR_DIVISOR
+    return settings | {"warm_start": True}
+
+
+def _network_from(trained: SavedNetwork, digits: DigitSet) -> Network:
+    return Network.from_config(for_labels(trained, digits.train_labels, 0).network)
 
 
 def _resumed(ctx: click.Context) -> Plan:

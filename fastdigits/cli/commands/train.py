@@ -26,7 +26,7 @@ from fastdigits.cli.options.training import (
     schedule_options,
 )
 from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
-from fastdigits.config.recipes import MODEL_SETTINGS, RECIPES
+from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig, optimizers_with
 
 DEFAULT = TrainConfig()
@@ -38,9 +38,17 @@ def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> Non
 
 
 def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str:
-    """Make the settings of the model the defaults; the recipe overrides them."""
-    ctx.default_map = {**MODEL_SETTINGS.get(model, {}), **(ctx.default_map or {})}
+    """Make the settings of the model the defaults; the recipe overrides them. --from does not use them."""
+    settings = {} if ctx.params.get("start") else MODEL_SETTINGS.get(model, {})
+    ctx.default_map = {**settings, **(ctx.default_map or {})}
     return model
+
+
+def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> str | None:
+    """Make the settings of fine-tuning the defaults."""
+    if path is not None:
+        ctx.default_map = {**(ctx.default_map or {}), **FINE_TUNING}
+    return path
 
 
 @click.command("train", epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5")
@@ -53,6 +61,22 @@ def _follow_model(ctx: click.Context, param: click.Parameter, model: str) -> str
     expose_value=False,
     callback=_follow_recipe,
     help="Named set of options, which other options override; fast reaches 99 % in the least time.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(),
+    metavar="WEIGHTS.h5",
+    is_eager=True,
+    callback=_fine_tune,
+    help="Start from a trained network instead of a new one, to fine-tune it on other images. If it lacks one of their "
+    "classes, its last dense layer is replaced.",
+)
+@click.option(
+    "--freeze",
+    metavar="LAYER,...",
+    default=DEFAULT.freeze,
+    help="Layers to leave as they are, such as conv2d_1,batchnorm_1; 'fastdigits describe weights.h5' lists the names.",
 )
 @click.option(
     "--model",

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from fastdigits.cli.options.common import is_given, option_group
+from fastdigits.config.recipes import FINE_TUNING_LR_DIVISOR
 from fastdigits.config.schedules import DECAY_EVERY, DECAYING, LR_DECAY, SCHEDULES
 from fastdigits.config.training import OPTIMIZERS
 
@@ -29,6 +30,21 @@ RESUMABLE = {
     "plot_file",
     "progress",
     "as_json",
+}
+
+# Options that a trained network decides
+DECIDED_BY_NETWORK = {
+    "model",
+    "hidden",
+    "activation",
+    "init",
+    "pool",
+    "width",
+    "pad",
+    "contrast",
+    "gamma",
+    "binarize",
+    "normalise",
 }
 
 
@@ -135,14 +151,18 @@ def check_conflicts(ctx: click.Context) -> None:
         raise click.UsageError("--folds validates each run on its own fold; leave --validation out.")
     if runs and ctx.params["validation"] == 0:
         raise click.UsageError("--runs needs validation images to choose the best run; give --validation 5000.")
-    if ctx.params["resume"]:
-        conflicting = chosen - RESUMABLE
-        if is_given(ctx, "recipe"):
-            conflicting.add("recipe")
-        if conflicting:
-            param = next(param for param in ctx.command.params if param.name in conflicting)
-            option = _words(param, ctx.params.get(param.name), "")[0]
-            raise click.UsageError(f"--resume takes all settings from its file; leave {option} out.")
+    if is_given(ctx, "recipe"):
+        chosen.add("recipe")
+    if ctx.params["resume"] and (option := _first_option(ctx, chosen - RESUMABLE)):
+        raise click.UsageError(f"--resume takes all settings from its file; leave {option} out.")
+    if ctx.params["start"] and (option := _first_option(ctx, chosen & {"recipe", *DECIDED_BY_NETWORK})):
+        raise click.UsageError(f"--from takes the network and its preprocessing from its file; leave {option} out.")
+
+
+def _first_option(ctx: click.Context, names: set[str]) -> str:
+    """Return the first of the options with these names, as it is given on the command line; "" if there is none."""
+    params = [param for param in ctx.command.params if param.name in names]
+    return _words(params[0], ctx.params.get(str(params[0].name)), "")[0] if params else ""
 
 
 def checkpoint_path(output: str) -> str:
@@ -157,6 +177,8 @@ def option_table(ctx: click.Context) -> str:
     for param in ctx.command.params:
         if not param.expose_value or param.name in ("show", "as_json", "progress"):
             continue
+        if ctx.params["start"] and param.name in DECIDED_BY_NETWORK:
+            continue
         value = ctx.params[param.name]
         text = "all" if param.name == "batch_size" and value is None else _text(value)
         if ctx.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
@@ -169,6 +191,8 @@ def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
     """Describe the defaults that depend on other options."""
     name = values["optimizer"]
     optimizer = OPTIMIZERS[name]
+    tuned_lr = f"{optimizer.lr / FINE_TUNING_LR_DIVISOR}, a tenth of the default of {name}"
+    fine_tuning = {"lr": tuned_lr, "augment": "as in the file"}
     decay = {"lr_decay": f"{LR_DECAY}, the default", "decay_every": f"{DECAY_EVERY}, the default"}
     return {
         "lr": f"{optimizer.lr}, the default of {name}",
@@ -177,6 +201,7 @@ def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:
         "validation": "one twelfth of the training images",
         "threads": "all",
         **(decay if values["schedule"] in DECAYING else {}),
+        **(fine_tuning if values["start"] else {}),
     }
 
 

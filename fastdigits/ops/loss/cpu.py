@@ -6,6 +6,7 @@ from fastdigits.ops.loss import kernel
 _softmax_block = bind(kernel.softmax_block, cpu)
 _softmax_cross_entropy_block = bind(kernel.softmax_cross_entropy_block, cpu)
 _mean_squared_error_block = bind(kernel.mean_squared_error_block, cpu)
+_weigh_losses_block = bind(kernel.weigh_losses_block, cpu)
 _count_hits_block = bind(kernel.count_hits_block, cpu)
 
 
@@ -34,6 +35,13 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
         _mean_squared_error_block(
             scores, targets, 2 / (count * K), 1 - smoothing + off_value, off_value, loss, dscores, b
         )
+
+
+@cpu.serial
+def weigh_losses(weights, start, offset, loss, dscores):
+    """See reference.weigh_losses."""
+    for b in range(len(loss)):
+        _weigh_losses_block(weights, start[0] + offset, loss, dscores, b)
 
 
 @cpu.serial

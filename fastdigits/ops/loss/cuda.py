@@ -8,6 +8,7 @@ from fastdigits.ops.loss.kernel import (
     mean_squared_error_block,
     softmax_block,
     softmax_cross_entropy_block,
+    weigh_losses_block,
 )
 
 METRIC_WARPS = 2 * WARPS  # warps of the one block that sums the metrics
@@ -37,6 +38,14 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     B, K, L = scores.shape
     off_value = smoothing / K
     _mean_squared_error(scores, targets, 2 / (count * K), 1 - smoothing + off_value, off_value, loss, dscores)
+
+
+@kernel(lambda weights, start, offset, loss, dscores: (blocks(len(loss)),))
+def weigh_losses(weights, start, offset, loss, dscores):
+    """See reference.weigh_losses."""
+    b = warp_number()
+    if b < len(loss):
+        weigh_losses_block(weights, start[0] + offset, loss, dscores, b)
 
 
 @kernel(lambda *arguments: (1,), METRIC_WARPS)

@@ -1,6 +1,6 @@
 """Losses of one block of images."""
 
-from fastdigits.ops.lanes import exceeds, fma, load, maximum, select, splat, store
+from fastdigits.ops.lanes import exceeds, fma, load, load_row, maximum, select, splat, store
 from fastdigits.ops.lanes.math import exp, log
 
 
@@ -48,6 +48,15 @@ def mean_squared_error_block(scores, targets, slope, on_value, off_value, loss, 
         total = total + difference * difference
         store(dscores, (b, k), splat(slope) * difference)
     store(loss, (b,), splat(1 / K) * total)
+
+
+def weigh_losses_block(weights, first, loss, dscores, b):
+    """Multiply loss and dscores of block b by the weights of its images; weights[first] is that of image 0."""
+    B, K, L = dscores.shape
+    weight = load_row(weights, (first + b * L,), len(weights), L)
+    store(loss, (b,), weight * load(loss, (b,)))
+    for k in range(K):
+        store(dscores, (b, k), weight * load(dscores, (b, k)))
 
 
 def count_hits_block(scores, targets, hits, b):

@@ -65,6 +65,29 @@ def mean_squared_error(scores, targets, count, smoothing, loss, dscores):
     dscores[...] = 2 * difference / (count * K)
 
 
+def weigh_losses(weights, start, offset, loss, dscores):
+    """Multiply the loss and the gradient of each image by its weight.
+
+    loss[b, l] *= w    dscores[b, k, l] *= w
+    with w = weights[start[0] + offset + b*L + l], or 0 after the last weight
+
+    Parameters
+    ----------
+    weights : float32 (n,)
+        In the order of the epoch.
+    start : int64 (1,)
+        Index of the step's first image; an array, so that a recorded CUDA graph can read a new value.
+    offset : int
+        Number of the step's images in earlier batches.
+    loss : float32 (B, L), changed
+    dscores : float32 (B, K, L), changed
+    """
+    at = start[0] + offset + np.arange(loss.size).reshape(loss.shape)
+    weight = np.where(at < len(weights), weights[np.minimum(at, len(weights) - 1)], 0)
+    loss *= weight
+    dscores *= weight[:, None]
+
+
 def accumulate_metrics(scores, targets, loss, hits, totals):
     """Mark the correct predictions of a batch, and add the losses and the correct predictions to the totals.
 

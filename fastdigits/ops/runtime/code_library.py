@@ -1,7 +1,8 @@
-"""Compile parallel loops without the two wrappers that Numba puts around each of them.
+"""Compile kernels without machine code that nothing runs.
 
-Numba optimizes both wrappers, which contain the whole loop, and translates them to machine code. But they are linked
-into the function with the loop, which is then optimized and translated as well, and nothing else runs them.
+Numba translates each function that a kernel calls to machine code of its own, as well as the body of each parallel loop
+and the two wrappers that it puts around it, which it also optimizes. But all of them are linked into the kernel, which
+is then optimized and translated as a whole, and nothing else runs them.
 
 The members that this relies on are private to Numba; tests/ops/test_compilation.py checks them.
 """
@@ -13,12 +14,16 @@ from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
 
+LOOP = "__numba_parfor_gufunc"  # begins the name of the body of a parallel loop
+
 
 class LinkedLibrary(JITCodeLibrary):
-    """The code of a function, or the code of a wrapper, which is only linked."""
+    """The code of a function, which becomes machine code if Python can call it, or code that is only linked."""
+
+    _is_translated = False
 
     def finalize(self) -> None:
-        """Make the code of a function ready to run, or that of a wrapper ready to link."""
+        """Make the code of a function or a wrapper ready to link."""
         if self._object_caching_enabled:  # a function
             super().finalize()
             return
@@ -29,9 +34,21 @@ class LinkedLibrary(JITCodeLibrary):
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalized = True
 
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
 
-def without_wrappers(dispatcher: Any) -> Any:
-    """Compile a function with parallel loops without machine code for their wrappers; return the function."""
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return the address of a function in machine code, or 0 if it is only linked."""
+        self._ensure_finalized()
+        defined = any(function.name == name for function in self.get_defined_functions())
+        if defined and not self._is_translated and not self.name.startswith(LOOP):
+            self._is_translated = True
+            super()._finalize_final_module()
+        return super().get_pointer_to_function(name)
+
+
+def without_unused_code(dispatcher: Any) -> Any:
+    """Compile a function without machine code for what is linked into it; return the function."""
     dispatcher._compiler.compile = partial(_compile, dispatcher._compiler.compile)
     return dispatcher
 
@@ -46,9 +63,16 @@ def _compile(compile_function: Callable[..., Any], arguments: tuple, return_type
 
 @contextmanager
 def _linking_only(codegen: Any) -> Iterator[None]:
-    """Create a LinkedLibrary for all that is compiled in this block, by hiding the attribute of Numba's class."""
+    """Create a LinkedLibrary for all that is compiled in this block, by hiding attributes of Numba's class."""
     codegen._library_class = LinkedLibrary
+    codegen.set_env = partial(_set_environment, codegen)
     try:
         yield
     finally:
-        del codegen._library_class
+        del codegen._library_class, codegen.set_env
+
+
+def _set_environment(codegen: Any, name: str, environment: Any) -> None:
+    """Set the Python objects of a function, if it is machine code: the code of kernels uses none."""
+    if codegen._engine.is_symbol_defined(name):
+        type(codegen).set_env(codegen, name, environment)

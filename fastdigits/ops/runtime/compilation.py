@@ -94,6 +94,11 @@ def shown(show: Callable[[str, bool], Any]) -> Iterator[None]:
             show("", True)
 
 
+def changes_in_place() -> bool:
+    """Return whether a line on stderr can be overwritten: on a terminal and in a notebook."""
+    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+
+
 class Line:
     """Show one line on a terminal or in a notebook, which changes, on stderr; on a pipe a line every few seconds.
 
@@ -108,7 +113,7 @@ class Line:
 
     def __call__(self, text: str, last: bool) -> None:
         stream = sys.stderr
-        if stream is not None and (stream.isatty() or "ipykernel" in sys.modules):
+        if stream is not None and changes_in_place():
             stream.write("\r" + text.ljust(self._width) + ("\r" if last else ""))
             stream.flush()
             self._width = max(self._width, len(text))

@@ -13,7 +13,7 @@ from numba.core import caching
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from fastdigits.ops.runtime import compilation, kernel_cache
-from fastdigits.ops.runtime.code_library import without_wrappers
+from fastdigits.ops.runtime.code_library import without_unused_code
 
 PACKAGE = "fastdigits.ops."
 
@@ -22,7 +22,7 @@ def cached(dispatcher: Any) -> Any:
     """Keep the machine code of a function that Numba compiles in the kernel cache; return the function."""
     dispatcher._cache = KernelCache(dispatcher.py_func)
     dispatcher._compile_for_args = partial(_compile_unless_planning, dispatcher._compile_for_args, dispatcher)
-    return without_wrappers(dispatcher)
+    return without_unused_code(dispatcher)
 
 
 def _compile_unless_planning(compile_function: Callable, dispatcher: Any, *arguments: Any) -> Callable:

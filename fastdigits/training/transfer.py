@@ -1,0 +1,62 @@
+"""Start training from a trained network: keep its weights and its normalization, and give it other classes."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastdigits.data.preprocessing import Normalisation
+from fastdigits.errors import UserError
+from fastdigits.nn import Dense, Network
+from fastdigits.nn.initializers import initial_value
+from fastdigits.storage.weights import SavedNetwork
+
+
+def for_labels(saved: SavedNetwork, labels: np.ndarray, seed: int) -> SavedNetwork:
+    """Return the network itself if it has a class for each of the labels, else one with a new head; see below."""
+    classes, needed = Network.from_config(saved.network).classes, int(labels.max()) + 1
+    return saved if needed <= classes else with_new_head(saved, needed, seed)
+
+
+def with_new_head(saved: SavedNetwork, classes: int, seed: int) -> SavedNetwork:
+    """Return a network for other classes: its last dense layer has new random weights, all other layers keep theirs.
+
+    Raises
+    ------
+    UserError
+        If the scores are not those of a dense layer.
+
+    References
+    ----------
+    Yosinski et al. (2014), How transferable are features in deep neural networks?
+    """
+    name = head_of(Network.from_config(saved.network))
+    network = Network.from_config(_with_units(saved.network, name, classes))
+    weights = {
+        key: initial_value(parameter, seed, number) if key.startswith(f"{name}/") else saved.weights[key]
+        for number, (key, parameter) in enumerate(network.state().items())
+    }
+    return replace(saved, network=network.config(), weights=weights, history=[], metrics={}, calibration=None)
+
+
+def head_of(network: Network) -> str:
+    """Return the name of the dense layer whose units are the classes; raise UserError if there is none."""
+    layers = {name: layer for name, layer in zip(network.names, network.layers, strict=True) if layer.parameters}
+    name = [*layers][-1]
+    if not isinstance(layers[name], Dense):
+        raise UserError(f"The last layer with parameters, {name}, is not dense, so it cannot take other classes.")
+    return name
+
+
+def normalisation_for(saved: SavedNetwork, images: np.ndarray, rows: np.ndarray) -> Normalisation:
+    """Return the normalization of a trained network for images[rows], whose ink may have the other polarity."""
+    known = saved.normalisation
+    invert = known.preparation.following(images, rows).invert
+    return replace(known, preparation=replace(known.preparation, invert=invert))
+
+
+def _with_units(config: dict[str, Any], name: str, units: int) -> dict[str, Any]:
+    layers = list(config["layers"])
+    number = Network.from_config(config).names.index(name)
+    layers[number] = layers[number] | {"units": units}
+    return config | {"layers": layers}

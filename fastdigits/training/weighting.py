@@ -1,0 +1,68 @@
+"""Weights of images in the loss, from weights of classes and of samples."""
+
+from collections.abc import Mapping
+from reprlib import repr as shown
+from typing import Any, Literal
+
+import numpy as np
+
+from fastdigits.errors import UserError
+
+ClassWeight = Mapping[int, float] | Literal["balanced"] | None
+
+
+def image_weights(labels: np.ndarray, class_weight: ClassWeight, sample_weight: Any) -> np.ndarray | None:
+    """Return the factor of each image's loss, float32 (N,), or None if all are 1.
+
+    Parameters
+    ----------
+    labels : int (N,)
+    class_weight : dict, "balanced" or None
+        Weight by class, 1 for the classes that it lacks. "balanced" gives every class that occurs the same sum of
+        weights: N / (number of classes that occur * number of images of the class).
+    sample_weight : array (N,), optional
+        Weight by image, which multiplies that of its class.
+
+    Raises
+    ------
+    UserError
+        If a weight is negative or not finite, their number is wrong, or all are 0.
+    """
+    if class_weight is None and sample_weight is None:
+        return None
+    weights = _of_classes(labels, class_weight)
+    if sample_weight is not None:
+        weights = weights * _of_samples(len(labels), sample_weight)
+    if not weights.any():
+        raise UserError("All weights of the images are 0, so there is nothing to learn; give some positive weights.")
+    return weights.astype(np.float32)
+
+
+def _of_classes(labels: np.ndarray, class_weight: ClassWeight) -> np.ndarray:
+    if class_weight is None:
+        return np.ones(len(labels))
+    if isinstance(class_weight, Mapping):
+        table = {int(label): _checked(weight, f"class {label}") for label, weight in class_weight.items()}
+        return np.array([table.get(int(label), 1.0) for label in labels])
+    if class_weight != "balanced":
+        raise UserError(f'class_weight must be "balanced" or a dict such as {{3: 2.0}}, not {shown(class_weight)}.')
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return (len(labels) / (len(counts) * counts))[places]
+
+
+def _checked(weight: Any, what: str) -> float:
+    if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
+        raise UserError(f"The weight of {what} must be a number of at least 0, not {shown(weight)}.")
+    return float(weight)
+
+
+def _of_samples(count: int, sample_weight: Any) -> np.ndarray:
+    try:
+        weights = np.asarray(sample_weight, float)
+    except (TypeError, ValueError):
+        raise UserError(f"sample_weight must be {count} numbers, one for each image.") from None
+    if weights.shape != (count,):
+        raise UserError(f"sample_weight must be {count} numbers, one for each image, not of shape {weights.shape}.")
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise UserError("sample_weight must be numbers of at least 0; some are negative, NaN or infinite.")
+    return weights

@@ -1,0 +1,109 @@
+"""`fastdigits train --from`: fine-tuning of a trained network, and what the other commands make of the result."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fastdigits import Dense, Flatten, ReLU, Sequential, UserError, load, load_digits
+from fastdigits.storage.weights import read
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def small(invoke, tiny, tmp_path):
+    """The weights file of a network with two dense layers, trained on the tiny set with padding and augmentation."""
+    options = ["--model", "mlp", "--hidden", "16", "--pad", "1", "--augment", "shift=1", "--epochs", "2", "--seed", "3"]
+    result = invoke("train", "--data", tiny, *options, "--output", "old.h5")
+    assert result.exit_code == 0, result.exception
+    return tmp_path / "old.h5"
+
+
+def test_the_network_and_its_preprocessing_come_from_the_file(invoke, tiny, small):
+    result = invoke("train", "--from", small, "--data", tiny, "--freeze", "dense_1", "--output", "new.h5")
+    assert result.exit_code == 0, result.exception
+    assert f"starts from {small}, trained on {tiny}" in result.stdout
+    assert "frozen: dense_1 (14,416 of 14,586 parameters)" in result.stdout
+    old, new = read(small), read(small.with_name("new.h5"))
+    assert new.network == old.network
+    assert new.normalisation == old.normalisation
+    assert (new.model, new.config["pad"], new.config["augment"]) == ("mlp", 1, "shift=1")
+    assert (new.config["warm_start"], new.config["freeze"], new.config["epochs"]) == (True, "dense_1", 5)
+    assert new.config["lr"] == pytest.approx(0.0006)
+    assert len(new.history) == 5
+    changed = {name for name, value in new.weights.items() if value.tobytes() != old.weights[name].tobytes()}
+    assert changed == {"dense_2/weight", "dense_2/bias"}
+    assert new.history[-1]["train_loss"] < old.history[-1]["train_loss"]
+
+
+def test_eval_predict_report_and_further_training_take_the_result(invoke, tiny, small, tmp_path):
+    assert invoke("train", "--from", small, "--data", tiny, "--epochs", "1", "--augment", "").exit_code == 0
+    assert json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)["images"] == 100
+    assert json.loads(invoke("predict", "test:0", "--model", "weights.h5", "--json").stdout)
+    assert invoke("report", "weights.h5", "-o", "r.html").exit_code == 0
+    page = (tmp_path / "r.html").read_text()
+    assert f"fastdigits train --from WEIGHTS.h5 --data {tiny} --epochs 1 --lr 0.0006" in page
+    assert invoke("train", "--resume", "weights.h5", "--epochs", "2").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("leave --model out", ["--model", "linear"]),
+        ("leave --hidden out", ["--hidden", "16"]),
+        ("leave --pad out", ["--pad", "1"]),
+        ("leave --no-normalise out", ["--no-normalise"]),
+        ("leave --recipe out", ["--recipe", "fast"]),
+        ("leave --from out", ["--resume", "any.h5"]),
+        ("no layer 'conv2d_1' to freeze; choose among dense_1, dense_2.", ["--freeze", "conv2d_1"]),
+        ("none is left to train", ["--freeze", "dense_1,dense_2"]),
+    ],
+)
+def test_contradicting_options_are_refused(says, arguments, invoke, tiny, small):
+    result = invoke("train", "--from", small, "--data", tiny, *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr.splitlines()[-1]
+
+
+def test_images_of_another_size_are_refused(invoke, write_digits, small, tmp_path):
+    images, labels = np.zeros((20, 8, 8), np.uint8), np.arange(20, dtype=np.uint8) % 10
+    folder = write_digits(tmp_path / "small", images, labels, images, labels)
+    result = invoke("train", "--from", small, "--data", folder)
+    assert str(result.exception) == "Expected 30 x 30 images, got 10 x 10 with 1 zeros added on each side."
+
+
+def test_the_values_shown_are_those_that_apply(invoke, small):
+    lines = invoke("train", "--from", small, "--optimizer", "adam", "--show").stdout.splitlines()
+    shown = dict(line.split(maxsplit=1) for line in lines[:-2])
+    assert shown["--lr"] == "0.0004, a tenth of the default of adam"
+    assert (shown["--epochs"], shown["--augment"]) == ("5", "as in the file")
+    assert "--model" not in shown
+    assert "--pad" not in shown
+
+
+def test_python_does_the_same(invoke, tiny, small):
+    assert invoke("train", "--from", small, "--data", tiny, "--freeze", "dense_1", "--epochs", "1").exit_code == 0
+    digits, model = load_digits(tiny), load(small)
+    settings = {"epochs": 1, "lr": 0.0006, "augment": "shift=1", "pad": 1, "freeze": "dense_1"}
+    model.fit(digits.train_images, digits.train_labels, warm_start=True, **settings)
+    model.save("python.h5")
+    written, saved = read("weights.h5"), read("python.h5")
+    assert saved.weights.keys() == written.weights.keys()
+    assert all(value.tobytes() == written.weights[name].tobytes() for name, value in saved.weights.items())
+    assert saved.normalisation == written.normalisation
+
+
+def test_more_classes_in_python():
+    digits = load_digits()
+    images, labels = digits.train_images[:200], digits.train_labels[:200]
+    model = Sequential([Flatten(), Dense(32), ReLU(), Dense(10)], device="cpu")
+    with pytest.raises(UserError, match="not trained"):
+        model.fit(images, labels, warm_start=True)
+    model.fit(images, labels, epochs=5)
+    letters = model.with_classes(26)
+    assert letters.predict(images[:3]).shape == (3, 26)
+    before = letters.network.weights()
+    letters.fit(images, labels + 16, epochs=20, batch_size=32, warm_start=True, freeze="dense_1")
+    assert letters.network.weights()["dense_1/weight"].tobytes() == before["dense_1/weight"].tobytes()
+    assert letters.predict(images).argmax(1).min() >= 16
