@@ -6,6 +6,7 @@ each output of a layer have one. Sums are exact int32; a float32 factor turns th
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -40,7 +41,7 @@ class QuantizedStep:
         That of the step; "lookup" for all activations but ReLU, "scores" for a dense layer at the end.
     step : Step
     apply : function
-        Computes the step on integers in float32 arrays.
+        Computes the step on integers in one or two float32 arrays.
     settings : dict
         Numbers by the names in the formula that replace those of the step.
     arrays : dict of arrays
@@ -49,7 +50,7 @@ class QuantizedStep:
 
     kind: str
     step: Step
-    apply: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    apply: Callable[..., np.ndarray]
     settings: dict[str, float] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -135,8 +136,8 @@ class Runner:
         """Return the largest absolute number in the output of each step."""
         found = [0.0] * len(self.program.steps)
 
-        def apply(number: int, step: Step, x: np.ndarray, other: np.ndarray | None) -> np.ndarray:
-            y = _computed(step, x, other)
+        def apply(number: int, step: Step, *inputs: np.ndarray) -> np.ndarray:
+            y = _computed(step, *inputs)
             found[number] = max(found[number], float(np.abs(y).max()))
             return y
 
@@ -147,7 +148,7 @@ class Runner:
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return the scores (N, classes) of images."""
         self._set_weights([step.arrays for step in self.program.steps])
-        return self._run(images, lambda number, step, x, other: _computed(step, x, other), lambda x: x)
+        return self._run(images, lambda number, step, *inputs: _computed(step, *inputs), lambda x: x)
 
     def rounded_scores(self, images: np.ndarray, quantized: Quantized) -> np.ndarray:
         """Return the scores (N, classes) of the quantized network; its integers are float32 numbers here."""
@@ -155,7 +156,7 @@ class Runner:
         self._set_weights([one.arrays for one in steps])
         return self._run(
             images,
-            lambda number, step, x, other: steps[number].apply(x, other),
+            lambda number, step, *inputs: steps[number].apply(*inputs),
             lambda x: _rounded(x / scale),
         )
 
@@ -167,26 +168,29 @@ class Runner:
     def _run(
         self,
         images: np.ndarray,
-        apply: Callable[[int, Step, np.ndarray, np.ndarray | None], np.ndarray],
+        apply: Callable[..., np.ndarray],
         first: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
-        """Return the scores (N, classes); `first` changes the images, and `apply` computes each step."""
+        """Return the scores (N, classes).
+
+        `first` changes the images, and `apply(number, step, *inputs)` computes a step.
+        """
         batches, found = Batches(self.ops, images, None, BATCH, self.normalisation), []
         for x, _, count in batches.over(self.ops.upload(np.arange(len(images), dtype=np.int32))):
-            buffers = {IMAGE: first(x)}
+            buffers = {IMAGE: first(np.asarray(x))}
             for number, step in enumerate(self.program.steps):
-                x = buffers[step.x].reshape(len(x), *step.input_shape, -1)
-                other = None if step.other is None else buffers[step.other].reshape(x.shape)
-                buffers[step.y] = apply(number, step, x, other)
+                read = [step.x] if step.other is None else [step.x, step.other]
+                inputs = [buffers[index].reshape(len(x), *step.input_shape, -1) for index in read]
+                buffers[step.y] = apply(number, step, *inputs)
             scores = buffers[self.program.result]
             found.append(np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1])[:count])
         return np.concatenate(found)
 
 
-def _computed(step: Step, x: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+def _computed(step: Step, x: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Compute a step on float32 numbers (B, *step.input_shape, L)."""
-    if other is not None:
-        return x + other
+    if step.kind == "add":
+        return x + others[0]
     return _affine(x, **step.arrays) if step.kind == "scale" else _forward(step, x)
 
 
@@ -230,8 +234,8 @@ def _quantized(program: Program, levels: np.ndarray, ranges: list[float]) -> Qua
         x, y = scales[step.x], _scale(ranges[number + 1 if rectified else number])
         if step.kind in KEPT:
             y = x
-            steps.append(QuantizedStep(step.kind, step, lambda x, other, step=step: _forward(step, x)))
-        elif step.kind == "add":
+            steps.append(QuantizedStep(step.kind, step, partial(_forward, step)))
+        elif step.other is not None:
             steps.append(_sum(step, x / y, scales[step.other] / y))
         elif step.kind == "dense" and is_last:
             steps.append(_products("scores", step, x, 1.0))
@@ -248,13 +252,13 @@ def _products(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
     scale = np.maximum(abs(weight).max(1) / LARGEST, abs(bias) / (x * MAX_BIAS))
     scale[scale == 0] = 1
     factor = (x * scale / y).astype(np.float32)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "weight": _integers(weight / scale[:, None], np.int8).reshape(step.arrays["weight"].shape),
         "bias": np.rint(bias / (x * scale)).astype(np.int32),
         "scale": factor,
     }
 
-    def apply(x: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+    def apply(x: np.ndarray) -> np.ndarray:
         y = _forward(step, x)
         y = y * factor.reshape(-1, *(y.ndim - 2) * (1,))
         return y if kind == "scores" else _rounded(y)
@@ -264,14 +268,14 @@ def _products(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
 
 def _affine_step(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
     gain, offset = step.arrays["gain"] * np.float32(x / y), step.arrays["offset"] / np.float32(y)
-    arrays = {"gain": gain, "offset": offset}
-    return QuantizedStep(kind, step, lambda x, other: _rounded(_affine(x, gain, offset)), {}, arrays)
+    arrays: dict[str, np.ndarray] = {"gain": gain, "offset": offset}
+    return QuantizedStep(kind, step, lambda x: _rounded(_affine(x, gain, offset)), {}, arrays)
 
 
 def _mean(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
     factor = x / (y * step.settings["P"] * step.settings["Q"])
     ratio = np.float32(x / y)
-    return QuantizedStep(kind, step, lambda x, other: _rounded(_forward(step, x) * ratio), {"factor": factor})
+    return QuantizedStep(kind, step, lambda x: _rounded(_forward(step, x) * ratio), {"factor": factor})
 
 
 def _lrn(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
@@ -279,19 +283,20 @@ def _lrn(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
     ratio = (y / x) ** (1 / step.settings["beta"])
     settings = {"alpha": step.settings["alpha"] * x**2 * ratio, "k": step.settings["k"] * ratio}
     scales = np.float32(x), np.float32(y)
-    return QuantizedStep(kind, step, lambda x, other: _rounded(_forward(step, x * scales[0]) / scales[1]), settings)
+    return QuantizedStep(kind, step, lambda x: _rounded(_forward(step, x * scales[0]) / scales[1]), settings)
 
 
 def _lookup(kind: str, step: Step, x: float, y: float) -> QuantizedStep:
     """Tabulate an activation for each integer from -LARGEST on."""
-    lanes = step.layer.ops.lanes
+    layer: Any = step.layer  # an Activation, on which `Runner` has put operations
+    lanes = layer.ops.lanes
     numbers = np.zeros((blocks(2 * LARGEST + 1, lanes), lanes), np.float32)
     values = np.empty_like(numbers)
     numbers.reshape(-1)[: 2 * LARGEST + 1] = np.arange(-LARGEST, LARGEST + 1) * x
-    step.layer.apply(numbers, values)
+    layer.apply(numbers, values)
     table = _rounded(values.reshape(-1)[: 2 * LARGEST + 1] / np.float32(y))
 
-    def apply(x: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+    def apply(x: np.ndarray) -> np.ndarray:
         return table[(x + LARGEST).astype(np.int16)]
 
     return QuantizedStep("lookup", step, apply, {}, {"values": table.astype(np.int8)})
