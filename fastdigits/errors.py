@@ -9,6 +9,16 @@ class UserError(Exception):
     """An error whose message says what is wrong and how to fix it. Commands print it and exit with code 1."""
 
 
+class UnknownObject(UserError):
+    """Raised if a file needs a layer, a loss or the like from outside of the package that is not registered."""
+
+    def __init__(self, kind: str, name: str):
+        super().__init__(
+            f"It needs the {kind} {name!r}, which is not part of fastdigits; load it in Python with "
+            f"fastdigits.load(path, custom_objects={{{name!r}: ...}})."
+        )
+
+
 class TrainingWarning(UserWarning):
     """Issued if a network is no better than chance after training."""
 

@@ -1,7 +1,7 @@
 """The Python API: build, train, evaluate, save and load a network, and predict digits with it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdigits import extend
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation, polarity_note, polarity_warning
@@ -20,6 +21,8 @@ from fastdigits.inference.pool import NetworkPool
 from fastdigits.inspection.summary import Table, layer_rows, layer_table
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Layer, Shape
+from fastdigits.nn.registry import is_built_in, register
+from fastdigits.nn.sequence import walk
 from fastdigits.ops.runtime import compilation
 from fastdigits.storage import weights
 from fastdigits.storage.history import Epoch
@@ -71,6 +74,7 @@ class Sequential:
 
     def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
         self.network = Network(_as_layers(layers), input_shape)
+        self._register_layers()
         self.device = devices.choose_device()[0] if device == "auto" else device
         self._trained: _Trained | None = None
         self._online: OnlineTrainer | None = None  # after train_on_batch
@@ -86,9 +90,12 @@ class Sequential:
             If another thread trains the network.
         """
         saved = self._saved() if self._trained or self._online or self._training.locked() else None
-        return {"network": self.network.config(), "device": self.device, "saved": saved}
+        custom = [type(layer) for layer in walk(self.network.layers) if not is_built_in(layer)]
+        return {"network": self.network.config(), "device": self.device, "saved": saved, "custom": custom}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        for layer in state["custom"]:
+            register(layer)
         network = Network.from_config(state["network"])
         Sequential.__init__(self, network.layers, network.input_shape, state["device"])
         if state["saved"]:
@@ -319,8 +326,15 @@ class Sequential:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
         weights.write(path, self._saved())
 
+    def _register_layers(self) -> None:
+        """Make layers from outside of the package known by name, so that files that name them can be read."""
+        for layer in walk(self.network.layers):
+            if not is_built_in(layer):
+                register(type(layer))
+
     def _saved(self) -> SavedNetwork:
         trained = self._checked_trained()
+        self._register_layers()
         return SavedNetwork.of(
             trained.pool.network,
             trained.pool.normalisation,
@@ -384,7 +398,7 @@ class _Trained:
         return cls(NetworkPool(copy, normalisation), config, history)
 
 
-def load(path: str | Path, device: str = "auto") -> Sequential:
+def load(path: str | Path, device: str = "auto", custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """Load a trained network from a weights file.
 
     Parameters
@@ -393,11 +407,14 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
         A file that `Sequential.save` or `fastdigits train` wrote.
     device : str
         "auto", "cpu", "cuda" or "reference".
+    custom_objects : dict, optional
+        Layer classes, losses and the like from outside of the package that the network was trained with, by name, such
+        as {"Squareplus": Squareplus}. They are registered, see `fastdigits.extend.register`.
 
     Raises
     ------
     UserError
-        If the file is damaged or not a weights file.
+        If the file is damaged or not a weights file, or needs a custom object that is not given.
 
     Examples
     --------
@@ -405,6 +422,8 @@ def load(path: str | Path, device: str = "auto") -> Sequential:
     >>> model = load("digits.h5")
     >>> digit = model.predict(load_digits().test_images[:1]).argmax()
     """
+    for name, thing in (custom_objects or {}).items():
+        extend.register(thing, name)
     saved = weights.read(path)
     network = Network.from_config(saved.network)
     model = Sequential(network.layers, network.input_shape, device)
@@ -485,7 +504,7 @@ def _as_config(settings: dict[str, Any]) -> TrainConfig:
 
 def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:
     try:
-        array = np.asarray(array)
+        array = array if isinstance(array, np.memmap) else np.asarray(array)  # what is mapped stays on the disk
     except ValueError:
         raise UserError(f"The {what} must be one array, not lists of different lengths.") from None
     if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):

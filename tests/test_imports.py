@@ -10,7 +10,7 @@ import pytest
 import fastdigits
 
 PACKAGE = Path(fastdigits.__file__).parent
-LOOSE = {"__init__", "__main__", "errors", "files", "sequential"}
+LOOSE = {"__init__", "__main__", "errors", "extend", "files", "sequential"}
 
 # From top to bottom. A package may import those below its line, never its neighbours or those above.
 LAYERS = (
@@ -20,7 +20,8 @@ LAYERS = (
     ("bench",),
     ("importing",),
     ("export",),
-    ("sequential", "plots", "serve", "check", "doctor"),
+    ("sequential",),
+    ("extend", "plots", "serve", "check", "doctor"),
     ("training",),
     ("inference",),
     ("storage",),
@@ -34,17 +35,18 @@ LAYERS = (
     ("files",),
     ("errors",),
 )
-MAX_FLOORS = 11
+MAX_FLOORS = 12
 
 # Third-party packages that only these parts may import
 ROOMS = {
     "numba": ("ops",),
     "llvmlite": ("ops", "doctor"),
     "cupy": ("ops",),
-    "h5py": ("storage", "training.checkpoint"),
+    "h5py": ("storage", "training.checkpoint", "data.formats"),
     "matplotlib": ("plots", "bench.plot", "report.page"),
-    "PIL": ("imaging", "data.placement", "report.page"),
-    "scipy": ("imaging", "data.placement"),
+    "PIL": ("imaging", "data.placement", "data.conversion", "data.formats", "report.page"),
+    "scipy": ("imaging", "data.placement", "data.formats"),
+    "pyarrow": ("data.formats",),
     "rich": ("cli",),
     "click": ("cli",),
     "fastapi": ("serve",),

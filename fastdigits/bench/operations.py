@@ -13,7 +13,7 @@ import numpy as np
 from fastdigits.bench.networks import build_network, pack_images, pack_labels
 from fastdigits.bench.timing import quartiles, time_in_turns
 from fastdigits.bench.workload import Workload
-from fastdigits.config.training import LOSSES
+from fastdigits.config.training import loss_on
 from fastdigits.nn import Network
 from fastdigits.nn.layers import Flatten, TrainingStep
 from fastdigits.nn.sequence import Step, first_trainable
@@ -127,7 +127,7 @@ def _loss_and_optimizer(workload: Workload, network: Network, ops: Ops) -> Itera
     targets, dscores = pack_labels(ops, workload.labels), ops.empty(scores.shape)
     losses = ops.empty(targets.shape)
     loss = partial(
-        getattr(ops, LOSSES[config.loss]),
+        loss_on(ops, config.loss),
         scores=scores,
         targets=targets,
         count=images,

@@ -1,12 +1,15 @@
 """Training settings and their defaults."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from reprlib import repr as shown
 
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
-from fastdigits.data.preprocessing import Preparation
+from fastdigits.data.preprocessing import INKS, Preparation
 from fastdigits.errors import UserError
+from fastdigits.ops.custom import Operation
+from fastdigits.ops.interface import Ops
 
 MODEL = "cnn"
 MAX_FLOAT32 = 3.4e38
@@ -14,8 +17,14 @@ EVALUATION_BATCH = 256
 # Maximum number of images in one forward pass when training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
-# Name of the operation that computes each loss
-LOSSES = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+# The operation that computes each loss: its name, or one from outside of the package
+LOSSES: dict[str, str | Operation] = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
+
+
+def loss_on(ops: Ops, loss: str) -> Callable[..., None]:
+    """Return the operation of a loss, a key of LOSSES, on a device."""
+    operation = LOSSES[loss]
+    return operation.on(ops) if isinstance(operation, Operation) else getattr(ops, operation)
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,15 @@ class OptimizerDefaults:
     settings : tuple of str
         Its other parameters.
     lr, weight_decay : float
+    step : Operation, optional
+        That of an optimizer from outside of the package. By default it is the operation NAME_step.
     """
 
     state_arrays: tuple[str, ...]
     settings: tuple[str, ...]
     lr: float
     weight_decay: float = 0.0
+    step: Operation | None = None
 
 
 MOMENTUM = ("rate", "momentum", "weight_decay")
@@ -92,6 +104,8 @@ class TrainConfig:
         Number of training images to hold out for validation; None for a twelfth of them.
     pad, contrast, gamma, binarize
         See Preparation.
+    ink : str or None
+        One of INKS, if the ink of the training images is darker or lighter than their background; None to measure it.
     normalise : bool
         Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
@@ -137,6 +151,7 @@ class TrainConfig:
     contrast: float = 1.0
     gamma: float = 1.0
     binarize: float | None = None
+    ink: str | None = None
     normalise: bool = True
     augment: str = ""
     warm_start: bool = False
@@ -166,6 +181,7 @@ class TrainConfig:
             "loss": self.loss in LOSSES,
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "validation": self.validation is None or self.validation >= 0,
+            "ink": self.ink in (None, *INKS),
             "seed": 0 <= self.seed < 2**63,
         }
         for name, fits in limits.items():

@@ -3,9 +3,12 @@
 fastdigits/ops/batch defines what each effect computes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from reprlib import repr as shown
+from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.ops.batch import Effects
@@ -33,6 +36,50 @@ EFFECTS = {
 }
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """A change to the training images from outside of the package, in NumPy, once per epoch.
+
+    Parameters
+    ----------
+    name : str
+        In settings such as augment="NAME=0.1,shift=2".
+    function : function
+        function(images, amount, random) takes images uint8 (N, rows, columns), which it may overwrite, the number given
+        in the setting, and a numpy.random.Generator that differs in every epoch; it returns images of the same shape.
+    maximum : float
+        Largest number.
+    meaning : str
+        Of the number.
+    """
+
+    name: str
+    function: Callable[[Any, float, Any], Any]
+    maximum: float = 1.0
+    meaning: str = "the amount"
+
+    def __call__(self, images: Any, amount: float, random: Any) -> Any:
+        """Return changed images; raise UserError if the function returns another type or shape."""
+        changed = self.function(images, amount, random)
+        if getattr(changed, "dtype", None) != images.dtype or changed.shape != images.shape:
+            raise UserError(f"The augmentation {self.name} must return uint8 images of the shape that it is given.")
+        return changed
+
+
+OWN: dict[str, Augmentation] = {}  # registered from outside of the package
+
+
+def own_changes(text: str) -> list[Callable[[Any, Any], Any]]:
+    """Return the augmentations from outside of the package in a text, as functions of images and a generator."""
+    parts = [part.partition("=") for part in filter(None, text.split(","))]
+    amounts = {name.strip(): float(number) for name, _, number in parts if name.strip() in OWN}
+    return [partial(_change, OWN[name], amount) for name, amount in amounts.items()]
+
+
+def _change(augmentation: Augmentation, amount: float, images: Any, random: Any) -> Any:
+    return augmentation(images, amount, random)
+
+
 def parse_effects(text: str) -> Effects:
     """Parse a text such as "shift=2,rotate=10"; an empty text means no effects.
 
@@ -44,17 +91,17 @@ def parse_effects(text: str) -> Effects:
     limits = {}
     for part in filter(None, text.split(",")):
         name, equals, number = (piece.strip() for piece in part.partition("="))
-        if name not in EFFECTS:
-            raise UserError(f"--augment: there is no effect {shown(name)}; choose among {', '.join(EFFECTS)}.")
-        effect = EFFECTS[name]
-        if effect.field in limits:
+        if name not in EFFECTS and name not in OWN:
+            raise UserError(f"--augment: there is no effect {shown(name)}; choose among {', '.join((*EFFECTS, *OWN))}.")
+        if name in limits:
             raise UserError(f"--augment: {name} is given twice; give it once.")
-        limits[effect.field] = _limit(name, effect, number)
-    return Effects(**limits)  # type: ignore[arg-type]  # `_limit` returns an int for erase_px
+        limits[name] = _limit(name, EFFECTS.get(name) or OWN[name], number)
+    fields = {effect.field: limits[name] for name, effect in EFFECTS.items() if name in limits}
+    return Effects(**fields)  # type: ignore[arg-type]  # `_limit` returns an int for erase_px
 
 
-def _limit(name: str, effect: Effect, number: str) -> float:
-    kind = type(Effects._field_defaults[effect.field])
+def _limit(name: str, effect: Effect | Augmentation, number: str) -> float:
+    kind = type(Effects._field_defaults[effect.field]) if isinstance(effect, Effect) else float
     try:
         limit = kind(number)
     except ValueError:

@@ -1,12 +1,15 @@
 """Preprocessing of every image, in training and in inference: preparation, then normalization."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from fastdigits.errors import UserError
 
+INKS = ("dark", "light")
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
+MAPPED_PIECE = 4096  # images that are prepared at a time
 MAX_SAMPLE = 1000  # images in which ink and digits are measured
 MIN_AGREEMENT = 0.8  # fraction of images with dark ink, or with light ink, that decides for all
 
@@ -61,12 +64,15 @@ class Preparation:
         """The level of the background in images that are not prepared yet."""
         return 255 if self.invert else 0
 
-    def following(self, images: Any, rows: Any = slice(None)) -> "Preparation":
-        """Return this preparation with `invert` and `digit_*` as measured in the training images[rows], (N, H, W)."""
+    def following(self, images: Any, rows: Any = slice(None), ink: str | None = None) -> "Preparation":
+        """Return this preparation with `invert` and `digit_*` as measured in the training images[rows], (N, H, W).
+
+        If `ink` is "dark" or "light", `invert` follows it instead.
+        """
         from fastdigits.data.placement import measure
 
         sample = _sample(images, rows)
-        invert = dark_ink_fraction(sample) >= MIN_AGREEMENT
+        invert = dark_ink_fraction(sample) >= MIN_AGREEMENT if ink is None else ink == "dark"
         placement = measure(255 - sample if invert else sample)
         return replace(self, invert=invert).placed(*placement)
 
@@ -95,10 +101,22 @@ class Preparation:
             return images
         import numpy as np
 
+        if isinstance(images, np.memmap):
+            return self._apply_to_mapped(images)
         sides = (self.pad, self.pad)
         padded = np.pad(images, ((0, 0), sides, sides), constant_values=self.background)
         prepared = padded.tobytes().translate(_levels(self))
         return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
+
+    def _apply_to_mapped(self, images: Any) -> Any:
+        """Prepare memory-mapped images piece by piece; the result is mapped to a temporary file, not in memory."""
+        import numpy as np
+
+        with tempfile.TemporaryFile(prefix="fastdigits-") as file:
+            prepared = np.memmap(file, np.uint8, "w+", shape=(len(images), *self.input_shape(images)[1:]))
+            for start in range(0, len(images), MAPPED_PIECE):
+                prepared[start : start + MAPPED_PIECE] = self.apply(np.array(images[start : start + MAPPED_PIECE]))
+        return prepared
 
     def __bool__(self) -> bool:
         """Return whether the preparation changes images at all."""
@@ -193,7 +211,7 @@ def polarity_warning(images: Any, normalisation: Normalisation) -> str:
     trained, given = ("dark", "light") if expects_dark else ("light", "dark")
     return (
         f"The images have {given} ink, but the network was trained on {trained} ink, so its answers to them mean "
-        "nothing; invert the images."
+        "nothing; invert the images, in commands with --value-range 255,0."
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdigits.config.training import LOSSES
+from fastdigits.config.training import loss_on
 from fastdigits.data.batches import Batches
 from fastdigits.errors import NotFiniteError
 from fastdigits.nn.network import Network
@@ -89,7 +89,7 @@ def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) ->
     ops, start = network.ops, perf_counter()
     scores, targets, host_scores, host_targets = forward_all(network, batches, rows)
     losses, gradient, total = ops.empty(targets.shape), ops.empty(scores.shape), ops.zeros((1,), np.float64)
-    getattr(ops, LOSSES[loss])(scores, targets, len(rows), 0.0, losses, gradient)
+    loss_on(ops, loss)(scores, targets, len(rows), 0.0, losses, gradient)
     ops.accumulate(losses, total)
     predicted, true = host_scores.argmax(1).reshape(-1), host_targets.reshape(-1).astype(int)
     predicted, true = predicted[true >= 0], true[true >= 0]

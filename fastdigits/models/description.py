@@ -30,13 +30,13 @@ A file is a list of layers. Each `[[layer]]` has a `type`, the name of a layer, 
 
 import json
 import tomllib
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from reprlib import repr as shown
 from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer
-from fastdigits.nn.registry import LAYERS, layer_class, layer_from_config
+from fastdigits.nn.registry import CUSTOM_LAYERS, LAYERS, layer_class, layer_from_config
 from fastdigits.nn.sequence import check_count
 
 SUFFIX = ".toml"
@@ -102,11 +102,12 @@ def _check(layer: Any, where: str) -> None:
     if not isinstance(layer, dict) or not isinstance(layer.get("type"), str):
         raise UserError(f'{where} has no type; give it one such as type = "Dense".')
     kind, given = layer["type"], layer.keys() - {"type"}
-    if kind not in LAYERS:
-        raise UserError(f"{where} has the unknown type {shown(kind)}; choose one of {', '.join(LAYERS)}.")
-    known = [field for field in fields(layer_class(kind)) if field.init]
-    names = ", ".join(field.name for field in known)
-    known_fields = f"the fields {names}" if known else "no fields"
+    names = (*LAYERS, *CUSTOM_LAYERS)
+    if kind not in names:
+        raise UserError(f"{where} has the unknown type {shown(kind)}; choose one of {', '.join(names)}.")
+    layer_type = layer_class(kind)
+    known = [field for field in fields(layer_type) if field.init] if is_dataclass(layer_type) else []
+    known_fields = f"the fields {', '.join(field.name for field in known)}" if known else "no fields"
     for name in sorted(given - {field.name for field in known}):
         raise UserError(f"{where} ({kind}) has the unknown field {shown(name)}; remove it. {kind} has {known_fields}.")
     for name in (field.name for field in known if field.default is MISSING and field.name not in given):

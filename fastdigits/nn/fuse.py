@@ -7,11 +7,12 @@
 | BatchNorm that is not frozen, ReLU | BatchNormReLU |
 | Residual, or Residual, ReLU | FusedResidual, whose layers are fused too |
 
-All other layers run unchanged. A fused step refers to its layers and uses their parameters, but has its own buffers.
+All other layers run unchanged, and so do layers from outside of the package. A fused step refers to its layers and uses
+their parameters, but has its own buffers.
 """
 
 from collections.abc import Sequence
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU, TrainingSt
 from fastdigits.nn.normalisation import BatchNorm, planes
 from fastdigits.nn.parameter import Parameter
 from fastdigits.nn.pooling import AvgPool2D, MaxPool2D
+from fastdigits.nn.registry import is_built_in
 from fastdigits.nn.residual import Residual
 from fastdigits.nn.sequence import Step
 from fastdigits.ops.interface import Array, Ops
@@ -44,7 +46,7 @@ def fuse(layers: Sequence[Layer], forward_only: bool = False) -> list[Step]:
 
 def _next_step(layers: Sequence[Layer], after_relu: bool, forward_only: bool) -> Step:
     """Return the step for the first layer, or for the chain that it starts."""
-    match layers:
+    match list(takewhile(is_built_in, layers)):
         case [Conv2D() as conv, ReLU() as relu, MaxPool2D() | AvgPool2D() as pool, *_] if _pools_in_place(conv, pool):
             return ConvReLUPool(conv, relu, pool, after_relu)
         case [Conv2D() as conv, ReLU() as relu, *after] if forward_only or _takes_relu_gradient(after):

@@ -14,6 +14,7 @@ from fastdigits.nn import sequence
 from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Conv2D, Dense, Layer
 from fastdigits.nn.normalisation import BatchNorm
+from fastdigits.nn.registry import is_built_in
 from fastdigits.nn.residual import Residual
 from fastdigits.ops.interface import Ops
 
@@ -63,7 +64,7 @@ def inference_graph(layers: Sequence[Layer]) -> tuple[list[Layer], list[Fold]]:
     folds: list[Fold] = []
     while rest:
         match rest:
-            case [Conv2D() | Dense() as layer, BatchNorm() as norm, *rest]:
+            case [Conv2D() | Dense() as layer, BatchNorm() as norm, *rest] if is_built_in(layer) and is_built_in(norm):
                 folded = replace(layer)
                 folded.connect(layer.input_shape)
                 folds.append(Fold(layer, norm, folded))

@@ -5,10 +5,10 @@ parameters, `allocate` sets the operations and allocates the buffers, `forward` 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from math import prod
 from reprlib import repr as shown
-from typing import Any
+from typing import Any, ClassVar
 
 from fastdigits.errors import UserError
 from fastdigits.nn.parameter import Parameter
@@ -47,8 +47,13 @@ class Layer:
     A layer holds its parameters, its buffers and the input of the last `forward`, which `backward` needs. The same
     object must therefore not occur twice in a chain, and two threads must not use it at the same time. `Network` and
     `Residual` copy the layers that they are given, so a list passed to them may repeat an object.
+
+    To write a layer of your own, derive from this class, or from `Activation` for an elementwise function. If it has
+    options, make it a dataclass. If `forward` and `backward` compute with operations only, set `only_operations` in the
+    class, so that training steps can be recorded and replayed, which is faster. See `fastdigits.extend`.
     """
 
+    only_operations: ClassVar[bool] = False  # of a class outside of the package: whether steps may be replayed
     parameters: Sequence[Parameter] = ()
     running: Sequence[Parameter] = ()  # running statistics: updated by `forward` in training, not by the optimizer
     dx: Any = None  # gradient of the input, an Array if the layer is allocated for training
@@ -123,7 +128,7 @@ class Layer:
 
     def config(self) -> dict[str, Any]:
         """Return the type and the fields, from which `registry.layer_from_config` creates an equal layer."""
-        return {"type": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]  # all layers are dataclasses
+        return {"type": type(self).__name__, **(asdict(self) if is_dataclass(self) else {})}
 
 
 @dataclass(eq=False)

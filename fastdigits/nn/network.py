@@ -15,7 +15,7 @@ from fastdigits.nn.initializers import initial_value
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, vectors
 from fastdigits.nn.memory import check_memory
 from fastdigits.nn.parameter import Parameter, ParameterBuffer
-from fastdigits.nn.registry import LAYERS, layer_from_config
+from fastdigits.nn.registry import is_built_in, layer_from_config
 from fastdigits.nn.sequence import Step
 from fastdigits.ops.array import blocks
 from fastdigits.ops.interface import Array, Ops
@@ -130,8 +130,14 @@ class Network:
 
     @property
     def has_custom_layers(self) -> bool:
-        """Whether a layer is none of `registry.LAYERS`, so that it may do anything."""
-        return any(type(layer).__name__ not in LAYERS for layer in sequence.walk(self.layers))
+        """Whether a layer is from outside of the package."""
+        return not all(map(is_built_in, sequence.walk(self.layers)))
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether all layers compute with operations only, so that a training step can be recorded and replayed."""
+        layers = sequence.walk(self.layers)
+        return all(is_built_in(layer) or vars(type(layer)).get("only_operations", False) for layer in layers)
 
     def check_images(self, images: np.ndarray, labels: np.ndarray | None, pad: int = 0) -> None:
         """Check that images and labels fit the network.

@@ -4,7 +4,7 @@ import importlib
 from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UnknownObject, UserError
 
 if TYPE_CHECKING:
     from fastdigits.nn.layers import Layer
@@ -37,6 +37,30 @@ LAYERS = {
 }
 
 
+# Layers from outside of the package, see `register`
+CUSTOM_LAYERS: dict[str, type[Any]] = {}
+
+
+def register(layer: type[Any], name: str | None = None) -> None:
+    """Register a layer from outside of the package under a name, by default that of its class.
+
+    Raises
+    ------
+    UserError
+        If the package has a layer of this name.
+    """
+    name = name or layer.__name__
+    if name in LAYERS:
+        raise UserError(f"There is a layer {name} in fastdigits already; give your class another name.")
+    CUSTOM_LAYERS[name] = layer
+
+
+def is_built_in(layer: Any) -> bool:
+    """Return whether a layer is of a class of this package, not of one derived from it."""
+    name = type(layer).__name__
+    return name in LAYERS and type(layer).__module__ == f"fastdigits.nn.{LAYERS[name]}"
+
+
 def layer_class(name: str) -> type[Any]:
     """Return the class of a layer.
 
@@ -45,8 +69,12 @@ def layer_class(name: str) -> type[Any]:
     UserError
         If there is no such layer.
     """
+    if name in CUSTOM_LAYERS:
+        return CUSTOM_LAYERS[name]
     if name not in LAYERS:
-        raise UserError(f"There is no layer {shown(name)}; choose one of {', '.join(LAYERS)}.")
+        raise (
+            UnknownObject("layer", name) if str(name).isidentifier() else UserError(f"There is no layer {shown(name)}.")
+        )
     return getattr(importlib.import_module(f"fastdigits.nn.{LAYERS[name]}"), name)
 
 

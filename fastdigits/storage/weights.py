@@ -9,6 +9,7 @@ epochs in float64, with NaN for None. The attributes `crc32` of the root and of 
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, asdict, dataclass, fields
@@ -20,9 +21,11 @@ import h5py
 import numpy as np
 
 from fastdigits import __version__
-from fastdigits.config.training import TrainConfig
+from fastdigits.config.schedules import SCHEDULES
+from fastdigits.config.training import LOSSES, OPTIMIZERS, TrainConfig
+from fastdigits.data.augmentation import EFFECTS, OWN
 from fastdigits.data.preprocessing import Normalisation, Preparation
-from fastdigits.errors import UserError
+from fastdigits.errors import UnknownObject, UserError
 from fastdigits.files import StrPath, check_writable, write_atomically
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.network import Network
@@ -46,6 +49,7 @@ __all__ = [
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
 STRUCTURES = ("v108", "v108")  # of HDF5 1.8: any reader supports them, and their checksums reveal damage
+CHOICES: dict[str, dict[str, Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}  # of settings
 OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
 STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels from 0 to 1; outside this range float32 is too imprecise
 
@@ -248,6 +252,8 @@ def _shapes(network: dict) -> dict[str, tuple[int, ...]]:
     kind = SequenceNetwork if "symbols" in network else Network
     try:
         return {name: array.shape for name, array in kind.from_config(network).state().items()}
+    except UnknownObject:
+        raise
     except UserError as error:
         hdf5.refuse(f"its architecture is not a valid network ({_printable(str(error))[:200].rstrip('.')})", error)
 
@@ -282,7 +288,17 @@ def config_from(config: dict) -> dict:
     for name, value in config.items():
         if name not in types or not _has_type(value, types[name]):
             hdf5.refuse(f"its config has {hdf5.some([name])}, which is unknown or of a wrong type")
+    _check_known(config)
     return asdict(TrainConfig(**config))
+
+
+def _check_known(config: dict) -> None:
+    """Raise UnknownObject if the network was trained with a loss or the like from outside of the package."""
+    effects = [part.partition("=")[0].strip() for part in filter(None, config.get("augment", "").split(","))]
+    needed = [(kind, config[kind], table) for kind, table in CHOICES.items() if kind in config]
+    for kind, name, table in [*needed, *(("augmentation", effect, {**EFFECTS, **OWN}) for effect in effects)]:
+        if name not in table and re.fullmatch(r"[\w-]{1,100}", name):
+            raise UnknownObject(kind, name)
 
 
 def _has_type(value: object, kind: type | UnionType) -> bool:

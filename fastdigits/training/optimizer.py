@@ -41,7 +41,7 @@ class Optimizer:
             "weight_decay": float(defaults.weight_decay if config.weight_decay is None else config.weight_decay),
         }
         self.apply_step = partial(
-            getattr(ops, f"{config.optimizer}_step"),
+            defaults.step.on(ops) if defaults.step else getattr(ops, f"{config.optimizer}_step"),
             parameter=buffer.values,
             gradient=buffer.gradients,
             **dict(zip(defaults.state_arrays, self.state_arrays, strict=True)),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import EVALUATION_BATCH, MAX_MICRO_BATCH, TrainConfig
+from fastdigits.config.training import EVALUATION_BATCH, LOSSES, MAX_MICRO_BATCH, OPTIMIZERS, TrainConfig
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
@@ -91,7 +91,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
     No helper starts on a GPU, or if there is only one core or no persistent cache folder.
     """
-    if network.ops.device != "cpu" or network.ops.threads < 2 or not kernel_cache.is_writable() or not sys.executable:
+    if _is_custom(network, config) or network.ops.threads < 2 or not kernel_cache.is_writable() or not sys.executable:
         yield
         return
     helper = compiling_since = None
@@ -112,10 +112,16 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
             helper.wait()
 
 
+def _is_custom(network: Network, config: TrainConfig) -> bool:
+    """Return whether the kernels cannot be planned: those of a GPU, or some from outside of the package."""
+    loss, optimizer = LOSSES[config.loss], OPTIMIZERS[config.optimizer]
+    return network.ops.device != "cpu" or network.has_custom_layers or bool(optimizer.step) or not isinstance(loss, str)
+
+
 @contextmanager
 def _counted(network: Network, config: TrainConfig, weighted: bool) -> Iterator[None]:
     """Plan all kernels when the first one is compiled in the block, on the CPU."""
-    planned = network.ops.device != "cpu" or network.has_custom_layers
+    planned = _is_custom(network, config)
 
     def plan_once() -> None:
         nonlocal planned

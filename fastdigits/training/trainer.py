@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import LOSSES, MAX_MICRO_BATCH, TrainConfig
+from fastdigits.config.training import MAX_MICRO_BATCH, TrainConfig, loss_on
+from fastdigits.data.augmentation import own_changes
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
@@ -45,7 +46,7 @@ def build_for_training(
     """
     if normalisation is None:
         if preparation is None:
-            preparation = config.preparation.following(images, rows)
+            preparation = config.preparation.following(images, rows, config.ink)
         normalisation = Normalisation(0.0, 1.0, preparation)
         if config.normalise:
             normalisation = Normalisation.of(images, rows, preparation)
@@ -84,7 +85,7 @@ class Trainer:
     ):
         ops = self.ops = network.ops
         self.network, self.batches, self.config = network, batches, config
-        self.loss, self.smoothing = getattr(ops, LOSSES[config.loss]), float(config.label_smoothing)
+        self.loss, self.smoothing = loss_on(ops, config.loss), float(config.label_smoothing)
         self.optimizer = Optimizer(ops, config, network.buffer)
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
@@ -97,11 +98,13 @@ class Trainer:
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.weights: Any = None if weights is None else ops.upload(np.asarray(weights, np.float32))
         self.ordered_weights = ops.empty(rows.shape)
+        self.changes = own_changes(config.augment)
+        self.originals: Any = ops.download(batches.images)[rows] if self.changes else None
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
         self.gradient_sum = ops.empty(network.buffer.gradients.shape)
-        captured = config.graph and not network.has_custom_layers
+        captured = config.graph and network.is_recordable
         self.run_step = ops.captured(self._run_step) if captured else self._run_step
 
     def shuffle(self, epoch: int) -> None:
@@ -109,6 +112,8 @@ class Trainer:
         self.epoch = epoch
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
+        if self.changes and epoch:  # epoch 0 only compiles the kernels
+            self._set_images(self._changed_images(epoch))
         if self.weights is not None:
             self.ordered_weights[...] = self.weights[self.order]
 
@@ -179,6 +184,8 @@ class Trainer:
 
     def finish(self) -> int:
         """Set the network's final weights and return the number of the epoch that they are from."""
+        if self.changes:
+            self._set_images(self.originals)
         if self.config.keeps_best and self.history:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch
@@ -195,3 +202,13 @@ class Trainer:
             return None
         self.network.set_weights(self.best_weights if self.config.keeps_best else self.epoch_weights)
         return best_epoch(self.history).epoch if self.config.keeps_best else len(self.history)
+
+    def _changed_images(self, epoch: int) -> np.ndarray:
+        """Return the training images with the changes from outside of the package, which differ in every epoch."""
+        images = self.originals
+        for number, change in enumerate(self.changes):
+            images = change(images.copy(), np.random.default_rng([self.config.seed, epoch, number]))
+        return images
+
+    def _set_images(self, images: np.ndarray) -> None:
+        self.batches.images[self.rows] = self.ops.upload(images)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 from math import prod
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy
@@ -79,6 +80,18 @@ def test_peak_kernels_compile(needs_numba_cuda, assemble, monkeypatch):
     x, y = (numpy.zeros((*rows, launch.LANES), numpy.float32) for rows in ([cuda.CHAINS], [1, cuda.CHAINS]))
     started = (cuda.multiply_adds, [x, y, numpy.int32(1)]), (cuda.triad, [x, x, x])
     _assert_lean({(kernel, launch.kinds(arguments)) for kernel, arguments in started}, assemble, monkeypatch)
+
+
+def test_kernels_from_outside_of_the_package_compile(needs_numba_cuda, assemble, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "outside")
+    outside = import_module("squareplus.layers")
+    from fastdigits.ops.cuda import launch
+    from fastdigits.ops.custom import cuda as custom
+
+    x = numpy.zeros((3, launch.LANES), numpy.float32)
+    operations = (outside.FORWARD, 2), (outside.BACKWARD, 3), (outside.GELU_BACKWARD, 3)
+    started = {(custom.compile_operation(one.kernel), launch.kinds([x] * count)) for one, count in operations}
+    _assert_lean(started, assemble, monkeypatch)
 
 
 def _assert_lean(kernels, assemble, monkeypatch):

@@ -30,8 +30,9 @@ FOLDER_NAME = re.compile(r"kernels-(?P<sources>[0-9a-f]{16})-[0-9a-f]{8}")
 SUFFIXES = (".kernel", ".ptx")  # of compiled kernels of the CPU and of CUDA
 DIGEST_BYTES = 32
 
-# Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py
-UNCOMPILED_FOLDERS = {"runtime"}
+# Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py, or whose code is hashed
+# for itself, as in custom/
+UNCOMPILED_FOLDERS = {"custom", "runtime"}
 UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 
 
