@@ -26,13 +26,13 @@ ELEVEN = "eleven classes"
 NAMES = ["lenet", "cnn", ELEVEN, *(pytest.param(name, marks=pytest.mark.long) for name in ("best", "resnet"))]
 
 
-def trained(name, folder):
+def trained(name, folder, count=600):
     """A network by name, trained on a few images; "eleven classes" is the one that ships."""
     if name == ELEVEN:
         return read(shipped_folder() / "models" / "digits.h5")
     images, labels = load_part("mnist", "train")
     model = Sequential(layers_of(name))
-    model.fit(images[:600], labels[:600], epochs=1)
+    model.fit(images[:count], labels[:count], epochs=1)
     model.save(folder / "weights.h5")
     return read(folder / "weights.h5")
 
@@ -130,7 +130,7 @@ def check_answers(saved, scores_of, count):
     "name", ["lenet", *(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "best", "resnet", ELEVEN))]
 )
 def test_int8_is_as_accurate(name, tmp_path):
-    saved = trained(name, tmp_path)
+    saved = trained(name, tmp_path, 6000)
     _, accuracy = quantize.quantized(saved, program_of(saved, "C"))
     assert accuracy.images == COUNT
     assert accuracy.exact > 0.8
