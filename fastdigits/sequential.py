@@ -51,6 +51,8 @@ class Sequential:
         Shape of one image.
     device : str
         "auto", "cpu", "cuda" or "reference".
+    classes : sequence of str, optional
+        Names of the classes, which messages, tables and the weights file show; their numbers by default.
 
     Attributes
     ----------
@@ -72,8 +74,14 @@ class Sequential:
     >>> model.save("digits.h5")
     """
 
-    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
-        self.network = Network(_as_layers(layers), input_shape)
+    def __init__(
+        self,
+        layers: list[Layer],
+        input_shape: Shape = (1, 28, 28),
+        device: str = "auto",
+        classes: Sequence[str] | None = None,
+    ):
+        self.network = Network(_as_layers(layers), input_shape, classes)
         self._register_layers()
         self.device = devices.choose_device()[0] if device == "auto" else device
         self._trained: _Trained | None = None
@@ -97,7 +105,7 @@ class Sequential:
         for layer in state["custom"]:
             register(layer)
         network = Network.from_config(state["network"])
-        Sequential.__init__(self, network.layers, network.input_shape, state["device"])
+        Sequential.__init__(self, network.layers, network.input_shape, state["device"], network.class_names)
         if state["saved"]:
             self._restore(state["saved"])
 
@@ -145,8 +153,8 @@ class Sequential:
         ----------
         x : uint8 (N, rows, columns)
             Images.
-        y : uint8 (N,)
-            Their labels.
+        y : uint8 or uint16 (N,)
+            Their labels: numbers of classes, from 0 on.
         callbacks : Callback or list of Callback
             Called after every step and epoch. They can stop training or change the learning rate.
         validation_data : (x, y), optional
@@ -274,10 +282,17 @@ class Sequential:
             self._online, self._is_snapshot = online, False
         return loss, accuracy
 
-    def with_classes(self, classes: int, seed: int = 0) -> "Sequential":
-        """Return a network for another number of classes, to train with `fit(..., warm_start=True)`.
+    def with_classes(self, classes: int | Sequence[str], seed: int = 0) -> "Sequential":
+        """Return a network for other classes, to train with `fit(..., warm_start=True)`.
 
         Its last dense layer has new random weights; all other layers have those of this network.
+
+        Parameters
+        ----------
+        classes : int or sequence of str
+            Number or names of the classes.
+        seed : int
+            Seed of the random weights.
 
         Raises
         ------
@@ -289,14 +304,15 @@ class Sequential:
         >>> from fastdigits import load
         >>> letters = load("digits.h5").with_classes(26)
         """
-        saved = with_new_head(self._saved(), classes, seed)
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+        saved = with_new_head(self._saved(), names, seed)
         network = Network.from_config(saved.network)
-        model = Sequential(network.layers, network.input_shape, self.device)
+        model = Sequential(network.layers, network.input_shape, self.device, network.class_names)
         model._restore(saved)
         return model
 
     def evaluate(self, x: np.ndarray, y: np.ndarray) -> Evaluation:
-        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,).
+        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels (N,).
 
         Warns
         -----
@@ -426,7 +442,7 @@ def load(path: str | Path, device: str = "auto", custom_objects: Mapping[str, An
         extend.register(thing, name)
     saved = weights.read(path)
     network = Network.from_config(saved.network)
-    model = Sequential(network.layers, network.input_shape, device)
+    model = Sequential(network.layers, network.input_shape, device, network.class_names)
     model._restore(saved)
     return model
 
@@ -507,7 +523,8 @@ def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:
         array = array if isinstance(array, np.memmap) else np.asarray(array)  # what is mapped stays on the disk
     except ValueError:
         raise UserError(f"The {what} must be one array, not lists of different lengths.") from None
-    if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):
-        expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 of shape (N,)"
+    types = (np.uint8,) if what == "images" else (np.uint8, np.uint16)
+    if array.dtype not in types or array.ndim != (3 if what == "images" else 1) or not len(array):
+        expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 or uint16 of shape (N,)"
         raise UserError(f"The {what} must be {expected} with at least one entry, not {array.dtype} {array.shape}.")
     return array

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastdigits import Callback, Dense, Flatten, Sequential, UserError
+from fastdigits.training.weighting import with_class_weight
 
 SETTINGS = {"epochs": 3, "batch_size": 16, "lr": 0.01, "schedule": "constant"}
 
@@ -294,3 +295,12 @@ def test_a_batch_that_diverges_leaves_the_network_as_it_was(stripes):
     with pytest.raises(UserError, match="lower the learning rate"), np.errstate(all="ignore"):
         model.train_on_batch(*stripes)
     assert model.predict(stripes[0]).tobytes() == before.tobytes()
+
+
+def test_class_weights_count_the_training_images_only():
+    labels, rows = np.array([0, 0, 0, 1, 1, 5], np.uint8), np.array([0, 1, 2, 3])
+    weights = with_class_weight(None, labels, rows, "balanced")
+    np.testing.assert_allclose(weights, [4 / (2 * 3)] * 3 + [4 / 2] + [1, 1], rtol=1e-6)  # n / (classes * count)
+    twice = with_class_weight(np.full(6, 2, np.float32), labels, rows, "balanced")
+    np.testing.assert_allclose(twice, 2 * weights)
+    assert with_class_weight(None, labels, rows, None) is None

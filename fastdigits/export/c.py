@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fastdigits.export import Exported, ExportOptions
-from fastdigits.export.metadata import calibration_note, class_names, origin
+from fastdigits.export.metadata import calibration_note, origin
 from fastdigits.export.pixels import pixel_table
 from fastdigits.export.program import ACTIVATIONS, IMAGE, Program, Step, program_of
 from fastdigits.storage.weights import SavedNetwork
@@ -88,7 +88,7 @@ def encode(saved: SavedNetwork, options: ExportOptions, header: bool = False) ->
         number=TYPES[code.number],
         uses=lambda *kinds: not code.kinds.isdisjoint(kinds),
         needs_math=bool(code.kinds & MATHEMATICAL),
-        classes=class_names(program.network.classes),
+        classes=[_text(name) for name in saved.class_names],
         rows=H - 2 * preparation.pad,
         columns=W - 2 * preparation.pad,
         pad=preparation.pad,
@@ -184,6 +184,15 @@ def _window(settings: dict[str, float]) -> str:
 def _literal(value: float) -> str:
     """Return the shortest text that is the same float32 in C."""
     return f"{np.float32(value)!s}f"
+
+
+def _text(text: str) -> str:
+    """Return a text as a literal of C, in UTF-8."""
+    characters = (
+        chr(byte) if byte < 128 and (chr(byte).isalnum() or chr(byte) == " ") else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+    return f'"{"".join(characters)}"'
 
 
 def _definition(name: str, array: np.ndarray) -> str:

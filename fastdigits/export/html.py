@@ -15,11 +15,12 @@ import numpy as np
 from fastdigits.data.preprocessing import UNPREPARED
 from fastdigits.errors import UserError
 from fastdigits.export import Exported, ExportOptions
-from fastdigits.export.metadata import NO_DIGIT, class_names, origin
+from fastdigits.export.metadata import origin
 from fastdigits.export.pixels import pixel_table
 from fastdigits.export.program import Program, program_of
 from fastdigits.export.source import name_of
 from fastdigits.nn.calibration import Calibration
+from fastdigits.nn.class_names import decides_on_digits
 from fastdigits.storage.weights import SavedNetwork
 
 IMAGE_SIDE = 28  # pixels of an image in the format of MNIST
@@ -56,7 +57,7 @@ def _check_digits(saved: SavedNetwork, program: Program) -> None:
     """Raise UserError unless drawings can be prepared for the network."""
     preparation = saved.normalisation.preparation
     side = IMAGE_SIDE + 2 * preparation.pad
-    if program.network.input_shape != (1, side, side) or program.network.classes not in (NO_DIGIT, NO_DIGIT + 1):
+    if program.network.input_shape != (1, side, side) or not decides_on_digits(saved.class_names):
         raise UserError(
             f"The HTML page needs a network that recognizes digits in images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels; "
             "choose another format."
@@ -93,7 +94,7 @@ def _described(saved: SavedNetwork, program: Program) -> tuple[dict[str, Any], n
         for step in program.steps
     ]
     description = {
-        "classes": class_names(program.network.classes),
+        "classes": saved.class_names,
         "pixels": {**pixels, "levels": place(pixel_table(normalisation))},
         "calibration": {
             "temperature": calibration.temperature,

@@ -11,7 +11,7 @@ from fastdigits import __version__
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.export import Exported, ExportOptions
-from fastdigits.export.metadata import KEY, calibration_note, class_names, metadata, origin
+from fastdigits.export.metadata import KEY, calibration_note, metadata, origin
 from fastdigits.export.names import torch_names
 from fastdigits.export.pixels import pixel_table
 from fastdigits.nn import Conv2D, LocalResponseNorm, Network, Residual
@@ -31,7 +31,7 @@ def encode(saved: SavedNetwork, options: ExportOptions) -> Exported:
     model.doc_string = " ".join([f"{origin(saved)}.", _input_note(saved, pixels), calibration_note(saved)]).strip()
     properties = {
         "origin": origin(saved),
-        "classes": json.dumps(class_names(network.classes)),
+        "classes": json.dumps(network.class_names),
         "calibration": calibration_note(saved),
         KEY: metadata(saved),
     }

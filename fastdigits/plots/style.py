@@ -29,6 +29,7 @@ SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # color maps of magnitu
 
 TITLE, TEXT, SMALL = 15, 13, 11  # font sizes in points: readable when the figure is shown at half its size
 DPI = 130
+MAX_CLASS_NAME = 14  # characters of the name of a class
 POINTS_PER_INCH = 72
 FILE_TYPES = ("png", "svg", "pdf")
 # Metadata without a date, so that equal figures are encoded to equal bytes
@@ -79,6 +80,11 @@ def new_figure(width: float, height: float, layout: Any = "constrained") -> "Fig
 def literal(text: str) -> str:
     """Escape dollar signs, which start formulas in matplotlib, and replace undecodable bytes."""
     return printable(text).replace("$", r"\$")
+
+
+def class_label(name: str) -> str:
+    """Return the name of a class, shortened if it is long."""
+    return literal(name if len(name) <= MAX_CLASS_NAME else f"{name[: MAX_CLASS_NAME - 1]}\N{HORIZONTAL ELLIPSIS}")
 
 
 def printable(text: str) -> str:

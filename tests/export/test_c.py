@@ -188,6 +188,21 @@ def test_a_name_cannot_leave_the_comment(small):
     assert "*/ int evil" not in source_of(evil).decode()
 
 
+@needs_compiler
+def test_classes_have_their_names(tmp_path):
+    names = ["seven", 'say "yes"??/', "größe\\n"]
+    network = Network([Flatten(), Dense(3)], (1, 2, 2), names)
+    saved = saved_of(
+        network, {"dense_1/weight": np.zeros((3, 4), np.float32), "dense_1/bias": np.eye(3, dtype=np.float32)[0]}
+    )
+    for number, name in enumerate(names):
+        bias = np.eye(3, dtype=np.float32)[number]
+        one = replace(saved, weights=saved.weights | {"dense_1/bias": bias})
+        program = compiled(COMPILER, source_of(one), tmp_path)
+        done = subprocess.run([program], input=b"1234", capture_output=True, check=True)
+        assert done.stdout.decode().split("\t")[0] == name
+
+
 @pytest.mark.parametrize("name", ["c", "header"])
 def test_the_same_network_gives_the_same_c(small, name):
     once, again = (export.encode(small, name, export.ExportOptions()).content for _ in range(2))

@@ -18,7 +18,8 @@ from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import CountProgress, announce_compilation
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
-from fastdigits.inference.recognizer import Prediction, Recognizer
+from fastdigits.inference.recognizer import Prediction, Recognizer, line_text
+from fastdigits.nn.class_names import are_digits, label_of, noun, plural
 from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -70,14 +71,14 @@ def run(
                 row = _one_digit(result, _digits_seen(recognizer, picture, result))
             predictions.append({"image": path, **row})
             if not as_json:
-                click.echo(_as_text(predictions[-1]))
+                click.echo(_as_text(predictions[-1], recognizer.classes))
             if show and len(shown) < MAX_SHOWN:
                 shown.append((path, picture.pixels, result) if several else (path, result))
     if show and shown:
         write_figure(show, (prediction_plot.draw_lines if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
-        click.echo(json.dumps({"predictions": predictions, "failed": failed}))
+        click.echo(json.dumps({"predictions": predictions, "failed": failed, "classes": recognizer.classes}))
     if failed:
         count = len(predictions) + len(failed)
         raise UserError(f"{len(failed)} of {count} cannot be read, for the reasons above; fix these or leave them out.")
@@ -169,19 +170,19 @@ def _digits_seen(recognizer: Recognizer, picture: Picture, result: tuple[Prepare
 def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[str, Any]:
     _, prediction = result
     return {
-        "digit": prediction.digit,
+        **_named(prediction),
         "confidence": prediction.confidence,
         "probabilities": list(prediction.probabilities),
-        "second": prediction.second,
+        "second": label_of(prediction.classes, prediction.second),
         "unsure": prediction.unsure,
-        "digits_seen": digits_seen,
+        f"{_shapes(prediction.classes)}_seen": digits_seen,
     }
 
 
 def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture) -> dict[str, Any]:
     digits = [
         {
-            "digit": prediction.digit,
+            **_named(prediction),
             "confidence": prediction.confidence,
             "box": list(picture.box_in_file(prepared.box)) if prepared.box else [],
             "unsure": prediction.unsure,
@@ -189,27 +190,40 @@ def _all_digits(lines: list[list[tuple[Prepared, Prediction]]], picture: Picture
         for line in lines
         for prepared, prediction in line
     ]
-    text = "\n".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
-    return {"digits": digits, "text": text}
+    return {"digits": digits, "text": "\n".join(map(line_text, lines))}
 
 
-def _as_text(row: dict[str, Any]) -> str:
-    return f"{printable(row['image'])}: {_digits_text(row) if 'text' in row else _digit_text(row)}"
+def _named(prediction: Prediction) -> dict[str, Any]:
+    """Return the name of the class, and the number if it is a digit."""
+    names = prediction.classes
+    number = {"digit": label_of(names, prediction.digit)} if are_digits(names) else {}
+    return {**number, "label": prediction.label}
 
 
-def _digit_text(row: dict[str, Any]) -> str:
-    digit, second, p, seen = row["digit"], row["second"], row["probabilities"], row["digits_seen"]
-    others = f" - {seen} digits seen; --several reads them all" if seen > 1 else ""
-    if row["unsure"] and p[digit] < MIN_GUESS:
-        return f"unsure (no digit stands out){others}"
+def _shapes(classes: Sequence[str]) -> str:
+    """Return what the things in a picture are called."""
+    return "digits" if are_digits(classes) else "shapes"
+
+
+def _as_text(row: dict[str, Any], classes: Sequence[str]) -> str:
+    return f"{printable(row['image'])}: {_digits_text(row, classes) if 'text' in row else _digit_text(row, classes)}"
+
+
+def _digit_text(row: dict[str, Any], classes: Sequence[str]) -> str:
+    first, second, what = row["label"], str(row["second"]), _shapes(classes)
+    p, q = (row["probabilities"][classes.index(name)] for name in (first, second))
+    seen = row[f"{what}_seen"]
+    others = f" - {seen} {what} seen; --several reads them all" if seen > 1 else ""
+    if row["unsure"] and p < MIN_GUESS:
+        return f"unsure (no {noun(classes)} stands out){others}"
     if row["unsure"]:
-        return f"unsure (perhaps {digit}, {p[digit]:.1%}, or {second}, {p[second]:.1%}){others}"
-    return f"{digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%}){others}"
+        return f"unsure (perhaps {first}, {p:.1%}, or {second}, {q:.1%}){others}"
+    return f"{first} ({p:.1%}; next {second}, {q:.1%}){others}"
 
 
-def _digits_text(row: dict[str, Any]) -> str:
+def _digits_text(row: dict[str, Any], classes: Sequence[str]) -> str:
     if not row["digits"]:
-        return "no digits"
+        return f"no {plural(classes)}"
     unsure = sum(digit["unsure"] for digit in row["digits"])
     text = row["text"].replace("\n", " / ")
     return f"{text} (unsure of {unsure} of {len(row['digits'])})" if unsure else text

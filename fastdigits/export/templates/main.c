@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-static const char *const names[CLASSES] = {{ "{" }}{{ classes | map("tojson") | join(", ") }}{{ "}" }};
+static const char *const names[CLASSES] = {{ "{" }}{{ classes | join(", ") }}{{ "}" }};
 
 /* Return the next number in the header of a PGM file, or -1 if there is none. */
 static int header_number(FILE *file)

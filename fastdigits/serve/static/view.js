@@ -1,28 +1,52 @@
 // Show an answer: the digit, the probabilities and the network's input.
 
+const DIGITS = [..."0123456789"];
+const MAX_BARS = 12; // classes of which all have a bar
+const MOST_PROBABLE = 10; // bars if there are more
+
 let palette; // RGB colors of the lowest and the highest level of pixels, from the page's color scheme
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
 
 export function createBars() {
-  for (let digit = 0; digit < 10; digit++) {
-    const row = document.createElement("li");
-    row.innerHTML = `<span>${digit}</span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
-    at("bars").append(row);
-  }
+  setBars(DIGITS);
   showBars([]);
 }
 
+/** Create a bar for each name. */
+function setBars(names) {
+  const rows = [...at("bars").children];
+  if (rows.length === names.length && rows.every((row, number) => row.firstChild.textContent === names[number])) return;
+  at("bars").replaceChildren(
+    ...names.map((name) => {
+      const row = document.createElement("li");
+      row.innerHTML = `<span></span><div class="track"><div class="bar"></div></div><span class="share"></span>`;
+      row.firstChild.textContent = name;
+      return row;
+    }),
+  );
+}
+
+/** Return the names and probabilities of all classes, or of the most probable ones if there are many. */
+function shownClasses(names, probabilities) {
+  const classes = names.map((name, number) => [name, probabilities[number]]);
+  if (names.length > MAX_BARS) classes.sort((one, other) => other[1] - one[1]).splice(MOST_PROBABLE);
+  return [classes.map(([name]) => name), classes.map(([, share]) => share)];
+}
+
 export function showAnswer(answer, milliseconds) {
-  const { digit, confidence, second, unsure, probabilities } = answer;
+  const { digit, confidence, second, unsure, label = String(digit), classes = DIGITS } = answer;
+  const [names, probabilities] = shownClasses(classes, answer.probabilities);
   palette = ["--map-low", "--map-high"].map(cssColor);
-  showDigit(unsure ? "?" : String(digit), unsure ? "unsure" : "sure");
+  showDigit(unsure ? "?" : label, unsure ? "unsure" : "sure");
   at("timing").textContent = `answered in ${milliseconds.toFixed(0)} ms`;
   document.body.classList.toggle("doubt", unsure);
+  setBars(names);
   showBars(probabilities);
   showPixels(at("seen"), answer.image.flat(), 28, 28);
-  return unsure ? `Not sure: perhaps ${digit} or ${second}.` : `A ${digit}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
+  const article = digit === undefined ? "" : "A ";
+  return unsure ? `Not sure: perhaps ${label} or ${second}.` : `${article}${label}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
 }
 
 export function clearAnswer() {
