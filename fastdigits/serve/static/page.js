@@ -1,6 +1,7 @@
 // Connect the canvas, the buttons and the keyboard with the server and the view of its answers.
 
 import { Drawing } from "./drawing.js";
+import { showMaps } from "./maps.js";
 import { models, Recognizer } from "./server.js";
 import { clearAnswer, createBars, showAnswer } from "./view.js";
 
@@ -13,10 +14,10 @@ let lastAnswer = null; // with its time in milliseconds
 const recognizer = new Recognizer(
   (answer, milliseconds) => {
     lastAnswer = [answer, milliseconds];
-    setVerdict(showAnswer(...lastAnswer));
+    setVerdict(show(...lastAnswer));
   },
   (message) => {
-    clearAnswer();
+    clear();
     setVerdict(message);
   },
 );
@@ -33,11 +34,22 @@ function recognize() {
   if (drawing.empty) {
     recognizer.cancel();
     lastAnswer = null;
-    clearAnswer();
+    clear();
     setVerdict("Nothing yet.");
   } else {
     recognizer.recognize(file ? async () => file : () => drawing.png(), modelSelect.value);
   }
+}
+
+function show(answer, milliseconds) {
+  const sentence = showAnswer(answer, milliseconds);
+  showMaps(answer.features);
+  return sentence;
+}
+
+function clear() {
+  clearAnswer();
+  showMaps([]);
 }
 
 /** Show a sentence, and let screen readers announce it, except during a stroke. */
@@ -114,7 +126,7 @@ document.addEventListener("drop", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   drawing.draw();
-  if (lastAnswer) showAnswer(...lastAnswer);
+  if (lastAnswer) show(...lastAnswer);
 });
 
 createBars();

@@ -1,12 +1,10 @@
-// Show the answer of the server: the digit, the probabilities, the network's input and its feature maps.
+// Show an answer: the digit, the probabilities and the network's input.
 
-const MAX_LARGE_MAPS = 8; // of a layer; more are shown smaller
-const UNITS_PER_ROW = 32; // of a dense layer
 const DIGITS = [..."0123456789"];
 const MAX_BARS = 12; // classes of which all have a bar
 const MOST_PROBABLE = 10; // bars if there are more
 
-let palette; // RGB colors of the lowest and the highest level of feature maps, from the page's color scheme
+let palette; // RGB colors of the lowest and the highest level of pixels, from the page's color scheme
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0005 || share > 0.9995 ? 0 : 1)}\u00a0%`;
@@ -47,7 +45,6 @@ export function showAnswer(answer, milliseconds) {
   setBars(names);
   showBars(probabilities);
   showPixels(at("seen"), answer.image.flat(), 28, 28);
-  showMaps(answer.features);
   const article = digit === undefined ? "" : "A ";
   return unsure ? `Not sure: perhaps ${label} or ${second}.` : `${article}${label}, ${confidence > 0.9995 ? "over 99.9\u00a0%" : percent(confidence)} sure.`;
 }
@@ -59,7 +56,6 @@ export function clearAnswer() {
   showBars([]);
   const seen = at("seen");
   seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
-  showMaps([]);
 }
 
 function showDigit(text, kind) {
@@ -82,41 +78,8 @@ function showBars(probabilities) {
   });
 }
 
-function showMaps(features) {
-  const maps = at("maps");
-  at("no-maps").hidden = features.length > 0;
-  while (maps.children.length > features.length) maps.lastChild.remove();
-  features.forEach((feature, number) => {
-    const figure = maps.children[number] ?? maps.appendChild(createFigure());
-    showLayer(figure, feature);
-  });
-}
-
-function createFigure() {
-  const figure = document.createElement("figure");
-  figure.innerHTML = `<figcaption><b></b><span></span></figcaption><div class="tiles" aria-hidden="true"></div>`;
-  return figure;
-}
-
-function showLayer(figure, { layer, shape, total, levels }) {
-  const bytes = Uint8Array.from(atob(levels), (character) => character.charCodeAt(0));
-  const [caption, tiles] = figure.children;
-  const dense = shape.length === 1;
-  const [count, rows, columns] = dense ? [1, Math.ceil(shape[0] / UNITS_PER_ROW), Math.min(shape[0], UNITS_PER_ROW)] : shape;
-  const size = dense ? `${total} units` : `${total} maps of ${rows} × ${columns}`;
-  const note = total > shape[0] ? `, first ${shape[0]} shown` : "";
-  caption.firstChild.textContent = layer;
-  caption.lastChild.textContent = ` ${size}${note}`;
-  while (tiles.children.length > count) tiles.lastChild.remove();
-  while (tiles.children.length < count) tiles.append(document.createElement("canvas"));
-  tiles.className = `tiles ${dense ? "units" : count > MAX_LARGE_MAPS ? "" : "few"}`;
-  [...tiles.children].forEach((tile, number) => {
-    showPixels(tile, bytes.subarray(number * rows * columns, (number + 1) * rows * columns), rows, columns);
-  });
-}
-
 /** Draw levels from 0 to 255 in the colors of the palette. */
-function showPixels(canvas, levels, rows, columns) {
+export function showPixels(canvas, levels, rows, columns) {
   if (canvas.width !== columns) canvas.width = columns;
   if (canvas.height !== rows) canvas.height = rows;
   const [low, high] = palette;
