@@ -37,12 +37,25 @@ def write_atomically(path: StrPath, content: bytes) -> None:
     UserError
         If the file cannot be written.
     """
+    with replaced(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replaced(path: StrPath) -> Iterator[BinaryIO]:
+    """Yield a temporary file to write; after the block it replaces a file as `write_atomically` does.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
     with _explained(path):
         target = _target(path)
         folder = os.path.dirname(target)
         _remove_abandoned(folder)
         with _temporary(folder) as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             if sys.platform == "win32":  # cannot rename an open file; elsewhere closing would end the lock
@@ -63,6 +76,33 @@ def check_writable(path: StrPath) -> None:
     """
     with _explained(path), _temporary(os.path.dirname(_target(path))):
         pass  # creates a temporary file, because permission bits do not tell whether that is possible
+
+
+def claim(path: StrPath) -> int | None:
+    """Lock a file for this process and those forked from it, and return the open descriptor that holds the lock.
+
+    The lock ends with `os.close`, or with the processes. Return None where the file system has no such locks.
+
+    Raises
+    ------
+    UserError
+        If another process has locked the file, or it cannot be opened.
+    """
+    if sys.platform == "win32":
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(f"{path} is in use by another process; stop that one or give another file.") from None
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextmanager

@@ -504,7 +504,7 @@ def _as_config(settings: dict[str, Any]) -> TrainConfig:
 
 def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:
     try:
-        array = np.asarray(array)
+        array = array if isinstance(array, np.memmap) else np.asarray(array)  # what is mapped stays on the disk
     except ValueError:
         raise UserError(f"The {what} must be one array, not lists of different lengths.") from None
     if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):

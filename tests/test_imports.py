@@ -36,17 +36,18 @@ LAYERS = (
     ("files",),
     ("errors",),
 )
-MAX_FLOORS = 11
+MAX_FLOORS = 12
 
 # Third-party packages that only these parts may import
 ROOMS = {
     "numba": ("ops",),
     "llvmlite": ("ops", "doctor"),
     "cupy": ("ops",),
-    "h5py": ("storage", "training.checkpoint"),
+    "h5py": ("storage", "training.checkpoint", "data.formats"),
     "matplotlib": ("plots", "bench.plot", "report.page"),
-    "PIL": ("imaging", "data.placement", "report.page"),
-    "scipy": ("imaging", "data.placement"),
+    "PIL": ("imaging", "data.placement", "data.conversion", "data.formats", "report.page"),
+    "scipy": ("imaging", "data.placement", "data.formats"),
+    "pyarrow": ("data.formats",),
     "rich": ("cli",),
     "click": ("cli",),
     "fastapi": ("serve",),

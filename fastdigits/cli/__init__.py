@@ -33,7 +33,7 @@ COMMANDS = {
     "check": "Verify that all operations are computed correctly on this machine.",
     "doctor": "Diagnose the installation and suggest fixes.",
     "warmup": "Compile the kernels ahead of time.",
-    "data": "List, verify or download data sets.",
+    "data": "List, verify, download or pack data sets.",
 }
 
 

@@ -7,14 +7,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastdigits.data.dataset import DigitSet
-    from fastdigits.data.idx import read_images, read_labels
-    from fastdigits.data.sources import load_digits, load_part, verify
+    from fastdigits.data.dataset import DigitPart, DigitSet
+    from fastdigits.data.formats.idx import read_images, read_labels
+    from fastdigits.data.sources import load_digits, load_images, load_part, read_part, verify
     from fastdigits.data.splits import stratified_split
 
-__all__ = ["DigitSet", "load_digits", "load_part", "read_images", "read_labels", "stratified_split", "verify"]
+__all__ = [
+    "DigitPart",
+    "DigitSet",
+    "load_digits",
+    "load_images",
+    "load_part",
+    "read_images",
+    "read_labels",
+    "read_part",
+    "stratified_split",
+    "verify",
+]
 
-_HOMES = {"dataset": ("DigitSet",), "idx": ("read_images", "read_labels"), "splits": ("stratified_split",)}
+_HOMES = {
+    "dataset": ("DigitPart", "DigitSet"),
+    "formats.idx": ("read_images", "read_labels"),
+    "splits": ("stratified_split",),
+}
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from fastdigits.errors import UserError
 
 DIGITS = tuple("0123456789")
+Size = tuple[int, int]  # rows and columns
 MAX_CLASSES = 1000
 MAX_NAME = 100  # characters of a class name
 
@@ -84,5 +85,10 @@ def label_type(classes: int) -> type[np.unsignedinteger]:
 def some(names: Iterable[str], limit: int = 10) -> str:
     """Format names for a message: at most `limit`, shortened and without characters that control a terminal."""
     names = list(names)
-    shown = ", ".join(name[:30] if name.isprintable() else ascii(name[:30]) for name in names[:limit])
+    shown = ", ".join(printable(name[:30]) for name in names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def printable(name: str) -> str:
+    """Return a name, or its Python notation if it has characters that control a terminal."""
+    return name if name.isprintable() else ascii(name)

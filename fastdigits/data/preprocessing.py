@@ -1,5 +1,6 @@
 """Preprocessing of every image, in training and in inference: preparation, then normalization."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from fastdigits.errors import UserError
 
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
+MAPPED_PIECE = 4096  # images that are prepared at a time
 MAX_SAMPLE = 1000  # images in which ink and digits are measured
 MIN_AGREEMENT = 0.8  # fraction of images with dark ink, or with light ink, that decides for all
 
@@ -95,10 +97,22 @@ class Preparation:
             return images
         import numpy as np
 
+        if isinstance(images, np.memmap):
+            return self._apply_to_mapped(images)
         sides = (self.pad, self.pad)
         padded = np.pad(images, ((0, 0), sides, sides), constant_values=self.background)
         prepared = padded.tobytes().translate(_levels(self))
         return np.frombuffer(prepared, np.uint8).reshape(padded.shape)
+
+    def _apply_to_mapped(self, images: Any) -> Any:
+        """Prepare memory-mapped images piece by piece; the result is mapped to a temporary file, not in memory."""
+        import numpy as np
+
+        with tempfile.TemporaryFile(prefix="fastdigits-") as file:
+            prepared = np.memmap(file, np.uint8, "w+", shape=(len(images), *self.input_shape(images)[1:]))
+            for start in range(0, len(images), MAPPED_PIECE):
+                prepared[start : start + MAPPED_PIECE] = self.apply(np.array(images[start : start + MAPPED_PIECE]))
+        return prepared
 
     def __bool__(self) -> bool:
         """Return whether the preparation changes images at all."""

@@ -99,6 +99,12 @@ class Recognizer:
         self.__dict__.update(state)
         self._load()
 
+    def with_weights(self, weights: dict[str, np.ndarray]) -> "Recognizer":
+        """Return a recognizer whose network has other weights, of the same names and shapes."""
+        other = object.__new__(Recognizer)
+        other.__setstate__(self.__getstate__() | {"saved": replace(self.saved, weights=weights)})
+        return other
+
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
         p = self.calibration.apply(self.class_probabilities(images))

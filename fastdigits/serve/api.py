@@ -11,15 +11,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from fastdigits import __version__
+from fastdigits.errors import UserError
+from fastdigits.inference.sequences import Restriction
 from fastdigits.serve import bodies, schema
 from fastdigits.serve.bodies import FORM, JSON, TEXT, URLENCODED
-from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import RequestError, shortened
 from fastdigits.serve.maps import FeatureMaps
 from fastdigits.serve.models import ModelInfo
-from fastdigits.serve.recognition import Recognition
+from fastdigits.serve.recognition import Content, Recognition
 
 PICTURE_TYPES = ("image/", "application/octet-stream")  # as prefixes
+MAX_LENGTH = 40  # of a number
+MIN_NUMBER = 2  # characters; a shorter text is read as a single digit, too
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -48,23 +51,37 @@ def add_get_route(app: FastAPI, path: str, handler: Callable[..., Any], **descri
 
 async def predict(request: Request) -> Response:
     """Send 28 x 28 pixels as JSON, or a picture of any size: as the body, as a file of a form, or as text in Base64."""
-    model = request.app.state.recognition.model(request.query_params.get("model", "0"))
-    explain = _parse_boolean(request.query_params.get("explain", "false"), "explain")
-    prepared, answer = await _recognize(request, model, explain)
-    _record(request, model, answer)
-    prediction = answer.prediction
-    content: dict[str, Any] = {
-        "model": model.name,
-        "digit": prediction.digit,
-        "confidence": prediction.confidence,
-        "probabilities": prediction.probabilities,
-        "second": prediction.second,
-        "unsure": prediction.unsure,
-    }
-    if explain:
-        content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
-        content["features"] = [_maps_as_json(maps) for maps in answer.maps or []]
-    return _json(content)
+    recognition, query = request.app.state.recognition, request.query_params
+    model, explain = requested_model(request), _parse_boolean(query.get("explain", "false"), "explain")
+    several, restriction = _parse_boolean(query.get("several", "false"), "several"), _restriction(request)
+    if not several and restriction != Restriction():
+        raise RequestError(422, "'length' and 'pattern' are for numbers; add several=true.")
+    async with bodies.received_body(request) as body:
+        content = await sent_picture(request, body)
+        if several:
+            return json_response(await _predict_several(request, model, content, restriction, explain))
+        found = await recognition.recognize(model, content, explain)
+    _record(request, model, found.answer.prediction.unsure, found.answer.batch_size)
+    return json_response(_prediction(model, found, explain))
+
+
+async def _predict_several(
+    request: Request, model: ModelInfo, content: Content, restriction: Restriction, explain: bool
+) -> dict[str, Any]:
+    """Read the numbers in a picture; with `explain`, also recognize it as a single digit if it may be one."""
+    recognition = request.app.state.recognition
+    number = await recognition.read_number(model, content, restriction)
+    digits = [
+        {"digit": one.digit, "confidence": one.confidence, "box": one.box and list(one.box)} for one in number.digits
+    ]
+    answer = {"model": model.name, "text": number.text, "confidence": number.confidence, "unsure": number.unsure}
+    single = None
+    if explain and (len(number.text) < MIN_NUMBER or number.unsure):
+        found = await recognition.recognize(model, content, explain)
+        if len(number.text) < MIN_NUMBER or (found.prepared.alone and not found.answer.prediction.unsure):
+            single = _prediction(model, found, explain)
+    _record(request, model, number.unsure if single is None else single["unsure"], 1)
+    return answer | {"digits": digits} | ({"single": single} if explain else {})
 
 
 async def neural(request: Request) -> Response:
@@ -79,21 +96,22 @@ async def neural(request: Request) -> Response:
         raise RequestError(422, "'method' must be the index of a model, a whole number.")
     recognition = request.app.state.recognition
     model = recognition.model(method)
-    _, answer = await recognition.recognize_image(model, image)
-    _record(request, model, answer)
-    return _json([str(answer.prediction.digit), f"{answer.prediction.confidence:.4f}"])
+    _, answer = await recognition.recognize(model, image)
+    _record(request, model, answer.prediction.unsure, answer.batch_size)
+    return json_response([str(answer.prediction.digit), f"{answer.prediction.confidence:.4f}"])
 
 
 async def health(request: Request) -> Response:
     """Return the version, the number of models, and the seconds since the start."""
     uptime = round(monotonic() - request.app.state.started, 1)
     count = len(request.app.state.recognition.worker.models)
-    return _json({"status": "ok", "version": __version__, "models": count, "uptime_s": uptime})
+    return json_response({"status": "ok", "version": __version__, "models": count, "uptime_s": uptime})
 
 
 async def list_models(request: Request) -> Response:
     """Return each model's index and name; requests may choose a model by either."""
-    return _json({"models": [model.to_dict() for model in request.app.state.recognition.worker.models]})
+    models = [model.to_dict() for model in request.app.state.recognition.worker.models]
+    return json_response({"models": models, "learning": request.app.state.teacher is not None})
 
 
 async def metrics(request: Request) -> Response:
@@ -107,26 +125,59 @@ def _parse_boolean(text: str, name: str) -> bool:
     return BOOLEANS[text.lower()]
 
 
-async def _recognize(request: Request, model: ModelInfo, explain: bool) -> Recognition:
-    """Recognize the digit in a body: JSON, a form, a picture file, or one in Base64."""
-    recognition, kind = request.app.state.recognition, bodies.media_type(request)
+def _restriction(request: Request) -> Restriction:
+    length, pattern = (request.query_params.get(name) for name in ("length", "pattern"))
+    if length is not None and not (length.isdecimal() and length.isascii() and 1 <= int(length[:9]) <= MAX_LENGTH):
+        raise RequestError(
+            422, f"'length' must be a number of digits from 1 to {MAX_LENGTH}, not {shortened(repr(length))}."
+        )
+    if pattern is not None and len(pattern) > MAX_LENGTH:
+        raise RequestError(422, f"'pattern' must have at most {MAX_LENGTH} characters.")
+    try:
+        return Restriction(int(length) if length else None, pattern)
+    except UserError as error:
+        raise RequestError(422, str(error)) from None
+
+
+def requested_model(request: Request) -> ModelInfo:
+    """Return the model that the query names, by default the first."""
+    return request.app.state.recognition.model(request.query_params.get("model", "0"))
+
+
+async def sent_picture(request: Request, body: bytearray) -> Content:
+    """Return the picture in a body: pixels in JSON, or a file: the body itself, one in a form, or one in Base64."""
+    kind = bodies.media_type(request)
     if kind not in (JSON, FORM, URLENCODED, TEXT) and not kind.startswith(PICTURE_TYPES):
         given = shortened(kind) or "a body of no type"
         raise RequestError(415, f"Send {JSON}, {FORM} or a picture such as image/png, not {given}.")
-    async with bodies.received_body(request) as body:
-        if kind != JSON:
-            return await recognition.recognize_file(model, await bodies.picture_file(request, body), explain)
-        content = bodies.json_object(body)
-        if (text := bodies.text_without_pixels(content)) is not None:
-            return await recognition.recognize_file(model, bodies.picture_from_text(text), explain)
-        image = bodies.image_from_json(content.get("pixels"), "pixels", unit=True)
-        return await recognition.recognize_image(model, image, explain)
+    if kind != JSON:
+        return await bodies.picture_file(request, body)
+    content = bodies.json_object(body)
+    if (text := bodies.text_without_pixels(content)) is not None:
+        return bodies.picture_from_text(text)
+    return bodies.image_from_json(content.get("pixels"), "pixels", unit=True)
 
 
-def _record(request: Request, model: ModelInfo, answer: Answer) -> None:
+def _prediction(model: ModelInfo, found: Recognition, explain: bool) -> dict[str, Any]:
+    prepared, prediction = found.prepared, found.answer.prediction
+    content: dict[str, Any] = {
+        "model": model.name,
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "second": prediction.second,
+        "unsure": prediction.unsure,
+    }
+    if explain:
+        content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
+        content["features"] = [_maps_as_json(maps) for maps in found.answer.maps or []]
+    return content
+
+
+def _record(request: Request, model: ModelInfo, unsure: bool, batch_size: int) -> None:
     """Count a prediction, and add it to the request's line in the log."""
-    request.app.state.metrics.predictions.labels(model.name, answer.prediction.unsure).inc()
-    request.state.log_fields = {"model": model.name, "together": answer.batch_size}
+    request.app.state.metrics.predictions.labels(model.name, unsure).inc()
+    request.state.log_fields = {"model": model.name, "together": batch_size}
 
 
 def _maps_as_json(maps: FeatureMaps) -> dict[str, Any]:
@@ -142,5 +193,5 @@ def _maps_as_json(maps: FeatureMaps) -> dict[str, Any]:
     }
 
 
-def _json(content: Any) -> Response:
+def json_response(content: Any) -> Response:
     return Response(orjson.dumps(content), media_type=JSON)

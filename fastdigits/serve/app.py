@@ -19,12 +19,13 @@ from starlette.routing import Match, Route
 from fastdigits import __version__
 from fastdigits.errors import NotFiniteError
 from fastdigits.files import StrPath
-from fastdigits.serve import api
+from fastdigits.serve import api, corrections_api
 from fastdigits.serve.guard import ANY, Gateway, Guard, Hosts, error_response
 from fastdigits.serve.limits import BufferedBytes, Limits, RequestError, shortened
 from fastdigits.serve.metrics import Metrics
 from fastdigits.serve.observer import Observer
 from fastdigits.serve.recognition import RecognitionService
+from fastdigits.serve.teacher import Teacher
 from fastdigits.serve.worker import Worker
 
 STATIC = Path(__file__).parent / "static"
@@ -39,6 +40,7 @@ def create_app(
     root_path: str = "",
     device: str = "auto",
     threads: int | None = None,
+    learn: StrPath | None = None,
 ) -> FastAPI:
     """Load networks and create the application that serves them, for any ASGI server.
 
@@ -57,11 +59,13 @@ def create_app(
     device : str
     threads : int, optional
         Number of processor cores for the kernels; defaults to all.
+    learn : path, optional
+        File for corrected images, which the server learns from; only clients on its own machine may correct and teach.
 
     Raises
     ------
     UserError
-        If a network cannot be loaded.
+        If a network cannot be loaded, or `learn` is not such a file.
     """
     limits = limits or Limits()
     worker = Worker(models, device, threads)
@@ -77,6 +81,10 @@ def create_app(
     app.state.recognition, app.state.metrics = RecognitionService(worker, limits), Metrics(lambda: worker.queued)
     worker.on_batch = app.state.metrics.batches.observe
     api.add_routes(app, worker.models)
+    app.state.teacher = None
+    if learn is not None:
+        app.state.teacher = Teacher(learn, worker, threads)
+        corrections_api.add_routes(app, [model.name for model in worker.models])
     page: dict[str, Any] = {"response_class": HTMLResponse, "tags": ["Server"]}
     api.add_get_route(app, "/", _page, summary="The page to draw on", **page)
     api.add_get_route(app, "/docs", _docs, include_in_schema=False)
@@ -105,6 +113,8 @@ class JSONErrorCORS(CORSMiddleware):
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
+    if app.state.teacher:
+        await asyncio.to_thread(app.state.teacher.close)
     await asyncio.to_thread(app.state.recognition.close)
 
 

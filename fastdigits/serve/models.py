@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
 from fastdigits.inference.recognizer import Recognizer
@@ -36,6 +38,11 @@ class Model:
     recognizer: Recognizer
     explainer: Explainer
 
+    def with_weights(self, weights: dict[str, np.ndarray]) -> "Model":
+        """Return the model with other weights, of the same names and shapes."""
+        recognizer = self.recognizer.with_weights(weights)
+        return Model(self.info, recognizer, _explainer(recognizer))
+
 
 def load_models(files: Sequence[StrPath | None], device: str, threads: int | None) -> list[Model]:
     """Load weights files; None stands for the model shipped with fastdigits.
@@ -65,9 +72,13 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def _model(index: int, name: str, recognizer: Recognizer) -> Model:
-    saved, explainer = recognizer.saved, Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))
+    saved, explainer = recognizer.saved, _explainer(recognizer)
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     parameters = explainer.network.parameter_count
     info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.calibration)
     return Model(info, recognizer, explainer)
+
+
+def _explainer(recognizer: Recognizer) -> Explainer:
+    return Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))

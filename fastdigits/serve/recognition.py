@@ -12,15 +12,18 @@ from fastdigits.errors import UserError
 from fastdigits.imaging import Prepared, candidates, decoder_bytes, open_picture
 from fastdigits.imaging.mnist_format import is_prepared
 from fastdigits.inference.recognizer import CandidateSearch
+from fastdigits.inference.sequences import Restriction
 from fastdigits.ops.runtime import numba_setup
 from fastdigits.serve.budget import Budget
 from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Limits, RequestError, shortened
 from fastdigits.serve.models import ModelInfo
+from fastdigits.serve.numbers import Number, read_number
 from fastdigits.serve.worker import Worker
 
 SPARE_THREADS = 2  # so that small drawings need not wait while all cores are busy with photographs
 
+Content = bytes | bytearray | np.ndarray  # of a picture file, or an image uint8 (28, 28)
 T = TypeVar("T")
 
 
@@ -48,17 +51,28 @@ class RecognitionService:
         names = ", ".join(f"{info.index} ({info.name})" for info in models)
         raise RequestError(404, f"There is no model {shortened(repr(choice))}; choose one of {names}.")
 
-    async def recognize_file(self, model: ModelInfo, content: bytes | bytearray, explain: bool) -> Recognition:
-        """Recognize the digit in the content of a picture file."""
-
-        return await self._in_time(self._recognize_file(model, content, explain))
-
-    async def recognize_image(self, model: ModelInfo, image: np.ndarray, explain: bool = False) -> Recognition:
-        """Recognize the digit in an image uint8 (28, 28); skip the preparation if it is in the format of MNIST."""
+    async def recognize(self, model: ModelInfo, content: Content, explain: bool = False) -> Recognition:
+        """Recognize the digit in a picture; skip the preparation of an image that is in the format of MNIST."""
+        if not isinstance(content, np.ndarray):
+            return await self._in_time(self._recognize_file(model, content, explain))
+        image = content
         if is_prepared(image):
             answer = await self._in_time(self.worker.predict(model.index, image, explain))
             return Recognition(Prepared(image, None, ()), answer)
         return await self._in_time(self._recognize(model, candidates(image), _Work(self._threads), explain))
+
+    async def read_number(self, model: ModelInfo, content: Content, restriction: Restriction | None = None) -> Number:
+        """Read the numbers in a picture."""
+        recognizer, max_pixels = self.worker.model(model.index).recognizer, self.limits.picture_pixels
+        if isinstance(content, np.ndarray):
+            image = content
+            return await self._in_time(_Work(self._threads).run(lambda: read_number(recognizer, image, restriction)))
+
+        def read() -> Number:
+            picture = open_picture(content, max_pixels)
+            return read_number(recognizer, picture.pixels, restriction).in_file(picture.box_in_file)
+
+        return await self._in_time(self._decode(content, lambda work: work.run(read)))
 
     def close(self) -> None:
         """Finish the work in progress, drop the work that waits for a thread, and stop all threads."""
@@ -66,17 +80,20 @@ class RecognitionService:
         self.worker.close()
 
     async def _recognize_file(self, model: ModelInfo, content: bytes | bytearray, explain: bool) -> Recognition:
-        max_pixels, work = self.limits.picture_pixels, _Work(self._threads)
-        share = await work.run(lambda: decoder_bytes(content, max_pixels))
-
         def candidates_of_file() -> Iterator[Prepared]:  # reads the file only in the thread that asks for a candidate
-            picture = open_picture(content, max_pixels)
+            picture = open_picture(content, self.limits.picture_pixels)
             for prepared in candidates(picture.pixels):
                 yield replace(prepared, box=prepared.box and picture.box_in_file(prepared.box))
 
+        return await self._decode(content, lambda work: self._recognize(model, candidates_of_file(), work, explain))
+
+    async def _decode(self, content: bytes | bytearray, use: Callable[["_Work"], Awaitable[T]]) -> T:
+        """Use a picture file once there is memory for decoding it."""
+        work = _Work(self._threads)
+        share = await work.run(lambda: decoder_bytes(content, self.limits.picture_pixels))
         await self._decoders.acquire(share)
         try:
-            return await self._recognize(model, candidates_of_file(), work, explain)
+            return await use(work)
         finally:
             work.when_done(lambda: self._decoders.release(share))
 

@@ -42,6 +42,11 @@ def url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def is_local(listener: socket.socket) -> bool:
+    """Return whether only programs on this machine can connect to a listening socket."""
+    return ip_address(listener.getsockname()[0]).is_loopback
+
+
 def own_hosts(host: str, listener: socket.socket) -> list[str]:
     """Return the names and addresses by which a server at `host` may be called.
 

@@ -83,6 +83,16 @@ class Worker:
         self._turns[loop].append(job)
         return await job.answer
 
+    def model(self, index: int) -> Model:
+        """Return the network at an index, with what uses it."""
+        return self._loaded[index]
+
+    def replace(self, index: int, weights: dict[str, np.ndarray]) -> None:
+        """Give the network at an index other weights between two batches. Predictions go on meanwhile."""
+        model = self._loaded[index].with_weights(weights)
+        _warm_up(model)
+        self._loaded[index] = model
+
     def close(self) -> None:
         """Answer the jobs in the queue, then stop the thread."""
         with self._lock:

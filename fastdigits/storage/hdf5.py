@@ -17,7 +17,11 @@ from fastdigits.storage import json_files
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHECKSUM = "crc32"  # attribute of every array, and of the root for its texts
 CHECKSUM_TYPES = (h5t.STD_U32LE, h5t.STD_U32BE)
-FLOATS = {"f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE), "f8": (h5t.IEEE_F64LE, h5t.IEEE_F64BE)}
+TYPES = {
+    "f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
+    "f8": (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
+    "u1": (h5t.STD_U8LE, h5t.STD_U8BE),
+}
 
 
 def open_file(path: StrPath) -> h5py.File:
@@ -28,7 +32,7 @@ def open_file(path: StrPath) -> h5py.File:
     except OSError as error:
         raise UserError(f"it cannot be read ({error.strerror or error}); check the path.") from error
     if signature != SIGNATURE:
-        raise UserError("it is not an HDF5 file; give one that 'fastdigits train' wrote.")
+        raise UserError("it is not an HDF5 file; give one that fastdigits wrote.")
     with _guarded("it is cut short or damaged"):
         return h5py.File(path, "r", locking=False)  # no lock is needed, because files are replaced, never modified
 
@@ -99,7 +103,7 @@ def group(parent: h5py.Group, name: str) -> h5py.Group:
 
 
 def write_array(parent: h5py.Group, name: str, values: np.ndarray, dtype: str) -> None:
-    """Write an array of type "f4" or "f8" in little-endian order, with a checksum as attribute `crc32`.
+    """Write an array of type "f4", "f8" or "u1" in little-endian order, with a checksum as attribute `crc32`.
 
     HDF5 has checksums of its metadata, but of arrays only in chunks, which `array` refuses because they can be packed.
     """
@@ -114,7 +118,7 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
     ----------
     parent : h5py.Group
     name : str
-    dtype : "f4" or "f8"
+    dtype : "f4", "f8" or "u1"
         Type in the file, in either byte order; the result has the machine's byte order.
     shape : tuple of int, optional
         Expected shape; any by default.
@@ -133,10 +137,10 @@ def array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ...] | No
     if not plain:  # checked first, because just asking for the shape of a virtual dataset opens its source files
         refuse(f"its {what} is chunked, packed, virtual or in another file")
     with _guarded(f"its {what} is damaged"):
-        right_type, found = dataset.get_type() in FLOATS[dtype], dataset.shape
+        right_type, found = dataset.get_type() in TYPES[dtype], dataset.shape
         stored, file_bytes = dataset.get_storage_size(), parent.file.id.get_filesize()
     if not right_type or found is None:
-        refuse(f"its {what} is not an array of type float{8 * np.dtype(dtype).itemsize}")
+        refuse(f"its {what} is not an array of type {np.dtype(dtype).name}")
     expected, size = found if shape is None else shape, np.dtype(dtype).itemsize
     if max(prod(found), prod(expected)) * size > file_bytes:
         refuse(f"its {what} must hold more numbers than the whole file")
@@ -166,7 +170,7 @@ def finite_array(parent: h5py.Group, name: str, dtype: str, shape: tuple[int, ..
 
 def refuse(what: str, cause: Exception | None = None) -> NoReturn:
     """Raise a UserError that says what is wrong with the file."""
-    raise UserError(f"{what}; train the network again or take another copy of the file.") from cause
+    raise UserError(f"{what}; take another copy of the file or write it again.") from cause
 
 
 def some(names: Collection[str]) -> str:

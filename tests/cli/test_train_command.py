@@ -144,7 +144,8 @@ def test_lines_on_a_pipe_are_plain_and_one_thread_gives_the_same_weights(full_ru
 def test_defaults(invoke, tiny, tmp_path, monkeypatch):
     digits, asked = load_digits(tiny), []
     monkeypatch.setattr(
-        "fastdigits.cli.actions.train.load_digits", lambda data: asked.append(data) or replace(digits, name=data)
+        "fastdigits.cli.actions.common.load_digits",
+        lambda data, **reading: asked.append(data) or replace(digits, name=data),
     )
     result = invoke("train")
     assert result.exit_code == 0

@@ -107,7 +107,7 @@ def test_bare_checkout_uses_its_data_folder(monkeypatch):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(UserError, match=r"no data folder .*absent; give 'mnist' or a folder"):
+    with pytest.raises(UserError, match=r"no data folder .*absent; give a file or folder, or one of the names mnist,"):
         load_digits(tmp_path / "absent")
 
 
@@ -116,10 +116,10 @@ def test_empty_folder(tmp_path):
         load_digits(tmp_path)
 
 
-def test_file_instead_of_a_folder(tmp_path):
+def test_empty_file(tmp_path):
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(UserError, match=r"file cannot be read \(Not a directory"):
+    with pytest.raises(UserError, match="file is empty; give a data set"):
         load_digits(path)
 
 

@@ -22,7 +22,7 @@ import pytest
 from mutations import ODD, answer, changed_bytes, counts, memory_below
 from PIL import ExifTags, Image
 
-from fastdigits.data import idx
+from fastdigits.data.formats import idx
 from fastdigits.errors import UserError
 from fastdigits.imaging import MAX_DECODER_BYTES, decoder_bytes, read_picture
 from fastdigits.models import description

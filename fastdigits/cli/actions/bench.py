@@ -1,6 +1,7 @@
 """Run `fastdigits bench`: measure steps, operations and whole training runs."""
 
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastdigits.bench.report import Report, compare, read
 from fastdigits.bench.workload import make_workload
 from fastdigits.cli.actions import bench_tables
 from fastdigits.cli.actions.common import load_ops, say_written, write_figure
+from fastdigits.cli.options.data import chosen_reading
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.config.recipes import model_settings
 from fastdigits.config.training import TrainConfig
@@ -112,7 +114,7 @@ def _time_to_accuracy(plan: Plan, model: str, ops: Ops) -> time_to_accuracy.Time
     settings: dict[str, Any] = {"batch_size": plan.batch_sizes[0]} | model_settings(model, plan.recipe or "default")
     configs = [TrainConfig(**settings, exact=plan.exact, seed=seed) for seed in range(plan.seeds or SEEDS)]
     return time_to_accuracy.measure(
-        model, ops, lambda: load_digits(plan.data), (plan.target or 0.0) / 100, configs, _say
+        model, ops, partial(load_digits, plan.data, **chosen_reading()), (plan.target or 0.0) / 100, configs, _say
     )
 
 

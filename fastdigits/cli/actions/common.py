@@ -2,17 +2,21 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from fastdigits import ops
+from fastdigits.cli.options.data import chosen_reading
 from fastdigits.cli.options.figure_files import file_type
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.training_lines import TrainingLines
 from fastdigits.config.training import TrainConfig
+from fastdigits.data import DigitPart, DigitSet, load_digits, read_part
+from fastdigits.data.conversion import fitted
 from fastdigits.data.preprocessing import polarity_warning
 from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, description
@@ -37,6 +41,33 @@ def warn_of_polarity(networks: Iterable[SavedNetwork], images: np.ndarray) -> No
     for warning in dict.fromkeys(polarity_warning(images, saved.normalisation) for saved in networks):
         if warning:
             click.echo(f"Warning: {warning}", err=True)
+
+
+def load_data(data: str) -> DigitSet:
+    """Load a data set as the options of the command say; print on stderr what was recognized."""
+    digits = load_digits(data, **chosen_reading())
+    say_recognized(digits)
+    return digits
+
+
+def load_test_part(data: str, networks: Sequence[SavedNetwork]) -> DigitPart:
+    """Load the test part of a data set, in the size of the networks' images; print on stderr what was recognized."""
+    part = read_part(data, "test", **chosen_reading())
+    sizes = {tuple(side - 2 * saved.normalisation.preparation.pad for side in saved.network["input_shape"][1:])
+             for saved in networks}  # fmt: skip
+    if len(sizes) == 1 and (size := sizes.pop()) != part.images.shape[1:] and chosen_reading().get("size") is None:
+        given, wanted = (" x ".join(map(str, shape)) for shape in (part.images.shape[1:], size))
+        resized = np.stack([fitted(image, size) for image in part.images])
+        note = f"images of {given} pixels are resized to the {wanted} of the network"
+        part = replace(part, images=resized, notes=(*part.notes, note))
+    say_recognized(part)
+    return part
+
+
+def say_recognized(data: DigitSet | DigitPart) -> None:
+    """Print a line on stderr about what was recognized in the files of a data set."""
+    if data.notes:
+        click.echo(f"{printable(data.name)}: {'; '.join(data.notes)}", err=True)
 
 
 def training_callback(

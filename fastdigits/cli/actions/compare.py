@@ -10,6 +10,7 @@ import click
 from fastdigits.bench.machine import cpu_name
 from fastdigits.cli.actions import compare_tables
 from fastdigits.cli.actions.common import (
+    load_data,
     load_ops,
     read_saved,
     say_written,
@@ -22,7 +23,6 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
-from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
 from fastdigits.inference.compare import ComparedModel, measure
@@ -53,7 +53,7 @@ class Session:
         self.values = values
         for path in values["outputs"]:
             check_writable(path)
-        self.digits = load_digits(values["data"])
+        self.digits = load_data(values["data"])
         self.candidates = [self._candidate(model) for model in dict.fromkeys(values["models"])]
         exact = values["exact"] or any(one.saved.config["exact"] for one in self.candidates if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)

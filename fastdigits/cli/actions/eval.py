@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from fastdigits.cli.actions.common import load_ops, say_written, warn_of_polarity, write_figure
+from fastdigits.cli.actions.common import load_ops, load_test_part, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.data import load_part
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
 from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
 from fastdigits.plots import confusion, examples, mistakes
@@ -35,7 +34,8 @@ def run(
     """Evaluate the weights files on the test images, write the figures and print the results."""
     check_files({f"--{name}": path for name, path in figures.items()})
     networks = [read(path) for path in weights]
-    images, labels = load_part(data, "test")
+    part = load_test_part(data, networks)
+    images, labels = part.images, part.labels
     warn_of_polarity(networks, images)
     exact = exact or any(saved.config["exact"] for saved in networks)
 

@@ -8,9 +8,8 @@ import click
 import numpy as np
 
 from fastdigits import ops
-from fastdigits.cli.actions.common import say_written, warn_of_polarity, write_figure
+from fastdigits.cli.actions.common import load_test_part, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
-from fastdigits.data import load_part
 from fastdigits.errors import UserError
 from fastdigits.imaging import read_picture
 from fastdigits.inference.explain import Explanation, explain
@@ -62,7 +61,8 @@ def _prepared_picture(path: str, recognizer: Recognizer) -> ChosenImage:
 
 def _test_image(image: str, data: str, saved: SavedNetwork) -> ChosenImage:
     """Read test:INDEX from the data set; warn if the set has another polarity than the network's training images."""
-    images, labels = load_part(data, "test")
+    part = load_test_part(data, [saved])
+    images, labels = part.images, part.labels
     warn_of_polarity([saved], images)
     index = image.removeprefix(TEST)
     if not (index.isascii() and index.isdigit() and int(index) < len(images)):

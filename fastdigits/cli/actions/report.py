@@ -8,12 +8,11 @@ from typing import Any
 import click
 import numpy as np
 
-from fastdigits.cli.actions.common import load_ops, warn_of_polarity
+from fastdigits.cli.actions.common import load_ops, load_test_part, warn_of_polarity
 from fastdigits.cli.actions.reproduction import reproduction_of
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
-from fastdigits.data import load_part
 from fastdigits.errors import UserError
 from fastdigits.files import write_atomically
 from fastdigits.inference.ensemble import evaluate_single
@@ -49,7 +48,8 @@ def run(
     check_files({"--output": output})
     saved = read(weights)
     training, data = _find_training(stats_file, saved) if stats_file else None, data or saved.dataset
-    images, labels = load_part(data, "test")
+    part = load_test_part(data, [saved])
+    images, labels = part.images, part.labels
     warn_of_polarity([saved], images)
     ops = load_ops(device, threads, say, saved.config["exact"])
     tested, speed = _measure(saved, data, images, labels, ops, say)

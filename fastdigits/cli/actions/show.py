@@ -8,10 +8,11 @@ import click
 import numpy as np
 
 from fastdigits import ops
-from fastdigits.cli.actions.common import write_figure
+from fastdigits.cli.actions.common import say_recognized, write_figure
+from fastdigits.cli.options.data import chosen_reading
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.names import printable
-from fastdigits.data import load_part, preview
+from fastdigits.data import preview, read_part
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.ops.batch import Effects
 from fastdigits.plots import sheet
@@ -55,7 +56,9 @@ def run(data: str, name: str, preparation: Preparation, effects: Effects, output
         If the data cannot be read or the file cannot be written.
     """
     check_files({"--output": output})
-    part = Part(*load_part(data, name))
+    found = read_part(data, name, **chosen_reading())
+    say_recognized(found)
+    part = Part(found.images, found.labels)
     chosen = _make_sheet(part, preparation, effects, values)
     title = f"{data}, {PARTS[name]} images{chosen.note}"
     write_figure(output, sheet.draw(chosen.rows, chosen.heads, title))

@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
+from fastdigits.cli.actions.common import load_data, load_ops, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.options.common import usage_error
+from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
-from fastdigits.data import load_digits
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -44,7 +44,7 @@ class Session:
     def __init__(self, plan: Plan, values: dict[str, Any], start: float):
         self.plan, self.values, self.start = plan, values, start
         load_start = perf_counter()
-        self.digits = load_digits(plan.data)
+        self.digits = load_data(plan.data)
         self.network = plan.network(self.digits)
         try:
             self.network.freeze(plan.config.frozen_layers)
@@ -193,7 +193,7 @@ class Session:
         if checkpoints.written is None:
             return
         file = click.format_filename(checkpoints.written)
-        words = ["fastdigits", "train", "--resume", file]
+        words = ["fastdigits", "train", "--resume", file, *reading_words()]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
         if self.repeated:  # the output already holds the best of the finished runs

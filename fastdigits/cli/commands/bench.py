@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.arguments import BatchSizes, ModelName, Names, Number
-from fastdigits.cli.options.common import DEVICES, data_option, exact_option, examples, threads_option
+from fastdigits.cli.options.common import DEVICES, exact_option, examples, threads_option
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.config.choices import RIVALS
 from fastdigits.config.recipes import RECIPES
@@ -53,7 +54,7 @@ ROUNDS = 15
 )
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="Training recipe for --target.")
 @click.option("--seeds", type=click.IntRange(min=1), show_default="3", help="Number of training runs for --target.")
-@data_option
+@data_options()
 @exact_option
 @threads_option
 @click.option(

@@ -3,7 +3,6 @@
 import click
 
 from fastdigits.cli.options.common import (
-    data_option,
     device_option,
     exact_option,
     examples,
@@ -11,12 +10,13 @@ from fastdigits.cli.options.common import (
     seed_option,
     threads_option,
 )
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 
 
 @click.command("compare", epilog=examples("fastdigits compare linear mlp lenet --runs 3 -o table.md -o figure.png"))
 @click.argument("models", nargs=-1, required=True, metavar="MODEL|WEIGHTS...")
-@data_option
+@data_options()
 @device_option
 @exact_option
 @threads_option

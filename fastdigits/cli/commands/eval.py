@@ -3,13 +3,13 @@
 import click
 
 from fastdigits.cli.options.common import (
-    data_option,
     device_option,
     exact_option,
     examples,
     json_option,
     threads_option,
 )
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 
 
@@ -21,7 +21,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     ),
 )
 @click.argument("weights", nargs=-1, required=True)
-@data_option
+@data_options()
 @device_option
 @exact_option
 @threads_option

@@ -2,7 +2,8 @@
 
 import click
 
-from fastdigits.cli.options.common import data_option, examples, json_option
+from fastdigits.cli.options.common import examples, json_option
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 
 
@@ -22,7 +23,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     metavar="FILE.png",
     help="Draw the saliency map and the feature maps of every layer.",
 )
-@data_option
+@data_options()
 @json_option
 def command(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
     """Show how a network classifies one image.

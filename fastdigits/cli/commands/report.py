@@ -4,6 +4,7 @@ import click
 
 from fastdigits.cli.options.arguments import HtmlFile
 from fastdigits.cli.options.common import device_option, json_option, threads_option
+from fastdigits.cli.options.data import data_options
 
 
 @click.command("report", epilog="Example: fastdigits report weights.h5 -o report.html")
@@ -11,9 +12,7 @@ from fastdigits.cli.options.common import device_option, json_option, threads_op
 @click.option(
     "-o", "--output", type=HtmlFile(), default="report.html", show_default=True, help="HTML file of the report."
 )
-@click.option(
-    "--data", show_default="that of the training", help="Data set: mnist, or a folder with the four IDX files."
-)
+@data_options(default=None, show_default="that of the training")
 @click.option(
     "--stats",
     "stats_file",

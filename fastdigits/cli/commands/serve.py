@@ -78,6 +78,12 @@ def pattern(expected: str, regex: re.Pattern) -> Any:
     show_default=True,
     help="Time limit in seconds for receiving a request, and again for answering it.",
 )
+@click.option(
+    "--learn",
+    metavar="FILE.h5",
+    help="Let the page and programs on this machine correct predictions, keep the corrected images in this file, and "
+    "fine-tune the network on them when asked.",
+)
 @device_option
 @threads_option
 def command(weights: tuple[str, ...], **options: Any) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.arguments import MAX_NUMBERS, Numbers
-from fastdigits.cli.options.common import data_option, examples, seed_option, usage_error
+from fastdigits.cli.options.common import examples, seed_option, usage_error
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.cli.options.images import augment_option, preparation_options
 from fastdigits.data.augmentation import parse_effects
@@ -22,7 +23,7 @@ MAX_EPOCHS = 20
         "fastdigits show --augment shift=2,rotate=10,elastic=0.6 -o augmented.png",
     ),
 )
-@data_option
+@data_options()
 @click.option(
     "--part",
     type=click.Choice(["train", "test"]),

@@ -7,13 +7,13 @@ import click
 
 from fastdigits.cli.options.arguments import BatchSize, LayerSizes, ModelName, Number
 from fastdigits.cli.options.common import (
-    data_option,
     device_option,
     exact_option,
     json_option,
     seed_option,
     threads_option,
 )
+from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.cli.options.images import image_options
 from fastdigits.cli.options.training import (
@@ -88,7 +88,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     help="Model to train: a name from 'fastdigits models', or a .toml file of layers.",
 )
 @device_option
-@data_option
+@data_options()
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True, help="Number of epochs."
 )

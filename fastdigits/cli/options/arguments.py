@@ -1,6 +1,6 @@
 """Parameter types that validate values on the command line."""
 
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from fastdigits.ops.runtime import numba_setup
 MAX_BATCH_SIZE = 65536
 MAX_NUMBERS = 1000
 MAX_SEED = 2**63 - 1
+MAX_IMAGE_SIDE = 1024
 
 
 class Number(click.FloatRange):
@@ -90,6 +91,35 @@ class LayerSizes(click.ParamType):
         if not all(part.isascii() and part.isdigit() and len(part) < 6 and int(part) for part in parts):
             self.fail(f"'{value}' is not a list of layer sizes such as 256x256.", param, ctx)
         return tuple(map(int, parts))
+
+
+class ImageSize(click.ParamType):
+    """Rows and columns of an image: 28 or 28x20."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        parts = str(value).split("x")
+        if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
+            self.fail(f"'{value}' is not a size such as 28 or 28x20.", param, ctx)
+        if not all(1 <= int(part) <= MAX_IMAGE_SIDE for part in parts):
+            self.fail(f"'{value}' is out of range; choose 1 to {MAX_IMAGE_SIDE} pixels a side.", param, ctx)
+        return int(parts[0]), int(parts[-1])
+
+
+class ValueRange(click.ParamType):
+    """Two different numbers, separated by a comma."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        try:
+            black, white = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"'{value}' is not two numbers such as 0,1.", param, ctx)
+        if not (isfinite(black) and isfinite(white) and black != white):
+            self.fail(f"'{value}' is not two different numbers such as 0,1.", param, ctx)
+        return black, white
 
 
 class Numbers(click.ParamType):

@@ -12,9 +12,6 @@ from fastdigits.ops import DEVICES as OPS_DEVICES
 
 DEVICES = ("auto", *OPS_DEVICES)
 
-data_option = click.option(
-    "--data", default="mnist", show_default=True, help="Data set: mnist, or a folder with the four IDX files."
-)
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Device to compute on."
 )

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from fastdigits.cli.options.common import is_given, option_group
+from fastdigits.cli.options.data import reading_words
 from fastdigits.config.recipes import FINE_TUNING_LR_DIVISOR
 from fastdigits.config.schedules import DECAY_EVERY, DECAYING, LR_DECAY, SCHEDULES
 from fastdigits.config.training import OPTIMIZERS
@@ -184,7 +185,7 @@ def option_table(ctx: click.Context) -> str:
         if ctx.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
             words += _words(param, value, text)
         lines.append(f"{param.opts[0]:20}{text or defaults.get(param.name, 'not set')}")
-    return "\n".join([*lines, "", shlex.join(words)])
+    return "\n".join([*lines, "", shlex.join(words + reading_words())])
 
 
 def _implicit_defaults(values: dict[str, Any]) -> dict[str, str]:

@@ -39,10 +39,14 @@ def zeros(shape, dtype=np.float32):
 def upload(host):
     """Return a copy of a NumPy array on the device.
 
+    A memory-mapped array is not copied if the device computes in the memory of the host.
+
     Parameters
     ----------
     host : NumPy array
     """
+    if isinstance(host, np.memmap):
+        return host.view(np.ndarray)
     array = empty(host.shape, host.dtype)
     array[...] = host
     return array
