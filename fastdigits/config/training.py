@@ -6,7 +6,7 @@ from reprlib import repr as shown
 
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
-from fastdigits.data.preprocessing import Preparation
+from fastdigits.data.preprocessing import INKS, Preparation
 from fastdigits.errors import UserError
 from fastdigits.ops.custom import Operation
 from fastdigits.ops.interface import Ops
@@ -104,6 +104,8 @@ class TrainConfig:
         Number of training images to hold out for validation; None for a twelfth of them.
     pad, contrast, gamma, binarize
         See Preparation.
+    ink : str or None
+        One of INKS, if the ink of the training images is darker or lighter than their background; None to measure it.
     normalise : bool
         Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
@@ -149,6 +151,7 @@ class TrainConfig:
     contrast: float = 1.0
     gamma: float = 1.0
     binarize: float | None = None
+    ink: str | None = None
     normalise: bool = True
     augment: str = ""
     warm_start: bool = False
@@ -178,6 +181,7 @@ class TrainConfig:
             "loss": self.loss in LOSSES,
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "validation": self.validation is None or self.validation >= 0,
+            "ink": self.ink in (None, *INKS),
             "seed": 0 <= self.seed < 2**63,
         }
         for name, fits in limits.items():

@@ -81,7 +81,7 @@ class Session:
         for line in [*self.plan.notes, *self._fine_tuning_notes()]:
             self.say(line)
         note = polarity_note(self.digits.train_images)
-        if note and not self.plan.checkpoints.resumed:
+        if note and not self.plan.config.ink and not self.plan.checkpoints.resumed:
             self.say(note)
         with interrupt.deferrable():
             try:
