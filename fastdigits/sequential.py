@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from reprlib import repr as shown
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation, polarity_note, polarity_warning
 from fastdigits.errors import TrainingWarning, UserError
-from fastdigits.inference.evaluate import Evaluation
+from fastdigits.inference.evaluate import Evaluation, worst_mistakes
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.inspection.summary import Table, layer_rows, layer_table
 from fastdigits.nn import Network
@@ -24,8 +24,9 @@ from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.registry import is_built_in, register
 from fastdigits.nn.sequence import walk
 from fastdigits.ops.runtime import compilation
+from fastdigits.plots import confusion, curves, mistakes
 from fastdigits.storage import weights
-from fastdigits.storage.history import Epoch
+from fastdigits.storage.history import Epoch, RunGroup
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback, Callbacks
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted
@@ -34,6 +35,9 @@ from fastdigits.training.online import OnlineTrainer
 from fastdigits.training.progress import Progress
 from fastdigits.training.transfer import with_new_head
 from fastdigits.training.weighting import ClassWeight, image_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 History = dict[str, list[Any]]
 
@@ -337,6 +341,34 @@ class Sequential:
     def summary(self) -> Table:
         """Return a table of the layers with their shapes, parameters and multiply-adds; print it, or let a notebook."""
         return Table(layer_table("network", self.network.input_shape, layer_rows(self.network)))
+
+    def plot_history(self) -> "Figure":
+        """Draw loss, accuracy and learning rate of each epoch of the last `fit`.
+
+        Returns
+        -------
+        matplotlib Figure
+            Notebooks show it. `figure.savefig("curves.png")` writes it to a file.
+        """
+        history = self._checked_trained().history
+        if not history:
+            raise UserError("This network has no history of epochs to draw; call fit first.")
+        return curves.draw([RunGroup("network", [history])])
+
+    def plot_confusion(self, x: np.ndarray, y: np.ndarray) -> "Figure":
+        """Draw the confusion matrix of images uint8 (N, rows, columns) with labels uint8 (N,); see `plot_history`."""
+        evaluation = self.evaluate(x, y)
+        return confusion.draw(evaluation.confusion, f"{evaluation.images:,} images, accuracy {evaluation.accuracy:.2%}")
+
+    def plot_mistakes(self, x: np.ndarray, y: np.ndarray, max_count: int = 12) -> "Figure":
+        """Draw the images that the network gets most wrong; see `plot_confusion`."""
+        x, y = _as_uint8(x, "images"), _as_uint8(y, "labels")
+        probabilities = self.predict(x)
+        if len(x) != len(y):
+            raise UserError(f"There are {len(x)} images but {len(y)} labels; every image needs one.")
+        wrong = int((probabilities.argmax(1) != y).sum())
+        rows = worst_mistakes(probabilities, y, max_count)
+        return mistakes.draw(x, y, probabilities, rows, f"{len(rows)} of {wrong:,} mistakes")
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""

@@ -205,6 +205,20 @@ def test_the_summary_shows_as_a_table():
     assert total.split() == ["total", "195", "192"]
 
 
+def test_figures_show_in_a_notebook(stripes):
+    model = new_model()
+    model.fit(*stripes, **SETTINGS)
+    figures = [model.plot_history(), model.plot_confusion(*stripes), model.plot_mistakes(*stripes, max_count=3)]
+    for figure in figures:
+        assert figure._repr_png_().startswith(b"\x89PNG")
+    loss, accuracy, rate = figures[0].axes
+    assert loss.lines[0].get_ydata().tolist() == model.history["train_loss"]
+    mistakes = int((model.predict(stripes[0]).argmax(1) != stripes[1]).sum())
+    assert figures[2]._suptitle.get_text() == f"{min(3, mistakes)} of {mistakes} mistakes"
+    with pytest.raises(UserError, match="call fit first"):
+        new_model().plot_history()
+
+
 # Training batch by batch
 
 

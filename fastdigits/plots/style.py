@@ -4,6 +4,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -63,18 +64,20 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
-    """Create an empty figure.
+    """Create an empty figure, which notebooks show as an image.
 
     Parameters
     ----------
     width, height : float
         In inches.
-    layout : str
-        Layout engine of matplotlib; "none" leaves the axes where they are placed.
+    layout : str, optional
+        Layout engine of matplotlib; None leaves the axes where they are placed.
     """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout)
+    figure = Figure(figsize=(width, height), layout=layout)
+    figure._repr_png_ = partial(encode_figure, figure, "png")  # type: ignore[attr-defined]  # what IPython looks for
+    return figure
 
 
 def literal(text: str) -> str:

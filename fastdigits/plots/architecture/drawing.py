@@ -41,8 +41,6 @@ def draw(network: Network, title: str) -> "Figure":
     title : str
         Name of the network.
     """
-    from matplotlib.figure import Figure
-
     layout, title = Layout(stages_of(network)), style.literal(title)
     multiply_adds = sum(layer.multiply_adds() for layer in network.layers)
     subtitle = f"{network.parameter_count:,} parameters, {multiply_adds:,} multiply-adds per image"
@@ -51,7 +49,7 @@ def draw(network: Network, title: str) -> "Figure":
     text_widths = [text_width(title, style.TITLE), text_width(subtitle, style.TEXT), *map(text_width, notes)]
     width, bottom = max(layout.width, *text_widths), layout.bottom - LINE * (1 + len(notes))
     size = (width + 2 * MARGIN) / style.POINTS_PER_INCH, (HEADER - bottom + 2 * MARGIN) / style.POINTS_PER_INCH
-    figure = Figure(figsize=size)
+    figure = style.new_figure(*size, layout=None)
     limits: dict[str, Any] = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
