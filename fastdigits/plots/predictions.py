@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastdigits.plots import style
+from fastdigits.plots.probabilities import drawn_classes
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -19,14 +21,14 @@ ROW = 1.15 * CELL
 PAGE = 9.0  # width of a picture of several digits
 MIN_HEIGHT, MAX_HEIGHT = 1.5, 9.0  # of a picture of several digits
 HEADER = 0.5
-STEPS = {"picture": "", "ink": "ink", "components": "components of the digit", "28 x 28": "what the network sees"}
+STEPS = {"picture": "", "ink": "ink", "components": "components", "28 x 28": "what the network sees"}
 UNSCALED = "28 x 28"  # the step that is drawn pixel by pixel
 MAX_NAME = 28  # longer file names are shortened to their last characters
 
 
 @style.figure_style()
 def draw(recognized: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figure":
-    """Draw a row for each picture: the picture, the steps of its preparation, and the probabilities of the digits.
+    """Draw a row for each picture: the picture, the steps of its preparation, and the probabilities of the classes.
 
     Parameters
     ----------
@@ -73,11 +75,17 @@ def draw_numbers(read: list[tuple[str, "np.ndarray", list["Number"]]]) -> "Figur
 def _draw_probabilities(axes: "Axes", prediction: "Prediction") -> None:
     colors = [style.GRAY] * len(prediction.probabilities)
     colors[prediction.digit] = style.GRAY if prediction.unsure else style.BLUE
-    title = "unsure" if prediction.unsure else f"{prediction.digit}: {prediction.confidence:.1%}"
-    axes.barh(range(len(colors)), prediction.probabilities, color=colors)
+    title = "unsure" if prediction.unsure else f"{style.class_label(prediction.label)}: {prediction.confidence:.1%}"
+    classes = drawn_classes(np.array(prediction.probabilities))
+    names = [style.class_label(prediction.classes[number]) for number in classes]
+    axes.barh(
+        range(len(classes)),
+        [prediction.probabilities[number] for number in classes],
+        color=[colors[number] for number in classes],
+    )
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=style.SMALL)
-    axes.set_yticks(range(len(colors)))
+    axes.set_yticks(range(len(classes)), names)
     axes.tick_params(axis="y", labelsize=style.SMALL, length=0)
     axes.invert_yaxis()
     axes.set_title(title, fontsize=style.TEXT)

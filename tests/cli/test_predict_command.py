@@ -15,7 +15,7 @@ from fastdigits.errors import UserError
 
 pytestmark = pytest.mark.slow
 
-KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure", "digits_seen"]
+KEYS = ["image", "digit", "label", "confidence", "probabilities", "second", "unsure", "digits_seen"]
 ODD_NAMES = ("[1].png", "a b.png", "-dash.png", "new\nline.png", "caf\udce9.png", r"$\frac$.png", "red\x1b[31m.png")
 PRINTED_NAMES = [name.replace("\n", r"\n").replace("\udce9", r"\xe9").replace("\x1b", r"\x1b") for name in ODD_NAMES]
 
@@ -42,7 +42,7 @@ def predict(invoke):
 
 def test_included_network_recognizes_a_folder(predict, pictures):
     printed = predict(pictures)
-    assert list(printed) == ["predictions", "failed"]
+    assert list(printed) == ["predictions", "failed", "classes"]
     assert printed["failed"] == []
     three, seven, blank = printed["predictions"]
     assert all(list(prediction) == KEYS for prediction in printed["predictions"])
@@ -203,7 +203,7 @@ def test_networks_for_other_images_are_refused(invoke, trained, pictures, tiny, 
     small = write_digits(tiny.parent / "small", images[:, 4:24, 4:24], labels, images[:9, 4:24, 4:24], labels[:9])
     invoke("train", "--model", "linear", "--epochs", "1", "--data", small, "--output", "small.h5")
     error = invoke("predict", pictures, "--weights", "small.h5").exception
-    assert "does not recognize digits in images of 28 x 28" in str(error)
+    assert "does not take images of 28 x 28 pixels" in str(error)
 
 
 @pytest.mark.parametrize("file", ["steps.png", "steps.pdf"])

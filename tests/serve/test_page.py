@@ -1,50 +1,22 @@
 """The page in headless Chromium, driven by mouse, touch, pen and keyboard."""
 
 import base64
-import json
-import shutil
 
+import chromium
 import numpy as np
 import pytest
+from chromium import NARROW, SEVEN, THREE, WIDE, draw, find, in_window, set_window, touch, until, wait_for_digit
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 pytest.importorskip("selenium", reason="selenium is not installed")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER or not DRIVER, reason="there is no Chromium with its chromedriver"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, chromium.NEEDED]
 
-TIMEOUT_S = 60
-POLL_S = 0.05
-WIDE, NARROW = (1280, 900), (390, 844)
-OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-)
-# Strokes in percent of a square in the middle of the paper, which is as high as the paper
-THREE = [(30, 25), (42, 17), (56, 18), (64, 28), (58, 40), (46, 46), (60, 50), (68, 62), (60, 76), (44, 80), (30, 72)]
-SEVEN = [(28, 20), (48, 20), (70, 20), (60, 40), (50, 60), (42, 82)]
 SMALL = 0.33  # scale of a digit in a corner of the paper
 
 
@@ -56,12 +28,7 @@ def server(start, weights):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    browser = chromium.start()
     yield browser
     browser.quit()
 
@@ -74,57 +41,10 @@ def page(server, browser):
     until(browser, lambda: len(find(browser, "model").find_elements(By.TAG_NAME, "option")) == 2)
     yield browser
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    asked = chromium.requests(browser)
     own = f"http://127.0.0.1:{server.port}/"
     assert [url for url in asked if not url.startswith((own, "blob:" + own, "data:"))] == []
     assert own in asked
-
-
-def set_window(browser, size, dark=False):
-    width, height = size
-    device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-
-def find(page, name):
-    return page.find_element(By.ID, name)
-
-
-def until(page, condition):
-    """Wait until a condition holds."""
-    WebDriverWait(page, TIMEOUT_S, POLL_S).until(lambda _: condition())
-
-
-def wait_for_digit(page, digit):
-    """Wait until the page shows a digit as the prediction."""
-    until(page, lambda: find(page, "digit").text == str(digit))
-
-
-def on_paper(page, points, scale=1.0, left=0.0, top=0.0):
-    """Convert points of a stroke to pixels from the center of the paper."""
-    side = find(page, "paper").size["height"]
-    return [
-        (round((x / 100 * scale + left - 0.5) * side), round((y / 100 * scale + top - 0.5) * side)) for x, y in points
-    ]
-
-
-def draw(page, points, release=True, **place):
-    """Draw a stroke with the mouse."""
-    (first, *others), paper = on_paper(page, points, **place), find(page, "paper")
-    actions = ActionChains(page, duration=5).move_to_element_with_offset(paper, *first).click_and_hold()
-    for point in others:
-        actions.move_to_element_with_offset(paper, *point)
-    (actions.release() if release else actions).perform()
-
-
-def in_window(page, points):
-    """Convert points of a stroke to pixels of the window."""
-    script = "const r = arguments[0].getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2];"
-    x, y = page.execute_script(script, find(page, "paper"))
-    return [(x + dx, y + dy) for dx, dy in on_paper(page, points)]
 
 
 def pixels(page, name):
@@ -198,9 +118,7 @@ def test_undo_removes_a_stroke(page):
 
 
 def test_drawing_by_touch(page):
-    points = [{"x": x, "y": y} for x, y in in_window(page, THREE)]
-    for kind, position in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points), ("touchEnd", [])]:
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": position})
+    touch(page, THREE)
     wait_for_digit(page, 3)
 
 

@@ -22,6 +22,7 @@ from fastdigits.imaging import MAX_BYTES, Picture, Prepared, open_picture
 from fastdigits.inference.numbers import Number, NumberReader
 from fastdigits.inference.recognizer import Prediction, Recognizer
 from fastdigits.inference.sequences import Restriction
+from fastdigits.nn.class_names import are_digits, label_of, noun
 from fastdigits.plots import predictions as prediction_plot
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -59,6 +60,7 @@ def run(
     if not recognizer.calibrated:
         file = printable(recognizer.weights)
         say(f"{file} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
+    classes = () if isinstance(recognizer, NumberReader) else recognizer.classes
     predictions: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     shown: list[Any] = []  # (name, picture, numbers) with `several`, else (name, (prepared, prediction))
@@ -69,20 +71,18 @@ def run(
                 failed.append({"image": path, "reason": str(result)})
                 say(printable(f"{path}: {result}"))
                 continue
-            if several:
-                row = _all_numbers(result, picture)
-            else:
-                row = _one_digit(result, _digits_seen(others, picture, result))
+            row = _all_numbers(result, picture) if several else _one_digit(result, picture, others)
             predictions.append({"image": path, **row})
             if not as_json:
-                click.echo(_as_text(predictions[-1]))
+                click.echo(_as_text(predictions[-1], classes))
             if show and len(shown) < MAX_SHOWN:
                 shown.append((path, picture.pixels, result) if several else (path, result))
     if show and shown:
         write_figure(show, (prediction_plot.draw_numbers if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
-        click.echo(json.dumps({"predictions": predictions, "failed": failed}))
+        named = {"classes": classes} if classes else {}
+        click.echo(json.dumps({"predictions": predictions, "failed": failed, **named}))
     if failed:
         count = len(predictions) + len(failed)
         raise UserError(f"{len(failed)} of {count} cannot be read, for the reasons above; fix these or leave them out.")
@@ -162,23 +162,25 @@ def _matching(pattern: str) -> list[str]:
     return paths
 
 
-def _digits_seen(reader: Callable[[], NumberReader], picture: Picture, result: tuple[Prepared, Prediction]) -> int:
+def _digits_seen(reader: Callable[[], NumberReader], picture: Picture, prepared: Prepared) -> int:
     """Return how many digits a picture shows, of which only one was recognized."""
-    prepared, _ = result
     if prepared.alone:
         return 0 if prepared.box is None else 1
     return sum(len(number.digits) for number in reader().read(picture.pixels))
 
 
-def _one_digit(result: tuple[Prepared, Prediction], digits_seen: int) -> dict[str, Any]:
-    _, prediction = result
+def _one_digit(
+    result: tuple[Prepared, Prediction], picture: Picture, reader: Callable[[], NumberReader]
+) -> dict[str, Any]:
+    prepared, prediction = result
+    seen = {"digits_seen": _digits_seen(reader, picture, prepared)} if are_digits(prediction.classes) else {}
     return {
-        "digit": prediction.digit,
+        **_named(prediction),
         "confidence": prediction.confidence,
         "probabilities": list(prediction.probabilities),
-        "second": prediction.second,
+        "second": label_of(prediction.classes, prediction.second),
         "unsure": prediction.unsure,
-        "digits_seen": digits_seen,
+        **seen,
     }
 
 
@@ -204,18 +206,26 @@ def _as_line(number: Number, picture: Picture) -> dict[str, Any]:
     }
 
 
-def _as_text(row: dict[str, Any]) -> str:
-    return f"{printable(row['image'])}: {_lines_text(row) if 'lines' in row else _digit_text(row)}"
+def _named(prediction: Prediction) -> dict[str, Any]:
+    """Return the name of the class, and the number if it is a digit."""
+    names = prediction.classes
+    number = {"digit": label_of(names, prediction.digit)} if are_digits(names) else {}
+    return {**number, "label": prediction.label}
 
 
-def _digit_text(row: dict[str, Any]) -> str:
-    digit, second, p, seen = row["digit"], row["second"], row["probabilities"], row["digits_seen"]
+def _as_text(row: dict[str, Any], classes: Sequence[str]) -> str:
+    return f"{printable(row['image'])}: {_lines_text(row) if 'lines' in row else _digit_text(row, classes)}"
+
+
+def _digit_text(row: dict[str, Any], classes: Sequence[str]) -> str:
+    first, second, seen = row["label"], str(row["second"]), row.get("digits_seen", 0)
+    p, q = (row["probabilities"][classes.index(name)] for name in (first, second))
     others = f" - {seen} digits seen; --several reads them all" if seen > 1 else ""
-    if row["unsure"] and p[digit] < MIN_GUESS:
-        return f"unsure (no digit stands out){others}"
+    if row["unsure"] and p < MIN_GUESS:
+        return f"unsure (no {noun(classes)} stands out){others}"
     if row["unsure"]:
-        return f"unsure (perhaps {digit}, {p[digit]:.1%}, or {second}, {p[second]:.1%}){others}"
-    return f"{digit} ({p[digit]:.1%}; next {second}, {p[second]:.1%}){others}"
+        return f"unsure (perhaps {first}, {p:.1%}, or {second}, {q:.1%}){others}"
+    return f"{first} ({p:.1%}; next {second}, {q:.1%}){others}"
 
 
 def _lines_text(row: dict[str, Any]) -> str:

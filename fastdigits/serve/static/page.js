@@ -3,6 +3,7 @@
 import { Camera } from "./camera.js";
 import { Drawing } from "./drawing.js";
 import { Lessons } from "./lessons.js";
+import { showMaps } from "./maps.js";
 import { models, Recognizer } from "./server.js";
 import { clearAnswer, showAnswer, textOf } from "./view.js";
 
@@ -15,7 +16,7 @@ let lastAnswer = null; // with its time in milliseconds
 const recognizer = new Recognizer(
   (answer, milliseconds) => {
     lastAnswer = [answer, milliseconds];
-    setVerdict(showAnswer(...lastAnswer));
+    setVerdict(show(...lastAnswer));
     lessons?.offer(textOf(answer));
   },
   forget,
@@ -31,7 +32,7 @@ const drawing = new Drawing(at("paper"), (isFinished) => {
 
 const camera = new Camera(
   at("video"),
-  (frame) => recognizer.recognize(async () => frame, modelSelect.value),
+  (frame) => recognizer.recognize(async () => frame, modelInfo()),
   (bitmap, frame) => drawing.open({ bitmap, file: frame }),
   forget,
 );
@@ -41,7 +42,12 @@ const picture = async () => camera.latest ?? drawing.picture?.file ?? drawing.pn
 
 function recognize() {
   if (drawing.empty) forget("Nothing yet.");
-  else recognizer.recognize(picture, modelSelect.value);
+  else recognizer.recognize(picture, modelInfo());
+}
+
+function show(answer, milliseconds) {
+  showMaps(answer.single?.features ?? []);
+  return showAnswer(answer, milliseconds);
 }
 
 /** Remove the answer and say why. */
@@ -49,6 +55,7 @@ function forget(message) {
   recognizer.cancel();
   lastAnswer = null;
   clearAnswer();
+  showMaps([]);
   lessons?.offer("");
   setVerdict(message);
 }
@@ -70,8 +77,10 @@ async function open(file) {
   }
 }
 
+const modelInfo = () => modelSelect.selectedOptions[0].info;
+
 function describeModel() {
-  const { parameters, test_accuracy: accuracy, architecture } = modelSelect.selectedOptions[0].info;
+  const { parameters, test_accuracy: accuracy, architecture } = modelInfo();
   const suffix = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % accuracy on MNIST`;
   at("facts").textContent = `${architecture}: ${parameters.toLocaleString("en")} parameters${suffix}`;
 }
@@ -137,7 +146,7 @@ document.addEventListener("drop", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   drawing.draw();
-  if (lastAnswer) showAnswer(...lastAnswer);
+  if (lastAnswer) show(...lastAnswer);
 });
 
 clearAnswer();

@@ -21,7 +21,7 @@ export class Recognizer {
     this.latest = 0; // number of the latest request; cancelling counts as one
   }
 
-  /** Recognize a picture with the model at an index; `picture()` is only called, for a Blob, when it is sent. */
+  /** Recognize a picture with a model of `models`; `picture()` is only called, for a Blob, when it is sent. */
   recognize(picture, model) {
     this.latest += 1;
     this.next = { picture, model };
@@ -42,7 +42,7 @@ export class Recognizer {
       this.next = null;
       const start = performance.now();
       try {
-        const answer = await request(`predict?several=true&explain=true&model=${model}`, posting(await picture()));
+        const answer = await predict(await picture(), model);
         if (number === this.latest || this.next) this.onAnswer(answer, performance.now() - start);
       } catch (error) {
         if (number === this.latest) this.onError(error.message);
@@ -50,6 +50,13 @@ export class Recognizer {
     }
     this.running = false;
   }
+}
+
+/** Read a number, or recognize one shape if the classes of the model are no digits. */
+async function predict(picture, { index, classes }) {
+  const query = `explain=true&model=${index}`;
+  if (classes.every((name) => /^[0-9]$/.test(name))) return request(`predict?several=true&${query}`, posting(picture));
+  return { single: await request(`predict?${query}`, posting(picture)) };
 }
 
 function posting(body) {
