@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from reprlib import repr as shown
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation, polarity_note, polarity_warning
 from fastdigits.errors import TrainingWarning, UserError
-from fastdigits.inference.evaluate import Evaluation
+from fastdigits.inference.evaluate import Evaluation, worst_mistakes
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.inspection.summary import Table, layer_rows, layer_table
 from fastdigits.nn import Network
@@ -24,8 +24,9 @@ from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.registry import is_built_in, register
 from fastdigits.nn.sequence import walk
 from fastdigits.ops.runtime import compilation
+from fastdigits.plots import confusion, curves, mistakes
 from fastdigits.storage import weights
-from fastdigits.storage.history import Epoch
+from fastdigits.storage.history import Epoch, RunGroup
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.callbacks import Callback, Callbacks
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted
@@ -34,6 +35,9 @@ from fastdigits.training.online import OnlineTrainer
 from fastdigits.training.progress import Progress
 from fastdigits.training.transfer import with_new_head
 from fastdigits.training.weighting import ClassWeight, image_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 History = dict[str, list[Any]]
 
@@ -51,6 +55,8 @@ class Sequential:
         Shape of one image.
     device : str
         "auto", "cpu", "cuda" or "reference".
+    classes : sequence of str, optional
+        Names of the classes, which messages, tables and the weights file show; their numbers by default.
 
     Attributes
     ----------
@@ -72,8 +78,14 @@ class Sequential:
     >>> model.save("digits.h5")
     """
 
-    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), device: str = "auto"):
-        self.network = Network(_as_layers(layers), input_shape)
+    def __init__(
+        self,
+        layers: list[Layer],
+        input_shape: Shape = (1, 28, 28),
+        device: str = "auto",
+        classes: Sequence[str] | None = None,
+    ):
+        self.network = Network(_as_layers(layers), input_shape, classes)
         self._register_layers()
         self.device = devices.choose_device()[0] if device == "auto" else device
         self._trained: _Trained | None = None
@@ -97,7 +109,7 @@ class Sequential:
         for layer in state["custom"]:
             register(layer)
         network = Network.from_config(state["network"])
-        Sequential.__init__(self, network.layers, network.input_shape, state["device"])
+        Sequential.__init__(self, network.layers, network.input_shape, state["device"], network.class_names)
         if state["saved"]:
             self._restore(state["saved"])
 
@@ -145,8 +157,8 @@ class Sequential:
         ----------
         x : uint8 (N, rows, columns)
             Images.
-        y : uint8 (N,)
-            Their labels.
+        y : uint8 or uint16 (N,)
+            Their labels: numbers of classes, from 0 on.
         callbacks : Callback or list of Callback
             Called after every step and epoch. They can stop training or change the learning rate.
         validation_data : (x, y), optional
@@ -274,10 +286,17 @@ class Sequential:
             self._online, self._is_snapshot = online, False
         return loss, accuracy
 
-    def with_classes(self, classes: int, seed: int = 0) -> "Sequential":
-        """Return a network for another number of classes, to train with `fit(..., warm_start=True)`.
+    def with_classes(self, classes: int | Sequence[str], seed: int = 0) -> "Sequential":
+        """Return a network for other classes, to train with `fit(..., warm_start=True)`.
 
         Its last dense layer has new random weights; all other layers have those of this network.
+
+        Parameters
+        ----------
+        classes : int or sequence of str
+            Number or names of the classes.
+        seed : int
+            Seed of the random weights.
 
         Raises
         ------
@@ -289,14 +308,15 @@ class Sequential:
         >>> from fastdigits import load
         >>> letters = load("digits.h5").with_classes(26)
         """
-        saved = with_new_head(self._saved(), classes, seed)
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+        saved = with_new_head(self._saved(), names, seed)
         network = Network.from_config(saved.network)
-        model = Sequential(network.layers, network.input_shape, self.device)
+        model = Sequential(network.layers, network.input_shape, self.device, network.class_names)
         model._restore(saved)
         return model
 
     def evaluate(self, x: np.ndarray, y: np.ndarray) -> Evaluation:
-        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels uint8 (N,).
+        """Return loss, accuracy and confusion matrix on images uint8 (N, rows, columns) with labels (N,).
 
         Warns
         -----
@@ -321,6 +341,34 @@ class Sequential:
     def summary(self) -> Table:
         """Return a table of the layers with their shapes, parameters and multiply-adds; print it, or let a notebook."""
         return Table(layer_table("network", self.network.input_shape, layer_rows(self.network)))
+
+    def plot_history(self) -> "Figure":
+        """Draw loss, accuracy and learning rate of each epoch of the last `fit`.
+
+        Returns
+        -------
+        matplotlib Figure
+            Notebooks show it. `figure.savefig("curves.png")` writes it to a file.
+        """
+        history = self._checked_trained().history
+        if not history:
+            raise UserError("This network has no history of epochs to draw; call fit first.")
+        return curves.draw([RunGroup("network", [history])])
+
+    def plot_confusion(self, x: np.ndarray, y: np.ndarray) -> "Figure":
+        """Draw the confusion matrix of images uint8 (N, rows, columns) with labels uint8 (N,); see `plot_history`."""
+        evaluation = self.evaluate(x, y)
+        return confusion.draw(evaluation.confusion, f"{evaluation.images:,} images, accuracy {evaluation.accuracy:.2%}")
+
+    def plot_mistakes(self, x: np.ndarray, y: np.ndarray, max_count: int = 12) -> "Figure":
+        """Draw the images that the network gets most wrong; see `plot_confusion`."""
+        x, y = _as_uint8(x, "images"), _as_uint8(y, "labels")
+        probabilities = self.predict(x)
+        if len(x) != len(y):
+            raise UserError(f"There are {len(x)} images but {len(y)} labels; every image needs one.")
+        wrong = int((probabilities.argmax(1) != y).sum())
+        rows = worst_mistakes(probabilities, y, max_count)
+        return mistakes.draw(x, y, probabilities, rows, f"{len(rows)} of {wrong:,} mistakes")
 
     def save(self, path: str | Path) -> None:
         """Write the network, its preprocessing and its history to an HDF5 file, which `load` reads."""
@@ -426,7 +474,7 @@ def load(path: str | Path, device: str = "auto", custom_objects: Mapping[str, An
         extend.register(thing, name)
     saved = weights.read(path)
     network = Network.from_config(saved.network)
-    model = Sequential(network.layers, network.input_shape, device)
+    model = Sequential(network.layers, network.input_shape, device, network.class_names)
     model._restore(saved)
     return model
 
@@ -507,7 +555,8 @@ def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:
         array = array if isinstance(array, np.memmap) else np.asarray(array)  # what is mapped stays on the disk
     except ValueError:
         raise UserError(f"The {what} must be one array, not lists of different lengths.") from None
-    if array.dtype != np.uint8 or array.ndim != (3 if what == "images" else 1) or not len(array):
-        expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 of shape (N,)"
+    types = (np.uint8,) if what == "images" else (np.uint8, np.uint16)
+    if array.dtype not in types or array.ndim != (3 if what == "images" else 1) or not len(array):
+        expected = "uint8 of shape (N, rows, columns)" if what == "images" else "uint8 or uint16 of shape (N,)"
         raise UserError(f"The {what} must be {expected} with at least one entry, not {array.dtype} {array.shape}.")
     return array

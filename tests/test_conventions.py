@@ -82,3 +82,18 @@ def test_every_package_is_in_the_wheel():
     listed = config["options"]["packages"].split()
     folders = {path.parent.relative_to(sources) for path in (sources / "fastdigits").rglob("__init__.py")}
     assert {".".join(folder.parts) for folder in folders} - set(listed) == set()
+
+
+def test_every_other_file_is_in_the_wheel():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf8")
+    patterns = config["options.package_data"]
+    others = [path for path in PACKAGE.rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    missing = []
+    for path in others:
+        package = next(parent for parent in path.parents if (parent / "__init__.py").exists())
+        globs = patterns.get(".".join(package.relative_to(ROOT).parts), "").split(", ")
+        if not any(path.relative_to(package).match(glob) for glob in globs if glob):
+            missing.append(path)
+    assert missing == []
+    assert PACKAGE / "py.typed" in others

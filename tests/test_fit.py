@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastdigits import Callback, Dense, Flatten, Sequential, UserError
+from fastdigits.training.weighting import with_class_weight
 
 SETTINGS = {"epochs": 3, "batch_size": 16, "lr": 0.01, "schedule": "constant"}
 
@@ -204,6 +205,20 @@ def test_the_summary_shows_as_a_table():
     assert total.split() == ["total", "195", "192"]
 
 
+def test_figures_show_in_a_notebook(stripes):
+    model = new_model()
+    model.fit(*stripes, **SETTINGS)
+    figures = [model.plot_history(), model.plot_confusion(*stripes), model.plot_mistakes(*stripes, max_count=3)]
+    for figure in figures:
+        assert figure._repr_png_().startswith(b"\x89PNG")
+    loss, accuracy, rate = figures[0].axes
+    assert loss.lines[0].get_ydata().tolist() == model.history["train_loss"]
+    mistakes = int((model.predict(stripes[0]).argmax(1) != stripes[1]).sum())
+    assert figures[2]._suptitle.get_text() == f"{min(3, mistakes)} of {mistakes} mistakes"
+    with pytest.raises(UserError, match="call fit first"):
+        new_model().plot_history()
+
+
 # Training batch by batch
 
 
@@ -294,3 +309,12 @@ def test_a_batch_that_diverges_leaves_the_network_as_it_was(stripes):
     with pytest.raises(UserError, match="lower the learning rate"), np.errstate(all="ignore"):
         model.train_on_batch(*stripes)
     assert model.predict(stripes[0]).tobytes() == before.tobytes()
+
+
+def test_class_weights_count_the_training_images_only():
+    labels, rows = np.array([0, 0, 0, 1, 1, 5], np.uint8), np.array([0, 1, 2, 3])
+    weights = with_class_weight(None, labels, rows, "balanced")
+    np.testing.assert_allclose(weights, [4 / (2 * 3)] * 3 + [4 / 2] + [1, 1], rtol=1e-6)  # n / (classes * count)
+    twice = with_class_weight(np.full(6, 2, np.float32), labels, rows, "balanced")
+    np.testing.assert_allclose(twice, 2 * weights)
+    assert with_class_weight(None, labels, rows, None) is None

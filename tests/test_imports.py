@@ -10,7 +10,7 @@ import pytest
 import fastdigits
 
 PACKAGE = Path(fastdigits.__file__).parent
-LOOSE = {"__init__", "__main__", "errors", "extend", "files", "sequential"}
+LOOSE = {"__init__", "__main__", "errors", "extend", "files", "sequential", "sklearn"}
 
 # From top to bottom. A package may import those below its line, never its neighbours or those above.
 LAYERS = (
@@ -20,6 +20,7 @@ LAYERS = (
     ("bench",),
     ("importing",),
     ("export",),
+    ("sklearn",),
     ("sequential",),
     ("extend", "plots", "serve", "check", "doctor"),
     ("training",),
@@ -53,6 +54,7 @@ ROOMS = {
     "uvicorn": ("serve",),
     "onnx": ("export", "importing"),
     "safetensors": ("export", "importing"),
+    "sklearn": ("sklearn",),
 }
 
 

@@ -82,7 +82,7 @@ def measure(
         start = perf_counter()
         digits = load()
         load_s = perf_counter() - start
-        network = network_of(model, input_shape=config.preparation.input_shape(digits.train_images))
+        network = network_of(model, None, config.preparation.input_shape(digits.train_images), digits.classes)
         done = run(name_of(model), network, digits, ops, config, Callback())
         seconds = done.training.seconds
         runs.append(

@@ -18,6 +18,8 @@ MODEL_SETTINGS: dict[str, dict[str, object]] = {
 # by FINE_TUNING_LR_DIVISOR, and images are augmented as in the first training
 FINE_TUNING: dict[str, object] = {"epochs": 5}
 FINE_TUNING_LR_DIVISOR = 10
+# With a replay of earlier images, which the network is to keep
+REPLAY_LR_DIVISOR, REPLAY_WARMUP = 30, 0.3
 
 RECIPES: dict[str, dict[str, object]] = {
     "default": {},

@@ -6,7 +6,7 @@ from reprlib import repr as shown
 
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
-from fastdigits.data.preprocessing import Preparation
+from fastdigits.data.preprocessing import INKS, Preparation
 from fastdigits.errors import UserError
 from fastdigits.ops.custom import Operation
 from fastdigits.ops.interface import Ops
@@ -17,6 +17,7 @@ EVALUATION_BATCH = 256
 # Maximum number of images in one forward pass when training; the gradients of larger batches are accumulated.
 MAX_MICRO_BATCH = 1024
 
+CLASS_WEIGHTS = ("balanced",)
 # The operation that computes each loss: its name, or one from outside of the package
 LOSSES: dict[str, str | Operation] = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
@@ -100,10 +101,14 @@ class TrainConfig:
     loss : str
         A key of LOSSES.
     label_smoothing : float
+    class_weight : str or None
+        "balanced" to give all classes the same weight in the loss, however many training images they have.
     validation : int or None
         Number of training images to hold out for validation; None for a twelfth of them.
     pad, contrast, gamma, binarize
         See Preparation.
+    ink : str or None
+        One of INKS, if the ink of the training images is darker or lighter than their background; None to measure it.
     normalise : bool
         Whether to shift and scale pixels to mean 0 and standard deviation 1; otherwise they are from 0 to 1.
     augment : str
@@ -112,6 +117,8 @@ class TrainConfig:
         Whether training started from the weights and the normalization of a trained network, not from random weights.
     freeze : str
         Names of the layers whose parameters do not change, separated by commas, such as "conv2d_1,batchnorm_1".
+    replay : str
+        Name of the data set of which some images are trained on next to a few new ones; "" for none.
     seed : int
     fused : bool
         Whether to run chains of layers as one operation; it changes the last bits of the results.
@@ -144,15 +151,18 @@ class TrainConfig:
     keep_best: bool | None = None
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
+    class_weight: str | None = None
     validation: int | None = None
     pad: int = 0
     contrast: float = 1.0
     gamma: float = 1.0
     binarize: float | None = None
+    ink: str | None = None
     normalise: bool = True
     augment: str = ""
     warm_start: bool = False
     freeze: str = ""
+    replay: str = ""
     seed: int = 0
     fused: bool = True
     exact: bool = False
@@ -177,7 +187,9 @@ class TrainConfig:
             "early_stop": self.early_stop is None or self.early_stop >= 1,
             "loss": self.loss in LOSSES,
             "label_smoothing": 0 <= self.label_smoothing < 1,
+            "class_weight": self.class_weight in (None, *CLASS_WEIGHTS),
             "validation": self.validation is None or self.validation >= 0,
+            "ink": self.ink in (None, *INKS),
             "seed": 0 <= self.seed < 2**63,
         }
         for name, fits in limits.items():

@@ -13,7 +13,7 @@ FULL: Range = (0.0, 255.0)
 TOLERANCE = 0.001  # of the range, by which values may exceed it
 MAX_SIDE = 1024  # pixels
 INK_THRESHOLD = 0.25  # of the strongest ink of an image
-MIN_WIDER = 1.1  # times as wide as high are the characters of transposed images
+MIN_WIDER = 1.05  # times as wide as high are the characters of transposed images; upright ones, 0.6 to 0.95
 MAX_SAMPLE = 1000  # images that are examined
 
 

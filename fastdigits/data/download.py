@@ -92,7 +92,8 @@ def download_set(
         digest = _fetch(folder, file, mirrors or chosen.mirrors, report)
         if file.members:
             _unpack(folder, file)
-        if file.sha256 is None:
+        if file.sha256 is None and file.name not in _remembered(folder):
+            _remember(folder, file.name, digest)
             report(f"{file.name}: sha256 {digest}; its publishers state none, so it is remembered in {REMEMBERED}")
         report(f"{file.name}: written")
     return folder
@@ -145,14 +146,15 @@ def _contents(address: str, max_bytes: int) -> Iterator[bytes]:
 
 def _check(folder: Path, file: RemoteFile, sha256: str, md5: str) -> None:
     """Raise _Failed if a checksum is not that which the publishers state, or that of an earlier download."""
-    remembered = _remembered(folder)
-    expected = file.sha256 or remembered.get(file.name, sha256)
+    expected = file.sha256 or _remembered(folder).get(file.name, sha256)
     if sha256 != expected or file.md5 not in (None, md5):
         raise _Failed("wrong checksum")
-    if file.sha256 is None and file.name not in remembered:
-        lines = {**remembered, file.name: sha256}
-        content = "".join(f"{digest}  {name}\n" for name, digest in lines.items())
-        write_atomically(folder / REMEMBERED, content.encode())
+
+
+def _remember(folder: Path, name: str, digest: str) -> None:
+    lines = {**_remembered(folder), name: digest}
+    content = "".join(f"{digest}  {name}\n" for name, digest in lines.items())
+    write_atomically(folder / REMEMBERED, content.encode())
 
 
 def _remembered(folder: Path) -> dict[str, str]:
@@ -173,8 +175,9 @@ def _unpack(folder: Path, file: RemoteFile) -> None:
                 with packed.open(member) as source, replaced(folder / Path(member).name) as target:
                     shutil.copyfileobj(source, target, CHUNK_BYTES)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise UserError(f"{archive} is no archive with the files of the set; remove it and try again.") from error
-    archive.unlink()
+        raise UserError(f"{archive} is no archive with the files of the set; try again later.") from error
+    finally:
+        archive.unlink()
 
 
 def _create(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 
+INKS = ("dark", "light")
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
 MAPPED_PIECE = 4096  # images that are prepared at a time
 MAX_SAMPLE = 1000  # images in which ink and digits are measured
@@ -63,12 +64,15 @@ class Preparation:
         """The level of the background in images that are not prepared yet."""
         return 255 if self.invert else 0
 
-    def following(self, images: Any, rows: Any = slice(None)) -> "Preparation":
-        """Return this preparation with `invert` and `digit_*` as measured in the training images[rows], (N, H, W)."""
+    def following(self, images: Any, rows: Any = slice(None), ink: str | None = None) -> "Preparation":
+        """Return this preparation with `invert` and `digit_*` as measured in the training images[rows], (N, H, W).
+
+        If `ink` is "dark" or "light", `invert` follows it instead.
+        """
         from fastdigits.data.placement import measure
 
         sample = _sample(images, rows)
-        invert = dark_ink_fraction(sample) >= MIN_AGREEMENT
+        invert = dark_ink_fraction(sample) >= MIN_AGREEMENT if ink is None else ink == "dark"
         placement = measure(255 - sample if invert else sample)
         return replace(self, invert=invert).placed(*placement)
 
@@ -207,7 +211,7 @@ def polarity_warning(images: Any, normalisation: Normalisation) -> str:
     trained, given = ("dark", "light") if expects_dark else ("light", "dark")
     return (
         f"The images have {given} ink, but the network was trained on {trained} ink, so its answers to them mean "
-        "nothing; invert the images."
+        "nothing; invert the images, in commands with --value-range 255,0."
     )
 
 

@@ -26,11 +26,14 @@ class Format:
         Of its files.
     preprocessing : bool
         Whether a file can contain the preprocessing.
+    int8 : bool
+        Whether the network can be quantized.
     """
 
     module: str
     suffix: str
     preprocessing: bool = False
+    int8: bool = False
 
 
 # The first format with a suffix is the one that the suffix selects
@@ -40,6 +43,9 @@ FORMATS = {
     "npz": Format("npz", ".npz"),
     "torch": Format("torch", ".py"),
     "keras": Format("keras", ".py"),
+    "html": Format("html", ".html"),
+    "c": Format("c", ".c", int8=True),
+    "header": Format("header", ".h", int8=True),
 }
 INPUTS = ("uint8", "float")
 
@@ -55,18 +61,22 @@ class ExportOptions:
     preprocessing : str, optional
         Put the preprocessing of images into the file. Its input has pixels as "uint8" from 0 to 255 or as "float" from
         0 to 1. If None, images must be preprocessed.
+    int8 : bool
+        Whether to quantize the network to int8.
     """
 
     fold: bool = False
     preprocessing: str | None = None
+    int8: bool = False
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The content of a file, and a few words about it for the user."""
+    """The content of a file, a few words about it for the user, and lines that go into more detail."""
 
     content: bytes
     note: str
+    details: str = ""
 
 
 def format_of(path: str) -> str:
@@ -89,6 +99,8 @@ def encode(saved: "SavedNetwork", name: str, options: ExportOptions) -> Exported
     """
     if options.preprocessing and not FORMATS[name].preprocessing:
         raise UserError(f"The format {name} cannot contain the preprocessing; leave --preprocessing out.")
+    if options.int8 and not FORMATS[name].int8:
+        raise UserError(f"The format {name} cannot be quantized; leave --int8 out.")
     module = import_with_packages(
         f"fastdigits.export.{FORMATS[name].module}",
         lambda error: (

@@ -24,4 +24,4 @@ def folded(saved: SavedNetwork) -> SavedNetwork:
     names = sequence.layer_names(layers)
     state = sequence.named_parameters(names, layers, "parameters") | sequence.named_parameters(names, layers, "running")
     weights = {name: parameter.value for name, parameter in state.items()}
-    return replace(saved, network=Network(layers, network.input_shape).config(), weights=weights)
+    return replace(saved, network=Network(layers, network.input_shape, network.class_names).config(), weights=weights)

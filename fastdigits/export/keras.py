@@ -52,7 +52,7 @@ import keras
 import numpy as np
 from keras import {", ".join(imports)}
 
-{code.block(code.constants(saved, network.classes), 0)}
+{code.block(code.constants(saved), 0)}
 {LRN if normalised else ""}
 
 def build():

@@ -7,7 +7,6 @@ from fastdigits import __version__
 from fastdigits.storage.weights import SavedNetwork
 
 KEY = "fastdigits"  # of the metadata in a file
-NO_DIGIT = 10  # the output of networks with eleven classes that stands for "no digit"
 
 
 def metadata(saved: SavedNetwork) -> str:
@@ -29,12 +28,6 @@ def metadata(saved: SavedNetwork) -> str:
 def origin(saved: SavedNetwork) -> str:
     """Say where the network comes from in a few words."""
     return f"{saved.model} trained on {saved.dataset} by fastdigits {__version__}"
-
-
-def class_names(classes: int) -> list[str]:
-    """Return the names of the outputs: digits, and "no digit" for the last of eleven."""
-    names = [str(number) for number in range(classes)]
-    return [*names[:-1], "no digit"] if classes == NO_DIGIT + 1 else names
 
 
 def calibration_note(saved: SavedNetwork) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from fastdigits import __version__
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.export import Exported, ExportOptions
-from fastdigits.export.metadata import KEY, calibration_note, class_names, metadata, origin
+from fastdigits.export.metadata import KEY, calibration_note, metadata, origin
 from fastdigits.export.names import torch_names
+from fastdigits.export.pixels import pixel_table
 from fastdigits.nn import Conv2D, LocalResponseNorm, Network, Residual
 from fastdigits.nn.layers import Layer
 from fastdigits.storage.weights import SavedNetwork
@@ -31,7 +31,7 @@ def encode(saved: SavedNetwork, options: ExportOptions) -> Exported:
     model.doc_string = " ".join([f"{origin(saved)}.", _input_note(saved, pixels), calibration_note(saved)]).strip()
     properties = {
         "origin": origin(saved),
-        "classes": json.dumps(class_names(network.classes)),
+        "classes": json.dumps(network.class_names),
         "calibration": calibration_note(saved),
         KEY: metadata(saved),
     }
@@ -131,9 +131,7 @@ def _preprocessing(graph: Graph, normalisation: Normalisation, kind: int) -> Non
         sides = graph.constant(PADS, _pads_of_images([preparation.pad] * 4))
         background = graph.constant("pixels/background", np.array(preparation.background, np.uint8))
         x = graph.node("Pad", [x, sides, background], "pixels/padded")
-    levels = replace(preparation, pad=0).apply(np.arange(256, dtype=np.uint8).reshape(1, 1, 256)).reshape(256)
-    scale, shift = np.float32(1 / (255 * normalisation.std)), np.float32(-normalisation.mean / normalisation.std)
-    table = graph.constant("pixels/normalized", levels * scale + shift)
+    table = graph.constant("pixels/normalized", pixel_table(normalisation))
     graph.node("Gather", [table, graph.node("Cast", [x], "pixels/indices", to=TensorProto.INT32)], INPUT)
 
 

@@ -1,11 +1,13 @@
 """Parts of the source code that the exports to Python frameworks have in common."""
 
+import json
 import re
 from collections.abc import Iterable
 
 from fastdigits import __version__
 from fastdigits.data.preprocessing import Preparation
-from fastdigits.export.metadata import calibration_note, class_names
+from fastdigits.export.metadata import calibration_note
+from fastdigits.nn.class_names import are_numbers
 from fastdigits.storage.weights import SavedNetwork
 
 INDENT = 4 * " "
@@ -22,13 +24,15 @@ def title(saved: SavedNetwork, framework: str) -> str:
     return f"The network {name_of(saved)} in {framework}, exported by fastdigits {__version__}."
 
 
-def constants(saved: SavedNetwork, classes: int) -> list[str]:
+def constants(saved: SavedNetwork) -> list[str]:
     """Return the lines that define the names of the classes and the normalization."""
-    names = class_names(classes)
-    listed = f"({', '.join(quoted(name) for name in names)},)" if classes < 2 else f"({', '.join(map(quoted, names))})"
+    names = saved.class_names
+    listed = f"({', '.join(map(quoted, names))}{',' if len(names) < 2 else ''})"
+    if len(names) > MAX_LISTED and are_numbers(names):
+        listed = f"tuple(map(str, range({len(names)})))"
     calibration = calibration_note(saved)
     return [
-        f"CLASSES = {listed}" if classes <= MAX_LISTED else f"CLASSES = tuple(map(str, range({classes})))",
+        f"CLASSES = {listed}",
         f"MEAN, STD = {saved.normalisation.mean!r}, {saved.normalisation.std!r}  # of the pixels, from 0 to 1",
         *([f"# {calibration}"] if calibration else []),
     ]
@@ -45,8 +49,8 @@ def pair(rows: int, columns: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text in double quotes."""
-    return f'"{text}"'
+    """Return a text as a literal of Python and JavaScript in double quotes."""
+    return json.dumps(text)
 
 
 def preparation_lines(preparation: Preparation, clip: str, where: str, round_: str, pad: str) -> list[str]:

@@ -56,7 +56,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-{code.block(code.constants(saved, network.classes), 0)}
+{code.block(code.constants(saved), 0)}
 {RESIDUAL if residual else ""}
 
 class Network(nn.Sequential):

@@ -1,10 +1,11 @@
 """Convert pictures of digits to the format of MNIST: 28 x 28 pixels, bright ink on 0, centered, usual stroke width.
 
 The modules in the order of the steps: background (estimate it), ink (find strokes, without ruled_lines), components
-(connect them), one_digit or many_digits (select those of each digit, perhaps on a sheet of paper), mnist_format.
+(connect them), one_digit (select those of the digit, perhaps on a sheet of paper), mnist_format. For numbers: lines
+(select the components of each line, without rules and frames) and line_format.
 """
 
-from fastdigits.imaging.many_digits import Region, find_lines, find_regions, find_sheet
+from fastdigits.imaging.lines import Line, find_lines
 from fastdigits.imaging.one_digit import candidates, prepare
 from fastdigits.imaging.picture import (
     MAX_BYTES,
@@ -22,15 +23,13 @@ __all__ = [
     "MAX_DECODER_BYTES",
     "MAX_PIXELS",
     "Box",
+    "Line",
     "Picture",
     "PreparationStep",
     "Prepared",
-    "Region",
     "candidates",
     "decoder_bytes",
     "find_lines",
-    "find_regions",
-    "find_sheet",
     "open_picture",
     "prepare",
     "read_picture",

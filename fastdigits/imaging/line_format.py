@@ -15,7 +15,7 @@ from fastdigits.imaging.ink import contrast_levels
 LINE_HEIGHT = 32  # pixels
 MAX_STROKE = 0.25  # maximum stroke width, as a fraction of the height of the picture
 MAX_LENGTH = 30  # width of a line in heights
-MIN_WIDTH = 32  # pixels, of which none needs to be ink
+MIN_WIDTH = 32  # pixels; a narrower line is continued to the right without ink
 WHITE = 1.3  # contrast that becomes white, relative to the typical contrast of ink
 VIEWS = ((0.15, 1.0), (-0.15, 1.0), (0.0, 1.08))  # the slant and the size of other views of a line
 MIN_CONTRAST = 0.04  # 0 .. 1; less is the noise of an empty picture
@@ -43,8 +43,9 @@ def to_line_format(picture: np.ndarray) -> np.ndarray:
     level, _, ink = contrast_levels(contrast)
     brightness = np.clip((contrast - level) / max(WHITE * (ink - level), MIN_CONTRAST), 0, 1)
     pixels = Image.fromarray((255 * brightness).astype(np.uint8))
-    size = max(MIN_WIDTH, round(W * LINE_HEIGHT / H)), LINE_HEIGHT
-    return np.asarray(pixels.resize(size, Image.Resampling.BOX if H > LINE_HEIGHT else Image.Resampling.BICUBIC))
+    size = max(1, round(W * LINE_HEIGHT / H)), LINE_HEIGHT
+    line = np.asarray(pixels.resize(size, Image.Resampling.BOX if H > LINE_HEIGHT else Image.Resampling.BICUBIC))
+    return np.pad(line, ((0, 0), (0, max(0, MIN_WIDTH - size[0]))))
 
 
 def views(image: np.ndarray) -> list[np.ndarray]:

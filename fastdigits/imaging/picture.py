@@ -69,6 +69,11 @@ class Picture(NamedTuple):
         """Convert a box in `pixels` to pixels of the file."""
         return box.scaled(self.pixels.shape, self.file_shape)
 
+    def point_in_file(self, x: float, y: float) -> tuple[float, float]:
+        """Convert a point in `pixels` to pixels of the file."""
+        (H, W), (file_H, file_W) = self.pixels.shape[:2], self.file_shape
+        return x * file_W / W, y * file_H / H
+
 
 def read_picture(source: StrPath | bytes | bytearray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read the first frame or page of a PNG, JPEG, WebP, BMP, TIFF or GIF file.

@@ -7,6 +7,7 @@ from fastdigits.config.training import TrainConfig
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.importing import Imported
+from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
 from fastdigits.storage.weights import SavedNetwork, config_from, normalisation_from
 
@@ -37,7 +38,7 @@ def saved_network(imported: Imported, model: str, mean: float | None, std: float
     except TypeError:
         raise UserError("Its calibration is unknown; export the network again.") from None
     return SavedNetwork(
-        network=imported.network,
+        network=_with_names(imported.network, _part(metadata, "architecture").get("classes")),
         weights=imported.weights,
         normalisation=normalisation_from(found | given),
         model=_text(metadata, "model", model),
@@ -47,6 +48,13 @@ def saved_network(imported: Imported, model: str, mean: float | None, std: float
         metrics=_part(metadata, "metrics"),
         calibration=calibration,
     )
+
+
+def _with_names(network: dict[str, Any], names: Any) -> dict[str, Any]:
+    """Add the names of the classes that the metadata have to a description of the network without names."""
+    if names is None or "classes" in network:
+        return network
+    return Network.from_config(network | {"classes": names}).config()
 
 
 def _part(metadata: dict[str, Any], name: str) -> dict[str, Any]:

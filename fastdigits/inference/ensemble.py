@@ -143,8 +143,11 @@ def _evaluation(p: np.ndarray, labels: np.ndarray, seconds: float) -> Evaluation
 
 def _check_alike(networks: Sequence[SavedNetwork]) -> int:
     """Return the number of classes; raise UserError unless all networks have the same image size and classes."""
+    names, *other_names = (saved.class_names for saved in networks)
     first, *others = map(_image_size_and_classes, networks)
-    for other in others:
+    for other, names_of_other in zip(others, other_names, strict=True):
+        if other == first and names_of_other != names:
+            raise UserError("The networks of an ensemble have classes of different names or order; leave one out.")
         if other != first:
             sizes = [f"{rows} x {columns} pixels with {classes} classes" for rows, columns, classes in (first, other)]
             raise UserError(f"The networks of an ensemble take {sizes[0]} and {sizes[1]}; leave one out.")

@@ -65,7 +65,26 @@ class Evaluation(Confusion):
     @property
     def per_class(self) -> list[float | None]:
         """Accuracy (recall) on each class; None for a class without images."""
-        return [float(row[digit] / row.sum()) if row.sum() else None for digit, row in enumerate(self.confusion)]
+        return _ratios(np.diag(self.confusion), self.confusion.sum(1))
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Fraction of the predictions of each class that are right; None for a class that is never predicted."""
+        return _ratios(np.diag(self.confusion), self.confusion.sum(0))
+
+    @property
+    def f1(self) -> list[float | None]:
+        """Harmonic mean of precision and recall of each class; None for a class without images and predictions."""
+        return _ratios(2 * np.diag(self.confusion), self.confusion.sum(0) + self.confusion.sum(1))
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean of the F1 of all classes that have images: every class counts the same, however rare it is."""
+        return float(np.mean([f1 for f1, images in zip(self.f1, self.confusion.sum(1), strict=True) if images]))
+
+
+def _ratios(counts: np.ndarray, totals: np.ndarray) -> list[float | None]:
+    return [float(count / total) if total else None for count, total in zip(counts, totals, strict=True)]
 
 
 def evaluate(network: Network, batches: Batches, rows: np.ndarray, loss: str) -> Evaluation:

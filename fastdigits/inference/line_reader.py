@@ -98,7 +98,8 @@ class LineReader:
         saved = files.read(weights)
         if saved.network.get("input_shape", ())[:2] != [1, LINE_HEIGHT] or "symbols" not in saved.network:
             raise UserError(f"{weights}: its network does not read lines of {LINE_HEIGHT} pixels; give another file.")
-        self.normalisation, self.calibration = saved.normalisation, saved.calibration or Calibration()
+        self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
+        self.normalisation = saved.normalisation
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
         self.network = SequenceNetwork.from_config(saved.network)

@@ -1,6 +1,6 @@
-"""Recognize the digits in a picture with a trained network, and mark predictions that are unsure."""
+"""Recognize the digit in a picture with a trained network, and mark predictions that are unsure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,12 @@ from fastdigits import ops as devices
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging import Prepared, Region, candidates, find_sheet
+from fastdigits.imaging import Prepared, candidates
 from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
-from fastdigits.nn.calibration import DIGITS, Calibration
+from fastdigits.nn.calibration import Calibration
+from fastdigits.nn.class_names import DIGITS, decides_on_digits, default_names
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
@@ -27,21 +28,23 @@ class Prediction:
     Attributes
     ----------
     digit : int
-        The most probable digit.
+        The most probable digit; for other classes the number of the class.
     confidence : float
         Its probability.
     probabilities : tuple of float
-        Probabilities of the digits 0 to 9.
+        Probabilities of the digits 0 to 9, or of the classes.
     second : int
-        The second most probable digit.
+        The second most probable digit or class.
     unsure : bool
-        Whether the confidence is too low to rely on: it may be another digit, or none.
+        Whether the confidence is too low to rely on: it may be another digit or class, or none.
     doubt : float
         1 - confidence if pictures without a digit were as common as in training. It decides whether a prediction is
         unsure. See `Calibration`.
     no_digit : float
         The probability that the image shows no digit, if such pictures were as common as in training; 0 if the
         network has no output for it.
+    classes : tuple of str
+        Names of the digits or classes.
     """
 
     digit: int
@@ -51,13 +54,24 @@ class Prediction:
     unsure: bool
     doubt: float
     no_digit: float = 0.0
+    classes: tuple[str, ...] = default_names(DIGITS)
+
+    @property
+    def label(self) -> str:
+        """The name of the most probable class."""
+        return self.classes[self.digit]
+
+    @property
+    def second_label(self) -> str:
+        """The name of the second most probable class."""
+        return self.classes[self.second]
 
 
 class Recognizer:
-    """Recognizer of digits that uses the network of a weights file.
+    """Recognizer of digits, or of other classes, that uses the network of a weights file.
 
-    The last output of a network with eleven outputs stands for "no digit". Its probability q is spread evenly over
-    the digits: p[digit] + q / 10.
+    The last output of a network of digits with eleven outputs stands for "no digit". Its probability q is spread evenly
+    over the digits: p[digit] + q / 10.
 
     Any number of threads may use a recognizer at the same time.
 
@@ -73,7 +87,7 @@ class Recognizer:
     Raises
     ------
     UserError
-        If the weights file is damaged, or its network does not recognize digits in images of 28 x 28 pixels.
+        If the weights file is damaged, or its network does not take images of 28 x 28 pixels.
     """
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
@@ -83,11 +97,15 @@ class Recognizer:
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)
         side = IMAGE_SIDE + 2 * saved.normalisation.preparation.pad
-        if network.input_shape != (1, side, side) or network.classes not in (DIGITS, DIGITS + 1):
+        if network.input_shape != (1, side, side):
             raise UserError(
-                f"{self.weights}: its network does not recognize digits in images of "
-                f"{IMAGE_SIDE} x {IMAGE_SIDE} pixels; give another file."
+                f"{self.weights}: its network does not take images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels, as which "
+                "pictures are prepared; give another file."
             )
+        if network.classes < 2:
+            raise UserError(f"{self.weights}: its network has one class only, so it tells nothing; give another file.")
+        names = network.class_names
+        self.classes = names[:DIGITS] if decides_on_digits(names) else names
         self.device, self.threads = device, threads
         self._load()
 
@@ -108,8 +126,11 @@ class Recognizer:
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""
         p = self.calibration.apply(self.class_probabilities(images))
-        in_use = _spread(self.calibration.expect_digits(p))
-        return [self._prediction(*rows) for rows in zip(in_use, _spread(p), p[:, DIGITS:].sum(1), strict=True)]
+        answers = len(self.classes)  # without "no digit"
+        in_use = _spread(self.calibration.expect_digits(p) if p.shape[1] > answers else p, answers)
+        return [
+            self._prediction(*rows) for rows in zip(in_use, _spread(p, answers), p[:, answers:].sum(1), strict=True)
+        ]
 
     def recognize(self, picture: np.ndarray) -> tuple[Prepared, Prediction]:
         """Recognize the digit in a picture uint8 (H, W, 3) or (H, W).
@@ -121,35 +142,6 @@ class Recognizer:
         while (prepared := search.next_candidate()) is not None:
             search.add(self.predict(prepared.image[None])[0])
         return search.tried[search.best]
-
-    def recognize_all(
-        self, picture: np.ndarray, on_progress: Callable[[int, int], Any] | None = None
-    ) -> list[list[tuple[Prepared, Prediction]]]:
-        """Recognize all digits in a picture uint8 (H, W, 3) or (H, W); return lines of digits from left to right.
-
-        Shapes that are more likely no digit than a digit are omitted.
-
-        Parameters
-        ----------
-        picture : uint8 (H, W, 3) or (H, W)
-        on_progress : callable, optional
-            Called with the number of shapes that are done and the number of all shapes.
-
-        Raises
-        ------
-        UserError
-            If the picture shows too many shapes; see `imaging.find_sheet`.
-        """
-        sheet, lines, done = find_sheet(picture), [], 0
-        for indices in sheet.lines:
-            line: list[tuple[Prepared, Prediction]] = []
-            for index in indices:
-                line += self._recognize_region(sheet.region(index))
-                done += 1
-                if on_progress:
-                    on_progress(done, len(sheet))
-            lines.append(line)
-        return [line for line in lines if line]
 
     def class_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
@@ -166,15 +158,8 @@ class Recognizer:
         digit, second = (int(index) for index in np.argsort(-in_use, kind="stable")[:2])
         doubt = 1 - float(as_trained[digit])
         unsure = not self.calibration.is_sure(doubt)
-        return Prediction(digit, float(in_use[digit]), tuple(in_use.tolist()), second, unsure, doubt, float(no_digit))
-
-    def _recognize_region(self, region: Region) -> list[tuple[Prepared, Prediction]]:
-        """Return one digit, or several touching ones if even the most doubtful is less doubtful than the one."""
-        prepared = (region.whole, *region.parts)
-        predictions = self.predict(np.stack([one.image for one in prepared]))
-        whole, *parts = zip(prepared, predictions, strict=True)
-        several = parts and max(prediction.doubt for _, prediction in parts) < whole[1].doubt
-        return [digit for digit in (parts if several else [whole]) if digit[1].no_digit < 0.5]
+        confidence, probabilities = float(in_use[digit]), tuple(in_use.tolist())
+        return Prediction(digit, confidence, probabilities, second, unsure, doubt, float(no_digit), self.classes)
 
 
 class CandidateSearch:
@@ -225,6 +210,6 @@ class CandidateSearch:
         return min(range(len(self.tried)), key=lambda index: self.tried[index][1].doubt)
 
 
-def _spread(p: np.ndarray) -> np.ndarray:
-    """Return probabilities of the digits (N, 10) that include an equal part of that of "no digit"."""
-    return p[:, :DIGITS] + p[:, DIGITS:].sum(1, keepdims=True) / DIGITS
+def _spread(p: np.ndarray, answers: int) -> np.ndarray:
+    """Return probabilities of the answers (N, answers) that include an equal part of that of "no digit"."""
+    return p[:, :answers] + p[:, answers:].sum(1, keepdims=True) / answers

@@ -1,12 +1,13 @@
 """Networks by name, each a function that returns a list of layers, and networks in TOML files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.models import alexnet, convolutional, dense, description, lenets, normalised
+from fastdigits.nn.class_names import are_numbers, default_names
 from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.network import Network
 
@@ -88,11 +89,28 @@ def check_options(model: str, options: ModelOptions | None = None) -> dict[str, 
     return chosen
 
 
-def network_of(model: str, options: ModelOptions | None = None, input_shape: Shape = (1, 28, 28)) -> Network:
-    """Make a network for images of one shape; raise UserError if they do not fit its layers, or as `layers_of`."""
-    layers = layers_of(model, options)
+def network_of(
+    model: str,
+    options: ModelOptions | None = None,
+    input_shape: Shape = (1, 28, 28),
+    classes: Sequence[str] = default_names(10),
+) -> Network:
+    """Make a network for images of one shape and for classes of these names.
+
+    Raises
+    ------
+    UserError
+        If the images do not fit its layers, the layers of a file have another number of outputs, or as `layers_of`.
+    """
+    layers = layers_of(model, options, len(classes))
     try:
-        return Network(layers, input_shape)
+        network = Network(layers, input_shape)
+        if network.classes < len(classes) or (network.classes > len(classes) and not are_numbers(classes)):
+            raise UserError(
+                f"The network has {network.classes} outputs, but there are {len(classes)} classes; give the last Dense "
+                f"layer {len(classes)} units."
+            )
+        return Network(layers, input_shape, classes) if network.classes == len(classes) else network
     except UserError as error:
         raise UserError(f"{model}: {error}" if description.is_file(model) else str(error)) from None
 

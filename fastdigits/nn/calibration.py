@@ -7,13 +7,13 @@ from reprlib import repr as shown
 import numpy as np
 
 from fastdigits.errors import UserError
+from fastdigits.nn.class_names import DIGITS
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 TEMPERATURE_TOLERANCE = 0.01  # relative
 MAX_BIAS = 20.0
 BIAS_TOLERANCE = 0.001
 MIN_PROBABILITY = 1e-30  # keeps logarithms finite
-DIGITS = 10  # outputs; one more stands for "no digit"
 
 
 @dataclass(frozen=True)

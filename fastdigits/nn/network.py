@@ -1,6 +1,6 @@
 """A network: a chain of layers, built for one device."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from reprlib import repr as shown
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdigits.errors import UserError
 from fastdigits.nn import sequence
+from fastdigits.nn.class_names import checked_names, default_names
 from fastdigits.nn.fuse import fuse
 from fastdigits.nn.inference_graph import Fold, inference_graph, needs_inference_graph
 from fastdigits.nn.initializers import initial_value
@@ -33,14 +34,16 @@ class Network:
         Layers are copied, so that the same layers may be used in several networks.
     input_shape : (channels, rows, columns)
         Shape of one image.
+    class_names : sequence of str, optional
+        A name for each output; their numbers by default.
 
     Raises
     ------
     UserError
-        If a layer cannot take the output of the layer before it.
+        If a layer cannot take the output of the layer before it, or there is not one name for each output.
     """
 
-    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28)):
+    def __init__(self, layers: list[Layer], input_shape: Shape = (1, 28, 28), class_names: Sequence[str] | None = None):
         if not layers:
             raise UserError("A network needs at least one layer.")
         sequence.check_count(layers)
@@ -53,6 +56,7 @@ class Network:
             layer.number = number
         self.output_shape = self._check_output(shape)
         self.classes = shape[0]
+        self.class_names = checked_names(class_names, self.classes)
 
     @classmethod
     def from_config(cls, config: dict) -> "Network":
@@ -60,7 +64,7 @@ class Network:
         if "symbols" in config:
             raise UserError("The network reads lines of symbols, not images of one digit; give another one.")
         try:
-            return cls(cls._layers_from(config), tuple(config["input_shape"]))
+            return cls(cls._layers_from(config), tuple(config["input_shape"]), config.get("classes"))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"The description of the network is damaged: {error}.") from None
 
@@ -76,8 +80,13 @@ class Network:
         return shape
 
     def config(self) -> dict:
-        """Describe the architecture in plain JSON types."""
-        return {"input_shape": list(self.input_shape), "layers": [layer.config() for layer in self.layers]}
+        """Describe the architecture in plain JSON types; default names of classes are left out."""
+        named = self.class_names != default_names(self.classes)
+        return {
+            "input_shape": list(self.input_shape),
+            "layers": [layer.config() for layer in self.layers],
+            **({"classes": list(self.class_names)} if named else {}),
+        }
 
     def parameters(self) -> dict[str, Parameter]:
         """Return all parameters by qualified name, such as "dense_1/weight"."""
@@ -199,7 +208,7 @@ class Network:
             Of the same device.
         batch_size : int
         """
-        network = Network(self.layers, self.input_shape)
+        network = Network(self.layers, self.input_shape, self.class_names)
         for copied, parameter in zip(network.state().values(), self.state().values(), strict=True):
             copied.value = parameter.value
         network._allocate(ops, batch_size, training=False, fused=self.fused)

@@ -1,11 +1,14 @@
 """Plot what a network computes for an image: saliency, probabilities and the activations of every stage."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastdigits.nn.class_names import default_names, noun
 from fastdigits.plots import mosaic, style
+from fastdigits.plots.probabilities import drawn_classes
 from fastdigits.plots.text import with_times_signs
 
 if TYPE_CHECKING:
@@ -27,7 +30,12 @@ NUMBER_OFFSET = 0.6  # from the upper end of a neuron's pixel row to its number,
 
 @style.figure_style()
 def draw(
-    image: np.ndarray, probabilities: np.ndarray, maps: dict[str, np.ndarray], saliency: np.ndarray, title: str
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    maps: dict[str, np.ndarray],
+    saliency: np.ndarray,
+    title: str,
+    names: Sequence[str] | None = None,
 ) -> "Figure":
     """Draw the image, the saliency and the probabilities, and below them the activations of every stage.
 
@@ -40,37 +48,40 @@ def draw(
     saliency : float32 (H, W)
         Gradient of the highest score with respect to the brightness of each pixel.
     title : str
+    names : sequence of str, optional
+        Names of the classes; their numbers by default.
     """
+    names = names or default_names(len(probabilities))
     figure = mosaic.draw(title, [_panel(name, array) for name, array in maps.items()], HEAD)
     top = mosaic.HEADER + mosaic.ABOVE
     axes = mosaic.axes_at(figure, mosaic.NO_LABELS, top, IMAGE, IMAGE)
     style.show_image(axes, image, aspect="auto")
     axes.set_title("what the network sees", fontsize=style.TEXT, loc="left")
-    _draw_saliency(figure, saliency, int(probabilities.argmax()), top)
-    _draw_probabilities(mosaic.axes_at(figure, PROBABILITIES, top, IMAGE, IMAGE), probabilities)
+    _draw_saliency(figure, saliency, style.class_label(names[int(probabilities.argmax())]), top)
+    _draw_probabilities(mosaic.axes_at(figure, PROBABILITIES, top, IMAGE, IMAGE), probabilities, names)
     return figure
 
 
-def _draw_saliency(figure: "Figure", saliency: np.ndarray, digit: int, top: float) -> None:
+def _draw_saliency(figure: "Figure", saliency: np.ndarray, name: str, top: float) -> None:
     axes = mosaic.axes_at(figure, SALIENCY, top, IMAGE, IMAGE)
     style.show_image(axes, saliency, aspect="auto", **mosaic.diverging(saliency))
-    axes.set_title(f"pixels that make it a {digit}", fontsize=style.TEXT, loc="left")
+    axes.set_title(f"pixels that make it a {name}", fontsize=style.TEXT, loc="left")
     bar = mosaic.axes_at(figure, SALIENCY + IMAGE + mosaic.BAR_LEFT, top, mosaic.BAR_WIDTH, IMAGE)
     figure.colorbar(axes.images[0], cax=bar, label="gradient of the score")
 
 
-def _draw_probabilities(axes: "Axes", probabilities: np.ndarray) -> None:
-    digits = range(len(probabilities))
-    colors = [style.BLUE if digit == probabilities.argmax() else style.SKY for digit in digits]
-    bars = axes.barh(digits, probabilities, color=colors)
-    axes.bar_label(bars, [f"{p:.1%}" for p in probabilities], padding=3, fontsize=style.SMALL)
-    axes.set_yticks(digits, list(map(str, digits)))
+def _draw_probabilities(axes: "Axes", probabilities: np.ndarray, names: Sequence[str]) -> None:
+    classes = drawn_classes(probabilities)
+    rows, drawn = range(len(classes)), probabilities[classes]
+    bars = axes.barh(rows, drawn, color=[style.BLUE if p == drawn.max() else style.SKY for p in drawn])
+    axes.bar_label(bars, [f"{p:.1%}" for p in drawn], padding=3, fontsize=style.SMALL)
+    axes.set_yticks(rows, [style.class_label(names[number]) for number in classes])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
-    axes.set_title("probabilities", fontsize=style.TEXT, loc="left")
+    axes.set_title("probabilities" if len(classes) == len(names) else "most probable", fontsize=style.TEXT, loc="left")
     axes.set_xlabel("probability")
-    axes.set_ylabel("digit")
+    axes.set_ylabel(noun(names))
 
 
 def _panel(name: str, array: np.ndarray) -> mosaic.Panel:

@@ -1,10 +1,12 @@
 """Plot misclassified images."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastdigits.nn.class_names import default_names
 from fastdigits.plots import style
 
 if TYPE_CHECKING:
@@ -16,8 +18,15 @@ MIN_WIDTH = 4.5  # inches, for the title
 
 
 @style.figure_style()
-def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, title: str) -> "Figure":
-    """Draw images, each with its true and its predicted digit, their probabilities, and its index.
+def draw(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    rows: np.ndarray,
+    title: str,
+    names: Sequence[str] | None = None,
+) -> "Figure":
+    """Draw images, each with its true and its predicted class, their probabilities, and its index.
 
     Parameters
     ----------
@@ -27,7 +36,10 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
     rows : int (M,)
         Indices of the images to draw, in this order.
     title : str
+    names : sequence of str, optional
+        Names of the classes; their numbers by default.
     """
+    shown = [style.class_label(name) for name in names or default_names(probabilities.shape[1])]
     columns = min(max(len(rows), 1), COLUMNS)
     lines = ceil(len(rows) / columns)
     figure = style.new_figure(max(WIDTH * columns, MIN_WIDTH), HEADER + HEIGHT * lines)
@@ -41,8 +53,8 @@ def draw(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows
         true, p = int(labels[row]), probabilities[row]
         predicted = int(p.argmax())
         style.show_image(axes, images[row])
-        axes.set_title(f"{true} predicted as {predicted}", fontsize=style.TEXT)
-        text = f"p({predicted}) = {p[predicted]:.1%}\np({true}) = {p[true]:.1%}\nimage {row}"
+        axes.set_title(f"{shown[true]} predicted as {shown[predicted]}", fontsize=style.TEXT)
+        text = f"p({shown[predicted]}) = {p[predicted]:.1%}\np({shown[true]}) = {p[true]:.1%}\nimage {row}"
         axes.text(0.5, -0.04, text, transform=axes.transAxes, fontsize=style.SMALL, ha="center", va="top")
     for axes in panels[len(rows) :]:
         axes.set_axis_off()

@@ -125,14 +125,12 @@ def draw(title: str, panels: list[Panel], head: tuple[float, float] = (0.0, 0.0)
     head : (width, height)
         Space to leave free between the title and the panels.
     """
-    from matplotlib.figure import Figure
-
     title, rows = style.literal(title), _rows(panels)
     heights = [max(panel.outer_height for panel in row) for row in rows]
     widths = [sum(panel.outer_width for panel in row) for row in rows]
     width = max(*widths, head[0], text_width(title, style.TITLE) / style.POINTS_PER_INCH + 2 * NO_LABELS)
     top = (HEADER if title else 0) + head[1]
-    figure = Figure(figsize=(width, top + sum(heights)))
+    figure = style.new_figure(width, top + sum(heights), layout=None)
     figure.text(NO_LABELS / width, 1 - TITLE_TOP / figure.get_figheight(), title, size=style.TITLE, va="top")
     for row, height in zip(rows, heights, strict=True):
         left = 0.0

@@ -4,6 +4,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # color maps of magnitu
 
 TITLE, TEXT, SMALL = 15, 13, 11  # font sizes in points: readable when the figure is shown at half its size
 DPI = 130
+MAX_CLASS_NAME = 14  # characters of the name of a class
 POINTS_PER_INCH = 72
 FILE_TYPES = ("png", "svg", "pdf")
 # Metadata without a date, so that equal figures are encoded to equal bytes
@@ -62,23 +64,30 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
-    """Create an empty figure.
+    """Create an empty figure, which notebooks show as an image.
 
     Parameters
     ----------
     width, height : float
         In inches.
-    layout : str
-        Layout engine of matplotlib; "none" leaves the axes where they are placed.
+    layout : str, optional
+        Layout engine of matplotlib; None leaves the axes where they are placed.
     """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout)
+    figure = Figure(figsize=(width, height), layout=layout)
+    figure._repr_png_ = partial(encode_figure, figure, "png")  # type: ignore[attr-defined]  # what IPython looks for
+    return figure
 
 
 def literal(text: str) -> str:
     """Escape dollar signs, which start formulas in matplotlib, and replace undecodable bytes."""
     return printable(text).replace("$", r"\$")
+
+
+def class_label(name: str) -> str:
+    """Return the name of a class, shortened if it is long."""
+    return literal(name if len(name) <= MAX_CLASS_NAME else f"{name[: MAX_CLASS_NAME - 1]}\N{HORIZONTAL ELLIPSIS}")
 
 
 def printable(text: str) -> str:

@@ -1,12 +1,15 @@
 """Collect the contents of the report: its texts, numbers and tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastdigits import __version__
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import EVALUATION_BATCH, TrainConfig
+from fastdigits.inference.evaluate import Evaluation
 from fastdigits.inspection.summary import layer_rows
 from fastdigits.nn import Network
+from fastdigits.nn.class_names import noun
 from fastdigits.plots.text import with_times_signs
 from fastdigits.report.pictures import TestedNetwork, draw, worst
 from fastdigits.report.speed import Speed
@@ -38,6 +41,8 @@ def contents(tested: TestedNetwork, speed: Speed, training: dict[str, Any] | Non
         "mistakes": worst(tested),
         "mistake_count": tested.evaluation.combined.images - tested.evaluation.combined.correct,
         "pictures": draw(tested, network),
+        "kind": noun(network.class_names),
+        "classes": _classes(tested.evaluation.combined, network.class_names),
         "layers": _layers(network),
         "speed": _speed(speed),
         "training": _training(training) if training else [],
@@ -89,6 +94,15 @@ def _layers(network: Network) -> list[tuple[str, ...]]:
         counts = (f"{row[key]:,}" if row[key] else "" for key in ("parameters", "multiply_adds"))
         rows.append((row["layer"], shape, with_times_signs(row["kernel"]), *counts))
     return rows
+
+
+def _classes(result: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the name, images, precision, recall and F1 of each class, as text."""
+    columns = zip(result.confusion.sum(1), result.precision, result.per_class, result.f1, strict=True)
+    return [
+        (name, f"{images:,}", *("" if share is None else f"{share:.2%}" for share in shares))
+        for name, (images, *shares) in zip(names, columns, strict=True)
+    ]
 
 
 def _speed(speed: Speed) -> Rows:

@@ -30,14 +30,14 @@ class TestedNetwork:
 
 
 def worst(tested: TestedNetwork) -> list[dict[str, Any]]:
-    """Return the worst mistakes: image, index, true and predicted digit, and the probabilities of both."""
-    mistakes = []
+    """Return the worst mistakes: image, index, true and predicted class, and the probabilities of both."""
+    mistakes, names = [], tested.saved.class_names
     for row in worst_mistakes(tested.evaluation.probabilities, tested.labels, MAX_MISTAKES):
         true, p = int(tested.labels[row]), tested.evaluation.probabilities[row]
         predicted = int(p.argmax())
-        digits = {"true": true, "predicted": predicted}
+        classes = {"true": names[true], "predicted": names[predicted]}
         percentages = {"p_true": f"{p[true]:.1%}", "p_predicted": f"{p[predicted]:.1%}"}
-        mistakes.append({"image": png(tested.images[row]), "index": int(row), **digits, **percentages})
+        mistakes.append({"image": png(tested.images[row]), "index": int(row), **classes, **percentages})
     return mistakes
 
 
@@ -46,11 +46,12 @@ def draw(tested: TestedNetwork, network: Network) -> dict[str, Any]:
     probabilities, labels = tested.evaluation.probabilities, tested.labels
     chosen = correct_and_wrong(probabilities, labels, EXAMPLES)
     saved, history = tested.saved, [Epoch(**epoch) for epoch in tested.saved.history]
+    names = network.class_names
     kernels = filter_weights(network, saved.weights)
     return {
         "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
-        "confusion": embedded(confusion.draw(tested.evaluation.combined.confusion, "")),
-        "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model)),
+        "confusion": embedded(confusion.draw(tested.evaluation.combined.confusion, "", names)),
+        "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model, names)),
         "architecture": embedded(architecture.draw(network, saved.model)),
         "filters": embedded(filters.draw(kernels, "")) if kernels else None,
     }

@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 from fastdigits import __version__
 from fastdigits.errors import UserError
 from fastdigits.inference.sequences import Restriction
+from fastdigits.nn.class_names import are_digits, label_of
 from fastdigits.serve import bodies, schema
 from fastdigits.serve.bodies import FORM, JSON, TEXT, URLENCODED
 from fastdigits.serve.limits import RequestError, shortened
@@ -70,10 +71,10 @@ async def _predict_several(
 ) -> dict[str, Any]:
     """Read the numbers in a picture; with `explain`, also recognize it as a single digit if it may be one."""
     recognition = request.app.state.recognition
-    number = await recognition.read_number(model, content, restriction)
-    digits = [
-        {"digit": one.digit, "confidence": one.confidence, "box": one.box and list(one.box)} for one in number.digits
-    ]
+    if not are_digits(model.classes):
+        raise RequestError(422, f"The model {model.name} does not recognize digits; leave several=true out.")
+    number = await recognition.read_numbers(content, restriction)
+    digits = [{"digit": one.digit, "confidence": one.confidence, "box": list(one.box)} for one in number.digits]
     answer = {"model": model.name, "text": number.text, "confidence": number.confidence, "unsure": number.unsure}
     single = None
     if explain and (len(number.text) < MIN_NUMBER or number.unsure):
@@ -98,7 +99,7 @@ async def neural(request: Request) -> Response:
     model = recognition.model(method)
     _, answer = await recognition.recognize(model, image)
     _record(request, model, answer.prediction.unsure, answer.batch_size)
-    return json_response([str(answer.prediction.digit), f"{answer.prediction.confidence:.4f}"])
+    return json_response([answer.prediction.label, f"{answer.prediction.confidence:.4f}"])
 
 
 async def health(request: Request) -> Response:
@@ -162,13 +163,16 @@ def _prediction(model: ModelInfo, found: Recognition, explain: bool) -> dict[str
     prepared, prediction = found.prepared, found.answer.prediction
     content: dict[str, Any] = {
         "model": model.name,
-        "digit": prediction.digit,
+        **({"digit": label_of(model.classes, prediction.digit)} if are_digits(model.classes) else {}),
+        "label": prediction.label,
         "confidence": prediction.confidence,
         "probabilities": prediction.probabilities,
-        "second": prediction.second,
+        "second": label_of(model.classes, prediction.second),
         "unsure": prediction.unsure,
+        "no_digit": prediction.no_digit,
     }
     if explain:
+        content["classes"] = model.classes
         content["image"], content["box"] = prepared.image.tolist(), prepared.box and list(prepared.box)
         content["features"] = [_maps_as_json(maps) for maps in found.answer.maps or []]
     return content

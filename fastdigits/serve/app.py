@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -19,6 +20,8 @@ from starlette.routing import Match, Route
 from fastdigits import __version__
 from fastdigits.errors import NotFiniteError
 from fastdigits.files import StrPath
+from fastdigits.imaging.line_format import LINE_HEIGHT
+from fastdigits.inference.numbers import NumberReader
 from fastdigits.serve import api, corrections_api
 from fastdigits.serve.guard import ANY, Gateway, Guard, Hosts, error_response
 from fastdigits.serve.limits import BufferedBytes, Limits, RequestError, shortened
@@ -68,7 +71,8 @@ def create_app(
         If a network cannot be loaded, or `learn` is not such a file.
     """
     limits = limits or Limits()
-    worker = Worker(models, device, threads)
+    worker, numbers = Worker(models, device, threads), NumberReader(None, device, threads)
+    numbers.line_reader.read([np.zeros((LINE_HEIGHT, LINE_HEIGHT), np.uint8)])  # compiles the kernels
     app = FastAPIOffline(
         title="fastdigits",
         version=__version__,
@@ -78,7 +82,8 @@ def create_app(
         redoc_url=None,
     )
     app.state.limits, app.state.buffered, app.state.started = limits, BufferedBytes(), monotonic()
-    app.state.recognition, app.state.metrics = RecognitionService(worker, limits), Metrics(lambda: worker.queued)
+    app.state.recognition = RecognitionService(worker, numbers, limits)
+    app.state.metrics = Metrics(lambda: worker.queued)
     worker.on_batch = app.state.metrics.batches.observe
     api.add_routes(app, worker.models)
     app.state.teacher = None

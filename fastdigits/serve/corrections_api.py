@@ -134,18 +134,19 @@ async def _digits(
     """Return the images of the digits in a picture, and what the network says about each."""
     recognition = request.app.state.recognition
     if count == 1:
-        found = await recognition.recognize(model, content)
-        if not found.prepared.image.any():
+        prepared, answer = await recognition.recognize(model, content)
+        if not prepared.image.any():
             raise RequestError(422, "The picture shows no digit; send another one.")
-        return [found.prepared.image], [found.answer.prediction.digit]
-    number = await recognition.read_number(model, content)
-    if len(number.digits) != count:
+        return [prepared.image], [answer.prediction.digit]
+    found = await recognition.read_digits(content)
+    if len(found) != count:
         raise RequestError(
             422,
-            f"'text' has {count} digits, but {len(number.digits)} were found in the picture, so it is not clear which "
-            "is which; send one digit at a time.",
+            f"'text' has {count} digits, but {len(found)} were found in the picture, so it is not clear which is "
+            "which; send one digit at a time.",
         )
-    return [digit.image for digit in number.digits], [digit.prediction for digit in number.digits]
+    answers = await asyncio.gather(*(recognition.worker.predict(model.index, image) for image in found))
+    return [*found], [answer.prediction.digit for answer in answers]
 
 
 async def _changed(samples: Samples, method: str, *arguments: int) -> Response:

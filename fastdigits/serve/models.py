@@ -23,6 +23,7 @@ class ModelInfo:
     architecture: str
     parameters: int
     test_accuracy: float | None
+    classes: tuple[str, ...]
     calibration: Calibration
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def load_models(files: Sequence[StrPath | None], device: str, threads: int | Non
     Raises
     ------
     UserError
-        If a file holds no network that recognizes digits in images of 28 x 28 pixels.
+        If a file holds no network that takes images of 28 x 28 pixels.
     """
     recognizers = [Recognizer(file, device, threads) for file in files]
     names = unique([Path(recognizer.weights).stem for recognizer in recognizers])
@@ -76,7 +77,7 @@ def _model(index: int, name: str, recognizer: Recognizer) -> Model:
     accuracy = saved.metrics.get("test_accuracy")
     accuracy = accuracy if isinstance(accuracy, float) else None
     parameters = explainer.network.parameter_count
-    info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.calibration)
+    info = ModelInfo(index, name, saved.model, parameters, accuracy, recognizer.classes, recognizer.calibration)
     return Model(info, recognizer, explainer)
 
 

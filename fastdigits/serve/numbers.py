@@ -1,52 +1,29 @@
-"""Read whole numbers in a picture: text, digits with boxes, and the confidence of the whole."""
+"""Read whole numbers for the server: the text of a picture, and the digits in it, also as single images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
-from fastdigits.imaging import Box
-from fastdigits.inference.recognizer import Recognizer
+from fastdigits.imaging import Picture, prepare
+from fastdigits.imaging.types import IMAGE_SIDE
+from fastdigits.inference.numbers import Digit, NumberReader
 from fastdigits.inference.sequences import Restriction
 
 
-@dataclass(frozen=True, eq=False)
-class Digit:
-    """A digit of a number.
-
-    Attributes
-    ----------
-    digit : int
-    confidence : float
-    box : Box or None
-        In pixels of the picture.
-    image : uint8 (28, 28)
-        In the format of MNIST.
-    prediction : int
-        What the network for single digits says about the image.
-    """
-
-    digit: int
-    confidence: float
-    box: Box | None
-    image: np.ndarray
-    prediction: int
-
-
-@dataclass(frozen=True, eq=False)
-class Number:
+@dataclass(frozen=True)
+class Text:
     """The numbers in a picture.
 
     Attributes
     ----------
     text : str
-        One line per number; "" if there is none, or none that the restriction allows.
+        One line for each number; "" if there is none, or none that the restriction allows.
     confidence : float
         The probability that the whole text is right.
     unsure : bool
     digits : tuple of Digit
-        From left to right, line by line.
+        Line by line, from left to right.
     """
 
     text: str
@@ -54,26 +31,45 @@ class Number:
     unsure: bool
     digits: tuple[Digit, ...]
 
-    def in_file(self, box_in_file: Callable[[Box], Box]) -> "Number":
-        """Convert the boxes to those in the file of the picture."""
-        digits = tuple(replace(one, box=one.box and box_in_file(one.box)) for one in self.digits)
-        return replace(self, digits=digits)
 
-
-def read_number(recognizer: Recognizer, picture: np.ndarray, restriction: Restriction | None = None) -> Number:
+def read_text(reader: NumberReader, picture: np.ndarray, restriction: Restriction | None = None) -> Text:
     """Read the numbers in a picture uint8 (H, W, 3) or (H, W).
 
     Raises
     ------
     UserError
-        If the picture shows too many shapes.
+        If the picture shows too many lines.
     """
-    lines = recognizer.recognize_all(picture)
-    text = "\n".join("".join(str(prediction.digit) for _, prediction in line) for line in lines)
-    found = [one for line in lines for one in line]
-    digits = tuple(Digit(one.digit, one.confidence, prepared.box, prepared.image, one.digit) for prepared, one in found)
-    wanted = restriction.digits if restriction else None
-    if not digits or wanted not in (None, len(digits)):
-        return Number("", 0.0, True, ())
-    confidence = prod(digit.confidence for digit in digits)
-    return Number(text, confidence, any(one.unsure for _, one in found), digits)
+    numbers = reader.read(picture, restriction)
+    if not numbers:
+        return Text("", 0.0, True, ())
+    return Text(
+        "\n".join(number.text for number in numbers),
+        prod(number.confidence for number in numbers),
+        any(number.unsure for number in numbers),
+        tuple(digit for number in numbers for digit in number.digits),
+    )
+
+
+def in_file(text: Text, picture: Picture) -> Text:
+    """Convert the boxes of a text to those in the file of the picture."""
+    digits = tuple(replace(digit, box=picture.box_in_file(digit.box)) for digit in text.digits)
+    return replace(text, digits=digits)
+
+
+def digit_images(picture: np.ndarray, text: Text) -> np.ndarray:
+    """Return the digits of a text as images uint8 (N, 28, 28) in the format of MNIST."""
+    images = [prepare(_cut_out(picture, digit)).image for digit in text.digits]
+    return np.array(images, np.uint8).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+
+
+def _cut_out(picture: np.ndarray, digit: Digit) -> np.ndarray:
+    """Return the part of a picture (H, W, 3) or (H, W) in the box of a digit, with a border of the color around it."""
+    part, box = picture[digit.box.slices], digit.box
+    border = max(part.shape[:2]) // 2 + 1
+    top, left = max(box.top - border, 0), max(box.left - border, 0)
+    around = picture[top : box.top + box.height + border, left : box.left + box.width + border]
+    widths = [(border, border), (border, border)] + [(0, 0)] * (picture.ndim - 2)
+    inside = np.pad(np.ones(part.shape, bool), widths)
+    paper = np.median(around, axis=(0, 1)).astype(np.uint8)
+    return np.where(inside, np.pad(part, widths), paper)

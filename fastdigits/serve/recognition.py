@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from fastdigits.errors import UserError
-from fastdigits.imaging import Prepared, candidates, decoder_bytes, open_picture
+from fastdigits.imaging import Picture, Prepared, candidates, decoder_bytes, open_picture
 from fastdigits.imaging.mnist_format import is_prepared
+from fastdigits.inference.numbers import NumberReader
 from fastdigits.inference.recognizer import CandidateSearch
 from fastdigits.inference.sequences import Restriction
 from fastdigits.ops.runtime import numba_setup
@@ -18,7 +19,7 @@ from fastdigits.serve.budget import Budget
 from fastdigits.serve.jobs import Answer
 from fastdigits.serve.limits import Limits, RequestError, shortened
 from fastdigits.serve.models import ModelInfo
-from fastdigits.serve.numbers import Number, read_number
+from fastdigits.serve.numbers import Text, digit_images, in_file, read_text
 from fastdigits.serve.worker import Worker
 
 SPARE_THREADS = 2  # so that small drawings need not wait while all cores are busy with photographs
@@ -37,8 +38,8 @@ class Recognition(NamedTuple):
 class RecognitionService:
     """Prepare pictures in threads and let the worker predict them, within the time limit."""
 
-    def __init__(self, worker: Worker, limits: Limits):
-        self.worker, self.limits = worker, limits
+    def __init__(self, worker: Worker, numbers: NumberReader, limits: Limits):
+        self.worker, self.numbers, self.limits = worker, numbers, limits
         self._threads = ThreadPoolExecutor(numba_setup.cores() + SPARE_THREADS, "imaging")
         self._decoders = Budget(limits.decoder_bytes)
 
@@ -61,18 +62,29 @@ class RecognitionService:
             return Recognition(Prepared(image, None, ()), answer)
         return await self._in_time(self._recognize(model, candidates(image), _Work(self._threads), explain))
 
-    async def read_number(self, model: ModelInfo, content: Content, restriction: Restriction | None = None) -> Number:
+    async def read_numbers(self, content: Content, restriction: Restriction | None = None) -> Text:
         """Read the numbers in a picture."""
-        recognizer, max_pixels = self.worker.model(model.index).recognizer, self.limits.picture_pixels
+        return await self._use_picture(
+            content, lambda picture: in_file(read_text(self.numbers, picture.pixels, restriction), picture)
+        )
+
+    async def read_digits(self, content: Content) -> np.ndarray:
+        """Read the numbers in a picture and return their digits as images uint8 (N, 28, 28)."""
+
+        def read(picture: Picture) -> np.ndarray:
+            return digit_images(picture.pixels, read_text(self.numbers, picture.pixels))
+
+        return await self._use_picture(content, read)
+
+    async def _use_picture(self, content: Content, use: Callable[[Picture], T]) -> T:
+        """Call a function with a picture, in a thread."""
         if isinstance(content, np.ndarray):
-            image = content
-            return await self._in_time(_Work(self._threads).run(lambda: read_number(recognizer, image, restriction)))
-
-        def read() -> Number:
-            picture = open_picture(content, max_pixels)
-            return read_number(recognizer, picture.pixels, restriction).in_file(picture.box_in_file)
-
-        return await self._in_time(self._decode(content, lambda work: work.run(read)))
+            picture = Picture(content, content.shape[:2])
+            return await self._in_time(_Work(self._threads).run(lambda: use(picture)))
+        file = content
+        return await self._in_time(
+            self._decode(file, lambda work: work.run(lambda: use(open_picture(file, self.limits.picture_pixels))))
+        )
 
     def close(self) -> None:
         """Finish the work in progress, drop the work that waits for a thread, and stop all threads."""

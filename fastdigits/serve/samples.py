@@ -31,7 +31,8 @@ class Samples:
     """
 
     def __init__(self, path: StrPath):
-        self.path, self._lock, self._process, self._claim = Path(path), threading.Lock(), os.getpid(), None
+        self.path, self._lock, self._process = Path(path), threading.Lock(), os.getpid()
+        self._claim: int | None = None
         if not self.path.exists():
             corrections.write(path, Corrections.none())
         self._claim_file()

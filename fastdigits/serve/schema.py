@@ -33,13 +33,18 @@ class Prediction(BaseModel):
     """The prediction of a model."""
 
     model: str
-    digit: int = Field(ge=0, le=9)
-    confidence: float = Field(ge=0, le=1, description="The probability of the digit.")
+    digit: int | None = Field(None, ge=0, le=9, description="The digit; absent if the classes are no digits.")
+    label: str = Field(description="The name of the class, such as the digit as text.")
+    confidence: float = Field(ge=0, le=1, description="The probability of the class.")
     probabilities: list[float] = Field(
-        min_length=10, max_length=10, description="The probabilities of the digits 0 to 9."
+        min_length=2, description="The probabilities of the model's classes, such as the digits 0 to 9."
     )
-    second: int = Field(ge=0, le=9, description="The second most probable digit.")
-    unsure: bool = Field(description="Whether the picture may show another digit or no digit at all.")
+    second: int | str = Field(description="The second most probable digit, or the name of the second class.")
+    unsure: bool = Field(description="Whether the picture may show another class, or none at all.")
+    classes: list[str] | None = Field(None, description="The names of the model's classes; with explain=true.")
+    no_digit: float = Field(
+        ge=0, le=1, description="The probability that the picture shows no digit; 0 if the model has no output for it."
+    )
     image: list[list[int]] | None = Field(
         None, description="The input of the network: 28 rows of 28 levels; with explain=true."
     )
@@ -54,7 +59,7 @@ class Digit(BaseModel):
 
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(ge=0, le=1)
-    box: list[int] | None = Field(description="Its bounding box in the picture: left, top, width, height.")
+    box: list[int] = Field(description="Its bounding box in the picture: left, top, width, height.")
 
 
 class Number(BaseModel):
@@ -133,7 +138,8 @@ class Model(BaseModel):
     name: str
     architecture: str
     parameters: int
-    test_accuracy: float | None = Field(description="Accuracy on the test images of MNIST, measured after training.")
+    test_accuracy: float | None = Field(description="Accuracy on the test images, measured after training.")
+    classes: list[str] = Field(description="Names of the classes.")
 
 
 class ModelList(BaseModel):

@@ -109,6 +109,11 @@ class SavedNetwork:
             metrics=metrics or {},
         )
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the outputs."""
+        return Network.from_config(self.network).class_names
+
     def built(self, ops: Any, batch_size: int, training: bool = False, fused: bool = True) -> Network:
         """Build the network on a device and set its weights; see `Network.build` for the parameters."""
         network = Network.from_config(self.network)

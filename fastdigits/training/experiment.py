@@ -40,7 +40,8 @@ class Run:
     @property
     def problem(self) -> str:
         """What is wrong with the network: training diverged, or it is no better than chance. "" if nothing is."""
-        return self.failure or (self.training.verdict.message if self.training.verdict else "")
+        verdict = self.training.verdict
+        return self.failure or (verdict.message if verdict and verdict.result == "chance" else "")
 
     @property
     def verdict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fastdigits.data.augmentation import parse_effects
 from fastdigits.data.batches import Batches
 from fastdigits.errors import UserError
 from fastdigits.nn import BatchNorm, Flatten
-from fastdigits.nn.calibration import DIGITS
+from fastdigits.nn.class_names import DIGITS, decides_on_digits
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
 from fastdigits.ops.array import blocks
@@ -84,10 +84,12 @@ class FineTuner:
     Raises
     ------
     UserError
-        If no layer follows the last convolution or pooling, or the images do not fit the network.
+        If the classes are not the digits, no layer follows the last convolution or pooling, or the images do not fit.
     """
 
     def __init__(self, saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops):
+        if not decides_on_digits(saved.class_names):
+            raise UserError("The network recognizes other classes than the ten digits.")
         settings = TrainConfig(**saved.config)
         self.saved, self.ops, self.effects = saved, ops, parse_effects(settings.augment or AUGMENT)
         network = Network.from_config(saved.network)

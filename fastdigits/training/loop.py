@@ -26,6 +26,7 @@ from fastdigits.training.result import TrainingResult
 from fastdigits.training.trainer import Trainer, build_for_training
 from fastdigits.training.transfer import normalisation_for
 from fastdigits.training.verdict import Verdict, judge
+from fastdigits.training.weighting import with_class_weight
 
 Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
 
@@ -60,7 +61,7 @@ def train(
         The network, of the same architecture, whose weights and normalization training starts from; `config.warm_start`
         must be set. Random weights by default.
     weights : float32 (N,), optional
-        Factor of each image's loss in training; 1 by default.
+        Factor of each image's loss in training; 1 by default. Those of `config.class_weight` multiply it.
 
     Raises
     ------
@@ -81,6 +82,7 @@ def train(
         network, images, labels, train_rows, ops, config, checkpoints.preparation, normalisation
     )
 
+    weights = with_class_weight(weights, labels, train_rows, config.class_weight)
     start = perf_counter()
     compile_kernels(network, batches, config, weighted=weights is not None)
     seconds = {"compile": perf_counter() - start, "train": 0.0, "validation": 0.0}

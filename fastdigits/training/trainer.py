@@ -46,7 +46,7 @@ def build_for_training(
     """
     if normalisation is None:
         if preparation is None:
-            preparation = config.preparation.following(images, rows)
+            preparation = config.preparation.following(images, rows, config.ink)
         normalisation = Normalisation(0.0, 1.0, preparation)
         if config.normalise:
             normalisation = Normalisation.of(images, rows, preparation)

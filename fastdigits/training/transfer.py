@@ -1,5 +1,6 @@
 """Start training from a trained network: keep its weights and its normalization, and give it other classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,20 @@ from fastdigits.nn.initializers import initial_value
 from fastdigits.storage.weights import SavedNetwork
 
 
-def for_labels(saved: SavedNetwork, labels: np.ndarray, seed: int) -> SavedNetwork:
-    """Return the network itself if it has a class for each of the labels, else one with a new head; see below."""
-    classes, needed = Network.from_config(saved.network).classes, int(labels.max()) + 1
-    return saved if needed <= classes else with_new_head(saved, needed, seed)
+def for_classes(saved: SavedNetwork, names: Sequence[str], seed: int) -> SavedNetwork:
+    """Return the network itself if it knows all classes of these names, else one with a new head; see below."""
+    return saved if {*names} <= {*saved.class_names} else with_new_head(saved, names, seed)
 
 
-def with_new_head(saved: SavedNetwork, classes: int, seed: int) -> SavedNetwork:
+def with_new_head(saved: SavedNetwork, names: Sequence[str], seed: int) -> SavedNetwork:
     """Return a network for other classes: its last dense layer has new random weights, all other layers keep theirs.
+
+    Parameters
+    ----------
+    saved : SavedNetwork
+    names : sequence of str
+        Names of the classes.
+    seed : int
 
     Raises
     ------
@@ -31,7 +38,7 @@ def with_new_head(saved: SavedNetwork, classes: int, seed: int) -> SavedNetwork:
     Yosinski et al. (2014), How transferable are features in deep neural networks?
     """
     name = head_of(Network.from_config(saved.network))
-    network = Network.from_config(_with_units(saved.network, name, classes))
+    network = Network.from_config(_with_classes(saved.network, name, names))
     weights = {
         key: initial_value(parameter, seed, number) if key.startswith(f"{name}/") else saved.weights[key]
         for number, (key, parameter) in enumerate(network.state().items())
@@ -55,8 +62,8 @@ def normalisation_for(saved: SavedNetwork, images: np.ndarray, rows: np.ndarray)
     return replace(known, preparation=replace(known.preparation, invert=invert))
 
 
-def _with_units(config: dict[str, Any], name: str, units: int) -> dict[str, Any]:
+def _with_classes(config: dict[str, Any], head: str, names: Sequence[str]) -> dict[str, Any]:
     layers = list(config["layers"])
-    number = Network.from_config(config).names.index(name)
-    layers[number] = layers[number] | {"units": units}
-    return config | {"layers": layers}
+    number = Network.from_config(config).names.index(head)
+    layers[number] = layers[number] | {"units": len(names)}
+    return config | {"layers": layers, "classes": list(names)}

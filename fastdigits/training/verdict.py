@@ -8,11 +8,13 @@ import numpy as np
 from fastdigits.data.batches import Batches
 from fastdigits.inference.evaluate import Confusion, confusion_matrix, forward_all
 from fastdigits.nn import Network, ReLU, sequence
+from fastdigits.nn.class_names import default_names, label_of
 from fastdigits.ops import load
 
 MAX_IMAGES = 2000  # to judge a network on
 DIAGNOSED_IMAGES = 100  # to find dead units on
 DEVIATIONS = 3.0  # of the number of correct predictions from its expectation under chance
+MAJORITY = 0.9  # smallest share of a class that may well be the answer to every image
 DEAD_SHARE = 0.1  # smallest share of dead units in a layer to report
 
 
@@ -22,6 +24,8 @@ class Verdict(Confusion):
 
     Attributes
     ----------
+    classes : tuple of str
+        Names of the classes.
     kind : str
         Kind of the images, such as "validation images".
     dead_units : dict
@@ -29,6 +33,7 @@ class Verdict(Confusion):
         network is at chance.
     """
 
+    classes: tuple[str, ...] = default_names(10)
     kind: str = "images"
     dead_units: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -57,17 +62,33 @@ class Verdict(Confusion):
         return self.correct > max(self.most_frequent[1], mean + DEVIATIONS * deviation)
 
     @property
+    def follows_majority(self) -> bool:
+        """Whether the network always answers the one class that almost all images have, so that nothing has failed."""
+        frequent, count = self.most_frequent
+        return self.only_prediction == frequent and count >= MAJORITY * self.images and not self.above_chance
+
+    @property
+    def result(self) -> str:
+        """One of "above chance", "majority" and "chance"."""
+        return "above chance" if self.above_chance else "majority" if self.follows_majority else "chance"
+
+    @property
     def message(self) -> str:
         """Describe what happened and what may help; "" if the network is above chance."""
         if self.above_chance:
             return ""
         frequent, count = self.most_frequent
+        if self.follows_majority:
+            return (
+                f"The network answers {self.classes[frequent]} for every image, and {count / self.images:.1%} of "
+                f"{self.images:,} {self.kind} are of this class. {self._advice()}"
+            )
         sentences = [
             f"The network is no better than chance: {self.accuracy:.1%} of {self.images:,} {self.kind} "
-            f"are right, and always answering {frequent} gives {count / self.images:.1%}."
+            f"are right, and always answering {self.classes[frequent]} gives {count / self.images:.1%}."
         ]
         if self.only_prediction is not None:
-            sentences.append(f"It answers {self.only_prediction} for every image.")
+            sentences.append(f"It answers {self.classes[self.only_prediction]} for every image.")
         if self.dead_units:
             shares = (f"{dead} of {units} in {name}" for name, (dead, units) in self.dead_units.items())
             sentences.append(f"Units that are 0 for every image: {', '.join(shares)}.")
@@ -75,7 +96,7 @@ class Verdict(Confusion):
 
     def _advice(self) -> str:
         if 2 * self.most_frequent[1] > self.images:
-            return "Train for more --epochs, or on more images of the other classes."
+            return "Train with --class-weight balanced, for more --epochs, or on more images of the other classes."
         if self.dead_units or self.only_prediction is not None:
             return "Lower --lr, or try other seeds with --restart-dead."
         return "Try another --lr, more --epochs, or other seeds with --restart-dead."
@@ -83,11 +104,11 @@ class Verdict(Confusion):
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as JSON types."""
         return {
-            "result": "above chance" if self.above_chance else "chance",
+            "result": self.result,
             "images": self.images,
             "accuracy": self.accuracy,
             "most_frequent_share": self.most_frequent[1] / self.images,
-            "only_prediction": self.only_prediction,
+            "only_prediction": None if self.only_prediction is None else label_of(self.classes, self.only_prediction),
             "dead_units": {name: list(counts) for name, counts in self.dead_units.items()},
             "message": self.message,
         }
@@ -140,10 +161,12 @@ def judge(
     rows = np.concatenate([rows, _spread(train_rows, MAX_IMAGES - len(rows))])
     found = forward_all(network, batches, rows)
     predicted = found.host_scores.argmax(1).reshape(-1)[found.host_targets.reshape(-1) >= 0]
-    verdict = Verdict(confusion_matrix(labels[rows], predicted, network.classes), kind)
-    if verdict.above_chance:
+    verdict = Verdict(confusion_matrix(labels[rows], predicted, network.classes), network.class_names, kind)
+    if verdict.result != "chance":
         return verdict
-    return Verdict(verdict.confusion, kind, dead_units(network, images[_spread(rows, DIAGNOSED_IMAGES)], batches))
+    return Verdict(
+        verdict.confusion, verdict.classes, kind, dead_units(network, images[_spread(rows, DIAGNOSED_IMAGES)], batches)
+    )
 
 
 def dead_units(network: Network, images: np.ndarray, batches: Batches) -> dict[str, tuple[int, int]]:

@@ -66,3 +66,16 @@ def _of_samples(count: int, sample_weight: Any) -> np.ndarray:
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise UserError("sample_weight must be numbers of at least 0; some are negative, NaN or infinite.")
     return weights
+
+
+def with_class_weight(
+    weights: np.ndarray | None, labels: np.ndarray, rows: np.ndarray, class_weight: str | None
+) -> np.ndarray | None:
+    """Multiply weights of all images, float32 (N,), by the balanced ones of the classes of labels[rows], if chosen."""
+    if class_weight is None:
+        return weights
+    of_rows = image_weights(labels[rows], "balanced", None)
+    assert of_rows is not None
+    combined = np.ones(len(labels), np.float32) if weights is None else weights.copy()
+    combined[rows] *= of_rows
+    return combined

@@ -19,7 +19,11 @@ KEYS = [
     "accuracy",
     "interval_95",
     "loss",
+    "classes",
     "per_class",
+    "precision",
+    "f1",
+    "macro_f1",
     "confusion",
     "seconds",
     "images_per_second",
@@ -81,7 +85,10 @@ def test_text_as_a_process(process, trained, tiny):
     assert "of 100 images; 95 % interval" in first
     assert header.split() == [*map(str, range(10)), "correct"]
     assert zero.split()[0] == "0"
-    assert len(result.stdout.splitlines()) == 5 + 10
+    lines = result.stdout.splitlines()
+    assert len(lines) == 5 + 10 + 2 + 10 + 1
+    assert lines[16].split() == ["images", "precision", "recall", "F1"]
+    assert lines[-1].startswith("mean F1 ")
 
 
 @pytest.fixture
@@ -177,7 +184,6 @@ def files(tmp_path, trained, tiny, write_digits):
         ("holds no network of fastdigits", ["foreign.h5"]),
         ("No such file", ["missing.h5"]),
         ("Is a directory", ["small"]),
-        ("Expected 28 x 28 images, got 14 x 14", ["trained", "--data", "small"]),
         ("no data folder", ["trained", "--data", "missing"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -278,16 +284,17 @@ def test_figures(drawn, evaluate, trained, tiny, tmp_path):
     summary = evaluate(trained, "--data", tiny, *files)
     beginnings = {"c.svg": b"<?xml", "m.png": b"\x89PNG", "e.pdf": b"%PDF"}
     assert all((tmp_path / name).read_bytes().startswith(start) for name, start in beginnings.items())
-    counts, title = drawn["confusion"]
+    counts, title, names = drawn["confusion"]
+    assert "".join(names) == "0123456789"
     assert counts.tolist() == summary["confusion"]
     assert title == f"linear on {tiny}: {summary['correct']} of 100 images correct"
-    images, labels, probabilities, rows, title = drawn["mistakes"]
+    images, labels, probabilities, rows, title, _ = drawn["mistakes"]
     wrong, read = 100 - summary["correct"], probabilities.argmax(1)
     assert (read != labels).sum() == wrong
     assert title.endswith(f"the worst {len(rows)} of {wrong} mistakes" if wrong > 24 else f"{wrong} mistakes")
     assert len(rows) == min(24, wrong)
     assert (read[rows] != labels[rows]).all()
-    *_, groups, title = drawn["examples"]
+    *_, groups, title, _ = drawn["examples"]
     assert [len(chosen) for chosen in groups.values()] == [8, min(8, wrong)]
     assert (read[groups["Correct"]] == labels[groups["Correct"]]).all()
     assert (read[groups["Wrong"]] != labels[groups["Wrong"]]).all()
@@ -295,7 +302,7 @@ def test_figures(drawn, evaluate, trained, tiny, tmp_path):
 
 def test_figures_of_an_ensemble(drawn, evaluate, trained, tiny):
     summary = evaluate(trained, trained, "--data", tiny, "--tta", "--mistakes", "m.png")
-    *_, probabilities, _, title = drawn["mistakes"]
+    *_, probabilities, _, title, _ = drawn["mistakes"]
     assert (probabilities.argmax(1) == load_digits(tiny).test_labels).sum() == summary["correct"]
     assert title.startswith(f"linear + linear on {tiny}: ")
 

@@ -17,7 +17,7 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     assert (result.returncode, result.stderr) == (0, "written: seven.svg\n")
     assert result.stdout.count("\n") == 1
     found = json.loads(result.stdout)
-    assert list(found) == ["model", "image", "true_digit", "digit", "probabilities", "layers", "saliency"]
+    assert list(found) == ["model", "image", "true_digit", "digit", "classes", "probabilities", "layers", "saliency"]
     assert (found["model"], found["image"], found["true_digit"]) == ("linear", "test image 7", 9)
     assert sum(found["probabilities"]) == pytest.approx(1)
     assert found["digit"] == np.argmax(found["probabilities"])

@@ -16,6 +16,9 @@ from fastdigits.export import FORMATS
         ("x.npz", [], b"PK", b"dense_1.weight.npy"),
         ("x.PY", [], b'"""The network linear in PyTorch', b"dense_1=nn.Linear(784, 10)"),
         ("x.py", ["--to", "keras"], b'"""The network linear in Keras', b'layers.Dense(10, name="dense_1")'),
+        ("x.html", [], b"<!doctype html>", b"linear: 7,850 parameters"),
+        ("x.c", [], b"/* linear trained on", b"void network_scores("),
+        ("x.h", [], b"/* linear trained on", b"static inline void network_scores("),
         ("weights", ["--to", "npz", "--fold"], b"PK", b"dense_1.bias.npy"),
     ],
 )
@@ -35,6 +38,15 @@ def test_the_result_as_json(process, trained, tmp_path):
     assert summary["bytes"] == (tmp_path / "x.npz").stat().st_size
 
 
+def test_the_memory_of_c_and_the_accuracy_of_int8_are_told(process, trained):
+    result = process("export", trained, "-o", "x.c", "--int8", "--json")
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert "test images are right" in summary["note"]
+    assert "bytes of flash and arrays" in result.stderr
+    assert "Arduino Uno R4" in result.stderr
+
+
 def test_pixels_in_give_digits_out(invoke, trained, tmp_path, tiny):
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -48,9 +60,12 @@ def test_pixels_in_give_digits_out(invoke, trained, tmp_path, tiny):
 
 
 def test_bad_command_lines(fails, trained):
-    fails(2, "'x.gif' does not end with .onnx, .safetensors, .npz or .py", "export", trained, "-o", "x.gif")
+    fails(
+        2, "'x.gif' does not end with .onnx, .safetensors, .npz, .py, .html, .c or .h", "export", trained, "-o", "x.gif"
+    )
     fails(2, "--preprocessing does not apply to the format npz", "export", trained, "-o", "x.npz", "--preprocessing")
     fails(2, "--input is the input of a graph", "export", trained, "-o", "x.onnx", "--input", "float")
+    fails(2, "--int8 does not apply to the format html", "export", trained, "-o", "x.html", "--int8")
     fails(2, "The output is the WEIGHTS file itself", "export", trained, "-o", trained, "--to", "npz")
 
 

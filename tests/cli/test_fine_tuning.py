@@ -40,7 +40,7 @@ def test_the_network_and_its_preprocessing_come_from_the_file(invoke, tiny, smal
 def test_eval_predict_report_and_further_training_take_the_result(invoke, tiny, small, tmp_path):
     assert invoke("train", "--from", small, "--data", tiny, "--epochs", "1", "--augment", "").exit_code == 0
     assert json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)["images"] == 100
-    assert json.loads(invoke("predict", "test:0", "--model", "weights.h5", "--json").stdout)
+    assert "classifies test image 0" in invoke("explain", "weights.h5", "test:0").stdout
     assert invoke("report", "weights.h5", "-o", "r.html").exit_code == 0
     page = (tmp_path / "r.html").read_text()
     assert f"fastdigits train --from WEIGHTS.h5 --data {tiny} --epochs 1 --lr 0.0006" in page

@@ -15,7 +15,7 @@ from fastdigits.errors import UserError
 
 pytestmark = pytest.mark.slow
 
-KEYS = ["image", "digit", "confidence", "probabilities", "second", "unsure", "digits_seen"]
+KEYS = ["image", "digit", "label", "confidence", "probabilities", "second", "unsure", "digits_seen"]
 ODD_NAMES = ("[1].png", "a b.png", "-dash.png", "new\nline.png", "caf\udce9.png", r"$\frac$.png", "red\x1b[31m.png")
 PRINTED_NAMES = [name.replace("\n", r"\n").replace("\udce9", r"\xe9").replace("\x1b", r"\x1b") for name in ODD_NAMES]
 
@@ -42,7 +42,7 @@ def predict(invoke):
 
 def test_included_network_recognizes_a_folder(predict, pictures):
     printed = predict(pictures)
-    assert list(printed) == ["predictions", "failed"]
+    assert list(printed) == ["predictions", "failed", "classes"]
     assert printed["failed"] == []
     three, seven, blank = printed["predictions"]
     assert all(list(prediction) == KEYS for prediction in printed["predictions"])
@@ -203,7 +203,7 @@ def test_networks_for_other_images_are_refused(invoke, trained, pictures, tiny, 
     small = write_digits(tiny.parent / "small", images[:, 4:24, 4:24], labels, images[:9, 4:24, 4:24], labels[:9])
     invoke("train", "--model", "linear", "--epochs", "1", "--data", small, "--output", "small.h5")
     error = invoke("predict", pictures, "--weights", "small.h5").exception
-    assert "does not recognize digits in images of 28 x 28" in str(error)
+    assert "does not take images of 28 x 28 pixels" in str(error)
 
 
 @pytest.mark.parametrize("file", ["steps.png", "steps.pdf"])
@@ -225,9 +225,19 @@ def test_several_digits_with_their_boxes(predict, tmp_path):
             page[10 + 60 * line : 38 + 60 * line, 20 + 60 * place : 48 + 60 * place] = 255 - images[rows[digit]]
     Image.fromarray(page).save(tmp_path / "page.png")
     (prediction,) = predict(tmp_path / "page.png", "--several")["predictions"]
+    assert list(prediction) == ["image", "text", "confidence", "unsure", "lines"]
     assert prediction["text"] == "20417\n356"
-    assert [digit["digit"] for digit in prediction["digits"]] == [2, 0, 4, 1, 7, 3, 5, 6]
-    for number, digit in enumerate(prediction["digits"]):
+    lines = prediction["lines"]
+    assert [list(line) for line in lines] == [["text", "confidence", "unsure", "corners", "digits"]] * 2
+    assert prediction["confidence"] == pytest.approx(lines[0]["confidence"] * lines[1]["confidence"])
+    assert prediction["unsure"] == any(line["unsure"] for line in lines)
+    for row, line in enumerate(lines):
+        (left, top), _, (right, bottom), _ = line["corners"]
+        assert left < 25 < 45 + 60 * (len(line["text"]) - 1) < right
+        assert 60 * row <= top < 15 + 60 * row < 32 + 60 * row < bottom <= 50 + 60 * row
+    digits = [digit for line in lines for digit in line["digits"]]
+    assert [digit["digit"] for digit in digits] == [2, 0, 4, 1, 7, 3, 5, 6]
+    for number, digit in enumerate(digits):
         left, top, width, height = digit["box"]
         line, place = divmod(number, 5)
         assert 20 + 60 * place <= left < left + width <= 49 + 60 * place
@@ -242,7 +252,8 @@ def test_boxes_are_in_pixels_of_the_file_also_if_it_is_large(predict, tmp_path):
     Image.fromarray(page).save(tmp_path / "page.png")
     (prediction,) = predict(tmp_path / "page.png", "--several")["predictions"]
     assert prediction["text"] == "3"
-    left, top, width, height = prediction["digits"][0]["box"]
+    (line,) = prediction["lines"]
+    left, top, width, height = line["digits"][0]["box"]
     assert 2400 <= left < left + width <= 2848
     assert 400 <= top < top + height <= 848
     assert height > 250
@@ -255,21 +266,38 @@ def test_progress_on_a_pipe_is_plain_lines(invoke, tmp_path, monkeypatch):
     monkeypatch.setattr("fastdigits.cli.terminal.progress.QUIET_S", 0)
     monkeypatch.setattr("fastdigits.cli.terminal.progress.LINE_S", 0)
     result = invoke("predict", tmp_path / "page.png", "--several")
-    assert [line for line in result.stderr.splitlines() if "shapes" in line] == [f"{n} of 3 shapes" for n in (1, 2, 3)]
-    assert result.stdout.endswith(": 721\n")
+    assert [line for line in result.stderr.splitlines() if "lines" in line] == ["1 of 1 lines"]
+    assert ": 721" in result.stdout
 
 
-def test_a_picture_with_too_many_shapes_fails_alone(invoke, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("fastdigits.imaging.many_digits.MAX_SHAPES", 1)
+def test_a_picture_with_too_many_lines_fails_alone(invoke, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastdigits.imaging.lines.MAX_LINES", 1)
     images, _ = load_part("mnist", "test")
-    Image.fromarray(255 - np.pad(np.hstack(images[:3]), 20)).save(tmp_path / "page.png")
+    Image.fromarray(255 - np.pad(np.vstack([np.pad(image, 20) for image in images[:3]]), 20)).save("page.png")
     result = invoke("predict", tmp_path / "page.png", pictures / "a-three.png", "--several")
     assert result.exit_code == 1
-    assert "page.png: the picture shows 3 shapes, more than the limit of 1; cut it" in result.stderr
+    assert "page.png: the picture shows 3 lines, more than the limit of 1; cut it" in result.stderr
     assert "a-three.png: 3" in result.stdout
+
+
+def test_a_length_or_a_pattern_restricts_the_numbers(predict, invoke):
+    images, _ = load_part("mnist", "test")
+    Image.fromarray(255 - np.pad(np.hstack(images[:3]), 20)).save("page.png")
+    for length in (2, 3, 4):
+        (row,) = predict("page.png", "--several", "--length", length)["predictions"]
+        assert len(row["lines"][0]["digits"]) == length
+    (row,) = predict("page.png", "--several", "--pattern", "d.dd")["predictions"]
+    assert row["text"][1] == "."
+    assert [len(line["digits"]) for line in row["lines"]] == [3]
+    assert invoke("predict", "page.png", "--several", "--length", "90").stdout.endswith(": no digits\n")
 
 
 def test_usage(fails, pictures):
     fails(2, "does not end with", "predict", pictures / "a-three.png", "--show", "steps.docx")
     fails(2, "Missing argument", "predict")
     fails(1, "it cannot be read", "predict", pictures / "a-three.png", "--weights", "none.h5")
+    fails(2, "--length and --pattern restrict what --several finds", "predict", "page.png", "--length", "3")
+    fails(2, "--length and --pattern restrict what --several finds", "predict", "page.png", "--pattern", "dd")
+    fails(2, "A number cannot have 0 digits", "predict", "page.png", "--several", "--length", "0")
+    fails(2, "must consist of d for each digit", "predict", "page.png", "--several", "--pattern", "d:d")
+    fails(2, "has 2 digits, not 3", "predict", "page.png", "--several", "--pattern", "d,d", "--length", "3")

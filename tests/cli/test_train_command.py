@@ -182,6 +182,7 @@ def test_the_same_seed_gives_the_same_file(invoke, process, tiny, tmp_path):
         (["--contrast", "4"], "contrast", 4.0),
         (["--gamma", "0.7"], "gamma", 0.7),
         (["--binarize", "0.5"], "binarize", 0.5),
+        (["--ink", "dark"], "ink", "dark"),
         (["--no-normalise"], "normalise", False),
         (["--augment", "shift=2,elastic=0.5"], "augment", "shift=2,elastic=0.5"),
     ],

@@ -127,9 +127,10 @@ def test_several_sets_in_a_folder_are_refused(tmp_path):
 # Folders of pictures
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".gif"])
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".gif", ".webp", ".pgm", ".tga", ".pcx"])
 def test_pictures_of_each_class(suffix, tmp_path):
-    check(load_digits(formats.pictures(FEW, tmp_path, suffix=suffix)))
+    options = {"lossless": True} if suffix == ".webp" else {}
+    check(load_digits(formats.pictures(FEW, tmp_path, suffix=suffix, **options)))
 
 
 def test_lossy_pictures_have_nearly_the_same_pixels(tmp_path):
@@ -203,6 +204,12 @@ def test_other_files_are_left_out_and_counted(tmp_path):
     assert digits.notes == ("1 other file is left out",)
 
 
+def test_pictures_without_folders_of_classes_are_refused(tmp_path):
+    formats.pictures(FEW, tmp_path)
+    with pytest.raises(UserError, match="holds pictures, but no folder for each class; put each picture into a"):
+        load_digits(tmp_path / "train" / "3")
+
+
 def test_a_damaged_picture_is_named(tmp_path):
     formats.pictures(FEW, tmp_path)
     path = tmp_path / "train" / "1" / "zzz.png"
@@ -233,6 +240,14 @@ def test_kaggle_has_a_header_and_its_test_images_no_labels(tmp_path):
     assert "the test part has no labels and is left out" in both.notes
     with pytest.raises(UserError, match=r"test.csv has no labels; give a set with a label for each image"):
         load_digits(tmp_path / "test.csv")
+
+
+@pytest.mark.parametrize("content", [b"P5 28 28 255 cut", b"P5 99999 99999 255 ", b""])
+def test_damaged_pictures_of_rare_formats_are_named(content, tmp_path):
+    formats.pictures(FEW, tmp_path, suffix=".pgm")
+    (tmp_path / "train" / "1" / "zzz.pgm").write_bytes(content)
+    with pytest.raises(UserError, match=r"zzz.pgm(: the picture is damaged| has more than 1,048,576 pixels)"):
+        load_digits(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.bz2"])

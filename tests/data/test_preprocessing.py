@@ -71,6 +71,13 @@ def test_polarity_follows_the_training_images(mnist, edge):
     assert "dark ink on a light background" in polarity_note(255 - images)
 
 
+def test_polarity_can_be_given(mnist):
+    images = mnist[0][:100]
+    assert UNPREPARED.following(images, ink="dark").invert
+    assert not UNPREPARED.following(255 - images, ink="light").invert
+    assert not UNPREPARED.following(images, ink="light").invert
+
+
 @pytest.mark.parametrize("background", [0, 60])
 def test_polarity_of_each_digit_and_of_weak_ink(mnist, background):
     images, labels = mnist

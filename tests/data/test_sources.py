@@ -1,11 +1,13 @@
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import shutil
 import socket
 import struct
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 
 from fastdigits.data import load_digits, load_part, verify
 from fastdigits.data import sources as sources_module
-from fastdigits.data.download import download
+from fastdigits.data.download import download, download_set
+from fastdigits.data.named import SETS, NamedSet, RemoteFile
 from fastdigits.data.sources import SHA256, shipped_folder, summarize_part
 from fastdigits.errors import UserError
 
@@ -158,15 +161,17 @@ def test_verify_of_a_missing_folder(tmp_path):
 
 
 class Mirrors(http.server.BaseHTTPRequestHandler):
-    """A server with the shipped files in /good/ and other files in /bad/."""
+    """A server with the shipped files in /good/, other files in /bad/, and those that a test adds in /set/."""
 
     def do_GET(self):
         mirror, name = self.path.strip("/").split("/")
         self.server.asked.append(self.path)
-        if mirror not in ("good", "bad"):
+        if mirror not in ("good", "bad") and name not in self.server.files:
             self.send_error(404)
             return
-        content = (shipped_folder() / name).read_bytes() if mirror == "good" else b"<html>please log in</html>"
+        content = self.server.files.get(name, b"<html>please log in</html>")
+        if mirror == "good":
+            content = (shipped_folder() / name).read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -181,7 +186,7 @@ def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("fastdigits.data.download.PAUSE_S", 0)
     with http.server.HTTPServer(("127.0.0.1", 0), Mirrors) as server:
-        server.asked = []
+        server.asked, server.files = [], {}
         server.address = f"http://127.0.0.1:{server.server_port}/"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -266,3 +271,76 @@ def test_folder_that_cannot_be_made(tmp_path):
         UserError, match=r"Cannot create the folder .*file/mnist \(Not a directory\); choose another one"
     ):
         download(tmp_path / "file" / "mnist")
+
+
+def named(monkeypatch, **changed):
+    """Register a named set of two files and an archive with two more."""
+    names = ("set-train-images-idx3-ubyte.gz", "set-train-labels-idx1-ubyte.gz")
+    others = ("set-test-images-idx3-ubyte.gz", "set-test-labels-idx1-ubyte.gz")
+    packed = [gzip.compress(content, mtime=0) for content in small_set().values()]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in zip(others, packed[2:], strict=True):
+            file.writestr(f"gzip/{name}", content)
+        file.writestr("gzip/another", b"file")
+    files = dict(zip(names, packed, strict=False)) | {"set.zip": archive.getvalue()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} | changed
+    remote = [RemoteFile(name, digests[name]) for name in names]
+    remote += [RemoteFile("set.zip", digests["set.zip"], members=tuple(f"gzip/{name}" for name in others))]
+    one = NamedSet("some digits", "MIT", "", (), tuple(remote), {"0": "zero", "1": "one", "2": "two"})
+    monkeypatch.setitem(SETS, "some", one)
+    return files, digests
+
+
+def test_download_of_a_named_set(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    server.files, _ = named(monkeypatch)
+    with pytest.raises(UserError, match="some is not on this machine; run 'fastdigits data download some' first"):
+        load_digits("some")
+    lines = []
+    folder = download_set("some", mirrors=[server.address + "set/"], report=lines.append)
+    assert folder == tmp_path / "fastdigits" / "some"
+    assert len(os.listdir(folder)) == 4
+    digits = load_digits("some")
+    assert (digits.name, digits.classes) == ("some", ("zero", "one", "two"))
+    assert (len(digits.train_images), len(digits.test_images)) == (3, 2)
+    download_set("some", mirrors=[server.address + "set/"], report=lines.append)
+    assert len(server.asked) == 3
+    assert lines[-1] == "set.zip: already there"
+
+
+def test_a_file_without_a_published_checksum_is_remembered(tmp_path, server, monkeypatch):
+    files, digests = named(monkeypatch, **{"set.zip": None})
+    server.files, lines = dict(files), []
+    download_set("some", tmp_path, [server.address + "set/"], lines.append)
+    expected = hashlib.sha256(files["set.zip"]).hexdigest()
+    assert f"set.zip: sha256 {expected}; its publishers state none, so it is remembered in SHA256SUMS" in lines
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{expected}  set.zip\n"
+    (tmp_path / "set-test-labels-idx1-ubyte.gz").unlink()
+    server.files["set.zip"] = b"another"
+    with pytest.raises(UserError, match=r"Could not download set.zip \(.*wrong checksum\); check the connection"):
+        download_set("some", tmp_path, [server.address + "set/"])
+
+
+def test_an_archive_that_is_none_is_refused(tmp_path, server, monkeypatch):
+    files, _ = named(monkeypatch, **{"set.zip": None})
+    server.files = files | {"set.zip": b"no archive"}
+    with pytest.raises(UserError, match=r"set.zip is no archive with the files of the set; try again later"):
+        download_set("some", tmp_path, [server.address + "set/"])
+    server.files = files
+    download_set("some", tmp_path, [server.address + "set/"])  # nothing wrong was remembered
+    assert len(load_part(tmp_path, "test")[0]) == 2
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_named_sets_are_described(name):
+    one = SETS[name]
+    assert one.description
+    assert one.licence
+    assert one.homepage.startswith("http")
+    assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in one.mirrors)
+    for file in one.files:
+        assert (len(file.sha256) == 64) if file.sha256 else (len(file.md5) == 32)
+    if one.names is not None:
+        counts = {"emnist-letters": 26, "emnist-balanced": 47}
+        assert len({*one.names.values()}) == counts.get(name, 10)

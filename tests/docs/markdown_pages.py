@@ -18,6 +18,7 @@ LANGUAGES = {
     "json": set(),
     "yaml": set(),
     "dockerfile": set(),
+    "c": set(),
 }
 
 

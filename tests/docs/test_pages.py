@@ -14,7 +14,7 @@ from fastdigits.cli import COMMANDS, cli
 
 MAX_README_LINES = 160
 # Other programs, whose command lines are not parsed
-OTHER_PROGRAMS = {"cd", "curl", "git", "mypy", "pip", "pre-commit", "ruff", "source"}
+OTHER_PROGRAMS = {"cc", "cd", "curl", "git", "mypy", "pip", "pre-commit", "ruff", "source"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -137,7 +137,7 @@ def test_every_command_is_described():
 def test_options_of_the_commands_page_exist():
     for section in prose(ROOT / "docs/commands.md").split("\n## ")[1:]:
         name = section.split()[0]
-        assert set(re.findall(r"`(--[a-z-]+)", section)) - options_of(name) - options_of("train") == set(), name
+        assert set(re.findall(r"`(--[a-z0-9-]+)", section)) - options_of(name) - options_of("train") == set(), name
 
 
 def test_tree_lists_the_packages_that_exist():

@@ -128,3 +128,10 @@ def test_folding_changes_no_score(saved, images, scores):
     assert "Dropout" not in str(simple.network)
     found = scores_of(network, simple.weights, images)
     assert np.abs(found - scores).max() <= 1e-5 * np.ptp(scores)
+
+
+def test_folding_keeps_the_names_of_classes():
+    from fastdigits.export.fold import folded
+
+    network = Network([Flatten(), Dense(2)], class_names=["cat", "dog"])
+    assert folded(saved_of(network, random_weights(network))).class_names == ("cat", "dog")

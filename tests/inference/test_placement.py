@@ -79,14 +79,6 @@ def test_networks_trained_on_mnist_see_the_same_bits(plain, digits):
     assert recognizer.saved.normalisation.preparation.apply(images) is images
 
 
-def test_several_digits_of_a_picture_are_read(tight, digits, pictures):
-    recognizer = Recognizer(tight, "cpu")
-    (line,) = recognizer.recognize_all(np.concatenate(pictures[:5], axis=1))
-    assert len(line) == 5
-    alone = [recognizer.recognize(picture)[1].digit for picture in pictures[:5]]
-    assert [prediction.digit for _, prediction in line] == alone == digits.test_labels[:5].tolist()
-
-
 def test_the_server_and_explanations_see_the_same_image(tight, digits):
     image = digits.test_images[0]
     recognizer, (model,) = Recognizer(tight, "cpu"), load_models([tight], "cpu", None)

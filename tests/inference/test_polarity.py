@@ -69,15 +69,6 @@ def test_pictures_of_either_polarity_are_read_alike(networks, pictures, digits):
     assert np.mean(correct) > 0.7
 
 
-def test_several_digits_are_read_alike(networks, pictures):
-    light, dark = (Recognizer(path, "cpu") for path in networks)
-    page = np.concatenate(pictures[:3], axis=1)
-    (expected,) = light.recognize_all(page)
-    (line,) = dark.recognize_all(page)
-    assert [prediction for _, prediction in line] == [prediction for _, prediction in expected]
-    assert len(line) == 3
-
-
 def test_stored_images_are_evaluated_in_the_polarity_of_training(networks, digits):
     images, labels, ops = digits.test_images[:300], digits.test_labels[:300], devices.load("cpu")
     light, dark = map(weights.read, networks)

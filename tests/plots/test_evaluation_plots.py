@@ -46,6 +46,28 @@ def _luminance(color):
 def test_many_classes_have_only_counts():
     axes = confusion.draw(np.eye(26, dtype=int) * 7, "").axes[0]
     assert [text.get_text() for text in axes.texts] == ["7"] * 26
+    assert axes.get_xlabel() == "predicted class"
+
+
+def test_a_confusion_matrix_has_the_names_of_classes_and_a_size_that_can_be_shown():
+    names = [f"class ${number}" for number in range(1000)]
+    figure = confusion.draw(np.eye(1000, dtype=int), "", names)
+    axes = figure.axes[0]
+    assert max(figure.get_size_inches()) < 35
+    assert not axes.texts
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[:2] == [r"class \$0", r"class \$17"]
+    assert len(labels) <= 60
+
+
+def test_examples_of_many_classes_show_the_most_probable_ones():
+    p = np.random.default_rng(3).dirichlet(np.ones(40), 20).astype(np.float32)
+    names = [f"sign {number}" for number in range(40)]
+    figure = examples.draw(IMAGES, LABELS, p, {"right": np.array([5])}, "", names)
+    [bars] = [axes for axes in figure.axes if len(axes.patches) > 1]
+    expected = [names[number] for number in np.argsort(-p[5])[:10]]
+    assert [label.get_text() for label in bars.get_yticklabels()] == expected
+    assert figure.subfigs[0].legends[0].get_texts()[0].get_text() == "true class"
 
 
 def test_mistakes_show_the_true_and_the_predicted_digit():
@@ -85,4 +107,8 @@ def test_examples_show_all_probabilities(groups):
         assert (colors[true] == colors[predicted]) == (true == predicted)
     headings = [part.get_suptitle() for part in figure.subfigs[1:]]
     assert headings == [name if chosen else f"{name}: none" for name, chosen in groups.items()]
-    assert [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()] == list(examples.LEGEND)
+    assert [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()] == [
+        "true digit",
+        "wrong prediction",
+        "other digits",
+    ]

@@ -60,11 +60,12 @@ def test_every_count_of_the_confusion_matrix_is_drawn(page_contents, tested):
 def test_the_worst_mistakes_come_first(page_contents, tested):
     mistakes, p = page_contents["mistakes"], tested.evaluation.probabilities
     assert len(mistakes) == min(24, page_contents["mistake_count"])
-    true_probabilities = [p[one["index"], one["true"]] for one in mistakes]
+    true_probabilities = [p[one["index"], int(one["true"])] for one in mistakes]
     assert true_probabilities == sorted(true_probabilities)
     first = mistakes[0]
-    assert first["predicted"] == p[first["index"]].argmax() != tested.labels[first["index"]] == first["true"]
-    assert first["p_predicted"] == f"{p[first['index'], first['predicted']]:.1%}"
+    true, predicted = int(first["true"]), int(first["predicted"])
+    assert predicted == p[first["index"]].argmax() != tested.labels[first["index"]] == true
+    assert first["p_predicted"] == f"{p[first['index'], predicted]:.1%}"
     content = b64decode(first["image"].removeprefix("data:image/png;base64,"))
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(content))), tested.images[first["index"]])
 

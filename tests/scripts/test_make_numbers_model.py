@@ -54,7 +54,6 @@ def test_the_kind_of_a_separator_is_no_mistake(modules):
 def test_few_of_the_sure_readings_are_wrong(modules):
     confidences = np.linspace(1, 0.001, 1000)
     right = np.ones(1000, bool)
-    right[[300, 500, 501, 502, 503]] = False  # 1 of 301, then 5 of 504
+    right[[300, *range(500, 520)]] = False
     least = modules["calibrate"].least_sure(confidences, right)
-    assert right[confidences >= least].mean() >= 0.995
-    assert least == confidences[999]
+    assert least == confidences[508]  # 10 wrong of 509; of 510, 11 are wrong, and of all 1000, 21

@@ -73,7 +73,7 @@ MODEL = SimpleNamespace(calibration=None)
 def service(monkeypatch):
     """A service that reads pictures of 1 byte, 5 at a time, only while `gate` is set; `reading` lists the contents."""
     service = recognition.RecognitionService(
-        SimpleNamespace(close=lambda: None), Limits(decoder_bytes=5, seconds=TIMEOUT_S)
+        SimpleNamespace(close=lambda: None), None, Limits(decoder_bytes=5, seconds=TIMEOUT_S)
     )
     service.gate, service.reading, service.peak = threading.Event(), [], 0
     lock = threading.Lock()

@@ -1,48 +1,22 @@
 """The page in headless Chromium, driven by mouse, touch, pen and keyboard."""
 
 import base64
-import json
-import shutil
 
+import chromium
 import numpy as np
 import pytest
+from chromium import NARROW, SEVEN, THREE, WIDE, draw, find, in_window, set_window, touch, until, wait_for_digit
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 pytest.importorskip("selenium", reason="selenium is not installed")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER or not DRIVER, reason="there is no Chromium with its chromedriver"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, chromium.NEEDED]
 
-TIMEOUT_S = 60
-POLL_S = 0.05
-WIDE, NARROW = (1280, 900), (390, 844)
-OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-# Strokes in percent of the paper's side
-THREE = [(30, 25), (42, 17), (56, 18), (64, 28), (58, 40), (46, 46), (60, 50), (68, 62), (60, 76), (44, 80), (30, 72)]
-SEVEN = [(28, 20), (48, 20), (70, 20), (60, 40), (50, 60), (42, 82)]
 SMALL = 0.33  # scale of a digit in a corner of the paper
 
 
@@ -54,12 +28,7 @@ def server(start, weights):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    browser = chromium.start()
     yield browser
     browser.quit()
 
@@ -72,57 +41,10 @@ def page(server, browser):
     until(browser, lambda: len(find(browser, "model").find_elements(By.TAG_NAME, "option")) == 2)
     yield browser
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    asked = chromium.requests(browser)
     own = f"http://127.0.0.1:{server.port}/"
     assert [url for url in asked if not url.startswith((own, "blob:" + own, "data:"))] == []
     assert own in asked
-
-
-def set_window(browser, size, dark=False):
-    width, height = size
-    device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == NARROW}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-
-def find(page, name):
-    return page.find_element(By.ID, name)
-
-
-def until(page, condition):
-    """Wait until a condition holds."""
-    WebDriverWait(page, TIMEOUT_S, POLL_S).until(lambda _: condition())
-
-
-def wait_for_digit(page, digit):
-    """Wait until the page shows a digit as the prediction."""
-    until(page, lambda: find(page, "digit").text == str(digit))
-
-
-def on_paper(page, points, scale=1.0, left=0.0, top=0.0):
-    """Convert points of a stroke to pixels from the center of the paper."""
-    side = find(page, "paper").size["width"]
-    return [
-        (round((x / 100 * scale + left - 0.5) * side), round((y / 100 * scale + top - 0.5) * side)) for x, y in points
-    ]
-
-
-def draw(page, points, release=True, **place):
-    """Draw a stroke with the mouse."""
-    (first, *others), paper = on_paper(page, points, **place), find(page, "paper")
-    actions = ActionChains(page, duration=5).move_to_element_with_offset(paper, *first).click_and_hold()
-    for point in others:
-        actions.move_to_element_with_offset(paper, *point)
-    (actions.release() if release else actions).perform()
-
-
-def in_window(page, points):
-    """Convert points of a stroke to pixels of the window."""
-    script = "const r = arguments[0].getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2];"
-    x, y = page.execute_script(script, find(page, "paper"))
-    return [(x + dx, y + dy) for dx, dy in on_paper(page, points)]
 
 
 def pixels(page, name):
@@ -159,6 +81,10 @@ def test_drawing_in_a_corner_clearing_and_switching(page):
     assert not pixels(page, "paper").any()
     assert page.find_elements(By.CSS_SELECTOR, "#maps figure") == []
 
+    find(page, "undo").click()  # Clear can be undone
+    wait_for_digit(page, 3)
+    find(page, "clear").click()
+
     draw(page, SEVEN, scale=SMALL, left=0.6, top=0.6)
     wait_for_digit(page, 7)
     Select(find(page, "model")).select_by_visible_text("linear")
@@ -192,9 +118,7 @@ def test_undo_removes_a_stroke(page):
 
 
 def test_drawing_by_touch(page):
-    points = [{"x": x, "y": y} for x, y in in_window(page, THREE)]
-    for kind, position in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points), ("touchEnd", [])]:
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": position})
+    touch(page, THREE)
     wait_for_digit(page, 3)
 
 
@@ -232,10 +156,85 @@ def test_opening_a_picture(page, picture, tmp_path):
     assert not pixels(page, "paper").any()
 
 
-def test_a_file_that_is_no_picture_gives_a_message(page, tmp_path):
-    (tmp_path / "none.png").write_bytes(b"none")
-    find(page, "file").send_keys(str(tmp_path / "none.png"))
-    until(page, lambda: "cannot be shown" in find(page, "verdict").text)
+@pytest.mark.parametrize(("name", "message"), [("none.png", "cannot be shown"), ("none.txt", "none.txt is no picture")])
+def test_a_file_that_is_no_picture_gives_a_message_and_leaves_no_answer(page, tmp_path, name, message):
+    draw(page, SEVEN)
+    wait_for_digit(page, 7)
+    (tmp_path / name).write_bytes(b"none")
+    find(page, "file").send_keys(str(tmp_path / name))
+    until(page, lambda: message in find(page, "verdict").text)
+    assert find(page, "digit").text == ""
+
+
+def test_the_eraser_and_the_brush(page):
+    def ink():
+        return np.count_nonzero(pixels(page, "paper")[..., 3])
+
+    line = [(20, 50), (80, 50)]
+    draw(page, line)
+    usual = ink()
+    page.execute_script("arguments[0].value = 2; arguments[0].dispatchEvent(new Event('input'))", find(page, "brush"))
+    find(page, "clear").click()
+    draw(page, line)
+    assert 1.5 * usual < ink() < 3 * usual
+    find(page, "eraser").click()
+    assert find(page, "eraser").get_attribute("aria-pressed") == "true"
+    draw(page, [(15, 50), (85, 50)])
+    assert ink() == 0
+    find(page, "undo").click()
+    assert ink() > usual
+
+
+def test_the_camera_runs_only_after_a_click_and_stops(page):
+    """Chromium shows a test picture as its camera."""
+    running = "const v = document.getElementById('video'); return v.srcObject?.active === true && v.videoWidth > 0;"
+    assert not page.execute_script(running)
+    find(page, "camera").click()
+    until(page, lambda: page.execute_script(running))
+    assert find(page, "camera").get_attribute("aria-pressed") == "true"
+    until(page, lambda: find(page, "verdict").text != "Nothing yet.")
+    page.execute_script("window.track = document.getElementById('video').srcObject.getTracks()[0]")
+    find(page, "camera").click()
+    until(page, lambda: not page.execute_script(running))
+    assert page.execute_script("return window.track.readyState") == "ended"
+    until(page, lambda: pixels(page, "paper").any())  # the last picture remains
+
+
+def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
+    """From the first stroke to the last undo; the stored digits are those of the correction."""
+    with start("--learn", str(tmp_path / "corrections.h5"), "--timeout", "60") as server:
+        set_window(browser, WIDE)
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        draw(browser, SEVEN, scale=0.5, left=-0.1, top=0.2)
+        wait_for_digit(browser, 7)
+        draw(browser, THREE, scale=0.5, left=0.5, top=0.2)
+        wait_for_digit(browser, 73)
+        assert find(browser, "verdict").text.startswith(("73, ", "Not sure: perhaps 73"))
+        assert [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#bars span:first-child")] == ["7", "3"]
+
+        truth = find(browser, "truth")
+        truth.clear()
+        truth.send_keys("72", Keys.ENTER)
+        until(browser, lambda: "2 corrections" in find(browser, "count").text)
+        assert [item.text.split("\n")[0] for item in browser.find_elements(By.CSS_SELECTOR, "#samples li")] == [
+            "3 → 2",
+            "7",
+        ]
+        until(browser, lambda: find(browser, "teach").is_enabled())
+        find(browser, "teach").click()
+        until(browser, lambda: "of 2 corrections" in find(browser, "lesson").text)
+        find(browser, "forget").click()
+        until(browser, lambda: "as it was" in find(browser, "lesson").text)
+        until(browser, lambda: not find(browser, "forget").is_enabled())
+
+        truth.clear()
+        truth.send_keys("732", Keys.ENTER)
+        until(browser, lambda: "3 digits, but 2 were found" in find(browser, "lesson").text)
+        browser.find_element(By.CSS_SELECTOR, "#samples button").click()
+        until(browser, lambda: "1 correction in" in find(browser, "count").text)
+        assert find(browser, "download").get_attribute("href").endswith("/corrections/file")
+    browser.get("about:blank")
+    browser.get_log("browser"), browser.get_log("performance")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (320, 640)])

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from letters import LETTERS
 
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
@@ -19,7 +20,7 @@ from fastdigits.training.callbacks import Callback
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.continuation import Continuation
 from fastdigits.training.loop import train
-from fastdigits.training.transfer import for_labels, with_new_head
+from fastdigits.training.transfer import for_classes, with_new_head
 
 OLD = Normalisation(0.25, 0.5)  # not that of the images
 
@@ -154,23 +155,23 @@ def test_a_finished_network_keeps_its_frozen_layers_when_trained_further(fit):
 
 def test_another_head_keeps_all_other_layers():
     saved = saved_of(Network(layers_of("mlp")))
-    other = with_new_head(saved, 26, seed=0)
-    assert Network.from_config(other.network).classes == 26
+    other = with_new_head(saved, LETTERS, seed=0)
+    assert other.class_names == tuple(LETTERS)
     assert changed(saved.weights, other.weights) == {"dense_3/weight", "dense_3/bias"}
     assert other.weights["dense_3/weight"].shape == (26, 128)
     assert other.weights["dense_3/weight"].std() == pytest.approx(np.sqrt(2 / 128), rel=0.05)  # he
-    assert bits(other.weights) != bits(with_new_head(saved, 26, seed=1).weights)
+    assert bits(other.weights) != bits(with_new_head(saved, LETTERS, seed=1).weights)
 
 
-def test_labels_that_the_network_knows_need_no_other_head():
+def test_classes_that_the_network_knows_need_no_other_head():
     saved = saved_of(Network(layers_of("linear")))
-    assert for_labels(saved, np.array([0, 9], np.uint8), 0) is saved
-    assert Network.from_config(for_labels(saved, np.array([0, 10], np.uint8), 0).network).classes == 11
+    assert for_classes(saved, ("9", "0"), 0) is saved
+    assert for_classes(saved, ("0", "x"), 0).class_names == ("0", "x")
 
 
 def test_the_head_may_be_followed_by_an_activation_but_must_be_dense(noisy):
     saved = saved_of(Network([Flatten(), Dense(10), Sigmoid()]))
-    assert with_new_head(saved, 3, 0).weights["dense_1/weight"].shape == (3, 784)
+    assert with_new_head(saved, "abc", 0).weights["dense_1/weight"].shape == (3, 784)
     convolutional = saved_of(Network(layers_of(noisy)[:-1]))  # channels are classes
     with pytest.raises(UserError, match="residual_1, is not dense"):
-        with_new_head(convolutional, 5, 0)
+        with_new_head(convolutional, "abcde", 0)

@@ -35,7 +35,17 @@ def test_a_single_answer_is_chance_whatever_its_accuracy(share):
     verdict = Verdict(confusion(true, np.full(1000, 3)))
     assert not verdict.above_chance
     assert verdict.only_prediction == 3
-    assert "It answers 3 for every image." in verdict.message
+    assert "answers 3 for every image" in verdict.message
+    assert verdict.result == ("majority" if share == 0.95 else "chance")
+
+
+def test_a_verdict_names_the_classes():
+    verdict = Verdict(confusion(np.repeat([0, 1], [99, 1]), np.zeros(100, int)), ("a", "b", *"cdefghij"))
+    assert verdict.message.startswith(
+        "The network answers a for every image, and 99.0% of 100 images are of this class."
+    )
+    assert "--class-weight balanced" in verdict.message
+    assert verdict.to_dict()["only_prediction"] == "a"
 
 
 def test_few_images_of_a_rare_class_suffice_to_be_above_chance():

@@ -78,7 +78,6 @@ def test_ensembles_and_comparisons_raise():
     "command",
     [
         "predict seven.png --weights huge.h5 --device reference",
-        "predict seven.png --weights huge.h5 --device reference --several",
         "eval huge.h5 --device reference",
         "explain huge.h5 test:0",
         "explain huge.h5 seven.png",

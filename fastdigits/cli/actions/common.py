@@ -17,6 +17,7 @@ from fastdigits.cli.terminal.training_lines import TrainingLines
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitPart, DigitSet, load_digits, read_part
 from fastdigits.data.conversion import fitted
+from fastdigits.data.matching import in_classes
 from fastdigits.data.preprocessing import polarity_warning
 from fastdigits.files import write_atomically
 from fastdigits.models import MODELS, description
@@ -51,7 +52,10 @@ def load_data(data: str) -> DigitSet:
 
 
 def load_test_part(data: str, networks: Sequence[SavedNetwork]) -> DigitPart:
-    """Load the test part of a data set, in the size of the networks' images; print on stderr what was recognized."""
+    """Load the test part of a data set, with the size and the classes of the networks.
+
+    Print on stderr what was recognized.
+    """
     part = read_part(data, "test", **chosen_reading())
     sizes = {tuple(side - 2 * saved.normalisation.preparation.pad for side in saved.network["input_shape"][1:])
              for saved in networks}  # fmt: skip
@@ -61,7 +65,7 @@ def load_test_part(data: str, networks: Sequence[SavedNetwork]) -> DigitPart:
         note = f"images of {given} pixels are resized to the {wanted} of the network"
         part = replace(part, images=resized, notes=(*part.notes, note))
     say_recognized(part)
-    return part
+    return in_classes(part, networks[0].class_names)
 
 
 def say_recognized(data: DigitSet | DigitPart) -> None:

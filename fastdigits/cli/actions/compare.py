@@ -23,6 +23,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import TrainConfig
+from fastdigits.data.matching import set_for
 from fastdigits.errors import UserError
 from fastdigits.files import check_writable, write_atomically
 from fastdigits.inference.compare import ComparedModel, measure
@@ -84,10 +85,12 @@ class Session:
             )
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])
             configs = [TrainConfig(**settings, seed=seed, exact=self.values["exact"]) for seed in seeds]
-            network = network_of(model, input_shape=configs[0].preparation.input_shape(images))
+            shape = configs[0].preparation.input_shape(images)
+            network = network_of(model, input_shape=shape, classes=self.digits.classes)
             return Candidate(name_of(model), network, configs=configs)
         network = Network.from_config(saved.network)
         with weights.prefix_errors(model):
+            labels = set_for(self.digits, network.class_names).test_labels
             network.check_images(images, labels, saved.normalisation.preparation.pad)
         warn_of_polarity([saved], images)
         return Candidate(f"{saved.model} ({model})", network, saved)
@@ -108,7 +111,8 @@ class Session:
         trained = [candidate.saved] if candidate.saved else [saved for saved, _ in runs]
         seconds = [train_s for _, train_s in runs]
         self.say(f"{candidate.name}: evaluating on {len(self.digits.test_labels):,} images")
-        images = self.digits.test_images, self.digits.test_labels
+        digits = set_for(self.digits, candidate.network.class_names)
+        images = digits.test_images, digits.test_labels
         return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
 
     def _train(self, candidate: Candidate, config: TrainConfig) -> Run:
@@ -116,7 +120,8 @@ class Session:
         with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
             callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.runs)
             self.done += 1
-            return run(candidate.name, candidate.network, self.digits, self.ops, config, callback)
+            digits = set_for(self.digits, candidate.network.class_names)
+            return run(candidate.name, candidate.network, digits, self.ops, config, callback)
 
     def _write(self) -> None:
         rows = [entry.to_dict() for entry in self.entries]

@@ -10,14 +10,18 @@ import numpy as np
 from fastdigits.cli.actions.common import load_ops, load_test_part, say_written, warn_of_polarity, write_figure
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.data.dataset import DigitPart
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
 from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
+from fastdigits.nn.class_names import noun
 from fastdigits.plots import confusion, examples, mistakes
 from fastdigits.storage.weights import SavedNetwork, read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_MATRIX, MAX_LISTED = 20, 20  # classes of a matrix as text; confusions in a list
+MAX_SHORT = 12  # characters of the name of a class in a table
 MAX_MISTAKES, MAX_EXAMPLES = 24, 8  # mistakes in a figure; examples each of correct and wrong predictions
 
 
@@ -51,7 +55,11 @@ def run(
     result = evaluation.combined
     summary = {
         **_metrics(result),
+        "classes": part.classes,
         "per_class": result.per_class,
+        "precision": result.precision,
+        "f1": result.f1,
+        "macro_f1": result.macro_f1,
         "confusion": result.confusion.tolist(),
         "seconds": result.seconds,
         "images_per_second": result.images / result.seconds,
@@ -63,27 +71,29 @@ def run(
     }
     for name, path in figures.items():
         if path:
-            write_figure(path, FIGURES[name](evaluation, images, labels, f"{summary['model']} on {data}"))
+            write_figure(path, FIGURES[name](evaluation, part, f"{summary['model']} on {data}"))
             say_written(path)
     click.echo(json.dumps(summary) if as_json else _as_text(summary))
 
 
-def _draw_confusion(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
+def _draw_confusion(evaluation: EnsembleEvaluation, part: DigitPart, title: str) -> "Figure":
     result = evaluation.combined
-    return confusion.draw(result.confusion, f"{title}: {result.correct:,} of {result.images:,} images correct")
+    title = f"{title}: {result.correct:,} of {result.images:,} images correct"
+    return confusion.draw(result.confusion, title, part.classes)
 
 
-def _draw_mistakes(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
-    """Draw the mistakes with the lowest probability of the true digit."""
+def _draw_mistakes(evaluation: EnsembleEvaluation, part: DigitPart, title: str) -> "Figure":
+    """Draw the mistakes with the lowest probability of the true class."""
     count = evaluation.combined.images - evaluation.combined.correct
-    rows = worst_mistakes(evaluation.probabilities, labels, MAX_MISTAKES)
+    rows = worst_mistakes(evaluation.probabilities, part.labels, MAX_MISTAKES)
     which = f"the worst {len(rows)} of {count:,} mistakes" if count > len(rows) else f"{count or 'no'} mistakes"
-    return mistakes.draw(images, labels, evaluation.probabilities, rows, f"{title}: {which}")
+    title = f"{title}: {which}"
+    return mistakes.draw(part.images, part.labels, evaluation.probabilities, rows, title, part.classes)
 
 
-def _draw_examples(evaluation: EnsembleEvaluation, images: np.ndarray, labels: np.ndarray, title: str) -> "Figure":
-    groups = correct_and_wrong(evaluation.probabilities, labels, MAX_EXAMPLES)
-    return examples.draw(images, labels, evaluation.probabilities, groups, title)
+def _draw_examples(evaluation: EnsembleEvaluation, part: DigitPart, title: str) -> "Figure":
+    groups = correct_and_wrong(evaluation.probabilities, part.labels, MAX_EXAMPLES)
+    return examples.draw(part.images, part.labels, evaluation.probabilities, groups, title, part.classes)
 
 
 FIGURES = {"confusion": _draw_confusion, "mistakes": _draw_mistakes, "examples": _draw_examples}
@@ -109,20 +119,55 @@ def _members(
 
 
 def _as_text(summary: dict[str, Any]) -> str:
-    digits, members = range(len(summary["confusion"])), summary["members"]
+    members, names = summary["members"], summary["classes"]
     averaged = ", averaged over each image and its 8 shifts" if summary["tta"] else ""
     lines = [
         f"{summary['model']} on {summary['dataset']}: {_metrics_text(summary)}{averaged}",
         *(f"  {one['file']} ({one['model']}): {_metrics_text(one)}" for one in members if len(members) > 1),
         f"{summary['images_per_second']:,.0f} images/s on {summary['device']}",
         "",
-        "confusion matrix (rows: true digit, columns: predicted digit):",
-        "      " + "".join(f"{digit:6}" for digit in digits) + " correct",
+        *(_matrix_lines(summary) if len(names) <= MAX_MATRIX else _confusion_lines(summary)),
+        "",
+        *_class_lines(summary),
     ]
-    for digit, row, accuracy in zip(digits, summary["confusion"], summary["per_class"], strict=True):
-        correct = "      -" if accuracy is None else f"{accuracy:8.2%}"
-        lines.append(f"{digit:6}" + "".join(f"{count or '.':>6}" for count in row) + correct)
     return "\n".join(lines)
+
+
+def _matrix_lines(summary: dict[str, Any]) -> list[str]:
+    kind, names = noun(summary["classes"]), [_short(name) for name in summary["classes"]]
+    width = max(6, 1 + max(map(len, names)))
+    lines = [
+        f"confusion matrix (rows: true {kind}, columns: predicted {kind}):",
+        " " * width + "".join(f"{name:>{width}}" for name in names) + " correct",
+    ]
+    for name, row, accuracy in zip(names, summary["confusion"], summary["per_class"], strict=True):
+        correct = "      -" if accuracy is None else f"{accuracy:8.2%}"
+        lines.append(f"{name:>{width}}" + "".join(f"{count or '.':>{width}}" for count in row) + correct)
+    return lines
+
+
+def _confusion_lines(summary: dict[str, Any]) -> list[str]:
+    """List the most frequent confusions, where a matrix would be too wide."""
+    matrix, names = np.array(summary["confusion"]), summary["classes"]
+    np.fill_diagonal(matrix, 0)
+    pairs = [divmod(int(place), len(names)) for place in np.argsort(-matrix, axis=None, kind="stable")[:MAX_LISTED]]
+    lines = [f"{matrix[pair]:6} x {_short(names[pair[0]])} predicted as {_short(names[pair[1]])}" for pair in pairs]
+    return ["most frequent confusions:", *(line for pair, line in zip(pairs, lines, strict=True) if matrix[pair])]
+
+
+def _class_lines(summary: dict[str, Any]) -> list[str]:
+    names = [_short(name) for name in summary["classes"]]
+    width = max(6, *map(len, names))
+    lines = [f"{'':{width}}  images  precision   recall       F1"]
+    columns = (summary[name] for name in ("confusion", "precision", "per_class", "f1"))
+    for name, row, *shares in zip(names, *columns, strict=True):
+        texts = ["-" if share is None else f"{share:.2%}" for share in shares]
+        lines.append(f"{name:>{width}}{sum(row):8,}{texts[0]:>11}{texts[1]:>9}{texts[2]:>9}")
+    return [*lines, f"mean F1 {summary['macro_f1']:.2%}"]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_SHORT else f"{name[: MAX_SHORT - 3]}..."
 
 
 def _metrics_text(metrics: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Run `fastdigits explain`: print the prediction for one image, and draw its saliency map and feature maps."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +15,21 @@ from fastdigits.errors import UserError
 from fastdigits.imaging import read_picture
 from fastdigits.inference.explain import Explanation, explain
 from fastdigits.inference.recognizer import Recognizer
+from fastdigits.nn.class_names import are_digits, label_of, noun
 from fastdigits.plots import explanation
 from fastdigits.storage.weights import SavedNetwork, read
 
 TEST = "test:"
+MAX_LISTED = 20  # probabilities
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenImage:
-    """An image uint8 (H, W), its name, and its true digit if known."""
+    """An image uint8 (H, W), its name, and the number of its true class if known."""
 
     pixels: np.ndarray
     name: str
-    digit: int | None = None
+    label: int | None = None
 
 
 def run(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
@@ -45,12 +48,14 @@ def run(weights: str, image: str, output: str | None, data: str, as_json: bool) 
         recognizer = Recognizer(weights, "reference")
         saved, chosen = recognizer.saved, _prepared_picture(image, recognizer)
     found = explain(saved, chosen.pixels, ops.load("reference"))
-    sentence = _sentence(saved.model, chosen, found)
+    sentence = _sentence(saved, chosen, found)
     if output:
-        figure = explanation.draw(found.image, found.probabilities, found.maps, found.saliency, sentence)
+        figure = explanation.draw(
+            found.image, found.probabilities, found.maps, found.saliency, sentence, saved.class_names
+        )
         write_figure(output, figure)
         say_written(output)
-    click.echo(json.dumps(_summary(saved.model, chosen, found)) if as_json else _as_text(sentence, found))
+    click.echo(json.dumps(_summary(saved, chosen, found)) if as_json else _as_text(sentence, found, saved.class_names))
 
 
 def _prepared_picture(path: str, recognizer: Recognizer) -> ChosenImage:
@@ -70,32 +75,38 @@ def _test_image(image: str, data: str, saved: SavedNetwork) -> ChosenImage:
     return ChosenImage(images[int(index)], f"test image {int(index)}", int(labels[int(index)]))
 
 
-def _sentence(model: str, chosen: ChosenImage, found: Explanation) -> str:
-    if chosen.digit is None:
+def _sentence(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> str:
+    names = saved.class_names
+    if chosen.label is None:
         verdict = ""
-    elif chosen.digit == found.digit:
+    elif chosen.label == found.digit:
         verdict = " (correct)"
     else:
-        verdict = f" (wrong: it is a {chosen.digit})"
-    return f"{model} classifies {chosen.name} as {found.digit}{verdict}"
+        verdict = f" (wrong: it is {'a ' if are_digits(names) else ''}{names[chosen.label]})"
+    return f"{saved.model} classifies {chosen.name} as {names[found.digit]}{verdict}"
 
 
-def _summary(model: str, chosen: ChosenImage, found: Explanation) -> dict[str, Any]:
+def _summary(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> dict[str, Any]:
+    names, kind = saved.class_names, noun(saved.class_names)
     return {
-        "model": model,
+        "model": saved.model,
         "image": chosen.name,
-        "true_digit": chosen.digit,
-        "digit": found.digit,
+        f"true_{kind}": None if chosen.label is None else label_of(names, chosen.label),
+        kind: label_of(names, found.digit),
+        "classes": names,
         "probabilities": found.probabilities.tolist(),
         "layers": {name: list(array.shape) for name, array in found.maps.items()},
         "saliency": found.saliency.tolist(),
     }
 
 
-def _as_text(sentence: str, found: Explanation) -> str:
-    """List the probabilities in descending order, and the activations of every layer."""
-    lines = [sentence, "", "digit   probability"]
-    lines += [f"{digit:5}{found.probabilities[digit]:14.2%}" for digit in (-found.probabilities).argsort()]
+def _as_text(sentence: str, found: Explanation, names: Sequence[str]) -> str:
+    """List the highest probabilities in descending order, and the activations of every layer."""
+    listed = (-found.probabilities).argsort(kind="stable")[:MAX_LISTED]
+    wide = max(5, *(len(names[number]) for number in listed))
+    lines = [sentence, "", f"{noun(names):{wide}}   probability"]
+    lines += [f"{names[number]:>{wide}}{found.probabilities[number]:14.2%}" for number in listed]
+    lines += [f"and {len(names) - MAX_LISTED} more"] if len(names) > MAX_LISTED else []
     width = max(len("layers"), *map(len, found.maps)) + 3
     lines += ["", f"{'layers':{width}}{'shape':>14}{'active':>10}{'highest':>12}"]
     for name, array in found.maps.items():

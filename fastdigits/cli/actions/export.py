@@ -12,7 +12,7 @@ from fastdigits.files import write_atomically
 from fastdigits.storage.weights import read
 
 
-def run(weights: str, output: str, name: str, fold: bool, preprocessing: str | None, as_json: bool) -> None:
+def run(weights: str, output: str, name: str, options: ExportOptions, as_json: bool) -> None:
     """Write the network to a file and print what the file holds.
 
     Raises
@@ -23,8 +23,10 @@ def run(weights: str, output: str, name: str, fold: bool, preprocessing: str | N
     if os.path.realpath(weights) == os.path.realpath(output):
         raise click.UsageError("The output is the WEIGHTS file itself; choose another name.")
     check_files({"--output": output})
-    exported = encode(read(weights), name, ExportOptions(fold, preprocessing))
+    exported = encode(read(weights), name, options)
     write_atomically(output, exported.content)
     say_written(output)
+    if exported.details:
+        click.echo(exported.details, err=True)
     summary = {"file": output, "format": name, "bytes": len(exported.content), "note": exported.note}
     click.echo(json.dumps(summary) if as_json else f"{name}, {len(exported.content):,} bytes: {exported.note}")

@@ -32,7 +32,8 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
     if saved.config["warm_start"]:
         return Reproduction(_fine_tuning(saved))
     file, shape = None, tuple(saved.network["input_shape"])
-    if saved.model not in MODELS or network_of(saved.model, input_shape=shape).config() != saved.network:
+    names = saved.class_names
+    if saved.model not in MODELS or network_of(saved.model, None, shape, names).config() != saved.network:
         file = f"{saved.model}{description.SUFFIX}"
     words = ["fastdigits", "train", "--model", file or saved.model]
     words += ["--data", saved.dataset] if saved.dataset != "mnist" else []

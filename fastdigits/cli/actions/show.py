@@ -13,6 +13,7 @@ from fastdigits.cli.options.data import chosen_reading
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.names import printable
 from fastdigits.data import preview, read_part
+from fastdigits.data.dataset import DigitPart, some
 from fastdigits.data.preprocessing import Preparation
 from fastdigits.ops.batch import Effects
 from fastdigits.plots import sheet
@@ -33,16 +34,12 @@ class Sheet:
     note: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """The training or the test images of a data set: images (N, H, W) and labels (N,), uint8."""
-
-    images: np.ndarray
-    labels: np.ndarray
+class Part(DigitPart):
+    """The training or the test images of a data set."""
 
     def title(self, index: int) -> str:
-        """Return the label of an image and its index."""
-        return f"{self.labels[index]} #{index}"
+        """Return the class of an image and its index."""
+        return f"{self.classes[self.labels[index]]} #{index}"
 
 
 def run(data: str, name: str, preparation: Preparation, effects: Effects, output: str, values: dict[str, Any]) -> None:
@@ -58,7 +55,7 @@ def run(data: str, name: str, preparation: Preparation, effects: Effects, output
     check_files({"--output": output})
     found = read_part(data, name, **chosen_reading())
     say_recognized(found)
-    part = Part(found.images, found.labels)
+    part = Part(**vars(found))
     chosen = _make_sheet(part, preparation, effects, values)
     title = f"{data}, {PARTS[name]} images{chosen.note}"
     write_figure(output, sheet.draw(chosen.rows, chosen.heads, title))
@@ -84,10 +81,10 @@ def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: 
 
 
 def _classes(part: Part, chosen: tuple[int, ...] | None) -> list[int]:
-    present = np.unique(part.labels).tolist()
-    if missing := set(chosen or ()) - {*present}:
-        raise click.UsageError(f"There are no images of {min(missing)}; choose among {', '.join(map(str, present))}.")
-    return sorted({*chosen}) if chosen else present
+    present = {part.classes[label]: label for label in np.unique(part.labels).tolist()}
+    if missing := [number for number in sorted(chosen or ()) if str(number) not in present]:
+        raise click.UsageError(f"There are no images of {missing[0]}; choose among {some(present, len(present))}.")
+    return [present[str(number)] for number in sorted({*chosen})] if chosen else [*present.values()]
 
 
 def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) -> np.ndarray:
@@ -106,8 +103,8 @@ def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) 
 def _rows_by_class(part: Part, classes: Sequence[int], count: int, seed: int) -> Sheet:
     groups = preview.sample_each_class(part.labels, classes, max(1, count // len(classes)), seed)
     rows = [
-        Row(f"{digit}", part.images[group], [f"#{index}" for index in group])
-        for digit, group in zip(classes, groups, strict=True)
+        Row(part.classes[label], part.images[group], [f"#{index}" for index in group])
+        for label, group in zip(classes, groups, strict=True)
     ]
     return Sheet(rows, [], np.concatenate(groups))
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.actions.common import load_data, load_ops, training_callback, write_figure
+from fastdigits.cli.actions import train_data
+from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
-from fastdigits.cli.options.common import usage_error
 from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
@@ -21,14 +21,13 @@ from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
-from fastdigits.nn import Network
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
-from fastdigits.training.transfer import for_labels, head_of
+from fastdigits.training.transfer import for_classes
 
 
 def run_command(ctx: click.Context, start: float) -> None:
@@ -42,18 +41,15 @@ class Session:
     """The execution of a plan; `values` are the options of the command line."""
 
     def __init__(self, plan: Plan, values: dict[str, Any], start: float):
-        self.plan, self.values, self.start = plan, values, start
+        self.values, self.start = values, start
         load_start = perf_counter()
-        self.digits = load_data(plan.data)
-        self.network = plan.network(self.digits)
-        try:
-            self.network.freeze(plan.config.frozen_layers)
-        except UserError as error:
-            raise usage_error(error) from None
+        self.data = train_data.load(plan)
+        plan = self.plan = self.data.plan
+        self.digits, self.network = self.data.digits, self.data.network
         self.load_s = perf_counter() - load_start
         plan.checkpoints.dataset = self.digits.name
         self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
-        self.specs = plan.run_specs(values["folds"], values["runs"], self.digits)
+        self.specs = self.data.run_specs(values["folds"], values["runs"])
         self.repeated = len(self.specs) > 1
         self.callback = training_callback(
             values["progress"], values["as_json"], self.say, plan.config, values["log_every"]
@@ -76,12 +72,14 @@ class Session:
         UserError
             If training diverged, or a file was not written where it belongs; the weights are written all the same.
         """
-        parameters, images = self.network.parameter_count, len(self.digits.train_labels)
+        parameters, images = self.network.parameter_count, self.data.new_images
         self.say(f"{self.plan.model}: {parameters:,} parameters, {self.digits.name}: {images:,} images")
-        for line in [*self.plan.notes, *self._fine_tuning_notes()]:
+        if self.data.warning:
+            self.callback.warn(self.data.warning)
+        for line in [*self.plan.notes, *self.data.notes(self.values["start"])]:
             self.say(line)
         note = polarity_note(self.digits.train_images)
-        if note and not self.plan.checkpoints.resumed:
+        if note and not self.plan.config.ink and not self.plan.checkpoints.resumed:
             self.say(note)
         with interrupt.deferrable():
             try:
@@ -99,21 +97,6 @@ class Session:
                 click.echo(json.dumps(summary))
             self._raise_problems(summary)
 
-    def _fine_tuning_notes(self) -> list[str]:
-        """Say what training starts from, whether the last layer is new, and what is frozen."""
-        trained, network = self.plan.trained, self.network
-        notes = []
-        if trained:
-            classes = Network.from_config(trained.network).classes
-            notes.append(f"starts from {printable(self.values['start'])}, trained on {trained.dataset}")
-            if classes != network.classes:
-                head = head_of(network)
-                notes[0] += f", with a new {head} for {network.classes} instead of {classes} classes"
-        if network.frozen_count:
-            frozen, parameters = network.frozen_count, network.parameter_count
-            notes.append(f"frozen: {self.plan.config.freeze} ({frozen:,} of {parameters:,} parameters)")
-        return notes
-
     def _train(self) -> None:
         callback = self.callback
         interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
@@ -130,7 +113,7 @@ class Session:
     def _run_once(self, spec: RunSpec) -> RunResult:
         plan, start = self.plan, perf_counter() if self.repeated else self.start
         arguments = plan.model, self.network, self.digits, self.ops, spec.config, self.callback
-        trained = plan.trained and for_labels(plan.trained, self.digits.train_labels, spec.config.seed)
+        trained = plan.trained and for_classes(plan.trained, self.digits.classes, spec.config.seed)
         done = run(*arguments, spec.rows, plan.checkpoints, trained)
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
@@ -157,8 +140,8 @@ class Session:
         if plot_file:
             figure = curves.draw(group_runs(from_summaries(done.reported)))
             self._say_written("picture", self._save(plot_file, lambda path: write_figure(os.fspath(path), figure)))
-        if best.problem and summary["verdict"]["result"] == "chance":
-            self.callback.warn(best.problem)
+        if summary["verdict"]["result"] in ("chance", "majority"):
+            self.callback.warn(summary["verdict"]["message"])
         return summary
 
     def _save(self, path: str, write: Callable[[StrPath], object]) -> str | None:

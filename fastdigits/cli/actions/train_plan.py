@@ -23,7 +23,7 @@ from fastdigits.training import checkpoint
 from fastdigits.training.checkpoint import Checkpoint, Checkpoints
 from fastdigits.training.continuation import Continuation
 from fastdigits.training.repeats import RunSpec, over_folds, over_seeds
-from fastdigits.training.transfer import for_labels
+from fastdigits.training.transfer import for_classes
 
 STEPS = 1000  # in an epoch, to compute a learning rate before the images are known
 
@@ -94,7 +94,9 @@ def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> 
 def _network(values: dict[str, Any], config: TrainConfig) -> Callable[[DigitSet], Network]:
     model, options = values["model"], ModelOptions(**{field.name: values[field.name] for field in fields(ModelOptions)})
     check_options(model, options)
-    return lambda digits: network_of(model, options, config.preparation.input_shape(digits.train_images))
+    return lambda digits: network_of(
+        model, options, config.preparation.input_shape(digits.train_images), digits.classes
+    )
 
 
 def _fine_tuning(ctx: click.Context, trained: SavedNetwork) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _fine_tuning(ctx: click.Context, trained: SavedNetwork) -> dict[str, Any]:
 
 
 def _network_from(trained: SavedNetwork, digits: DigitSet) -> Network:
-    return Network.from_config(for_labels(trained, digits.train_labels, 0).network)
+    return Network.from_config(for_classes(trained, digits.classes, 0).network)
 
 
 def _resumed(ctx: click.Context) -> Plan:

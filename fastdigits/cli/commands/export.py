@@ -4,7 +4,7 @@ import click
 
 from fastdigits.cli.options.common import examples, is_given, json_option, usage_error
 from fastdigits.errors import UserError
-from fastdigits.export import FORMATS, INPUTS, format_of
+from fastdigits.export import FORMATS, INPUTS, ExportOptions, format_of
 
 
 @click.command(
@@ -13,6 +13,8 @@ from fastdigits.export import FORMATS, INPUTS, format_of
         "fastdigits export weights.h5 -o digits.onnx --preprocessing",
         "fastdigits export weights.h5 -o digits.safetensors",
         "fastdigits export weights.h5 -o digits.py --to keras",
+        "fastdigits export weights.h5 -o digits.html",
+        "fastdigits export weights.h5 -o digits.c --int8",
     ),
 )
 @click.argument("weights")
@@ -32,6 +34,7 @@ from fastdigits.export import FORMATS, INPUTS, format_of
     show_default=True,
     help="Pixels that a graph with --preprocessing takes: uint8 from 0 to 255, or float from 0 to 1.",
 )
+@click.option("--int8", is_flag=True, help="Quantize the network to 8-bit integers, calibrated on training images (c).")
 @json_option
 @click.pass_context
 def command(
@@ -42,13 +45,15 @@ def command(
     fold: bool,
     preprocessing: bool,
     pixels: str,
+    int8: bool,
     as_json: bool,
 ) -> None:
     """Write the network in a WEIGHTS file for other programs.
 
     The format follows from the ending of FILE: .onnx is a graph in inference mode, with any number of images per
     batch; .safetensors and .npz hold the weights by PyTorch's names; .py is the source code of a PyTorch module whose
-    load_state_dict takes these weights, or with --to keras of a Keras model.
+    load_state_dict takes these weights, or with --to keras of a Keras model; .html is a page to draw digits on, which
+    needs no server; .c and .h are C99 for any machine, in float32 or int8.
     """
     try:
         name = name or format_of(output)
@@ -58,6 +63,9 @@ def command(
         raise click.UsageError(f"--preprocessing does not apply to the format {name}; leave it out.")
     if is_given(ctx, "pixels") and not preprocessing:
         raise click.UsageError("--input is the input of a graph with --preprocessing; give both, or neither.")
+    if int8 and not FORMATS[name].int8:
+        raise click.UsageError(f"--int8 does not apply to the format {name}; leave it out.")
     from fastdigits.cli.actions import export
 
-    export.run(weights, output, name, fold, pixels if preprocessing else None, as_json)
+    options = ExportOptions(fold, pixels if preprocessing else None, int8)
+    export.run(weights, output, name, options, as_json)

@@ -2,8 +2,9 @@
 
 import click
 
-from fastdigits.cli.options.common import device_option, examples, json_option, threads_option
+from fastdigits.cli.options.common import device_option, examples, json_option, threads_option, usage_error
 from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.errors import UserError
 
 
 @click.command(
@@ -12,12 +13,19 @@ from fastdigits.cli.options.figure_files import FigureFile
         "fastdigits predict photo.jpg",
         "fastdigits predict scans/ 'more/*.png' --json",
         "fastdigits predict phone-number.jpg --several --show boxes.png",
+        "fastdigits predict cheque.jpg --several --pattern dd.ddd,dd",
         "curl https://example.org/digit.png | fastdigits predict -",
     ),
 )
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--weights", metavar="FILE", show_default="the included network", help="Weights file of the network.")
-@click.option("--several", is_flag=True, help="Recognize all digits of each picture, line by line.")
+@click.option("--several", is_flag=True, help="Read all numbers of each picture, line by line.")
+@click.option("--length", metavar="N", type=int, help="With --several, find only numbers of exactly N digits.")
+@click.option(
+    "--pattern",
+    metavar="PATTERN",
+    help="With --several, find only numbers of this form, such as 'dd.ddd,dd' with d for each digit.",
+)
 @click.option(
     "--show",
     type=FigureFile(),
@@ -31,6 +39,8 @@ def command(
     images: tuple[str, ...],
     weights: str | None,
     several: bool,
+    length: int | None,
+    pattern: str | None,
     show: str | None,
     device: str,
     threads: int | None,
@@ -44,5 +54,12 @@ def command(
     digit or no digit at all. Give -- before names that begin with a dash.
     """
     from fastdigits.cli.actions import predict
+    from fastdigits.inference.sequences import Restriction
 
-    predict.run(images, weights, several, show, device, threads, as_json)
+    if not several and (length is not None or pattern is not None):
+        raise click.UsageError("--length and --pattern restrict what --several finds; add --several.")
+    try:
+        restriction = Restriction(length, pattern)
+    except UserError as error:
+        raise usage_error(error) from error
+    predict.run(images, weights, several, restriction, show, device, threads, as_json)

@@ -27,7 +27,7 @@ from fastdigits.cli.options.training import (
 )
 from fastdigits.config.choices import ACTIVATIONS, INITIALIZERS, POOLINGS
 from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, RECIPES
-from fastdigits.config.training import LOSSES, MODEL, OPTIMIZERS, TrainConfig, optimizers_with
+from fastdigits.config.training import CLASS_WEIGHTS, LOSSES, MODEL, OPTIMIZERS, TrainConfig, optimizers_with
 
 DEFAULT = TrainConfig()
 
@@ -142,6 +142,12 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     default=DEFAULT.label_smoothing,
     show_default=True,
     help="Fraction of the target probability to spread evenly over all classes.",
+)
+@click.option(
+    "--class-weight",
+    type=click.Choice(CLASS_WEIGHTS),
+    help="Weigh the loss of each image by N / (classes * images of its class), so that rare classes count as much as "
+    "frequent ones.",
 )
 @click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256x256.")
 @click.option(

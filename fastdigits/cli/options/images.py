@@ -7,7 +7,7 @@ import click
 
 from fastdigits.cli.options.common import option_group
 from fastdigits.data.augmentation import EFFECTS
-from fastdigits.data.preprocessing import MAX_CONTRAST, MAX_GAMMA, MAX_PAD, Preparation
+from fastdigits.data.preprocessing import INKS, MAX_CONTRAST, MAX_GAMMA, MAX_PAD, Preparation
 
 if TYPE_CHECKING:
     from fastdigits.config.training import TrainConfig
@@ -21,7 +21,13 @@ def image_options(default: "TrainConfig") -> Callable:
         show_default=True,
         help="Scale pixels to mean 0 and standard deviation 1, or leave them between 0 and 1.",
     )
-    return option_group(preparation_options(default), normalise, augment_option(default.augment))
+    ink = click.option(
+        "--ink",
+        type=click.Choice(INKS),
+        show_default="as recognized",
+        help="Ink of the training images, darker or lighter than their background.",
+    )
+    return option_group(preparation_options(default), ink, normalise, augment_option(default.augment))
 
 
 def preparation_options(default: "TrainConfig | Preparation") -> Callable:

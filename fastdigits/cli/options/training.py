@@ -45,6 +45,7 @@ DECIDED_BY_NETWORK = {
     "contrast",
     "gamma",
     "binarize",
+    "ink",
     "normalise",
 }
 

@@ -19,7 +19,7 @@ OPENERS: dict[bytes, tuple[str, Callable[..., Any]]] = {
     b"\xfd7zXZ\0": ("xz", lzma.open),
 }
 HEAD_BYTES = 4096
-MAX_PACKED_RATIO = 250  # of the sizes of content and file; images that people draw are packed to a thirtieth at most
+MAX_PACKED_RATIO = 100  # of the sizes of content and file; images that people draw are packed to a thirtieth at most
 MODEST_BYTES = 256 << 20  # may be packed to any size
 
 

@@ -11,10 +11,13 @@ from fastdigits.data.dataset import Size, printable
 from fastdigits.data.formats.types import CHUNK_IMAGES, Contents, Part
 from fastdigits.errors import UserError
 from fastdigits.imaging import read_picture
+from fastdigits.imaging.picture import FORMATS
 
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 VALIDATION = ("val", "valid", "validation")  # the test part where there is no other
 NO_PICTURES = ("thumbs.db", "desktop.ini")
+OTHER_FORMATS = ("PPM", "PCX", "TGA", "SGI", "ICO", "DDS", "XBM", "JPEG2000", "AVIF")
+MAX_PIXELS = 1 << 20  # of a picture in these formats
 MAX_FILES = 10_000_000
 
 
@@ -26,8 +29,13 @@ def open_folder(folder: Path) -> Contents | None:
     UserError
         If a class holds folders instead of pictures.
     """
-    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, *OTHER_FORMATS)}
     inner = _folders(folder)
+    if not inner and any(path.suffix.lower() in suffixes for path in folder.iterdir()):
+        raise UserError(
+            f"{folder} holds pictures, but no folder for each class; put each picture into a folder that is called as "
+            "its class."
+        )
     parts = {PARTS[path.name.lower()]: path for path in inner if path.name.lower() in PARTS}
     if "train" in parts and "test" not in parts:
         parts.update(("test", path) for path in inner if path.name.lower() in VALIDATION)
@@ -83,13 +91,28 @@ def _chunks(paths: list[Path], size: Size | None) -> Iterator[np.ndarray]:
     for start in range(0, len(paths), CHUNK_IMAGES):
         images = []
         for path in paths[start : start + CHUNK_IMAGES]:
-            image = to_gray(read_picture(path))
+            image = to_gray(_read(path))
             if size is not None:
                 image = fitted(image, size)
             first = first or (path, image.shape)
             check_same_size(str(first[0]), first[1], str(path), image.shape)
             images.append(image)
         yield np.stack(images)
+
+
+def _read(path: Path) -> np.ndarray:
+    """Read a picture uint8 (H, W, 3); formats that `read_picture` does not know, only up to MAX_PIXELS."""
+    Image.init()
+    formats = [name for name in OTHER_FORMATS if name in Image.OPEN]
+    if Image.registered_extensions()[path.suffix.lower()] not in formats:
+        return read_picture(path)
+    try:
+        with Image.open(path, formats=formats) as image:
+            if image.width * image.height <= MAX_PIXELS:
+                return np.asarray(image.convert("RGB"))
+    except Exception as error:  # of a damaged file Pillow raises almost any
+        raise UserError(f"{printable(str(path))}: the picture is damaged; use another copy of the file.") from error
+    raise UserError(f"{printable(str(path))} has more than {MAX_PIXELS:,} pixels; make it smaller.")
 
 
 def check_same_size(first: str, expected: tuple[int, ...], name: str, size: tuple[int, ...]) -> None:

@@ -1,5 +1,6 @@
 """Draw a network: the bodies of its stages, the connections between them, and labels."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,8 +41,6 @@ def draw(network: Network, title: str) -> "Figure":
     title : str
         Name of the network.
     """
-    from matplotlib.figure import Figure
-
     layout, title = Layout(stages_of(network)), style.literal(title)
     multiply_adds = sum(layer.multiply_adds() for layer in network.layers)
     subtitle = f"{network.parameter_count:,} parameters, {multiply_adds:,} multiply-adds per image"
@@ -50,7 +49,7 @@ def draw(network: Network, title: str) -> "Figure":
     text_widths = [text_width(title, style.TITLE), text_width(subtitle, style.TEXT), *map(text_width, notes)]
     width, bottom = max(layout.width, *text_widths), layout.bottom - LINE * (1 + len(notes))
     size = (width + 2 * MARGIN) / style.POINTS_PER_INCH, (HEADER - bottom + 2 * MARGIN) / style.POINTS_PER_INCH
-    figure = Figure(figsize=size)
+    figure = style.new_figure(*size, layout=None)
     limits: dict[str, Any] = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
     axes = figure.add_axes((0, 0, 1, 1), **limits)
     axes.set_axis_off()
@@ -58,6 +57,7 @@ def draw(network: Network, title: str) -> "Figure":
     axes.text(0, HEADER - SUBTITLE, subtitle, va="top")
     axes.text(0, bottom, "\n".join(notes), fontsize=style.SMALL, color=style.GRAY, va="bottom")
     _draw_places(axes, layout)
+    _draw_classes(axes, layout.places[-1], network.class_names)
     return figure
 
 
@@ -76,7 +76,6 @@ def _draw_places(axes: "Axes", layout: Layout) -> None:
         else:
             connections.connect_rows(axes, before, place, layout)
     connections.draw_skips(axes, layout)
-    _draw_classes(axes, layout.places[-1])
 
 
 def _draw_label(axes: "Axes", place: Place) -> None:
@@ -86,9 +85,9 @@ def _draw_label(axes: "Axes", place: Place) -> None:
         axes.text(middle, y, line, fontsize=style.SMALL, weight=weight, ha="center", va="top")
 
 
-def _draw_classes(axes: "Axes", place: Place) -> None:
-    """Write the number of each class next to its neuron."""
+def _draw_classes(axes: "Axes", place: Place, names: Sequence[str]) -> None:
+    """Write the name of each class next to its neuron."""
     neurons = cast(Neurons, place.body)
     if neurons.drawn <= MAX_CLASSES:
         for number, (x, y) in enumerate(neurons.centers(place.x, place.y)):
-            axes.text(x + NEURON, y, str(number), fontsize=style.SMALL * 0.8, va="center_baseline")
+            axes.text(x + NEURON, y, style.class_label(names[number]), fontsize=style.SMALL * 0.8, va="center_baseline")

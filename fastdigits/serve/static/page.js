@@ -1,43 +1,63 @@
 // Connect the canvas, the buttons and the keyboard with the server and the view of its answers.
 
+import { Camera } from "./camera.js";
 import { Drawing } from "./drawing.js";
+import { Lessons } from "./lessons.js";
+import { showMaps } from "./maps.js";
 import { models, Recognizer } from "./server.js";
-import { clearAnswer, createBars, showAnswer } from "./view.js";
+import { clearAnswer, showAnswer, textOf } from "./view.js";
 
 const at = (id) => document.getElementById(id);
 const modelSelect = at("model");
-let file = null; // the picture file on the canvas
+let lessons = null; // if the server learns
 let finished = true; // false during a stroke
 let lastAnswer = null; // with its time in milliseconds
 
 const recognizer = new Recognizer(
   (answer, milliseconds) => {
     lastAnswer = [answer, milliseconds];
-    setVerdict(showAnswer(...lastAnswer));
+    setVerdict(show(...lastAnswer));
+    lessons?.offer(textOf(answer));
   },
-  (message) => {
-    clearAnswer();
-    setVerdict(message);
-  },
+  forget,
 );
 
 const drawing = new Drawing(at("paper"), (isFinished) => {
   finished = isFinished;
-  if (!drawing.picture) file = null;
   document.body.classList.toggle("drawn", !drawing.empty);
-  at("undo").disabled = at("clear").disabled = drawing.empty;
+  at("undo").disabled = !drawing.history.length;
+  at("clear").disabled = drawing.empty;
   recognize();
 });
 
+const camera = new Camera(
+  at("video"),
+  (frame) => recognizer.recognize(async () => frame, modelInfo()),
+  (bitmap, frame) => drawing.open({ bitmap, file: frame }),
+  forget,
+);
+
+/** Return what the camera sees or what is on the paper as a Blob. */
+const picture = async () => camera.latest ?? drawing.picture?.file ?? drawing.png();
+
 function recognize() {
-  if (drawing.empty) {
-    recognizer.cancel();
-    lastAnswer = null;
-    clearAnswer();
-    setVerdict("Nothing yet.");
-  } else {
-    recognizer.recognize(file ? async () => file : () => drawing.png(), modelSelect.value);
-  }
+  if (drawing.empty) forget("Nothing yet.");
+  else recognizer.recognize(picture, modelInfo());
+}
+
+function show(answer, milliseconds) {
+  showMaps(answer.single?.features ?? []);
+  return showAnswer(answer, milliseconds);
+}
+
+/** Remove the answer and say why. */
+function forget(message) {
+  recognizer.cancel();
+  lastAnswer = null;
+  clearAnswer();
+  showMaps([]);
+  lessons?.offer("");
+  setVerdict(message);
 }
 
 /** Show a sentence, and let screen readers announce it, except during a stroke. */
@@ -46,19 +66,21 @@ function setVerdict(sentence) {
   at("verdict").textContent = sentence;
 }
 
-async function open(newFile) {
-  if (!newFile?.type.startsWith("image/")) return;
+async function open(file) {
+  if (!file) return;
   try {
-    const picture = await createImageBitmap(newFile);
-    file = newFile;
-    drawing.open(picture);
+    drawing.open({ bitmap: await createImageBitmap(file), file });
   } catch {
-    setVerdict("This picture cannot be shown; try a PNG or JPEG file.");
+    drawing.clear();
+    const isPicture = file.type.startsWith("image/");
+    forget(isPicture ? "This picture cannot be shown; try a PNG or JPEG file." : `${file.name} is no picture; try a PNG or JPEG file.`);
   }
 }
 
+const modelInfo = () => modelSelect.selectedOptions[0].info;
+
 function describeModel() {
-  const { parameters, test_accuracy: accuracy, architecture } = modelSelect.selectedOptions[0].info;
+  const { parameters, test_accuracy: accuracy, architecture } = modelInfo();
   const suffix = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % accuracy on MNIST`;
   at("facts").textContent = `${architecture}: ${parameters.toLocaleString("en")} parameters${suffix}`;
 }
@@ -70,12 +92,14 @@ function onModelChange() {
 
 async function loadModels() {
   try {
-    for (const info of await models()) {
+    const answer = await models();
+    for (const info of answer.models) {
       const option = new Option(info.name, info.index);
       option.info = info;
       modelSelect.add(option);
     }
     describeModel();
+    if (answer.learning) lessons = new Lessons(picture, () => modelSelect.value, recognize);
   } catch (error) {
     setVerdict(error.message);
   }
@@ -84,7 +108,7 @@ async function loadModels() {
 function onKey(event) {
   if (event.target.matches("select, input")) return;
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-  if (!plain && event.key.toLowerCase() === "z" && !drawing.empty) drawing.undo();
+  if (!plain && event.key.toLowerCase() === "z" && drawing.history.length) drawing.undo();
   else if (plain && event.key === "Escape") drawing.clear();
   else if (plain && event.key.toLowerCase() === "n") {
     modelSelect.selectedIndex = (modelSelect.selectedIndex + 1) % modelSelect.length;
@@ -95,6 +119,14 @@ function onKey(event) {
 
 at("undo").addEventListener("click", () => drawing.undo());
 at("clear").addEventListener("click", () => drawing.clear());
+at("eraser").addEventListener("click", ({ currentTarget }) => {
+  drawing.erasing = !drawing.erasing;
+  currentTarget.setAttribute("aria-pressed", drawing.erasing);
+  document.body.classList.toggle("erasing", drawing.erasing);
+});
+at("brush").addEventListener("input", ({ target }) => (drawing.brush = Number(target.value)));
+at("camera").hidden = !Camera.exists;
+at("camera").addEventListener("click", () => camera.toggle(at("camera")));
 at("file").addEventListener("change", ({ target }) => {
   open(target.files[0]);
   target.value = ""; // so that the same file triggers the event again
@@ -114,8 +146,8 @@ document.addEventListener("drop", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   drawing.draw();
-  if (lastAnswer) showAnswer(...lastAnswer);
+  if (lastAnswer) show(...lastAnswer);
 });
 
-createBars();
+clearAnswer();
 loadModels();

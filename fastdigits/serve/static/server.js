@@ -1,9 +1,15 @@
 // Requests to the server. One request runs at a time; of those that come meanwhile, only the newest is sent.
 
-export async function models() {
-  const answer = await request("models");
-  return answer.models;
-}
+/** Return the models, and whether the server learns. */
+export const models = () => request("models");
+
+/** Keep what a picture, a Blob, really shows. */
+export const correct = (picture, text, model) =>
+  request(`corrections?text=${encodeURIComponent(text)}&model=${model}`, posting(picture));
+export const corrections = () => request("corrections");
+export const remove = (id) => request(id === undefined ? "corrections" : `corrections/${id}`, { method: "DELETE" });
+export const teach = (model) => request(`teach?model=${model}`, { method: "POST" });
+export const undo = (model) => request(`undo?model=${model}`, { method: "POST" });
 
 export class Recognizer {
   /** `onAnswer(answer, milliseconds)` is called with the newest answer, `onError(message)` if there is none. */
@@ -15,7 +21,7 @@ export class Recognizer {
     this.latest = 0; // number of the latest request; cancelling counts as one
   }
 
-  /** Recognize a picture with the model at an index; `picture()` is only called, for a Blob, when it is sent. */
+  /** Recognize a picture with a model of `models`; `picture()` is only called, for a Blob, when it is sent. */
   recognize(picture, model) {
     this.latest += 1;
     this.next = { picture, model };
@@ -36,9 +42,7 @@ export class Recognizer {
       this.next = null;
       const start = performance.now();
       try {
-        const body = await picture();
-        const headers = { "Content-Type": body.type || "application/octet-stream" };
-        const answer = await request(`predict?explain=true&model=${model}`, { method: "POST", body, headers });
+        const answer = await predict(await picture(), model);
         if (number === this.latest || this.next) this.onAnswer(answer, performance.now() - start);
       } catch (error) {
         if (number === this.latest) this.onError(error.message);
@@ -46,6 +50,17 @@ export class Recognizer {
     }
     this.running = false;
   }
+}
+
+/** Read a number, or recognize one shape if the classes of the model are no digits. */
+async function predict(picture, { index, classes }) {
+  const query = `explain=true&model=${index}`;
+  if (classes.every((name) => /^[0-9]$/.test(name))) return request(`predict?several=true&${query}`, posting(picture));
+  return { single: await request(`predict?${query}`, posting(picture)) };
+}
+
+function posting(body) {
+  return { method: "POST", body, headers: { "Content-Type": body.type || "application/octet-stream" } };
 }
 
 async function request(path, options) {
