@@ -15,7 +15,7 @@ HEIGHT = 64  # of a digit, in pixels
 FINE = 2  # pixels of the drawing for each of these
 STEPS = 8  # points of a curve between two points of a stroke
 
-FROM_IMAGES = 0.4  # fraction of the writers whose digits are images
+FROM_IMAGES = 0.5  # fraction of the writers whose digits are images
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
 OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
@@ -73,7 +73,7 @@ class Hand:
             pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
             slant=rng.normal(0.15, 0.22),
             aspect=rng.uniform(0.4, 0.95),
-            gap=rng.choice([rng.normal(0.13, 0.1), rng.uniform(0.2, 0.7)], p=[0.8, 0.2]),
+            gap=rng.choice([rng.normal(0.13, 0.1), rng.normal(0, 0.05), rng.uniform(0.2, 0.7)], p=[0.6, 0.2, 0.2]),
             joins=float(rng.choice([0, 0.1, 0.5], p=[0.6, 0.25, 0.15])),
             zero_joins=float(rng.choice([0, 0.3, 0.9], p=[0.6, 0.2, 0.2])),
             wobble=rng.uniform(0.015, 0.05),
