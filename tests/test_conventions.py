@@ -86,7 +86,7 @@ def test_every_package_is_in_the_wheel():
 
 def test_every_other_file_is_in_the_wheel():
     config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg", encoding="utf8")
+    config.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf8")
     patterns = config["options.package_data"]
     others = [path for path in PACKAGE.rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")]
     missing = []

@@ -152,6 +152,15 @@ def test_a_wrong_learning_rate_is_a_user_error(rate, stripes):
         new_model().fit(*stripes, Recorder(at_epoch=change), **SETTINGS)
 
 
+@pytest.fixture
+def interruptible():
+    """Let SIGINT raise KeyboardInterrupt even where the process ignores it, as one that a shell runs in background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_the_model(stripes):
     def interrupt(self, epoch, images):
         if epoch == 2:

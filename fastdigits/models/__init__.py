@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.models import alexnet, convolutional, dense, description, lenets, normalised
-from fastdigits.nn.class_names import are_numbers, default_names
+from fastdigits.nn.class_names import DIGITS, are_numbers
 from fastdigits.nn.layers import Layer, Shape
 from fastdigits.nn.network import Network
 
@@ -93,18 +93,20 @@ def network_of(
     model: str,
     options: ModelOptions | None = None,
     input_shape: Shape = (1, 28, 28),
-    classes: Sequence[str] = default_names(10),
+    classes: Sequence[str] | None = None,
 ) -> Network:
-    """Make a network for images of one shape and for classes of these names.
+    """Make a network for images of one shape and for classes of these names: by default digits, or as a file says.
 
     Raises
     ------
     UserError
         If the images do not fit its layers, the layers of a file have another number of outputs, or as `layers_of`.
     """
-    layers = layers_of(model, options, len(classes))
+    layers = layers_of(model, options, len(classes) if classes else DIGITS)
     try:
         network = Network(layers, input_shape)
+        if classes is None:
+            return network
         if network.classes < len(classes) or (network.classes > len(classes) and not are_numbers(classes)):
             raise UserError(
                 f"The network has {network.classes} outputs, but there are {len(classes)} classes; give the last Dense "

@@ -84,7 +84,7 @@ def test_peak_kernels_compile(needs_numba_cuda, assemble, monkeypatch):
 
 def test_kernels_from_outside_of_the_package_compile(needs_numba_cuda, assemble, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "outside")
-    outside = import_module("squareplus.layers")
+    outside = import_module("rectifiers.layers")
     from fastdigits.ops.cuda import launch
     from fastdigits.ops.custom import cuda as custom
 

@@ -6,6 +6,7 @@ from importlib import import_module, util
 from pathlib import Path
 
 import pytest
+from registrations import forgotten
 
 import fastdigits
 
@@ -40,15 +41,16 @@ def few_digits(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(modules_with_examples()))
-def test_examples_in_docstrings_run(name, request):
+def test_examples_in_docstrings_run(name, request, monkeypatch):
     if name == "fastdigits.sequential":  # its examples train networks
         request.getfixturevalue("few_digits")
     module, finder, runner = import_module(name), doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
     tests = [test for test in finder.find(module, name) if test.examples]
     assert tests, f"{name} has examples outside of docstrings"
     tests.sort(key=lambda test: test.lineno or 0)
-    for test in tests:
-        runner.run(test)
+    with forgotten(monkeypatch):
+        for test in tests:
+            runner.run(test)
     assert runner.summarize(verbose=False).failed == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from markdown_pages import PAGES, Block, blocks, commands
 from PIL import Image
+from registrations import forgotten
 
 from fastdigits.cli import cli
 from fastdigits.data import load_digits
@@ -37,8 +38,12 @@ def folder(tmp_path, monkeypatch):
     for number, image in enumerate(images[:3]):
         page[16:44, 20 + 60 * number : 48 + 60 * number] -= image
     Image.fromarray(page).resize((800, 240)).save("page.jpg")
+    for number in range(40):  # a set of two letters, which are digits turned
+        (tmp_path / "letters" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rot90(images[number], 1 + number % 2)).save(f"letters/{'ab'[number % 2]}/{number}.png")
     before = set(sys.modules)
-    yield tmp_path
+    with forgotten(monkeypatch):
+        yield tmp_path
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
             del sys.modules[name]

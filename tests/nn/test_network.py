@@ -484,7 +484,7 @@ def test_fusion_does_not_change_the_layers(name, ops, training):
     network = networks()[name]
     own = {id(layer): set(vars(layer)) for layer in sequence.walk(network.layers)}
     network.build(ops, 1, training)
-    allocated = {"ops", "y", "dx", "mask", "mean", "var", "base", "lanes"}
+    allocated = {"ops", "y", "dx", "mask", "mean", "var", "zero", "base", "lanes"}
     for layer in sequence.walk(network.layers):
         assert set(vars(layer)) - own[id(layer)] <= allocated
     fused = [step for step in network.steps if step not in network.layers]

@@ -305,8 +305,9 @@ def test_the_doctor_is_not_among_the_sources():
 
 
 def test_files_without_kernels_import_no_compiler(sources):
-    """A file may be left out of the hash only if Numba compiles nothing in it."""
+    """A file may be left out of the hash only if Numba compiles nothing in it, or what it compiles has its own hash."""
     names = [path.relative_to(sources) for path in sources.rglob("*.py")]
+    names = [name for name in names if name.parts[0] != "custom"]
     uncompiled = [name for name in names if not kernel_cache._is_compiled(name)]
     assert len(uncompiled) > 20
     compiled = re.compile(r"njit|cuda\.jit|@kernel|(?<!\.)bind\(|@parallel|@serial|intrinsic")

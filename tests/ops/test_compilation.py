@@ -171,7 +171,7 @@ def test_only_kernels_become_machine_code(monkeypatch):
     x = np.arange(100.0)
     cached(njit(parallel=True)(kernel))(x)
     assert x.tolist() == [-i * i - 3 for i in range(100)]
-    assert [name.rpartition(".")[2] for name in translated] == ["negative", "kernel"]
+    assert [name.rpartition(".")[2].partition("_")[0] for name in translated] == ["negative", "kernel"]
     assert negative(2.0) == -2  # Python can call it
     x = np.arange(3.0)
     njit(lambda x: square(x[2]))(x)  # a function of somebody else

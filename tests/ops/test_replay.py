@@ -1,6 +1,9 @@
 """Captured functions on one image: the same kernels in a single call of compiled code."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,3 +129,14 @@ def test_several_threads_record_and_replay_functions_of_their_own():
     with ThreadPoolExecutor(8) as pool:
         for total, expected in pool.map(total_of, range(16)):
             np.testing.assert_array_equal(total[1:], expected[1:])
+
+
+def test_kernels_that_several_processes_compiled_are_not_mixed_up(tmp_path, monkeypatch):
+    """A third process loads two variants of a kernel, with the same name, from the cache, and replays each of them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    program = [sys.executable, Path(__file__).with_name("variants_of_a_kernel.py")]
+    results = [
+        subprocess.run([*program, *amounts], capture_output=True, text=True, check=True, timeout=300).stdout.split()
+        for amounts in ("3", "5", "35")
+    ]
+    assert results == [["3", "3"], ["5", "5"], ["3", "5", "3", "5"]]

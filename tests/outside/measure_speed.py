@@ -8,7 +8,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from squareplus.layers import GELU_BACKWARD, GELU_FORWARD, OutsideGELU
+from rectifiers.layers import GELU_BACKWARD, GELU_FORWARD, OutsideGELU
 
 from fastdigits import GELU, Dense, Flatten, Sequential, ops
 

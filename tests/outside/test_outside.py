@@ -1,4 +1,4 @@
-"""A package of somebody else, `squareplus`, adds to fastdigits all that can be added, and files bring it back."""
+"""A package of somebody else, `rectifiers`, adds to fastdigits all that can be added, and files bring it back."""
 
 import ast
 import copy
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from squareplus import layers as own_layers
-from squareplus import training as own_training
-from squareplus.layers import OutsideGELU, Scale, SlowSquareplus, Squareplus
+from rectifiers import layers as own_layers
+from rectifiers import training as own_training
+from rectifiers.layers import OutsideGELU, Scale, SlowSquareplus, Squareplus
 
 import fastdigits
 from fastdigits import GELU, BatchNorm, Dense, Flatten, ReLU, Sequential, UserError, load, ops
@@ -43,7 +43,7 @@ def new_model(layer, device="cpu"):
 
 def test_the_package_uses_public_names_only():
     allowed = {"fastdigits", "fastdigits.extend", "fastdigits.ops.lanes", "fastdigits.ops.lanes.math"}
-    for path in (FOLDER / "squareplus").glob("*.py"):
+    for path in (FOLDER / "rectifiers").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf8"))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("fastdigits"):
                 assert node.module in allowed
@@ -316,7 +316,7 @@ for _ in range(6):
     except UserError as error:
         print(str(error).removeprefix(path))
         missing = str(error).split("'")[1]
-        from squareplus import layers, training
+        from rectifiers import layers, training
 
         known = {"Squareplus": layers.Squareplus, "focal": training.FOCAL, "lion": training.LION}
         known |= {"halving": training.HALVING, "salt": training.SALT}

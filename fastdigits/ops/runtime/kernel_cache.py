@@ -33,6 +33,7 @@ DIGEST_BYTES = 32
 # Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py, or whose code is hashed
 # for itself, as in custom/
 UNCOMPILED_FOLDERS = {"custom", "runtime"}
+COMPILERS = {"runtime/code_library.py", "runtime/numba_cache.py"}  # they decide what is compiled, and its names
 UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 
 
@@ -238,7 +239,9 @@ def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
 
 
 def _is_compiled(name: PurePath) -> bool:
-    """Return whether a file of ops/ contains code that is compiled, or constants of such code."""
+    """Return whether a file of ops/ contains code that is compiled, or constants of such code, or compiles it."""
+    if name.as_posix() in COMPILERS:
+        return True
     if len(name.parts) == 1 or name.parts[0] in UNCOMPILED_FOLDERS:
         return False
     return name.name != "reference.py" and name.as_posix() not in UNCOMPILED_FILES

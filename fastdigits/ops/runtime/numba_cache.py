@@ -6,6 +6,7 @@ processes save at the same time. Only functions of this package use this cache.
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,26 @@ from fastdigits.ops.runtime import compilation, kernel_cache
 from fastdigits.ops.runtime.code_library import without_unused_code
 
 PACKAGE = "fastdigits.ops."
+CONSTANTS = bool | int | float | str | tuple
 
 
 def cached(dispatcher: Any) -> Any:
     """Keep the machine code of a function that Numba compiles in the kernel cache; return the function."""
+    dispatcher.py_func.__qualname__ += f"_{_constants_hash(dispatcher.py_func)}"
     dispatcher._cache = KernelCache(dispatcher.py_func)
     dispatcher._compile_for_args = partial(_compile_unless_planning, dispatcher._compile_for_args, dispatcher)
     return without_unused_code(dispatcher)
+
+
+def _constants_hash(function: Callable) -> str:
+    """Return a hash of the line of a function and of the constants that it takes from the function around it.
+
+    In the name of the function, it tells variants apart. Numba only numbers them, and processes that compile one
+    variant each give them the same number: machine code of one could then be called as that of the other.
+    """
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    constants = [value if isinstance(value, CONSTANTS) else getattr(value, "__name__", "") for value in cells]
+    return sha256(repr([function.__code__.co_firstlineno, constants]).encode()).hexdigest()[:8]
 
 
 def _compile_unless_planning(compile_function: Callable, dispatcher: Any, *arguments: Any) -> Callable:

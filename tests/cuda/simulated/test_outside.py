@@ -17,7 +17,7 @@ SETTINGS = {"epochs": 1, "batch_size": 5, "validation": 0, "lr": 0.01}
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("layer", ["Squareplus", "SlowSquareplus", "Scale"])
 def test_trains_like_the_definition(layer):
-    from squareplus import layers, training
+    from rectifiers import layers, training
 
     for thing in (training.FOCAL, training.LION, training.SALT):
         register(thing)

@@ -6,7 +6,7 @@ from fastdigits import Dense, Flatten
 from fastdigits.extend import Augmentation, Loss, Model, Operation, Optimizer, Schedule
 from fastdigits.ops.lanes import fma, load, select, splat, store
 from fastdigits.ops.lanes.math import exp, log
-from squareplus.layers import Squareplus
+from rectifiers.layers import Squareplus
 
 
 def focal_loss(scores, targets, count, smoothing, loss, dscores):
