@@ -3,13 +3,13 @@
 import os
 import re
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from processes import python_command
 
 import fastdigits
 
@@ -43,7 +43,7 @@ def start(tmp_path_factory, environment):
 
     @contextmanager
     def start(*arguments):
-        command = [sys.executable, "-m", "fastdigits", "serve", *arguments, "--port", "0"]
+        command = python_command("-m", "fastdigits", "serve", *arguments, "--port", "0")
         log = tmp_path_factory.mktemp("server") / "log"
         with log.open("w") as stderr:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)

@@ -16,13 +16,16 @@ LAUNCHER = (
 )
 
 
+def python_command(*arguments):
+    """Return the command for `python ARGUMENTS` that heeds all signals."""
+    launcher = [] if sys.platform == "win32" else ["-c", LAUNCHER]
+    return [sys.executable, *launcher, *map(_text_or_bytes, arguments)]
+
+
 @contextmanager
 def python_process(*arguments, **options):
     """Start `python ARGUMENTS` in a process group of its own, and kill the group at the end or at the time limit."""
-    command = [sys.executable, *map(_text_or_bytes, arguments)]
-    if sys.platform != "win32":
-        command[1:1] = ["-c", LAUNCHER]
-    running = subprocess.Popen(command, start_new_session=True, **options)
+    running = subprocess.Popen(python_command(*arguments), start_new_session=True, **options)
     limit = threading.Timer(TIME_LIMIT_S, _kill_group, [running])
     limit.start()
     try:
