@@ -23,7 +23,7 @@ NOTE = 0.1  # space above the note below the saliency maps
 STRIP = 10.6  # width of a row of feature maps, at most
 MAX_MAP, NEURON = 1.0, 0.3  # longer side of a feature map, at most, and side of a neuron
 NUMBER = 0.24  # space for a number above a neuron
-COLUMNS, NEURON_COLUMNS = 16, 32  # feature maps and neurons in a row
+COLUMNS, NEURON_COLUMNS = 16, 32  # feature maps (at most) and neurons in a row
 MAP_GAP = 14  # the gap between feature maps is their columns divided by this
 MAX_NUMBERED = 10  # longer layers have no numbers
 NUMBER_OFFSET = 0.6  # from the upper end of a neuron's pixel row to its number, in pixels
@@ -114,8 +114,8 @@ def _panel(name: str, array: np.ndarray) -> mosaic.Panel:
 
 def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
     C, H, W = array.shape
-    gap = max(1, W // MAP_GAP)
-    corners = [(c // COLUMNS * (H + gap), c % COLUMNS * (W + gap)) for c in range(C)]
+    gap, columns = max(1, W // MAP_GAP), ceil(C / ceil(C / COLUMNS))
+    corners = [(c // columns * (H + gap), c % columns * (W + gap)) for c in range(C)]
     image = mosaic.mosaic_of(array, corners)
     pixel = min(MAX_MAP / max(H, W), STRIP / image.shape[1])
     return mosaic.Panel(title, image, pixel, _colors(array), "activation")

@@ -60,8 +60,8 @@ def test_every_probability_is_a_bar_and_the_highest_is_highlighted(panel):
 def test_every_feature_map_is_drawn(panel):
     axes = panel(f"conv2d_1, ReLU: 20 {TIMES} 4 {TIMES} 5")
     shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
-    assert shown.shape == (2 * 4 + 1, 16 * 5 + 15)
-    np.testing.assert_allclose(shown[5:9, 6:11], MAPS["conv2d_1, ReLU"][17])
+    assert shown.shape == (2 * 4 + 1, 10 * 5 + 9)  # two full rows
+    np.testing.assert_allclose(shown[5:9, 42:47], MAPS["conv2d_1, ReLU"][17])
     assert axes.images[0].get_cmap().name == style.PIXELS  # no activation is negative
     assert axes.images[0].get_clim()[0] == 0
 
