@@ -13,9 +13,10 @@ from fastdigits.imaging.background import (
 from fastdigits.imaging.ink import contrast_levels
 
 LINE_HEIGHT = 32  # pixels
+STRETCH = 1.5  # of the columns, so that two narrow digits are more than two time steps apart
 MAX_STROKE = 0.25  # maximum stroke width, as a fraction of the height of the picture
 MAX_LENGTH = 30  # width of a line in heights
-MIN_WIDTH = 32  # pixels; a narrower line is continued to the right without ink
+MIN_WIDTH = 64  # pixels; a narrower line is continued to the right without ink
 WHITE = 1.3  # contrast that becomes white, relative to the typical contrast of ink
 VIEWS = ((0.15, 1.0), (-0.15, 1.0), (0.0, 1.08))  # the slant and the size of other views of a line
 MIN_CONTRAST = 0.04  # 0 .. 1; less is the noise of an empty picture
@@ -23,6 +24,8 @@ MIN_CONTRAST = 0.04  # 0 .. 1; less is the noise of an empty picture
 
 def to_line_format(picture: np.ndarray) -> np.ndarray:
     """Return the line of a picture as uint8 (LINE_HEIGHT, W), with the contrast of the ink to its surroundings.
+
+    It is STRETCH times as wide as in the picture.
 
     Parameters
     ----------
@@ -43,9 +46,15 @@ def to_line_format(picture: np.ndarray) -> np.ndarray:
     level, _, ink = contrast_levels(contrast)
     brightness = np.clip((contrast - level) / max(WHITE * (ink - level), MIN_CONTRAST), 0, 1)
     pixels = Image.fromarray((255 * brightness).astype(np.uint8))
-    size = max(1, round(W * LINE_HEIGHT / H)), LINE_HEIGHT
+    size = line_width(picture), LINE_HEIGHT
     line = np.asarray(pixels.resize(size, Image.Resampling.BOX if H > LINE_HEIGHT else Image.Resampling.BICUBIC))
     return np.pad(line, ((0, 0), (0, max(0, MIN_WIDTH - size[0]))))
+
+
+def line_width(picture: np.ndarray) -> int:
+    """Return the width of the line of a picture (H, W, ...) in its image, without columns that are added to it."""
+    H, W = picture.shape[:2]
+    return max(1, round(STRETCH * W * LINE_HEIGHT / H))
 
 
 def views(image: np.ndarray) -> list[np.ndarray]:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdigits.data.batches import Batches
-from fastdigits.errors import NotFiniteError
+from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.inspection.stages import stages_of
 from fastdigits.nn import Dropout, Flatten, Network
 from fastdigits.nn.layers import Layer
 from fastdigits.ops.interface import Array, Ops
 from fastdigits.storage.weights import SavedNetwork
 
+NOISY_COPIES = 25  # of SmoothGrad
+NOISE = 0.15  # their standard deviation, on the scale of brightness from 0 to 1
 UNCHANGING = (Flatten, Dropout)  # layers that do not change the values of their input in inference
 
 
@@ -27,13 +29,20 @@ class Explanation:
     maps : dict of float32 (C, H, W) or (units,)
         Output of each stage of the network, by the names of the stage's layers.
     saliency : float32 (H, W)
-        Gradient of the highest score with respect to the brightness of each pixel, on the scale from 0 to 1.
+        Gradient of the highest score, or of its difference to that of `against`, with respect to the brightness of each
+        pixel, on the scale from 0 to 1.
+    smooth_saliency : float32 (H, W)
+        Mean of these gradients over noisy copies of the image (SmoothGrad); empty unless asked for.
+    margin : float
+        Difference of the highest score to that of `against`, or else to the second-highest.
     """
 
     image: np.ndarray
     probabilities: np.ndarray
     maps: dict[str, np.ndarray]
     saliency: np.ndarray
+    smooth_saliency: np.ndarray
+    margin: float
 
     @property
     def digit(self) -> int:
@@ -41,30 +50,56 @@ class Explanation:
         return int(self.probabilities.argmax())
 
 
-def explain(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Explanation:
+def explain(
+    saved: SavedNetwork, image: np.ndarray, ops: Ops, against: int | None = None, smooth: bool = False
+) -> Explanation:
     """Predict the class of an image, uint8 (H, W), and explain the prediction.
+
+    Parameters
+    ----------
+    saved : SavedNetwork
+    image : uint8 (H, W)
+    ops : Ops
+    against : int, optional
+        Explain why the network does not predict this class.
+    smooth : bool
+        Whether to compute `smooth_saliency`, which takes NOISY_COPIES times as long as everything else.
 
     Raises
     ------
     UserError
-        If the image does not have the size that the network expects, or an activation is NaN or infinite.
+        If the image does not have the size that the network expects, an activation is NaN or infinite, or the network
+        predicts `against`.
 
     References
     ----------
     Simonyan, Vedaldi and Zisserman (2014), Deep inside convolutional networks: visualising image classification
     models and saliency maps.
+    Smilkov, Thorat, Kim, Viegas and Wattenberg (2017), SmoothGrad: removing noise by adding noise.
     """
     explainer = Explainer(saved, ops, training=True)
+    network, x = explainer.network, explainer.input(image)
     with np.errstate(over="ignore", invalid="ignore"):  # an error, which `maps` raises, says more than a warning
-        scores, gradient = gradient_of_winner(explainer.network, explainer.input(image))
+        scores, gradient = gradient_of_winner(network, x, against)
     maps = explainer.maps()
     p = ops.empty(scores.shape)
     ops.softmax(scores, p)
+    values, std = _first_image(ops, scores), np.float32(saved.normalisation.std)
+    winner = int(values.argmax())
+    if winner == against:
+        raise UserError(f"The network predicts {saved.class_names[winner]}; choose a class that it does not predict.")
+    rival = float(np.delete(values, winner).max() if against is None else values[against])
+    saliency = _first_image(ops, gradient)[0] / std
+    smoothed = (
+        _smooth_gradient(network, x, winner, against, NOISE / std) / std if smooth else np.empty((0, 0), np.float32)
+    )
     return Explanation(
         image=saved.normalisation.preparation.apply(image[np.newaxis])[0],
         probabilities=_first_image(ops, p),
         maps=maps,
-        saliency=_first_image(ops, gradient)[0] / np.float32(saved.normalisation.std),
+        saliency=saliency,
+        smooth_saliency=smoothed,
+        margin=float(values[winner]) - rival,
     )
 
 
@@ -111,15 +146,34 @@ class Explainer:
         return maps
 
 
-def gradient_of_winner(network: Network, x: Array) -> tuple[Array, Array]:
+def gradient_of_winner(network: Network, x: Array, against: int | None = None) -> tuple[Array, Array]:
     """Return the scores of a batch x (B, C, H, W, L), and the gradient of the first image's highest score.
 
-    The gradient is with respect to x. The network must be built for training and without fusion.
+    The gradient is with respect to x; with `against` it is that of the difference to the score of this class. The
+    network must be built for training and without fusion.
     """
-    ops, scores = network.ops, network.forward(x)
-    winner = np.zeros(scores.shape, np.float32)
-    winner[0, _first_image(ops, scores).argmax(), 0] = 1
-    return scores, network.input_gradient(ops.upload(winner))
+    scores = network.forward(x)
+    return scores, _gradient(network, int(_first_image(network.ops, scores).argmax()), against)
+
+
+def _gradient(network: Network, winner: int, against: int | None) -> Array:
+    """Return the gradient of the last forward pass's input, for the score of `winner`, minus that of `against`."""
+    direction = np.zeros(network.scores.shape, np.float32)
+    direction[0, winner, 0] = 1
+    if against is not None:
+        direction[0, against, 0] -= 1
+    return network.input_gradient(network.ops.upload(direction))
+
+
+def _smooth_gradient(network: Network, x: Array, winner: int, against: int | None, deviation: float) -> np.ndarray:
+    """Return the mean gradient, float32 (H, W), over copies of the input with Gaussian noise."""
+    ops, random = network.ops, np.random.default_rng(0)
+    clean, total = ops.download(x), 0.0
+    for _ in range(NOISY_COPIES):
+        noise = random.standard_normal(clean.shape, np.float32) * np.float32(deviation)
+        network.forward(ops.upload(clean + noise))
+        total = total + _first_image(ops, _gradient(network, winner, against))[0]
+    return total / np.float32(NOISY_COPIES)
 
 
 def _stage_outputs(network: Network) -> dict[str, Layer]:

@@ -11,7 +11,7 @@ from fastdigits import ops as devices
 from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width, padded_width
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format, views
+from fastdigits.imaging.line_format import LINE_HEIGHT, MIN_WIDTH, line_width, to_line_format, views
 from fastdigits.inference.pool import Copies
 from fastdigits.inference.sequences import (
     DIGITS,
@@ -125,7 +125,7 @@ class LineReader:
         """
         images = [to_line_format(picture) for picture in pictures]
         found = self.search(images, restriction)
-        return [self._reading(*one, image.shape[1]) for one, image in zip(found, images, strict=True)]
+        return [self._reading(*one, line_width(picture)) for one, picture in zip(found, pictures, strict=True)]
 
     def search(
         self, images: Sequence[np.ndarray], restriction: Restriction | None = None
@@ -200,7 +200,7 @@ class LineReader:
         if not any(found):
             return LineReading("", 0.0, True)
         text, confidence = choose(found, self.calibration.temperature)
-        padded, T = padded_width(width), len(log_p)
+        padded, T = padded_width(max(width, MIN_WIDTH)), len(log_p)
         columns = WIDTH_STEP / (self.network.steps_of(padded + WIDTH_STEP) - T)  # between two steps
         edge = (padded - T * columns) / 2  # columns that the first step does not see as its middle
         symbols = []

@@ -10,7 +10,7 @@ import numpy as np
 from fastdigits.data.sources import shipped_folder
 from fastdigits.files import StrPath
 from fastdigits.imaging import Box, Line, find_lines
-from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
+from fastdigits.imaging.line_format import line_width, to_line_format
 from fastdigits.inference.line_reader import SHIPPED, LineReader, LineReading
 from fastdigits.inference.sequences import DIGITS, Restriction
 
@@ -128,9 +128,7 @@ def _boxes(line: Line, reading: LineReading) -> list[Box]:
 
     Two neighbors are cut apart at the column with the least ink between their centers.
     """
-    ink = to_line_format(line.picture)
-    width = line.picture.shape[1] * LINE_HEIGHT / line.picture.shape[0]  # without columns that fill up a narrow line
-    ink = ink[:, : max(1, round(width))]
+    ink = to_line_format(line.picture)[:, : line_width(line.picture)]
     columns = np.where(ink > INK, ink, 0).sum(0, dtype=np.int64)
     centers = [(symbol.start + symbol.end) / 2 * ink.shape[1] for symbol in reading.symbols]
     cuts = [_least(columns, *pair) for pair in pairwise(centers)]

@@ -22,6 +22,8 @@ class ModelOptions:
         Units of the hidden layers.
     activation, init, pool : str, optional
         Names among ACTIVATIONS, INITIALIZERS and POOLINGS of `nn.registry`.
+    dropout : float, optional
+        Rate of the dropout layers, 0 for none.
     width : float, optional
         Factor of the numbers of channels and units.
     """
@@ -30,6 +32,7 @@ class ModelOptions:
     activation: str | None = None
     init: str | None = None
     pool: str | None = None
+    dropout: float | None = None
     width: float | None = None
 
 

@@ -1,13 +1,12 @@
 """AlexNet, the network that started the rise of deep convolutional networks."""
 
-from fastdigits.models.options import scaled
-from fastdigits.nn.dropout import Dropout
+from fastdigits.models.options import dropout_layers, scaled
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import LocalResponseNorm
 from fastdigits.nn.pooling import MaxPool2D
 
 
-def alexnet(classes: int, init: str = "he", width: float = 0.25) -> list[Layer]:
+def alexnet(classes: int, init: str = "he", width: float = 0.25, dropout: float = 0.5) -> list[Layer]:
     """AlexNet (Krizhevsky et al. 2012) for small images, with its channels and units multiplied by the width."""
     a, b, c, d, e, units = (scaled(channels, width) for channels in (96, 256, 384, 384, 256, 4096))
     return [
@@ -27,10 +26,10 @@ def alexnet(classes: int, init: str = "he", width: float = 0.25) -> list[Layer]:
         ReLU(),
         MaxPool2D(3, 2),
         Flatten(),
-        Dropout(0.5),
+        *dropout_layers(dropout),
         Dense(units, init),
         ReLU(),
-        Dropout(0.5),
+        *dropout_layers(dropout),
         Dense(units, init),
         ReLU(),
         Dense(classes, init),

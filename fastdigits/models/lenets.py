@@ -38,7 +38,9 @@ def conv1_avgpool(classes: int, activation: str = "relu", init: str = "he") -> l
     ]
 
 
-def lenet(classes: int, activation: str = "relu", init: str = "he", pool: str = "average") -> list[Layer]:
+def lenet(
+    classes: int, activation: str = "relu", init: str = "he", pool: str = "average", dropout: float = 0.0
+) -> list[Layer]:
     """LeNet-5 (LeCun et al. 1998), each filter on all feature maps; its original activation was a scaled tanh."""
     if pool not in POOLINGS:
         raise UserError(f"There is no pooling '{pool}'; choose one of {', '.join(POOLINGS)}.")
@@ -50,5 +52,5 @@ def lenet(classes: int, activation: str = "relu", init: str = "he", pool: str = 
         Conv2D(16, 5, initializer=init),
         activation_layer(activation),
         pooling(2),
-        *feedforward(classes, activation, init),
+        *feedforward(classes, activation, init, dropout),
     ]

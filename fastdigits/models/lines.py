@@ -11,7 +11,7 @@ SYMBOLS = "0123456789.,-"
 def number_reader(outputs: int = len(SYMBOLS) + 1) -> list[Layer]:
     """Return layers that read a line 32 pixels high, a time step for every four columns.
 
-    Each step sees 46 columns: about two digits.
+    Each step sees 54 columns, which are about a digit and a half as images are stretched.
     """
     return [
         *_activated(24, 3),
@@ -19,11 +19,11 @@ def number_reader(outputs: int = len(SYMBOLS) + 1) -> list[Layer]:
         *_activated(48, 3),
         *_activated(48, 3),
         MaxPool2D(2),
-        *_activated(64, 3),
-        *_activated(64, 3),
-        *_activated(128, (8, 3), padding=0),
+        *_activated(72, 3),
+        *_activated(72, 3),
+        *_activated(144, (8, 3), padding=0),
         Dropout(0.2),
-        *_activated(96, (1, 3), padding=0),
+        *_activated(96, (1, 5), padding=0),
         Conv2D(outputs, 1),
     ]
 

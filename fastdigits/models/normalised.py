@@ -1,7 +1,6 @@
 """Networks with batch normalization: the most accurate ones for their size."""
 
-from fastdigits.models.options import scaled
-from fastdigits.nn.dropout import Dropout
+from fastdigits.models.options import dropout_layers, scaled
 from fastdigits.nn.layers import Conv2D, Dense, Flatten, Layer, ReLU
 from fastdigits.nn.normalisation import BatchNorm
 from fastdigits.nn.pooling import GlobalAvgPool2D, MaxPool2D
@@ -18,7 +17,7 @@ def tiny_20k(classes: int, init: str = "he") -> list[Layer]:
     return _tiny((16, 16, 24, 24, 32), classes, init)
 
 
-def best(classes: int, init: str = "he") -> list[Layer]:
+def best(classes: int, init: str = "he", dropout: float = 0.3) -> list[Layer]:
     """The most accurate: four convolutions of 24 and 48 channels, 128 units, batch normalization and dropout."""
     return [
         *_pooled(Conv2D(24, 5, initializer=init)),
@@ -26,9 +25,9 @@ def best(classes: int, init: str = "he") -> list[Layer]:
         *_activated(Conv2D(48, 3, padding=1, initializer=init)),
         *_pooled(Conv2D(48, 3, initializer=init)),
         Flatten(),
-        Dropout(0.3),
+        *dropout_layers(dropout),
         *_activated(Dense(128, init)),
-        Dropout(0.3),
+        *dropout_layers(dropout),
         Dense(classes, init),
     ]
 

@@ -1,6 +1,7 @@
-"""Apply options of networks: activations and widths."""
+"""Apply options of networks: activations, dropout and widths."""
 
 from fastdigits.errors import UserError
+from fastdigits.nn.dropout import Dropout
 from fastdigits.nn.layers import Layer
 from fastdigits.nn.registry import ACTIVATIONS, layer_class
 
@@ -12,6 +13,11 @@ def activation_layer(name: str) -> Layer:
     if name not in ACTIVATIONS:
         raise UserError(f"There is no activation '{name}'; choose one of {', '.join(ACTIVATIONS)}.")
     return layer_class(ACTIVATIONS[name])()
+
+
+def dropout_layers(rate: float) -> list[Layer]:
+    """Make a dropout layer, or none if the rate is 0."""
+    return [] if rate == 0 else [Dropout(rate)]
 
 
 def scaled(channels: int, width: float) -> int:

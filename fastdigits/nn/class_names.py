@@ -8,6 +8,7 @@ from fastdigits.errors import UserError
 MAX_NAME = 100  # characters
 NO_DIGIT = "no digit"  # the last class of networks that also recognize pictures without a digit
 DIGITS = 10
+MAX_LISTED = 30  # names in a message
 
 
 def default_names(classes: int) -> tuple[str, ...]:
@@ -49,6 +50,20 @@ def label_of(names: Sequence[str], number: int) -> int | str:
     """Return how JSON names a class: a digit as a number, any other class by its name."""
     name = names[number]
     return int(name) if are_digits(names) and name != NO_DIGIT else name
+
+
+def number_of(names: Sequence[str], name: str) -> int:
+    """Return the number of a class, given its name.
+
+    Raises
+    ------
+    UserError
+        If there is no such class.
+    """
+    if name in names:
+        return names.index(name)
+    listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    raise UserError(f"There is no class '{name}'; choose among {listed}.")
 
 
 def are_digits(names: Sequence[str]) -> bool:

@@ -15,11 +15,11 @@ def initial_value(parameter: Parameter, seed: int, number: int) -> np.ndarray:
     normal, uniform: with standard deviation sqrt(1 / fan_in), uniform thus within +-sqrt(3 / fan_in) (LeCun et al.
     1998, Efficient BackProp, equation 16)
     one: 1 everywhere
-    None: 0 everywhere
+    zeros, None: 0 everywhere
     """
     size = parameter.size
     match parameter.initializer:
-        case None:
+        case "zeros" | None:
             values = np.zeros(size)
         case "one":
             values = np.ones(size)

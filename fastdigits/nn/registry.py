@@ -19,7 +19,7 @@ ACTIVATIONS = {
     "silu": "SiLU",
 }
 POOLINGS = {"max": "MaxPool2D", "average": "AvgPool2D"}
-INITIALIZERS = ("he", "glorot", "normal", "uniform")  # see initializers.initial_value
+INITIALIZERS = ("he", "glorot", "normal", "uniform", "zeros")  # see initializers.initial_value
 
 # The module of fastdigits.nn that defines each layer
 LAYERS = {

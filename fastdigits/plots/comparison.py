@@ -18,7 +18,7 @@ PANEL, MIN_WIDTH, HEIGHT, LEGEND_LINE = 6.0, 9.0, 4.5, 0.32  # inches
 LEGEND_COLUMNS = 2
 MAX_AREA = 900  # area of the marker of the largest network, in points squared
 MIN_PARAMETERS = 0.004  # smaller networks, relative to the largest one, get the marker of this size
-MARGIN = 1.7  # factor between the extreme errors and the ends of the axis
+MARGIN = 2.0  # factor between the extreme times or errors and the ends of the axis, which then has several ticks
 MIN_ERROR = 0.005  # percent: smaller errors are drawn here, as the axis cannot show 0
 MIN_ERROR_OF_SCALE = MIN_ERROR / 10  # percent: keeps the logarithm finite outside the axis
 
@@ -66,8 +66,9 @@ def _draw_panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["
         axes.scatter(x, accuracy, s=area, **marker, alpha=0.8, label=entry.name)
         if len(entry.accuracies) > 1:
             axes.errorbar(x, accuracy, 100 * entry.accuracy["std"], color=style.BLACK, linewidth=1.5, capsize=4)
-    style.set_log_scale(axes, "x", [x for x in times if x is not None])
-    axes.margins(0.15)
+    known = [x for x in times if x is not None]
+    style.set_log_scale(axes, "x", known)
+    axes.set_xlim(min(known) / MARGIN, max(known) * MARGIN)
 
 
 def _error(accuracy: float) -> float:

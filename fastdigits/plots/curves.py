@@ -23,6 +23,7 @@ MAX_MARKERS = 20  # on each line
 LINE_WIDTH, COVERED_LINE_WIDTH = 2, 2  # points, and those added for every line that may cover this one
 MAX_COVERING = 4  # covering lines that widen a line
 THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}  # single runs
+BAND = 0.2  # opacity
 
 
 @style.figure_style()
@@ -39,7 +40,7 @@ def draw(groups: Sequence[RunGroup], title: str = "") -> "Figure":
     title : str
     """
     heights = [PANEL, PANEL] + [RATE_PANEL] * any(_values(group, _learning_rate) for group in groups)
-    figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(groups) // 2 + 2))
+    figure = style.new_figure(WIDTH, sum(heights) + LEGEND_LINE * (len(groups) // 2 + 3))
     loss, accuracy, *rate = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for index, group in enumerate(groups):
         appearance = style.marker_style(index)
@@ -54,7 +55,7 @@ def draw(groups: Sequence[RunGroup], title: str = "") -> "Figure":
     style.label_axes(accuracy, "", "accuracy (%)")
     for axes in rate:
         style.label_axes(axes, "", "learning rate")
-        axes.set_ylim(bottom=0)
+        _set_rate_scale(axes)
     _set_loss_scale(loss)
     figure.axes[-1].set_xlabel("epoch")
     locator: Any = figure.axes[-1].xaxis.get_major_locator()
@@ -87,7 +88,7 @@ def _draw_mean(axes: "Axes", group: RunGroup, metric: Metric, appearance: Appear
     if len(group.runs) > 1:
         spread = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for values in by_epoch.values()]
         low, high = np.subtract(means, spread), np.add(means, spread)
-        axes.fill_between(epochs, low, high, color=appearance["color"], alpha=0.2, linewidth=0)
+        axes.fill_between(epochs, low, high, color=appearance["color"], alpha=BAND, linewidth=0)
 
 
 def _values(group: RunGroup, metric: Metric) -> dict[int, list[float]]:
@@ -119,10 +120,19 @@ def _set_loss_scale(axes: "Axes") -> None:
         style.set_log_scale(axes, "y", losses.tolist())
 
 
+def _set_rate_scale(axes: "Axes") -> None:
+    """Make the axis logarithmic from half the smallest to twice the largest rate; a rate of 0 lies below its end."""
+    rates = np.concatenate([line.get_ydata() for line in axes.lines])
+    if (positive := rates[rates > 0]).size:
+        style.set_log_scale(axes, "y", positive.tolist())
+        axes.set_ylim(positive.min() / 2, positive.max() * 2)
+
+
 def _draw_legend(figure: "Figure", groups: Sequence[RunGroup], title: str) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    handles = [
+    handles: list[Any] = [
         Line2D([], [], **style.marker_style(index), label=style.literal(group.label), linewidth=4)
         for index, group in enumerate(groups)
     ]
@@ -130,4 +140,9 @@ def _draw_legend(figure: "Figure", groups: Sequence[RunGroup], title: str) -> No
         Line2D([], [], color=style.GRAY, linestyle=TRAINING, label="training"),
         Line2D([], [], color=style.GRAY, linestyle=VALIDATION, label="validation"),
     ]
+    if any(len(group.runs) > 1 for group in groups):
+        handles += [
+            Patch(color=style.GRAY, alpha=BAND, linewidth=0, label="mean \N{PLUS-MINUS SIGN} standard deviation"),
+            Line2D([], [], color=style.GRAY, **THIN, label="validation of each run"),
+        ]
     style.legend_above(figure, handles, 2 if len(groups) > 1 else 3, title)

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Lengths in inches
-IMAGE = 2.6  # width and height of the image, the saliency and the probabilities
-SALIENCY, PROBABILITIES = IMAGE + 0.6, 2 * IMAGE + 2.8  # left ends
-HEAD = (PROBABILITIES + IMAGE + 0.3, IMAGE + 1.0)  # width and height of the space for the three
+IMAGE = 2.4  # width and height of the image, the saliency maps and the probabilities
+SALIENCY, SMOOTHED, PROBABILITIES = IMAGE + 0.6, 2 * IMAGE + 1.9, 3 * IMAGE + 4.2  # left ends
+HEAD = (PROBABILITIES + IMAGE + 0.8, IMAGE + 1.1)  # width and height of the space for the four
+NOTE = 0.1  # space above the note below the saliency maps
 STRIP = 10.6  # width of a row of feature maps, at most
 MAX_MAP, NEURON = 1.0, 0.3  # longer side of a feature map, at most, and side of a neuron
 NUMBER = 0.24  # space for a number above a neuron
-COLUMNS, NEURON_COLUMNS = 16, 32  # feature maps and neurons in a row
+COLUMNS, NEURON_COLUMNS = 16, 32  # feature maps (at most) and neurons in a row
 MAP_GAP = 14  # the gap between feature maps is their columns divided by this
 MAX_NUMBERED = 10  # longer layers have no numbers
 NUMBER_OFFSET = 0.6  # from the upper end of a neuron's pixel row to its number, in pixels
@@ -33,11 +34,12 @@ def draw(
     image: np.ndarray,
     probabilities: np.ndarray,
     maps: dict[str, np.ndarray],
-    saliency: np.ndarray,
+    saliencies: tuple[np.ndarray, np.ndarray],
     title: str,
     names: Sequence[str] | None = None,
+    against: int | None = None,
 ) -> "Figure":
-    """Draw the image, the saliency and the probabilities, and below them the activations of every stage.
+    """Draw the image, its saliency maps and the probabilities, and below them the activations of every stage.
 
     Parameters
     ----------
@@ -45,11 +47,13 @@ def draw(
     probabilities : float32 (classes,)
     maps : dict of float32 arrays (C, H, W) or (units,)
         Activations by the names of the layers of their stage.
-    saliency : float32 (H, W)
-        Gradient of the highest score with respect to the brightness of each pixel.
+    saliencies : (float32 (H, W), float32 (H, W))
+        Gradient of the highest score with respect to the brightness of each pixel, plain and smoothed.
     title : str
     names : sequence of str, optional
         Names of the classes; their numbers by default.
+    against : int, optional
+        Class whose score is subtracted from the highest before the gradients are computed.
     """
     names = names or default_names(len(probabilities))
     figure = mosaic.draw(title, [_panel(name, array) for name, array in maps.items()], HEAD)
@@ -57,27 +61,45 @@ def draw(
     axes = mosaic.axes_at(figure, mosaic.NO_LABELS, top, IMAGE, IMAGE)
     style.show_image(axes, image, aspect="auto")
     axes.set_title("what the network sees", fontsize=style.TEXT, loc="left")
-    _draw_saliency(figure, saliency, style.class_label(names[int(probabilities.argmax())]), top)
+    for kind, saliency, left in zip(("gradient", "smoothed gradient"), saliencies, (SALIENCY, SMOOTHED), strict=True):
+        _draw_saliency(figure, saliency, kind, left, top)
+    winner = names[int(probabilities.argmax())]
+    note = mosaic.axes_at(figure, SALIENCY, top + IMAGE + NOTE, IMAGE, NOTE)
+    note.set_axis_off()
+    text = _explanation_of_signs(winner, None if against is None else names[against])
+    note.text(0, 1, text, transform=note.transAxes, fontsize=style.SMALL, va="top")
     _draw_probabilities(mosaic.axes_at(figure, PROBABILITIES, top, IMAGE, IMAGE), probabilities, names)
     return figure
 
 
-def _draw_saliency(figure: "Figure", saliency: np.ndarray, name: str, top: float) -> None:
-    axes = mosaic.axes_at(figure, SALIENCY, top, IMAGE, IMAGE)
+def _draw_saliency(figure: "Figure", saliency: np.ndarray, title: str, left: float, top: float) -> None:
+    axes = mosaic.axes_at(figure, left, top, IMAGE, IMAGE)
     style.show_image(axes, saliency, aspect="auto", **mosaic.diverging(saliency))
-    axes.set_title(f"pixels that make it a {name}", fontsize=style.TEXT, loc="left")
-    bar = mosaic.axes_at(figure, SALIENCY + IMAGE + mosaic.BAR_LEFT, top, mosaic.BAR_WIDTH, IMAGE)
-    figure.colorbar(axes.images[0], cax=bar, label="gradient of the score")
+    axes.set_title(title, fontsize=style.TEXT, loc="left")
+    bar = mosaic.axes_at(figure, left + IMAGE + mosaic.BAR_LEFT, top, mosaic.BAR_WIDTH, IMAGE)
+    figure.colorbar(axes.images[0], cax=bar)
+
+
+def _explanation_of_signs(winner: str, against: str | None) -> str:
+    """Say what the colors of the saliency maps mean."""
+    winner = style.class_label(winner)
+    if against is None:
+        return f"of the score of {winner}\nblue: a brighter pixel raises it, red: a brighter pixel lowers it"
+    against = style.class_label(against)
+    return (
+        f"of the score of {winner} minus the score of {against}\n"
+        f"blue: a brighter pixel speaks for {winner}, red: a brighter pixel speaks for {against}"
+    )
 
 
 def _draw_probabilities(axes: "Axes", probabilities: np.ndarray, names: Sequence[str]) -> None:
     classes = drawn_classes(probabilities)
     rows, drawn = range(len(classes)), probabilities[classes]
     bars = axes.barh(rows, drawn, color=[style.BLUE if p == drawn.max() else style.SKY for p in drawn])
-    axes.bar_label(bars, [f"{p:.1%}" for p in drawn], padding=3, fontsize=style.SMALL)
+    axes.bar_label(bars, [f"{p:.1%}" for p in drawn], padding=3, fontsize=style.SMALL, annotation_clip=False)
     axes.set_yticks(rows, [style.class_label(names[number]) for number in classes])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.25)
+    axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
     axes.set_title("probabilities" if len(classes) == len(names) else "most probable", fontsize=style.TEXT, loc="left")
     axes.set_xlabel("probability")
@@ -92,8 +114,8 @@ def _panel(name: str, array: np.ndarray) -> mosaic.Panel:
 
 def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
     C, H, W = array.shape
-    gap = max(1, W // MAP_GAP)
-    corners = [(c // COLUMNS * (H + gap), c % COLUMNS * (W + gap)) for c in range(C)]
+    gap, columns = max(1, W // MAP_GAP), ceil(C / ceil(C / COLUMNS))
+    corners = [(c // columns * (H + gap), c % columns * (W + gap)) for c in range(C)]
     image = mosaic.mosaic_of(array, corners)
     pixel = min(MAX_MAP / max(H, W), STRIP / image.shape[1])
     return mosaic.Panel(title, image, pixel, _colors(array), "activation")

@@ -1,6 +1,6 @@
 """Plot the filters of a network, layer by layer."""
 
-from math import ceil
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ NUMBER = 0.24  # space for a number above a kernel
 PIXEL = 0.05  # in a list of numbered kernels, within the following limits
 MIN_TILE, MAX_TILE = 0.6, 1.1  # width of a numbered kernel
 SMALL_TILE = 0.5  # width of a kernel without a number
-COLUMNS, TEN_COLUMNS, SMALL_COLUMNS = 8, 5, 16  # kernels in a row: numbered, of 9 or 10 numbered, without numbers
+COLUMNS, SMALL_COLUMNS = 8, 16  # kernels in a row: numbered (at most), without numbers
 MAX_NUMBERED = 40  # longer lists of kernels have no numbers
 MAX_TICKS = 8  # of filters and of channels
 NUMBER_OFFSET = 0.7  # from the upper end of a kernel to its number, in pixels
@@ -57,12 +57,18 @@ def _list(name: str, weight: np.ndarray) -> mosaic.Panel:
     tile, columns = SMALL_TILE, SMALL_COLUMNS
     if numbered:
         tile = min(max(PIXEL * Q, MIN_TILE), MAX_TILE)
-        columns = TEN_COLUMNS if COLUMNS < O <= 2 * TEN_COLUMNS else COLUMNS
+        columns = _columns(O)
     above = ceil(NUMBER / tile * Q) if numbered else 1
     corners = [(i // columns * (P + above) + above, i % columns * (Q + 1)) for i in range(O)]
     numbers = [(left + Q / 2 - 0.5, top - NUMBER_OFFSET) for top, left in corners if numbered]
     image = mosaic.mosaic_of(weight[:, 0], corners)
     return mosaic.Panel(_title(name, weight), image, tile / Q, mosaic.diverging(weight), "weight", numbers)
+
+
+def _columns(count: int) -> int:
+    """Return the columns of a nearly square grid, which has no empty place if that is possible."""
+    square = ceil(sqrt(count))
+    return next((columns for columns in range(square, COLUMNS + 1) if count % columns == 0), square)
 
 
 def _title(name: str, weight: np.ndarray) -> str:

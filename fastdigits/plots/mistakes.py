@@ -26,7 +26,7 @@ def draw(
     title: str,
     names: Sequence[str] | None = None,
 ) -> "Figure":
-    """Draw images, each with its true and its predicted class, their probabilities, and its index.
+    """Draw images, each with its true and its predicted class, their probabilities, and its name for 'explain'.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def draw(
         predicted = int(p.argmax())
         style.show_image(axes, images[row])
         axes.set_title(f"{shown[true]} predicted as {shown[predicted]}", fontsize=style.TEXT)
-        text = f"p({shown[predicted]}) = {p[predicted]:.1%}\np({shown[true]}) = {p[true]:.1%}\nimage {row}"
+        text = f"p({shown[predicted]}) = {p[predicted]:.1%}\np({shown[true]}) = {p[true]:.1%}\ntest:{row}"
         axes.text(0.5, -0.04, text, transform=axes.transAxes, fontsize=style.SMALL, ha="center", va="top")
     for axes in panels[len(rows) :]:
         axes.set_axis_off()

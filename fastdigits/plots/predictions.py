@@ -41,6 +41,7 @@ def draw(recognized: list[tuple[str, tuple["Prepared", "Prediction"]]]) -> "Figu
         pictures = {step.name: step.picture for step in prepared.steps} | {UNSCALED: prepared.image}
         for axes, (step, title) in zip(row, STEPS.items(), strict=False):
             axes.set_axis_off()
+            axes.set_anchor("N")  # the upper ends of all panels of a row are level, whatever their shapes
             axes.set_title(title or style.literal(_shorten(name)), fontsize=style.SMALL)
             if step in pictures:
                 interpolation = "nearest" if step == UNSCALED else "antialiased"

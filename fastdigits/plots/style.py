@@ -30,6 +30,7 @@ SEQUENTIAL, DIVERGING, PIXELS = "Blues", "RdBu", "gray"  # color maps of magnitu
 
 TITLE, TEXT, SMALL = 15, 13, 11  # font sizes in points: readable when the figure is shown at half its size
 DPI = 130
+MANY_DECADES = 300  # from this ratio of values on, only powers of ten get a tick
 MAX_CLASS_NAME = 14  # characters of the name of a class
 POINTS_PER_INCH = 72
 FILE_TYPES = ("png", "svg", "pdf")
@@ -109,7 +110,8 @@ def label_axes(axes: "Axes", x: str, y: str, title: str = "") -> None:
 
 def log_ticks(values: Sequence[float]) -> tuple[int, ...]:
     """Return the multiples of each power of ten that get a tick: more of them if the values span less than a decade."""
-    return (1, 2, 3, 4, 5, 7) if max(values) < 10 * min(values) else (1, 2, 5)
+    ratio = max(values) / min(values)
+    return (1, 2, 3, 4, 5, 7) if ratio < 10 else (1, 2, 5) if ratio < MANY_DECADES else (1,)
 
 
 def set_log_scale(axes: "Axes", axis: str, values: Sequence[float]) -> None:

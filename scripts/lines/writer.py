@@ -15,7 +15,8 @@ HEIGHT = 64  # of a digit, in pixels
 FINE = 2  # pixels of the drawing for each of these
 STEPS = 8  # points of a curve between two points of a stroke
 
-FROM_IMAGES = 0.35  # fraction of the writers whose digits are images
+FROM_IMAGES = 0.6  # fraction of the writers whose digits are images
+KERNED = 0.4  # fraction of these who move each digit to the one before until their strokes touch
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
 OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
@@ -43,10 +44,14 @@ class Hand:
         Displacement of the points of a stroke.
     unevenness : float
         Spread of sizes and positions.
-    zeros : float
-        Mean height of a zero; many writers make them small.
+    zeros : (float, float)
+        Mean height and width of a zero, relative to other digits; many writers make them small, or wide and flat.
+    ones : float
+        The same width of a one.
     from_images : bool
         Whether the digits are images of MNIST instead of strokes.
+    kerned : bool
+        Whether these images touch, or nearly: a stroke reaches into the space beside the digit before.
     favourites : dict
         This writer's form of each digit.
     """
@@ -59,8 +64,10 @@ class Hand:
     zero_joins: float
     wobble: float
     unevenness: float
-    zeros: float
+    zeros: tuple[float, float]
+    ones: float
     from_images: bool
+    kerned: bool
     favourites: dict[str, list[Stroke]] = field(default_factory=dict)
 
     @classmethod
@@ -70,13 +77,15 @@ class Hand:
             pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
             slant=rng.normal(0.15, 0.22),
             aspect=rng.uniform(0.4, 0.95),
-            gap=rng.choice([rng.normal(0.13, 0.1), rng.uniform(0.2, 0.7)], p=[0.8, 0.2]),
+            gap=rng.choice([rng.normal(0.13, 0.1), rng.normal(0, 0.05), rng.uniform(0.2, 0.7)], p=[0.6, 0.2, 0.2]),
             joins=float(rng.choice([0, 0.1, 0.5], p=[0.6, 0.25, 0.15])),
             zero_joins=float(rng.choice([0, 0.3, 0.9], p=[0.6, 0.2, 0.2])),
             wobble=rng.uniform(0.015, 0.05),
             unevenness=rng.uniform(0.02, 0.12),
-            zeros=rng.choice([1.0, rng.uniform(0.5, 1)]),
+            zeros=_zeros(rng),
+            ones=rng.uniform(0.7, 1.5),
             from_images=bool(rng.random() < FROM_IMAGES),
+            kerned=bool(rng.random() < KERNED),
         )
 
     def strokes(self, rng: Rng, digit: str) -> list[Stroke]:
@@ -107,8 +116,14 @@ class Page:
             radius = pixels / 2
             self.pen.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
 
-    def paste(self, image: np.ndarray, to_image: np.ndarray, corner: np.ndarray, level: float) -> None:
-        """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it."""
+    def paste(
+        self, image: np.ndarray, to_image: np.ndarray, corner: np.ndarray, level: float, gap: float | None
+    ) -> float:
+        """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it.
+
+        If there is a gap, in heights, the image is moved to the left until this is the least horizontal distance of
+        its ink to the ink there. Return by how much it is moved.
+        """
         matrix = to_image / HEIGHT
         offset = -matrix @ (corner * HEIGHT + (self.top, self.left))
         corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * image.shape
@@ -116,10 +131,14 @@ class Page:
         first = np.maximum(np.floor(reached.min(1)), 0).astype(int)
         last = np.minimum(np.ceil(reached.max(1)) + 1, self.pasted.shape).astype(int)
         if (first >= last).any():  # beyond the page
-            return
+            return 0.0
         placed = ndimage.affine_transform(image, matrix, matrix @ first + offset, tuple(last - first), order=1)
-        part = self.pasted[first[0] : last[0], first[1] : last[1]]
-        np.maximum(part, np.clip((placed - level) * 6 + 0.5, 0, 1), out=part)
+        placed = np.clip((placed - level) * 6 + 0.5, 0, 1)
+        rows = slice(first[0], last[0])
+        moved = 0 if gap is None else _overlap(self.pasted[rows], placed, first[1], round(gap * HEIGHT))
+        part = self.pasted[rows, first[1] - moved : last[1] - moved]
+        np.maximum(part, placed, out=part)
+        return moved / HEIGHT
 
     def ink(self) -> np.ndarray:
         """Return the coverage of each pixel by ink, float32 (3 HEIGHT, W) between 0 and 1."""
@@ -139,7 +158,7 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
     page = Page(len(text) * (1.5 * hand.aspect + 1.7 * max(hand.gap, 0.1)) + 2)
     drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
     pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
-    for symbol in text:
+    for before, symbol in zip(" " + text, text, strict=False):
         lift = 0.7 * lift + rng.normal(0, hand.unevenness)
         y = lift + drift * x
         if symbol == " ":
@@ -149,7 +168,10 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
             strokes, width = _sign(rng, symbol, hand)
         elif hand.from_images:
             image = images[rng.choice(np.flatnonzero(labels == int(symbol)))]
-            x += _paste(rng, page, hand, image, x, y) + hand.gap * rng.uniform(0.3, 1.7)
+            if hand.kerned:
+                x += _paste(rng, page, hand, image, x, y, rng.uniform(-0.04, 0.06) if before.isdigit() else None)
+            else:
+                x += _paste(rng, page, hand, image, x, y, None) + hand.gap * rng.uniform(0.3, 1.7)
             continue
         else:
             strokes, width = _sized(rng, hand.strokes(rng, symbol), symbol, hand)
@@ -169,6 +191,11 @@ def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.nda
     return page.ink()
 
 
+def _zeros(rng: Rng) -> tuple[float, float]:
+    height = rng.choice([1.0, rng.uniform(0.45, 1)])
+    return height, rng.choice([height, rng.uniform(0.7, 1.6)])
+
+
 def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
     """Return a writer's form of a style: wider or narrower, slanted, rising or falling, with displaced points."""
     wider, slant, rise = np.exp(rng.normal(0, OWN_SHAPE)), *rng.normal(0, OWN_SHAPE, 2)
@@ -178,18 +205,19 @@ def _own_form(rng: Rng, style: list[Stroke]) -> list[Stroke]:
 
 def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[list[np.ndarray], float]:
     """Scale the strokes of a digit; return them, starting at x = 0, and their width."""
-    height = np.exp(rng.normal(0, 1.2 * hand.unevenness))
+    height, width = np.exp(rng.normal(0, hand.unevenness, 2)) * (1, hand.aspect)
     if digit == "0":
-        height *= hand.zeros
-    width = hand.aspect * np.exp(rng.normal(0, hand.unevenness)) * (height if digit == "0" else 1)
+        height, width = np.multiply((height, width), hand.zeros)
+    elif digit == "1":
+        width *= hand.ones
     points = [np.array(stroke) * (width, height) + (0, 1 - height) for stroke in strokes]
     left = min(stroke[:, 0].min() for stroke in points)
     points = [stroke - (left, 0) for stroke in points]
     return points, max(stroke[:, 0].max() for stroke in points)
 
 
-def _paste(rng: Rng, page: Page, hand: Hand, image: np.ndarray, x: float, y: float) -> float:
-    """Draw an image of MNIST with the writer's slant; return its width."""
+def _paste(rng: Rng, page: Page, hand: Hand, image: np.ndarray, x: float, y: float, gap: float | None) -> float:
+    """Draw an image of MNIST with the writer's slant; return its width, less the overlap by which it is moved."""
     rows, columns = (np.flatnonzero(image.max(axis) > 60) for axis in (1, 0))
     top, left, height = rows[0], columns[0], rows[-1] + 1 - rows[0]
     size = np.exp(rng.normal(0, hand.unevenness))
@@ -201,8 +229,21 @@ def _paste(rng: Rng, page: Page, hand: Hand, image: np.ndarray, x: float, y: flo
     corner = np.array([y + 1 - size, x + lean])
     padded = np.zeros((28, 28), np.float32)
     padded[: 28 - top, : 28 - left] = image[top:, left:] / 255
-    page.paste(padded, to_image, corner, float(np.clip(0.95 - 4 * hand.pen, 0.25, 0.8)))
-    return width
+    return width - page.paste(padded, to_image, corner, float(np.clip(0.95 - 4 * hand.pen, 0.25, 0.8)), gap)
+
+
+def _overlap(before: np.ndarray, digit: np.ndarray, start: int, gap: int) -> int:
+    """Return by how many columns a digit at column `start` is moved so that its ink is `gap` from that before.
+
+    It is moved by at most half its width, so that it does not cover the digit before.
+    """
+    left, right = before > 0.5, digit > 0.5
+    shared = left.any(1) & right.any(1)
+    if not shared.any():
+        return 0
+    last, first = before.shape[1] - 1 - left[:, ::-1].argmax(1), start + right.argmax(1)
+    ink = np.flatnonzero(right.any(0))
+    return int(np.clip((first - last - 1)[shared].min() - gap, 1 - start, (ink[-1] + 1 - ink[0]) // 2))
 
 
 def _sign(rng: Rng, symbol: str, hand: Hand) -> tuple[list[np.ndarray], float]:

@@ -17,7 +17,9 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     assert (result.returncode, result.stderr) == (0, "written: seven.svg\n")
     assert result.stdout.count("\n") == 1
     found = json.loads(result.stdout)
-    assert list(found) == ["model", "image", "true_digit", "digit", "classes", "probabilities", "layers", "saliency"]
+    names = ["model", "image", "true_digit", "digit", "classes", "probabilities", "layers", "against", "margin"]
+    assert list(found) == [*names, "saliency", "smooth_saliency"]
+    assert found["against"] is None
     assert (found["model"], found["image"], found["true_digit"]) == ("linear", "test image 7", 9)
     assert sum(found["probabilities"]) == pytest.approx(1)
     assert found["digit"] == np.argmax(found["probabilities"])
@@ -39,6 +41,24 @@ def test_text(process, trained, tiny):
     shares = [float(line.split()[1].removesuffix("%")) for line in lines[3:13]]
     assert shares == sorted(shares, reverse=True)
     assert lines[15].split()[:2] == ["dense_1", "10"]
+
+
+def test_why_not_another_digit(invoke, trained, tiny):
+    """With a linear network, the difference of two scores depends on a pixel as the difference of the weights says."""
+    found = json.loads(invoke("explain", trained, "test:3", "--data", tiny, "--json").stdout)
+    answer, other = found["digit"], (found["digit"] + 3) % 10
+    found = json.loads(invoke("explain", trained, "test:3", "--data", tiny, "--against", other, "--json").stdout)
+    assert (found["digit"], found["against"]) == (answer, other)
+    saved = read(trained)
+    weight = saved.weights["dense_1/weight"]
+    expected = (weight[answer] - weight[other]).reshape(28, 28) / saved.normalisation.std
+    np.testing.assert_allclose(found["saliency"], expected, rtol=1e-4, atol=1e-6)
+    ratio = found["probabilities"][answer] / found["probabilities"][other]
+    assert found["margin"] == pytest.approx(np.log(ratio), rel=1e-4)
+    second_line = invoke("explain", trained, "test:3", "--data", tiny, "--against", other).stdout.splitlines()[1]
+    assert second_line == f"the score of {answer} is {found['margin']:.4g} above that of {other}"
+    error = invoke("explain", trained, "test:3", "--data", tiny, "--against", answer).exception
+    assert str(error) == f"The network predicts {answer}; choose a class that it does not predict."
 
 
 def test_picture_is_explained_as_predict_recognizes_it(invoke, trained, tiny, tmp_path):
@@ -72,13 +92,15 @@ def files(tmp_path):
         ("text.png", [], "text.png: it is not a picture"),
         ("missing.png", [], "missing.png: it cannot be read"),
         ("test:1", ["-o", "missing/a.png"], "does not exist"),
+        ("97", [], "did you mean test:97"),
+        ("test:1", ["--against", "x"], "There is no class 'x'; choose among 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     ],
 )
 def test_errors_that_the_user_can_fix(image, options, says, invoke, trained, tiny):
     error = invoke("explain", trained, image, "--data", tiny, *options).exception
     assert isinstance(error, UserError), error
     assert says in str(error)
-    assert str(error).endswith(".")
+    assert str(error).endswith((".", "?"))
 
 
 def test_usage_errors(fails, trained):

@@ -43,10 +43,22 @@ def test_train_plots_with_json(invoke, tiny, tmp_path):
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_without_options_the_figure_is_curves_png(invoke, trained, tmp_path):
+    assert invoke("plot", trained).stdout.splitlines() == ["linear", "picture: curves.png"]
+    assert (tmp_path / "curves.png").exists()
+
+
+def test_labels(invoke, fails, trained, drawn):
+    assert invoke("plot", trained, "--label", "a line").stdout.splitlines()[0] == "a line"
+    assert drawn[0][0][0].label == "a line"
+    fails(
+        2, "Give a --label for each of the curves (linear): 1, not 2.", "plot", trained, "--label", "a", "--label", "b"
+    )
+
+
 def test_errors_that_the_user_can_fix(fails, trained, tmp_path):
     (tmp_path / "a.txt").write_text("no training")
     fails(2, "does not end with .png, .svg or .pdf", "plot", trained, "-o", "a.jpg")
-    fails(2, "'-o'", "plot", trained)
     fails(2, "FILE", "plot", "-o", "a.png")
     fails(1, "has neither weights nor statistics", "plot", "a.txt", "-o", "a.png")
     fails(1, "does not exist", "plot", trained, "-o", "missing/a.png")

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from fastdigits.cli import COMMANDS
+from fastdigits.cli.commands.train import HEADINGS
 from fastdigits.cli.commands.train import command as train_command
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.training_lines import TrainingLines
@@ -245,6 +246,25 @@ def test_hidden_activation_and_init(train):
 def test_activation_and_init_change_the_weights(arguments, train):
     base = "--model", "mlp", "--hidden", "20", "--epochs", "1"
     assert weight_bytes(train(*base)) != weight_bytes(train(*base, *arguments))
+
+
+def test_sizes_of_hidden_layers_are_separated_by_commas_or_x(invoke):
+    for sizes in ("256,128", "256x128"):
+        assert "--hidden            256x128\n" in invoke("train", "--model", "mlp", "--hidden", sizes, "--show").stdout
+
+
+def test_weights_that_start_at_zero(train):
+    run = train(*LINEAR[1:], "--init", "zeros")
+    assert run.saved.network["layers"][1]["initializer"] == "zeros"
+    assert run.summary["test"]["accuracy"] > 0.2  # a single layer learns from there
+
+
+def test_help_lists_every_option_once_under_a_heading(invoke):
+    names = [name for group in HEADINGS.values() for name in group]
+    assert sorted(names) == sorted(param.name for param in train_command.params)
+    text = invoke("train", "--help").stdout
+    assert all(f"\n{heading}:\n" in text for heading in HEADINGS)
+    assert "20 for cnn" in text
 
 
 def test_validation_0(invoke, train, tiny):

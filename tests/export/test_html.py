@@ -3,7 +3,7 @@
 import chromium
 import numpy as np
 import pytest
-from chromium import NARROW, SEVEN, THREE, WIDE, draw, find, set_window, touch, until, wait_for_digit
+from chromium import LETTER_A, NARROW, SEVEN, THREE, WIDE, draw, find, set_window, touch, until, wait_for_digit
 from exported import NETWORKS, PREPARATIONS, random_weights, saved_of, scores_of
 from outside import scores_of_page
 from PIL import Image, ImageDraw
@@ -143,6 +143,14 @@ def test_drawing_with_mouse_finger_and_keys(page):
     wait_for_digit(page, 1)
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
     until(page, lambda: find(page, "verdict").text == "Nothing yet.")
+
+
+@in_browser
+def test_a_letter_is_no_digit(page):
+    for stroke in LETTER_A:
+        draw(page, stroke)
+    until(page, lambda: find(page, "verdict").text == "This looks like no digit.")
+    assert page.find_element("css selector", "#bars .first span").text == "no digit"
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (320, 640)])

@@ -13,6 +13,7 @@ TIMEOUT_S = 60
 POLL_S = 0.05
 # Strokes in percent of a square in the middle of the paper, which is as high as the paper
 THREE = [(30, 25), (42, 17), (56, 18), (64, 28), (58, 40), (46, 46), (60, 50), (68, 62), (60, 76), (44, 80), (30, 72)]
+LETTER_A = [[(25, 85), (50, 15), (75, 85)], [(36, 60), (64, 60)]]
 SEVEN = [(28, 20), (48, 20), (70, 20), (60, 40), (50, 60), (42, 82)]
 OPTIONS = (
     "--headless=new",

@@ -94,6 +94,22 @@ def test_saliency_of_a_linear_network_is_its_weights():
     np.testing.assert_allclose(found.maps["dense_1"], scores, rtol=1e-4, atol=1e-5)
 
 
+def test_smoothing_averages_gradients_near_the_image_and_leaves_the_prediction_alone():
+    """The gradient of a linear network is the same everywhere; that of a deep one varies from pixel to pixel."""
+    reference = devices.load("reference")
+    image = np.random.default_rng(7).integers(0, 256, (28, 28), np.uint8)
+    linear = explain(saved_of(network_of("linear"), Normalisation(0.13, 0.31)), image, reference, smooth=True)
+    np.testing.assert_allclose(linear.smooth_saliency, linear.saliency, rtol=1e-4, atol=1e-6)
+    saved = saved_of(Network(NETWORKS["dense"], (1, 5, 6)), Normalisation(0.1, 0.5))
+    plain, smoothed, again = (explain(saved, image[:5, :6], reference, 4, smooth) for smooth in (False, True, True))
+    np.testing.assert_array_equal(smoothed.probabilities, plain.probabilities)
+    np.testing.assert_array_equal(smoothed.saliency, plain.saliency)
+    np.testing.assert_array_equal(smoothed.smooth_saliency, again.smooth_saliency)
+    assert plain.smooth_saliency.size == 0
+    assert np.corrcoef(smoothed.smooth_saliency.ravel(), plain.saliency.ravel())[0, 1] > 0.5
+    assert not np.allclose(smoothed.smooth_saliency, plain.saliency, rtol=1e-3)
+
+
 def test_what_each_stage_makes():
     layers = [Conv2D(3, 3), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dropout(0.5), Dense(4), Tanh(), Dense(5)]
     saved = saved_of(Network(layers, (1, 10, 12)), Normalisation(0.0, 1.0, Preparation(pad=1)))

@@ -4,7 +4,7 @@ import pytest
 
 from fastdigits.errors import UserError
 from fastdigits.models import ModelOptions, layers_of
-from fastdigits.nn import Network
+from fastdigits.nn import Dropout, Network
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ def test_parameters_and_multiply_adds_of_a_model(model, parameters, multiply_add
         ("lenet", ModelOptions(pool="min"), "max, average"),
         ("cnn", ModelOptions(pool="max"), "--pool"),
         ("cnn", ModelOptions(width=1.0), "--width"),
+        ("linear", ModelOptions(dropout=0.2), "--dropout"),
         ("resnet", ModelOptions(width=0.0), "width must be above 0"),
         ("alexnet", ModelOptions(width=float("nan")), "width must be above 0"),
     ],
@@ -42,6 +43,17 @@ def test_options_change_the_layers():
     assert network.names == ["flatten_1", "dense_1", "tanh_1", "dense_2", "tanh_2", "dense_3"]
     assert [layer.units for layer in network.layers[1::2]] == [30, 20, 7]
     assert {layer.initializer for layer in network.layers[1::2]} == {"glorot"}
+
+
+@pytest.mark.parametrize(("model", "places"), [("mlp", 2), ("cnn", 1), ("lenet", 2), ("alexnet", 2), ("best", 2)])
+def test_dropout_can_be_chosen(model, places):
+    def rates(dropout):
+        layers = layers_of(model, ModelOptions(dropout=dropout))
+        return [layer.rate for layer in layers if isinstance(layer, Dropout)]
+
+    assert rates(0.25) == [0.25] * places
+    assert rates(0.0) == []
+    assert rates(None) == {"alexnet": [0.5] * 2, "best": [0.3] * 2}.get(model, [])
 
 
 @pytest.mark.parametrize(("model", "limit"), [("tiny-8k", 8_000), ("tiny-20k", 20_000), ("resnet", 200_000)])

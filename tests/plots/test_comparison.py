@@ -55,6 +55,14 @@ def test_equal_ratios_of_errors_are_equal_distances():
     assert {"90", "95", "98", "99", "99.5"} <= set(ticks)
 
 
+@pytest.mark.parametrize("accuracy", [0.4, 0.9, 0.985, 0.9899, 0.9931])
+@pytest.mark.parametrize("seconds", [0.3, 1.01, 5.0, 99.0])
+def test_a_single_network_has_several_ticks_on_each_axis(accuracy, seconds):
+    axes = draw([ComparedModel("one", 10, 10, 1, [accuracy], [seconds], None)]).axes[0]
+    for ticks, (low, high) in ((axes.get_xticks(), axes.get_xlim()), (axes.get_yticks(), axes.get_ylim())):
+        assert sum(low <= tick <= high for tick in ticks) >= 3
+
+
 def test_the_legend_names_the_parameters():
     [legend] = draw([LINEAR, LENET, FAILED], "a title").legends
     assert legend.get_title().get_text() == "a title"

@@ -58,6 +58,22 @@ def test_several_runs_are_drawn_as_a_mean_a_band_and_thin_lines():
     assert (second.min(), second.max()) == pytest.approx((0.3, 0.3))
 
 
+def test_the_learning_rate_is_logarithmic_and_may_end_at_0():
+    epochs = [Epoch(n, 0.5, 0.5, 0.5, 0.5, rate) for n, rate in enumerate([0.006, 0.0003, 0.0], 1)]
+    rate = draw([RunGroup("linear", [epochs])]).axes[2]
+    assert rate.get_yscale() == "log"
+    assert rate.get_ylim() == pytest.approx((0.00015, 0.012))
+
+
+def test_the_legend_explains_the_band_and_the_thin_lines():
+    def legend(group):
+        return [text.get_text() for text in draw([group]).legends[0].get_texts()]
+
+    explained = ["mean \N{PLUS-MINUS SIGN} standard deviation", "validation of each run"]
+    assert legend(THREE)[-2:] == explained
+    assert not {*explained} & {*legend(ONE)}
+
+
 def test_groups_differ_in_color_and_training_in_line_style():
     loss = draw([ONE, THREE]).axes[0]
     styles = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in loss.lines}

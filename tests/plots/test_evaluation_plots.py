@@ -79,7 +79,7 @@ def test_mistakes_show_the_true_and_the_predicted_digit():
         np.testing.assert_array_equal(one.images[0].get_array(), IMAGES[row])
         assert one.get_title() == f"{true} predicted as {predicted}"
         p = PROBABILITIES[row]
-        expected = f"p({predicted}) = {p[predicted]:.1%}\np({true}) = {p[true]:.1%}\nimage {row}"
+        expected = f"p({predicted}) = {p[predicted]:.1%}\np({true}) = {p[true]:.1%}\ntest:{row}"
         assert [text.get_text() for text in one.texts] == [expected]
 
 

@@ -10,6 +10,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 RANDOM = np.random.default_rng(2)
 IMAGE = RANDOM.integers(0, 256, (9, 8), np.uint8)
 SALIENCY = RANDOM.standard_normal((9, 8)).astype(np.float32)
+SMOOTHED = RANDOM.standard_normal((9, 8)).astype(np.float32)
 PROBABILITIES = np.array([0.125, 0.5, 0.375], np.float32)
 MAPS = {
     "conv2d_1, ReLU": RANDOM.random((20, 4, 5)).astype(np.float32),
@@ -20,7 +21,7 @@ MAPS = {
 
 @pytest.fixture(scope="module")
 def figure():
-    return draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, "a title")
+    return draw(IMAGE, PROBABILITIES, MAPS, (SALIENCY, SMOOTHED), "a title")
 
 
 @pytest.fixture
@@ -30,9 +31,20 @@ def panel(figure):
 
 def test_the_image_and_the_saliency(panel):
     np.testing.assert_array_equal(panel("what the network sees").images[0].get_array(), IMAGE)
-    [image] = panel("pixels that make it a 1").images
-    np.testing.assert_array_equal(image.get_array(), SALIENCY)
-    assert image.get_clim() == pytest.approx((-np.abs(SALIENCY).max(), np.abs(SALIENCY).max()))
+    for title, saliency in {"gradient": SALIENCY, "smoothed gradient": SMOOTHED}.items():
+        [image] = panel(title).images
+        np.testing.assert_array_equal(image.get_array(), saliency)
+        assert image.get_clim() == pytest.approx((-np.abs(saliency).max(), np.abs(saliency).max()))
+
+
+def test_the_colors_of_the_saliency_are_explained():
+    def notes(**options):
+        figure = draw(IMAGE, PROBABILITIES, MAPS, (SALIENCY, SMOOTHED), "", ["a", "b", "c"], **options)
+        return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+    assert "of the score of b\nblue: a brighter pixel raises it, red: a brighter pixel lowers it" in notes()
+    signs = "blue: a brighter pixel speaks for b, red: a brighter pixel speaks for c"
+    assert f"of the score of b minus the score of c\n{signs}" in notes(against=2)
 
 
 def test_every_probability_is_a_bar_and_the_highest_is_highlighted(panel):
@@ -42,13 +54,14 @@ def test_every_probability_is_a_bar_and_the_highest_is_highlighted(panel):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability", "digit")
     colors = [bar.get_facecolor() for bar in axes.patches]
     assert colors[0] == colors[2] != colors[1]
+    assert axes.get_xlim() == (0, 1)
 
 
 def test_every_feature_map_is_drawn(panel):
     axes = panel(f"conv2d_1, ReLU: 20 {TIMES} 4 {TIMES} 5")
     shown = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
-    assert shown.shape == (2 * 4 + 1, 16 * 5 + 15)
-    np.testing.assert_allclose(shown[5:9, 6:11], MAPS["conv2d_1, ReLU"][17])
+    assert shown.shape == (2 * 4 + 1, 10 * 5 + 9)  # two full rows
+    np.testing.assert_allclose(shown[5:9, 42:47], MAPS["conv2d_1, ReLU"][17])
     assert axes.images[0].get_cmap().name == style.PIXELS  # no activation is negative
     assert axes.images[0].get_clim()[0] == 0
 
@@ -65,7 +78,7 @@ def test_every_neuron_is_drawn_and_short_layers_are_numbered(panel):
 
 def test_panels_do_not_overlap(figure):
     boxes = [axes.get_position() for axes in figure.axes]
-    assert len(boxes) == 3 + 1 + 2 * 3
+    assert len(boxes) == 4 + 2 + 1 + 2 * 3  # image, saliency maps and bars, their color bars, the note, the layers
     for i, one in enumerate(boxes):
         assert 0 <= one.x0 < one.x1 <= 1
         assert not any(one.overlaps(other) for other in boxes[:i])
@@ -73,5 +86,5 @@ def test_panels_do_not_overlap(figure):
 
 @pytest.mark.parametrize("name", ["a$b.png", "$a$ and $b$.png", "", "\\frac$\\frac$"])
 def test_any_file_name_can_be_the_title(name):
-    figure = draw(IMAGE, PROBABILITIES, MAPS, SALIENCY, name)
+    figure = draw(IMAGE, PROBABILITIES, MAPS, (SALIENCY, SMOOTHED), name)
     assert style.encode_figure(figure, "png").startswith(b"\x89PNG")

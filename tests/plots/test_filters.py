@@ -33,6 +33,13 @@ def test_kernels_of_one_channel_are_a_numbered_list():
     np.testing.assert_allclose(image[top : top + 5, left : left + 4], weight[7, 0])
 
 
+@pytest.mark.parametrize(("count", "shape"), [(6, (2, 3)), (10, (2, 5)), (16, (4, 4)), (24, (4, 6)), (32, (4, 8))])
+def test_the_grid_of_a_list_is_full_and_nearly_square(count, shape):
+    [axes] = panels(draw({"conv2d_1": random(count, 1, 5, 5)}, ""))
+    places = [text.get_position() for text in axes.texts]
+    assert (len({y for _, y in places}), len({x for x, _ in places})) == shape
+
+
 def test_kernels_of_several_channels_are_a_matrix():
     weight = random(3, 2, 3, 3)
     [axes] = panels(draw({"conv2d_2": weight}, ""))

@@ -5,7 +5,25 @@ import base64
 import chromium
 import numpy as np
 import pytest
-from chromium import NARROW, SEVEN, THREE, WIDE, draw, find, in_window, set_window, touch, until, wait_for_digit
+from chromium import (
+    LETTER_A,
+    NARROW,
+    SEVEN,
+    THREE,
+    WIDE,
+    draw,
+    find,
+    in_window,
+    set_window,
+    touch,
+    until,
+    wait_for_digit,
+)
+from click.testing import CliRunner
+from letters import LETTERS, letters, write_npz
+
+from fastdigits.cli import cli
+from fastdigits.data.sources import shipped_folder
 
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -18,12 +36,41 @@ from selenium.webdriver.support.select import Select
 pytestmark = [pytest.mark.browser, pytest.mark.slow, chromium.NEEDED]
 
 SMALL = 0.33  # scale of a digit in a corner of the paper
+WORDS = ["trouser", "ankle boot", "bag", "a class with quite a long name"]
+DROP = """
+    const dropped = new DataTransfer();
+    for (const name of arguments[0]) dropped.items.add(new File(["none"], name));
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));
+"""
+HOLD_PICTURES = """
+    const { prototype } = OffscreenCanvas;
+    const make = prototype.convertToBlob;
+    window.held = [];
+    prototype.convertToBlob = function (options) {
+      return new Promise((resolve) => held.push(resolve)).then(() => make.call(this, options));
+    };
+    window.release = () => {
+      prototype.convertToBlob = make;
+      for (const resolve of held) resolve();
+    };
+"""
 
 
 @pytest.fixture(scope="module")
 def server(start, weights):
     with start(*weights, "--timeout", "60") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def other_classes(tmp_path_factory):
+    """The weights files of two networks of other classes than digits, letters.h5 and words.h5."""
+    folder = tmp_path_factory.mktemp("classes")
+    for name, classes in (("letters", LETTERS), ("words", WORDS)):
+        data = write_npz(folder / f"{name}.npz", classes, letters(classes, 60, "train"), letters(classes, 4, "test"))
+        arguments = ["train", "--model", "linear", "--data", data, "--epochs", "4", "--output", folder / f"{name}.h5"]
+        assert CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False).exit_code == 0
+    return [str(folder / "letters.h5"), str(folder / "words.h5")]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +137,7 @@ def test_drawing_in_a_corner_clearing_and_switching(page):
     Select(find(page, "model")).select_by_visible_text("linear")
     until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#maps figure"))  # it has no hidden layers
     assert "linear: 7,850 parameters" in find(page, "facts").text
-    assert find(page, "digit").text
+    until(page, lambda: find(page, "digit").text)
 
 
 def test_digits_are_recognized_during_a_stroke(page):
@@ -166,6 +213,17 @@ def test_a_file_that_is_no_picture_gives_a_message_and_leaves_no_answer(page, tm
     assert find(page, "digit").text == ""
 
 
+@pytest.mark.parametrize(("names", "message"), [([], "This is no file"), (["a.png", "b.png"], "These are 2 files")])
+def test_what_cannot_be_opened_is_not_ignored_and_can_be_undone(page, names, message):
+    draw(page, SEVEN)
+    wait_for_digit(page, 7)
+    page.execute_script(DROP, names)
+    assert message in find(page, "verdict").text
+    assert find(page, "digit").text == ""
+    find(page, "undo").click()
+    wait_for_digit(page, 7)
+
+
 def test_the_eraser_and_the_brush(page):
     def ink():
         return np.count_nonzero(pixels(page, "paper")[..., 3])
@@ -200,9 +258,118 @@ def test_the_camera_runs_only_after_a_click_and_stops(page):
     until(page, lambda: pixels(page, "paper").any())  # the last picture remains
 
 
-def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
+def test_a_picture_that_the_camera_makes_while_it_stops_is_not_read_later(page):
+    page.execute_script(HOLD_PICTURES)
+    find(page, "camera").click()
+    until(page, lambda: page.execute_script("return held.length > 0"))
+    find(page, "camera").click()
+    page.execute_script("release()")
+    until(page, lambda: pixels(page, "paper").any())
+    find(page, "clear").click()
+    draw(page, THREE)
+    wait_for_digit(page, 3)
+
+
+def test_drawing_and_clearing_stop_the_camera(page):
+    draw(page, SEVEN)
+    wait_for_digit(page, 7)
+    find(page, "camera").click()
+    until(page, lambda: page.execute_script("return document.getElementById('video').videoWidth > 0"))
+    find(page, "clear").click()
+    assert find(page, "camera").get_attribute("aria-pressed") == "false"
+    assert not find(page, "video").is_displayed()
+    draw(page, THREE)
+    wait_for_digit(page, 3)
+
+
+def test_answers_from_before_a_cancellation_are_never_shown(page):
+    script = """
+        const done = arguments[0];
+        const { Recognizer } = await import("/static/server.js");
+        const replies = [], answers = [];
+        window.fetch = () => new Promise((resolve) => replies.push(resolve));
+        const until = async (condition) => { while (!condition()) await new Promise((next) => setTimeout(next)); };
+        const reply = (digit) => replies.at(-1)({ ok: true, json: async () => ({ digit }) });
+        const recognizer = new Recognizer(({ single }) => answers.push(single.digit), done);
+        const recognize = () => recognizer.recognize(async () => new Blob(), { index: 0, classes: ["a", "b"] });
+        recognize();
+        await until(() => replies.length === 1);
+        recognizer.cancel();
+        recognize();
+        reply(1);
+        await until(() => replies.length === 2);
+        reply(2);
+        await until(() => answers.length);
+        done(answers);
+    """
+    assert page.execute_async_script(f"(async () => {{ {script} }})(...arguments)") == [2]
+
+
+def test_other_classes_are_named_and_no_digit_is_told(start, browser, other_classes):
+    shipped = str(shipped_folder() / "models" / "digits.h5")
+    with start(shipped, *other_classes, "--timeout", "60") as server:
+        set_window(browser, NARROW)
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        until(browser, lambda: "Draw a digit or a number" in find(browser, "hint").text)
+        for stroke in LETTER_A:
+            draw(browser, stroke)
+        until(browser, lambda: highlighted_bar(browser) == "no digit")
+        assert find(browser, "verdict").text == "This looks like no digit."
+        assert len(bars(browser)) == 11
+
+        Select(find(browser, "model")).select_by_visible_text("letters")
+        until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#bars .first"))
+        assert highlighted_bar(browser) in LETTERS
+        assert {*bars(browser)} <= {*LETTERS}
+        assert find(browser, "verdict").text.startswith((f"{highlighted_bar(browser)}, ", "Not sure: perhaps "))
+        assert "MNIST" not in find(browser, "facts").text
+        assert find(browser, "no-maps").text == "This network has no hidden layers."
+        find(browser, "clear").click()
+        assert find(browser, "hint").get_attribute("textContent") == "Draw a, b, c, … or z here"
+        assert {*bars(browser)} == {""}
+
+        Select(find(browser, "model")).select_by_visible_text("words")
+        assert {*bars(browser)} == {*WORDS}
+        draw(browser, SEVEN)
+        until(browser, lambda: find(browser, "digit").text)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= NARROW[0]
+        for name in WORDS:
+            show(browser, name)
+            box = (
+                "const d = document.getElementById('digit');"
+                "return [d.scrollWidth - d.clientWidth, d.scrollHeight - d.clientHeight];"
+            )
+            assert max(browser.execute_script(box)) <= 0
+    leave(browser)
+
+
+def bars(page):
+    """Return the labels of all bars."""
+    return [label.text for label in page.find_elements(By.CSS_SELECTOR, "#bars span:first-child")]
+
+
+def show(page, label, **answer):
+    """Show an answer that is sure of a class, and return it as a sentence."""
+    answer = {"label": label, "classes": [label, "z"], "confidence": 1, "probabilities": [1, 0], "second": "z"} | answer
+    script = "import('/static/view.js').then((view) => arguments[1](view.showAnswer({ single: arguments[0] }, 1)))"
+    return page.execute_async_script(script, answer | {"unsure": False, "no_digit": 0, "image": [[0] * 28] * 28})
+
+
+def test_sentences_are_grammatical(page):
+    assert show(page, "8", digit=8) == "An 8, over 99.9\u00a0% sure."
+    assert show(page, "7", digit=7) == "A 7, over 99.9\u00a0% sure."
+    assert show(page, "no digit", digit="no digit") == "No digit, over 99.9\u00a0% sure."
+
+
+def leave(browser):
+    browser.get("about:blank")
+    browser.get_log("browser"), browser.get_log("performance")
+
+
+def test_a_number_is_read_corrected_taught_and_undone(start, browser, other_classes, tmp_path):
     """From the first stroke to the last undo; the stored digits are those of the correction."""
-    with start("--learn", str(tmp_path / "corrections.h5"), "--timeout", "60") as server:
+    shipped = str(shipped_folder() / "models" / "digits.h5")
+    with start(shipped, other_classes[0], "--learn", str(tmp_path / "corrections.h5"), "--timeout", "60") as server:
         set_window(browser, WIDE)
         browser.get(f"http://127.0.0.1:{server.port}/")
         draw(browser, SEVEN, scale=0.5, left=-0.1, top=0.2)
@@ -210,7 +377,8 @@ def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
         draw(browser, THREE, scale=0.5, left=0.5, top=0.2)
         wait_for_digit(browser, 73)
         assert find(browser, "verdict").text.startswith(("73, ", "Not sure: perhaps 73"))
-        assert [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#bars span:first-child")] == ["7", "3"]
+        assert bars(browser) == ["7", "3"]
+        assert "network of its own" in find(browser, "no-maps").text
 
         truth = find(browser, "truth")
         truth.clear()
@@ -223,6 +391,13 @@ def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
         until(browser, lambda: find(browser, "teach").is_enabled())
         find(browser, "teach").click()
         until(browser, lambda: "of 2 corrections" in find(browser, "lesson").text)
+        Select(find(browser, "model")).select_by_visible_text("letters")
+        until(browser, lambda: "letters cannot be taught" in find(browser, "count").text)
+        assert not find(browser, "teach").is_enabled()
+        assert not find(browser, "forget").is_enabled()
+        Select(find(browser, "model")).select_by_visible_text("digits")
+        until(browser, lambda: find(browser, "forget").is_enabled())
+        wait_for_digit(browser, 73)
         find(browser, "forget").click()
         until(browser, lambda: "as it was" in find(browser, "lesson").text)
         until(browser, lambda: not find(browser, "forget").is_enabled())
@@ -232,9 +407,9 @@ def test_a_number_is_read_corrected_taught_and_undone(start, browser, tmp_path):
         until(browser, lambda: "3 digits, but 2 were found" in find(browser, "lesson").text)
         browser.find_element(By.CSS_SELECTOR, "#samples button").click()
         until(browser, lambda: "1 correction in" in find(browser, "count").text)
+        assert find(browser, "lesson").text == "The correction is deleted."
         assert find(browser, "download").get_attribute("href").endswith("/corrections/file")
-    browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
+    leave(browser)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (320, 640)])
@@ -278,5 +453,4 @@ def test_a_stopped_server_gives_a_message(start, weights, browser):
         until(browser, lambda: find(browser, "facts").text)
     draw(browser, THREE)
     until(browser, lambda: "cannot be reached" in find(browser, "verdict").text)
-    browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
+    leave(browser)

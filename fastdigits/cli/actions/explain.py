@@ -1,6 +1,7 @@
 """Run `fastdigits explain`: print the prediction for one image, and draw its saliency map and feature maps."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from fastdigits.errors import UserError
 from fastdigits.imaging import read_picture
 from fastdigits.inference.explain import Explanation, explain
 from fastdigits.inference.recognizer import Recognizer
-from fastdigits.nn.class_names import are_digits, label_of, noun
+from fastdigits.nn.class_names import are_digits, label_of, noun, number_of
 from fastdigits.plots import explanation
 from fastdigits.storage.weights import SavedNetwork, read
 
@@ -32,30 +33,38 @@ class ChosenImage:
     label: int | None = None
 
 
-def run(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
+def run(weights: str, image: str, output: str | None, against: str | None, data: str, as_json: bool) -> None:
     """Print how the network of a weights file classifies an image, and draw it.
 
     Raises
     ------
     UserError
-        If the weights file or the image cannot be read.
+        If the weights file or the image cannot be read, or `against` is no class or the predicted one.
     """
     check_files({"--output": output})
+    if image.isascii() and image.isdigit() and not os.path.exists(image):
+        raise UserError(f"There is no picture '{image}'; did you mean {TEST}{image}, a test image?")
     if image.startswith(TEST):
         saved = read(weights)
         chosen = _test_image(image, data, saved)
     else:
         recognizer = Recognizer(weights, "reference")
         saved, chosen = recognizer.saved, _prepared_picture(image, recognizer)
-    found = explain(saved, chosen.pixels, ops.load("reference"))
+    names = saved.class_names
+    rival = None if against is None else number_of(names, against)
+    found = explain(saved, chosen.pixels, ops.load("reference"), rival, smooth=bool(output) or as_json)
     sentence = _sentence(saved, chosen, found)
     if output:
+        saliencies = (found.saliency, found.smooth_saliency)
         figure = explanation.draw(
-            found.image, found.probabilities, found.maps, found.saliency, sentence, saved.class_names
+            found.image, found.probabilities, found.maps, saliencies, sentence, names, against=rival
         )
         write_figure(output, figure)
         say_written(output)
-    click.echo(json.dumps(_summary(saved, chosen, found)) if as_json else _as_text(sentence, found, saved.class_names))
+    if as_json:
+        click.echo(json.dumps(_summary(saved, chosen, found, rival)))
+    else:
+        click.echo(_as_text(sentence, found, names, rival))
 
 
 def _prepared_picture(path: str, recognizer: Recognizer) -> ChosenImage:
@@ -86,7 +95,7 @@ def _sentence(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> s
     return f"{saved.model} classifies {chosen.name} as {names[found.digit]}{verdict}"
 
 
-def _summary(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> dict[str, Any]:
+def _summary(saved: SavedNetwork, chosen: ChosenImage, found: Explanation, against: int | None) -> dict[str, Any]:
     names, kind = saved.class_names, noun(saved.class_names)
     return {
         "model": saved.model,
@@ -96,15 +105,21 @@ def _summary(saved: SavedNetwork, chosen: ChosenImage, found: Explanation) -> di
         "classes": names,
         "probabilities": found.probabilities.tolist(),
         "layers": {name: list(array.shape) for name, array in found.maps.items()},
+        "against": None if against is None else label_of(names, against),
+        "margin": found.margin,
         "saliency": found.saliency.tolist(),
+        "smooth_saliency": found.smooth_saliency.tolist(),
     }
 
 
-def _as_text(sentence: str, found: Explanation, names: Sequence[str]) -> str:
+def _as_text(sentence: str, found: Explanation, names: Sequence[str], against: int | None) -> str:
     """List the highest probabilities in descending order, and the activations of every layer."""
     listed = (-found.probabilities).argsort(kind="stable")[:MAX_LISTED]
     wide = max(5, *(len(names[number]) for number in listed))
-    lines = [sentence, "", f"{noun(names):{wide}}   probability"]
+    lines = [sentence]
+    if against is not None:
+        lines.append(f"the score of {names[found.digit]} is {found.margin:.4g} above that of {names[against]}")
+    lines += ["", f"{noun(names):{wide}}   probability"]
     lines += [f"{names[number]:>{wide}}{found.probabilities[number]:14.2%}" for number in listed]
     lines += [f"and {len(names) - MAX_LISTED} more"] if len(names) > MAX_LISTED else []
     width = max(len("layers"), *map(len, found.maps)) + 3

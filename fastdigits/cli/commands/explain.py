@@ -11,6 +11,7 @@ from fastdigits.cli.options.figure_files import FigureFile
     "explain",
     epilog=examples(
         "fastdigits explain weights.h5 test:8 -o explained.png",
+        "fastdigits explain weights.h5 test:8 --against 5 -o explained.png",
         "fastdigits explain weights.h5 photo.jpg -o explained.svg",
     ),
 )
@@ -21,11 +22,16 @@ from fastdigits.cli.options.figure_files import FigureFile
     "--output",
     type=FigureFile(),
     metavar="FILE.png",
-    help="Draw the saliency map and the feature maps of every layer.",
+    help="Draw the saliency map, plain and smoothed, and the feature maps of every layer.",
+)
+@click.option(
+    "--against",
+    metavar="CLASS",
+    help="Explain why the network does not predict this class: show what the difference of the scores depends on.",
 )
 @data_options()
 @json_option
-def command(weights: str, image: str, output: str | None, data: str, as_json: bool) -> None:
+def command(weights: str, image: str, output: str | None, against: str | None, data: str, as_json: bool) -> None:
     """Show how a network classifies one image.
 
     IMAGE is a picture of a digit; test:INDEX is a test image of --data. The network of the WEIGHTS file runs on the
@@ -33,4 +39,4 @@ def command(weights: str, image: str, output: str | None, data: str, as_json: bo
     """
     from fastdigits.cli.actions import explain
 
-    explain.run(weights, image, output, data, as_json)
+    explain.run(weights, image, output, against, data, as_json)

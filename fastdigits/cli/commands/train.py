@@ -15,6 +15,7 @@ from fastdigits.cli.options.common import (
 )
 from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.cli.options.headings import CommandWithHeadings
 from fastdigits.cli.options.images import image_options
 from fastdigits.cli.options.training import (
     FRACTION,
@@ -30,6 +31,21 @@ from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, RECIPES
 from fastdigits.config.training import CLASS_WEIGHTS, LOSSES, MODEL, OPTIMIZERS, TrainConfig, optimizers_with
 
 DEFAULT = TrainConfig()
+HEADINGS = {
+    "Network": ("model", "hidden", "activation", "init", "dropout", "pool", "width"),
+    "Data set": ("data", "size", "value_range", "transpose", "validation"),
+    "Preprocessing and augmentation": ("pad", "contrast", "gamma", "binarize", "ink", "normalise", "augment"),
+    "Training": ("recipe", "epochs", "batch_size", "loss", "label_smoothing", "class_weight", "seed"),
+    "Optimizer and learning rate": (
+        *("optimizer", "lr", "momentum", "beta1", "beta2", "weight_decay", "clip_norm"),
+        *("schedule", "lr_decay", "decay_every", "warmup"),
+    ),
+    "Which weights are kept": ("ema", "early_stop", "keep_best"),
+    "Trained networks and checkpoints": ("start", "freeze", "resume", "checkpoint_every"),
+    "Several runs": ("runs", "folds", "restart_dead"),
+    "Computation": ("device", "threads", "exact", "fused", "graph"),
+    "Output": ("output", "stats_file", "plot_file", "log_every", "progress", "show", "as_json"),
+}
 
 
 def _follow_recipe(ctx: click.Context, param: click.Parameter, name: str) -> None:
@@ -51,7 +67,12 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     return path
 
 
-@click.command("train", epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5")
+@click.command(
+    "train",
+    cls=CommandWithHeadings,
+    headings=HEADINGS,
+    epilog="Example: fastdigits train --model lenet --epochs 3 --output lenet.h5",
+)
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
@@ -90,7 +111,11 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
 @device_option
 @data_options()
 @click.option(
-    "--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True, help="Number of epochs."
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=DEFAULT.epochs,
+    show_default=f"{MODEL_SETTINGS[MODEL]['epochs']} for {MODEL}, {DEFAULT.epochs} for most other models",
+    help="Number of epochs.",
 )
 @click.option(
     "--batch-size",
@@ -103,7 +128,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default=DEFAULT.optimizer, show_default=True, help="Optimizer."
 )
-@click.option("--lr", type=POSITIVE, show_default="depends on the optimizer", help="Peak learning rate.")
+@click.option("--lr", type=POSITIVE, show_default="depends on the optimizer and the model", help="Peak learning rate.")
 @click.option(
     "--momentum",
     type=FRACTION,
@@ -149,13 +174,24 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     help="Weigh the loss of each image by N / (classes * images of its class), so that rare classes count as much as "
     "frequent ones.",
 )
-@click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256x256.")
+@click.option("--hidden", type=LayerSizes(), help="Sizes of the hidden layers of mlp, such as 256,128.")
 @click.option(
     "--activation",
     type=click.Choice(list(ACTIVATIONS)),
     help="Activation of the hidden layers, for models that allow a choice.",
 )
-@click.option("--init", type=click.Choice(INITIALIZERS), help="Initializer of the weights.")
+@click.option(
+    "--init",
+    type=click.Choice(INITIALIZERS),
+    help="Initializer of the weights; with zeros, hidden layers learn nothing.",
+)
+@click.option(
+    "--dropout",
+    type=FRACTION,
+    show_default="that of the model",
+    help="Fraction of the inputs of the last dense layers to set to zero at random in training, for models that allow "
+    "a choice.",
+)
 @click.option("--pool", type=click.Choice(list(POOLINGS)), show_default="average", help="Pooling of lenet.")
 @click.option(
     "--width", type=Number(0, 8, min_open=True), help="Multiply the channels of alexnet or resnet by this factor."

@@ -82,14 +82,14 @@ class ModelName(click.ParamType):
 
 
 class LayerSizes(click.ParamType):
-    """Sizes of hidden layers, such as 256x256."""
+    """Sizes of hidden layers, such as 256,128 or 256x128."""
 
     name = "sizes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        parts = str(value).split("x")
+        parts = str(value).replace(",", "x").split("x")
         if not all(part.isascii() and part.isdigit() and len(part) < 6 and int(part) for part in parts):
-            self.fail(f"'{value}' is not a list of layer sizes such as 256x256.", param, ctx)
+            self.fail(f"'{value}' is not a list of layer sizes such as 256,128.", param, ctx)
         return tuple(map(int, parts))
 
 

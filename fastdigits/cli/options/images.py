@@ -27,7 +27,7 @@ def image_options(default: "TrainConfig") -> Callable:
         show_default="as recognized",
         help="Ink of the training images, darker or lighter than their background.",
     )
-    return option_group(preparation_options(default), ink, normalise, augment_option(default.augment))
+    return option_group(preparation_options(default), ink, normalise, augment_option(default.augment, of_model=True))
 
 
 def preparation_options(default: "TrainConfig | Preparation") -> Callable:
@@ -62,12 +62,13 @@ def preparation_options(default: "TrainConfig | Preparation") -> Callable:
     )
 
 
-def augment_option(default: str) -> Callable:
-    """Return the option for the augmentation of training images."""
+def augment_option(default: str, of_model: bool = False) -> Callable:
+    """Return the option for the augmentation of training images, whose default may depend on the model."""
     return click.option(
         "--augment",
         metavar="EFFECT=SIZE,...",
         default=default,
+        show_default="depends on the model" if of_model else False,
         help="Augment training images at random, for example with shift=2,rotate=10,scale=0.1,elastic=0.6. "
         f"The effects are {', '.join(EFFECTS)}.",
     )

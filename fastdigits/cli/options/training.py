@@ -39,6 +39,7 @@ DECIDED_BY_NETWORK = {
     "hidden",
     "activation",
     "init",
+    "dropout",
     "pool",
     "width",
     "pad",

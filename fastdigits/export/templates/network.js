@@ -151,15 +151,16 @@ class Network {
     return this.output.slice(0, this.classes.length);
   }
 
-  /** Return the probabilities of the digits, the most probable two, and whether the first one is unsure. */
+  /** Return the probabilities of the digits, the most probable two, whether the first one is unsure, and that of no digit. */
   predict(pixels) {
     const { temperature, unsureBelow, noDigitBias } = this.calibration;
     const logits = this.scores(pixels).map((score) => score / temperature);
-    const asTrained = digits(softmax(logits));
+    const trained = softmax(logits);
+    const asTrained = digits(trained);
     const probabilities = digits(softmax(logits.map((logit, number) => (number === 10 ? logit + noDigitBias : logit))));
     const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
     const unsure = 1 - asTrained[order[0]] > 1 - unsureBelow;
-    return { probabilities, digit: order[0], second: order[1], unsure };
+    return { probabilities, digit: order[0], second: order[1], unsure, noDigit: trained[10] ?? 0 };
   }
 }
 

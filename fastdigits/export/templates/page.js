@@ -1,5 +1,5 @@
 // Connect the canvas, the buttons and the keyboard with the network. Drawing, PNG_HEIGHT and drawStrokes come from
-// drawing.js, and showAnswer, clearAnswer and at from view.js, which precede this in the page.
+// drawing.js, and showAnswer, choosePalette, clearAnswer and at from view.js, which precede this in the page.
 
 let network = null;
 let finished = true; // false during a stroke
@@ -26,9 +26,9 @@ function recognize() {
     setVerdict("Nothing yet.");
     return;
   }
-  const { probabilities, digit, second, unsure } = network.predict(image);
+  const { probabilities, digit, second, unsure, noDigit } = network.predict(image);
   const confidence = probabilities[digit];
-  const single = { digit, second, unsure, confidence, probabilities, image: [...image] };
+  const single = { digit, second, unsure, confidence, probabilities, no_digit: noDigit, image: [...image] };
   lastAnswer = [{ single }, performance.now() - start];
   setVerdict(showAnswer(...lastAnswer));
 }
@@ -58,6 +58,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  choosePalette();
   drawing.draw();
   if (lastAnswer) showAnswer(...lastAnswer);
 });

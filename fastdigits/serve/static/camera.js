@@ -24,16 +24,28 @@ export class Camera {
   async toggle(button) {
     if (this.stream) return this.stop();
     this.button = button;
+    button.disabled = true; // until the user has answered the browser's question
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
       this.show(true);
       this.video.srcObject = this.stream;
       await this.video.play();
-      this.timer = setInterval(async () => this.onFrame((this.latest = await this.frame())), INTERVAL_MS);
+      this.timer = setInterval(() => this.sendFrame(), INTERVAL_MS);
     } catch (error) {
       this.end();
       this.onError(REASONS[error.name] ?? "The camera cannot be used.");
+    } finally {
+      button.disabled = false;
     }
+  }
+
+  /** Hand a picture over, unless the camera stops while it is made. */
+  async sendFrame() {
+    const { stream } = this;
+    const frame = await this.frame();
+    if (stream !== this.stream) return;
+    this.latest = frame;
+    this.onFrame(frame);
   }
 
   /** Stop the camera and hand the last picture over. */
@@ -47,9 +59,11 @@ export class Camera {
     this.onStop(await createImageBitmap(file), file);
   }
 
+  /** Stop the camera without a last picture. */
   end() {
+    if (!this.stream) return;
     clearInterval(this.timer);
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    for (const track of this.stream.getTracks()) track.stop();
     this.stream = this.latest = this.video.srcObject = null;
     this.show(false);
   }

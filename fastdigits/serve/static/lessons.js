@@ -1,6 +1,6 @@
 // Corrections: say what a picture really shows, teach the network, undo that, and delete what was kept.
 
-import { correct, corrections, remove, teach, undo } from "./server.js";
+import { correct, corrections, readsNumbers, remove, teach, undo } from "./server.js";
 import { showPixels } from "./view.js";
 
 const MAX_SHOWN = 24;
@@ -10,7 +10,7 @@ const at = (id) => document.getElementById(id);
 const counted = (count) => `${count} ${count === 1 ? "correction" : "corrections"}`;
 
 export class Lessons {
-  /** `picture()` returns what is on the paper, `model()` the index of the network; `onLesson()` follows its changes. */
+  /** `picture()` returns what is on the paper, `model()` the network in use; `onLesson()` follows its changes. */
   constructor(picture, model, onLesson) {
     Object.assign(this, { picture, model, onLesson });
     at("lessons").hidden = false;
@@ -20,7 +20,7 @@ export class Lessons {
     });
     at("teach").addEventListener("click", () => this.teach());
     at("forget").addEventListener("click", () => this.undo());
-    at("delete-all").addEventListener("click", () => confirm("Delete all corrections?") && this.change(() => remove()));
+    at("delete-all").addEventListener("click", () => confirm("Delete all corrections?") && this.delete());
     this.refresh();
   }
 
@@ -32,28 +32,38 @@ export class Lessons {
 
   correct(text) {
     return this.change(async () => {
-      const { ids } = await correct(await this.picture(), text, this.model());
+      const { ids } = await correct(await this.picture(), text, this.model().index);
       const digits = ids.length === 1 ? "The digit is" : `${ids.length} digits are`;
-      return `${digits} kept as ${text}. Teach the network to use it.`;
+      return `${digits} kept as ${text}. Teach the network to use ${ids.length === 1 ? "it" : "them"}.`;
+    });
+  }
+
+  /** Delete the correction with an id, or all. */
+  delete(id) {
+    return this.change(async () => {
+      await remove(id);
+      return id === undefined ? "All corrections are deleted." : "The correction is deleted.";
     });
   }
 
   teach() {
     at("lesson").textContent = "The network learns …";
     return this.change(async () => {
-      const lesson = await teach(this.model());
+      const { index, name } = this.model();
+      const lesson = await teach(index);
       this.onLesson();
       const mnist = `${lesson.mnist_right_before} → ${lesson.mnist_right_after} of ${lesson.mnist_images} images of MNIST`;
       const learned = `${lesson.right_before} → ${lesson.right_after} of ${counted(lesson.corrections)}`;
-      return `Right before → now: ${learned}, ${mnist}, in ${lesson.seconds.toFixed(1)} s.`;
+      return `${name}, right before → now: ${learned}, ${mnist}, in ${lesson.seconds.toFixed(1)} s.`;
     });
   }
 
   undo() {
     return this.change(async () => {
-      await undo(this.model());
+      const { index, name } = this.model();
+      await undo(index);
       this.onLesson();
-      return "The network is as it was before the lesson.";
+      return `The network ${name} is as it was before the lesson.`;
     });
   }
 
@@ -66,8 +76,9 @@ export class Lessons {
     } catch (error) {
       message = error.message;
     }
-    if (typeof message === "string") at("lesson").textContent = message;
+    at("lesson").textContent = message;
     await this.refresh();
+    at("lesson").scrollIntoView({ block: "nearest" }); // on a phone it may be below the window
   }
 
   async refresh() {
@@ -79,10 +90,13 @@ export class Lessons {
   }
 
   show({ count, file, state, lessons, samples }) {
-    const preparing = state === "preparing";
-    at("count").textContent = `${counted(count)} in ${file}${preparing ? ", preparing to teach …" : ""}`;
-    at("teach").disabled = state !== "ready" || !count;
-    at("forget").disabled = state !== "ready" || !lessons[this.model()];
+    const model = this.model();
+    const ready = state === "ready" && readsNumbers(model);
+    const preparing = state === "preparing" ? ", preparing to teach …" : "";
+    const note = readsNumbers(model) ? preparing : `; ${model.name} cannot be taught, as it recognizes no digits`;
+    at("count").textContent = `${counted(count)} in ${file}${note}`;
+    at("teach").disabled = !ready || !count;
+    at("forget").disabled = !ready || !lessons[model.index];
     at("delete-all").disabled = !count;
     at("samples").replaceChildren(...samples.slice(0, MAX_SHOWN).map((sample) => this.sample(sample)));
     if (state !== "ready") setTimeout(() => this.refresh(), POLL_MS);
@@ -95,7 +109,7 @@ export class Lessons {
     canvas.setAttribute("aria-label", `A corrected ${label}`);
     text.textContent = label === predicted ? label : `${predicted} → ${label}`;
     button.setAttribute("aria-label", `Delete this ${label}`);
-    button.addEventListener("click", () => this.change(() => remove(id)));
+    button.addEventListener("click", () => this.delete(id));
     showPixels(canvas, Uint8Array.from(atob(image), (character) => character.charCodeAt(0)), 28, 28);
     return item;
   }

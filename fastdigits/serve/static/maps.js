@@ -1,4 +1,4 @@
-// Show the feature maps of an answer.
+// Show the feature maps of an answer, or say why there are none.
 
 import { showPixels } from "./view.js";
 
@@ -7,9 +7,10 @@ const UNITS_PER_ROW = 32; // of a dense layer
 
 const at = (id) => document.getElementById(id);
 
-export function showMaps(features) {
+export function showMaps(features, reason = "") {
   const maps = at("maps");
   at("no-maps").hidden = features.length > 0;
+  at("no-maps").textContent = reason;
   while (maps.children.length > features.length) maps.lastChild.remove();
   features.forEach((feature, number) => {
     const figure = maps.children[number] ?? maps.appendChild(createFigure());

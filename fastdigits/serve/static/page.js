@@ -4,8 +4,15 @@ import { Camera } from "./camera.js";
 import { Drawing } from "./drawing.js";
 import { Lessons } from "./lessons.js";
 import { showMaps } from "./maps.js";
-import { models, Recognizer } from "./server.js";
-import { clearAnswer, showAnswer, textOf } from "./view.js";
+import { models, readsNumbers, Recognizer } from "./server.js";
+import { choosePalette, clearAnswer, showAnswer, textOf } from "./view.js";
+
+const NOTHING = "Nothing yet.";
+const READING = "Reading …";
+const NO_MAPS = "The output of each layer appears while you draw.";
+const NO_DIGIT_MAPS = "They appear for single digits only: a number is read by a network of its own.";
+const NO_LAYERS = "This network has no hidden layers.";
+const MAX_NAMES = 4; // of classes
 
 const at = (id) => document.getElementById(id);
 const modelSelect = at("model");
@@ -27,6 +34,7 @@ const drawing = new Drawing(at("paper"), (isFinished) => {
   document.body.classList.toggle("drawn", !drawing.empty);
   at("undo").disabled = !drawing.history.length;
   at("clear").disabled = drawing.empty;
+  camera.end();
   recognize();
 });
 
@@ -41,12 +49,12 @@ const camera = new Camera(
 const picture = async () => camera.latest ?? drawing.picture?.file ?? drawing.png();
 
 function recognize() {
-  if (drawing.empty) forget("Nothing yet.");
-  else recognizer.recognize(picture, modelInfo());
+  if (drawing.empty) forget(NOTHING);
+  else if (modelInfo()) recognizer.recognize(picture, modelInfo());
 }
 
 function show(answer, milliseconds) {
-  showMaps(answer.single?.features ?? []);
+  showMaps(answer.single?.features ?? [], answer.single ? NO_LAYERS : NO_DIGIT_MAPS);
   return showAnswer(answer, milliseconds);
 }
 
@@ -54,8 +62,8 @@ function show(answer, milliseconds) {
 function forget(message) {
   recognizer.cancel();
   lastAnswer = null;
-  clearAnswer();
-  showMaps([]);
+  clearAnswer(modelInfo()?.classes);
+  showMaps([], NO_MAPS);
   lessons?.offer("");
   setVerdict(message);
 }
@@ -66,28 +74,48 @@ function setVerdict(sentence) {
   at("verdict").textContent = sentence;
 }
 
-async function open(file) {
-  if (!file) return;
+/** Open one of the files that someone chose, pasted or dropped. */
+async function open(files) {
+  const [file] = files;
+  if (!file) return reject("This is no file; drop a picture.");
+  if (files.length > 1) return reject(`These are ${files.length} files; open one picture at a time.`);
   try {
-    drawing.open({ bitmap: await createImageBitmap(file), file });
+    const bitmap = await createImageBitmap(file);
+    forget(READING);
+    drawing.open({ bitmap, file });
   } catch {
-    drawing.clear();
-    const isPicture = file.type.startsWith("image/");
-    forget(isPicture ? "This picture cannot be shown; try a PNG or JPEG file." : `${file.name} is no picture; try a PNG or JPEG file.`);
+    const problem = file.type.startsWith("image/") ? "This picture cannot be shown" : `${file.name} is no picture`;
+    reject(`${problem}; try a PNG or JPEG file.`);
   }
 }
 
-const modelInfo = () => modelSelect.selectedOptions[0].info;
+/** Clear the paper and say why. */
+function reject(message) {
+  camera.end();
+  drawing.clear();
+  forget(message);
+}
+
+const modelInfo = () => modelSelect.selectedOptions[0]?.info;
 
 function describeModel() {
   const { parameters, test_accuracy: accuracy, architecture } = modelInfo();
-  const suffix = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % accuracy on MNIST`;
+  const suffix = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(2)} % accuracy on its test images`;
   at("facts").textContent = `${architecture}: ${parameters.toLocaleString("en")} parameters${suffix}`;
+  at("hint").textContent = `Draw ${readsNumbers(modelInfo()) ? "a digit or a number" : choice(modelInfo().classes)} here`;
+}
+
+/** Return names as a choice: "a, b or c", the middle ones left out if there are many. */
+function choice(names) {
+  const first = names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES - 1), "…"] : names.slice(0, -1);
+  return `${first.join(", ")} or ${names.at(-1)}`;
 }
 
 function onModelChange() {
   describeModel();
-  if (!drawing.empty) recognize();
+  forget(READING);
+  recognize();
+  lessons?.refresh();
 }
 
 async function loadModels() {
@@ -99,7 +127,8 @@ async function loadModels() {
       modelSelect.add(option);
     }
     describeModel();
-    if (answer.learning) lessons = new Lessons(picture, () => modelSelect.value, recognize);
+    recognize(); // what was drawn meanwhile
+    if (answer.learning) lessons = new Lessons(picture, modelInfo, recognize);
   } catch (error) {
     setVerdict(error.message);
   }
@@ -128,12 +157,12 @@ at("brush").addEventListener("input", ({ target }) => (drawing.brush = Number(ta
 at("camera").hidden = !Camera.exists;
 at("camera").addEventListener("click", () => camera.toggle(at("camera")));
 at("file").addEventListener("change", ({ target }) => {
-  open(target.files[0]);
+  if (target.files.length) open(target.files);
   target.value = ""; // so that the same file triggers the event again
 });
 modelSelect.addEventListener("change", onModelChange);
 document.addEventListener("keydown", onKey);
-document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+document.addEventListener("paste", ({ clipboardData: { files } }) => files.length && open(files));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   document.body.classList.add("dropping");
@@ -142,11 +171,13 @@ document.addEventListener("dragleave", () => document.body.classList.remove("dro
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  open(event.dataTransfer.files[0]);
+  open(event.dataTransfer.files);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  choosePalette();
   drawing.draw();
   if (lastAnswer) show(...lastAnswer);
+  lessons?.refresh();
 });
 
 clearAnswer();

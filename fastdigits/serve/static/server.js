@@ -19,6 +19,7 @@ export class Recognizer {
     this.running = false;
     this.next = null;
     this.latest = 0; // number of the latest request; cancelling counts as one
+    this.cancelled = 0; // number of the latest cancellation
   }
 
   /** Recognize a picture with a model of `models`; `picture()` is only called, for a Blob, when it is sent. */
@@ -30,7 +31,7 @@ export class Recognizer {
 
   /** Ignore the answers to all requests so far. */
   cancel() {
-    this.latest += 1;
+    this.cancelled = this.latest += 1;
     this.next = null;
   }
 
@@ -43,7 +44,7 @@ export class Recognizer {
       const start = performance.now();
       try {
         const answer = await predict(await picture(), model);
-        if (number === this.latest || this.next) this.onAnswer(answer, performance.now() - start);
+        if (number > this.cancelled) this.onAnswer(answer, performance.now() - start);
       } catch (error) {
         if (number === this.latest) this.onError(error.message);
       }
@@ -52,10 +53,13 @@ export class Recognizer {
   }
 }
 
+/** Whether a model recognizes digits, so that the server reads whole numbers. */
+export const readsNumbers = ({ classes }) => classes.every((name) => /^[0-9]$/.test(name));
+
 /** Read a number, or recognize one shape if the classes of the model are no digits. */
-async function predict(picture, { index, classes }) {
-  const query = `explain=true&model=${index}`;
-  if (classes.every((name) => /^[0-9]$/.test(name))) return request(`predict?several=true&${query}`, posting(picture));
+async function predict(picture, model) {
+  const query = `explain=true&model=${model.index}`;
+  if (readsNumbers(model)) return request(`predict?several=true&${query}`, posting(picture));
   return { single: await request(`predict?${query}`, posting(picture)) };
 }
 
