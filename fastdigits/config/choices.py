@@ -2,7 +2,7 @@
 
 from fastdigits.nn.registry import ACTIVATIONS, INITIALIZERS, POOLINGS
 
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "POOLINGS", "RIVALS"]
+__all__ = ["ACTIVATIONS", "FRAMEWORKS", "INITIALIZERS", "POOLINGS", "RIVALS"]
 
 # Frameworks for `fastdigits bench --against`, with the packages to install with pip
 RIVALS = {
@@ -16,3 +16,6 @@ RIVALS = {
     "ncnn": "ncnn",
     "numpy": "numpy",
 }
+
+# Frameworks for `fastdigits compare --against`, with the packages to install with pip
+FRAMEWORKS = {"torch": "torch", "tensorflow": "tensorflow"}

@@ -50,7 +50,7 @@ def draw(entries: Sequence["ComparedModel"], title: str = "") -> "Figure":
         _draw_panel(axes, times, drawn)
         style.label_axes(axes, label, "")
     all_axes[0].set_ylabel("test accuracy (%)")
-    _set_error_scale(all_axes[0], [_error(entry.accuracy[name]) for entry in drawn for name in ("min", "max")])
+    set_error_scale(all_axes[0], [error_percent(entry.accuracy[name]) for entry in drawn for name in ("min", "max")])
     _draw_legend(figure, drawn, title)
     return figure
 
@@ -61,7 +61,7 @@ def _draw_panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["
     for number, (x, entry) in enumerate(zip(times, entries, strict=True)):
         if x is None:
             continue
-        marker, accuracy = style.marker_style(number), 100 - _error(entry.accuracy["mean"])
+        marker, accuracy = style.marker_style(number), 100 - error_percent(entry.accuracy["mean"])
         area = MAX_AREA * max(entry.parameters / largest, MIN_PARAMETERS) ** 0.5
         axes.scatter(x, accuracy, s=area, **marker, alpha=0.8, label=entry.name)
         if len(entry.accuracies) > 1:
@@ -71,12 +71,12 @@ def _draw_panel(axes: "Axes", times: Sequence[float | None], entries: Sequence["
     axes.set_xlim(min(known) / MARGIN, max(known) * MARGIN)
 
 
-def _error(accuracy: float) -> float:
+def error_percent(accuracy: float) -> float:
     """Return the error in percent, at least MIN_ERROR."""
     return max(100 - 100 * accuracy, MIN_ERROR)
 
 
-def _set_error_scale(axes: "Axes", errors: Sequence[float]) -> None:
+def set_error_scale(axes: "Axes", errors: Sequence[float]) -> None:
     """Scale the axis by the logarithm of the error, with a range and ticks for these errors in percent."""
     from matplotlib.ticker import FixedLocator
 

@@ -24,7 +24,7 @@ class Optimizer:
 
     def __init__(self, ops: Ops, config: TrainConfig, buffer: ParameterBuffer):
         defaults = OPTIMIZERS[config.optimizer]
-        self.lr = defaults.lr if config.lr is None else config.lr
+        self.lr = lr_of(config)
         self.ops, self.buffer = ops, buffer
         self.state_arrays = [ops.zeros(buffer.values.shape) for _ in defaults.state_arrays]
         self.steps = 0  # started
@@ -38,7 +38,7 @@ class Optimizer:
             "beta1": float(config.beta1),
             "beta2": float(config.beta2),
             "epsilon": EPSILON,
-            "weight_decay": float(defaults.weight_decay if config.weight_decay is None else config.weight_decay),
+            "weight_decay": weight_decay_of(config),
         }
         self.apply_step = partial(
             defaults.step.on(ops) if defaults.step else getattr(ops, f"{config.optimizer}_step"),
@@ -63,3 +63,14 @@ class Optimizer:
         if self.clip:
             self.clip(self.sums, self.factor)
         self.apply_step()
+
+
+def lr_of(config: TrainConfig) -> float:
+    """Return the learning rate that the schedule multiplies by its factors."""
+    return OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
+
+
+def weight_decay_of(config: TrainConfig) -> float:
+    """Return the weight decay: the setting, or the optimizer's default."""
+    default = OPTIMIZERS[config.optimizer].weight_decay
+    return float(default if config.weight_decay is None else config.weight_decay)

@@ -45,14 +45,22 @@ def build_for_training(
         That of a trained network; computed from the training images only by default.
     """
     if normalisation is None:
-        if preparation is None:
-            preparation = config.preparation.following(images, rows, config.ink)
-        normalisation = Normalisation(0.0, 1.0, preparation)
-        if config.normalise:
-            normalisation = Normalisation.of(images, rows, preparation)
+        normalisation = normalisation_of(images, rows, config, preparation)
     network.freeze(config.frozen_layers)
     network.build(ops, min(config.batch_size or len(rows), MAX_MICRO_BATCH), fused=config.fused)
     return Batches(ops, images, labels, network.batch_size, normalisation, config.effects, config.seed)
+
+
+def normalisation_of(
+    images: np.ndarray, rows: np.ndarray, config: TrainConfig, preparation: Preparation | None = None
+) -> Normalisation:
+    """Return the preprocessing of images uint8 (N, H, W) as measured in images[rows].
+
+    If a preparation is given, only the normalization is measured.
+    """
+    if preparation is None:
+        preparation = config.preparation.following(images, rows, config.ink)
+    return Normalisation.of(images, rows, preparation) if config.normalise else Normalisation(0.0, 1.0, preparation)
 
 
 class Trainer:

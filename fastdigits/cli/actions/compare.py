@@ -1,7 +1,7 @@
 """Run `fastdigits compare`: train or load the networks, evaluate them, and write the tables and figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Session:
         self.candidates = [self._candidate(model) for model in dict.fromkeys(values["models"])]
         exact = values["exact"] or any(one.saved.config["exact"] for one in self.candidates if one.saved)
         self.ops = load_ops(values["device"], values["threads"], self.say, exact)
-        self.entries: list[ComparedModel] = []
+        self.entries: list[Any] = []
         self.done, self.runs = 0, sum(len(one.configs) for one in self.candidates)
 
     def say(self, line: str) -> None:
@@ -70,19 +70,39 @@ class Session:
         with interrupt.deferrable():
             try:
                 for candidate in self.candidates:
-                    self.entries.append(self._entry(candidate))
-                    interrupt.check()
+                    for entry in self.measured(candidate):
+                        self.entries.append(entry)
+                        interrupt.check()
             finally:
                 if self.entries:
                     self._write()
+
+    def measured(self, candidate: Candidate) -> Iterator[Any]:
+        """Yield the rows of a network in the table as they are measured."""
+        yield self._entry(candidate)
+
+    def settings(self, model: str) -> dict[str, Any]:
+        """Return the settings with which a network is trained."""
+        epochs = {"epochs": self.values["epochs"]} if self.values["epochs"] else {}
+        return MODEL_SETTINGS.get(model, {}) | epochs
+
+    def tables(self, rows: Sequence[dict[str, Any]], title: str) -> str:
+        """Return the tables in Markdown."""
+        return compare_tables.markdown(rows, title)
+
+    def csv_text(self, rows: Sequence[dict[str, Any]]) -> str:
+        """Return the table in CSV."""
+        return compare_tables.csv_text(rows)
+
+    def figure(self, title: str) -> Any:
+        """Return the figure."""
+        return comparison.draw(self.entries, title)
 
     def _candidate(self, model: str) -> Candidate:
         images, labels = self.digits.test_images, self.digits.test_labels
         saved = read_saved(model)
         if saved is None:
-            settings: dict[str, Any] = MODEL_SETTINGS.get(model, {}) | (
-                {"epochs": self.values["epochs"]} if self.values["epochs"] else {}
-            )
+            settings = self.settings(model)
             seeds = range(self.values["seed"], self.values["seed"] + self.values["runs"])
             configs = [TrainConfig(**settings, seed=seed, exact=self.values["exact"]) for seed in seeds]
             shape = configs[0].preparation.input_shape(images)
@@ -100,7 +120,7 @@ class Session:
         failed: list[tuple[SavedNetwork, float]] = []
         for config in candidate.configs:
             try:
-                done = self._train(candidate, config)
+                done = self.train(candidate, config)
             except TrainingFailed as error:
                 self.say(f"{candidate.name}: run failed: {error}")
                 continue
@@ -115,7 +135,8 @@ class Session:
         images = digits.test_images, digits.test_labels
         return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
 
-    def _train(self, candidate: Candidate, config: TrainConfig) -> Run:
+    def train(self, candidate: Candidate, config: TrainConfig) -> Run:
+        """Train a network once and evaluate it on the test images."""
         callback = training_callback(self.values["progress"], True, self.say, config, 0)
         with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
             callback.on_run_start(f"{candidate.name}, seed {config.seed}", self.done, self.runs)
@@ -131,7 +152,7 @@ class Session:
         if self.values["as_json"]:
             click.echo(json.dumps({"dataset": self.digits.name, "device": self.ops.device, "models": rows}))
         else:
-            click.echo(compare_tables.markdown(rows, title))
+            click.echo(self.tables(rows, title))
         if not any(entry.accuracies for entry in self.entries):
             raise UserError("All training runs failed; try another --seed.")
         for path in self.values["outputs"]:
@@ -141,8 +162,8 @@ class Session:
     def _write_file(self, path: str, rows: list[dict[str, Any]], title: str) -> None:
         kind = file_type(path)
         if kind == "md":
-            write_atomically(path, (compare_tables.markdown(rows, title) + "\n").encode(errors="replace"))
+            write_atomically(path, (self.tables(rows, title) + "\n").encode(errors="replace"))
         elif kind == "csv":
-            write_atomically(path, compare_tables.csv_text(rows).encode(errors="replace"))
+            write_atomically(path, self.csv_text(rows).encode(errors="replace"))
         else:
-            write_figure(path, comparison.draw(self.entries, title))
+            write_figure(path, self.figure(title))

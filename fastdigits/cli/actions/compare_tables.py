@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 HEADS = ("model", "parameters", "multiply-adds", "epochs", "accuracy", "train s", "images/s")
@@ -16,13 +16,24 @@ def markdown(rows: Sequence[dict[str, Any]], title: str) -> str:
     """Format `ComparedModel.to_dict()` rows as a Markdown table, with the spread over repeated runs if any."""
     spread = any(row["runs"] > 1 for row in rows)
     heads = [*HEADS[:5], *(SPREAD if spread else ()), *HEADS[5:]]
-    cells = [heads, *(_cells(row, spread) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [_line([cell.ljust(width) for cell, width in zip(heads, widths, strict=True)])]
-    lines.append(_line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]))
-    for first, *others in cells[1:]:
-        lines.append(_line([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]))
+    lines = table(heads, [_cells(row, spread) for row in rows])
     return "\n".join([title, "", *lines, "", CAPTION])
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Return the lines of a Markdown table with the first `left` columns aligned on the left."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rule = ["-" * width if number < left else "-" * (width - 1) + ":" for number, width in enumerate(widths)]
+
+    def aligned(cells: Sequence[str], numbers: Callable[[str, int], str]) -> str:
+        return _line(
+            [
+                (str.ljust if number < left else numbers)(cell, width)
+                for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            ]
+        )
+
+    return [aligned(heads, str.ljust), _line(rule), *(aligned(row, str.rjust) for row in rows)]
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:

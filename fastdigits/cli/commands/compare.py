@@ -2,6 +2,7 @@
 
 import click
 
+from fastdigits.cli.options.arguments import Names
 from fastdigits.cli.options.common import (
     device_option,
     exact_option,
@@ -12,10 +13,24 @@ from fastdigits.cli.options.common import (
 )
 from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.config.choices import FRAMEWORKS
 
 
-@click.command("compare", epilog=examples("fastdigits compare linear mlp lenet --runs 3 -o table.md -o figure.png"))
+@click.command(
+    "compare",
+    epilog=examples(
+        "fastdigits compare linear mlp lenet --runs 3 -o table.md -o figure.png",
+        "fastdigits compare mlp lenet --against torch,tensorflow -o table.md",
+    ),
+)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL|WEIGHTS...")
+@click.option(
+    "--against",
+    type=Names(tuple(FRAMEWORKS)),
+    default=(),
+    metavar="NAMES",
+    help=f"Also train in other frameworks, separated by commas: {', '.join(FRAMEWORKS)}.",
+)
 @data_options()
 @device_option
 @exact_option
@@ -45,7 +60,15 @@ def command(**values: object) -> None:
 
     The table lists test accuracy, training time, inference speed and the number of parameters. Training holds out
     validation images, as in 'fastdigits train'; the test images are used only for the final evaluation.
+
+    With --against, each MODEL is also trained in other frameworks, from the same weights, with the same settings and on
+    the same batches. There are two tables: one by network, one by framework.
     """
+    if values["against"]:
+        from fastdigits.cli.actions.compare_frameworks import FrameworkSession
+
+        FrameworkSession(values).run()
+        return
     from fastdigits.cli.actions.compare import Session
 
     Session(values).run()
