@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastdigits import ops
+from fastdigits.cli.actions import eval as eval_action
 from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import wilson_interval
@@ -61,6 +62,15 @@ def test_two_networks_are_compared_on_the_same_images(invoke, evaluate, trained,
     assert f"only the first is right on {test['first_only']} images, only the second on {test['second_only']}" in text
     assert evaluate(trained, "--data", tiny)["mcnemar"] is None
     assert "McNemar" not in invoke("eval", trained, "--data", tiny, "--calibration", "calibration.png").stdout
+
+
+def test_of_many_classes_those_with_the_lowest_f1_are_listed():
+    f1 = [None, *(number / 1000 for number in range(999, 0, -1))]
+    names = [f"c{number}" for number in range(1000)]
+    columns = {"confusion": [[1]] * 1000, "precision": f1, "per_class": f1, "f1": f1}
+    lines = eval_action._class_lines({"classes": names, "macro_f1": 0.5, **columns})
+    assert lines[0] == "the 50 of 1,000 classes with the lowest F1 (--json has all):"
+    assert [line.split()[0] for line in lines[2:-1]] == names[:-51:-1]
 
 
 def test_images_are_prepared_as_in_training(invoke, evaluate, tiny):

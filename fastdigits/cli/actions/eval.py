@@ -22,6 +22,7 @@ from fastdigits.storage.weights import SavedNetwork, read
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_CLASSES = 50  # rows of the table of classes
 MAX_MATRIX, MAX_LISTED = 20, 20  # classes of a matrix as text; confusions in a list
 SIGNIFICANCE = 0.05
 MAX_SHORT = 12  # characters of the name of a class in a table
@@ -188,7 +189,11 @@ def _class_lines(summary: dict[str, Any]) -> list[str]:
     width = max(6, *map(len, names))
     lines = [f"{'':{width}}  images  precision   recall       F1"]
     columns = (summary[name] for name in ("confusion", "precision", "per_class", "f1"))
-    for name, row, *shares in zip(names, *columns, strict=True):
+    rows = [*zip(names, *columns, strict=True)]
+    if len(rows) > MAX_CLASSES:
+        lines.insert(0, f"the {MAX_CLASSES} of {len(rows):,} classes with the lowest F1 (--json has all):")
+        rows = sorted(rows, key=lambda row: 1.0 if row[-1] is None else row[-1])[:MAX_CLASSES]
+    for name, row, *shares in rows:
         texts = ["-" if share is None else f"{share:.2%}" for share in shares]
         lines.append(f"{name:>{width}}{sum(row):8,}{texts[0]:>11}{texts[1]:>9}{texts[2]:>9}")
     return [*lines, f"mean F1 {summary['macro_f1']:.2%}"]
