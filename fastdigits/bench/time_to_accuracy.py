@@ -38,10 +38,10 @@ class TimeToAccuracy:
     seeds: list[SeedResult]
 
     @property
-    def accuracies(self) -> dict[str, float]:
-        """Mean, minimum, maximum and standard deviation of the test accuracies; the last is 0 for a single run."""
+    def accuracies(self) -> dict[str, Any]:
+        """Mean, minimum, maximum and standard deviation of the test accuracies; the last is None for a single run."""
         values = [seed.accuracy for seed in self.seeds]
-        spread = stdev(values) if len(values) > 1 else 0.0
+        spread = stdev(values) if len(values) > 1 else None
         return {"mean": fmean(values), "min": min(values), "max": max(values), "std": spread}
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastdigits import ops
-from fastdigits.doctor import cpu, kernel_cache, packages, trial
+from fastdigits.doctor import cpu, graphics_card, kernel_cache, packages, trial
 from fastdigits.ops.cuda import availability, driver, toolkit
 from fastdigits.ops.cuda import packages as cuda_packages
 from fastdigits.ops.runtime.diagnosis import Finding, Unavailable, first_line
@@ -72,12 +72,14 @@ def sections() -> dict[str, list[Finding]]:
 
 
 def cuda_stack() -> list[Finding]:
-    """Examine the driver, its devices, the packages and the toolkit."""
+    """Examine the driver, its devices, the packages and the toolkit. Without driver and NVIDIA card, give no advice."""
     installed = None
     try:
         installed = driver.examine()
         found = driver.findings(installed)
     except Unavailable as error:
+        if graphics_card.is_certainly_missing():
+            return [Finding("graphics card", "none of NVIDIA, so CUDA is not needed")]
         found = [Finding("driver", "cannot be used", error.problem, error.remedy)]
     return [*found, *cuda_packages.findings(installed), *toolkit.findings(installed)]
 

@@ -33,11 +33,14 @@ class EnsembleEvaluation:
         Metrics of the averaged probabilities.
     probabilities : float32 (N, classes) or None
         The averaged probabilities; None if `evaluate_single` was called without `with_probabilities`.
+    right : bool (members, N) or None
+        Whether each network alone is right on each image; None as above.
     """
 
     members: list[Evaluation]
     combined: Evaluation
     probabilities: np.ndarray | Any
+    right: np.ndarray | Any
 
 
 def evaluate_ensemble(
@@ -73,7 +76,8 @@ def evaluate_ensemble(
     """
     classes = _check_alike(networks)
     members, total, seconds = [], np.zeros((len(labels), classes), np.float32), 0.0
-    for saved in networks:
+    right = np.empty((len(networks), len(labels)), bool)
+    for number, saved in enumerate(networks):
         network = saved.built(ops, EVALUATION_BATCH)
         network.check_images(images, labels, saved.normalisation.preparation.pad)
         background = saved.normalisation.preparation.background
@@ -82,9 +86,10 @@ def evaluate_ensemble(
         )
         mean, member_s = _mean_probabilities(network, views, len(labels))
         members.append(_evaluation(mean, labels, member_s))
+        right[number] = mean.argmax(1) == labels
         total, seconds = total + mean, seconds + member_s
     mean = total / len(networks)
-    return EnsembleEvaluation(members, _evaluation(mean, labels, seconds), mean)
+    return EnsembleEvaluation(members, _evaluation(mean, labels, seconds), mean, right)
 
 
 def evaluate_single(
@@ -111,7 +116,10 @@ def evaluate_single(
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)
     evaluate(network, batches, rows[:1], loss)  # compiles, so that the timing below does not include compilation
     result = evaluate(network, batches, rows, loss)
-    return EnsembleEvaluation([result], result, probabilities(network, batches, rows) if with_probabilities else None)
+    if not with_probabilities:
+        return EnsembleEvaluation([result], result, None, None)
+    p = probabilities(network, batches, rows)
+    return EnsembleEvaluation([result], result, p, (p.argmax(1) == labels)[np.newaxis])
 
 
 def shifted(images: np.ndarray, down: int, right: int, background: int = 0) -> np.ndarray:

@@ -91,7 +91,9 @@ def explain(
     rival = float(np.delete(values, winner).max() if against is None else values[against])
     saliency = _first_image(ops, gradient)[0] / std
     smoothed = (
-        _smooth_gradient(network, x, winner, against, NOISE / std) / std if smooth else np.empty((0, 0), np.float32)
+        _smooth_gradient(network, x, winner, against, NOISE / float(std)) / std
+        if smooth
+        else np.empty((0, 0), np.float32)
     )
     return Explanation(
         image=saved.normalisation.preparation.apply(image[np.newaxis])[0],
@@ -168,11 +170,12 @@ def _gradient(network: Network, winner: int, against: int | None) -> Array:
 def _smooth_gradient(network: Network, x: Array, winner: int, against: int | None, deviation: float) -> np.ndarray:
     """Return the mean gradient, float32 (H, W), over copies of the input with Gaussian noise."""
     ops, random = network.ops, np.random.default_rng(0)
-    clean, total = ops.download(x), 0.0
+    clean = ops.download(x)
+    total = np.zeros(clean.shape[2:4], np.float32)
     for _ in range(NOISY_COPIES):
         noise = random.standard_normal(clean.shape, np.float32) * np.float32(deviation)
         network.forward(ops.upload(clean + noise))
-        total = total + _first_image(ops, _gradient(network, winner, against))[0]
+        total += _first_image(ops, _gradient(network, winner, against))[0]
     return total / np.float32(NOISY_COPIES)
 
 

@@ -76,8 +76,8 @@ def _draw_panel(
 
 def _accuracy(row: dict[str, Any]) -> tuple[float, float]:
     accuracy = row["test_accuracy"]
-    return 100 - error_percent(accuracy["mean"]), 100 * accuracy["std"]
+    return 100 - error_percent(accuracy["mean"]), 100 * (accuracy["std"] or 0.0)
 
 
 def _seconds(row: dict[str, Any]) -> tuple[float, float]:
-    return row["train_seconds"]["mean"], row["train_seconds"]["std"]
+    return row["train_seconds"]["mean"], row["train_seconds"]["std"] or 0.0

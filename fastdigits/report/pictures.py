@@ -7,9 +7,11 @@ import numpy as np
 
 from fastdigits.inference.ensemble import EnsembleEvaluation
 from fastdigits.inference.evaluate import correct_and_wrong, worst_mistakes
+from fastdigits.inference.reliability import reliability
 from fastdigits.inspection.filters import filter_weights
 from fastdigits.nn import Network
 from fastdigits.plots import architecture, confusion, curves, examples, filters
+from fastdigits.plots import reliability as calibration
 from fastdigits.report.page import embedded, png
 from fastdigits.storage.history import Epoch, RunGroup
 from fastdigits.storage.weights import SavedNetwork
@@ -51,6 +53,7 @@ def draw(tested: TestedNetwork, network: Network) -> dict[str, Any]:
     return {
         "curves": embedded(curves.draw([RunGroup(saved.model, [history])])) if history else None,
         "confusion": embedded(confusion.draw(tested.evaluation.combined.confusion, "", names)),
+        "calibration": embedded(calibration.draw(reliability(probabilities, labels), "")),
         "examples": embedded(examples.draw(tested.images, labels, probabilities, chosen, saved.model, names)),
         "architecture": embedded(architecture.draw(network, saved.model)),
         "filters": embedded(filters.draw(kernels, "")) if kernels else None,

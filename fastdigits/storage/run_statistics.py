@@ -13,7 +13,7 @@ from fastdigits.storage import json_files, run_table
 from fastdigits.storage.json_files import check_number
 
 FIRST_WORD = b"runs: "  # of the text file
-Summary = dict[str, float]
+Summary = dict[str, Any]
 
 
 def check(path: str | Path) -> None:
@@ -85,11 +85,11 @@ def as_text(averages: dict[str, Any]) -> str:
 
 
 def summarize(values: Sequence[float | None]) -> Summary | None:
-    """Return mean, sample standard deviation (0 for one value), min and max of the known values, or None."""
+    """Return mean, sample standard deviation (None for one value), min and max of the known values, or None."""
     known = [value for value in values if value is not None]
     if not known:
         return None
-    deviation = stdev(known) if len(known) > 1 else 0.0
+    deviation = stdev(known) if len(known) > 1 else None
     return {"mean": fmean(known), "std": deviation, "min": min(known), "max": max(known)}
 
 
@@ -97,7 +97,9 @@ def format_summary(name: str, summary: Summary | None, form: str = ".2%") -> str
     """Format a line such as "test accuracy: mean 98.00%, std 0.10%, lowest 97.90%, highest 98.10%"."""
     if summary is None:
         return f"{name}: none"
-    mean, std, low, high = (format(summary[key], form) for key in ("mean", "std", "min", "max"))
+    mean, std, low, high = (
+        "unknown" if summary[key] is None else format(summary[key], form) for key in ("mean", "std", "min", "max")
+    )
     return f"{name}: mean {mean}, std {std}, lowest {low}, highest {high}"
 
 

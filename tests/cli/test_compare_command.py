@@ -47,6 +47,7 @@ def test_csv_table():
     assert float(first["train_seconds"]) == pytest.approx(0.4)
     assert float(first["read_images_per_second"]) == pytest.approx(1e6)
     assert (second["model"], second["train_seconds"]) == ("a|b", "")
+    assert (second["test_accuracy_mean"], second["test_accuracy_std"]) == ("0.99", "")
     assert third["test_accuracy_mean"] == third["read_images_per_second"] == ""
 
 

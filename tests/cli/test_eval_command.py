@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastdigits import ops
+from fastdigits.cli.actions import eval as eval_action
 from fastdigits.data import load_digits
 from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import wilson_interval
@@ -25,6 +26,7 @@ KEYS = [
     "f1",
     "macro_f1",
     "confusion",
+    "calibration_error",
     "seconds",
     "images_per_second",
     "model",
@@ -32,6 +34,7 @@ KEYS = [
     "dataset",
     "tta",
     "members",
+    "mcnemar",
 ]
 LINEAR = ("train", "--model", "linear", "--epochs", "3")
 
@@ -46,6 +49,28 @@ def evaluate(invoke):
         return json.loads(result.stdout)
 
     return evaluate
+
+
+def test_two_networks_are_compared_on_the_same_images(invoke, evaluate, trained, tiny):
+    invoke("train", "--model", "linear", "--epochs", "1", "--data", tiny, "--output", "other.h5", "--json")
+    result = evaluate(trained, "other.h5", "--data", tiny)
+    first, second = result["members"]
+    test = result["mcnemar"]
+    assert test["first_only"] - test["second_only"] == first["correct"] - second["correct"]
+    assert 0 < test["p_value"] <= 1
+    text = invoke("eval", trained, "other.h5", "--data", tiny).stdout
+    assert f"only the first is right on {test['first_only']} images, only the second on {test['second_only']}" in text
+    assert evaluate(trained, "--data", tiny)["mcnemar"] is None
+    assert "McNemar" not in invoke("eval", trained, "--data", tiny, "--calibration", "calibration.png").stdout
+
+
+def test_of_many_classes_those_with_the_lowest_f1_are_listed():
+    f1 = [None, *(number / 1000 for number in range(999, 0, -1))]
+    names = [f"c{number}" for number in range(1000)]
+    columns = {"confusion": [[1]] * 1000, "precision": f1, "per_class": f1, "f1": f1}
+    lines = eval_action._class_lines({"classes": names, "macro_f1": 0.5, **columns})
+    assert lines[0] == "the 50 of 1,000 classes with the lowest F1 (--json has all):"
+    assert [line.split()[0] for line in lines[2:-1]] == names[:-51:-1]
 
 
 def test_images_are_prepared_as_in_training(invoke, evaluate, tiny):
@@ -80,14 +105,14 @@ def test_text_as_a_process(process, trained, tiny):
     result = process("eval", trained, "--data", tiny, "--device", "cpu")
     assert (result.returncode, result.stderr) == (0, "")
     assert "\x1b" not in result.stdout
-    first, *_, header, zero = result.stdout.splitlines()[:6]
+    first, *_, header, zero = result.stdout.splitlines()[:7]
     assert first.startswith(f"linear on {tiny}: ")
     assert "of 100 images; 95 % interval" in first
     assert header.split() == [*map(str, range(10)), "correct"]
     assert zero.split()[0] == "0"
     lines = result.stdout.splitlines()
-    assert len(lines) == 5 + 10 + 2 + 10 + 1
-    assert lines[16].split() == ["images", "precision", "recall", "F1"]
+    assert len(lines) == 6 + 10 + 2 + 10 + 1
+    assert lines[17].split() == ["images", "precision", "recall", "F1"]
     assert lines[-1].startswith("mean F1 ")
 
 

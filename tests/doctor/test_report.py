@@ -12,7 +12,7 @@ import numba
 import pytest
 
 from fastdigits import ops
-from fastdigits.doctor import cpu, kernel_cache, report, trial
+from fastdigits.doctor import cpu, graphics_card, kernel_cache, report, trial
 from fastdigits.doctor import packages as software
 from fastdigits.errors import UserError
 from fastdigits.ops.cuda import availability, driver, packages, toolkit
@@ -67,6 +67,7 @@ def pretend(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setitem(sys.modules, "_numba_cuda_redirector", ModuleType("_numba_cuda_redirector"))
     monkeypatch.setattr(packages, "_lacks_row_stack", lambda: False)
+    monkeypatch.setattr(graphics_card, "PCI", Path("nowhere"))
 
     def pretend(library, *installed):
         versions = dict(line.split() for line in installed)
@@ -158,6 +159,21 @@ def test_macos_has_no_cuda(pretend, monkeypatch):
     pretend(FakeDriver())
     monkeypatch.setattr(sys, "platform", "darwin")
     assert why_no_cuda() == "macOS has no CUDA"
+
+
+@pytest.mark.parametrize(
+    ("vendors", "advised"), [(["0x8086", "0x1af4"], False), (["0x8086", "0x10de"], True), ([], True)]
+)
+def test_cuda_is_advised_only_where_an_nvidia_card_may_be(vendors, advised, pretend, monkeypatch, tmp_path):
+    pretend(None)
+    monkeypatch.setattr(graphics_card, "PCI", tmp_path)
+    monkeypatch.setattr(graphics_card, "WINDOWS_SUBSYSTEM", tmp_path / "dxg")
+    for number, vendor in enumerate(vendors):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "vendor").write_text(f"{vendor}\n")
+    found = report.cuda_stack()
+    assert any(finding.remedy for finding in found) == advised
+    assert (found[0].name == "graphics card") != advised
 
 
 def test_hidden_devices(pretend, monkeypatch):

@@ -137,10 +137,10 @@ def test_training_fails_if_all_runs_fail():
 
 def test_spread():
     assert summarize([0.5, None, 0.7]) == pytest.approx({"mean": 0.6, "std": 0.02**0.5, "min": 0.5, "max": 0.7})
-    assert summarize([0.5])["std"] == 0
+    assert summarize([0.5])["std"] is None  # unknown
     assert summarize([None]) is None
     assert (
         format_summary("accuracy", summarize([0.5]))
-        == "accuracy: mean 50.00%, std 0.00%, lowest 50.00%, highest 50.00%"
+        == "accuracy: mean 50.00%, std unknown, lowest 50.00%, highest 50.00%"
     )
     assert format_summary("accuracy", None) == "accuracy: none"

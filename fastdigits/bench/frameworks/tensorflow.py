@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides messages about the instruction set of the CPU
+import tensorflow as tf
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
-import tensorflow as tf
 
 from fastdigits import export
 from fastdigits.bench.frameworks.training import in_batches

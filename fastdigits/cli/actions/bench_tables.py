@@ -127,8 +127,9 @@ def _target(target: TimeToAccuracy) -> str:
         )
     found = target.accuracies
     reached = "reaches" if target.reached else "does not reach"
+    spread = "unknown" if found["std"] is None else f"{found['std']:.2%}"
     lines.append(
-        f"mean {found['mean']:.2%} (lowest {found['min']:.2%}, highest {found['max']:.2%}, std {found['std']:.2%}) "
+        f"mean {found['mean']:.2%} (lowest {found['min']:.2%}, highest {found['max']:.2%}, std {spread}) "
         f"{reached} {target.target:.2%}"
     )
     return "\n".join(lines)

@@ -58,9 +58,9 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
 
 def _cells(row: dict[str, Any], spread: bool) -> list[str]:
     accuracy, training, read = row["test_accuracy"], row["train_seconds"], row["read_images_per_second"]
-    accuracies = [f"{accuracy[name]:.2%}" if accuracy else "" for name in STATISTICS]
-    if row["runs"] < 2:
-        accuracies[1:] = "", "", ""
+    accuracies = [f"{accuracy['mean']:.2%}" if accuracy else "", "", "", ""]
+    if row["runs"] > 1:
+        accuracies[1:] = [f"{accuracy[name]:.2%}" for name in STATISTICS[1:]]
     return [
         row["model"].replace("|", r"\|"),
         f"{row['parameters']:,}",

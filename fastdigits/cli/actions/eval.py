@@ -13,14 +13,18 @@ from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.data.dataset import DigitPart
 from fastdigits.inference.ensemble import NO_SHIFT, SHIFTS, EnsembleEvaluation, evaluate_ensemble, evaluate_single
 from fastdigits.inference.evaluate import Evaluation, correct_and_wrong, worst_mistakes
+from fastdigits.inference.reliability import mcnemar, reliability
 from fastdigits.nn.class_names import noun
 from fastdigits.plots import confusion, examples, mistakes
+from fastdigits.plots import reliability as calibration
 from fastdigits.storage.weights import SavedNetwork, read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_CLASSES = 50  # rows of the table of classes
 MAX_MATRIX, MAX_LISTED = 20, 20  # classes of a matrix as text; confusions in a list
+SIGNIFICANCE = 0.05
 MAX_SHORT = 12  # characters of the name of a class in a table
 MAX_MISTAKES, MAX_EXAMPLES = 24, 8  # mistakes in a figure; examples each of correct and wrong predictions
 
@@ -49,7 +53,7 @@ def run(
     ops = load_ops(device, threads, say, exact)
     with announce_compilation(ops, say):
         if len(networks) == 1 and not tta:
-            evaluation = evaluate_single(networks[0], images, labels, ops, any(figures.values()))
+            evaluation = evaluate_single(networks[0], images, labels, ops, with_probabilities=True)
         else:
             evaluation = evaluate_ensemble(networks, images, labels, ops, SHIFTS if tta else NO_SHIFT)
     result = evaluation.combined
@@ -61,6 +65,7 @@ def run(
         "f1": result.f1,
         "macro_f1": result.macro_f1,
         "confusion": result.confusion.tolist(),
+        "calibration_error": reliability(evaluation.probabilities, labels).expected_error,
         "seconds": result.seconds,
         "images_per_second": result.images / result.seconds,
         "model": " + ".join(saved.model for saved in networks),
@@ -68,6 +73,7 @@ def run(
         "dataset": data,
         "tta": tta,
         "members": _members(weights, networks, evaluation),
+        "mcnemar": mcnemar(*evaluation.right) if len(networks) == 2 else None,
     }
     for name, path in figures.items():
         if path:
@@ -96,7 +102,16 @@ def _draw_examples(evaluation: EnsembleEvaluation, part: DigitPart, title: str) 
     return examples.draw(part.images, part.labels, evaluation.probabilities, groups, title, part.classes)
 
 
-FIGURES = {"confusion": _draw_confusion, "mistakes": _draw_mistakes, "examples": _draw_examples}
+def _draw_calibration(evaluation: EnsembleEvaluation, part: DigitPart, title: str) -> "Figure":
+    return calibration.draw(reliability(evaluation.probabilities, part.labels), title)
+
+
+FIGURES = {
+    "confusion": _draw_confusion,
+    "mistakes": _draw_mistakes,
+    "examples": _draw_examples,
+    "calibration": _draw_calibration,
+}
 
 
 def _metrics(result: Evaluation) -> dict[str, Any]:
@@ -124,6 +139,8 @@ def _as_text(summary: dict[str, Any]) -> str:
     lines = [
         f"{summary['model']} on {summary['dataset']}: {_metrics_text(summary)}{averaged}",
         *(f"  {one['file']} ({one['model']}): {_metrics_text(one)}" for one in members if len(members) > 1),
+        *_difference_lines(summary),
+        f"expected calibration error {summary['calibration_error']:.2%}",
         f"{summary['images_per_second']:,.0f} images/s on {summary['device']}",
         "",
         *(_matrix_lines(summary) if len(names) <= MAX_MATRIX else _confusion_lines(summary)),
@@ -131,6 +148,18 @@ def _as_text(summary: dict[str, Any]) -> str:
         *_class_lines(summary),
     ]
     return "\n".join(lines)
+
+
+def _difference_lines(summary: dict[str, Any]) -> list[str]:
+    """Say whether the difference of two networks may be chance."""
+    if summary["mcnemar"] is None:
+        return []
+    first, second, p = summary["mcnemar"].values()
+    verdict = "may be chance" if p > SIGNIFICANCE else "is unlikely to be chance"
+    return [
+        f"only the first is right on {first:,} images, only the second on {second:,}: the difference {verdict} "
+        f"(p = {p:.2g}, McNemar's exact test)"
+    ]
 
 
 def _matrix_lines(summary: dict[str, Any]) -> list[str]:
@@ -160,7 +189,11 @@ def _class_lines(summary: dict[str, Any]) -> list[str]:
     width = max(6, *map(len, names))
     lines = [f"{'':{width}}  images  precision   recall       F1"]
     columns = (summary[name] for name in ("confusion", "precision", "per_class", "f1"))
-    for name, row, *shares in zip(names, *columns, strict=True):
+    rows = [*zip(names, *columns, strict=True)]
+    if len(rows) > MAX_CLASSES:
+        lines.insert(0, f"the {MAX_CLASSES} of {len(rows):,} classes with the lowest F1 (--json has all):")
+        rows = sorted(rows, key=lambda row: 1.0 if row[-1] is None else row[-1])[:MAX_CLASSES]
+    for name, row, *shares in rows:
         texts = ["-" if share is None else f"{share:.2%}" for share in shares]
         lines.append(f"{name:>{width}}{sum(row):8,}{texts[0]:>11}{texts[1]:>9}{texts[2]:>9}")
     return [*lines, f"mean F1 {summary['macro_f1']:.2%}"]

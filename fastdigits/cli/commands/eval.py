@@ -36,6 +36,12 @@ from fastdigits.cli.options.figure_files import FigureFile
     metavar="FILE.png",
     help="Draw examples of correct and wrong predictions with the probabilities of all digits.",
 )
+@click.option(
+    "--calibration",
+    type=FigureFile(),
+    metavar="FILE.png",
+    help="Draw how often predictions of each confidence are right.",
+)
 @json_option
 def command(
     weights: tuple[str, ...],
@@ -49,8 +55,9 @@ def command(
 ) -> None:
     """Evaluate trained networks on the test images of a data set.
 
-    Several WEIGHTS files are evaluated one by one and as an ensemble, which averages their probabilities. If any of
-    the networks was trained with --exact, --exact is used for all.
+    Several WEIGHTS files are evaluated one by one and as an ensemble, which averages their probabilities. For two,
+    McNemar's test says whether their difference may be chance. If any of the networks was trained with --exact, --exact
+    is used for all.
     """
     from fastdigits.cli.actions import eval
 
