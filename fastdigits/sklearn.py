@@ -134,7 +134,7 @@ class DigitsClassifier(ClassifierMixin, BaseEstimator):
             warnings.filterwarnings("ignore", ".*dark ink")  # that some images have dark ink says nothing about tables
             self.model_.fit(
                 self._images(X),
-                labels.astype(np.uint8),
+                labels.astype(np.uint16),
                 sample_weight=weights,
                 verbose=self.verbose,
                 validation=0,

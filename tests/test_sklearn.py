@@ -69,6 +69,12 @@ def test_classes_may_have_names(digits):
     assert classifier.classes_.tolist() == sorted(names)
 
 
+def test_there_may_be_more_than_256_classes():
+    X, y = np.repeat(np.random.default_rng(0).random((300, 36)), 2, axis=0), np.repeat(np.arange(1000, 1300), 2)
+    classifier = DigitsClassifier([Flatten()], epochs=30, lr=0.05, random_state=0).fit(X, y)
+    assert classifier.score(X, y) > 0.95
+
+
 def test_images_of_weight_zero_do_not_count(digits):
     X, X_test, y, _ = digits
     spoiled, weights = y.copy(), np.ones(len(y))
