@@ -275,7 +275,7 @@ def by_pytorch(layers, x, arrays, training):
         own = [arrays[parameter] for parameter in (*layer.running, *layer.parameters)]
         match layer:
             case Conv2D():
-                x = functional.pad(x, (layer.left, layer.left, layer.top, layer.top))  # a negative number crops
+                x = functional.pad(x, padding_of(layer))  # a negative number crops
                 x = functional.conv2d(x, *own, stride=layer.stride)
             case Dense():
                 x = functional.linear(x, *own)
@@ -311,6 +311,14 @@ def by_pytorch(layers, x, arrays, training):
             case SiLU():
                 x = functional.silu(x)
     return x
+
+
+def padding_of(layer):
+    """Return the columns left and right and the rows above and below that a convolution adds to its images."""
+    (O, I, J), (O, C, P, Q), (C, H, W) = layer.output_shape, layer.weight.shape, layer.input_shape
+    right = layer.stride * (J - 1) + Q - layer.left - W
+    below = layer.stride * (I - 1) + P - layer.top - H
+    return layer.left, right, layer.top, below
 
 
 def as_tensors(network):
