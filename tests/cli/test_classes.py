@@ -119,6 +119,7 @@ def test_report_shows_letters(run, alphabet, weights):
 def test_show_names_letters(run, alphabet):
     run("show", "--data", alphabet, "--count", "26", "-o", "show.svg")
     assert "digit" not in without_name((run.folder / "show.svg").read_text())
+    assert run("show", "--data", alphabet, "--digits", "b,q", "--count", "4", "-o", "two.svg").startswith("4 of ")
 
 
 def test_a_set_of_other_classes_is_refused_with_their_names(run, weights):

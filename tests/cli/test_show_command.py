@@ -116,7 +116,8 @@ def test_several_augmented_images_after_preparation(show, digits):
     [
         ("does not end with .png, .svg or .pdf", ["-o", "a.gif"]),
         ("'a' is not a list of numbers", ["--index", "a"]),
-        ("'3-' is not a list of numbers", ["--digits", "3-"]),
+        ("'3-' is not a list of numbers", ["--index", "3-"]),
+        ("'3,' is not a list of classes", ["--digits", "3,"]),
         ("has more than 1000 numbers", ["--index", "0-5000"]),
         ("There is no image 300; choose 0 to 299", ["--index", "300"]),
         ("There are no images of 11; choose among 0, 1", ["--digits", "3,11"]),

@@ -80,11 +80,13 @@ def _make_sheet(part: Part, preparation: Preparation, effects: Effects, values: 
     return _before_and_after(part, indices, preparation)
 
 
-def _classes(part: Part, chosen: tuple[int, ...] | None) -> list[int]:
+def _classes(part: Part, chosen: tuple[str, ...] | None) -> list[int]:
     present = {part.classes[label]: label for label in np.unique(part.labels).tolist()}
-    if missing := [number for number in sorted(chosen or ()) if str(number) not in present]:
-        raise click.UsageError(f"There are no images of {missing[0]}; choose among {some(present, len(present))}.")
-    return [present[str(number)] for number in sorted({*chosen})] if chosen else [*present.values()]
+    if missing := [name for name in chosen or () if name not in present]:
+        raise click.UsageError(
+            f"There are no images of {printable(missing[0])}; choose among {some(present, len(present))}."
+        )
+    return sorted({present[name] for name in chosen}) if chosen else [*present.values()]
 
 
 def _choose(part: Part, classes: list[int], count: int, values: dict[str, Any]) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options.arguments import MAX_NUMBERS, Numbers
+from fastdigits.cli.options.arguments import MAX_NUMBERS, ClassNames, Numbers
 from fastdigits.cli.options.common import examples, seed_option, usage_error
 from fastdigits.cli.options.data import data_options
 from fastdigits.cli.options.figure_files import FigureFile
@@ -31,7 +31,7 @@ MAX_EPOCHS = 20
     show_default=True,
     help="Part of the data set to draw.",
 )
-@click.option("--digits", type=Numbers(), metavar="LIST", help="Show only these digits, such as 4,9.")
+@click.option("--digits", type=ClassNames(), metavar="LIST", help="Show only these classes, such as 4,7-9 or a,b.")
 @click.option("--index", type=Numbers(), metavar="LIST", help="Show these images, such as 0,5,100-119.")
 @click.option("--random", "at_random", is_flag=True, help="Mix the digits instead of showing one row per digit.")
 @click.option("--count", type=click.IntRange(1, MAX_NUMBERS), help="Number of images.")

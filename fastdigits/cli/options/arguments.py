@@ -1,5 +1,6 @@
 """Parameter types that validate values on the command line."""
 
+import re
 from math import isfinite, isnan
 from typing import Any
 
@@ -138,6 +139,21 @@ class Numbers(click.ParamType):
                 self.fail(f"'{value}' has more than {MAX_NUMBERS} numbers; give fewer.", param, ctx)
             numbers += range(int(first), int(ends[-1]) + 1)
         return tuple(numbers)
+
+
+class ClassNames(Numbers):
+    """Names of classes, separated by commas, such as a,b; numbers may be ranges, such as 4,7-9."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        names: list[str] = []
+        for part in map(str.strip, str(value).split(",")):
+            if not part:
+                self.fail(f"'{value}' is not a list of classes such as 4,7-9 or a,b.", param, ctx)
+            is_range = re.fullmatch("[0-9]+-[0-9]+", part)
+            names += map(str, super().convert(part, param, ctx)) if is_range else [part]
+        return tuple(names)
 
 
 class Names(click.ParamType):

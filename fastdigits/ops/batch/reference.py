@@ -20,7 +20,7 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     ----------
     images : uint8 (N, K)
         All images of the data set, one row of pixels each.
-    labels : uint8 (N, 1)
+    labels : uint8 or uint16 (N, 1)
     order : int32 (n,)
         Row numbers in the order of the epoch.
     start : int64 (1,)
