@@ -29,9 +29,9 @@ def test_links_of_notebooks_lead_somewhere(path):
 @pytest.mark.slow
 @each_notebook
 def test_notebooks_run_without_warnings(path, tmp_path, environment, monkeypatch):
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # so that the kernel shows figures
     for name, value in (environment | {"NUMBA_NUM_THREADS": "1"}).items():  # tests run next to other tests
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # so that the kernel shows figures
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()  # raises the exception of a cell
