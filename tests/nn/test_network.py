@@ -315,7 +315,7 @@ def by_pytorch(layers, x, arrays, training):
 
 def padding_of(layer):
     """Return the columns left and right and the rows above and below that a convolution adds to its images."""
-    (O, I, J), (O, C, P, Q), (C, H, W) = layer.output_shape, layer.weight.shape, layer.input_shape
+    (_, I, J), (*_, P, Q), (_, H, W) = layer.output_shape, layer.weight.shape, layer.input_shape
     right = layer.stride * (J - 1) + Q - layer.left - W
     below = layer.stride * (I - 1) + P - layer.top - H
     return layer.left, right, layer.top, below
