@@ -580,13 +580,15 @@ def test_libsvm_with_numbers_left_out(tmp_path):
         ("a.npz", b"PK\x03\x04 damaged", "is damaged or cut short"),
         ("a.mat", b"MATLAB 5.0 MAT-file".ljust(128), "has no images under a name|damaged"),
         ("a.h5", b"\x89HDF\r\n\x1a\n damaged", "is damaged or cut short"),
-        ("a.parquet", b"PAR1 damaged", "is damaged or cut short|install pyarrow"),
+        ("a.parquet", b"PAR1 damaged", "is damaged or cut short"),
         ("a.csv.gz", gzip.compress(b"1,2,3,4,5\n")[:-5], "damaged gzip"),
         ("a.csv.bz2", bz2.compress(b"1,2,3,4,5\n" * 99)[:-9], "damaged bzip2"),
         ("a.csv.xz", lzma.compress(b"1,2,3,4,5\n" * 99)[:-9], "damaged xz"),
     ],
 )
 def test_files_that_are_no_data_set_are_refused_in_a_sentence(name, content, message, tmp_path):
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UserError, match=message) as refused:
