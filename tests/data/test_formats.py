@@ -572,7 +572,7 @@ def test_libsvm_with_numbers_left_out(tmp_path):
     [
         ("a.zip", b"PK\x03\x04", "is an archive; unpack it"),
         ("a.npy", b"\x93NUMPY", "is a single array; save images and labels together"),
-        ("mnist.pkl.gz", gzip.compress(b"\x80\x02"), "is a pickle of Python, which may run code"),
+        ("mnist.pkl.gz", gzip.compress(b"\x80\x02", mtime=0), "is a pickle of Python, which may run code"),
         ("a.png", b"\x89PNG\r\n", "is a picture; give a folder"),
         ("train-images", b"\0\0\x08\x03", "is one IDX file; give the folder"),
         ("empty", b"", "is empty"),
@@ -581,7 +581,7 @@ def test_libsvm_with_numbers_left_out(tmp_path):
         ("a.mat", b"MATLAB 5.0 MAT-file".ljust(128), "has no images under a name|damaged"),
         ("a.h5", b"\x89HDF\r\n\x1a\n damaged", "is damaged or cut short"),
         ("a.parquet", b"PAR1 damaged", "is damaged or cut short"),
-        ("a.csv.gz", gzip.compress(b"1,2,3,4,5\n")[:-5], "damaged gzip"),
+        ("a.csv.gz", gzip.compress(b"1,2,3,4,5\n", mtime=0)[:-5], "damaged gzip"),
         ("a.csv.bz2", bz2.compress(b"1,2,3,4,5\n" * 99)[:-9], "damaged bzip2"),
         ("a.csv.xz", lzma.compress(b"1,2,3,4,5\n" * 99)[:-9], "damaged xz"),
     ],
