@@ -16,7 +16,7 @@ FINE = 2  # pixels of the drawing for each of these
 STEPS = 8  # points of a curve between two points of a stroke
 
 FROM_IMAGES = 0.6  # fraction of the writers whose digits are images
-KERNED = 0.4  # fraction of these who move each digit to the one before until their strokes touch
+KERNED = 0.4  # fraction of these whose digits are moved left until their strokes touch
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
 OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
@@ -51,7 +51,7 @@ class Hand:
     from_images : bool
         Whether the digits are images of MNIST instead of strokes.
     kerned : bool
-        Whether these images touch, or nearly: a stroke reaches into the space beside the digit before.
+        Whether each image is moved left until its strokes touch those of the digit before, or nearly do.
     favourites : dict
         This writer's form of each digit.
     """

@@ -12,8 +12,7 @@ import tensorflow as tf
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 
-from fastdigits import export
-from fastdigits.bench.frameworks.training import in_batches
+from fastdigits.bench.frameworks.training import exported, in_batches
 from fastdigits.config.training import TrainConfig
 from fastdigits.export.tensors import state_dict
 from fastdigits.storage.weights import SavedNetwork
@@ -70,8 +69,7 @@ class Trainer:
     ):
         _set_threads(threads)
         keras.utils.set_random_seed(config.seed % 2**32)  # of dropout
-        defined: dict[str, Any] = {}
-        exec(export.encode(saved, "keras", export.ExportOptions()).content, defined)
+        defined = exported(saved, "keras")
         self.place, self.prepare = "/GPU:0" if device == "cuda" else "/CPU:0", defined["prepare"]
         with tf.device(self.place):
             self.network = defined["build"]()

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fastdigits import export
-from fastdigits.bench.frameworks.training import in_batches
+from fastdigits.bench.frameworks.training import exported, in_batches
 from fastdigits.config.training import TrainConfig
 from fastdigits.export.tensors import state_dict
 from fastdigits.storage.weights import SavedNetwork
@@ -55,8 +54,7 @@ class Trainer:
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # of dropout
         self.device = device
-        defined: dict[str, Any] = {}
-        exec(export.encode(saved, "torch", export.ExportOptions()).content, defined)
+        defined = exported(saved, "torch")
         self.prepare, self.network = defined["prepare"], defined["Network"]()
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in state_dict(saved).items()})
         self.network.to(device)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastdigits import export
 from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
@@ -121,6 +122,13 @@ def untrained(network: Network, model: str, digits: DigitSet, config: TrainConfi
         history=[],
         metrics={},
     )
+
+
+def exported(saved: SavedNetwork, format_name: str) -> dict[str, Any]:
+    """Run the source code that `fastdigits export` writes for a framework; return what it defines."""
+    defined: dict[str, Any] = {}
+    exec(export.encode(saved, format_name, export.ExportOptions()).content, defined)
+    return defined
 
 
 def in_batches(compute: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ const at = (id) => document.getElementById(id);
 const counted = (count) => `${count} ${count === 1 ? "correction" : "corrections"}`;
 
 export class Lessons {
-  /** `picture()` returns what is on the paper, `model()` the network in use; `onLesson()` follows its changes. */
+  /** `picture()` returns the drawing and `model()` the selected network; `onLesson()` is called when its weights change. */
   constructor(picture, model, onLesson) {
     Object.assign(this, { picture, model, onLesson });
     at("lessons").hidden = false;
