@@ -188,6 +188,7 @@ class Stream(io.StringIO):
 )
 def test_progress(terminal, verbose, lines, stripes, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Stream(terminal))
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # programs that start notebooks import it
     new_model().fit(*stripes, verbose=verbose, **SETTINGS)
     text = sys.stderr.getvalue()
     assert text.count("\n") == lines
@@ -198,8 +199,8 @@ def test_progress(terminal, verbose, lines, stripes, monkeypatch):
 
 
 def test_progress_in_a_notebook_stays_one_line(stripes, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Stream(terminal=False))
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    notebook = type("OutStream", (Stream,), {"__module__": "ipykernel.iostream"})
+    monkeypatch.setattr(sys, "stderr", notebook(terminal=False))
     new_model().fit(*stripes, **SETTINGS)
     text = sys.stderr.getvalue()
     assert text.count("\n") == 1

@@ -96,7 +96,7 @@ def shown(show: Callable[[str, bool], Any]) -> Iterator[None]:
 
 def changes_in_place() -> bool:
     """Return whether a line on stderr can be overwritten: on a terminal and in a notebook."""
-    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    return sys.stderr is not None and (sys.stderr.isatty() or type(sys.stderr).__module__ == "ipykernel.iostream")
 
 
 class Line:
