@@ -105,7 +105,7 @@ class Trainer:
         self.epoch, self.rows = 0, ops.upload(rows)
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.weights: Any = None if weights is None else ops.upload(np.asarray(weights, np.float32))
-        self.ordered_weights = ops.empty(rows.shape)
+        self.ordered_weights = ops.zeros(rows.shape)  # empty lanes read those after the last image
         self.changes = own_changes(config.augment)
         self.originals: Any = ops.download(batches.images)[rows] if self.changes else None
         self.losses, self.hits = ops.empty(batches.targets.shape), ops.empty(batches.targets.shape)
