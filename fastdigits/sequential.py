@@ -544,10 +544,7 @@ def _as_config(settings: dict[str, Any]) -> TrainConfig:
     for name in settings:
         if name not in names:
             raise UserError(f"Unknown setting '{name}'; choose among {', '.join(names)}.")
-    try:
-        return TrainConfig(**settings)
-    except TypeError as error:
-        raise UserError(f"A setting has a value of the wrong type ({error}); see TrainConfig.") from None
+    return TrainConfig(**settings)
 
 
 def _as_uint8(array: np.ndarray, what: str) -> np.ndarray:

@@ -399,8 +399,13 @@ def test_values_that_are_not_layers_are_user_errors(layers):
     ("settings", "message"),
     [
         ({"epoch": 1}, "Unknown setting 'epoch'; choose among epochs, batch_size, "),
-        ({"epochs": "1"}, "value of the wrong type"),
-        ({"loss": ["mse"]}, "value of the wrong type"),
+        ({"epochs": "1"}, "epochs must be a whole number, not '1'"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, not 2.5"),
+        ({"lr": "fast"}, "lr must be a number, not 'fast'"),
+        ({"loss": ["mse"]}, r"loss must be a text, not \['mse'\]"),
+        ({"augment": {"shift": 1}}, "augment must be a text, not {'shift': 1}"),
+        ({"seed": None}, "seed must be a whole number, not None"),
+        ({"normalise": 1}, "normalise must be True or False, not 1"),
     ],
     ids=str,
 )

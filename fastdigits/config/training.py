@@ -1,8 +1,10 @@
 """Training settings and their defaults."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from reprlib import repr as shown
+from typing import get_args
 
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
@@ -18,6 +20,13 @@ EVALUATION_BATCH = 256
 MAX_MICRO_BATCH = 1024
 
 CLASS_WEIGHTS = ("balanced",)
+# For each type of a setting: what its values are instances of, and what a message calls them
+KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+}
 # The operation that computes each loss: its name, or one from outside of the package
 LOSSES: dict[str, str | Operation] = {"cross-entropy": "softmax_cross_entropy", "mse": "mean_squared_error"}
 
@@ -130,7 +139,7 @@ class TrainConfig:
     Raises
     ------
     UserError
-        If a value is out of range.
+        If a value is of the wrong type or out of range.
     """
 
     epochs: int = 10
@@ -169,6 +178,7 @@ class TrainConfig:
     graph: bool = True
 
     def __post_init__(self) -> None:
+        self._check_types()
         limits = {
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size is None or 1 <= self.batch_size <= 65536,
@@ -202,6 +212,13 @@ class TrainConfig:
         if self.watches_validation and self.validation == 0:
             option = self.watches_validation
             raise UserError(f"{option} needs validation images; give --validation 5000.")
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value, types = getattr(self, field.name), get_args(field.type) or (field.type,)
+            kind, description = KINDS[types[0]]
+            if not isinstance(value, kind) and not (value is None and type(None) in types):
+                raise UserError(f"The setting {field.name} must be {description}, not {shown(value)}.")
 
     def _check_schedule(self) -> None:
         if self.schedule not in DECAYING and (self.lr_decay, self.decay_every) != (None, None):
