@@ -55,6 +55,10 @@ ROOMS = {
     "onnx": ("export", "importing"),
     "safetensors": ("export", "importing"),
     "sklearn": ("sklearn",),
+    "dask": ("sweeps",),
+    "distributed": ("sweeps",),
+    "optuna": ("sweeps",),
+    "pandas": ("sweeps",),
 }
 
 
