@@ -93,7 +93,7 @@ class Cluster:
         with self._explained():
             key = f"{function.__name__}-{token}-{secrets.token_hex(4)}"
             call = *arguments, self._topic, token
-            future = self._client.submit(function, *call, key=key, resources={worker.TRAINING: 1}, pure=False)
+            future = self._client.submit(function, *call, key=key, pure=False)
             future.add_done_callback(lambda done: self.messages.put(("done", (token, done))))
             return future
 
