@@ -22,7 +22,7 @@ LAYERS = (
     ("export",),
     ("sklearn",),
     ("sequential",),
-    ("extend", "plots", "serve", "check", "doctor"),
+    ("extend", "plots", "serve", "check", "doctor", "sweeps"),
     ("training",),
     ("inference",),
     ("storage",),
