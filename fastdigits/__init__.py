@@ -23,6 +23,7 @@ _NAMES = {
     "UserError": "fastdigits.errors",
     "load": "fastdigits.sequential",
     "load_digits": "fastdigits.data",
+    "sweep": "fastdigits.cli.actions.sweep",
     **dict.fromkeys(LAYERS, "fastdigits.nn"),
 }
 

@@ -57,6 +57,10 @@ ROOMS = {
     "sklearn": ("sklearn",),
     "tensorboardX": ("tracking.event_files",),
     "mlflow": ("tracking.mlflow_runs",),
+    "dask": ("sweeps",),
+    "distributed": ("sweeps",),
+    "optuna": ("sweeps",),
+    "pandas": ("sweeps",),
 }
 
 
