@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "Callback": "fastdigits.training.callbacks",
     "Sequential": "fastdigits.sequential",
+    "Tracker": "fastdigits.tracking.tracker",
     "TrainingWarning": "fastdigits.errors",
     "UserError": "fastdigits.errors",
     "load": "fastdigits.sequential",
