@@ -148,8 +148,14 @@ def test_arrays_that_do_not_fit_are_refused(bad):
     bad(".npz", npz(weight=weight, bias=bias), "does not describe layers; give them with --model")
     bad(".npz", npz(weight=weight.T, bias=bias), "dense_1.weight is 784 x 2, but the network needs 2 x 784", layers)
     bad(".npz", npz(weight=weight, bias=np.float32(1)), "dense_1.bias is 1, but the network needs 2", layers)
-    bad(".npz", npz(bias=bias), "belong to no layer", layers)
-    bad(".npz", npz(**{"a.weight": weight, "b.weight": weight}), "2 dense layers, but the network 1", layers)
+    bad(".npz", npz(bias=bias), "its arrays 'bias' belong to no layer", layers)
+    bad(".npz", npz(**{"a.scale": bias, "a.shift": bias}), "its arrays 'a.scale', 'a.shift' belong", layers)
+    bad(
+        ".npz",
+        npz(**{"a.weight": weight, "b.weight": weight}),
+        "dense layers is 2, that of the network 1",
+        layers,
+    )
     bad(".npz", npz(weight=weight, bias=bias, gain=bias), "'.gain' has no place", layers)
     bad(".npz", npz(weight=weight, bias=np.arange(2)), "'bias' is of type int64", layers)
 
@@ -176,7 +182,7 @@ def test_damaged_safetensors_are_refused(bad):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"does not end with .onnx, .safetensors, .npz; only such files"):
+    with pytest.raises(UserError, match=r"does not end with .onnx, .safetensors or .npz"):
         importing.decode(tmp_path / "x.pt")
     with pytest.raises(UserError, match="cannot be read"):
         importing.decode(tmp_path / "missing.npz")
