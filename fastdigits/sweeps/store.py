@@ -6,10 +6,11 @@ A row is one transaction: after a crash or on a full disk it is either complete 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from fastdigits.errors import UserError
@@ -294,3 +295,26 @@ def rank(row: RunRow) -> tuple[float, float]:
 def best(rows: Iterable[RunRow]) -> RunRow | None:
     """Return the best of the finished runs by validation, never by test; None if there is none."""
     return max((row for row in rows if row.status == DONE), key=rank, default=None)
+
+
+def varying(rows: Sequence[RunRow]) -> list[str]:
+    """Return the names of the settings in which runs differ."""
+    names = dict.fromkeys(name for row in rows for name in row.settings)
+    return [name for name in names if any(row.settings.get(name) != rows[0].settings.get(name) for row in rows)]
+
+
+def variants(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:
+    """Return the finished runs of each variant, which differ in seed and fold only; the best variant comes first.
+
+    Variants are ranked by the mean validation accuracy and, if that is equal, by the mean validation loss.
+    """
+    groups: dict[str, list[RunRow]] = {}
+    for row in rows:
+        if row.status == DONE:
+            groups.setdefault(row.variant, []).append(row)
+    return dict(sorted(groups.items(), key=lambda item: _mean_rank(item[1]), reverse=True))
+
+
+def _mean_rank(rows: Sequence[RunRow]) -> tuple[float, float]:
+    accuracies, losses = zip(*map(rank, rows), strict=True)
+    return fmean(accuracies), fmean(losses)
