@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -118,7 +119,8 @@ class Session:
         summary = done.summary(self.load_s, perf_counter() - start, plan.output)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")
-        return RunResult(done.saved(), spec.tags | summary, done.rank, done.problem)
+        saved = replace(done.saved(), start=plan.start)
+        return RunResult(saved, spec.tags | summary, done.rank, done.problem)
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
