@@ -18,10 +18,12 @@ __version__ = "0.1.0"
 _NAMES = {
     "Callback": "fastdigits.training.callbacks",
     "Sequential": "fastdigits.sequential",
+    "Tracker": "fastdigits.tracking.tracker",
     "TrainingWarning": "fastdigits.errors",
     "UserError": "fastdigits.errors",
     "load": "fastdigits.sequential",
     "load_digits": "fastdigits.data",
+    "sweep": "fastdigits.cli.actions.sweep",
     **dict.fromkeys(LAYERS, "fastdigits.nn"),
 }
 

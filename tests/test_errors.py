@@ -19,9 +19,8 @@ from fastdigits.training.verdict import Verdict
 
 # Modules that only commands use; in worded() and in docstrings, options may stand everywhere
 OF_COMMANDS = {
-    *("cli", "bench", "check", "doctor", "export", "importing", "report", "serve"),
-    *("config/choices.py", "config/schedules.py", "errors.py"),
-    *("training/checkpoint.py", "training/continuation.py", "training/experiment.py", "training/repeats.py"),
+    *("cli", "bench", "check", "doctor", "export", "importing", "report", "serve", "sweeps"),
+    *("training/checkpoint.py", "training/continuation.py", "training/repeats.py"),
     *("storage/corrections.py", "storage/run_statistics.py", "storage/run_table.py"),
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z]{2}[a-z-]*")

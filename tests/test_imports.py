@@ -22,7 +22,7 @@ LAYERS = (
     ("export",),
     ("sklearn",),
     ("sequential",),
-    ("extend", "plots", "serve", "check", "doctor"),
+    ("extend", "plots", "serve", "check", "doctor", "sweeps", "tracking"),
     ("training",),
     ("inference",),
     ("storage",),
@@ -55,6 +55,12 @@ ROOMS = {
     "onnx": ("export", "importing"),
     "safetensors": ("export", "importing"),
     "sklearn": ("sklearn",),
+    "tensorboardX": ("tracking.event_files",),
+    "mlflow": ("tracking.mlflow_runs",),
+    "dask": ("sweeps",),
+    "distributed": ("sweeps",),
+    "optuna": ("sweeps",),
+    "pandas": ("sweeps",),
 }
 
 

@@ -17,6 +17,7 @@ from fastdigits.errors import UserError, words_of_commands
 
 COMMANDS = {
     "train": "Train a network on handwritten digits and save its weights.",
+    "sweep": "Train with many settings and store the result of every run.",
     "predict": "Recognize the digits in pictures.",
     "eval": "Evaluate trained networks on a test set.",
     "serve": "Serve a drawing page and an HTTP API.",

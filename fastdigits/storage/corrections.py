@@ -5,7 +5,6 @@ are a data set; `predictions` and `times` say where it comes from. The attribute
 """
 
 from dataclasses import dataclass, fields
-from io import BytesIO
 
 import h5py
 import numpy as np
@@ -82,15 +81,16 @@ def write(path: StrPath, corrections: Corrections) -> None:
 
 def encoded(corrections: Corrections) -> bytes:
     """Return the content of the file that `write` writes."""
-    image = BytesIO()
-    with h5py.File(image, "w", libver=("v108", "v108")) as file:
+
+    def encode(file: h5py.File) -> None:
         hdf5.write_text(file, "format", FORMAT)
         hdf5.write_text(file, "fastdigits_version", __version__)
         file.attrs["format_version"] = FORMAT_VERSION
         for name, dtype in COLUMNS.items():
             hdf5.write_array(file, name, getattr(corrections, name), dtype)
         hdf5.write_texts_checksum(file)
-    return image.getvalue()
+
+    return hdf5.file_image(encode)
 
 
 COLUMNS = {"images": "u1", "labels": "u1", "predictions": "u1", "times": "f8"}

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from math import prod
 from typing import Any, NoReturn
 from zlib import crc32
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5s, h5t
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5l, h5p, h5s, h5t
 
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -17,6 +18,7 @@ from fastdigits.storage import json_files
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHECKSUM = "crc32"  # attribute of every array, and of the root for its texts
 CHECKSUM_TYPES = (h5t.STD_U32LE, h5t.STD_U32BE)
+ORDERED = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED  # members come back in the order in which they were written
 TYPES = {
     "f4": (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     "f8": (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
@@ -35,6 +37,31 @@ def open_file(path: StrPath) -> h5py.File:
         raise UserError("it is not an HDF5 file; give one that fastdigits wrote.")
     with _guarded("it is cut short or damaged"):
         return h5py.File(path, "r", locking=False)  # no lock is needed, because files are replaced, never modified
+
+
+def file_image(encode: Callable[[h5py.File], None]) -> bytes:
+    """Return the bytes of a file that `encode` fills. It is created in memory, so that an error leaves no partial file.
+
+    Its structures are those of HDF5 1.8: any reader supports them, and their checksums reveal damage. It stores no
+    times, so that equal contents give equal bytes, also with an h5py before 3.15, whose own functions store them.
+    """
+    image, creation, access = BytesIO(), h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
+    creation.set_obj_track_times(False)
+    access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V18)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5fd.fileobj_driver, image)
+    with h5py.File(h5f.create(b"image", h5f.ACC_TRUNC, creation, access)) as file:
+        encode(file)
+    return image.getvalue()
+
+
+def new_group(parent: h5py.Group, name: str) -> h5py.Group:
+    """Create a group that keeps the order of its members, and stores no time."""
+    creation = h5p.create(h5p.GROUP_CREATE)
+    creation.set_obj_track_times(False)
+    creation.set_link_creation_order(ORDERED)
+    creation.set_attr_creation_order(ORDERED)
+    return h5py.Group(h5g.create(parent.id, name.encode(), gcpl=creation))
 
 
 def has_attribute(file: h5py.File, name: str) -> bool:

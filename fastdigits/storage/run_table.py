@@ -35,17 +35,48 @@ def add(path: Path, runs: list[dict[str, Any]]) -> None:
         As `fastdigits train --json` prints them.
     """
     earlier, last = _content(path)
+    _write(path, earlier, [row for number, run in enumerate(runs, last + 1) for row in _rows(number, run)])
+
+
+def put(path: Path, run: dict[str, Any], number: int | None) -> int:
+    """Append a run as `add` does, or replace the rows of run `number`; return the number of the run.
+
+    Parameters
+    ----------
+    path : Path
+    run : dict
+        As `fastdigits train --json` prints it; it may lack `kept_epoch` and `test`.
+    number : int, optional
+        None for a new run.
+    """
+    earlier, last = _content(path)
+    if number is None:
+        number = last + 1
+    else:
+        kept = [row for row in csv.reader(StringIO(earlier, newline="")) if row[0] != str(number)]
+        earlier = _text(kept)
+    _write(path, earlier, _rows(number, run))
+    return number
+
+
+def _rows(number: int, run: dict[str, Any]) -> list[list[Any]]:
+    test = run.get("test", {})
+    result = {"kept_epoch": run.get("kept_epoch"), "test_accuracy": test.get("accuracy"), "test_loss": test.get("loss")}
+    return [
+        [number, *map(run.get, OF_RUN), *map(epoch.get, OF_EPOCH), *map(result.get, OF_RESULT)]
+        for epoch in run["epochs"]
+    ]
+
+
+def _write(path: Path, earlier: str, rows: list[list[Any]]) -> None:
+    header = [] if earlier else [list(COLUMNS)]
+    write_atomically(path, (earlier + _text([*header, *rows])).encode(errors="replace"))
+
+
+def _text(rows: list[list[Any]]) -> str:
     table = StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    if not earlier:
-        writer.writerow(COLUMNS)
-    for number, run in enumerate(runs, last + 1):
-        result = {"kept_epoch": run["kept_epoch"], "test_accuracy": run["test"]["accuracy"]}
-        result["test_loss"] = run["test"]["loss"]
-        for epoch in run["epochs"]:
-            row = [number, *map(run.get, OF_RUN), *map(epoch.get, OF_EPOCH), *map(result.get, OF_RESULT)]
-            writer.writerow(row)
-    write_atomically(path, (earlier + table.getvalue()).encode(errors="replace"))
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    return table.getvalue()
 
 
 def _content(path: Path) -> tuple[str, int]:
@@ -60,5 +91,5 @@ def _content(path: Path) -> tuple[str, int]:
         last = max((int(row[0]) for row in rows), default=0)
         check_number(last)  # so that the next one can be written
     except (OSError, ValueError, csv.Error):
-        raise UserError(f"{path} is not a table that 'train --stats' wrote; choose another file for --stats.") from None
+        raise UserError(f"{path} is not a table that 'train --stats' wrote; choose another file.") from None
     return text if text.endswith("\n") else f"{text}\n", last

@@ -51,7 +51,6 @@ __all__ = [
 
 FORMAT = "fastdigits"
 FORMAT_VERSION = 1
-STRUCTURES = ("v108", "v108")  # of HDF5 1.8: any reader supports them, and their checksums reveal damage
 CHOICES: dict[str, dict[str, Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}  # of settings
 OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
 STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels from 0 to 1; outside this range float32 is too imprecise
@@ -201,10 +200,11 @@ def decode(file: h5py.File) -> SavedNetwork:
 
 def write_values(file: h5py.File, group: str, values: dict[str, np.ndarray]) -> None:
     """Write arrays with names such as "dense_1/weight" into a new group."""
-    weights = file.create_group(group, track_order=True)
+    weights = hdf5.new_group(file, group)
     for name, value in values.items():
         layer, parameter = name.split("/")
-        hdf5.write_array(weights.require_group(layer), parameter, value, "f4")
+        owner = weights[layer] if layer in weights else hdf5.new_group(weights, layer)
+        hdf5.write_array(owner, parameter, value, "f4")
 
 
 def read_values(root: h5py.Group, group: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -235,15 +235,17 @@ def prefix_errors(path: StrPath) -> Iterator[None]:
 
 
 def _file_image(saved: SavedNetwork, extend: Callable[[h5py.File], None]) -> bytes:
-    """Return the bytes of the file, which is created in memory so that no partial file is left on an error."""
-    image = BytesIO()
-    with h5py.File(image, "w", libver=STRUCTURES) as file:
+    """Return the bytes of the file."""
+
+    def encode(file: h5py.File) -> None:
         _encode(saved, file)
         extend(file)
         hdf5.write_texts_checksum(file)
-    with h5py.File(image, "r") as file:
+
+    image = hdf5.file_image(encode)
+    with h5py.File(BytesIO(image), "r") as file:
         decode(file)  # an unreadable file must not replace a readable one
-    return image.getvalue()
+    return image
 
 
 def _encode(saved: SavedNetwork, file: h5py.File) -> None:
@@ -265,7 +267,7 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
     write_values(file, "weights", saved.weights)
-    history = file.create_group("history", track_order=True)
+    history = hdf5.new_group(file, "history")
     for field in _columns() if saved.history else ():
         column = np.array([epoch[field.name] for epoch in saved.history], "f8")  # None becomes NaN
         hdf5.write_array(history, field.name, column, "f8")

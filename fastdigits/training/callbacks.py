@@ -1,10 +1,12 @@
 """Callbacks: follow the progress of training, and change its course."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
+from fastdigits.config.training import TrainConfig
 from fastdigits.errors import UserError
 from fastdigits.storage.history import Epoch
 
@@ -23,6 +25,16 @@ class Training:
     def network(self) -> "Network":
         """The network that is being trained; `network.weights()` copies its weights."""
         return self._trainer.network
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings of the training."""
+        return self._trainer.config
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """The metrics of the epochs so far, also of those before a checkpoint that is resumed."""
+        return list(self._trainer.history)
 
     @property
     def learning_rate(self) -> float:
@@ -92,6 +104,9 @@ class Callback:
     def on_epoch_end(self, record: Epoch) -> None:
         """Called after each epoch and its validation."""
 
+    def on_train_end(self, error: BaseException | None) -> None:
+        """Called when training has ended; `error` is the exception that ended it before its last epoch, or None."""
+
 
 class Callbacks(Callback):
     """Several callbacks, called one after the other."""
@@ -111,6 +126,21 @@ class Callbacks(Callback):
     def on_epoch_end(self, record: Epoch) -> None:
         self._call("on_epoch_end", record)
 
+    def on_train_end(self, error: BaseException | None) -> None:
+        self._call("on_train_end", error)
+
     def _call(self, event: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)
+
+
+@contextmanager
+def following(callback: Callback, training: Training) -> Iterator[None]:
+    """Call `on_train_start` before the block and `on_train_end` after it, however it ends."""
+    try:
+        callback.on_train_start(training)
+        yield
+    except BaseException as error:
+        callback.on_train_end(error)
+        raise
+    callback.on_train_end(None)

@@ -189,7 +189,7 @@ def read(path: StrPath) -> Checkpoint:
 
 def _encode(trainer: "Trainer", saved: SavedNetwork, file: h5py.File) -> None:
     hdf5.write_text(file, "progress", json.dumps(_progress(trainer)))
-    state = file.create_group("state", track_order=True)
+    state = hdf5.new_group(file, "state")
     for name, array in _state_arrays(trainer).items():
         hdf5.write_array(state, name, trainer.ops.download(array).reshape(-1), "f4")
     if trainer.best_weights:

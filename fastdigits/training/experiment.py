@@ -40,8 +40,7 @@ class Run:
     @property
     def problem(self) -> str:
         """What is wrong with the network: training diverged, or it is no better than chance. "" if nothing is."""
-        verdict = self.training.verdict
-        return self.failure or (verdict.message if verdict and verdict.result == "chance" else "")
+        return problem_of(self.training, self.failure)
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -137,15 +136,38 @@ def run(
     TrainingFailed
         If training diverges before the end of an epoch, so that there is nothing to keep.
     """
-    images, failure = (digits.train_images, digits.train_labels), ""
-    try:
-        training = train(network, *images, ops, config, callback, rows, checkpoints, trained)
-    except TrainingFailed as error:
-        if error.result is None:
-            raise
-        training, failure = error.result, str(error)
+    training, failure = train_and_keep(network, digits, ops, config, callback, rows, checkpoints, trained)
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     with overflow_fails():
         test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
     return Run(model, digits.name, network, config, training, test, perf_counter() - start, failure)
+
+
+def train_and_keep(
+    network: Network,
+    digits: DigitSet,
+    ops: Ops,
+    config: TrainConfig,
+    callback: Callback,
+    rows: Rows | None = None,
+    checkpoints: Checkpoints | None = None,
+    trained: SavedNetwork | None = None,
+) -> tuple[TrainingResult, str]:
+    """Train a network as `run` does, without reading the test images; return the result and why training diverged.
+
+    The second is "" if it did not diverge.
+    """
+    try:
+        images = digits.train_images, digits.train_labels
+        return train(network, *images, ops, config, callback, rows, checkpoints, trained), ""
+    except TrainingFailed as error:
+        if error.result is None:
+            raise
+        return error.result, str(error)
+
+
+def problem_of(training: TrainingResult, failure: str) -> str:
+    """Return what is wrong with a trained network: it diverged, or is no better than chance. "" if nothing is."""
+    verdict = training.verdict
+    return failure or (verdict.message if verdict and verdict.result == "chance" else "")

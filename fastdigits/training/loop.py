@@ -18,7 +18,7 @@ from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.training.callbacks import Callback, Training
+from fastdigits.training.callbacks import Callback, Training, following
 from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.failure import TrainingFailed, TrainingInterrupted, are_finite, check_finite, overflow_fails
 from fastdigits.training.precompile import compile_kernels
@@ -94,7 +94,6 @@ def train(
     trainer = Trainer(network, batches, config, train_rows, weights)
     checkpoints.restore(trainer, len(train_rows))
     resumed_images = trainer.images_trained
-    callback.on_train_start(Training(trainer))
 
     def result(kept_epoch: int, verdict: Verdict | None = None) -> TrainingResult:
         images_trained = trainer.images_trained - resumed_images
@@ -109,33 +108,34 @@ def train(
             verdict=verdict,
         )
 
-    try:
-        while not trainer.is_over():
-            epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
-            check_finite(epoch.epoch, epoch.train_loss, network.weights())
-            if len(validation_rows):
-                with overflow_fails():
-                    validation = trainer.evaluate(validation_rows)
-                check_finite(epoch.epoch, validation.loss)
-                epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
-                seconds["validation"] += validation.seconds
-            trainer.end_epoch(epoch)
-            with checkpoints.on_interrupt(trainer):
-                callback.on_epoch_end(epoch)
-            checkpoints.after_epoch(trainer)
-        kept_epoch = trainer.finish()
-        with overflow_fails():
-            return result(kept_epoch, judge(network, batches, images, labels, train_rows, validation_rows))
-    except TrainingFailed as failure:
-        last = trainer.return_to_last_epoch()
-        raise TrainingFailed(str(failure), None if last is None else result(last)) from None
-    except KeyboardInterrupt as interrupt:
-        last = trainer.finish() if trainer.images_trained else None
-        if not are_finite(network.weights()):
+    with following(callback, Training(trainer)):
+        try:
+            while not trainer.is_over():
+                epoch = train_epoch(trainer, len(train_rows), callback, checkpoints)
+                check_finite(epoch.epoch, epoch.train_loss, network.weights())
+                if len(validation_rows):
+                    with overflow_fails():
+                        validation = trainer.evaluate(validation_rows)
+                    check_finite(epoch.epoch, validation.loss)
+                    epoch = replace(epoch, validation_loss=validation.loss, validation_accuracy=validation.accuracy)
+                    seconds["validation"] += validation.seconds
+                trainer.end_epoch(epoch)
+                with checkpoints.on_interrupt(trainer):
+                    callback.on_epoch_end(epoch)
+                checkpoints.after_epoch(trainer)
+            kept_epoch = trainer.finish()
+            with overflow_fails():
+                return result(kept_epoch, judge(network, batches, images, labels, train_rows, validation_rows))
+        except TrainingFailed as failure:
             last = trainer.return_to_last_epoch()
-        if last is None:
-            raise
-        raise TrainingInterrupted(result(last)) from interrupt
+            raise TrainingFailed(str(failure), None if last is None else result(last)) from None
+        except KeyboardInterrupt as interrupt:
+            last = trainer.finish() if trainer.images_trained else None
+            if not are_finite(network.weights()):
+                last = trainer.return_to_last_epoch()
+            if last is None:
+                raise
+            raise TrainingInterrupted(result(last)) from interrupt
 
 
 def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: Checkpoints) -> Epoch:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from fastdigits.bench import frameworks
 from fastdigits.bench.frameworks.result import FrameworkResult
-from fastdigits.cli.actions import framework_tables
+from fastdigits.bench.interference import Interference
+from fastdigits.cli.actions import compare_frameworks, framework_tables
 from fastdigits.config.recipes import MODEL_SETTINGS
 from fastdigits.config.training import OPTIMIZERS
 
@@ -53,7 +55,18 @@ def abacus(monkeypatch):
         TITLE="Abacus", OPTIMIZERS=OPTIMIZERS, Trainer=Guesser, version=lambda: "1.0", why_different=lambda config: None
     )
     monkeypatch.setattr(frameworks, "load", lambda name, device: module)
+    use_cores(monkeypatch, None)
     return module
+
+
+def use_cores(monkeypatch, cores):
+    """Let other programs use this number of cores."""
+
+    @contextmanager
+    def measure():
+        yield Interference(cores)
+
+    monkeypatch.setattr(compare_frameworks, "measure_interference", measure)
 
 
 def cells(line):
@@ -128,6 +141,15 @@ def test_our_row_is_that_of_a_training_without_augmentation(invoke, tiny, abacus
     assert ours["test_accuracy"]["mean"] == summary["test"]["accuracy"]
     text = invoke("compare", "linear", "--against", "torch", "--data", tiny, *QUICK).stdout
     assert "linear is trained without augmentation" in text
+
+
+def test_a_note_says_if_other_programs_disturbed_a_framework(invoke, tiny, abacus, monkeypatch):
+    chosen = "compare", "linear", "--against", "torch", "--data", tiny, "--runs", "2", *QUICK
+    assert "Other programs" not in invoke(*chosen).stdout
+    use_cores(monkeypatch, 1.5)
+    text = invoke(*chosen).stdout
+    assert text.count("Other programs ran while Abacus trained linear") == 1
+    assert text.endswith("repeat it on a quiet machine, or with --threads 1.\n")
 
 
 def test_runs_that_fail_are_reported_and_left_out(invoke, tiny, abacus):

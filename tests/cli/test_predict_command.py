@@ -42,7 +42,7 @@ def predict(invoke):
 
 def test_included_network_recognizes_a_folder(predict, pictures):
     printed = predict(pictures)
-    assert list(printed) == ["predictions", "failed", "classes"]
+    assert list(printed) == ["predictions", "failed", "model", "weights", "classes"]
     assert printed["failed"] == []
     three, seven, blank = printed["predictions"]
     assert all(list(prediction) == KEYS for prediction in printed["predictions"])

@@ -42,7 +42,7 @@ def few_digits(monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_examples_in_docstrings_run(name, request, monkeypatch):
-    if name == "fastdigits.sequential":  # its examples train networks
+    if name in ("fastdigits.sequential", "fastdigits.tracking.tracker"):  # their examples train networks
         request.getfixturevalue("few_digits")
     module, finder, runner = import_module(name), doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
     tests = [test for test in finder.find(module, name) if test.examples]

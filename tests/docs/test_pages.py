@@ -14,7 +14,7 @@ from fastdigits.cli import COMMANDS, cli
 
 MAX_README_LINES = 160
 # Other programs, whose command lines are not parsed
-OTHER_PROGRAMS = {"cc", "cd", "curl", "git", "mypy", "pip", "pre-commit", "ruff", "source"}
+OTHER_PROGRAMS = {"cc", "cd", "curl", "dask", "git", "mypy", "pip", "pre-commit", "ruff", "source"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 

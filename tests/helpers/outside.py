@@ -7,10 +7,12 @@ import numpy as np
 
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+PAGE_BATCH = 100  # images at a time: the browser must answer within two minutes
 SCRIPT = """
 const [text, size, done] = arguments;
 const pixels = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-readNetwork().then((network) => {
+window.networkRead ??= readNetwork();
+window.networkRead.then((network) => {
   const found = [];
   for (let start = 0; start < pixels.length; start += size) {
     found.push(...network.scores(pixels.subarray(start, start + size)));
@@ -44,6 +46,10 @@ def scores_of_page(browser, content, images, folder):
     """The scores (N, classes) that the content of an .html file computes in a browser."""
     (folder / "digits.html").write_bytes(content)
     browser.get((folder / "digits.html").as_uri())
-    found = browser.execute_async_script(SCRIPT, base64.b64encode(images.tobytes()).decode(), images[0].size)
-    assert isinstance(found, list), found
-    return np.array(found, np.float32).reshape(len(images), -1)
+    scores = []
+    for first in range(0, len(images), PAGE_BATCH):
+        some = base64.b64encode(images[first : first + PAGE_BATCH].tobytes()).decode()
+        found = browser.execute_async_script(SCRIPT, some, images[0].size)
+        assert isinstance(found, list), found
+        scores.extend(found)
+    return np.array(scores, np.float32).reshape(len(images), -1)

@@ -11,6 +11,7 @@ from fastdigits import __version__
 from fastdigits.bench import frameworks
 from fastdigits.bench.frameworks import training
 from fastdigits.bench.frameworks.result import OURS, FrameworkResult, result_of
+from fastdigits.bench.interference import MAX_CORES, measure_interference
 from fastdigits.cli.actions import framework_tables
 from fastdigits.cli.actions.common import read_saved, training_callback
 from fastdigits.cli.actions.compare import Candidate, Session
@@ -44,10 +45,14 @@ class FrameworkSession(Session):
         """Return the settings of a network, without augmentation."""
         settings = super().settings(model)
         if settings.pop("augment", ""):
-            note = f"{model} is trained without augmentation, which the frameworks do not compute in the same way."
-            self.say(note)
-            self.notes.append(note)
+            self.note(f"{model} is trained without augmentation, which the frameworks do not compute in the same way.")
         return settings
+
+    def note(self, line: str) -> None:
+        """Print a line on stderr, and once below the tables."""
+        self.say(line)
+        if line not in self.notes:
+            self.notes.append(line)
 
     def measured(self, candidate: Candidate) -> Iterator[FrameworkResult]:
         """Train a network here and in each framework; yield the results as they are measured."""
@@ -95,7 +100,13 @@ class FrameworkSession(Session):
             self.done += 1
             digits = set_for(self.digits, candidate.network.class_names)
             threads = self.values["threads"] or numba_setup.cores()
-            done = training.train(
-                framework, candidate.name, candidate.network, digits, config, callback, self.device, threads
+            with measure_interference() as interference:
+                done = training.train(
+                    framework, candidate.name, candidate.network, digits, config, callback, self.device, threads
+                )
+        if (interference.cores or 0) > MAX_CORES:
+            self.note(
+                f"Other programs ran while {framework.TITLE} trained {candidate.name}, so it may have taken many times "
+                "as long; repeat it on a quiet machine, or with --threads 1."
             )
-            return done.accuracy, done.train_s
+        return done.accuracy, done.train_s

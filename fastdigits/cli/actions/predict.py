@@ -81,8 +81,8 @@ def run(
         write_figure(show, (prediction_plot.draw_numbers if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
-        network = {"model": recognizer.model, "weights": os.fsdecode(recognizer.weights)}
-        named = network | ({"classes": classes} if classes else {})
+        named: dict[str, Any] = {"model": recognizer.model, "weights": os.fsdecode(recognizer.weights)}
+        named |= {"classes": classes} if classes else {}
         click.echo(json.dumps({"predictions": predictions, "failed": failed, **named}))
     if failed:
         count = len(predictions) + len(failed)

@@ -13,6 +13,7 @@ import click
 from fastdigits.cli.actions import train_data
 from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
+from fastdigits.cli.actions.train_logs import Logs
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
 from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.terminal import interrupt
@@ -25,6 +26,7 @@ from fastdigits.files import StrPath
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
+from fastdigits.training.callbacks import Callbacks
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.repeats import RunResult, RunResults, RunSpec, run_all
@@ -34,15 +36,15 @@ from fastdigits.training.transfer import for_classes
 def run_command(ctx: click.Context, start: float) -> None:
     """Train with the options of the command line; `start` is the time when the command began."""
     plan, values = make_plan(ctx), ctx.params
-    check_outputs(plan, values["stats_file"], values["plot_file"])
-    Session(plan, values, start).run()
+    check_outputs(plan, values["stats_file"], values["plot_file"], values["log"])
+    Session(plan, values, start, Logs(values["log"], plan, values)).run()
 
 
 class Session:
     """The execution of a plan; `values` are the options of the command line."""
 
-    def __init__(self, plan: Plan, values: dict[str, Any], start: float):
-        self.values, self.start = values, start
+    def __init__(self, plan: Plan, values: dict[str, Any], start: float, logs: Logs):
+        self.values, self.start, self.logs = values, start, logs
         load_start = perf_counter()
         self.data = train_data.load(plan)
         plan = self.plan = self.data.plan
@@ -55,7 +57,7 @@ class Session:
         self.callback = training_callback(
             values["progress"], values["as_json"], self.say, plan.config, values["log_every"]
         )
-        plan.checkpoints.warn = self.callback.warn
+        plan.checkpoints.warn = self.logs.warn = self.callback.warn
         self.done = RunResults()
         self.problems: list[str] = []  # files that could not be written where they belong
 
@@ -88,7 +90,7 @@ class Session:
             except (KeyboardInterrupt, OSError):  # OSError: the terminal or the pipe for the lines is closed
                 if self.done.best:
                     self._write_results()
-                    self._warn_of_problems()
+                self._warn_of_problems()
                 if self.repeated:
                     self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
                 self._say_how_to_resume()
@@ -108,19 +110,23 @@ class Session:
             if stats_file := self.values["stats_file"]:
                 failed = error.runs
                 self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), [], failed))
-                self._warn_of_problems()
+            self._warn_of_problems()
             raise
 
     def _run_once(self, spec: RunSpec) -> RunResult:
         plan, start = self.plan, perf_counter() if self.repeated else self.start
-        arguments = plan.model, self.network, self.digits, self.ops, spec.config, self.callback
+        arguments = plan.model, self.network, self.digits, self.ops, spec.config
         trained = plan.trained and for_classes(plan.trained, self.digits.classes, spec.config.seed)
-        done = run(*arguments, spec.rows, plan.checkpoints, trained)
-        summary = done.summary(self.load_s, perf_counter() - start, plan.output)
+        with self.logs.following(spec, self.digits.name) as trackers:
+            # The last callback raises an interrupt
+            done = run(*arguments, Callbacks([*trackers, self.callback]), spec.rows, plan.checkpoints, trained)
+            summary = done.summary(self.load_s, perf_counter() - start, plan.output)
+            saved = replace(done.saved(), start=plan.start)
+            result = RunResult(saved, spec.tags | summary, done.rank, done.problem)
+            self.logs.finish(trackers, result)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")
-        saved = replace(done.saved(), start=plan.start)
-        return RunResult(saved, spec.tags | summary, done.rank, done.problem)
+        return result
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
@@ -137,6 +143,8 @@ class Session:
             summary |= {"trainings": done.reported, "averages": done.averages()}
         self.say(result_line(summary))
         self._say_written("weights", output)
+        if output:
+            self.logs.add_weights(best, output)
         if stats_file:
             self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), done.summaries, done.failed))
         if plot_file:
@@ -158,8 +166,11 @@ class Session:
             self.say(f"{name}: {printable(path)}")
 
     def _warn_of_problems(self) -> None:
-        for problem in self.problems:
+        for problem in self._all_problems():
             self.callback.warn(problem)
+
+    def _all_problems(self) -> list[str]:
+        return [*self.problems, *self.logs.problems]
 
     def _raise_problems(self, summary: dict[str, Any]) -> None:
         if interrupt.received():
@@ -170,8 +181,8 @@ class Session:
             kept, output = summary["kept_epoch"], summary["output"]
             place = f"are in {printable(output)}" if output else "could not be written"
             raise UserError(f"{summary['verdict']['message']} The weights of epoch {kept} {place}.")
-        if self.problems:
-            raise UserError(" ".join(self.problems))
+        if problems := self._all_problems():
+            raise UserError(" ".join(problems))
 
     def _say_how_to_resume(self) -> None:
         checkpoints, output = self.plan.checkpoints, os.path.splitext(self.plan.output)
@@ -181,6 +192,7 @@ class Session:
         words = ["fastdigits", "train", "--resume", file, *reading_words()]
         if self.values["stats_file"]:
             words += ["--stats", click.format_filename(self.values["stats_file"])]
+        words += [word for target in self.values["log"] for word in ("--log", target)]
         if self.repeated:  # the output already holds the best of the finished runs
             words += ["--output", f"{output[0]}.rest{output[1]}"]
         self.say(f"checkpoint: {printable(checkpoints.written)}")

@@ -82,7 +82,11 @@ def load(plan: Plan) -> TrainingData:
     UserError
         If the data set cannot be read, has images of one class only, or does not fit the network.
     """
-    digits = load_data(plan.data)
+    return match(plan, load_data(plan.data))
+
+
+def match(plan: Plan, digits: DigitSet) -> TrainingData:
+    """Make the network of a plan for a data set; see `load`."""
     warning = check_trainable(digits)
     network = plan.network(digits)
     digits = set_for(digits, network.class_names)

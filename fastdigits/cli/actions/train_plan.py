@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fastdigits import tracking
 from fastdigits.cli.options.common import is_given, usage_error
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.options.training import DECIDED_BY_NETWORK, checkpoint_path
@@ -80,7 +81,7 @@ def make_plan(ctx: click.Context) -> Plan:
     return Plan(model, values["data"], values["output"], config, network, checkpoints, trained=trained, start=start)
 
 
-def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> None:
+def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None, logs: Sequence[str]) -> None:
     """Check that all files can be written and that no two are the same."""
     if stats_file is not None:
         run_statistics.check(stats_file)
@@ -89,6 +90,7 @@ def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None) -> 
             "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
             "--plot": plot_file,
             "--stats": run_statistics.files(stats_file) if stats_file is not None else None,
+            "--log": [place for kind, place in map(tracking.parse, logs) if kind == "csv"],
         }
     )
 

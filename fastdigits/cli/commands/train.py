@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fastdigits.cli.options.arguments import BatchSize, LayerSizes, ModelName, Number
+from fastdigits.cli.options.arguments import BatchSize, LayerSizes, LogTarget, ModelName, Number
 from fastdigits.cli.options.common import (
     device_option,
     exact_option,
@@ -45,7 +45,7 @@ HEADINGS = {
     "Trained networks and checkpoints": ("start", "freeze", "resume", "checkpoint_every"),
     "Several runs": ("runs", "folds", "restart_dead"),
     "Computation": ("device", "threads", "exact", "fused", "graph"),
-    "Output": ("output", "stats_file", "plot_file", "log_every", "progress", "show", "as_json"),
+    "Output": ("output", "stats_file", "log", "plot_file", "log_every", "progress", "show", "as_json"),
 }
 
 
@@ -239,6 +239,14 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     metavar="FILE.json",
     help="Append the metrics of this run to a JSON file, and write averages over all runs in it to FILE.txt; "
     "or append a row per epoch to FILE.csv.",
+)
+@click.option(
+    "--log",
+    type=LogTarget(),
+    multiple=True,
+    metavar="KIND:PLACE",
+    help="Log settings, the metrics of each epoch as it ends, and the result: tensorboard:FOLDER, mlflow:URI, or "
+    "csv:FILE for the table of --stats. It may be given several times.",
 )
 @click.option(
     "--plot",

@@ -8,6 +8,7 @@ import click
 
 from fastdigits.errors import UserError
 from fastdigits.ops.runtime import numba_setup
+from fastdigits.tracking import parse
 
 MAX_BATCH_SIZE = 65536
 MAX_NUMBERS = 1000
@@ -172,6 +173,19 @@ class Names(click.ParamType):
             if name not in self.choices:
                 self.fail(f"'{name}' is not one of {', '.join(self.choices)}.", param, ctx)
         return names
+
+
+class LogTarget(click.ParamType):
+    """A log of trainings, such as csv:runs.csv."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            parse(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class HtmlFile(click.Path):

@@ -28,6 +28,7 @@ RESUMABLE = {
     "log_every",
     "output",
     "stats_file",
+    "log",
     "plot_file",
     "progress",
     "as_json",
@@ -212,10 +213,14 @@ def _words(param: click.Parameter, value: Any, text: str) -> list[str]:
     """Return the words that set an option on the command line."""
     if isinstance(param, click.Option) and param.is_flag:
         return (param.opts if value else param.secondary_opts)[:1]
+    if isinstance(param, click.Option) and param.multiple:
+        return [word for one in value for word in (param.opts[0], one)]
     return [param.opts[0], text]
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple) and value and isinstance(value[0], str):
+        return ", ".join(value)
     return "x".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
