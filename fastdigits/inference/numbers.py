@@ -139,7 +139,7 @@ def _boxes(line: Line, reading: LineReading) -> list[Box]:
 
 def _least(columns: np.ndarray, start: float, end: float) -> int:
     """Return the column with the least ink between two, the middle one of all if there are several."""
-    first = int(start)
+    first = min(int(start), len(columns) - 1)  # both may be the end of the line
     between = columns[first : max(int(end), first + 1) + 1]
     least = np.flatnonzero(between == between.min())
     return first + int(least[len(least) // 2])

@@ -86,3 +86,15 @@ def test_progress_counts_lines(reader):
 
 def test_an_empty_page_has_no_numbers(reader):
     assert reader.read(np.full((200, 200), 220, np.uint8)) == []
+
+
+def test_symbols_at_the_end_of_a_line_have_boxes_within_it(reader, monkeypatch):
+    """A network may see symbols in the columns that are added to a short line; they count as at its end."""
+    symbols = (Symbol("1", 0.9, 0.1, 0.2), Symbol("7", 0.4, 1.0, 1.0), Symbol("7", 0.4, 1.0, 1.0))
+    monkeypatch.setattr(Bars, "_read", lambda self, picture: LineReading("177", 0.4, True, symbols))
+    picture, boxes = page([1])
+    [number] = reader.read(picture)
+    assert np.abs(np.array(number.digits[0].box) - boxes[0][0]).max() <= 2
+    for digit in number.digits:
+        assert (np.array(digit.box) >= 0).all()
+        assert digit.box[0] + digit.box[2] <= picture.shape[1]
