@@ -73,7 +73,7 @@ def test_the_learning_rate_is_logarithmic():
 @pytest.mark.parametrize("rates", [(0.006, 0.0003, 0.0), (0.0, 0.006), (0.01, 0.0, 1e-9), (0.001, 0.001, 0.0)])
 def test_a_learning_rate_of_0_is_in_the_panel(rates):
     panel = rate_panel(*rates)
-    panel.figure.canvas.draw()
+    panel.figure.draw_without_rendering()
     [(_, drawn)] = lines(panel).values()
     heights = panel.transAxes.inverted().transform(panel.transData.transform([(1, rate) for rate in rates]))[:, 1]
     assert drawn == [*rates]
@@ -85,7 +85,7 @@ def test_a_learning_rate_of_0_is_in_the_panel(rates):
 
 def test_ticks_of_the_learning_rate_do_not_overlap():
     panel = rate_panel(*np.linspace(0.006, 0.00067, 9).tolist())
-    panel.figure.canvas.draw()
+    panel.figure.draw_without_rendering()
     low, high = panel.get_ylim()
     shown = [
         label for tick, label in zip(panel.get_yticks(), panel.get_yticklabels(), strict=True) if low < tick < high
