@@ -16,6 +16,7 @@ class UnknownObject(UserError):
     """Raised if a file needs a layer, a loss or the like from outside of the package that is not registered."""
 
     def __init__(self, kind: str, name: str):
+        self.kind, self.name = kind, name
         super().__init__(
             f"It needs the {kind} {name!r}, which is not part of fastdigits; load it in Python with "
             f"fastdigits.load(path, custom_objects={{{name!r}: ...}})."

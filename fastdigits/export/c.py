@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -23,7 +24,9 @@ FUNCTIONS = {
     "scores": "dense_scores",
     **{kind: f"apply_{kind}" for kind in ACTIVATIONS},
 }  # of other names than the kind
-PER_LINE = {"float32": 8, "int8": 24, "int32": 10}  # numbers
+WIDTH = 112  # of a statement; the template indents it
+NO_BREAK = "\N{NO-BREAK SPACE}"
+PER_LINE = {"float32": 6, "int8": 20, "int32": 8}  # numbers
 RESERVE = 8 * 1024  # bytes of flash and of RAM for everything else
 TYPES = {"float32": "float", "int8": "int8_t", "int32": "int32_t"}
 BOARDS = {  # flash and RAM in bytes
@@ -169,7 +172,13 @@ def _call(kind: str, step: Step, settings: dict[str, float], arrays: Sequence[st
             given = [x, y, count, *arrays]
         case _:
             given = [x, y, count, *numbers.values()]
-    return f"{FUNCTIONS.get(kind, kind)}({', '.join(given)});"
+    return _statement(FUNCTIONS.get(kind, kind), given)
+
+
+def _statement(function: str, arguments: Sequence[str]) -> str:
+    """Return a call, broken between arguments if it is long."""
+    whole = [argument.replace(" ", NO_BREAK) for argument in arguments]
+    return fill(f"{function}({', '.join(whole)});", WIDTH, subsequent_indent=8 * " ").replace(NO_BREAK, " ")
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -38,6 +38,18 @@ class Imported:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+def check_suffix(path: StrPath) -> str:
+    """Return the suffix of a file in lower case; raise UserError if it is none of MODULES."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in MODULES:
+        return suffix
+    *most, last = MODULES
+    reason = f"{path} does not end with {', '.join(most)} or {last}, and only such files can be imported"
+    if suffix in (".pt", ".pth", ".bin", ".ckpt"):
+        raise UserError(f"{reason}; write the weights of PyTorch with safetensors.torch.save_file.")
+    raise UserError(f"{reason}; convert it.")
+
+
 def decode(path: StrPath, layers: "list[Layer] | None" = None) -> Imported:
     """Read a network from a file.
 
@@ -53,9 +65,7 @@ def decode(path: StrPath, layers: "list[Layer] | None" = None) -> Imported:
     UserError
         If the file cannot be read or is damaged, if it has what no layer can compute, or if a package is missing.
     """
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in MODULES:
-        raise UserError(f"{path} does not end with {', '.join(MODULES)}; only such files can be imported.")
+    suffix = check_suffix(path)
     module = import_with_packages(
         f"fastdigits.importing.{MODULES[suffix]}",
         lambda error: (

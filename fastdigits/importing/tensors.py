@@ -14,6 +14,7 @@ from fastdigits.importing import Imported
 from fastdigits.nn import Network, sequence
 from fastdigits.nn.layers import Layer, format_shape
 
+MAX_NAMES = 3  # in messages
 KINDS = {"Conv2D": "convolutions", "Dense": "dense layers", "BatchNorm": "batch normalizations"}
 
 
@@ -74,7 +75,8 @@ def _renamed(arrays: dict[str, np.ndarray], network: Network) -> dict[str, np.nd
         ours = [(name, layer) for name, layer in walked if type(layer).__name__ == kind]
         if len(found) != len(ours):
             raise UserError(
-                f"it has {len(found)} {plural}, but the network {len(ours)}; give the --model that was trained."
+                f"its number of {plural} is {len(found)}, that of the network {len(ours)}; give the --model that was "
+                "trained."
             )
         for (name, layer), (owner, group) in zip(ours, found, strict=True):
             for parameter in (*layer.parameters, *layer.running):
@@ -96,7 +98,8 @@ def _kind(owner: str, group: dict[str, np.ndarray]) -> str:
         return "Dense"
     if "running_mean" in group:
         return "BatchNorm"
-    raise UserError(f"its arrays of {shown(owner)} belong to no layer that fastdigits has; remove them.")
+    names = ", ".join(shown(f"{owner}.{last}".lstrip(".")) for last in sorted(group)[:MAX_NAMES])
+    raise UserError(f"its arrays {names} belong to no layer that fastdigits has; remove them.")
 
 
 def _as_float(name: str, array: np.ndarray) -> np.ndarray:

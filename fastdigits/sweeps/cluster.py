@@ -93,7 +93,7 @@ class Cluster:
         with self._explained():
             key = f"{function.__name__}-{token}-{secrets.token_hex(4)}"
             call = *arguments, self._topic, token
-            future = self._client.submit(function, *call, key=key, resources={worker.TRAINING: 1}, pure=False)
+            future = self._client.submit(function, *call, key=key, pure=False)
             future.add_done_callback(lambda done: self.messages.put(("done", (token, done))))
             return future
 
@@ -188,12 +188,14 @@ def _closing(client: Client) -> Iterator[Client]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Dask: what concerns users, such as a lost scheduler, is said in our messages."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    levels = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with dask.config.set(DASK), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)

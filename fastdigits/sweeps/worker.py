@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastdigits.sweeps.store import RunRow
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.repeats import RunResult
 
-TRAINING = "fastdigits-training"  # the resource of Dask that each worker has once, so that it runs one training
+_ONE_TRAINING = threading.Lock()  # it uses all threads of the worker
 _SETS: dict[str, DigitSet] = {}
 
 
@@ -38,15 +39,13 @@ class Images(WorkerPlugin):
         self.digits, self.data, self.is_local = digits, data, is_local
         self.name = f"fastdigits-{data}"
 
-    async def setup(self, worker: Worker) -> None:
+    def setup(self, worker: Worker) -> None:
         """Prepare a worker."""
         _SETS[self.data] = self.digits
         os.environ.setdefault("NUMBA_NUM_THREADS", str(worker.state.nthreads))
         if self.is_local:
             with suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if TRAINING not in worker.state.total_resources:
-            await worker.set_resources(**{TRAINING: 1})
 
 
 def state() -> tuple[str, list[str]]:
@@ -56,13 +55,15 @@ def state() -> tuple[str, list[str]]:
 
 def run_job(job: Job, topic: str, name: str) -> tuple[RunRow, SavedNetwork | None]:
     """Run a job of a sweep; events with its name go to a topic."""
-    return job.run(_SETS[job.training.data], get_worker().state.nthreads, _reporter(topic, name))
+    with _ONE_TRAINING:
+        return job.run(_SETS[job.training.data], get_worker().state.nthreads, _reporter(topic, name))
 
 
 def run_training(training: Training, topic: str, name: str) -> RunResult:
     """Train and test a network; raise TrainingFailed if it has no weights."""
     digits, threads = _SETS[training.data], get_worker().state.nthreads
-    return training.run(digits, threads, Callback(), _reporter(topic, name))
+    with _ONE_TRAINING:
+        return training.run(digits, threads, Callback(), _reporter(topic, name))
 
 
 def _reporter(topic: str, name: str) -> Report:

@@ -34,7 +34,12 @@ def test_bad_input(fails, trained, tmp_path):
     (tmp_path / "one.toml").write_text('[[layer]]\ntype = "Flatten"\n[[layer]]\ntype = "Dense"\nunits = 3\n')
     fails(1, "does not describe layers", "import", "theirs.npz", "-o", "x.h5")
     fails(1, "dense_1.weight is 3 x 784", "import", "theirs.npz", "-o", "x.h5", "--model", "linear")
-    fails(1, "finite std above 0", "import", "theirs.npz", "-o", "x.h5", "--model", "one.toml", "--std", "0")
+    for option, value in (("--std", "0"), ("--std", "inf"), ("--mean", "nan"), ("--mean", "33")):
+        fails(2, f"Invalid value for '{option}'", "import", "theirs.npz", "-o", "x.h5", option, value)
     fails(1, "There is no model 'lenot'", "import", "theirs.npz", "-o", "x.h5", "--model", "lenot")
-    fails(1, "does not end with .onnx", "import", trained, "-o", "x.h5")
+    fails(2, "does not end with .onnx, .safetensors or .npz, and only", "import", trained, "-o", "x.h5")
+    fails(2, "write the weights of PyTorch with safetensors.torch.save_file", "import", "mnist_cnn.pt", "-o", "x.h5")
     fails(1, "cannot be read", "import", "missing.npz", "-o", "x.h5")
+    fails(2, "The output is FILE itself", "import", "theirs.npz", "-o", "theirs.npz")
+    with np.load(tmp_path / "theirs.npz") as unchanged:
+        assert unchanged["weight"].shape == (3, 784)

@@ -24,7 +24,7 @@ import chromium
 from fastdigits.data import load_part
 from fastdigits.storage.weights import SavedNetwork, read
 
-HEADS = ["network", "ONNX Runtime", "PyTorch", "HTML page", "C", "accuracy", "accuracy, int8 C"]
+HEADS = ["network", "ONNX Runtime", "PyTorch", "HTML page", "C", "accuracy", "int8 C"]
 
 
 def relative_difference(saved: SavedNetwork, found: np.ndarray, expected: np.ndarray) -> str:

@@ -54,6 +54,10 @@ def test_c_computes_our_scores(saved, tmp_path):
     assert np.abs(found - expected).max() <= 1e-5 * np.ptp(expected)
 
 
+def test_no_line_is_long(saved):
+    assert max(map(len, source_of(saved).decode().splitlines())) <= 120
+
+
 @needs_compiler
 @pytest.mark.parametrize("preparation", PREPARATIONS)
 def test_pixels_are_prepared_as_ours(preparation, tmp_path):

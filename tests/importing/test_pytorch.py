@@ -1,10 +1,13 @@
 """Networks that PyTorch's own MNIST example trains: the weights it saves compute the same here."""
 
+import agreement
 import numpy as np
 import pytest
 from exported import scores_of
 
 from fastdigits import importing
+from fastdigits.data import load_part
+from fastdigits.importing.saved import saved_network
 from fastdigits.models import layers_of
 from fastdigits.nn import Network
 
@@ -49,6 +52,34 @@ def test_the_example_of_pytorch_computes_the_same_here(suffix, tmp_path):
     scores = scores_of(Network.from_config(found.network), found.weights, images)
     scores = scores - np.log(np.exp(scores).sum(1, keepdims=True))
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+
+def normalized(images):
+    return ((torch.from_numpy(images)[:, None].float() / 255) - 0.1307) / 0.3081
+
+
+@pytest.mark.slow
+def test_the_example_trained_as_its_script_does_gives_the_same_answers_here(tmp_path):
+    torch.manual_seed(1)
+    example, (images, labels) = Example(), load_part("mnist", "train")
+    optimizer = torch.optim.Adadelta(example.parameters(), lr=1.0)
+    for first in range(0, 64 * 15, 64):
+        x, targets = normalized(images[first : first + 64]), torch.from_numpy(labels[first : first + 64].astype("i8"))
+        optimizer.zero_grad()
+        functional.nll_loss(example(x), targets).backward()
+        optimizer.step()
+    example.eval()
+    np.savez(tmp_path / "mnist_cnn.npz", **{name: tensor.numpy() for name, tensor in example.state_dict().items()})
+    saved = saved_network(
+        importing.decode(tmp_path / "mnist_cnn.npz", layers_of("torch-example")), "theirs", None, None
+    )
+    images, labels = (part[:300] for part in load_part("mnist", "test"))
+    with torch.inference_mode():
+        expected = example(normalized(images)).numpy()
+    scores = agreement.ours(saved, images)
+    scores -= np.log(np.exp(scores.astype(float)).sum(1, keepdims=True))
+    assert agreement.difference(scores, expected) <= 1e-5
+    assert (scores.argmax(1) == labels).mean() > 0.7
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -347,6 +347,13 @@ def test_a_file_loads_with_custom_objects_and_says_which_are_missing(saved, stri
     assert np.load(f"{path}.npy").tobytes() == model.predict(stripes[0]).tobytes()
 
 
+def test_a_network_with_an_own_layer_is_not_exported(saved, tmp_path, environment):
+    command = [sys.executable, "-m", "fastdigits", "export", str(saved[1]), "-o", str(tmp_path / "x.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 1
+    assert "its layer 'Squareplus' is not part of fastdigits, so no format has it" in done.stderr
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copy_has_the_same_layers(copied, saved, stripes):
     model, _ = saved

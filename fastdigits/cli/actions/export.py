@@ -10,6 +10,7 @@ import click
 from fastdigits.cli.actions.common import load_ops, say_written
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.errors import UnknownObject, UserError
 from fastdigits.export import ExportOptions, encode
 from fastdigits.files import write_atomically
 from fastdigits.storage.weights import read
@@ -26,7 +27,15 @@ def run(weights: str, output: str, name: str, options: ExportOptions, as_json: b
     if os.path.realpath(weights) == os.path.realpath(output):
         raise click.UsageError("The output is the WEIGHTS file itself; choose another name.")
     check_files({"--output": output})
-    saved = read(weights)
+    try:
+        saved = read(weights)
+    except UserError as error:
+        if isinstance(missing := error.__cause__, UnknownObject) and missing.kind == "layer":
+            raise UserError(
+                f"{weights}: its layer {missing.name!r} is not part of fastdigits, so no format has it; "
+                "export a network without it."
+            ) from None
+        raise
     with _progress() if options.int8 else nullcontext():
         exported = encode(saved, name, options)
     write_atomically(output, exported.content)

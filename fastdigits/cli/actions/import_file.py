@@ -1,6 +1,7 @@
 """Run `fastdigits import`: read a network of another program and write it as a weights file."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def run(file: str, output: str, model: str | None, mean: float | None, std: floa
         If the file cannot be read or has no counterpart here, or the weights cannot be written.
     """
     layers = layers_of(model) if model else None
+    if os.path.realpath(file) == os.path.realpath(output):
+        raise click.UsageError("The output is FILE itself; choose another name.")
     check_files({"--output": output})
     imported = decode(file, layers)
     with prefix_errors(file):

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from types import ModuleType
 from typing import Any
 
 import click
@@ -18,8 +17,9 @@ from fastdigits.cli.actions.sweep_jobs import Jobs
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.sweep_lines import SweepLines, text
-from fastdigits.errors import UserError, import_with_packages
+from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable
+from fastdigits.sweeps import load_part
 from fastdigits.sweeps import spec as descriptions
 from fastdigits.sweeps.job import Job
 from fastdigits.sweeps.plans import ListPlan, Plan, SearchPlan
@@ -246,14 +246,6 @@ class Session:
             if self.values[name]:
                 words += [option, str(self.values[name])]
         self.say(f"{done} of {self.sweep.total} runs are stored; to go on: {shlex.join(words)}")
-
-
-def load_part(name: str) -> ModuleType:
-    """Import a module of `sweeps` that needs further packages; raise UserError if they are missing."""
-    return import_with_packages(
-        f"fastdigits.sweeps.{name}",
-        lambda error: f"This needs more packages ({error}); run: pip install 'fastdigits[sweep]'.",
-    )
 
 
 def summary(rows: list[RunRow]) -> Iterator[str]:

@@ -34,6 +34,7 @@ INSTEAD = {
     "resume": "--resume",
     "progress": "--progress",
     "as_json": "--json",
+    "workers": "--workers",
     "restart_dead": "more seeds",
     "show": "",
     "log_every": "",

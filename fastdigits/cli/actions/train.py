@@ -26,6 +26,8 @@ from fastdigits.files import StrPath
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
+from fastdigits.sweeps import load_part
+from fastdigits.sweeps.job import Training, images_name
 from fastdigits.training.callbacks import Callbacks
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
@@ -95,6 +97,12 @@ class Session:
                     self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
                 self._say_how_to_resume()
                 raise
+            except TrainingFailed:
+                raise
+            except UserError:  # workers that are killed again and again
+                if self.done.best:
+                    self._write_results()
+                raise
             summary = self._write_results()
             if self.values["as_json"]:
                 click.echo(json.dumps(summary))
@@ -105,13 +113,55 @@ class Session:
         interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
         try:
             with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
-                run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
+                if self.values["workers"]:
+                    self._train_on_workers()
+                else:
+                    run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
         except TrainingFailed as error:
             if stats_file := self.values["stats_file"]:
                 failed = error.runs
                 self._save(stats_file, lambda path: run_statistics.add(os.fspath(path), [], failed))
             self._warn_of_problems()
             raise
+
+    def _train_on_workers(self) -> None:
+        """Share out the runs to processes on this machine."""
+        cluster_part, threads = load_part("cluster"), self.values["threads"] or 1
+        workers = cluster_part.check_workers(self.values["workers"], threads)
+        with cluster_part.local(min(workers, len(self.specs)), threads) as cluster:
+            data = images_name(self.digits)
+            cluster.send(data, self.digits)
+            repeats = load_part("repeats").Repeats(
+                specs=self.specs,
+                training=lambda spec: self._training(spec, data),
+                restarts=self.values["restart_dead"],
+                cluster=cluster,
+                callback=self.callback,
+                finished=self._finish,
+                is_stopping=interrupt.received,
+            )
+            repeats.run(self.done)
+
+    def _training(self, spec: RunSpec, data: str) -> Training:
+        """Return what a worker needs to train a network."""
+        plan = self.plan
+        trained = plan.trained and for_classes(plan.trained, self.digits.classes, spec.config.seed)
+        return Training(
+            model=plan.model,
+            network=self.network.config(),
+            config=spec.config,
+            data=data,
+            device=self.values["device"],
+            rows=spec.rows,
+            trained=trained,
+        )
+
+    def _finish(self, spec: RunSpec, result: RunResult) -> None:
+        """Complete the summary of a run that a worker has trained, and print its line."""
+        result.summary.update(spec.tags, output=self.plan.output)
+        result.summary["seconds"]["load"] = self.load_s
+        accuracy = result.summary["validation_accuracy"]
+        self.callback.say(f"{spec.title}: validation accuracy {accuracy:.2%}, {result_line(result.summary)}")
 
     def _run_once(self, spec: RunSpec) -> RunResult:
         plan, start = self.plan, perf_counter() if self.repeated else self.start

@@ -73,7 +73,7 @@ class Logs:
 
     def add_weights(self, result: RunResult, path: str) -> None:
         """Store the weights file of a run where its trackers store files."""
-        for tracker in self.finished[result]:
+        for tracker in self.finished.get(result, ()):  # a worker logs nothing
             tracker.add_file(path)
 
 

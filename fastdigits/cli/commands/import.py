@@ -2,7 +2,10 @@
 
 import click
 
-from fastdigits.cli.options.common import examples, json_option
+from fastdigits.cli.options.arguments import Number
+from fastdigits.cli.options.common import examples, json_option, usage_error
+from fastdigits.errors import UserError
+from fastdigits.importing import check_suffix
 
 
 @click.command(
@@ -21,10 +24,16 @@ from fastdigits.cli.options.common import examples, json_option
     "file. Exports of fastdigits describe them.",
 )
 @click.option(
-    "--mean", type=float, show_default="as exported, or 0.1307", help="Mean of pixels from 0 to 1 in the training."
+    "--mean",
+    type=Number(0, 1),
+    show_default="as exported, or 0.1307",
+    help="Mean of pixels from 0 to 1 in the training.",
 )
 @click.option(
-    "--std", type=float, show_default="as exported, or 0.3081", help="Standard deviation of pixels in the training."
+    "--std",
+    type=Number(0, min_open=True),
+    show_default="as exported, or 0.3081",
+    help="Standard deviation of pixels in the training.",
 )
 @json_option
 def command(file: str, output: str, model: str | None, mean: float | None, std: float | None, as_json: bool) -> None:
@@ -34,6 +43,10 @@ def command(file: str, output: str, model: str | None, mean: float | None, std: 
     arrays by PyTorch's names. Arrays with other names than those of an export are assigned in order: the first
     convolution of the file to the first one of the model, and so on.
     """
+    try:
+        check_suffix(file)
+    except UserError as error:
+        raise usage_error(error) from None
     from fastdigits.cli.actions import import_file
 
     import_file.run(file, output, model, mean, std, as_json)

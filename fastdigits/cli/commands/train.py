@@ -43,7 +43,7 @@ HEADINGS = {
     ),
     "Which weights are kept": ("ema", "early_stop", "keep_best"),
     "Trained networks and checkpoints": ("start", "freeze", "resume", "checkpoint_every"),
-    "Several runs": ("runs", "folds", "restart_dead"),
+    "Several runs": ("runs", "folds", "workers", "restart_dead"),
     "Computation": ("device", "threads", "exact", "fused", "graph"),
     "Output": ("output", "stats_file", "log", "plot_file", "log_every", "progress", "show", "as_json"),
 }

@@ -1,7 +1,7 @@
 """Parameter types that validate values on the command line."""
 
 import re
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
 import click
@@ -17,11 +17,11 @@ MAX_IMAGE_SIDE = 1024
 
 
 class Number(click.FloatRange):
-    """A number in a range. Unlike click's FloatRange, it rejects NaN."""
+    """A number in a range. Unlike click's FloatRange, it rejects NaN and infinity."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
-        if isnan(number):
+        if not isfinite(number):
             self.fail(f"{value} is not a number in the range {self._describe_range()}.", param, ctx)
         return number
 

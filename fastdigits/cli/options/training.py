@@ -120,6 +120,12 @@ def repeat_options() -> Callable:
             help="Number of runs, with the seeds S, S+1, ... for --seed S.",
         ),
         click.option(
+            "--workers",
+            type=COUNT,
+            help="Share out --runs or --folds to this many processes, each with one thread or as many as --threads "
+            "says; the results are the same.",
+        ),
+        click.option(
             "--restart-dead",
             type=click.IntRange(min=0),
             default=0,
@@ -155,6 +161,10 @@ def check_conflicts(ctx: click.Context) -> None:
         raise click.UsageError("--folds validates each run on its own fold; leave --validation out.")
     if runs and ctx.params["validation"] == 0:
         raise click.UsageError("--runs needs validation images to choose the best run; give --validation 5000.")
+    if ctx.params["workers"] and not (runs or folds):
+        raise click.UsageError("--workers shares out --runs or --folds; give one of them, or leave --workers out.")
+    if ctx.params["workers"] and (option := _first_option(ctx, chosen & {"log", "log_every"})):
+        raise click.UsageError(f"{option} follows a training in this process; leave it or --workers out.")
     if is_given(ctx, "recipe"):
         chosen.add("recipe")
     if ctx.params["resume"] and (option := _first_option(ctx, chosen - RESUMABLE)):

@@ -29,7 +29,7 @@ typedef struct {
     int C, H, W;
 } Shape;
 
-/* Rows, columns and stride of the window of a convolution or a pooling, and the zeros above and to the left of the image */
+/* Rows, columns and stride of the window of a convolution or pooling, and zeros above and to the left of the image */
 typedef struct {
     int P, Q, stride, top, left;
 } Window;

@@ -1,0 +1,115 @@
+"""Repeat a training over seeds or folds on workers, as `training.repeats` does in one process."""
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from distributed import Future
+
+from fastdigits.errors import UserError
+from fastdigits.sweeps import worker
+from fastdigits.sweeps.cluster import Cluster
+from fastdigits.sweeps.job import Training
+from fastdigits.training.callbacks import Callback
+from fastdigits.training.failure import TrainingFailed
+from fastdigits.training.repeats import RunResult, RunResults, RunSpec
+
+TICK_S = 0.2  # between two looks at whether to stop
+
+
+@dataclass(eq=False)
+class Repeats:
+    """Runs of the same training on workers.
+
+    Attributes
+    ----------
+    specs : list of RunSpec
+    training : function
+        Returns the training of a specification.
+    restarts : int
+        See `training.repeats.run_all`.
+    cluster : Cluster
+        Has the images of the training.
+    callback : Callback
+        Its methods `on_run_start` and `on_run_failed` are called.
+    finished : function
+        Called with the specification and the result of each run that has weights.
+    is_stopping : function
+        Returns whether to start no further runs.
+    """
+
+    specs: list[RunSpec]
+    training: Callable[[RunSpec], Training]
+    restarts: int
+    cluster: Cluster
+    callback: Callback
+    finished: Callable[[RunSpec, RunResult], None]
+    is_stopping: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self._left = [(number, 0) for number in range(len(self.specs))]  # with the number of the attempt
+        self._running: dict[str, tuple[int, int, Future]] = {}
+        self._results: dict[tuple[int, int], RunResult | None] = {}  # by run and attempt
+        self._last_problem = ""
+
+    def run(self, results: RunResults) -> None:
+        """Run all specifications and add the results in their order, also if it is stopped.
+
+        Raises
+        ------
+        TrainingFailed
+            If no run has weights.
+        KeyboardInterrupt
+            If it was stopped before the last run.
+        """
+        try:
+            while self._running or (self._left and not self.is_stopping()):
+                while not self.is_stopping() and self._left and len(self._running) < max(1, self.cluster.slots()):
+                    self._start(*self._left.pop(0))
+                self._wait()
+        finally:
+            for (number, _), result in sorted(self._results.items()):
+                if result is None:
+                    results.failed += 1
+                else:
+                    results.add(self.specs[number].title, result)
+        if self._left:
+            raise KeyboardInterrupt
+        if results.best is None:
+            several = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
+            raise TrainingFailed(several, runs=results.failed)
+
+    def _start(self, number: int, attempt: int) -> None:
+        spec = self._attempt(number, attempt)
+        title = f"another try with seed {spec.config.seed}" if attempt else spec.title
+        self.callback.on_run_start(title, number, len(self.specs))
+        token = f"{number}-{attempt}"
+        future = self.cluster.submit(worker.run_training, self.training(spec), token=token)
+        self._running[token] = number, attempt, future
+
+    def _attempt(self, number: int, attempt: int) -> RunSpec:
+        spec = self.specs[number]
+        return replace(spec, config=replace(spec.config, seed=spec.config.seed + attempt * len(self.specs)))
+
+    def _wait(self) -> None:
+        self.cluster.check()
+        try:
+            kind, content = self.cluster.messages.get(timeout=TICK_S)
+        except queue.Empty:
+            return
+        if kind == "done":
+            self._finish(*self._running.pop(content[0]))
+
+    def _finish(self, number: int, attempt: int, future: Future) -> None:
+        try:
+            result: RunResult | None = self.cluster.result(future)
+        except TrainingFailed as error:
+            result, problem = None, str(error)
+        if result:
+            problem = result.problem
+            self.finished(self._attempt(number, attempt), result)
+        self._results[number, attempt] = result
+        if problem:
+            self.callback.on_run_failed(UserError(problem))
+            if attempt < self.restarts:
+                self._left.insert(0, (number, attempt + 1))
