@@ -144,6 +144,7 @@ def test_drawing_in_a_corner_clearing_and_switching(page):
     choose_model(page, "linear")
     until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#maps figure"))  # it has no hidden layers
     assert "linear: 7,850 parameters" in find(page, "facts").text
+    assert not find(page, "lessons").is_displayed()  # nobody corrects a server that does not learn
     until(page, lambda: find(page, "digit").text)
 
 
