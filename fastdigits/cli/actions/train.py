@@ -160,6 +160,7 @@ class Session:
         """Complete the summary of a run that a worker has trained, and print its line."""
         result.summary.update(spec.tags, output=self.plan.output)
         result.summary["seconds"]["load"] = self.load_s
+        self.logs.add(spec, self.digits.name, result)
         accuracy = result.summary["validation_accuracy"]
         self.callback.say(f"{spec.title}: validation accuracy {accuracy:.2%}, {result_line(result.summary)}")
 
