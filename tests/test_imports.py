@@ -46,7 +46,7 @@ ROOMS = {
     "h5py": ("storage", "training.checkpoint", "data.formats"),
     "matplotlib": ("plots", "bench.plot", "report.page"),
     "PIL": ("imaging", "data.placement", "data.conversion", "data.formats", "report.page"),
-    "scipy": ("imaging", "data.placement", "data.formats"),
+    "scipy": ("imaging", "data.placement", "data.formats", "sweeps.ranking"),
     "pyarrow": ("data.formats",),
     "rich": ("cli",),
     "click": ("cli",),

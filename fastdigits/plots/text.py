@@ -1,6 +1,7 @@
 """Measure and format text in figures."""
 
 from functools import cache
+from typing import Any
 
 from fastdigits.plots import style
 
@@ -20,3 +21,10 @@ def text_width(text: str, size: float = style.SMALL, weight: str = "normal") -> 
 def with_times_signs(text: str) -> str:
     """Replace the x of sizes such as "3 x 3" by multiplication signs."""
     return text.replace(" x ", " \N{MULTIPLICATION SIGN} ")
+
+
+def setting_text(value: Any) -> str:
+    """Format the value of a setting of a training."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -17,15 +17,15 @@ PIXELS_PER_INCH = 96  # of CSS
 CSS_COLORS = {style.BLACK: "currentColor", style.GRAY: "var(--faint)"}  # follow the light or dark color scheme
 
 
-def render(contents: dict[str, Any]) -> str:
-    """Render the page. All text in the contents is escaped, except the results of `embedded`."""
+def render(contents: dict[str, Any], template: str = "page.html") -> str:
+    """Render a template. All text in the contents is escaped, except the results of `embedded`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = PackageLoader("fastdigits.report")
     page = Environment(
         loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return page.get_template("page.html").render(contents)
+    return page.get_template(template).render(contents)
 
 
 def embedded(figure: "Figure") -> "Markup":

@@ -1,7 +1,7 @@
 """The callback that logs a training."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -45,9 +45,16 @@ class RunTracker(Callback):
 
     def on_train_start(self, training: Training) -> None:
         super().on_train_start(training)
-        self._epochs = training.epochs
-        settings = {**self.settings, **_settings(training)}
-        self._run = self.log.run(f"{self.name}-seed{training.config.seed}", settings)
+        network, epochs = training.network, training.epochs
+        facts = {"device": network.ops.device, "parameters": network.parameter_count}
+        self.begin(training.config, facts | {"resumed_after_epoch": len(epochs) or None}, epochs)
+
+    def begin(self, config: TrainConfig, facts: Mapping[str, Any], epochs: Sequence[Epoch]) -> None:
+        """Begin the log of a training that has these settings, with the epochs so far."""
+        known = {**self.settings, **facts, "version": fastdigits.__version__, **_of_config(config)}
+        settings = {name: value for name, value in known.items() if value not in (None, "")}
+        self.problem, self._epochs = "", [*epochs]
+        self._run = self.log.run(f"{self.name}-seed{config.seed}", settings)
         self._write_epochs()
 
     def on_epoch_end(self, record: Epoch) -> None:
@@ -128,19 +135,6 @@ def status_of(error: BaseException | None) -> str:
     if error is None:
         return FINISHED
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
-
-
-def _settings(training: Training) -> dict[str, Any]:
-    """Return what is known of a training when it starts, without what is not set."""
-    network, config, done = training.network, training.config, len(training.epochs)
-    known = {
-        "device": network.ops.device,
-        "parameters": network.parameter_count,
-        "version": fastdigits.__version__,
-        "resumed_after_epoch": done or None,
-        **_of_config(config),
-    }
-    return {name: value for name, value in known.items() if value not in (None, "")}
 
 
 def _of_config(config: TrainConfig) -> dict[str, Any]:

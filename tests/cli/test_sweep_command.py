@@ -1,5 +1,6 @@
 """`fastdigits sweep`, `fastdigits.sweep` and `fastdigits train --workers`."""
 
+import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -133,14 +134,21 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_runs_and_folds_on_workers_give_the_same_file(process, tiny, tmp_path):
     options = "train", "--data", tiny, "--device", "reference", "--model", "linear", "--epochs", "2", "--json"
-    tables = []
+    tables, logs = [], []
     for name, more in (("serial", ()), ("shared", ("--workers", "2"))):
-        done = process(*options, "--runs", "3", "--output", f"{name}.h5", "--stats", f"{name}.json", *more)
+        outputs = "--output", f"{name}.h5", "--stats", f"{name}.json", "--log", f"csv:{name}.csv"
+        done = process(*options, "--runs", "3", *outputs, *more)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["output"] == f"{name}.h5"
         runs = json.loads((tmp_path / f"{name}.json").read_text())["runs"]
         tables.append([(run["seed"], without_times(run["epochs"]), run["test"]) for run in runs])
+        with (tmp_path / f"{name}.csv").open(newline="") as file:
+            ignored = ("run", *TIMING_FIELDS)  # the order in which the runs ended, and times
+            rows = [{key: value for key, value in row.items() if key not in ignored} for row in csv.DictReader(file)]
+        logs.append(sorted(rows, key=lambda row: (row["seed"], row["epoch"])))
     assert tables[0] == tables[1]
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 6
     assert (tmp_path / "serial.h5").read_bytes() == (tmp_path / "shared.h5").read_bytes()
 
 

@@ -16,9 +16,10 @@ import click
 from fastdigits.cli.actions.sweep_jobs import Jobs
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
-from fastdigits.cli.terminal.sweep_lines import SweepLines, text
+from fastdigits.cli.terminal.sweep_lines import SweepLines
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable
+from fastdigits.plots.text import setting_text
 from fastdigits.sweeps import load_part
 from fastdigits.sweeps import spec as descriptions
 from fastdigits.sweeps.job import Job
@@ -253,7 +254,7 @@ def summary(rows: list[RunRow]) -> Iterator[str]:
     counts = [(status, sum(row.status == status for row in rows)) for status in (DONE, FAILED, PRUNED)]
     yield ", ".join(f"{count} {status}" for status, count in counts if count)
     for group in list(variants(rows).values())[:1]:
-        settings = [f"{name} {text(group[0].settings.get(name))}" for name in varying(rows)]
+        settings = [f"{name} {setting_text(group[0].settings.get(name))}" for name in varying(rows)]
         mean = fmean(rank(row)[0] for row in group)
         yield f"best by validation: {', '.join(settings) or group[0].model}: {mean:.2%} in {_count(len(group), 'run')}"
 

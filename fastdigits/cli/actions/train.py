@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -159,6 +160,7 @@ class Session:
         """Complete the summary of a run that a worker has trained, and print its line."""
         result.summary.update(spec.tags, output=self.plan.output)
         result.summary["seconds"]["load"] = self.load_s
+        self.logs.add(spec, self.digits.name, result)
         accuracy = result.summary["validation_accuracy"]
         self.callback.say(f"{spec.title}: validation accuracy {accuracy:.2%}, {result_line(result.summary)}")
 
@@ -170,7 +172,8 @@ class Session:
             # The last callback raises an interrupt
             done = run(*arguments, Callbacks([*trackers, self.callback]), spec.rows, plan.checkpoints, trained)
             summary = done.summary(self.load_s, perf_counter() - start, plan.output)
-            result = RunResult(done.saved(), spec.tags | summary, done.rank, done.problem)
+            saved = replace(done.saved(), start=plan.start)
+            result = RunResult(saved, spec.tags | summary, done.rank, done.problem)
             self.logs.finish(trackers, result)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")

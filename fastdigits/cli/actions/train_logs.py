@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdigits.cli.actions.train_plan import Plan
 from fastdigits.models import ModelOptions
+from fastdigits.storage.history import Epoch
 from fastdigits.tracking import FAILED, FINISHED, open_log
 from fastdigits.tracking.tracker import RunTracker, status_of
 from fastdigits.training.repeats import RunResult, RunSpec
@@ -47,16 +48,22 @@ class Logs:
     @contextmanager
     def following(self, spec: RunSpec, dataset: str) -> Iterator[list[RunTracker]]:
         """Yield the callbacks that log a run, and close the logs if the block raises an exception."""
-        name = "-".join([self.model, *(f"{tag}{value}" for tag, value in spec.tags.items())])
-        settings = {**self.settings, "dataset": dataset, **spec.tags}
-        trackers = [RunTracker(log, name, settings, self.warn) for log in self.logs]
-        self.trackers += trackers
+        trackers = self._new_trackers(spec, dataset)
         try:
             yield trackers
         except BaseException as error:
             for tracker in trackers:
                 tracker.end(status_of(error))
             raise
+
+    def add(self, spec: RunSpec, dataset: str, result: RunResult) -> None:
+        """Log a run that has ended in another process."""
+        facts = {name: result.summary[name] for name in ("device", "parameters")}
+        epochs = [Epoch(**epoch) for epoch in result.summary["epochs"]]
+        trackers = self._new_trackers(spec, dataset)
+        for tracker in trackers:
+            tracker.begin(spec.config, facts, epochs)
+        self.finish(trackers, result)
 
     def finish(self, trackers: list[RunTracker], result: RunResult) -> None:
         """Log the result of a run, and close its logs."""
@@ -73,8 +80,15 @@ class Logs:
 
     def add_weights(self, result: RunResult, path: str) -> None:
         """Store the weights file of a run where its trackers store files."""
-        for tracker in self.finished.get(result, ()):  # a worker logs nothing
+        for tracker in self.finished[result]:
             tracker.add_file(path)
+
+    def _new_trackers(self, spec: RunSpec, dataset: str) -> list[RunTracker]:
+        name = "-".join([self.model, *(f"{tag}{value}" for tag, value in spec.tags.items())])
+        settings = {**self.settings, "dataset": dataset, **spec.tags}
+        trackers = [RunTracker(log, name, settings, self.warn) for log in self.logs]
+        self.trackers += trackers
+        return trackers
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.common import SuggestingGroup, examples, json_option
+from fastdigits.cli.options.figure_files import FigureFile
 
 RUN = "run"
 
@@ -83,7 +84,7 @@ def run(**values: Any) -> None:
 @click.argument("number", metavar="[RUN]", type=click.IntRange(min=1), required=False)
 @json_option
 def test(store: str, number: int | None, as_json: bool) -> None:
-    """Evaluate a run on the test images, once: by default that with the best validation result.
+    """Evaluate a run on the test images, once: by default the best one of the best settings, by validation.
 
     The network is trained again, which gives the same weights, unless its weights have been saved. The result is kept
     in the store, and shown when the run is tested again.
@@ -91,3 +92,49 @@ def test(store: str, number: int | None, as_json: bool) -> None:
     from fastdigits.cli.actions import sweep_test
 
     sweep_test.run_command(store, number, as_json)
+
+
+@command.command(
+    "results",
+    epilog=examples(
+        "fastdigits sweep results lenet.db",
+        "fastdigits sweep results lenet.db --compare 1 2 -o table.md -o lenet.png",
+        "fastdigits sweep results lenet.db -o pareto.svg --kind seconds",
+    ),
+)
+@click.argument("store", metavar="FILE.db", type=click.Path())
+@click.option(
+    "--compare",
+    "places",
+    type=click.IntRange(min=1),
+    nargs=2,
+    metavar="PLACE PLACE",
+    help="Compare two settings over the seeds that both have: the mean difference and its 95 % t interval.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    type=FigureFile("md", "csv"),
+    multiple=True,
+    metavar="FILE",
+    help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(("settings", "parallel", "seconds")),
+    default="settings",
+    show_default=True,
+    help="What a figure shows: accuracy against each setting, parallel coordinates, or accuracy against seconds with "
+    "the Pareto front.",
+)
+@json_option
+def results(store: str, places: tuple[int, int] | None, outputs: tuple[str, ...], kind: str, as_json: bool) -> None:
+    """Rank the settings of a sweep by validation accuracy.
+
+    The mean and the spread are those over the seeds of the same settings. The test images are not looked at: when you
+    have chosen, 'fastdigits sweep test' evaluates one run on them.
+    """
+    from fastdigits.cli.actions import sweep_results
+
+    sweep_results.run_command(store, outputs, kind, places, as_json)

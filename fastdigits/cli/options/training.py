@@ -163,7 +163,7 @@ def check_conflicts(ctx: click.Context) -> None:
         raise click.UsageError("--runs needs validation images to choose the best run; give --validation 5000.")
     if ctx.params["workers"] and not (runs or folds):
         raise click.UsageError("--workers shares out --runs or --folds; give one of them, or leave --workers out.")
-    if ctx.params["workers"] and (option := _first_option(ctx, chosen & {"log", "log_every"})):
+    if ctx.params["workers"] and (option := _first_option(ctx, chosen & {"log_every"})):
         raise click.UsageError(f"{option} follows a training in this process; leave it or --workers out.")
     if is_given(ctx, "recipe"):
         chosen.add("recipe")

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastdigits.cli.terminal.sparklines import duration
 from fastdigits.ops.runtime import compilation
+from fastdigits.plots.text import setting_text
 from fastdigits.sweeps.job import Job
 from fastdigits.sweeps.store import DONE, FAILED, RunRow, rank
 from fastdigits.sweeps.view import View
@@ -120,7 +121,7 @@ class SweepLines(View):
 
 def title(job: Job) -> str:
     """Name a run by the settings in which it differs from others, its seed and its fold."""
-    parts = [f"{name} {text(value)}" for name, value in job.varied.items()]
+    parts = [f"{name} {setting_text(value)}" for name, value in job.varied.items()]
     parts += [f"seed {job.seed}", *([f"fold {job.fold}"] if job.fold else [])]
     return ", ".join(parts)
 
@@ -131,10 +132,3 @@ def outcome(row: RunRow) -> str:
         return f"failed: {row.problem.rstrip('.')}"
     accuracy = f"validation accuracy {row.validation_accuracy:.2%}"
     return accuracy if row.status == DONE else f"{accuracy} after {len(row.epochs)} epochs, stopped early"
-
-
-def text(value: Any) -> str:
-    """Format the value of a setting."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
