@@ -275,17 +275,14 @@ def test_help_lists_every_option_once_under_a_heading(invoke):
     ids=" ".join,
 )
 def test_help_states_the_defaults_of_each_model_and_recipe(arguments):
-    plain, chosen = (train_command.make_context("train", given) for given in ([], arguments))
+    plain, chosen = (train_command.make_context("train", [*given]) for given in ([], arguments))
     for param in train_command.params:
         value, record = chosen.params.get(param.name), param.get_help_record(plain)
         stated = re.search(r"default: \(?([^;\]]*)", record[1]) if record else None
-        if (
-            param.opts[0] not in arguments
-            and stated
-            and value is not None
-            and not stated[1].startswith(("depends on", "on a terminal"))
-        ):
-            words = {False: param.secondary_opts, True: param.opts}.get(value, [value]) if param.is_flag else [value]
+        if value is None or not stated or param.opts[0] in arguments:
+            continue
+        words = {False: param.secondary_opts, True: param.opts}.get(value, [value]) if param.is_flag else [value]
+        if not stated[1].startswith(("depends on", "on a terminal")):
             assert str(words[0]).removeprefix("--") in re.split(r"[ ,)]+", stated[1]), param.name
 
 
