@@ -105,6 +105,7 @@ def test_a_search_that_goes_on_ends_like_one_without_interruption(spec, process,
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_from_python(spec, run_python, environment, tmp_path, tiny):
     pytest.importorskip("pandas")
     program = f"""
@@ -153,6 +154,7 @@ def test_runs_and_folds_on_workers_give_the_same_file(process, tiny, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_that_fail_on_workers_are_tried_again(process, tiny):
     options = "train", "--data", tiny, "--device", "reference", "--model", "linear", "--epochs", "1", "--lr", "1e30"
     done = process(*options, "--folds", "2", "--restart-dead", "1", "--workers", "1")

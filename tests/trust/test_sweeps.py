@@ -178,6 +178,7 @@ def test_ctrl_c_lets_runs_end_and_the_sweep_goes_on_later(sweep, store, finish):
     assert f"{before} of them in" in finish()
 
 
+@pytest.mark.long
 def test_ctrl_c_of_a_terminal_reaches_the_workers_and_loses_no_run(sweep, store, finish):
     with sweep() as running:
         wait_for_run(running)
@@ -239,6 +240,7 @@ def test_two_sweeps_share_a_store(sweep, store, expected):
         assert len(opened.rows()) == RUNS
 
 
+@pytest.mark.long
 def test_a_store_that_has_runs_of_the_sweep_needs_resume(sweep, store):
     with sweep("--workers", "1") as running:
         wait_for_run(running)
@@ -290,6 +292,7 @@ def test_a_killed_scheduler_is_one_sentence_and_the_sweep_goes_on(sweep, store, 
         finish("--scheduler", address)
 
 
+@pytest.mark.long
 def test_without_a_scheduler_there_is_one_sentence(sweep):
     with sweep("--scheduler", "tcp://127.0.0.1:1") as running:
         _, errors = running.communicate()
