@@ -197,7 +197,7 @@ GROWING = {"optimizer": "sgd", "lr": 1e-4, "weight_decay": 25000.0, "schedule": 
 def test_a_training_that_diverges_keeps_the_last_finite_epoch(digits):
     images, labels = digits.train_images[:1000], digits.train_labels[:1000]
     model, shorter = (Sequential([Flatten(), Dense(10)], device="cpu") for _ in range(2))
-    with pytest.raises(UserError, match="lower --lr"):
+    with pytest.raises(UserError, match="lower lr"):
         model.fit(images, labels, epochs=100, batch_size=25, **GROWING)
     epochs = len(model.history["epoch"])
     assert 1 < epochs < 10

@@ -13,7 +13,7 @@ from fastdigits import __version__
 from fastdigits.cli.options.common import SuggestingGroup
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, words_of_commands
 
 COMMANDS = {
     "train": "Train a network on handwritten digits and save its weights.",
@@ -63,6 +63,7 @@ class LazyGroup(SuggestingGroup):
 @click.version_option(__version__, message="fastdigits %(version)s")
 def cli() -> None:
     """Train neural networks on handwritten digits and recognize digits in pictures."""
+    click.get_current_context().with_resource(words_of_commands())
     os.environ["MPLBACKEND"] = "agg"  # that of a notebook may not be installed, and no command opens a window
 
 

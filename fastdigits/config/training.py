@@ -9,7 +9,7 @@ from typing import get_args
 from fastdigits.config.schedules import DECAYING, SCHEDULES
 from fastdigits.data.augmentation import Effects, parse_effects
 from fastdigits.data.preprocessing import INKS, Preparation
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, bad_setting, setting
 from fastdigits.ops.custom import Operation
 from fastdigits.ops.interface import Ops
 
@@ -204,14 +204,12 @@ class TrainConfig:
         }
         for name, fits in limits.items():
             if not fits:
-                raise UserError(
-                    f"The setting {name} cannot be {shown(getattr(self, name))}; see 'fastdigits train --help'."
-                )
+                raise bad_setting(name, getattr(self, name))
         _ = self.preparation, self.effects  # checks their values
         self._check_schedule()
         if self.watches_validation and self.validation == 0:
-            option = self.watches_validation
-            raise UserError(f"{option} needs validation images; give --validation 5000.")
+            given = setting("validation", 5000)
+            raise UserError(f"{self.watches_validation} needs validation images; give {given}.")
 
     def _check_types(self) -> None:
         for field in fields(self):
@@ -221,11 +219,13 @@ class TrainConfig:
                 raise UserError(f"The setting {field.name} must be {description}, not {shown(value)}.")
 
     def _check_schedule(self) -> None:
+        chosen = setting("schedule", self.schedule)
         if self.schedule not in DECAYING and (self.lr_decay, self.decay_every) != (None, None):
-            options, schedules = "--lr-decay and --decay-every", ", ".join(DECAYING)
-            raise UserError(f"--schedule {self.schedule} takes no {options}; choose one of {schedules}.")
+            names, schedules = f"{setting('lr_decay')} and {setting('decay_every')}", ", ".join(DECAYING)
+            raise UserError(f"{chosen} takes no {names}; choose one of {schedules}.")
         if self.schedule != "inverse-time" and self.lr_decay is not None and self.lr_decay > 1:
-            raise UserError(f"--schedule {self.schedule} needs a --lr-decay of at most 1, not {shown(self.lr_decay)}.")
+            decay = setting("lr_decay")
+            raise UserError(f"{chosen} needs a {decay} of at most 1, not {shown(self.lr_decay)}.")
 
     @property
     def preparation(self) -> Preparation:
@@ -249,10 +249,10 @@ class TrainConfig:
 
     @property
     def watches_validation(self) -> str:
-        """The first option set that needs validation images; "" if there is none."""
-        options = {
-            "--schedule plateau": self.schedule == "plateau",
-            "--early-stop": self.early_stop is not None,
-            "--keep-best": self.keeps_best,
+        """The first setting that needs validation images, as users write it; "" if there is none."""
+        settings = {
+            setting("schedule", "plateau"): self.schedule == "plateau",
+            setting("early_stop"): self.early_stop is not None,
+            setting("keep_best"): self.keeps_best,
         }
-        return next((option for option, chosen in options.items() if chosen), "")
+        return next((name for name, chosen in settings.items() if chosen), "")

@@ -10,7 +10,7 @@ from math import isfinite
 from reprlib import repr as shown
 from typing import Any
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.ops.batch import Effects
 
 
@@ -92,9 +92,11 @@ def parse_effects(text: str) -> Effects:
     for part in filter(None, text.split(",")):
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if name not in EFFECTS and name not in OWN:
-            raise UserError(f"--augment: there is no effect {shown(name)}; choose among {', '.join((*EFFECTS, *OWN))}.")
+            raise UserError(
+                f"{setting('augment')}: there is no effect {shown(name)}; choose among {', '.join((*EFFECTS, *OWN))}."
+            )
         if name in limits:
-            raise UserError(f"--augment: {name} is given twice; give it once.")
+            raise UserError(f"{setting('augment')}: {name} is given twice; give it once.")
         limits[name] = _limit(name, EFFECTS.get(name) or OWN[name], number)
     fields = {effect.field: limits[name] for name, effect in EFFECTS.items() if name in limits}
     return Effects(**fields)  # type: ignore[arg-type]  # `_limit` returns an int for erase_px
@@ -108,6 +110,7 @@ def _limit(name: str, effect: Effect | Augmentation, number: str) -> float:
         limit = float("nan")
     if not (isfinite(limit) and 0 <= limit <= effect.maximum):
         raise UserError(
-            f"--augment: {name} takes a number from 0 to {effect.maximum} ({effect.meaning}), not {shown(number)}."
+            f"{setting('augment')}: {name} takes a number from 0 to {effect.maximum} ({effect.meaning}), not "
+            f"{shown(number)}."
         )
     return limit

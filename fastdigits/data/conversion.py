@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from fastdigits.data.dataset import Size
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, worded
 
 Range = tuple[float, float]  # the values of black and white
 FULL: Range = (0.0, 255.0)
@@ -42,10 +42,12 @@ def value_range(sample: np.ndarray, source: str) -> Range:
         return -128.0, 127.0
     if low >= 0 and high <= 65535 and whole:
         return 0.0, 65535.0
-    raise UserError(
-        f"{source} has values from {low:g} to {high:g}, which is no known range; say with --value-range BLACK,WHITE "
-        "which values are black and white."
-    )
+    raise UserError(f"{source} has values from {low:g} to {high:g}, which is no known range; {_how_to_give_range()}")
+
+
+def _how_to_give_range() -> str:
+    given = worded("--value-range BLACK,WHITE", "value_range=(BLACK, WHITE)")
+    return f"say with {given} which values are black and white."
 
 
 def to_bytes(images: np.ndarray, values: Range, source: str, first: int = 0) -> np.ndarray:
@@ -67,7 +69,7 @@ def to_bytes(images: np.ndarray, values: Range, source: str, first: int = 0) -> 
         wrong = images[number]
         raise UserError(
             f"Image {first + number} of {source} has values from {wrong.min():g} to {wrong.max():g}, which is outside "
-            f"{black:g} to {white:g}; say with --value-range BLACK,WHITE which values are black and white."
+            f"{black:g} to {white:g}; {_how_to_give_range()}"
         )
     scaled = (images.astype(np.float64) - black) * (255 / (white - black))
     return np.rint(scaled.clip(0, 255)).astype(np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 from fastdigits.data.dataset import Size
 from fastdigits.data.formats import hdf5
 from fastdigits.data.sources import Reading, Source
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.files import StrPath
 
 
@@ -63,7 +63,9 @@ def pack(
             parts[part] = _images(_chosen(source.pieces("train"), chosen), labels[chosen])
     sizes = {images.size for images in parts.values()}
     if len(sizes) > 1:
-        raise UserError(f"{source.name} has training and test images of different sizes; resize them with --size 28.")
+        raise UserError(
+            f"{source.name} has training and test images of different sizes; resize them with {setting('size', 28)}."
+        )
     hdf5.write_pieces(path, parts, source.classes)
     counts = {part: images.count for part, images in parts.items()}
     return Packed(counts, sizes.pop(), source.classes, tuple(source.notes))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from fastdigits.errors import UserError
+from fastdigits.errors import bad_setting, worded
 
 INKS = ("dark", "light")
 MAX_PAD, MAX_GAMMA, MAX_CONTRAST = 64, 10, 255
@@ -57,7 +57,7 @@ class Preparation:
         }
         for name, fits in limits.items():
             if not fits:
-                raise UserError(f"The setting {name} cannot be {getattr(self, name)!r}; see 'fastdigits train --help'.")
+                raise bad_setting(name, getattr(self, name))
 
     @property
     def background(self) -> int:
@@ -209,9 +209,10 @@ def polarity_warning(images: Any, normalisation: Normalisation) -> str:
     if dark_ink_fraction(images if not expects_dark else 255 - images) < MIN_AGREEMENT:
         return ""
     trained, given = ("dark", "light") if expects_dark else ("light", "dark")
+    remedy = worded("invert the images with --value-range 255,0", "invert the images: give 255 - x instead of x")
     return (
         f"The images have {given} ink, but the network was trained on {trained} ink, so its answers to them mean "
-        "nothing; invert the images, in commands with --value-range 255,0."
+        f"nothing; {remedy}."
     )
 
 

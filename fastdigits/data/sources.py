@@ -17,7 +17,7 @@ from fastdigits.data.formats import idx
 from fastdigits.data.formats.types import Contents, Part
 from fastdigits.data.named import SETS, folder_of_set
 from fastdigits.data.splits import stratified_split
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.files import StrPath
 
 SHIPPED = "mnist"
@@ -118,7 +118,7 @@ def load_digits(
     if train_images.shape[1:] != test_images.shape[1:]:
         raise UserError(
             f"{data} has training images of {_size(train_images)} but test images of {_size(test_images)} pixels; "
-            "use files that belong together, or resize all images with --size 28."
+            f"use files that belong together, or resize all images with {setting('size', 28)}."
         )
     return DigitSet(
         source.name, train_images, train_labels, test_images, test_labels, source.classes, tuple(source.notes)
@@ -280,11 +280,13 @@ class Source:
                 images = np.stack([conversion.fitted(image, size) for image in images])
             if max(images.shape[1:]) > conversion.MAX_SIDE:
                 raise UserError(
-                    f"{found.source} has images of {_size(images)} pixels; resize them with --size 28, or to at most "
-                    f"{conversion.MAX_SIDE} pixels a side."
+                    f"{found.source} has images of {_size(images)} pixels; resize them with {setting('size', 28)}, or "
+                    f"to at most {conversion.MAX_SIDE} pixels a side."
                 )
             if shape not in (None, images.shape[1:]):
-                raise UserError(f"{found.source} has images of different sizes; resize them with --size 28.")
+                raise UserError(
+                    f"{found.source} has images of different sizes; resize them with {setting('size', 28)}."
+                )
             shape, first = images.shape[1:], first + len(images)
             yield images
         if first != found.count:

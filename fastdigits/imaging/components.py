@@ -96,6 +96,16 @@ def select_digit(components: Components) -> np.ndarray:
     return selected
 
 
+def holes(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels outside of a mask, bool (H, W), from which no path leads to the edges around it."""
+    labels, count = ndimage.label(~mask)
+    is_hole = np.ones(count + 1, bool)
+    is_hole[0] = False  # the mask itself
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        is_hole[edge] = False
+    return is_hole[labels]
+
+
 def bounding_box(boxes: list[Box]) -> Box:
     """Return the bounding box of several boxes."""
     left, top = min(box.left for box in boxes), min(box.top for box in boxes)

@@ -11,7 +11,7 @@ from fastdigits.imaging.background import (
     uniform_background,
     with_bright_background,
 )
-from fastdigits.imaging.components import bounding_box, find_components, select_digit
+from fastdigits.imaging.components import bounding_box, find_components, holes, select_digit
 from fastdigits.imaging.ink import InkMap, find_ink
 from fastdigits.imaging.mnist_format import (
     gray_step,
@@ -34,6 +34,7 @@ MAX_PENALTY = 0.3  # of a plausible interpretation
 THINNER, DARKER = 0.5, 1.0  # ratios of stroke width and contrast that make one interpretation clearer than another
 MIN_CLUTTER = 0.1  # of the ink: less than that of another digit
 MIN_WIDTH_OF_SEVERAL = 1.15  # of the height
+MAX_ENCLOSED = 0.5  # fraction of the ink; more of it is the paper between the strokes of a digit
 SAME_IMAGE = 6.0  # mean absolute difference of pixels, 0 .. 255, below which two images count as equal
 
 
@@ -61,11 +62,14 @@ def candidates(picture: np.ndarray) -> Iterator[Prepared]:
     scaled = scale_picture(picture, MAX_SIDE)
     first_step = picture_step(scaled)
     images: list[np.ndarray] = []
+    inside = np.zeros(scaled.shape[:2], bool)
     for found in _interpretations(scaled):
         prepared = _zoom_in(picture, scaled, found.box) or _prepared(picture, scaled, found)
         if not any(_is_same(prepared.image, image) for image in images):
             images.append(prepared.image)
-            yield Prepared(prepared.image, prepared.box, (first_step, *prepared.steps[1:]), found.is_alone)
+            steps, enclosed = (first_step, *prepared.steps[1:]), found.lies_in(inside)
+            yield Prepared(prepared.image, prepared.box, steps, found.is_alone, enclosed)
+        inside |= holes(found.mask)
     if not images:
         yield Prepared(np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8), None, (first_step,))
 
@@ -106,6 +110,10 @@ class _Interpretation:
         left, top, width, height = self.box
         H, W = self.mask.shape
         return left == 0 or top == 0 or left + width == W or top + height == H
+
+    def lies_in(self, inside: np.ndarray) -> bool:
+        """Return whether most of the digit lies in a part of the picture, bool (H, W)."""
+        return bool(np.count_nonzero(self.mask & inside) > MAX_ENCLOSED * np.count_nonzero(self.mask))
 
     def is_clearer_than(self, other: "_Interpretation") -> bool:
         """Return whether its strokes are much thinner and its ink has a higher contrast."""

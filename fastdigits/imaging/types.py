@@ -50,9 +50,13 @@ class Prepared:
         The picture, intermediate results, and the image.
     alone : bool
         Whether nearly all ink of the picture belongs to the digit, and the digit is not as wide as several.
+    enclosed : bool
+        Whether an earlier candidate of the same picture encloses most of the ink, so that it may be the paper inside
+        of a digit.
     """
 
     image: np.ndarray
     box: Box | None
     steps: tuple[PreparationStep, ...]
     alone: bool = True
+    enclosed: bool = False

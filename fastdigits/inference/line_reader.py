@@ -99,7 +99,7 @@ class LineReader:
         if saved.network.get("input_shape", ())[:2] != [1, LINE_HEIGHT] or "symbols" not in saved.network:
             raise UserError(f"{weights}: its network does not read lines of {LINE_HEIGHT} pixels; give another file.")
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
-        self.normalisation = saved.normalisation
+        self.model, self.normalisation = saved.model, saved.normalisation
         device = devices.choose_device()[0] if device == "auto" else device
         self.ops = devices.load(device, threads, saved.config["exact"])
         self.network = SequenceNetwork.from_config(saved.network)

@@ -76,6 +76,7 @@ class NumberReader:
         self.weights = weights or shipped_folder() / SHIPPED
         self.line_reader = LineReader(self.weights, device, threads)
         self.ops, self.calibrated = self.line_reader.ops, self.line_reader.calibrated
+        self.model = self.line_reader.model
 
     def read(
         self,

@@ -94,6 +94,7 @@ class Recognizer:
         self.weights = weights or shipped_folder() / SHIPPED
         saved = files.read(self.weights)
         saved = self.saved = replace(saved, normalisation=saved.normalisation.for_mnist_format())
+        self.model = saved.model
         self.calibrated, self.calibration = saved.calibration is not None, saved.calibration or Calibration()
         network = Network.from_config(saved.network)
         side = IMAGE_SIDE + 2 * saved.normalisation.preparation.pad
@@ -165,6 +166,7 @@ class Recognizer:
 class CandidateSearch:
     """Search for the best candidate of a picture: the first one with a sure prediction, else the least doubtful.
 
+    What an earlier candidate encloses may be the paper inside of a digit, so it is chosen only if it is sure.
     Each candidate is another chance of a confident mistake, so `Calibration.is_sure` becomes stricter with each.
     The search does not call the network itself, so that callers can run it asynchronously:
 
@@ -207,7 +209,8 @@ class CandidateSearch:
         """The index in `tried` of the chosen candidate."""
         if not self.tried[-1][1].unsure:
             return len(self.tried) - 1
-        return min(range(len(self.tried)), key=lambda index: self.tried[index][1].doubt)
+        free = [index for index, (prepared, _) in enumerate(self.tried) if not prepared.enclosed]
+        return min(free, key=lambda index: self.tried[index][1].doubt)  # nothing encloses the first candidate
 
 
 def _spread(p: np.ndarray, answers: int) -> np.ndarray:

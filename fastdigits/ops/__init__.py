@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import cast
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.ops import array
 from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import numba_setup, pool, replay
@@ -87,7 +87,8 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
         raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
     if reason := why_unavailable(device):
         raise UserError(
-            f"The device '{device}' cannot be used: {reason}; use --device cpu, or see 'fastdigits doctor'."
+            f"The device '{device}' cannot be used: {reason}; use {setting('device', 'cpu')}, or "
+            "see 'fastdigits doctor'."
         )
     try:
         return _load(device, threads, exact)

@@ -24,6 +24,7 @@ LINE_WIDTH, COVERED_LINE_WIDTH = 2, 2  # points, and those added for every line 
 MAX_COVERING = 4  # covering lines that widen a line
 THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.45}  # single runs
 BAND = 0.2  # opacity
+ZERO_DECADES = 0.4  # length of the axis from a rate of 0 to the smallest other one, in decades
 
 
 @style.figure_style()
@@ -121,11 +122,20 @@ def _set_loss_scale(axes: "Axes") -> None:
 
 
 def _set_rate_scale(axes: "Axes") -> None:
-    """Make the axis logarithmic from half the smallest to twice the largest rate; a rate of 0 lies below its end."""
+    """Make the axis logarithmic from half the smallest to twice the largest rate; if a rate is 0, down to 0."""
     rates = np.concatenate([line.get_ydata() for line in axes.lines])
-    if (positive := rates[rates > 0]).size:
-        style.set_log_scale(axes, "y", positive.tolist())
-        axes.set_ylim(positive.min() / 2, positive.max() * 2)
+    positive = rates[rates > 0]
+    if not positive.size:
+        return
+    low, high = float(positive.min()), 2 * float(positive.max())
+    style.set_log_scale(axes, "y", [low / 2, high])
+    axes.set_ylim(low / 2, high)
+    if not rates.all():
+        ticks = [0, *(tick for tick in axes.get_yticks() if low <= tick <= high)]
+        axes.set_yscale("symlog", linthresh=low, linscale=ZERO_DECADES)
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_ylim(-low / 5, high)  # the marker at 0 is whole
 
 
 def _draw_legend(figure: "Figure", groups: Sequence[RunGroup], title: str) -> None:

@@ -84,6 +84,8 @@ def _draw_probabilities(axes: "Axes", prediction: "Prediction") -> None:
         [prediction.probabilities[number] for number in classes],
         color=[colors[number] for number in classes],
     )
+    axes.set_box_aspect(1)  # as high as what the network sees
+    axes.set_anchor("N")
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=style.SMALL)
     axes.set_yticks(range(len(classes)), names)

@@ -57,6 +57,7 @@ async def listed(request: Request) -> Response:
         "limit": MAX_SAMPLES,
         "per_digit": np.bincount(current.labels, minlength=10).tolist(),
         "state": teacher.state,
+        "progress": teacher.progress,
         "lessons": teacher.lessons,
         "samples": samples[::-1],
     }

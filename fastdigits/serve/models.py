@@ -26,6 +26,11 @@ class ModelInfo:
     classes: tuple[str, ...]
     calibration: Calibration
 
+    @property
+    def title(self) -> str:
+        """The name, which is that of the file, followed by the name of the network if it is another one."""
+        return self.name if self.name == self.architecture else f"{self.name} ({self.architecture})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that clients see, as JSON types."""
         return {name: value for name, value in vars(self).items() if name != "calibration"}

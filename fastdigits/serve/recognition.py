@@ -49,7 +49,7 @@ class RecognitionService:
         for info in models:
             if choice in (info.name, info.index, str(info.index)):
                 return info
-        names = ", ".join(f"{info.index} ({info.name})" for info in models)
+        names = ", ".join(f"{info.index} for {info.title}" for info in models)
         raise RequestError(404, f"There is no model {shortened(repr(choice))}; choose one of {names}.")
 
     async def recognize(self, model: ModelInfo, content: Content, explain: bool = False) -> Recognition:

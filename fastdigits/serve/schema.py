@@ -93,6 +93,7 @@ class Corrections(BaseModel):
     limit: int
     per_digit: list[int] = Field(min_length=10, max_length=10)
     state: str = Field(description="preparing, ready or teaching.")
+    progress: str = Field(description="Which kernel is being compiled, if any.")
     lessons: list[int] = Field(description="For each model, how many lessons can be undone.")
     samples: list[Correction] = Field(description="The newest corrections first, at most 100.")
 

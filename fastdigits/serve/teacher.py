@@ -18,6 +18,7 @@ from fastdigits.data import load_part
 from fastdigits.data.sources import SHIPPED
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
+from fastdigits.ops.runtime import compilation
 from fastdigits.serve.limits import RequestError
 from fastdigits.serve.samples import Samples
 from fastdigits.serve.worker import Worker
@@ -56,6 +57,8 @@ class Teacher:
     samples : Samples
     state : str
         "preparing" while kernels are compiled, then "ready" or "teaching".
+    progress : str
+        Which kernel is being compiled; "" if none is.
 
     Raises
     ------
@@ -64,7 +67,7 @@ class Teacher:
     """
 
     def __init__(self, path: StrPath, worker: Worker, threads: int | None = None):
-        self.samples, self.state = Samples(path), PREPARING
+        self.samples, self.state, self.progress = Samples(path), PREPARING, ""
         self._worker, self._cores = worker, threads
         self._tuners: dict[int, FineTuner] = {}
         self._refusals: dict[int, str] = {}
@@ -97,7 +100,8 @@ class Teacher:
     async def _run(self, model: int, work: Callable[[], T]) -> T:
         self.samples.check_process()
         if self.state != READY:
-            raise RequestError(503, f"The server is {self.state}; try again in a moment.")
+            progress = f" ({self.progress})" if self.progress else ""
+            raise RequestError(503, f"The server is {self.state}{progress}; try again in a moment.")
         if model in self._refusals:
             raise RequestError(409, f"This network cannot be taught: {self._refusals[model]}")
         self.state = TEACHING
@@ -124,6 +128,9 @@ class Teacher:
         self._worker.replace(model, self._earlier[model][-1])
         self._earlier[model] = self._earlier[model][:-1]
 
+    def _note_progress(self, line: str, last: bool) -> None:
+        self.progress = line
+
     def _prepare(self) -> None:
         """Compile the kernels, by teaching each network images that it knows."""
         for model in range(len(self._earlier)):
@@ -131,7 +138,8 @@ class Teacher:
                 images, labels = load_part(SHIPPED, "train")
                 saved = self._worker.model(model).recognizer.saved
                 tuner = FineTuner(saved, images, labels, ops.load("cpu", self._cores, saved.config["exact"]))
-                tuner.tune(images[:REHEARSED], labels[:REHEARSED])
+                with compilation.shown(self._note_progress):
+                    tuner.tune(images[:REHEARSED], labels[:REHEARSED])
                 self._tuners[model] = tuner
             except UserError as error:
                 self._refusals[model] = str(error)

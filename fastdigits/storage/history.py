@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 
 # Fields that differ between runs even if all results are the same bits
 TIMING_FIELDS = ("seconds", "images_per_second")
@@ -50,7 +50,7 @@ class Epoch:
             If the epoch was not validated.
         """
         if self.validation_accuracy is None or self.validation_loss is None:
-            raise UserError("There are no validation images; set some aside with --validation.")
+            raise UserError(f"There are no validation images; set some aside with {setting('validation')}.")
         return self.validation_accuracy, -self.validation_loss
 
 

@@ -1,19 +1,21 @@
 """Read and write weights files: trained networks as HDF5, which any HDF5 viewer can open.
 
 The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
-`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`.
+`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration` and `start`.
 /weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
 epochs in float64, with NaN for None. The attributes `crc32` of the root and of every array are checksums. A checkpoint
 (training/checkpoint.py) has further groups.
 """
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import Field, asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields, replace
 from io import BytesIO
+from pathlib import Path
 from types import UnionType
 from typing import Any
 
@@ -35,6 +37,7 @@ from fastdigits.storage.history import TIMING_FIELDS, Epoch
 
 __all__ = [
     "SavedNetwork",
+    "Start",
     "check_writable",
     "config_from",
     "decode",
@@ -51,6 +54,23 @@ FORMAT_VERSION = 1
 CHOICES: dict[str, dict[str, Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}  # of settings
 OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
 STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels from 0 to 1; outside this range float32 is too imprecise
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights file that a training started from: its name without folders, and the SHA-256 of its content."""
+
+    file: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: StrPath) -> "Start":
+        """Return the name and the hash of a file; raise UserError if it cannot be read."""
+        try:
+            with open(path, "rb") as file:
+                return cls(Path(path).name, hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise UserError(f"Cannot read {path} ({error.strerror}); check the path.") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +92,8 @@ class SavedNetwork:
         Epoch.to_dict() of every epoch.
     metrics : dict
     calibration : Calibration, optional
+    start : Start, optional
+        The file that training started from.
     """
 
     network: dict[str, Any]
@@ -83,6 +105,7 @@ class SavedNetwork:
     history: list[dict[str, Any]]
     metrics: dict[str, Any]
     calibration: Calibration | None = None
+    start: Start | None = None
 
     @classmethod
     def of(
@@ -95,6 +118,7 @@ class SavedNetwork:
         model: str,
         dataset: str,
         metrics: dict[str, Any] | None = None,
+        start: Start | None = None,
     ) -> "SavedNetwork":
         """Copy the weights of a built network and add its preprocessing, settings, history and metrics."""
         return cls(
@@ -106,6 +130,7 @@ class SavedNetwork:
             config=asdict(config),
             history=[epoch.to_dict() for epoch in history],
             metrics=metrics or {},
+            start=start,
         )
 
     @property
@@ -169,6 +194,7 @@ def decode(file: h5py.File) -> SavedNetwork:
         history=_history(hdf5.group(root, "history")),
         metrics=hdf5.json_object(file, "metrics"),
         calibration=_calibration(file),
+        start=_start(file),
     )
 
 
@@ -235,6 +261,8 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
     }
     if saved.calibration:
         texts["calibration"] = json.dumps(asdict(saved.calibration))
+    if saved.start:
+        texts["start"] = json.dumps(asdict(replace(saved.start, file=_printable(saved.start.file))))
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
@@ -287,6 +315,17 @@ def _calibration(file: h5py.File) -> Calibration | None:
         return Calibration(**hdf5.json_object(file, "calibration"))
     except (TypeError, UserError) as error:
         hdf5.refuse("its calibration is unknown or out of range", error)
+
+
+def _start(file: h5py.File) -> Start | None:
+    """Return the file that training started from, or None if there is none or an older version did not note it."""
+    if not hdf5.has_attribute(file, "start"):
+        return None
+    start = hdf5.json_object(file, "start")
+    name, digest = start.get("file"), start.get("sha256")
+    if not isinstance(name, str) or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        hdf5.refuse("its start needs the name of a file and its SHA-256")
+    return Start(_printable(name), digest)
 
 
 def config_from(config: dict) -> dict:

@@ -1,6 +1,7 @@
 """Workers of Dask: processes on this machine, or those of a scheduler that runs already."""
 
 import logging
+import os
 import queue
 import secrets
 import time
@@ -22,8 +23,13 @@ from fastdigits.sweeps import worker
 CONNECT_S = 10.0
 COUNT_S = 1.0  # between two counts of the workers of a scheduler
 CLOSE_S = 5.0  # longest wait for workers to end
-# Dask's sampling of what its workers do takes Python's lock from the training
-DASK = {"distributed.worker.profile.enabled": False}
+DASK = {
+    # Sampling what workers do takes Python's lock from the training
+    "distributed.worker.profile.enabled": False,
+    # Dask makes workers return freed memory at once, of which the next training takes as much again: that took 0.3 s of
+    # each training of lenet (Zen 3, AVX2, 2026-11)
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
 Message = tuple[str, Any]  # ("event", dict) or ("done", (token, Future))
 
 
@@ -141,7 +147,7 @@ class Cluster:
 @contextmanager
 def local(workers: int, threads: int) -> Iterator[Cluster]:
     """Start processes with a number of threads each on this machine, and end them after the block."""
-    with _quiet():
+    with _quiet(), _environment_kept():
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,
@@ -183,6 +189,17 @@ def _closing(client: Client) -> Iterator[Client]:
     finally:
         with suppress(TimeoutError, OSError):
             client.close(timeout=CLOSE_S)
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what Dask sets in this process for its workers, such as OMP_NUM_THREADS."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from fastdigits.sweeps import load_part
 from fastdigits.sweeps.job import Job
 from fastdigits.sweeps.spec import Settings, Spec
 from fastdigits.sweeps.store import RunRow
@@ -67,8 +68,7 @@ class SearchPlan:
         return len(self._trials) < self._spec.trials and enough
 
     def _choose(self) -> None:
-        from fastdigits.sweeps import search  # importing Optuna takes half a second
-
+        search = load_part("search")  # importing Optuna takes half a second
         number = len(self._trials)
         known = max(0, number - self._spec.ahead + 1)
         earlier = [

@@ -24,7 +24,7 @@ from fastdigits.files import StrPath
 from fastdigits.storage import hdf5, weights
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.rescue import write_elsewhere
-from fastdigits.storage.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork, Start
 from fastdigits.training.continuation import Continuation
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Checkpoints:
         Also write the file every `every` epochs; if that fails, again after the next epoch.
     model, dataset : str
         Names to store in the file.
+    start : Start, optional
+        The weights file that training started from, to store in the file.
     resumed : Checkpoint or Continuation, optional
         What to resume.
     warn : function
@@ -80,6 +82,7 @@ class Checkpoints:
     every: int | None = None
     model: str = ""
     dataset: str = ""
+    start: Start | None = None
     resumed: Checkpoint | Continuation | None = None
     warn: Callable[[str], object] = warnings.warn
     written: StrPath | None = None
@@ -157,6 +160,7 @@ class Checkpoints:
                 trainer.history,
                 model=self.model,
                 dataset=self.dataset,
+                start=self.start,
             )
         weights.write(path, saved, lambda file: _encode(trainer, saved, file))
         self.written = path

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fastdigits.errors import NotFiniteError, UserError
+from fastdigits.errors import NotFiniteError, UserError, setting
 from fastdigits.training.result import TrainingResult
 
 
@@ -42,7 +42,7 @@ def check_finite(epoch: int, loss: float, weights: dict[str, np.ndarray] | None 
         If one of them is NaN or infinite.
     """
     if not np.isfinite(loss) or not are_finite(weights or {}):
-        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch}; lower --lr.")
+        raise TrainingFailed(f"The loss or a weight is not finite after epoch {epoch}; lower {setting('lr')}.")
 
 
 def are_finite(weights: dict[str, np.ndarray]) -> bool:
@@ -56,4 +56,6 @@ def overflow_fails() -> Iterator[None]:
     try:
         yield
     except NotFiniteError as error:
-        raise TrainingFailed("The weights are so large that the network computes infinity; lower --lr.") from error
+        raise TrainingFailed(
+            f"The weights are so large that the network computes infinity; lower {setting('lr')}."
+        ) from error

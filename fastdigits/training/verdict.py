@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.data.batches import Batches
+from fastdigits.errors import setting, worded
 from fastdigits.inference.evaluate import Confusion, confusion_matrix, forward_all
 from fastdigits.nn import Network, ReLU, sequence
 from fastdigits.nn.class_names import default_names, label_of
@@ -96,10 +97,12 @@ class Verdict(Confusion):
 
     def _advice(self) -> str:
         if 2 * self.most_frequent[1] > self.images:
-            return "Train with --class-weight balanced, for more --epochs, or on more images of the other classes."
+            balanced = setting("class_weight", "balanced")
+            return f"Train with {balanced}, for more {setting('epochs')}, or on more images of the other classes."
+        seeds = worded("other seeds with --restart-dead", "another seed")
         if self.dead_units or self.only_prediction is not None:
-            return "Lower --lr, or try other seeds with --restart-dead."
-        return "Try another --lr, more --epochs, or other seeds with --restart-dead."
+            return f"Lower {setting('lr')}, or try {seeds}."
+        return f"Try another {setting('lr')}, more {setting('epochs')}, or {seeds}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as JSON types."""

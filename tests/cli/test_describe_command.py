@@ -84,7 +84,7 @@ def test_a_model_as_text(process):
 
 def test_a_weights_file(invoke, trained, tiny):
     summary = json.loads(invoke("describe", trained, "--json").stdout)
-    assert list(summary)[-3:] == ["dataset", "config", "metrics"]
+    assert list(summary)[-4:] == ["dataset", "config", "metrics", "start"]
     assert summary["model"] == "linear"
     assert summary["parameters"] == 7_850
     assert summary["dataset"] == str(tiny)

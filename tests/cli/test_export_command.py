@@ -34,7 +34,7 @@ def test_the_result_as_json(process, trained, tmp_path):
     result = process("export", trained, "-o", "x.npz", "--json")
     assert (result.returncode, result.stderr) == (0, "written: x.npz\n")
     summary = json.loads(result.stdout)
-    assert (summary["file"], summary["format"]) == ("x.npz", "npz")
+    assert (summary["file"], summary["model"], summary["format"]) == ("x.npz", "linear", "npz")
     assert summary["bytes"] == (tmp_path / "x.npz").stat().st_size
 
 

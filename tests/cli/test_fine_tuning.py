@@ -1,12 +1,17 @@
 """`fastdigits train --from`: fine-tuning of a trained network, and what the other commands make of the result."""
 
 import json
+import shlex
+from dataclasses import replace
+from hashlib import sha256
+from html import unescape
 
 import numpy as np
 import pytest
 
 from fastdigits import Dense, Flatten, ReLU, Sequential, UserError, load, load_digits
-from fastdigits.storage.weights import read
+from fastdigits.cli.actions.reproduction import reproduction_of
+from fastdigits.storage.weights import Start, read
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +28,7 @@ def small(invoke, tiny, tmp_path):
 def test_the_network_and_its_preprocessing_come_from_the_file(invoke, tiny, small):
     result = invoke("train", "--from", small, "--data", tiny, "--freeze", "dense_1", "--output", "new.h5")
     assert result.exit_code == 0, result.exception
-    assert f"starts from {small}, trained on {tiny}" in result.stdout
+    assert f"starts from mlp in {small}, trained on {tiny}" in result.stdout
     assert "frozen: dense_1 (14,416 of 14,586 parameters)" in result.stdout
     old, new = read(small), read(small.with_name("new.h5"))
     assert new.network == old.network
@@ -42,9 +47,43 @@ def test_eval_predict_report_and_further_training_take_the_result(invoke, tiny, 
     assert json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)["images"] == 100
     assert "classifies test image 0" in invoke("explain", "weights.h5", "test:0").stdout
     assert invoke("report", "weights.h5", "-o", "r.html").exit_code == 0
-    page = (tmp_path / "r.html").read_text()
-    assert f"fastdigits train --from WEIGHTS.h5 --data {tiny} --epochs 1 --lr 0.0006" in page
+    page = unescape((tmp_path / "r.html").read_text())
+    assert f"fastdigits train --from old.h5 --data {tiny} --epochs 1 --lr 0.0006" in page
+    assert " --augment ''</code>" in page
+    assert sha256(small.read_bytes()).hexdigest() in page
+    assert f"trained on {tiny}, starting from old.h5" in invoke("describe", "weights.h5").stdout
     assert invoke("train", "--resume", "weights.h5", "--epochs", "2").exit_code == 0
+    assert read("weights.h5").start == Start.of(small)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--warmup", "0", "--augment", "", "--lr", "0.001"], ["--freeze", "dense_1", "--seed", "7"]],
+    ids=str,
+)
+def test_the_command_of_the_report_reproduces_the_network(options, invoke, tiny, small, tmp_path):
+    assert invoke("train", "--from", small, "--data", tiny, "--epochs", "1", *options).exit_code == 0
+    first = read("weights.h5")
+    small.rename(tmp_path / "weights.h5")
+    again = reproduction_of(replace(first, start=Start("weights.h5", first.start.sha256)))
+    assert invoke(*shlex.split(again.command)[1:]).exit_code == 0
+    second = read("new-weights.h5")
+    assert (second.config, second.start.sha256) == (first.config, first.start.sha256)
+    assert all(value.tobytes() == second.weights[name].tobytes() for name, value in first.weights.items())
+
+
+def test_a_file_whose_start_is_not_known_says_so(small):
+    saved = read(small)
+    again = reproduction_of(replace(saved, config=saved.config | {"warm_start": True}))
+    assert again.command.startswith("fastdigits train --from WEIGHTS.h5 --data ")
+    assert "WEIGHTS.h5 stands for the file" in again.note
+
+
+def test_a_network_that_was_trained_in_python_says_so(tmp_path):
+    digits, model = load_digits(), Sequential([Flatten(), Dense(10)], device="reference")
+    model.fit(digits.train_images[:100], digits.train_labels[:100], epochs=1)
+    model.save(tmp_path / "python.h5")
+    assert "in Python, on arrays" in reproduction_of(read(tmp_path / "python.h5")).note
 
 
 @pytest.mark.parametrize(

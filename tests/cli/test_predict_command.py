@@ -42,7 +42,7 @@ def predict(invoke):
 
 def test_included_network_recognizes_a_folder(predict, pictures):
     printed = predict(pictures)
-    assert list(printed) == ["predictions", "failed", "classes"]
+    assert list(printed) == ["predictions", "failed", "model", "weights", "classes"]
     assert printed["failed"] == []
     three, seven, blank = printed["predictions"]
     assert all(list(prediction) == KEYS for prediction in printed["predictions"])
@@ -194,8 +194,10 @@ def test_exit_code_is_1_if_a_picture_cannot_be_read(process, pictures):
 
 def test_trained_network_has_no_calibration(invoke, trained, pictures):
     result = invoke("predict", pictures, "--weights", trained, "--json")
-    assert "has no calibration" in result.stderr
-    assert len(json.loads(result.stdout)["predictions"]) == 3
+    assert f"linear ({trained}) has no calibration" in result.stderr
+    answer = json.loads(result.stdout)
+    assert len(answer["predictions"]) == 3
+    assert (answer["model"], answer["weights"]) == ("linear", str(trained))
 
 
 def test_networks_for_other_images_are_refused(invoke, trained, pictures, tiny, write_digits):

@@ -193,6 +193,23 @@ def test_settings_are_checked_before_anything_starts(settings, says, invoke, tmp
     assert not (tmp_path / "spec.db").exists()
 
 
+@pytest.mark.parametrize(("package", "text"), [("distributed", GRID), ("optuna", SEARCH)])
+def test_a_missing_package_is_one_sentence(package, text, spec, run_python, environment, tmp_path):
+    spec(text)
+    program = f"""
+import sys
+sys.modules[{package!r}] = None  # as if it were not installed
+from fastdigits.cli import main
+if __name__ == "__main__":
+    main()
+"""
+    result = run_python("-c", program, "sweep", "spec.toml", cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: This needs more packages")
+    assert result.stderr.endswith("run: pip install 'fastdigits[sweep]'.\n")
+    assert result.stderr.count("\n") == 1
+
+
 def test_more_threads_than_cores_are_refused(spec, invoke, monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     spec(GRID)

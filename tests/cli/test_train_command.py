@@ -264,7 +264,26 @@ def test_help_lists_every_option_once_under_a_heading(invoke):
     assert sorted(names) == sorted(param.name for param in train_command.params)
     text = invoke("train", "--help").stdout
     assert all(f"\n{heading}:\n" in text for heading in HEADINGS)
-    assert "20 for cnn" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["--model", "lenet"], ["--model", "tiny-8k"], ["--model", "alexnet"], ["--from", "weights.h5"]),
+        *(["--recipe", name] for name in RECIPES),
+    ],
+    ids=" ".join,
+)
+def test_help_states_the_defaults_of_each_model_and_recipe(arguments):
+    plain, chosen = (train_command.make_context("train", [*given]) for given in ([], arguments))
+    for param in train_command.params:
+        value, record = chosen.params.get(param.name), param.get_help_record(plain)
+        stated = re.search(r"default: \(?([^;\]]*)", record[1]) if record else None
+        if value is None or not stated or param.opts[0] in arguments:
+            continue
+        words = {False: param.secondary_opts, True: param.opts}.get(value, [value]) if param.is_flag else [value]
+        if not stated[1].startswith(("depends on", "on a terminal")):
+            assert str(words[0]).removeprefix("--") in re.split(r"[ ,)]+", stated[1]), param.name
 
 
 def test_validation_0(invoke, train, tiny):

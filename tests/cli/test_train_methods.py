@@ -256,7 +256,7 @@ def test_a_finished_network_is_trained_further(train, process, tiny, tmp_path):
     assert [epoch["epoch"] for epoch in further.summary["epochs"]] == [1, 2, 3, 4, 5]
     assert further.saved.history[:3] == first.saved.history
     assert further.saved.history[4]["train_loss"] < first.saved.history[2]["train_loss"]
-    assert "a.h5 is a finished network: the optimizer starts from its initial state" in further.stderr
+    assert "a.h5 holds a finished network, linear: the optimizer starts from its initial state" in further.stderr
     assert "schedule" not in further.stderr
     again = train("--resume", "a.h5", "--epochs", "5")  # replaces a.h5
     assert (again.summary["output"], weight_bytes(again)) == ("a.h5", weight_bytes(further))

@@ -31,7 +31,7 @@ def test_an_effect_is_limited_to_its_maximum(name):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("rot=10", "--augment: there is no effect 'rot'; choose among shift, rotate, scale"),
+        ("rot=10", "augment: there is no effect 'rot'; choose among shift, rotate, scale"),
         ("flip", "no effect 'flip'"),
         ("=3", "no effect ''"),
         ("shift=1,shift=2", "shift is given twice"),

@@ -185,7 +185,7 @@ def test_pictures_of_different_sizes_are_refused_or_resized(tmp_path):
     wide = Image.new("L", (56, 28), 255)
     wide.paste(Image.new("L", (28, 14), 0), (14, 7))
     wide.save(tmp_path / "train" / "3" / "zzz.png")
-    with pytest.raises(UserError, match=r"zzz.png has 28 x 56 pixels, but .*png has 28 x 28; resize .* with --size 28"):
+    with pytest.raises(UserError, match=r"zzz.png has 28 x 56 pixels, but .*png has 28 x 28; resize .* with size=28"):
         load_digits(tmp_path)
     digits = load_digits(tmp_path, size=28)
     assert digits.train_images.shape == (61, 28, 28)
@@ -312,7 +312,7 @@ def test_letters_as_labels_of_a_csv_file(tmp_path):
         ("1,2,3,4,5\n1,2,x,4,5\n", "Row 2 of .* has 'x' in column 3 instead of a number"),
         ("1,2,3,4,5\n1,2,nan,4,5\n", "Image 1 of .* holds NaN or infinity; replace or remove it"),
         ("1,2,3,4,500\n", "only 1 images?, too few to hold any out"),
-        ("1,2,-3,4,5\n1,1,1,1,1\n", "has values from -3 to 4, which is no known range; say with --value-range"),
+        ("1,2,-3,4,5\n1,1,1,1,1\n", "has values from -3 to 4, which is no known range; say with value_range"),
         ("label,a,b,c,d\n,2,3,4,5\n", "Row 1 of .* has no label; complete it"),
         ("label,a,b,c,d\n", "holds no images"),
     ],
@@ -391,7 +391,7 @@ def test_ones_and_zeros_are_black_and_white(tmp_path):
         ({"y_train": np.ones((60, 10))}, "is not one-hot"),
         ({"y_train": np.full(60, np.nan)}, "labels that are no whole numbers"),
         ({"x_test": np.zeros((25, 8, 8))}, "training images of 28 x 28 but test images of 8 x 8 pixels"),
-        ({"x_train": np.zeros((60, 28, 2000))}, "images of 28 x 2000 pixels; resize them with --size 28"),
+        ({"x_train": np.zeros((60, 28, 2000))}, "images of 28 x 2000 pixels; resize them with size=28"),
     ],
 )
 def test_bad_arrays_are_refused_in_a_sentence(changed, message, tmp_path):

@@ -313,7 +313,7 @@ def test_the_reason_is_given_where_the_device_is_chosen(monkeypatch):
     monkeypatch.setattr(availability, "why_no_cuda", lambda run_test_kernel: "the moon is full")
     try:
         assert ops.choose_device() == ("cpu", "cpu, because cuda cannot be used: the moon is full")
-        with pytest.raises(UserError, match="'cuda' cannot be used: the moon is full; use --device cpu"):
+        with pytest.raises(UserError, match="'cuda' cannot be used: the moon is full; use device='cpu'"):
             ops.load("cuda")
         ops._why_no_cuda.cache_clear()
         monkeypatch.setattr(availability, "why_no_cuda", lambda run_test_kernel: None)

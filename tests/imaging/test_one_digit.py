@@ -6,6 +6,7 @@ from pictures.glyphs import from_strokes
 
 from fastdigits.data import load_part
 from fastdigits.imaging import candidates, prepare
+from fastdigits.imaging.components import holes
 from fastdigits.imaging.mnist_format import MAX_STROKE_WIDTH, MIN_STROKE_WIDTH, _resize_field, stroke_width
 
 PAPER, INK = (0.92, 0.9, 0.86), (0.1, 0.15, 0.5)
@@ -140,6 +141,25 @@ def test_specks_are_dropped(rng, glyph, reference):
     for y, x in ((5, 5), (110, 30), (8, 100), (60, 4)):
         specks[y : y + 3, x : x + 3] = INK
     assert difference(prepared_photo(rng, specks), reference) < 0.15
+
+
+def test_what_a_digit_encloses_is_marked(rng):
+    """In uneven light, the paper in a zero is bright ink for one of the candidates."""
+    zero = drawn(rng, from_strokes(DIGITS["0"][0], 0.1)) * np.linspace(1, 0.4, 120)[:, None, None]
+    found = [*candidates(scenes.photographed(rng, zero, 0.7, 0.01, None))]
+    assert not found[0].enclosed
+    inner = [one for one in found if one.enclosed]
+    assert any(one.box.width < found[0].box.width and one.box.height < found[0].box.height for one in inner)
+
+
+def test_holes():
+    """A hole is not connected to the edges by its sides; corners do not connect."""
+    mask = np.array([[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [0, 1, 1, 1, 1], [0, 1, 0, 0, 1], [1, 1, 1, 1, 1]], bool)
+    expected = np.zeros((5, 5), bool)
+    expected[1, 1] = expected[3, 2] = expected[3, 3] = True
+    assert (holes(mask) == expected).all()
+    assert not holes(np.zeros((3, 4), bool)).any()
+    assert not holes(np.ones((3, 4), bool)).any()
 
 
 @pytest.mark.parametrize("squares", [False, True])

@@ -5,11 +5,14 @@ import pickle
 
 import numpy as np
 import pytest
+from pictures import scenes
+from pictures.alphabet import DIGITS
+from pictures.glyphs import from_strokes, jittered
 
 from fastdigits.data import load_part
 from fastdigits.imaging import Prepared
 from fastdigits.inference import recognizer as module
-from fastdigits.inference.recognizer import Recognizer
+from fastdigits.inference.recognizer import CandidateSearch, Prediction, Recognizer
 from fastdigits.nn.calibration import Calibration
 
 pytestmark = pytest.mark.slow
@@ -94,6 +97,41 @@ def test_each_further_candidate_needs_more_confidence(shipped, monkeypatch, conf
     assert prepared is prepared_images[confidences.index(chosen)]
     assert prediction.confidence == pytest.approx(chosen)
     assert (prediction.digit, prediction.unsure) == (3, unsure)
+
+
+@pytest.mark.parametrize(("confidence", "chosen", "unsure"), [(0.85, 0, True), (0.99, 1, False)])
+def test_what_a_candidate_encloses_is_chosen_only_if_it_is_sure(confidence, chosen, unsure):
+    def prediction(confidence):
+        return Prediction(0, confidence, (confidence,), 0, True, 1 - confidence)
+
+    image = np.zeros((28, 28), np.uint8)
+    outer, inner = (Prepared(image, None, (), enclosed=enclosed) for enclosed in (False, True))
+    search = CandidateSearch(iter([outer, inner]), Calibration(1.0, 0.8))
+    for found in (prediction(0.5), prediction(confidence)):
+        assert search.next_candidate() is not None
+        search.add(found)
+    assert search.best == chosen
+    assert search.tried[chosen][1].unsure is unsure
+
+
+def slashed_zero(number):
+    """Return a photograph, in uneven light, of a zero with a slash."""
+    rng = np.random.default_rng([77, number])
+    over, pen, style = rng.uniform(-0.05, 0.14), rng.uniform(0.04, 0.14), DIGITS["0"][rng.integers(2)]
+    slash = [(0.74 + over, 0.2 - over), (0.26 - over, 0.8 + over)]
+    glyph = from_strokes(jittered(rng, [*style, slash], 0.02), pen)
+    coverage = scenes.placed(rng, glyph.edge, 200, 200, rng.uniform(100, 180))
+    picture = scenes.inked(
+        scenes.sheet(200, 200, scenes.near(rng, (0.92, 0.92, 0.9), 0.03)), coverage, (0.1, 0.1, 0.15)
+    )
+    return scenes.photographed(rng, scenes.lit(rng, picture, 0.5), 0.7, 0.015, 85)
+
+
+def test_the_paper_inside_of_a_slashed_zero_is_not_taken_for_ink(shipped):
+    """The network is sure of no reading of these zeros; all were read as other digits, from the paper inside."""
+    numbers = 8, 29, 41, 61, 67, 87, 92, 102, 117, 119
+    found = [shipped.recognize(slashed_zero(number))[1] for number in numbers]
+    assert sum(prediction.digit == 0 for prediction in found) >= 8
 
 
 def test_blank_pictures_are_unsure(shipped):

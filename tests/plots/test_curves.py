@@ -1,5 +1,7 @@
 """Content of the figure of training curves."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -58,11 +60,39 @@ def test_several_runs_are_drawn_as_a_mean_a_band_and_thin_lines():
     assert (second.min(), second.max()) == pytest.approx((0.3, 0.3))
 
 
-def test_the_learning_rate_is_logarithmic_and_may_end_at_0():
-    epochs = [Epoch(n, 0.5, 0.5, 0.5, 0.5, rate) for n, rate in enumerate([0.006, 0.0003, 0.0], 1)]
-    rate = draw([RunGroup("linear", [epochs])]).axes[2]
-    assert rate.get_yscale() == "log"
-    assert rate.get_ylim() == pytest.approx((0.00015, 0.012))
+def rate_panel(*rates):
+    return draw([RunGroup("linear", [[Epoch(n, 0.5, 0.5, 0.5, 0.5, rate) for n, rate in enumerate(rates, 1)]])]).axes[2]
+
+
+def test_the_learning_rate_is_logarithmic():
+    panel = rate_panel(0.006, 0.0003)
+    assert panel.get_yscale() == "log"
+    assert panel.get_ylim() == pytest.approx((0.00015, 0.012))
+
+
+@pytest.mark.parametrize("rates", [(0.006, 0.0003, 0.0), (0.0, 0.006), (0.01, 0.0, 1e-9), (0.001, 0.001, 0.0)])
+def test_a_learning_rate_of_0_is_in_the_panel(rates):
+    panel = rate_panel(*rates)
+    panel.figure.draw_without_rendering()
+    [(_, drawn)] = lines(panel).values()
+    heights = panel.transAxes.inverted().transform(panel.transData.transform([(1, rate) for rate in rates]))[:, 1]
+    assert drawn == [*rates]
+    assert (heights > 0).all()
+    assert (heights < 1).all()
+    assert (np.argsort(heights, kind="stable") == np.argsort(rates, kind="stable")).all()
+    assert "0" in [label.get_text() for label in panel.get_yticklabels()]
+
+
+def test_ticks_of_the_learning_rate_do_not_overlap():
+    panel = rate_panel(*np.linspace(0.006, 0.00067, 9).tolist())
+    panel.figure.draw_without_rendering()
+    low, high = panel.get_ylim()
+    shown = [
+        label for tick, label in zip(panel.get_yticks(), panel.get_yticklabels(), strict=True) if low < tick < high
+    ]
+    boxes = [label.get_window_extent() for label in shown]
+    assert len(boxes) > 2
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 def test_the_legend_explains_the_band_and_the_thin_lines():

@@ -225,7 +225,7 @@ def test_models_are_chosen_by_name_or_index(ask, digits):
     assert model("?model=1").text == model("?model=linear").text != model("").text.replace("lenet", "linear")
     for unknown in ("?model=2", "?model=-1", "?model=resnet"):
         assert model(unknown).status_code == 404
-        assert "choose one of 0 (lenet), 1 (linear)" in error_of(model(unknown))
+        assert "choose one of 0 for lenet, 1 for linear" in error_of(model(unknown))
 
 
 @pytest.mark.parametrize("path", ["/api/neural", "/"])

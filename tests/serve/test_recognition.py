@@ -69,7 +69,6 @@ def attempts(recognizer, picture):
         (1, DARK, RED, (1, 0.25), 0.5, 3),
         (0, DARK, GREEN, (1, 0.25), 0.5, 3),
         (3, LIGHT, GREY, (1, 0.25), 0.5, None),  # confident enough for a first attempt, but not for a later one
-        (0, DARK, GREY, (1, 0.25), 0.5, None),  # the same
     ],
 )
 def test_answers_over_http_equal_those_of_the_recognizer(

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import random
@@ -107,6 +108,24 @@ def test_older_files_do_not_know_how_the_digits_lie(path):
         attribute("preprocessing", '{"mean": 0.1307, "std": 0.3081, "preparation": {"pad": 1}}')(file)
     assert weights.read(path).normalisation == Normalisation(0.1307, 0.3081, Preparation(pad=1, invert=False))
     assert Preparation().placement == AS_MNIST
+
+
+def test_the_file_that_training_started_from_is_kept_without_its_folder(path, saved, tmp_path):
+    assert weights.read(path).start is None
+    (tmp_path / "old.h5").write_bytes(b"some content")
+    start = weights.Start.of(tmp_path / "old.h5")
+    assert start == weights.Start("old.h5", hashlib.sha256(b"some content").hexdigest())
+    weights.write(path, replace(saved, start=start))
+    assert weights.read(path).start == start
+    assert str(tmp_path).encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["{}", '{"file": "a.h5", "sha256": "0"}', '{"file": 1, "sha256": "%s"}' % ("0" * 64)])
+def test_a_damaged_start_is_refused(path, text):
+    with edited(path) as file:
+        attribute("start", text)(file)
+    with refused(path, "its start needs the name of a file and its SHA-256"):
+        weights.read(path)
 
 
 def test_an_optional_calibration_is_kept(path, saved):

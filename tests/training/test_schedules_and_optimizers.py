@@ -91,8 +91,8 @@ def test_warm_up_is_a_line_that_multiplies_any_schedule(schedule):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"schedule": "cosine", "lr_decay": 0.5}, "--schedule cosine takes no --lr-decay"),
-        ({"schedule": "one-cycle", "decay_every": 2}, "--schedule one-cycle takes no --lr-decay and --decay-every"),
+        ({"schedule": "cosine", "lr_decay": 0.5}, "schedule='cosine' takes no lr_decay"),
+        ({"schedule": "one-cycle", "decay_every": 2}, "schedule='one-cycle' takes no lr_decay and decay_every"),
         ({"schedule": "step", "lr_decay": 1.5}, "at most 1"),
         ({"schedule": "step", "lr_decay": 0.0}, "lr_decay"),
         ({"schedule": "step", "decay_every": 0}, "decay_every"),

@@ -100,7 +100,7 @@ def test_a_run_that_diverges_keeps_the_weights_of_the_last_finite_epoch(settings
         def on_epoch_end(self, record):
             epochs.append(record)
 
-    with pytest.raises(TrainingFailed, match="lower --lr") as raised:
+    with pytest.raises(TrainingFailed, match="lower lr") as raised:
         fit(epochs=100, callback=Keeping(), **GROWING | settings)
     result = raised.value.result
     assert result.epochs == epochs

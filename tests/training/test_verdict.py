@@ -44,7 +44,7 @@ def test_a_verdict_names_the_classes():
     assert verdict.message.startswith(
         "The network answers a for every image, and 99.0% of 100 images are of this class."
     )
-    assert "--class-weight balanced" in verdict.message
+    assert "class_weight='balanced'" in verdict.message
     assert verdict.to_dict()["only_prediction"] == "a"
 
 
@@ -94,7 +94,7 @@ def test_dead_units_are_counted_by_layer(dying, fit):
     assert not verdict.above_chance
     assert verdict.dead_units["relu_2"] == (20, 20)
     assert "20 of 20 in relu_2" in verdict.message
-    assert "Lower --lr" in verdict.message
+    assert "Lower lr, or try another seed." in verdict.message
 
 
 def test_a_network_that_learns_is_above_chance_and_no_dead_unit_is_sought(fit):
@@ -111,4 +111,4 @@ def test_few_validation_images_are_completed_by_training_images(fit):
 
 def test_a_learning_rate_that_is_too_small_is_no_reason_to_lower_it(fit):
     _, training = fit("linear", lr=1e-9, optimizer="sgd")
-    assert "Try another --lr, more --epochs" in training.verdict.message
+    assert "Try another lr, more epochs, or another seed." in training.verdict.message

@@ -25,7 +25,7 @@ from fastdigits.nn import BatchNorm, Conv2D, Dense, Flatten, Network, Residual
 from fastdigits.nn.calibration import Calibration
 from fastdigits.storage import hdf5, weights
 from fastdigits.storage.history import Epoch
-from fastdigits.storage.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork, Start
 from fastdigits.training import checkpoint
 
 EPOCHS = [Epoch(1, 0.5, 0.8, 0.25, 0.9, 0.01), Epoch(2, 0.4, 0.9, None, None, 0.01)]
@@ -46,6 +46,7 @@ def network_to_save():
         history=[epoch.to_dict() for epoch in EPOCHS],
         metrics={"test": {"images": 10, "loss": 0.5}, "names": ["a", None]},
         calibration=Calibration(),
+        start=Start("old.h5", "0" * 64),
     )
 
 

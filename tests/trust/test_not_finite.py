@@ -139,5 +139,5 @@ def test_empty_lanes_do_not_matter(value):
 
 
 def test_a_training_whose_validation_overflows_has_failed():
-    with pytest.raises(TrainingFailed, match=r"lower --lr\.$"), overflow_fails():
+    with pytest.raises(TrainingFailed, match=r"lower lr\.$"), overflow_fails():
         raise NotFiniteError

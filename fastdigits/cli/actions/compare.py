@@ -133,7 +133,8 @@ class Session:
         self.say(f"{candidate.name}: evaluating on {len(self.digits.test_labels):,} images")
         digits = set_for(self.digits, candidate.network.class_names)
         images = digits.test_images, digits.test_labels
-        return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
+        with announce_compilation(self.ops, self.say):
+            return measure(candidate.name, candidate.network, trained, seconds, *images, self.ops)
 
     def train(self, candidate: Candidate, config: TrainConfig) -> Run:
         """Train a network once and evaluate it on the test images."""

@@ -1,6 +1,7 @@
 """Run `fastdigits describe`: print and draw the layers of a network or a learning-rate schedule."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -87,8 +88,13 @@ def _summary(name: str, network: Network, saved: SavedNetwork | None) -> dict[st
         "layers": rows,
         "parameters": sum(row["parameters"] for row in rows),
         "multiply_adds": sum(row["multiply_adds"] for row in rows),
-        **({"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics} if saved else {}),
+        **(_training(saved) if saved else {}),
     }
+
+
+def _training(saved: SavedNetwork) -> dict[str, Any]:
+    start = asdict(saved.start) if saved.start else None
+    return {"dataset": saved.dataset, "config": saved.config, "metrics": saved.metrics, "start": start}
 
 
 def _layer_table(summary: dict[str, Any]) -> str:
@@ -96,7 +102,8 @@ def _layer_table(summary: dict[str, Any]) -> str:
     if "metrics" in summary:
         accuracy = summary["metrics"].get("test_accuracy")
         result = f", test accuracy {accuracy:.2%}" if isinstance(accuracy, float) else ""
-        lines.append(f"trained on {summary['dataset']}{result}")
+        start = f", starting from {summary['start']['file']}" if summary["start"] else ""
+        lines.append(f"trained on {summary['dataset']}{start}{result}")
     return "\n".join(lines)
 
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import click
 
-from fastdigits.cli.actions.common import say_written
+from fastdigits.cli.actions.common import load_ops, say_written
 from fastdigits.cli.options.figure_files import check_files
+from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.errors import UnknownObject, UserError
 from fastdigits.export import ExportOptions, encode
 from fastdigits.files import write_atomically
@@ -33,10 +36,30 @@ def run(weights: str, output: str, name: str, options: ExportOptions, as_json: b
                 "export a network without it."
             ) from None
         raise
-    exported = encode(saved, name, options)
+    with _progress() if options.int8 else nullcontext():
+        exported = encode(saved, name, options)
     write_atomically(output, exported.content)
     say_written(output)
     if exported.details:
         click.echo(exported.details, err=True)
-    summary = {"file": output, "format": name, "bytes": len(exported.content), "note": exported.note}
-    click.echo(json.dumps(summary) if as_json else f"{name}, {len(exported.content):,} bytes: {exported.note}")
+    summary = {
+        "file": output,
+        "model": saved.model,
+        "format": name,
+        "bytes": len(exported.content),
+        "note": exported.note,
+    }
+    click.echo(json.dumps(summary) if as_json else _as_text(summary))
+
+
+def _progress() -> AbstractContextManager[None]:
+    """Show which kernel is being compiled: a network is quantized with the kernels of the CPU."""
+    return announce_compilation(load_ops("cpu", None, _say), _say)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _as_text(summary: dict[str, Any]) -> str:
+    return f"{summary['model']} as {summary['format']}, {summary['bytes']:,} bytes: {summary['note']}"

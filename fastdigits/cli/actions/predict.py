@@ -58,8 +58,8 @@ def run(
     recognizer = (NumberReader if several else Recognizer)(weights, device, threads)
     others = cache(partial(NumberReader, None, device, threads))  # reads what else a picture of one digit shows
     if not recognizer.calibrated:
-        file = printable(recognizer.weights)
-        say(f"{file} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
+        network = printable(f"{recognizer.model} ({recognizer.weights})")
+        say(f"{network} has no calibration: probabilities are not adjusted, and below 50 % count as unsure")
     classes = () if isinstance(recognizer, NumberReader) else recognizer.classes
     predictions: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -81,7 +81,8 @@ def run(
         write_figure(show, (prediction_plot.draw_numbers if several else prediction_plot.draw)(shown))
         say_written(show)
     if as_json:
-        named = {"classes": classes} if classes else {}
+        named: dict[str, Any] = {"model": recognizer.model, "weights": os.fsdecode(recognizer.weights)}
+        named |= {"classes": classes} if classes else {}
         click.echo(json.dumps({"predictions": predictions, "failed": failed, **named}))
     if failed:
         count = len(predictions) + len(failed)

@@ -35,7 +35,7 @@ def run(
     numba_setup.prepare_numba(threads)
     with compilation.shown(compilation.Line(click.echo)):
         app = create_app(weights or (None,), limits, allow_origins, hosts, root_path, device, threads, learn)
-    names = ", ".join(facts.name for facts in app.state.recognition.worker.models)
+    names = ", ".join(facts.title for facts in app.state.recognition.worker.models)
     click.echo(f"{names} at {server.url(listener)}, API at {server.url(listener)}/docs; press Ctrl-C to stop.")
     server.run(app, listener)
     click.echo("Stopped.")

@@ -17,7 +17,7 @@ from fastdigits.inference.ensemble import evaluate_single
 from fastdigits.storage import weights
 from fastdigits.storage.weights import SavedNetwork
 from fastdigits.sweeps.job import now
-from fastdigits.sweeps.store import DONE, RunRow, Store, best
+from fastdigits.sweeps.store import DONE, RunRow, Store, best, variants
 
 
 def run_command(path: str, number: int | None, as_json: bool) -> None:
@@ -45,7 +45,8 @@ def run_command(path: str, number: int | None, as_json: bool) -> None:
 def _chosen(store: Store, path: str, number: int | None) -> RunRow:
     rows = store.rows()
     if number is None:
-        chosen = best(rows)
+        first = next(iter(variants(rows).values()), ())
+        chosen = best(first)
         if chosen is None:
             raise UserError(f"{path} has no run that is done; run the sweep first.")
         return chosen

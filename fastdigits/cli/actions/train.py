@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -171,7 +172,8 @@ class Session:
             # The last callback raises an interrupt
             done = run(*arguments, Callbacks([*trackers, self.callback]), spec.rows, plan.checkpoints, trained)
             summary = done.summary(self.load_s, perf_counter() - start, plan.output)
-            result = RunResult(done.saved(), spec.tags | summary, done.rank, done.problem)
+            saved = replace(done.saved(), start=plan.start)
+            result = RunResult(saved, spec.tags | summary, done.rank, done.problem)
             self.logs.finish(trackers, result)
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")

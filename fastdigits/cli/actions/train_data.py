@@ -56,7 +56,7 @@ class TrainingData:
         trained, network, config = self.plan.trained, self.network, self.plan.config
         notes = []
         if trained:
-            notes.append(f"starts from {printable(file)}, trained on {trained.dataset}")
+            notes.append(f"starts from {trained.model} in {printable(file)}, trained on {trained.dataset}")
             if network.class_names != trained.class_names:
                 classes = f"{network.classes} instead of {len(trained.class_names)} classes"
                 notes[0] += f", with a new {head_of(network)} for {classes}"

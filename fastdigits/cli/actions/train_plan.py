@@ -19,7 +19,7 @@ from fastdigits.errors import UserError
 from fastdigits.models import ModelOptions, check_options, name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.storage import run_statistics, weights
-from fastdigits.storage.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork, Start
 from fastdigits.training import checkpoint
 from fastdigits.training.checkpoint import Checkpoint, Checkpoints
 from fastdigits.training.continuation import Continuation
@@ -33,8 +33,8 @@ STEPS = 1000  # in an epoch, to compute a learning rate before the images are kn
 class Plan:
     """A training before its data set is loaded.
 
-    `network` is a function that creates the network for a data set, `trained` the network to start from. `notes`
-    are lines to print.
+    `network` is a function that creates the network for a data set, `trained` the network to start from, and `start`
+    the file of that network. `notes` are lines to print.
     """
 
     model: str
@@ -45,6 +45,7 @@ class Plan:
     checkpoints: Checkpoints
     notes: Sequence[str] = ()
     trained: SavedNetwork | None = None
+    start: Start | None = None
 
     def run_specs(self, folds: int | None, runs: int, digits: DigitSet) -> list[RunSpec]:
         """List the runs to do, one per fold or seed."""
@@ -64,7 +65,8 @@ def make_plan(ctx: click.Context) -> Plan:
     values = ctx.params
     if values["resume"]:
         return _resumed(ctx)
-    trained = weights.read(values["start"]) if values["start"] else None
+    file = values["start"]
+    trained, start = (weights.read(file), Start.of(file)) if file else (None, None)
     try:
         settings = {field.name: values[field.name] for field in fields(TrainConfig) if field.name in values}
         if trained:
@@ -75,8 +77,8 @@ def make_plan(ctx: click.Context) -> Plan:
     except UserError as error:
         raise usage_error(error) from None
     model = trained.model if trained else name_of(values["model"])
-    checkpoints = Checkpoints(**_checkpoint_settings(values | {"model": model}))
-    return Plan(model, values["data"], values["output"], config, network, checkpoints, trained=trained)
+    checkpoints = Checkpoints(**_checkpoint_settings(values | {"model": model}), start=start)
+    return Plan(model, values["data"], values["output"], config, network, checkpoints, trained=trained, start=start)
 
 
 def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None, logs: Sequence[str]) -> None:
@@ -115,6 +117,10 @@ def _network_from(trained: SavedNetwork, digits: DigitSet) -> Network:
     return Network.from_config(for_classes(trained, digits.classes, 0).network)
 
 
+def _same_network(saved: SavedNetwork, digits: DigitSet) -> Network:
+    return Network.from_config(saved.network)
+
+
 def _resumed(ctx: click.Context) -> Plan:
     """Create the plan that resumes a checkpoint, or trains a finished network further.
 
@@ -129,14 +135,16 @@ def _resumed(ctx: click.Context) -> Plan:
     if isinstance(file, Continuation):
         file.check(config)
         notes = [
-            f"{click.format_filename(values['resume'])} is a finished network: "
+            f"{click.format_filename(values['resume'])} holds a finished network, {saved.model}: "
             "the optimizer starts from its initial state",
             *notes,
         ]
     data = values["data"] if is_given(ctx, "data") else saved.dataset
     output = values["output"] if is_given(ctx, "output") else _output(file, values["output"])
-    checkpoints = Checkpoints(**_checkpoint_settings(values | {"output": output, "model": saved.model}), resumed=file)
-    return Plan(saved.model, data, output, config, lambda _: Network.from_config(saved.network), checkpoints, notes)
+    settings = _checkpoint_settings(values | {"output": output, "model": saved.model})
+    checkpoints, start = Checkpoints(**settings, start=saved.start, resumed=file), saved.start
+    network = partial(_same_network, saved)
+    return Plan(saved.model, data, output, config, network, checkpoints, notes, start=start)
 
 
 def _to_resume(path: str) -> Checkpoint | Continuation:

@@ -84,7 +84,7 @@ def run(**values: Any) -> None:
 @click.argument("number", metavar="[RUN]", type=click.IntRange(min=1), required=False)
 @json_option
 def test(store: str, number: int | None, as_json: bool) -> None:
-    """Evaluate a run on the test images, once: by default that with the best validation result.
+    """Evaluate a run on the test images, once: by default the best one of the best settings, by validation.
 
     The network is trained again, which gives the same weights, unless its weights have been saved. The result is kept
     in the store, and shown when the run is tested again.

@@ -14,6 +14,7 @@ from fastdigits.cli.options.common import (
     threads_option,
 )
 from fastdigits.cli.options.data import data_options
+from fastdigits.cli.options.defaults import default_text
 from fastdigits.cli.options.figure_files import FigureFile
 from fastdigits.cli.options.headings import CommandWithHeadings
 from fastdigits.cli.options.images import image_options
@@ -103,7 +104,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     "--model",
     type=ModelName(),
     default=MODEL,
-    show_default=True,
+    show_default=default_text("model", MODEL),
     is_eager=True,
     callback=_follow_model,
     help="Model to train: a name from 'fastdigits models', or a .toml file of layers.",
@@ -114,7 +115,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     "--epochs",
     type=click.IntRange(min=1),
     default=DEFAULT.epochs,
-    show_default=f"{MODEL_SETTINGS[MODEL]['epochs']} for {MODEL}, {DEFAULT.epochs} for most other models",
+    show_default=default_text("epochs", DEFAULT.epochs),
     help="Number of epochs.",
 )
 @click.option(
@@ -122,13 +123,15 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     type=BatchSize(),
     metavar="IMAGES|all",
     default=DEFAULT.batch_size,
-    show_default=True,
+    show_default=default_text("batch_size", DEFAULT.batch_size),
     help="Number of images per step, or all for one step per epoch.",
 )
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default=DEFAULT.optimizer, show_default=True, help="Optimizer."
 )
-@click.option("--lr", type=POSITIVE, show_default="depends on the optimizer and the model", help="Peak learning rate.")
+@click.option(
+    "--lr", type=POSITIVE, show_default="depends on the optimizer, the model and the recipe", help="Peak learning rate."
+)
 @click.option(
     "--momentum",
     type=FRACTION,
@@ -140,20 +143,20 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     "--beta1",
     type=FRACTION,
     default=DEFAULT.beta1,
-    show_default=True,
+    show_default=default_text("beta1", DEFAULT.beta1),
     help=f"Decay rate of the mean of the gradients for {optimizers_with('beta1')}.",
 )
 @click.option(
     "--beta2",
     type=FRACTION,
     default=DEFAULT.beta2,
-    show_default=True,
+    show_default=default_text("beta2", DEFAULT.beta2),
     help=f"Decay rate of the mean of the squared gradients for {optimizers_with('beta2')}.",
 )
 @click.option(
     "--weight-decay",
     type=click.FloatRange(min=0),
-    show_default="depends on the optimizer",
+    show_default=default_text("weight_decay", "that of the optimizer"),
     help="Weight decay: decoupled from the gradient for adamw, an L2 penalty for the others.",
 )
 @schedule_options(DEFAULT.schedule, DEFAULT.warmup)
@@ -165,7 +168,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     "--label-smoothing",
     type=FRACTION,
     default=DEFAULT.label_smoothing,
-    show_default=True,
+    show_default=default_text("label_smoothing", DEFAULT.label_smoothing),
     help="Fraction of the target probability to spread evenly over all classes.",
 )
 @click.option(
@@ -199,7 +202,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
 @click.option(
     "--validation",
     type=click.IntRange(min=0),
-    show_default="one twelfth",
+    show_default=default_text("validation", "one twelfth"),
     help="Number of training images to hold out for validation.",
 )
 @image_options(DEFAULT)

@@ -9,7 +9,7 @@ from PIL import Image
 from fastdigits.data.conversion import fitted, to_gray
 from fastdigits.data.dataset import Size, printable
 from fastdigits.data.formats.types import CHUNK_IMAGES, Contents, Part
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.imaging import read_picture
 from fastdigits.imaging.picture import FORMATS
 
@@ -120,5 +120,5 @@ def check_same_size(first: str, expected: tuple[int, ...], name: str, size: tupl
     if size != expected:
         raise UserError(
             f"{printable(name)} has {size[0]} x {size[1]} pixels, but {printable(first)} has {expected[0]} x "
-            f"{expected[1]}; resize all of them with --size 28."
+            f"{expected[1]}; resize all of them with {setting('size', 28)}."
         )

@@ -1,8 +1,8 @@
-"""Compile kernels without machine code that nothing runs.
+"""Compile kernels without machine code that nothing runs, and optimize the body of a parallel loop only once.
 
-Numba translates each function that a kernel calls to machine code of its own, as well as the body of each parallel loop
-and the two wrappers that it puts around it, which it also optimizes. But all of them are linked into the kernel, which
-is then optimized and translated as a whole, and nothing else runs them.
+Numba optimizes each function that a kernel calls and translates it to machine code of its own, and so it does with the
+body of each parallel loop and the two wrappers that it puts around it. But all of them are linked into the kernel,
+which is then optimized and translated as a whole, and nothing else runs them.
 
 The members that this relies on are private to Numba; tests/ops/test_compilation.py checks them.
 """
@@ -18,13 +18,16 @@ LOOP = "__numba_parfor_gufunc"  # begins the name of the body of a parallel loop
 
 
 class LinkedLibrary(JITCodeLibrary):
-    """The code of a function, which becomes machine code if Python can call it, or code that is only linked."""
+    """The code of a function, which becomes machine code if Python can call it.
+
+    The body of a parallel loop and its wrappers are only linked.
+    """
 
     _is_translated = False
 
     def finalize(self) -> None:
-        """Make the code of a function or a wrapper ready to link."""
-        if self._object_caching_enabled:  # a function
+        """Make the code ready to link."""
+        if self._is_function():
             super().finalize()
             return
         self._raise_if_finalized()
@@ -41,10 +44,14 @@ class LinkedLibrary(JITCodeLibrary):
         """Return the address of a function in machine code, or 0 if it is only linked."""
         self._ensure_finalized()
         defined = any(function.name == name for function in self.get_defined_functions())
-        if defined and not self._is_translated and not self.name.startswith(LOOP):
+        if defined and not self._is_translated and self._is_function():
             self._is_translated = True
             super()._finalize_final_module()
         return super().get_pointer_to_function(name)
+
+    def _is_function(self) -> bool:
+        """Return False for the body of a parallel loop and its wrappers."""
+        return self._object_caching_enabled and not self.name.startswith(LOOP)
 
 
 def without_unused_code(dispatcher: Any) -> Any:

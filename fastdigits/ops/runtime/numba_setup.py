@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.ops.runtime import pool
 
 MAX_THREADS = 1024  # more than any machine can use, and few enough to be started
@@ -41,7 +41,9 @@ def prepare_numba(threads: int | None = None) -> int:
     config: Any = numba.config  # Numba sets its attributes at run time
     max_threads = config.NUMBA_NUM_THREADS
     if threads is not None and not 1 <= threads <= max_threads:
-        raise UserError(f"--threads must lie between 1 and {max_threads}, the number of cores, not {threads}.")
+        raise UserError(
+            f"{setting('threads')} must lie between 1 and {max_threads}, the number of cores, not {threads}."
+        )
     return threads or max_threads
 
 

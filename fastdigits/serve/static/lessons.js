@@ -89,10 +89,10 @@ export class Lessons {
     }
   }
 
-  show({ count, file, state, lessons, samples }) {
+  show({ count, file, state, progress, lessons, samples }) {
     const model = this.model();
     const ready = state === "ready" && readsNumbers(model);
-    const preparing = state === "preparing" ? ", preparing to teach …" : "";
+    const preparing = state === "preparing" ? `, preparing to teach … ${progress}` : "";
     const note = readsNumbers(model) ? preparing : `; ${model.name} cannot be taught, as it recognizes no digits`;
     at("count").textContent = `${counted(count)} in ${file}${note}`;
     at("teach").disabled = !ready || !count;

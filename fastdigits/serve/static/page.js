@@ -122,7 +122,8 @@ async function loadModels() {
   try {
     const answer = await models();
     for (const info of answer.models) {
-      const option = new Option(info.name, info.index);
+      const { name, architecture } = info; // the names of the file and of its network
+      const option = new Option(name === architecture ? name : `${name} (${architecture})`, info.index);
       option.info = info;
       modelSelect.add(option);
     }
