@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from time import monotonic
 from typing import Any
 
 import fastdigits
@@ -15,11 +16,13 @@ from fastdigits.tracking import FAILED, FINISHED, INTERRUPTED, Log, RunLog, open
 from fastdigits.training.callbacks import Callback, Training
 from fastdigits.training.optimizer import lr_of, weight_decay_of
 
+RETRY_S = 60.0  # a server that is away must not hold up every epoch
+
 
 class RunTracker(Callback):
     """Logs one training; `end` must be called afterwards.
 
-    A log that cannot be written is a warning, and training goes on. The next write makes up for it.
+    A log that cannot be written is a warning, and training goes on. It is tried again after RETRY_S and at the end.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ class RunTracker(Callback):
 
     def __init__(self, log: Log, name: str, settings: Mapping[str, Any], warn: Callable[[str], object]):
         self.log, self.name, self.settings, self.warn = log, name, settings, warn
-        self.problem = ""
+        self.problem, self._next_try_s = "", 0.0
         self._run: RunLog | None = None
         self._epochs: list[Epoch] = []
 
@@ -76,11 +79,14 @@ class RunTracker(Callback):
 
     def _write_epochs(self) -> None:
         before = self.problem
-        if self._run:
-            with self._noting_problems():
-                self._run.write(self._epochs)
-        if self.problem and not before:
-            self.warn(f"{self.problem} Training goes on.")
+        if not self._run or (before and monotonic() < self._next_try_s):
+            return
+        with self._noting_problems():
+            self._run.write(self._epochs)
+        if self.problem:
+            self._next_try_s = monotonic() + RETRY_S
+            if not before:
+                self.warn(f"{self.problem} Training goes on.")
 
     @contextmanager
     def _noting_problems(self) -> Iterator[None]:
@@ -96,7 +102,7 @@ class Tracker(RunTracker):
     """Callback that logs each training to a CSV table, to TensorBoard or to MLflow.
 
     It logs the settings, and after each epoch loss, accuracy, learning rate and seconds. A log that cannot be written
-    during the training is a warning, and the next write makes up for it.
+    during the training is a warning. It is tried again after a minute and at the end, with all that is missing.
 
     Parameters
     ----------

@@ -262,6 +262,7 @@ def test_mlflow_reads_what_was_logged(tmp_path, fit, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
