@@ -46,7 +46,9 @@ def page_contents(tested):
     """The contents of the report."""
     speed = Speed("a <machine>", "cpu", 123456.7, 12.3e-6)
     found = contents(tested, speed, TRAINING, "2026-11-20")
-    return found | {"reproduction": {"command": "fastdigits train '<b>&'", "file": "a.toml", "layers": "[[layer]]"}}
+    return found | {
+        "reproduction": {"command": "fastdigits train '<b>&'", "file": "a.toml", "layers": "[[layer]]", "note": ""}
+    }
 
 
 @pytest.fixture(scope="session")

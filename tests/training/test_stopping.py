@@ -78,7 +78,7 @@ def test_the_rate_of_a_plateau_falls_where_validation_stalls(fit, content):
 def test_without_images_to_validate_on_there_is_no_best(settings):
     with pytest.raises(UserError, match="validation"):
         TrainConfig(validation=0, **settings)
-    with pytest.raises(UserError, match="--validation"):
+    with pytest.raises(UserError, match="set some aside with validation"):
         best_epoch([Epoch(1, 1.0, 0.5, None, None)])
 
 

@@ -79,7 +79,7 @@ def read_until(text, descriptor):
     shown = b""
     while text.encode() not in shown:
         shown += os.read(descriptor, 1000)
-    return shown.decode()
+    return shown.decode(errors="ignore")  # the last character may have come in part
 
 
 def read_rest(descriptor):
@@ -120,7 +120,7 @@ class Reporting(Callback):
 
 def run(path, callback):
     resumed = checkpoint.read(path) if path.exists() else None
-    checkpoints = Checkpoints(path, 1, "linear", "digits", resumed)
+    checkpoints = Checkpoints(path, 1, "linear", "digits", resumed=resumed)
     network = network_of("linear", input_shape=(1, 28, 28))
     train(network, digits.train_images, digits.train_labels, device, config, callback, checkpoints=checkpoints)
 
