@@ -12,7 +12,7 @@ from fastdigits.cli.options.common import (
     threads_option,
 )
 from fastdigits.cli.options.data import data_options
-from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.cli.options.figure_files import outputs_option
 from fastdigits.config.choices import FRAMEWORKS
 
 
@@ -44,15 +44,7 @@ from fastdigits.config.choices import FRAMEWORKS
     help="Training runs per model, with the seeds S, S+1, ...",
 )
 @seed_option("Seed S of the first run.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=FigureFile("md", "csv"),
-    multiple=True,
-    metavar="FILE",
-    help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
-)
+@outputs_option
 @click.option("--progress/--no-progress", default=None, show_default="on a terminal", help="Show a live dashboard.")
 @json_option
 def command(**values: object) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.options.common import SuggestingGroup, examples, json_option
-from fastdigits.cli.options.figure_files import FigureFile
+from fastdigits.cli.options.figure_files import outputs_option
 
 RUN = "run"
 
@@ -111,15 +111,7 @@ def test(store: str, number: int | None, as_json: bool) -> None:
     metavar="PLACE PLACE",
     help="Compare two settings over the seeds that both have: the mean difference and its 95 % t interval.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=FigureFile("md", "csv"),
-    multiple=True,
-    metavar="FILE",
-    help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
-)
+@outputs_option
 @click.option(
     "--kind",
     type=click.Choice(("settings", "parallel", "seconds")),

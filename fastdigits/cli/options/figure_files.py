@@ -25,6 +25,17 @@ class FigureFile(click.Path):
         return path
 
 
+outputs_option = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    type=FigureFile("md", "csv"),
+    multiple=True,
+    metavar="FILE",
+    help="Write a table (.md, .csv) or a figure (.png, .svg, .pdf). May be repeated.",
+)
+
+
 def file_type(path: str) -> str:
     """Return the extension in lower case without the dot, such as "png"."""
     return os.path.splitext(path)[1].removeprefix(".").lower()
