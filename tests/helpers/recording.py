@@ -16,12 +16,6 @@ class Stream:
         self.log: list[str] = []
         self.recorded: list[Callable] | None = None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
     @property
     def records(self) -> bool:
         """Whether work is recorded instead of done."""
