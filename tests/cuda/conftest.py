@@ -81,6 +81,13 @@ def assert_lean(assemble, monkeypatch):
     return assert_lean
 
 
+@pytest.fixture(scope="module")
+def gpu(needs_numba_cuda):
+    """The interpreter of PTX in the place of a GPU."""
+    with import_module("ptx.gpu").interpreted() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def checks():
     """The module helpers/checks.py."""
