@@ -16,6 +16,10 @@ class Stream:
         self.log: list[str] = []
         self.recorded: list[Callable] | None = None
 
+    def use(self) -> "Stream":
+        """Become CuPy's current stream."""
+        return self
+
     @property
     def records(self) -> bool:
         """Whether work is recorded instead of done."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,7 +81,9 @@ class Gpu:
         self.alter: Callable[[str], str] = str
         self.stream = Stream()
         device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)))
-        self.cuda = SimpleNamespace(Stream=lambda **options: self.stream, Device=lambda *number: device)
+        self.cuda = SimpleNamespace(
+            Stream=lambda **options: self.stream, Device=lambda *number: device, Module=lambda: Module(self)
+        )
         self.ndarray = DeviceArray
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
@@ -109,17 +110,16 @@ class Gpu:
         """Return an array on the device."""
         return values if isinstance(values, DeviceArray) else self.array(values)
 
-    def RawModule(self, path: str) -> SimpleNamespace:
-        """Load a file of PTX."""
-        text = self.alter(Path(path).read_text())
-        return SimpleNamespace(get_function=lambda name: self._function(name, code_of(text)))
-
-    def _function(self, name: str, code: Code) -> Callable:
+    def function(self, name: str, code: Code) -> Callable:
+        """Return a function that launches the kernel of a program."""
         assert name == code.program.entry
 
-        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
+        def launch(
+            grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_bytes: int, stream: Stream
+        ) -> None:
+            assert (shared_bytes, stream) == (0, self.stream)
             given = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
-            self.stream.do(lambda: self._run(code, grid, block, given))
+            stream.do(lambda: self._run(code, grid, block, given))
 
         return launch
 
@@ -127,6 +127,21 @@ class Gpu:
         launch = Launch(code, grid, block, arguments, next(self.times), self.counts_memory)
         self.launches.append(launch)
         launch.run(THREADS)
+
+
+class Module:
+    """A loaded program."""
+
+    def __init__(self, gpu: Gpu):
+        self.gpu = gpu
+
+    def load(self, content: bytes) -> None:
+        """Load the text of a file of PTX."""
+        self.code = code_of(self.gpu.alter(content.decode()))
+
+    def get_function(self, name: str) -> Callable:
+        """Return its kernel."""
+        return self.gpu.function(name, self.code)
 
 
 @contextmanager
@@ -147,7 +162,7 @@ def interpreted(**settings: Any) -> Iterator[Gpu]:
     def forget() -> None:
         for kernel in kernels:
             kernel.programs.clear()
-        for cached in (device.arrays, device.stream, batch._splines):
+        for cached in (device.arrays, device._only_stream, batch._splines):
             cached.cache_clear()
         device._LOCAL.__dict__.clear()
 
