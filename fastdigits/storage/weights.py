@@ -347,7 +347,7 @@ def _reading(file: h5py.File) -> dict[str, Any]:
     """Return how the data set was read; {} if it was as recognized, or if an older version did not note it."""
     if not hdf5.has_attribute(file, "reading"):
         return {}
-    values = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in hdf5.json_object(file, "reading").items()
     }
