@@ -1,6 +1,7 @@
 """Workers of Dask: processes on this machine, or those of a scheduler that runs already."""
 
 import logging
+import multiprocessing
 import os
 import queue
 import secrets
@@ -40,7 +41,11 @@ def check_workers(workers: int | None, threads: int) -> int:
     ------
     UserError
         If they would need more cores than this machine has.
+    SystemExit
+        If this process is itself a worker, which imports a script that starts workers; `local` explains it.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing checks it
+        raise SystemExit(1)
     cores = numba_setup.cores()
     chosen = workers or max(1, cores // threads)
     if chosen * threads > cores:
@@ -146,16 +151,28 @@ class Cluster:
 
 @contextmanager
 def local(workers: int, threads: int) -> Iterator[Cluster]:
-    """Start processes with a number of threads each on this machine, and end them after the block."""
+    """Start processes with a number of threads each on this machine, and end them after the block.
+
+    Raises
+    ------
+    UserError
+        If they do not start.
+    """
     with _quiet(), _environment_kept():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=threads,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise UserError(
+                f"The workers did not start ({error}); a script must start them below 'if __name__ == \"__main__\":', "
+                "because each worker imports it."
+            ) from error
         try:
             with _closing(Client(cluster)) as client:
                 yield Cluster(client, is_local=True)
