@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import queue
 import secrets
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -160,14 +162,15 @@ def local(workers: int, threads: int) -> Iterator[Cluster]:
     """
     with _quiet(), _environment_kept():
         try:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=threads,
-                processes=True,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
+            with _interrupts_blocked():
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=threads,
+                    processes=True,
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
         except RuntimeError as error:
             raise UserError(
                 f"The workers did not start ({error}); a script must start them below 'if __name__ == \"__main__\":', "
@@ -206,6 +209,23 @@ def _closing(client: Client) -> Iterator[Client]:
     finally:
         with suppress(TimeoutError, OSError):
             client.close(timeout=CLOSE_S)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT, also in all threads and processes that the block starts, and in those that these start later.
+
+    A Ctrl-C in the terminal reaches workers, too, even those that are just being started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows; see worker.Images
+        yield
+        return
+    resource_tracker.ensure_running()  # what starts it first unblocks SIGINT for its thread
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
