@@ -1,10 +1,12 @@
 """Stand in for CuPy and the driver: arrays in memory that is watched, and kernels that the interpreter runs."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 from recording import Stream
 
-from ptx.machine import Argument, Code, Launch
+from ptx.code import Code
+from ptx.machine import Argument, Launch
 from ptx.memory import Memory
 from ptx.program import parse
 
@@ -58,6 +61,40 @@ class DeviceArray(np.ndarray):
         return np.ndarray(shape, np.uint8, self.home.initialized, self._offset(), strides)
 
 
+class GpuStream(Stream):
+    """The stream of all kernels; work is done at once or recorded."""
+
+    def use(self) -> "GpuStream":
+        return self
+
+    def __enter__(self) -> "GpuStream":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+class Module:
+    """A loaded file of PTX."""
+
+    def __init__(self, gpu: "Gpu", path: str = ""):
+        self.gpu, self.text = gpu, Path(path).read_text() if path else ""
+
+    def load(self, content: bytes) -> None:
+        self.text = content.decode()
+
+    def get_function(self, name: str) -> Callable:
+        return self.gpu.load(self.text, name)
+
+
+def counts_by_kernel(launches: Iterable[Launch]) -> dict[str, Counter[str]]:
+    """Return what launches have counted, added up for each kernel: warp instructions by kind, and uses of memory."""
+    found: dict[str, Counter[str]] = {}
+    for launch in launches:
+        found.setdefault(launch.name, Counter()).update(launch.instructions + launch.memory)
+    return found
+
+
 class Gpu:
     """What the package uses of CuPy.
 
@@ -79,12 +116,12 @@ class Gpu:
         self.times = count(1)
         self.counts_memory = counts_memory
         self.alter: Callable[[str], str] = str
-        self.stream = Stream()
+        self.stream = GpuStream()
         device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)))
         self.cuda = SimpleNamespace(
-            Stream=lambda **options: self.stream, Device=lambda *number: device, Module=lambda: Module(self)
+            Stream=lambda **options: self.stream, Device=lambda: device, Module=lambda: Module(self)
         )
-        self.ndarray = DeviceArray
+        self.RawModule = lambda path: Module(self, path)
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
         """Return an array in new memory, filled with what no kernel may read."""
@@ -110,16 +147,14 @@ class Gpu:
         """Return an array on the device."""
         return values if isinstance(values, DeviceArray) else self.array(values)
 
-    def function(self, name: str, code: Code) -> Callable:
-        """Return a function that launches the kernel of a program."""
+    def load(self, text: str, name: str) -> Callable:
+        """Return the kernel of a program as a function of grid, block and arguments."""
+        code = code_of(self.alter(text))
         assert name == code.program.entry
 
-        def launch(
-            grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_bytes: int, stream: Stream
-        ) -> None:
-            assert (shared_bytes, stream) == (0, self.stream)
+        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], *_: Any) -> None:
             given = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
-            stream.do(lambda: self._run(code, grid, block, given))
+            self.stream.do(lambda: self._run(code, grid, block, given))
 
         return launch
 
@@ -129,19 +164,7 @@ class Gpu:
         launch.run(THREADS)
 
 
-class Module:
-    """A loaded program."""
-
-    def __init__(self, gpu: Gpu):
-        self.gpu = gpu
-
-    def load(self, content: bytes) -> None:
-        """Load the text of a file of PTX."""
-        self.code = code_of(self.gpu.alter(content.decode()))
-
-    def get_function(self, name: str) -> Callable:
-        """Return its kernel."""
-        return self.gpu.function(name, self.code)
+_KERNELS: set[Any] = set()  # which keep the programs that they have loaded
 
 
 @contextmanager
@@ -153,17 +176,18 @@ def interpreted(**settings: Any) -> Iterator[Gpu]:
     from fastdigits.ops.batch import cuda as batch
     from fastdigits.ops.cuda import device, launch
 
-    gpu, kernels, start = Gpu(**settings), set(), launch.start
+    gpu, start = Gpu(**settings), launch.start
 
     def start_noted(kernel: Any, grid: Any, arguments: Any) -> None:
-        kernels.add(kernel)
+        _KERNELS.add(kernel)
         start(kernel, grid, arguments)
 
     def forget() -> None:
-        for kernel in kernels:
+        for kernel in _KERNELS:
             kernel.programs.clear()
-        for cached in (device.arrays, device._only_stream, batch._splines):
-            cached.cache_clear()
+        for value in (*vars(device).values(), *vars(batch).values()):
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
         device._LOCAL.__dict__.clear()
 
     with pytest.MonkeyPatch.context() as patch:
