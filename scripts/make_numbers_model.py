@@ -33,7 +33,7 @@ from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.lines import LineTrainer
 from fastdigits.training.loop import split
 
-LINES, EPOCHS = 72_000, 13
+LINES, EPOCHS = 72_000, 20
 MAX_WIDTH = 480  # pixels of a training line; few are wider, and each width costs compilation and memory
 AUGMENT = "shift=2,rotate=1.5,scale=0.08,shear=6,elastic=0.6,contrast=0.3,gamma=0.3,noise=0.04"
 

@@ -1,4 +1,4 @@
-"""Photograph or scan a written number: a grey picture, cropped around the number."""
+"""Photograph or scan a written number, or draw it on a screen: a grey picture, cropped around the number."""
 
 from io import BytesIO
 
@@ -11,6 +11,7 @@ from lines.text import Rng, number, transcription
 from lines.writer import HEIGHT, write
 
 DIGIT_PX = (20, 60)  # height of a digit in the picture
+ON_SCREEN = 0.25  # fraction of the pictures with black ink on white, as of drawing programs
 
 
 def picture(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
@@ -20,6 +21,8 @@ def picture(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
     scale = float(np.exp(rng.uniform(*np.log(DIGIT_PX)))) / HEIGHT
     H, W = (max(8, round(side * scale)) for side in ink.shape)
     ink = np.asarray(Image.fromarray(ink).resize((W, H), Image.Resampling.BOX))
+    if rng.random() < ON_SCREEN:
+        return np.round(255 * (1 - np.clip(ink, 0, 1))).astype(np.uint8), transcription(text)
     sheet = backgrounds.paper(rng, H, W)
     if rng.random() < 0.35:
         lines = backgrounds.rules(rng, H, W, 0.9 * H, HEIGHT * scale)
