@@ -8,20 +8,24 @@ from scipy import ndimage
 
 from lines import backgrounds
 from lines.text import Rng, number, transcription
-from lines.writer import HEIGHT, write
+from lines.writer import FROM_IMAGES, HEIGHT, write
 
 DIGIT_PX = (20, 60)  # height of a digit in the picture
-ON_SCREEN = 0.25  # fraction of the pictures with black ink on white, as of drawing programs
+ON_SCREEN = 0.3  # fraction of the pictures with black ink on white, as of drawing programs
+SCREEN_FROM_IMAGES = 0.85  # fraction of these that are written with images
 
 
-def picture(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
-    """Draw a picture uint8 (H, W) of a number, and return it with the symbols in it; see `write`."""
-    text = number(rng)
-    ink = _cropped(rng, write(rng, text, images, labels))
+def picture(rng: Rng, images: np.ndarray, labels: np.ndarray, on_screen: float = ON_SCREEN) -> tuple[np.ndarray, str]:
+    """Draw a picture uint8 (H, W) of a number, and return it with the symbols in it; see `write`.
+
+    `on_screen` is the fraction of the pictures that are drawn on a screen.
+    """
+    text, is_on_screen = number(rng), rng.random() < on_screen
+    ink = _cropped(rng, write(rng, text, images, labels, SCREEN_FROM_IMAGES if is_on_screen else FROM_IMAGES))
     scale = float(np.exp(rng.uniform(*np.log(DIGIT_PX)))) / HEIGHT
     H, W = (max(8, round(side * scale)) for side in ink.shape)
     ink = np.asarray(Image.fromarray(ink).resize((W, H), Image.Resampling.BOX))
-    if rng.random() < ON_SCREEN:
+    if is_on_screen:
         return np.round(255 * (1 - np.clip(ink, 0, 1))).astype(np.uint8), transcription(text)
     sheet = backgrounds.paper(rng, H, W)
     if rng.random() < 0.35:

@@ -71,8 +71,8 @@ class Hand:
     favourites: dict[str, list[Stroke]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rng: Rng) -> "Hand":
-        """Return the hand of a random writer."""
+    def of(cls, rng: Rng, from_images: float) -> "Hand":
+        """Return the hand of a random writer; `from_images` is the fraction of those who do not use strokes."""
         return cls(
             pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
             slant=rng.normal(0.15, 0.22),
@@ -84,7 +84,7 @@ class Hand:
             unevenness=rng.uniform(0.02, 0.12),
             zeros=_zeros(rng),
             ones=rng.uniform(0.7, 1.5),
-            from_images=bool(rng.random() < FROM_IMAGES),
+            from_images=bool(rng.random() < from_images),
             kerned=bool(rng.random() < KERNED),
         )
 
@@ -146,15 +146,17 @@ class Page:
         return np.maximum(drawn, self.pasted)
 
 
-def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray, from_images: float = FROM_IMAGES) -> np.ndarray:
     """Write a text of `lines.text.number`; return the coverage by ink, float32 (192, W), of digits 64 pixels high.
 
     Parameters
     ----------
     images, labels : uint8 (N, 28, 28) and (N,)
         Digits to write with, by those writers who do not use strokes.
+    from_images : float
+        The fraction of these writers.
     """
-    hand = Hand.of(rng)
+    hand = Hand.of(rng, from_images)
     page = Page(len(text) * (1.5 * hand.aspect + 1.7 * max(hand.gap, 0.1)) + 2)
     drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
     pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
