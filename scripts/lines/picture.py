@@ -7,12 +7,15 @@ from PIL import Image
 from scipy import ndimage
 
 from lines import backgrounds
-from lines.text import Rng, number, transcription
+from lines.text import AMOUNTS, Rng, number, transcription
 from lines.writer import FROM_IMAGES, HEIGHT, write
 
 DIGIT_PX = (20, 60)  # height of a digit in the picture
-ON_SCREEN = 0.3  # fraction of the pictures with black ink on white, as of drawing programs
-SCREEN_FROM_IMAGES = 0.85  # fraction of these that are written with images
+ON_SCREEN = 0.4  # fraction of the pictures with black ink on white, as of drawing programs
+# Fractions of these
+SCREEN_FROM_IMAGES = 0.85  # written with images
+SCREEN_FRAMED = 0.6  # of these: with images as they are
+SCREEN_AMOUNTS = 0.3
 
 
 def picture(rng: Rng, images: np.ndarray, labels: np.ndarray, on_screen: float = ON_SCREEN) -> tuple[np.ndarray, str]:
@@ -20,8 +23,10 @@ def picture(rng: Rng, images: np.ndarray, labels: np.ndarray, on_screen: float =
 
     `on_screen` is the fraction of the pictures that are drawn on a screen.
     """
-    text, is_on_screen = number(rng), rng.random() < on_screen
-    ink = _cropped(rng, write(rng, text, images, labels, SCREEN_FROM_IMAGES if is_on_screen else FROM_IMAGES))
+    is_on_screen = rng.random() < on_screen
+    text = number(rng, SCREEN_AMOUNTS if is_on_screen else AMOUNTS)
+    fractions = (SCREEN_FROM_IMAGES, SCREEN_FRAMED) if is_on_screen else (FROM_IMAGES, 0.0)
+    ink = _cropped(rng, write(rng, text, images, labels, *fractions))
     scale = float(np.exp(rng.uniform(*np.log(DIGIT_PX)))) / HEIGHT
     H, W = (max(8, round(side * scale)) for side in ink.shape)
     ink = np.asarray(Image.fromarray(ink).resize((W, H), Image.Resampling.BOX))
