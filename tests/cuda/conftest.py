@@ -28,6 +28,19 @@ def ptxas(needs_numba_cuda):
 
 
 @pytest.fixture(scope="session")
+def interpreted(needs_numba_cuda):
+    """A context within which the device cuda is the interpreter of PTX."""
+    return import_module("ptx.gpu").interpreted
+
+
+@pytest.fixture(scope="module")
+def gpu(interpreted):
+    """The interpreter of PTX in the place of a GPU."""
+    with interpreted() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def checks():
     """The module helpers/checks.py."""
     return checks_module
