@@ -37,7 +37,7 @@ def contents(tested: TestedNetwork, speed: Speed, training: dict[str, Any] | Non
         "version": __version__,
         "date": date,
         "metrics": _key_metrics(tested, network, speed),
-        "run": _run(tested),
+        "run": run_rows(tested),
         "mistakes": worst(tested),
         "mistake_count": tested.evaluation.combined.images - tested.evaluation.combined.correct,
         "pictures": draw(tested, network),
@@ -65,7 +65,8 @@ def _key_metrics(tested: TestedNetwork, network: Network, speed: Speed) -> Rows:
     ]
 
 
-def _run(tested: TestedNetwork) -> Rows:
+def run_rows(tested: TestedNetwork) -> Rows:
+    """Return what the report says about the training."""
     saved, result = tested.saved, tested.evaluation.combined
     kept = _kept_epoch(saved)
     rows = [

@@ -4,6 +4,7 @@ The source decides, so nothing is compiled and a GPU is not needed.
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,12 @@ KERNELS = {name for name, file in FILES.items() if file in KERNEL_FILES}
 SHARED = {name for name, file in FILES.items() if file == "kernel.py"}
 
 
+@cache
 def _functions(module: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in TREES[module].body if isinstance(node, ast.FunctionDef)}
 
 
+@cache
 def _imported(module: str) -> dict[str, str | Function]:
     """What each imported name stands for: a module of kernels or one of its functions."""
     names = {}
@@ -62,6 +65,7 @@ def _used(module: str, node: ast.AST) -> set[Function]:
     return {(where, name) for where, name in found if where in KERNELS and name in _functions(where)}
 
 
+@cache
 def _reached(device: str) -> set[Function]:
     """The kernel functions that a device's files use, directly or through other kernel functions."""
     waiting = set()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fastdigits.plots import style
-from fastdigits.report.contents import Speed, contents
+from fastdigits.report.contents import run_rows
 from fastdigits.report.page import embedded, png
 
 pytestmark = pytest.mark.slow
@@ -111,6 +111,6 @@ def test_png_is_a_data_url():
 def test_the_kept_epoch_is_the_last_unless_the_file_names_another(kept, epoch, tested):
     """The file may contain any value."""
     saved = replace(tested.saved, metrics={"kept_epoch": kept})
-    rows = dict(contents(replace(tested, saved=saved), Speed("", "cpu", 1.0, 1.0), None, "")["run"])
+    rows = dict(run_rows(replace(tested, saved=saved)))
     assert rows["epochs"] == ("2" if epoch == 2 else "2, weights of epoch 1")
     assert rows["validation accuracy"] == ("62.50%" if epoch == 2 else "55.00%")
