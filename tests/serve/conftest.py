@@ -13,13 +13,29 @@ from fastdigits.data import load_part
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """The weights files of two networks trained for one epoch, lenet.h5 and linear.h5."""
+def trained(tmp_path_factory):
+    """trained(model) returns a weights file of a network trained for one epoch, named after the model."""
     folder = tmp_path_factory.mktemp("networks")
-    for model in ("lenet", "linear"):
-        arguments = ["train", "--model", model, "--epochs", "1", "--output", str(folder / f"{model}.h5")]
-        assert CliRunner().invoke(cli, arguments, catch_exceptions=False).exit_code == 0
-    return [str(folder / "lenet.h5"), str(folder / "linear.h5")]
+
+    def trained(model):
+        path = str(folder / f"{model}.h5")
+        result = CliRunner().invoke(cli, ["train", "--model", model, "--epochs", "1", "--output", path])
+        assert result.exit_code == 0, result.exception
+        return path
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def linear(trained):
+    """The weights file of a linear network."""
+    return trained("linear")
+
+
+@pytest.fixture(scope="session")
+def weights(trained, linear):
+    """The weights files of two networks, lenet.h5 and linear.h5."""
+    return [trained("lenet"), linear]
 
 
 @pytest.fixture(scope="session")

@@ -421,8 +421,8 @@ def test_messages_repeat_no_long_text(ask):
         assert len(error_of(ask("POST", path))) < 300
 
 
-def test_requests_for_other_hosts_and_of_other_sites_are_refused(ask, weights):
-    app = create_app(weights[1:], allow_hosts=["127.0.0.1"], root_path="/digits")
+def test_requests_for_other_hosts_and_of_other_sites_are_refused(ask, linear):
+    app = create_app([linear], allow_hosts=["127.0.0.1"], root_path="/digits")
     assert ask("GET", "/health", app).status_code == 200
     refused = ask("GET", "/health", app, headers={"host": "evil.example"})
     assert refused.status_code == 421
@@ -471,12 +471,12 @@ def test_large_pictures_are_refused_before_they_are_decoded(post, limited, pictu
     assert "200 x 300 pixels" in error_of(response)
 
 
-def test_more_requests_than_the_limit_are_refused(weights, picture):
+def test_more_requests_than_the_limit_are_refused(linear, picture):
     import asyncio
 
     import httpx
 
-    app = create_app(weights[1:], Limits(requests=3))
+    app = create_app([linear], Limits(requests=3))
 
     async def many():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
@@ -596,12 +596,12 @@ def test_the_description_bounds_the_models(ask):
         assert grid["properties"]["method"].items() >= {"minimum": 0, "maximum": 1}.items()
 
 
-def test_other_sites_may_send_requests_only_if_allowed(ask, weights):
+def test_other_sites_may_send_requests_only_if_allowed(ask, linear):
     origin = {"origin": "https://example.org"}
     preflight = {**origin, "access-control-request-method": "POST"}
     assert not any(name.startswith("access-control") for name in ask("GET", "/health", headers=origin).headers)
     assert ask("OPTIONS", "/predict", headers=preflight).status_code == 405
-    app = create_app(weights[1:], allow_origins=["https://example.org"])
+    app = create_app([linear], allow_origins=["https://example.org"])
     allowed = ask("GET", "/health", app, headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://example.org"
     assert ask("OPTIONS", "/predict", app, headers=preflight).status_code == 200
