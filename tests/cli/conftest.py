@@ -1,15 +1,17 @@
 """Fixtures for tests of the command line: a tiny data set, and ways to run commands in an empty folder."""
 
+import os
 import signal
 import struct
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
 from processes import python_process
 
-from fastdigits.cli import cli
+from fastdigits.cli import cli, main
 from fastdigits.data import load_digits
 
 
@@ -109,15 +111,31 @@ def process(tmp_path, environment, run_python):
 
 
 @pytest.fixture
-def fails(tmp_path, process):
-    """fails(exit_code, says, *arguments): the command ends with one sentence on stderr and changes no file."""
+def run_main(tmp_path, monkeypatch, capfd):
+    """run_main(*arguments) runs what `fastdigits ARGUMENTS` runs, in this process, and returns a CompletedProcess."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_main(*arguments):
+        words = ["fastdigits", *(os.fsdecode(word) if isinstance(word, bytes) else str(word) for word in arguments)]
+        capfd.readouterr()  # drops what the test has printed
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stopped:
+            sys.exit(main())
+        return subprocess.CompletedProcess(words, stopped.value.code or 0, *capfd.readouterr())
+
+    return run_main
+
+
+@pytest.fixture
+def expect_failure(tmp_path):
+    """expect_failure(run, exit_code, says, *arguments): one sentence on stderr, and no file changes."""
 
     def content():
         return {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
 
-    def fails(exit_code, says, *arguments):
+    def expect_failure(run, exit_code, says, *arguments):
         before = content()
-        result = process(*arguments)
+        result = run(*arguments)
         assert result.returncode == exit_code, result.stderr
         usage, error, sentence = result.stderr.rpartition("Error: ")
         assert error
@@ -129,4 +147,16 @@ def fails(tmp_path, process):
         assert content() == before
         return result
 
-    return fails
+    return expect_failure
+
+
+@pytest.fixture
+def fails(expect_failure, run_main):
+    """fails(exit_code, says, *arguments): the command, in this process, fails with one sentence and changes no file."""
+    return partial(expect_failure, run_main)
+
+
+@pytest.fixture
+def process_fails(expect_failure, process):
+    """process_fails(exit_code, says, *arguments): as `fails`, in a process of its own."""
+    return partial(expect_failure, process)

@@ -117,14 +117,14 @@ def test_ctrl_c_keeps_finished_measurements(interrupt_after, tiny, trained, tmp_
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
 
 
-def test_file_names_that_are_not_valid_text(process, trained, tiny, tmp_path):
+def test_file_names_that_are_not_valid_text(run_main, trained, tiny, tmp_path):
     name = os.fsdecode(b"caf\xe9.h5")
     shutil.copy(trained, tmp_path / name)
     outputs = [word for file in ("a.md", "a.csv", "a.png") for word in ("-o", file)]
-    result = process("compare", name, "--data", tiny, "--threads", "1", *outputs)
+    result = run_main("compare", name, "--data", tiny, "--threads", "1", *outputs)
     assert result.returncode == 0, result.stderr
     assert all("caf?.h5" in (tmp_path / file).read_text() for file in ("a.md", "a.csv"))
-    result = process("report", name, "--data", tiny, "--threads", "1", "-o", "a.html")
+    result = run_main("report", name, "--data", tiny, "--threads", "1", "-o", "a.html")
     assert result.returncode == 0, result.stderr
 
 

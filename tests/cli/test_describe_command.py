@@ -35,8 +35,8 @@ SIZES = {
 }
 
 
-def test_a_model_as_json(process):
-    result = process("describe", "lenet", "--json")
+def test_a_model_as_json(run_main):
+    result = run_main("describe", "lenet", "--json")
     assert (result.returncode, result.stderr) == (0, "")
     summary = json.loads(result.stdout)
     assert list(summary) == ["model", "input_shape", "layers", "parameters", "multiply_adds"]
@@ -69,8 +69,8 @@ def test_sums_of_a_model(model, invoke):
         assert summary[key] == sum(layer[key] for layer in summary["layers"])
 
 
-def test_a_model_as_text(process):
-    result = process("describe", "cnn")
+def test_a_model_as_text(run_main):
+    result = run_main("describe", "cnn")
     assert (result.returncode, result.stderr) == (0, "")
     assert "\x1b" not in result.stdout
     lines = result.stdout.splitlines()
@@ -155,8 +155,8 @@ def test_a_schedule_as_json(invoke):
     assert curve["rates"] == pytest.approx([0.5] * 2 * curve["epoch_steps"] + [0.05] * 2 * curve["epoch_steps"])
 
 
-def test_a_schedule_as_text_and_curve(process, tmp_path):
-    result = process(*SCHEDULE, "-o", "curve.png")
+def test_a_schedule_as_text_and_curve(run_main, tmp_path):
+    result = run_main(*SCHEDULE, "-o", "curve.png")
     assert (result.returncode, result.stderr) == (0, "written: curve.png\n")
     title, header, *lines = result.stdout.splitlines()
     assert (title, header.split()) == ("schedule step over 4 epochs", ["epochs", "learning", "rate"])
@@ -190,8 +190,8 @@ def test_a_schedule_or_a_network(fails):
     fails(1, "does not exist", "describe", "--schedule", "cosine", "-o", "missing/curve.png")
 
 
-def test_models(process):
-    result = process("models")
+def test_models(run_main):
+    result = run_main("models")
     assert (result.returncode, result.stderr) == (0, "")
     header, *lines = result.stdout.splitlines()
     assert header.split()[:3] == ["model", "parameters", "multiply-adds"]

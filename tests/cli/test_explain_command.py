@@ -30,9 +30,9 @@ def test_a_test_image_as_json(process, trained, tiny, tmp_path):
     assert f"<!-- linear classifies test image 7 as {found['digit']}" in (tmp_path / "seven.svg").read_text("utf8")
 
 
-def test_text(process, trained, tiny):
+def test_text(run_main, trained, tiny):
     labels = load_part(tiny, "test")[1]
-    result = process("explain", trained, "test:3", "--data", tiny)
+    result = run_main("explain", trained, "test:3", "--data", tiny)
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     digit = int(lines[3].split()[0])

@@ -30,16 +30,16 @@ def test_the_ending_or_to_selects_the_format(invoke, trained, tmp_path, file, mo
     assert contains in content
 
 
-def test_the_result_as_json(process, trained, tmp_path):
-    result = process("export", trained, "-o", "x.npz", "--json")
+def test_the_result_as_json(run_main, trained, tmp_path):
+    result = run_main("export", trained, "-o", "x.npz", "--json")
     assert (result.returncode, result.stderr) == (0, "written: x.npz\n")
     summary = json.loads(result.stdout)
     assert (summary["file"], summary["model"], summary["format"]) == ("x.npz", "linear", "npz")
     assert summary["bytes"] == (tmp_path / "x.npz").stat().st_size
 
 
-def test_the_memory_of_c_and_the_accuracy_of_int8_are_told(process, trained):
-    result = process("export", trained, "-o", "x.c", "--int8", "--json")
+def test_the_memory_of_c_and_the_accuracy_of_int8_are_told(run_main, trained):
+    result = run_main("export", trained, "-o", "x.c", "--int8", "--json")
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     assert "test images are right" in summary["note"]

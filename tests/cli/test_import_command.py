@@ -18,11 +18,11 @@ def test_an_export_comes_back(invoke, trained, tiny, suffix):
     assert told[0]["confusion"] == told[1]["confusion"]
 
 
-def test_arrays_of_another_program(process, tmp_path):
+def test_arrays_of_another_program(run_main, tmp_path):
     random = np.random.default_rng(0)
     weight = random.standard_normal((10, 784), np.float32)
     np.savez(tmp_path / "theirs.npz", **{"fc.weight": weight, "fc.bias": np.zeros(10, np.float32)})
-    result = process("import", "theirs.npz", "-o", "x.h5", "--model", "linear", "--mean", "0.5", "--json")
+    result = run_main("import", "theirs.npz", "-o", "x.h5", "--model", "linear", "--mean", "0.5", "--json")
     assert (result.returncode, result.stderr) == (0, "written: x.h5\n")
     summary = json.loads(result.stdout)
     assert (summary["model"], summary["layers"]) == ("linear", ["flatten_1", "dense_1"])

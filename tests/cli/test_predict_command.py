@@ -174,8 +174,8 @@ def test_folder_without_pictures_is_an_error(predict, tmp_path):
     assert "no file in this folder ends with" in predict(tmp_path / "empty")["failed"][0]["reason"]
 
 
-def test_text_output(process, pictures):
-    result = process("predict", pictures)
+def test_text_output(run_main, pictures):
+    result = run_main("predict", pictures)
     assert result.returncode == 0, result.stderr
     three, seven, blank = result.stdout.splitlines()
     assert three.startswith(f"{pictures / 'a-three.png'}: 3 (")
@@ -183,8 +183,8 @@ def test_text_output(process, pictures):
     assert blank == f"{pictures / 'c-blank.JPG'}: unsure (no digit stands out)"
 
 
-def test_exit_code_is_1_if_a_picture_cannot_be_read(process, pictures):
-    result = process("predict", "none.png", pictures / "a-three.png")
+def test_exit_code_is_1_if_a_picture_cannot_be_read(run_main, pictures):
+    result = run_main("predict", "none.png", pictures / "a-three.png")
     assert result.returncode == 1
     assert ": 3 (" in result.stdout
     *_, reason, error = result.stderr.splitlines()
