@@ -66,6 +66,26 @@ def replaced(path: StrPath) -> Iterator[BinaryIO]:
         _sync_folder(folder)
 
 
+def append(path: StrPath, content: bytes) -> None:
+    """Append to an existing file, everything or nothing, unless the process is killed.
+
+    Raises
+    ------
+    UserError
+        If the file does not exist or cannot be written.
+    """
+    with _explained(path), open(path, "r+b", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(end)
+            raise
+
+
 def check_writable(path: StrPath) -> None:
     """Check that a file can be written later, without changing it if it exists.
 
@@ -76,6 +96,12 @@ def check_writable(path: StrPath) -> None:
     """
     with _explained(path), _temporary(os.path.dirname(_target(path))):
         pass  # creates a temporary file, because permission bits do not tell whether that is possible
+
+
+def check_name(path: StrPath) -> None:
+    """Raise UserError if the name of a file stands for standard output."""
+    if os.fspath(path) == "-":
+        raise UserError("No file is written to standard output; give the name of a file.")
 
 
 def claim(path: StrPath) -> int | None:
@@ -120,6 +146,7 @@ def _target(path: StrPath) -> str:
     """Return the path with all links resolved; raise UserError unless it is a new file or a regular, writable one."""
     if not os.fspath(path):
         raise UserError("The name of an output file is empty; give it one.")
+    check_name(path)
     target = os.path.realpath(path)
     if not os.path.basename(path) or os.path.isdir(target):
         raise UserError(f"{path} is a folder; give the name of a file in it.")

@@ -1,7 +1,8 @@
 """Data sets in memory: images, labels, and the names of the classes that the labels number."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class DigitSet:
         Names of the classes.
     notes : tuple of str
         What was recognized in the files, such as transposed images; each without a capital and a full stop.
+    reading : dict
+        The arguments of `load_digits` that said how to read the images, such as {"size": (28, 28)}.
     """
 
     name: str
@@ -38,6 +41,7 @@ class DigitSet:
     test_labels: np.ndarray
     classes: tuple[str, ...] = DIGITS
     notes: tuple[str, ...] = ()
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,7 @@ class DigitPart:
     labels: np.ndarray
     classes: tuple[str, ...] = DIGITS
     notes: tuple[str, ...] = ()
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 def relabel(labels: np.ndarray, classes: Sequence[str], wanted: Sequence[str]) -> np.ndarray:

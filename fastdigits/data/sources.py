@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Reading:
         """Rows and columns of the resized images."""
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is not left to be recognized, as arguments of `load_digits`."""
+        values = {"size": self.shape, "value_range": self.value_range, "transpose": self.transpose}
+        return {name: value for name, value in values.items() if value is not None}
+
 
 def load_digits(
     data: StrPath = SHIPPED,
@@ -112,7 +118,8 @@ def load_digits(
     >>> digits.classes[3]
     '3'
     """
-    source = Source(data, Reading(size, value_range, transpose))
+    reading = Reading(size, value_range, transpose)
+    source = Source(data, reading)
     train_images, train_labels = source.read("train")
     test_images, test_labels = source.read("test")
     if train_images.shape[1:] != test_images.shape[1:]:
@@ -121,7 +128,14 @@ def load_digits(
             f"use files that belong together, or resize all images with {setting('size', 28)}."
         )
     return DigitSet(
-        source.name, train_images, train_labels, test_images, test_labels, source.classes, tuple(source.notes)
+        name=source.name,
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        classes=source.classes,
+        notes=tuple(source.notes),
+        reading=reading.to_dict(),
     )
 
 
@@ -152,9 +166,10 @@ def read_part(
     UserError
         See `load_digits`.
     """
-    source = Source(data, Reading(size, value_range, transpose))
+    reading = Reading(size, value_range, transpose)
+    source = Source(data, reading)
     images, labels = source.read(part)
-    return DigitPart(source.name, images, labels, source.classes, tuple(source.notes))
+    return DigitPart(source.name, images, labels, source.classes, tuple(source.notes), reading.to_dict())
 
 
 def load_images(

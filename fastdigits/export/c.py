@@ -6,9 +6,11 @@ templates/network.c and what it includes hold the operations; the steps of the n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from pathlib import Path
 from textwrap import fill
+from zlib import crc32
 
 import numpy as np
 
@@ -100,9 +102,37 @@ def encode(saved: SavedNetwork, options: ExportOptions, header: bool = False) ->
         buffers=buffers,
         window=window,
         calls=code.calls,
+        checksum=f"{_checksum(code):08X}",
     )
+    text = _prefixed(text) if header else text
     kind = code.note or "float32."
     return Exported(text.encode(), f"C99, {kind}", "\n".join(_size_table(flash, ram)))
+
+
+def _checksum(code: Code) -> int:
+    """Return a number that differs between networks, so that a compiler notices the second one in a source file."""
+    return reduce(lambda value, array: crc32(array.tobytes(), value), code.arrays.values(), 0)
+
+
+def _prefixed(text: str) -> str:
+    """Let all names that a header defines begin with "network", so that they differ from those of the program."""
+    [constants] = re.findall(r"^enum {(.*)};$", text, re.M)
+    defined = [
+        *re.findall(r"(\w+) =", constants),
+        *re.findall(r"^} (\w+);$", text, re.M),
+        *re.findall(r"^static [^(\[\n]*\b(\w+)[(\[]", text, re.M),
+    ]
+    names = "|".join(name for name in defined if not name.startswith("network_"))
+    literal_or_comment = r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/'
+    return re.sub(
+        rf"({literal_or_comment})|\b({names})\b", lambda found: found[1] or _prefixed_name(found[2]), text, flags=re.S
+    )
+
+
+def _prefixed_name(name: str) -> str:
+    if name.isupper():
+        return f"NETWORK_{name}"
+    return f"Network{name}" if name[0].isupper() else f"network_{name}"
 
 
 def _float32(saved: SavedNetwork, program: Program) -> Code:

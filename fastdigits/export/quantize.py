@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.data import load_part
+from fastdigits.data import read_part
 from fastdigits.data.batches import Batches
+from fastdigits.data.matching import in_classes
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.errors import UserError
 from fastdigits.export.pixels import pixel_table
@@ -109,14 +110,14 @@ def quantized(saved: SavedNetwork, program: Program) -> tuple[Quantized, Accurac
 
 def _images(saved: SavedNetwork, program: Program) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
     """Return the name of the data set, some training images, and the test images with their labels."""
-    for data in (saved.dataset, SHIPPED):
+    for data, reading in ((saved.dataset, saved.reading), (SHIPPED, {})):
         try:
-            images, (test_images, test_labels) = load_part(data, "train")[0], load_part(data, "test")
-        except UserError:  # it is not here
+            images = read_part(data, "train", **reading).images
+            test = in_classes(read_part(data, "test", **reading), saved.class_names)
+        except UserError:  # it is not here, or has other classes
             continue
-        shape = saved.normalisation.preparation.input_shape(images)
-        if shape == program.network.input_shape and test_labels.max() < program.network.classes:
-            return data, images[:: -(-len(images) // IMAGES)], test_images, test_labels
+        if saved.normalisation.preparation.input_shape(images) == program.network.input_shape:
+            return data, images[:: -(-len(images) // IMAGES)], test.images, test.labels
     raise UserError(
         f"int8 needs training images, and there is no data set '{saved.dataset}' for this network here; leave --int8 "
         "out, or start in the folder of the training."

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.files import write_atomically
+from fastdigits.files import append, write_atomically
 from fastdigits.storage.json_files import check_number
 
 OF_RUN = ("model", "dataset", "seed", "fold")
@@ -57,6 +57,17 @@ def put(path: Path, run: dict[str, Any], number: int | None) -> int:
         earlier = _text(kept)
     _write(path, earlier, _rows(number, run))
     return number
+
+
+def extend(path: Path, run: dict[str, Any], number: int) -> None:
+    """Append rows for the epochs of `run` to those of run `number`, at the same cost for a table of any size.
+
+    Raises
+    ------
+    UserError
+        If the table does not exist or cannot be written.
+    """
+    append(path, _text(_rows(number, run)).encode(errors="replace"))
 
 
 def _rows(number: int, run: dict[str, Any]) -> list[list[Any]]:

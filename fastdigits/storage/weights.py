@@ -1,19 +1,20 @@
 """Read and write weights files: trained networks as HDF5, which any HDF5 viewer can open.
 
 The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
-`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration` and `start`.
+`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`, `start` and `reading`.
 /weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
 epochs in float64, with NaN for None. The attributes `crc32` of the root and of every array are checksums. A checkpoint
 (training/checkpoint.py) has further groups.
 """
 
 import hashlib
+import itertools
 import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import Field, asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from io import BytesIO
 from pathlib import Path
 from types import UnionType
@@ -27,6 +28,7 @@ from fastdigits.config.schedules import SCHEDULES
 from fastdigits.config.training import LOSSES, OPTIMIZERS, TrainConfig
 from fastdigits.data.augmentation import EFFECTS, OWN
 from fastdigits.data.preprocessing import Normalisation, Preparation
+from fastdigits.data.sources import Reading
 from fastdigits.errors import UnknownObject, UserError
 from fastdigits.files import StrPath, check_writable, write_atomically
 from fastdigits.nn.calibration import Calibration
@@ -53,6 +55,11 @@ FORMAT = "fastdigits"
 FORMAT_VERSION = 1
 CHOICES: dict[str, dict[str, Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}  # of settings
 OPTIONAL_COLUMNS = {"learning_rate"}  # columns of the history that older files lack
+READING_TYPES: dict[str, set[type | tuple[type, ...]]] = {
+    "size": {(int, int)},
+    "value_range": {*itertools.product((int, float), repeat=2)},
+    "transpose": {bool},
+}
 STD_MIN, STD_MAX = 1e-9, 1e9  # of pixels from 0 to 1; outside this range float32 is too imprecise
 
 
@@ -94,6 +101,8 @@ class SavedNetwork:
     calibration : Calibration, optional
     start : Start, optional
         The file that training started from.
+    reading : dict
+        How the data set was read; see DigitSet.
     """
 
     network: dict[str, Any]
@@ -106,6 +115,7 @@ class SavedNetwork:
     metrics: dict[str, Any]
     calibration: Calibration | None = None
     start: Start | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -119,6 +129,7 @@ class SavedNetwork:
         dataset: str,
         metrics: dict[str, Any] | None = None,
         start: Start | None = None,
+        reading: dict[str, Any] | None = None,
     ) -> "SavedNetwork":
         """Copy the weights of a built network and add its preprocessing, settings, history and metrics."""
         return cls(
@@ -131,6 +142,7 @@ class SavedNetwork:
             history=[epoch.to_dict() for epoch in history],
             metrics=metrics or {},
             start=start,
+            reading=reading or {},
         )
 
     @property
@@ -195,6 +207,7 @@ def decode(file: h5py.File) -> SavedNetwork:
         metrics=hdf5.json_object(file, "metrics"),
         calibration=_calibration(file),
         start=_start(file),
+        reading=_reading(file),
     )
 
 
@@ -263,14 +276,16 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
         texts["calibration"] = json.dumps(asdict(saved.calibration))
     if saved.start:
         texts["start"] = json.dumps(asdict(replace(saved.start, file=_printable(saved.start.file))))
+    if saved.reading:
+        texts["reading"] = json.dumps(saved.reading)
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
     write_values(file, "weights", saved.weights)
     history = hdf5.new_group(file, "history")
-    for field in _columns() if saved.history else ():
-        column = np.array([epoch[field.name] for epoch in saved.history], "f8")  # None becomes NaN
-        hdf5.write_array(history, field.name, column, "f8")
+    for one in _columns() if saved.history else ():
+        column = np.array([epoch[one.name] for epoch in saved.history], "f8")  # None becomes NaN
+        hdf5.write_array(history, one.name, column, "f8")
 
 
 def _check_format(file: h5py.File) -> None:
@@ -326,6 +341,26 @@ def _start(file: h5py.File) -> Start | None:
     if not isinstance(name, str) or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         hdf5.refuse("its start needs the name of a file and its SHA-256")
     return Start(_printable(name), digest)
+
+
+def _reading(file: h5py.File) -> dict[str, Any]:
+    """Return how the data set was read; {} if it was as recognized, or if an older version did not note it."""
+    if not hdf5.has_attribute(file, "reading"):
+        return {}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in hdf5.json_object(file, "reading").items()
+    }
+    if not all(name in READING_TYPES and _types_of(value) in READING_TYPES[name] for name, value in values.items()):
+        hdf5.refuse("its reading of the data set is unknown or of a wrong type")
+    try:
+        return Reading(**values).to_dict()
+    except (TypeError, OverflowError, UserError) as error:
+        hdf5.refuse("its reading of the data set is out of range", error)
+
+
+def _types_of(value: Any) -> type | tuple[type, ...]:
+    return tuple(map(type, value)) if isinstance(value, tuple) else type(value)
 
 
 def config_from(config: dict) -> dict:

@@ -17,7 +17,7 @@ from fastdigits.data import DigitSet
 from fastdigits.nn import Network
 from fastdigits.ops.runtime import compilation
 from fastdigits.storage.history import Epoch
-from fastdigits.storage.weights import SavedNetwork
+from fastdigits.storage.weights import SavedNetwork, Start
 from fastdigits.sweeps.store import DONE, FAILED, PRUNED, RunRow
 from fastdigits.training import experiment
 from fastdigits.training.callbacks import Callback
@@ -50,6 +50,8 @@ class Training:
         See `training.loop.train`.
     trained : SavedNetwork, optional
         See `training.loop.train`.
+    start : Start, optional
+        The file of `trained`.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Training:
     threads: int | None = None
     rows: Rows | None = None
     trained: SavedNetwork | None = None
+    start: Start | None = None
 
     def run(self, digits: DigitSet, threads: int, callback: Callback, report: Report) -> RunResult:
         """Train and test as `fastdigits train` does.
@@ -84,7 +87,8 @@ class Training:
         with compilation.shown(lambda line, last: report({"compiling": line})):
             arguments = network, digits, loaded, self.config, callback, self.rows, None, self.trained
             done = experiment.run(self.model, *arguments)
-        return RunResult(done.saved(), done.summary(0.0, perf_counter() - start, ""), done.rank, done.problem)
+        saved = replace(done.saved(), start=self.start)
+        return RunResult(saved, done.summary(0.0, perf_counter() - start, ""), done.rank, done.problem)
 
     def load_ops(self, threads: int) -> ops.Ops:
         """Load the operations of the device."""
@@ -228,6 +232,8 @@ class Job:
             model=training.model,
             dataset=self.dataset,
             metrics={"kept_epoch": result.kept_epoch},
+            start=training.start,
+            reading=digits.reading,
         )
         return row, saved
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.files import StrPath
+from fastdigits.files import StrPath, check_name
 from fastdigits.storage import json_files
 
 APPLICATION_ID = 0x66646773  # "fdgs": tells our files from other SQLite databases
@@ -158,6 +158,7 @@ class Store:
 
     def __init__(self, path: StrPath, create: bool = False):
         self.path = Path(path)
+        check_name(path)
         if not create and not self.path.is_file():
             raise UserError(f"There is no store {path}; give one that 'fastdigits sweep' wrote.")
         with self._explained():
@@ -201,11 +202,6 @@ class Store:
         """Return the keys of all runs."""
         with self._explained():
             return {key for (key,) in self._database.execute("SELECT key FROM runs")}
-
-    def get(self, keys: Iterable[str]) -> dict[str, RunRow]:
-        """Return the runs that have these keys, by key."""
-        wanted = set(keys)
-        return {row.key: row for row in self.rows() if row.key in wanted}
 
     def rows(self) -> list[RunRow]:
         """Return all runs in the order in which they ended."""

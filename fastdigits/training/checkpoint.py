@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -70,6 +70,8 @@ class Checkpoints:
         Names to store in the file.
     start : Start, optional
         The weights file that training started from, to store in the file.
+    reading : dict
+        How the data set was read, to store in the file; see DigitSet.
     resumed : Checkpoint or Continuation, optional
         What to resume.
     warn : function
@@ -83,6 +85,7 @@ class Checkpoints:
     model: str = ""
     dataset: str = ""
     start: Start | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
     resumed: Checkpoint | Continuation | None = None
     warn: Callable[[str], object] = warnings.warn
     written: StrPath | None = None
@@ -161,6 +164,7 @@ class Checkpoints:
                 model=self.model,
                 dataset=self.dataset,
                 start=self.start,
+                reading=self.reading,
             )
         weights.write(path, saved, lambda file: _encode(trainer, saved, file))
         self.written = path

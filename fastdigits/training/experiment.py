@@ -1,6 +1,6 @@
 """Run an experiment: train a network, evaluate it once on the test images, and collect the metrics."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +25,8 @@ from fastdigits.training.result import TrainingResult
 class Run:
     """A trained network with its training and test metrics.
 
-    `model` and `dataset` are names. `failure` says why training ended before its last epoch, if it diverged.
+    `model` and `dataset` are names, and `reading` tells how the data set was read; see DigitSet.
+    `failure` says why training ended before its last epoch, if it diverged.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Run:
     test: Evaluation
     test_s: float
     failure: str = ""
+    reading: dict[str, Any] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:
@@ -78,6 +80,7 @@ class Run:
                 "test_accuracy": self.test.accuracy,
                 "test_loss": self.test.loss,
             },
+            reading=self.reading,
         )
 
     def summary(self, load_s: float, total_s: float, output: str) -> dict[str, Any]:
@@ -141,7 +144,8 @@ def run(
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     with overflow_fails():
         test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
-    return Run(model, digits.name, network, config, training, test, perf_counter() - start, failure)
+    test_s = perf_counter() - start
+    return Run(model, digits.name, network, config, training, test, test_s, failure, digits.reading)
 
 
 def train_and_keep(

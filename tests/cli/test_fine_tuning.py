@@ -42,6 +42,18 @@ def test_the_network_and_its_preprocessing_come_from_the_file(invoke, tiny, smal
     assert new.history[-1]["train_loss"] < old.history[-1]["train_loss"]
 
 
+def test_the_network_to_start_from_is_not_replaced_unasked(invoke, tiny, small, tmp_path):
+    small.rename(tmp_path / "weights.h5")
+    before = (tmp_path / "weights.h5").read_bytes()
+    arguments = "train", "--from", "weights.h5", "--data", tiny, "--epochs", "1"
+    refused = invoke(*arguments)
+    assert refused.exit_code == 2
+    assert "The result would replace weights.h5, from which training starts; give it another name" in refused.stderr
+    assert (tmp_path / "weights.h5").read_bytes() == before
+    assert invoke(*arguments, "--output", "weights.h5").exit_code == 0
+    assert (tmp_path / "weights.h5").read_bytes() != before
+
+
 def test_eval_predict_report_and_further_training_take_the_result(invoke, tiny, small, tmp_path):
     assert invoke("train", "--from", small, "--data", tiny, "--epochs", "1", "--augment", "").exit_code == 0
     assert json.loads(invoke("eval", "weights.h5", "--data", tiny, "--json").stdout)["images"] == 100

@@ -62,6 +62,19 @@ def test_reproduction_of_an_unnamed_network_has_its_layers(invoke, tiny, tmp_pat
     assert all((second.weights[name] == value).all() for name, value in first.weights.items())
 
 
+def test_reproduction_reads_the_data_set_in_the_same_way(invoke, tiny, tmp_path):
+    options = "--size", "12x10", "--value-range", "-40,300.5", "--transpose"
+    invoke("train", "--model", "linear", "--data", tiny, "--epochs", "1", *options, "--output", "first.h5")
+    command = reproduction_of(read(tmp_path / "first.h5")).command
+    assert " ".join(options) in command
+    assert invoke(*shlex.split(command)[1:], "--output", "again.h5").exit_code == 0
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "first.h5").read_bytes()
+    assert invoke("report", "first.h5", "-o", "first.html").exit_code == 0
+    assert command in unescape((tmp_path / "first.html").read_text())
+    assert invoke("train", "--resume", "first.h5", "--epochs", "2", "--output", "longer.h5").exit_code == 0
+    assert read(tmp_path / "longer.h5").reading == read(tmp_path / "first.h5").reading
+
+
 def test_reproduction_leaves_out_model_settings(invoke, tiny, tmp_path):
     invoke("train", "--model", "tiny-8k", "--epochs", "1", "--data", tiny, "--device", "reference")
     saved = read(tmp_path / "weights.h5")

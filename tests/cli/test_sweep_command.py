@@ -152,6 +152,11 @@ def test_runs_and_folds_on_workers_give_the_same_file(process, tiny, tmp_path):
     assert len(logs[0]) == 6
     assert (tmp_path / "serial.h5").read_bytes() == (tmp_path / "shared.h5").read_bytes()
 
+    tune = "train", "--data", tiny, "--device", "reference", "--epochs", "1", "--from", "serial.h5", "--runs", "2"
+    for name, more in (("tuned", ()), ("tuned-shared", ("--workers", "2"))):
+        assert process(*tune, "--output", f"{name}.h5", *more).returncode == 0
+    assert (tmp_path / "tuned.h5").read_bytes() == (tmp_path / "tuned-shared.h5").read_bytes()
+
 
 @pytest.mark.slow
 @pytest.mark.long

@@ -27,6 +27,13 @@ def ptxas(needs_numba_cuda):
     return next(found, None) or _missing("ptxas")
 
 
+@pytest.fixture(scope="module")
+def gpu(needs_numba_cuda):
+    """The interpreter of PTX in the place of a GPU."""
+    with import_module("ptx.gpu").interpreted() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def checks():
     """The module helpers/checks.py."""

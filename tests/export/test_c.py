@@ -11,7 +11,7 @@ from exported import PREPARATIONS, random_weights, saved_of, scores_of
 from outside import FLAGS, SANITIZED, compiled, scores_of_program
 
 from fastdigits import UserError, export
-from fastdigits.data import load_part
+from fastdigits.data import load_part, read_part
 from fastdigits.data.preprocessing import UNPREPARED
 from fastdigits.export import program, quantize
 from fastdigits.nn import Conv2D, Dense, Flatten, GlobalAvgPool2D, Network, ReLU, registry
@@ -39,7 +39,12 @@ def expected_scores(saved, pixels):
 @pytest.fixture
 def few_images(monkeypatch):
     """Calibrate on a few images, and measure the accuracy on as few."""
-    monkeypatch.setattr(quantize, "load_part", lambda data, part: [array[:FEW] for array in load_part("mnist", part)])
+
+    def few(data, part):
+        found = read_part("mnist", part)
+        return replace(found, images=found.images[:FEW], labels=found.labels[:FEW])
+
+    monkeypatch.setattr(quantize, "read_part", few)
 
 
 def test_every_layer_has_a_step():
@@ -111,15 +116,28 @@ def test_a_header_compiles_as_c_and_within_a_sketch(int8, few_images, tmp_path):
     saved = saved_of(network, random_weights(network))
     content = export.encode(saved, "header", export.ExportOptions(int8=int8)).content
     (tmp_path / "digits.h").write_bytes(content)
+    others = "int levels, window, add, dense, conv2d, names, ROWS, COLUMNS, CLASSES, Shape, Window;\n"  # of the program
     body = "int main() { uint8_t pixels[784] = {0}; return network_predict(pixels) > 9; }"
     for name, flags in (("main.c", FLAGS), ("sketch.cpp", ("-std=gnu++17", "-Wall", "-Wextra", "-Werror"))):
         compiler = COMPILER if name.endswith("c") else shutil.which("c++")
         if compiler:
-            (tmp_path / name).write_text(2 * '#include "digits.h"\n' + body)
+            (tmp_path / name).write_text(others + 2 * '#include "digits.h"\n' + body)
             command = [compiler, *flags, str(tmp_path / name), "-o", str(tmp_path / "main"), "-lm"]
             done = subprocess.run(command, capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, "")
             assert subprocess.run([tmp_path / "main"]).returncode == 0
+
+
+@needs_compiler
+def test_a_second_network_in_a_source_file_is_an_error(tmp_path):
+    network = Network([Flatten(), Dense(10)])
+    for seed in (1, 2):
+        saved = saved_of(network, random_weights(network, seed))
+        (tmp_path / f"{seed}.h").write_bytes(export.encode(saved, "header", export.ExportOptions()).content)
+    (tmp_path / "main.c").write_text('#include "1.h"\n#include "2.h"\n')
+    done = subprocess.run([COMPILER, "-fsyntax-only", str(tmp_path / "main.c")], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "network_predict" in done.stderr
 
 
 @pytest.fixture(scope="module")

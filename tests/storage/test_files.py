@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fastdigits import files
+from fastdigits import UserError, files
 from fastdigits.files import write_atomically
 
 HANGING_WRITER = """
@@ -35,6 +35,14 @@ def hanging_writer(tmp_path, environment):
             yield process
         finally:
             process.kill()
+
+
+def test_no_file_has_the_name_that_stands_for_standard_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="No file is written to standard output"):
+        write_atomically("-", b"new")
+    write_atomically("./-", b"new")
+    assert os.listdir() == ["-"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks")

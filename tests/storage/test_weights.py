@@ -110,6 +110,28 @@ def test_older_files_do_not_know_how_the_digits_lie(path):
     assert Preparation().placement == AS_MNIST
 
 
+def test_how_the_data_set_was_read_is_kept(path, saved):
+    assert weights.read(path).reading == {}
+    reading = {"size": (28, 20), "value_range": (1.0, 0.25), "transpose": False}
+    weights.write(path, replace(saved, reading=reading))
+    assert weights.read(path).reading == reading
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"size": 28}', '{"size": [28, 28, 28]}', '{"size": [28, 0]}', '{"size": [28, true]}', '{"size": "28"}'),
+        *('{"value_range": [0, 0]}', '{"value_range": [0, 1e999]}', '{"value_range": [0]}', '{"transpose": [true]}'),
+        *('{"transpose": 1}', '{"other": 1}', f'{{"value_range": [0, {10**400}]}}', "[]"),
+    ],
+)
+def test_a_damaged_reading_is_refused(path, saved, text):
+    with edited(path) as file:
+        attribute("reading", text)(file)
+    with pytest.raises(UserError):
+        weights.read(path)
+
+
 def test_the_file_that_training_started_from_is_kept_without_its_folder(path, saved, tmp_path):
     assert weights.read(path).start is None
     (tmp_path / "old.h5").write_bytes(b"some content")

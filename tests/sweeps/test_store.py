@@ -52,7 +52,6 @@ def test_rows_come_back(path):
         assert store.rows() == rows
         assert [one.run for one in store.rows()] == [1, 2, 3]
         assert store.keys() == {one.key for one in rows}
-        assert store.get(["key 1", "key 9"]) == {"key 1": rows[1]}
 
 
 def test_a_run_is_stored_once(path):

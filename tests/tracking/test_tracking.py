@@ -2,13 +2,14 @@
 
 import csv
 import errno
+import io
 import os
 import sys
 
 import numpy as np
 import pytest
 
-from fastdigits import Callback, Dense, Flatten, Sequential, Tracker, UserError
+from fastdigits import Callback, Dense, Flatten, Sequential, Tracker, UserError, files
 from fastdigits.storage import run_table
 from fastdigits.tracking import open_log
 
@@ -93,6 +94,39 @@ def test_a_table_has_a_row_per_epoch_as_soon_as_it_ends(tmp_path, fit):
     for name in HISTORY:
         assert [float(row[name]) for row in rows] == history[name]
     assert {(row["run"], row["dataset"], row["seed"], row["kept_epoch"]) for row in rows} == {("1", "blocks", "7", "")}
+
+
+def test_rows_are_appended_to_a_table_of_any_size(tmp_path, fit):
+    """The file is replaced neither after the second nor after the third epoch, and what was in it is not read again."""
+    path, seen = tmp_path / "runs.csv", []
+    tracker = Tracker(f"csv:{path}")
+    fit(tracker)
+
+    class Looking(Callback):
+        def on_epoch_end(self, record):
+            seen.append((path.stat().st_ino, path.stat().st_size))
+
+    fit(tracker, Looking())
+    assert len({inode for inode, _ in seen}) == 1
+    assert len({size for _, size in seen}) == 3
+    assert [row["run"] for row in table(path)] == ["1"] * 3 + ["2"] * 3
+
+
+@pytest.mark.parametrize("fault", ["full", "interrupted"])
+def test_a_row_is_appended_completely_or_not_at_all(tmp_path, monkeypatch, fault):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(b"row\n")
+
+    class Half(io.FileIO):
+        def write(self, content):
+            if self.tell() > 4:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if fault == "full" else KeyboardInterrupt
+            return super().write(content[:2])
+
+    monkeypatch.setattr(files, "open", lambda path, mode, buffering: Half(path, mode), raising=False)
+    with pytest.raises(UserError if fault == "full" else KeyboardInterrupt):
+        files.append(path, b"1234\n")
+    assert path.read_bytes() == b"row\n"
 
 
 def test_each_training_is_a_run_of_the_table(tmp_path, fit):

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastdigits.cli.actions.common import load_ops, load_test_part, warn_of_polarity
 from fastdigits.cli.actions.reproduction import reproduction_of
+from fastdigits.cli.options.data import assume_reading
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
@@ -47,7 +48,10 @@ def run(
 
     check_files({"--output": output})
     saved = read(weights)
-    training, data = _find_training(stats_file, saved) if stats_file else None, data or saved.dataset
+    training = _find_training(stats_file, saved) if stats_file else None
+    if data is None:
+        data = saved.dataset
+        assume_reading(saved.reading)
     part = load_test_part(data, [saved])
     images, labels = part.images, part.labels
     warn_of_polarity([saved], images)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fastdigits.cli.commands.train import command as train
+from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.options.training import DECIDED_BY_NETWORK
 from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, REPLAY_WARMUP
 from fastdigits.config.training import TrainConfig
@@ -43,6 +44,7 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
         file = f"{saved.model}{description.SUFFIX}"
     words = ["fastdigits", "train", "--model", file or saved.model]
     words += ["--data", saved.dataset] if saved.dataset != "mnist" else []
+    words += reading_words(saved.reading)
     words += _settings(saved.config, {} if file else MODEL_SETTINGS.get(saved.model, {}))
     layers = description.write(saved.network["layers"]) if file else None
     note = IN_PYTHON if (saved.model, saved.dataset) == ("sequential", "arrays") else ""
@@ -51,7 +53,7 @@ def reproduction_of(saved: SavedNetwork) -> Reproduction:
 
 def _fine_tuning(saved: SavedNetwork) -> str:
     file = saved.start.file if saved.start else UNKNOWN_FILE
-    words = ["fastdigits", "train", "--from", file, "--data", saved.dataset]
+    words = ["fastdigits", "train", "--from", file, "--data", saved.dataset, *reading_words(saved.reading)]
     config = {name: value for name, value in saved.config.items() if name not in DECIDED_BY_NETWORK}
     defaults = FINE_TUNING | {"augment": None} | ({"warmup": REPLAY_WARMUP} if config["replay"] else {})
     words += _settings(config, defaults)  # that of --augment is in the file

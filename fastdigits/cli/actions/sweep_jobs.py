@@ -98,6 +98,7 @@ class Jobs:
             threads=ctx.params["threads"],
             rows=spec.rows,
             trained=plan.trained and for_classes(plan.trained, digits.classes, config.seed),
+            start=plan.start,
         )
         varied = {name: settings[name] for name in settings if name not in self.spec.fixed}
         options = {name: value for name, value in ctx.params.items() if name not in INSTEAD and name != "threads"}
@@ -132,7 +133,8 @@ def _training_part(data: str, **reading: Any) -> DigitSet:
     """Load a data set without its test images."""
     part = read_part(data, "train", **reading)
     say_recognized(part)
-    return DigitSet(part.name, part.images, part.labels, part.images[:0], part.labels[:0], part.classes, part.notes)
+    known = part.classes, part.notes, part.reading
+    return DigitSet(part.name, part.images, part.labels, part.images[:0], part.labels[:0], *known)
 
 
 def _words(settings: Settings) -> list[str]:

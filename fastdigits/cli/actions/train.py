@@ -38,7 +38,7 @@ from fastdigits.training.transfer import for_classes
 def run_command(ctx: click.Context, start: float) -> None:
     """Train with the options of the command line; `start` is the time when the command began."""
     plan, values = make_plan(ctx), ctx.params
-    check_outputs(plan, values["stats_file"], values["plot_file"], values["log"])
+    check_outputs(ctx, plan)
     Session(plan, values, start, Logs(values["log"], plan, values)).run()
 
 
@@ -52,7 +52,7 @@ class Session:
         plan = self.plan = self.data.plan
         self.digits, self.network = self.data.digits, self.data.network
         self.load_s = perf_counter() - load_start
-        plan.checkpoints.dataset = self.digits.name
+        plan.checkpoints.dataset, plan.checkpoints.reading = self.digits.name, self.digits.reading
         self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
         self.specs = self.data.run_specs(values["folds"], values["runs"])
         self.repeated = len(self.specs) > 1
@@ -154,6 +154,7 @@ class Session:
             device=self.values["device"],
             rows=spec.rows,
             trained=trained,
+            start=plan.start,
         )
 
     def _finish(self, spec: RunSpec, result: RunResult) -> None:

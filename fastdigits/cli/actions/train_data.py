@@ -97,7 +97,8 @@ def match(plan: Plan, digits: DigitSet) -> TrainingData:
     name, trained = plan.config.replay, plan.trained
     if trained and is_small(digits, trained):
         name = source_of_replay(trained.config, trained.dataset)
-    joined = _with_replay(digits, name) if name else None
+    reading = trained.reading if trained and name == trained.dataset else {}
+    joined = _with_replay(digits, name, reading) if name else None
     config = replace(plan.config, replay=name if joined else "")
     if joined and trained:
         config = replace(config, **_gentle_settings(config))
@@ -117,8 +118,8 @@ def _gentle_settings(config: TrainConfig) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if not is_given(ctx, name)}
 
 
-def _with_replay(digits: DigitSet, name: str) -> DigitSet | None:
+def _with_replay(digits: DigitSet, name: str, reading: dict[str, Any]) -> DigitSet | None:
     try:
-        return with_replay(digits, load_digits(name))
+        return with_replay(digits, load_digits(name, **reading))
     except UserError:
         return None

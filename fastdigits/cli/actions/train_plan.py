@@ -1,5 +1,6 @@
 """Turn the options of `fastdigits train` into a plan: the network, the data, the settings and the files."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -9,6 +10,7 @@ import click
 
 from fastdigits import tracking
 from fastdigits.cli.options.common import is_given, usage_error
+from fastdigits.cli.options.data import assume_reading
 from fastdigits.cli.options.figure_files import check_files
 from fastdigits.cli.options.training import DECIDED_BY_NETWORK, checkpoint_path
 from fastdigits.config.recipes import FINE_TUNING_LR_DIVISOR
@@ -81,16 +83,31 @@ def make_plan(ctx: click.Context) -> Plan:
     return Plan(model, values["data"], values["output"], config, network, checkpoints, trained=trained, start=start)
 
 
-def check_outputs(plan: Plan, stats_file: str | None, plot_file: str | None, logs: Sequence[str]) -> None:
-    """Check that all files can be written and that no two are the same."""
+def check_outputs(ctx: click.Context, plan: Plan) -> None:
+    """Check that all files can be written, that no two are the same, and that no trained network is replaced unasked.
+
+    Raises
+    ------
+    UsageError
+        If they are the same, or if the default output is the file to start from.
+    UserError
+        If one cannot be written.
+    """
+    values = ctx.params
+    start, stats_file = values["start"], values["stats_file"]
+    if start and not is_given(ctx, "output") and os.path.realpath(start) == os.path.realpath(plan.output):
+        raise click.UsageError(
+            f"The result would replace {start}, from which training starts; give it another name with --output, or "
+            f"--output {start} to replace it."
+        )
     if stats_file is not None:
         run_statistics.check(stats_file)
     check_files(
         {
             "--output": [path for path in (plan.output, plan.checkpoints.path) if path is not None],
-            "--plot": plot_file,
+            "--plot": values["plot_file"],
             "--stats": run_statistics.files(stats_file) if stats_file is not None else None,
-            "--log": [place for kind, place in map(tracking.parse, logs) if kind == "csv"],
+            "--log": [place for kind, place in map(tracking.parse, values["log"]) if kind == "csv"],
         }
     )
 
@@ -139,7 +156,10 @@ def _resumed(ctx: click.Context) -> Plan:
             "the optimizer starts from its initial state",
             *notes,
         ]
-    data = values["data"] if is_given(ctx, "data") else saved.dataset
+    data = values["data"]
+    if not is_given(ctx, "data"):
+        data = saved.dataset
+        assume_reading(saved.reading)
     output = values["output"] if is_given(ctx, "output") else _output(file, values["output"])
     settings = _checkpoint_settings(values | {"output": output, "model": saved.model})
     checkpoints, start = Checkpoints(**settings, start=saved.start, resumed=file), saved.start

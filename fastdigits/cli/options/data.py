@@ -1,6 +1,6 @@
 """Options for the data set of a command, and for how to read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -21,16 +21,26 @@ def chosen_reading() -> dict[str, Any]:
     return click.get_current_context().meta.get(READING, {})
 
 
-def reading_words() -> list[str]:
-    """Return the words on the command line that say how to read the data set."""
-    reading, words = chosen_reading(), []
+def assume_reading(reading: Mapping[str, Any]) -> None:
+    """Read the data set of the current command in this way, unless its options say otherwise."""
+    chosen = click.get_current_context().meta.setdefault(READING, {})
+    chosen.update({name: value for name, value in reading.items() if chosen.get(name) is None})
+
+
+def reading_words(reading: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the words on the command line that say how to read a data set, by default those of the current command."""
+    reading, words = chosen_reading() if reading is None else reading, []
     if size := reading.get("size"):
         words += ["--size", f"{size[0]}x{size[1]}"]
     if values := reading.get("value_range"):
-        words += ["--value-range", f"{values[0]:g},{values[1]:g}"]
+        words += ["--value-range", ",".join(map(_shortest, values))]
     if (transpose := reading.get("transpose")) is not None:
         words += ["--transpose" if transpose else "--no-transpose"]
     return words
+
+
+def _shortest(value: float) -> str:
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def data_options(default: str | None = "mnist", show_default: bool | str = True) -> Callable:

@@ -6,15 +6,15 @@
 {% endfor %}
 {% if header %}
  *
- * Include this file in one source file; all of it is static.
+ * Include this file in one source file; all of it is static. Another network needs another source file.
 {% endif %}
  *
  * To compile a program that reads images, PGM or {{ rows * columns }} bytes each, from a file or standard input:
  *     cc -std=c99 -O2 -DNETWORK_MAIN {{ "-x c digits.h" if header else "digits.c" }} -o digits{{ " -lm" if needs_math }}
  */
 {% if header %}
-#ifndef NETWORK_H
-#define NETWORK_H
+#ifndef NETWORK_{{ checksum }}_H
+#define NETWORK_{{ checksum }}_H
 
 {% endif %}
 #include <stdint.h>
@@ -88,7 +88,7 @@ static {{ number }} buffer_{{ index }}[{{ size }}];
 static {{ number }} window[{{ window }}]; /* of the input of a convolution */
 {% endif %}
 
-/* Fill scores, one for each class, of an image of ROWS x COLUMNS pixels from 0 to 255 as in the training images. */
+/* Fill scores, one for each class, of an image of {{ rows }} x {{ columns }} pixels from 0 to 255 as in the training images. */
 {{ linkage }}void network_scores(const uint8_t *pixels, float *scores)
 {
     for (int k = 0; k < (ROWS + 2 * PAD) * (COLUMNS + 2 * PAD); k++)

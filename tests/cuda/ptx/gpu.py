@@ -1,0 +1,161 @@
+"""Stand in for CuPy and the driver: arrays in memory that is watched, and kernels that the interpreter runs."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from recording import Stream
+
+from ptx.machine import Argument, Code, Launch
+from ptx.memory import Memory
+from ptx.program import parse
+
+THREADS = 16384  # that run at a time
+CAPABILITY = (9, 0)
+
+code_of = cache(lambda text: Code(parse(text)))
+
+
+class DeviceArray(np.ndarray):
+    """An array in the memory of the pretended GPU; `home` is that memory."""
+
+    home: Memory | None = None
+
+    def __array_finalize__(self, parent: Any) -> None:
+        self.home = getattr(parent, "home", None)
+
+    def get(self, stream: Any = None) -> np.ndarray:
+        """Return a copy in host memory."""
+        return np.array(self, subok=False)
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        super().__setitem__(at, value)
+        self._initialized()[at] = 1
+
+    def __iadd__(self, other: Any) -> "DeviceArray":
+        self[...] = self + other
+        return self
+
+    def argument(self) -> Argument:
+        """Return the array as a kernel gets it."""
+        assert self.flags.c_contiguous, "a kernel is given an array with gaps"
+        return Argument(self.home, self._offset(), self.nbytes)
+
+    def _offset(self) -> int:
+        offset = self.__array_interface__["data"][0] - self.home.bytes.ctypes.data
+        assert 0 <= offset <= self.home.nbytes - self.nbytes, "a kernel is given an array that is not on the device"
+        return offset
+
+    def _initialized(self) -> np.ndarray:
+        """Return the marks of the array's bytes: an array with one more axis."""
+        shape, strides = (*self.shape, self.itemsize), (*self.strides, 1)
+        return np.ndarray(shape, np.uint8, self.home.initialized, self._offset(), strides)
+
+
+class Gpu:
+    """What the package uses of CuPy.
+
+    Parameters
+    ----------
+    counts_memory : bool
+        Whether launches count memory sectors and bank conflicts, which takes long.
+
+    Attributes
+    ----------
+    launches : list of Launch
+        All launches, with their counts.
+    alter : function
+        Maps the text of each program to the text that is run, for tests.
+    """
+
+    def __init__(self, counts_memory: bool = False):
+        self.launches: list[Launch] = []
+        self.times = count(1)
+        self.counts_memory = counts_memory
+        self.alter: Callable[[str], str] = str
+        self.stream = Stream()
+        device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)))
+        self.cuda = SimpleNamespace(Stream=lambda **options: self.stream, Device=lambda *number: device)
+        self.ndarray = DeviceArray
+
+    def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
+        """Return an array in new memory, filled with what no kernel may read."""
+        shape, dtype = (shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype)
+        memory = Memory(int(np.prod(shape)) * dtype.itemsize, dtype.itemsize)
+        array = memory.array(shape, dtype).view(DeviceArray)
+        array.fill(np.nan if dtype.kind == "f" else 77)
+        array.home = memory
+        return array
+
+    def array(self, values: Any, dtype: Any = None) -> DeviceArray:
+        """Return a copy of an array."""
+        values = np.asarray(values, dtype)
+        copy = self.empty(values.shape, values.dtype)
+        copy[...] = values
+        return copy
+
+    def zeros(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
+        """Return an array of zeros."""
+        return self.array(np.zeros(shape, dtype))
+
+    def asarray(self, values: Any) -> DeviceArray:
+        """Return an array on the device."""
+        return values if isinstance(values, DeviceArray) else self.array(values)
+
+    def RawModule(self, path: str) -> SimpleNamespace:
+        """Load a file of PTX."""
+        text = self.alter(Path(path).read_text())
+        return SimpleNamespace(get_function=lambda name: self._function(name, code_of(text)))
+
+    def _function(self, name: str, code: Code) -> Callable:
+        assert name == code.program.entry
+
+        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
+            given = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
+            self.stream.do(lambda: self._run(code, grid, block, given))
+
+        return launch
+
+    def _run(self, code: Code, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
+        launch = Launch(code, grid, block, arguments, next(self.times), self.counts_memory)
+        self.launches.append(launch)
+        launch.run(THREADS)
+
+
+@contextmanager
+def interpreted(**settings: Any) -> Iterator[Gpu]:
+    """Within the context, the device cuda is the interpreter."""
+    from numba.cuda import dispatcher
+
+    from fastdigits import ops
+    from fastdigits.ops.batch import cuda as batch
+    from fastdigits.ops.cuda import device, launch
+
+    gpu, kernels, start = Gpu(**settings), set(), launch.start
+
+    def start_noted(kernel: Any, grid: Any, arguments: Any) -> None:
+        kernels.add(kernel)
+        start(kernel, grid, arguments)
+
+    def forget() -> None:
+        for kernel in kernels:
+            kernel.programs.clear()
+        for cached in (device.arrays, device.stream, batch._splines):
+            cached.cache_clear()
+        device._LOCAL.__dict__.clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", gpu)
+        patch.setattr(ops, "_why_no_cuda", lambda: None)
+        patch.setattr(launch, "start", start_noted)
+        patch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=CAPABILITY))
+        forget()
+        yield gpu
+        forget()

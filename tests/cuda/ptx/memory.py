@@ -1,0 +1,118 @@
+"""Memory of a GPU that knows which bytes are initialized, and which threads have read and written them."""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+JOINT = np.int64(1) << 62  # marks what all lanes of a warp have written together
+ACTOR = np.int64(0xFFFFFFFF)  # the bits of a stamp that hold the thread; those above hold the time
+SEVERAL = ACTOR  # in the place of a thread: several have read
+PADDING = 16  # bytes, so that memory can be viewed as numbers of any size
+
+
+class Unsafe(Exception):
+    """An access to memory that breaks a rule.
+
+    Attributes
+    ----------
+    which : int
+        Position of the first such access among those that were made together.
+    """
+
+    def __init__(self, rule: str, wrong: np.ndarray):
+        super().__init__(rule)
+        self.which = int(np.argmax(wrong))
+
+
+class Memory:
+    """Some bytes with the threads that have used them.
+
+    The time and the thread of an access form a stamp. Two accesses of the same time are not ordered: if two threads use
+    the same number then and one of them writes, they race. Only lanes of a warp may write together, all the same.
+
+    Parameters
+    ----------
+    nbytes : int
+    granule : int
+        Bytes that count as one place: the size of a number.
+    """
+
+    def __init__(self, nbytes: int, granule: int):
+        padded = -(-nbytes // PADDING) * PADDING
+        self.nbytes, self.shift = nbytes, granule.bit_length() - 1
+        self.bytes, self.initialized = (np.zeros(padded, np.uint8) for _ in range(2))
+        self.complete = False  # whether all bytes are initialized
+        self.watched = True  # whether reads are remembered; they cannot race if nobody writes
+        self.readers, self.writers = (np.zeros(padded // granule, np.int64) for _ in range(2))
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype, source: np.ndarray | None = None) -> np.ndarray:
+        """Return a view of the bytes, or of `source` instead."""
+        source = self.bytes if source is None else source
+        return source[: prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+    def is_initialized(self) -> bool:
+        return bool(self.initialized[: self.nbytes].all())
+
+    def load(self, at: np.ndarray, dtype: np.dtype, stamps: np.ndarray) -> np.ndarray:
+        """Return the numbers at byte offsets; `stamps` says who reads them and when."""
+        index = at >> (dtype.itemsize.bit_length() - 1)
+        if not self.complete:
+            wrong = self.initialized.view(f"u{dtype.itemsize}")[index] != _ones(dtype.itemsize)
+            if wrong.any():
+                raise Unsafe("reads uninitialized memory", wrong)
+        if self.watched:
+            self._read(at >> self.shift, stamps)
+        return self.bytes.view(dtype)[index]
+
+    def store(self, at: np.ndarray, values: np.ndarray, stamps: np.ndarray) -> None:
+        """Write numbers to byte offsets; `stamps` says who writes them and when."""
+        assert self.watched, "a kernel writes to an array that no store was seen to use"
+        index = at >> (values.dtype.itemsize.bit_length() - 1)
+        numbers = self.bytes.view(values.dtype)
+        numbers[index] = values
+        bits = f"u{values.dtype.itemsize}"
+        self._write(at >> self.shift, stamps, lambda: numbers.view(bits)[index] == values.view(bits))
+        if not self.complete:
+            self.initialized.view(bits)[index] = _ones(values.dtype.itemsize)
+
+    def _read(self, places: np.ndarray, stamps: np.ndarray) -> None:
+        _raise_if(_conflict(self.writers[places], stamps), "reads what another thread has written")
+        before = self.readers[places]
+        self.readers[places] = stamps
+        several = (self.readers[places] != stamps) | _conflict(before, stamps)
+        if several.any():
+            self.readers[places[several]] = stamps[several] | SEVERAL
+
+    def _write(self, places: np.ndarray, stamps: np.ndarray, kept: Callable[[], np.ndarray]) -> None:
+        before = self.writers[places]
+        _raise_if(_conflict(before, stamps), "writes what another thread has written")
+        _raise_if(_conflict(self.readers[places], stamps), "writes what another thread has read")
+        self.writers[places] = stamps
+        last = self.writers[places]
+        together = last != stamps
+        if together.any():
+            _raise_if(_warp(last) != _warp(stamps), "writes what another thread writes at the same time")
+            _raise_if(together & ~kept(), "writes another number than another lane at the same time")
+            self.writers[places[together]] |= JOINT
+
+
+def _raise_if(wrong: np.ndarray, rule: str) -> None:
+    if wrong.any():
+        raise Unsafe(rule, wrong)
+
+
+def _ones(itemsize: int) -> int:
+    """Return the number whose bytes are all 1."""
+    return int.from_bytes(b"\1" * itemsize, "little")
+
+
+def _warp(stamps: np.ndarray) -> np.ndarray:
+    return (stamps & ~JOINT) >> 5
+
+
+def _conflict(before: np.ndarray, stamps: np.ndarray) -> np.ndarray:
+    """Return where an earlier access is of the same time, but of another thread."""
+    same_time = ((before ^ stamps) & ~(ACTOR | JOINT)) == 0
+    joint = ((before & JOINT) != 0) & (_warp(before) == _warp(stamps))
+    return same_time & ((before & ~JOINT) != stamps) & ~joint

@@ -1,0 +1,30 @@
+"""Every operation as compiled for a GPU: the interpreter runs its PTX, and the results agree with the definitions."""
+
+from importlib import import_module
+
+import pytest
+
+from fastdigits.check import cases
+from fastdigits.ops import FAMILIES, load
+
+pytestmark = pytest.mark.slow
+
+ON_THE_HOST = {"empty", "zeros", "upload", "download", "captured", "random_permutation"}
+NOT_IN_CASES = {"write"}  # but in each training step
+OPERATIONS = [name for family in FAMILIES for name in import_module(f"fastdigits.ops.{family}").OPS]
+CALLS = list(cases.calls(32, few=True))
+
+
+@pytest.fixture(scope="module")
+def cuda(gpu):
+    return load("cuda")
+
+
+@pytest.mark.parametrize("op", [op for op in OPERATIONS if op not in ON_THE_HOST | NOT_IN_CASES])
+def test_agrees_with_definition(gpu, cuda, checks, op):
+    calls = [call for call in CALLS if call.op == op]
+    assert calls
+    for call in calls:
+        gpu.launches.clear()
+        checks.check(getattr(cuda, op), getattr(load("reference"), op), call, cuda)
+        assert gpu.launches or op in ("pack", "unpack")  # which copy
