@@ -24,7 +24,11 @@ def with_times_signs(text: str) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """Format the value of a setting of a training."""
+    """Format the value of a setting of a training; None is that of a default which depends on other settings."""
+    if value is None:
+        return "default"
+    if value == "":
+        return "none"
     if isinstance(value, float):
         return f"{value:.4g}"
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,13 +1,16 @@
 """Workers of Dask: processes on this machine, or those of a scheduler that runs already."""
 
 import logging
+import multiprocessing
 import os
 import queue
 import secrets
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -40,7 +43,11 @@ def check_workers(workers: int | None, threads: int) -> int:
     ------
     UserError
         If they would need more cores than this machine has.
+    SystemExit
+        If this process is itself a worker, which imports a script that starts workers; `local` explains it.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing checks it
+        raise SystemExit(1)
     cores = numba_setup.cores()
     chosen = workers or max(1, cores // threads)
     if chosen * threads > cores:
@@ -146,16 +153,29 @@ class Cluster:
 
 @contextmanager
 def local(workers: int, threads: int) -> Iterator[Cluster]:
-    """Start processes with a number of threads each on this machine, and end them after the block."""
+    """Start processes with a number of threads each on this machine, and end them after the block.
+
+    Raises
+    ------
+    UserError
+        If they do not start.
+    """
     with _quiet(), _environment_kept():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=threads,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            with _interrupts_blocked():
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=threads,
+                    processes=True,
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+        except RuntimeError as error:
+            raise UserError(
+                f"The workers did not start ({error}); a script must start them below 'if __name__ == \"__main__\":', "
+                "because each worker imports it."
+            ) from error
         try:
             with _closing(Client(cluster)) as client:
                 yield Cluster(client, is_local=True)
@@ -189,6 +209,23 @@ def _closing(client: Client) -> Iterator[Client]:
     finally:
         with suppress(TimeoutError, OSError):
             client.close(timeout=CLOSE_S)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT, also in all threads and processes that the block starts, and in those that these start later.
+
+    A Ctrl-C in the terminal reaches workers, too, even those that are just being started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows; see worker.Images
+        yield
+        return
+    resource_tracker.ensure_running()  # what starts it first unblocks SIGINT for its thread
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Everything here is a function of the description and of earlier results in the o
 which they end. So a search that goes on after an interruption chooses what it would have chosen without it.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -11,6 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -69,7 +71,9 @@ def choose(space: dict[str, Choices], number: int, earlier: Sequence[Trial]) -> 
     Bergstra et al. (2011), Algorithms for hyper-parameter optimization.
     """
     distributions = {name: _distribution(values) for name, values in space.items()}
-    sampler = TPESampler(seed=number, constant_liar=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # about constant_liar, in older versions
+        sampler = TPESampler(seed=number, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials([_frozen(trial, distributions) for trial in earlier])
     return study.ask(distributions).params

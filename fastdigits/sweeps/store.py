@@ -161,6 +161,8 @@ class Store:
         check_name(path)
         if not create and not self.path.is_file():
             raise UserError(f"There is no store {path}; give one that 'fastdigits sweep' wrote.")
+        if not self.path.parent.is_dir():
+            raise UserError(f"The folder {self.path.parent} does not exist; create it or choose another one.")
         with self._explained():
             self._database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
             try:

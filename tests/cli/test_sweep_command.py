@@ -133,6 +133,19 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+def test_a_script_without_a_guard_is_one_sentence(spec, run_python, environment, tmp_path):
+    spec(GRID)
+    (tmp_path / "program.py").write_text("import fastdigits\nfastdigits.sweep('spec.toml', workers=1)\n")
+    result = run_python("program.py", cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    assert result.stdout.count("none of them in sweep.db") == 1
+    assert result.stderr.splitlines()[-1].endswith(
+        "must start them below 'if __name__ == \"__main__\":', because each worker imports it."
+    )
+    assert "bootstrapping" not in result.stderr
+
+
+@pytest.mark.slow
 def test_runs_and_folds_on_workers_give_the_same_file(process, tiny, tmp_path):
     options = "train", "--data", tiny, "--device", "reference", "--model", "linear", "--epochs", "2", "--json"
     tables, logs = [], []
@@ -222,6 +235,13 @@ def test_more_threads_than_cores_are_refused(spec, invoke, monkeypatch):
     spec(GRID)
     result = invoke("sweep", "spec.toml", "--workers", "3")
     assert "3 workers of 1 thread need more than the 2 cores" in str(result.exception)
+
+
+def test_a_store_in_no_folder_and_two_kinds_of_workers_are_refused(spec, fails):
+    spec(GRID)
+    fails(1, "The folder missing does not exist; create it", "sweep", "spec.toml", "--store", "missing/a.db")
+    fails(1, "No file is written to standard output", "sweep", "spec.toml", "--store", "-")
+    fails(2, "leave one out", "sweep", "spec.toml", "--workers", "1", "--scheduler", "tcp://127.0.0.1:9")
 
 
 def test_a_damaged_store_is_one_sentence(spec, fails, tmp_path):

@@ -36,6 +36,14 @@ def test_the_table_ranks_by_validation(invoke, store):
     assert note == "1 setting is not ranked, because all runs failed"
 
 
+def test_settings_that_are_not_given_or_empty_have_words(invoke, tmp_path):
+    with Store(tmp_path / "words.db", create=True) as store:
+        store.add(run_row(0.9, 0, {"lr": None, "augment": ""}))
+        store.add(run_row(0.8, 0, {"lr": 0.1, "augment": "shift=1"}))
+    rows = invoke("sweep", "results", "words.db").stdout.splitlines()[2:]
+    assert [row.replace(" ", "").split("|")[2:4] for row in rows] == [["default", "none"], ["0.1", "shift=1"]]
+
+
 def test_two_settings_are_compared_over_the_same_seeds(invoke, store):
     compared = invoke("sweep", "results", store, "--compare", "1", "2").stdout.splitlines()[-1]
     assert compared.startswith("place 1 is +6.167 percentage points from place 2 over 3 pairs of runs with the same")

@@ -27,10 +27,16 @@ def ptxas(needs_numba_cuda):
     return next(found, None) or _missing("ptxas")
 
 
+@pytest.fixture(scope="session")
+def interpreted(needs_numba_cuda):
+    """A context within which the device cuda is the interpreter of PTX."""
+    return import_module("ptx.gpu").interpreted
+
+
 @pytest.fixture(scope="module")
-def gpu(needs_numba_cuda):
+def gpu(interpreted):
     """The interpreter of PTX in the place of a GPU."""
-    with import_module("ptx.gpu").interpreted() as found:
+    with interpreted() as found:
         yield found
 
 

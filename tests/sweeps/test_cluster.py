@@ -1,6 +1,8 @@
 """Workers: how many there may be, and what is said when they are lost."""
 
 import os
+import signal
+from functools import partial
 
 import pytest
 
@@ -72,3 +74,18 @@ def test_variables_for_workers_are_not_left_in_this_process(monkeypatch):
         os.environ["OMP_FOR_WORKERS"] = "1"
     assert "OMP_FOR_WORKERS" not in os.environ
     assert os.environ["KEPT"] == "1"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks")
+def test_ctrl_c_never_reaches_a_worker_even_while_it_starts():
+    """Its signal mask comes from the process that started it, so that there is no moment without it."""
+    blocked = partial(signal.pthread_sigmask, signal.SIG_BLOCK, ())
+    with cluster.local(1, 1) as workers:
+        assert [signal.SIGINT in found for found in workers._client.run(blocked).values()] == [True]
+        [nanny] = workers._client.cluster.workers.values()
+        workers._client.cluster.sync(nanny.kill)
+        workers._client.cluster.sync(nanny.instantiate)
+        workers._client.wait_for_workers(1, timeout=60)
+        assert [signal.SIGINT in found for found in workers._client.run(blocked).values()] == [True]
+    assert signal.SIGINT not in blocked()

@@ -146,7 +146,7 @@ def test_a_missing_store_is_not_created_by_reading(path):
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="cannot be used"):
+    with pytest.raises(UserError, match=r"The folder .*none does not exist"):
         Store(tmp_path / "none" / "store.db", create=True)
 
 

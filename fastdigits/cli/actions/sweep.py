@@ -78,6 +78,8 @@ def sweep(
     UserError
         If the description, an option, the store or the scheduler cannot be used.
     """
+    if workers and scheduler:
+        raise UserError("workers are processes on this machine, and scheduler has others; leave one of them out.")
     described = descriptions.parse(dict(spec)) if isinstance(spec, Mapping) else descriptions.read(spec)
     running = Sweep(described, store, workers, scheduler, resume, weights)
     running.run(click.echo if verbose else lambda line: None, lambda: False)
@@ -194,6 +196,10 @@ class Session:
 
     def __init__(self, values: dict[str, Any]):
         self.values = values
+        if values["workers"] and values["scheduler"]:
+            raise click.UsageError(
+                "--workers are processes on this machine, and --scheduler has others; leave one out."
+            )
         path = values["spec"]
         store = values["store"] or f"{os.path.splitext(os.path.basename(path))[0]}.db"
         names = ("workers", "scheduler", "resume")

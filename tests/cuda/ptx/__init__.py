@@ -2,3 +2,5 @@
 
 `gpu.interpreted` stands in for CuPy and the driver, so that the package launches its kernels as on a GPU.
 """
+
+WARP = 32  # threads that run together

@@ -1,7 +1,8 @@
 """Stand in for CuPy and the driver: arrays in memory that is watched, and kernels that the interpreter runs."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from recording import Stream
 
-from ptx.machine import Argument, Code, Launch
+from ptx.code import Code
+from ptx.machine import Argument, Launch
 from ptx.memory import Memory
 from ptx.program import parse
 
@@ -59,6 +61,40 @@ class DeviceArray(np.ndarray):
         return np.ndarray(shape, np.uint8, self.home.initialized, self._offset(), strides)
 
 
+class GpuStream(Stream):
+    """The stream of all kernels; work is done at once or recorded."""
+
+    def use(self) -> "GpuStream":
+        return self
+
+    def __enter__(self) -> "GpuStream":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+class Module:
+    """A loaded file of PTX."""
+
+    def __init__(self, gpu: "Gpu", path: str = ""):
+        self.gpu, self.text = gpu, Path(path).read_text() if path else ""
+
+    def load(self, content: bytes) -> None:
+        self.text = content.decode()
+
+    def get_function(self, name: str) -> Callable:
+        return self.gpu.load(self.text, name)
+
+
+def counts_by_kernel(launches: Iterable[Launch]) -> dict[str, Counter[str]]:
+    """Return what launches have counted, added up for each kernel: warp instructions by kind, and uses of memory."""
+    found: dict[str, Counter[str]] = {}
+    for launch in launches:
+        found.setdefault(launch.name, Counter()).update(launch.instructions + launch.memory)
+    return found
+
+
 class Gpu:
     """What the package uses of CuPy.
 
@@ -80,10 +116,12 @@ class Gpu:
         self.times = count(1)
         self.counts_memory = counts_memory
         self.alter: Callable[[str], str] = str
-        self.stream = Stream()
+        self.stream = GpuStream()
         device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)))
-        self.cuda = SimpleNamespace(Stream=lambda **options: self.stream, Device=lambda *number: device)
-        self.ndarray = DeviceArray
+        self.cuda = SimpleNamespace(
+            Stream=lambda **options: self.stream, Device=lambda: device, Module=lambda: Module(self)
+        )
+        self.RawModule = lambda path: Module(self, path)
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
         """Return an array in new memory, filled with what no kernel may read."""
@@ -109,15 +147,12 @@ class Gpu:
         """Return an array on the device."""
         return values if isinstance(values, DeviceArray) else self.array(values)
 
-    def RawModule(self, path: str) -> SimpleNamespace:
-        """Load a file of PTX."""
-        text = self.alter(Path(path).read_text())
-        return SimpleNamespace(get_function=lambda name: self._function(name, code_of(text)))
-
-    def _function(self, name: str, code: Code) -> Callable:
+    def load(self, text: str, name: str) -> Callable:
+        """Return the kernel of a program as a function of grid, block and arguments."""
+        code = code_of(self.alter(text))
         assert name == code.program.entry
 
-        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
+        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], *_: Any) -> None:
             given = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
             self.stream.do(lambda: self._run(code, grid, block, given))
 
@@ -129,6 +164,9 @@ class Gpu:
         launch.run(THREADS)
 
 
+_KERNELS: set[Any] = set()  # which keep the programs that they have loaded
+
+
 @contextmanager
 def interpreted(**settings: Any) -> Iterator[Gpu]:
     """Within the context, the device cuda is the interpreter."""
@@ -138,17 +176,18 @@ def interpreted(**settings: Any) -> Iterator[Gpu]:
     from fastdigits.ops.batch import cuda as batch
     from fastdigits.ops.cuda import device, launch
 
-    gpu, kernels, start = Gpu(**settings), set(), launch.start
+    gpu, start = Gpu(**settings), launch.start
 
     def start_noted(kernel: Any, grid: Any, arguments: Any) -> None:
-        kernels.add(kernel)
+        _KERNELS.add(kernel)
         start(kernel, grid, arguments)
 
     def forget() -> None:
-        for kernel in kernels:
+        for kernel in _KERNELS:
             kernel.programs.clear()
-        for cached in (device.arrays, device.stream, batch._splines):
-            cached.cache_clear()
+        for value in (*vars(device).values(), *vars(batch).values()):
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
         device._LOCAL.__dict__.clear()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -5,9 +5,12 @@ from math import prod
 
 import numpy as np
 
+# A stamp says who uses memory, and when: from the lowest bit on the thread of its block, the block, how many barriers
+# the block has passed, and the launch.
+BLOCK_AT, BARRIER_AT, LAUNCH_AT = 11, 31, 43
+BARRIER = 1 << BARRIER_AT
+SEVERAL_THREADS, SEVERAL_BLOCKS = np.int64((1 << BLOCK_AT) - 1), np.int64((1 << BARRIER_AT) - 1)
 JOINT = np.int64(1) << 62  # marks what all lanes of a warp have written together
-ACTOR = np.int64(0xFFFFFFFF)  # the bits of a stamp that hold the thread; those above hold the time
-SEVERAL = ACTOR  # in the place of a thread: several have read
 PADDING = 16  # bytes, so that memory can be viewed as numbers of any size
 
 
@@ -28,8 +31,8 @@ class Unsafe(Exception):
 class Memory:
     """Some bytes with the threads that have used them.
 
-    The time and the thread of an access form a stamp. Two accesses of the same time are not ordered: if two threads use
-    the same number then and one of them writes, they race. Only lanes of a warp may write together, all the same.
+    Two threads race that use the same number if one of them writes and nothing orders them: a barrier, if they are of
+    the same block, or the end of a launch. Only lanes of a warp may write together, all the same number.
 
     Parameters
     ----------
@@ -80,9 +83,11 @@ class Memory:
         _raise_if(_conflict(self.writers[places], stamps), "reads what another thread has written")
         before = self.readers[places]
         self.readers[places] = stamps
-        several = (self.readers[places] != stamps) | _conflict(before, stamps)
-        if several.any():
-            self.readers[places[several]] = stamps[several] | SEVERAL
+        last = self.readers[places]
+        mates = _are_mates(before, stamps) | _are_mates(last, stamps)
+        self.readers[places[mates]] = stamps[mates] | SEVERAL_THREADS
+        foreign = _are_foreign(before, stamps) | _are_foreign(last, stamps)
+        self.readers[places[foreign]] = stamps[foreign] | SEVERAL_BLOCKS
 
     def _write(self, places: np.ndarray, stamps: np.ndarray, kept: Callable[[], np.ndarray]) -> None:
         before = self.writers[places]
@@ -107,12 +112,28 @@ def _ones(itemsize: int) -> int:
     return int.from_bytes(b"\1" * itemsize, "little")
 
 
+def stamps_of(launch: int, blocks: np.ndarray, threads: np.ndarray) -> np.ndarray:
+    """Return the stamps of threads, by their numbers within blocks, before any barrier."""
+    return np.int64(launch) << LAUNCH_AT | blocks << BLOCK_AT | threads
+
+
 def _warp(stamps: np.ndarray) -> np.ndarray:
     return (stamps & ~JOINT) >> 5
 
 
+def _are_foreign(before: np.ndarray, stamps: np.ndarray) -> np.ndarray:
+    """Return where an earlier access is of the same launch, but of another block."""
+    differ = (before ^ stamps) & ~JOINT
+    return (differ >> LAUNCH_AT == 0) & (differ & SEVERAL_BLOCKS & ~SEVERAL_THREADS != 0)
+
+
+def _are_mates(before: np.ndarray, stamps: np.ndarray) -> np.ndarray:
+    """Return where an earlier access is of another thread of the same block, with no barrier between."""
+    differ = (before ^ stamps) & ~JOINT
+    return (differ >> BLOCK_AT == 0) & (differ != 0)
+
+
 def _conflict(before: np.ndarray, stamps: np.ndarray) -> np.ndarray:
-    """Return where an earlier access is of the same time, but of another thread."""
-    same_time = ((before ^ stamps) & ~(ACTOR | JOINT)) == 0
-    joint = ((before & JOINT) != 0) & (_warp(before) == _warp(stamps))
-    return same_time & ((before & ~JOINT) != stamps) & ~joint
+    """Return where nothing orders an access after an earlier one of another thread."""
+    together = (before & JOINT != 0) & (_warp(before) == _warp(stamps))
+    return _are_foreign(before, stamps) | (_are_mates(before, stamps) & ~together)
