@@ -44,6 +44,10 @@ def test_settings_that_are_not_given_or_empty_have_words(invoke, tmp_path):
     assert [row.replace(" ", "").split("|")[2:4] for row in rows] == [["default", "none"], ["0.1", "shift=1"]]
 
 
+def test_a_run_that_cannot_be_tested_is_one_sentence(fails, store):
+    fails(1, "has no run 8 that is done; choose one of 1, 2, 3, 4, 5, 6, 7.", "sweep", "test", store, "8")
+
+
 def test_two_settings_are_compared_over_the_same_seeds(invoke, store):
     compared = invoke("sweep", "results", store, "--compare", "1", "2").stdout.splitlines()[-1]
     assert compared.startswith("place 1 is +6.167 percentage points from place 2 over 3 pairs of runs with the same")

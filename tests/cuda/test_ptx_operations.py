@@ -20,7 +20,8 @@ def cuda(gpu):
     return load("cuda")
 
 
-@pytest.mark.parametrize("op", [op for op in OPERATIONS if op not in ON_THE_HOST | NOT_IN_CASES])
+# From the last to the first, because test_compiled.py may compile the same kernels from the first to the last
+@pytest.mark.parametrize("op", [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST | NOT_IN_CASES])
 def test_agrees_with_definition(gpu, cuda, checks, op):
     calls = [call for call in CALLS if call.op == op]
     assert calls
@@ -28,3 +29,16 @@ def test_agrees_with_definition(gpu, cuda, checks, op):
         gpu.launches.clear()
         checks.check(getattr(cuda, op), getattr(load("reference"), op), call, cuda)
         assert gpu.launches or op in ("pack", "unpack")  # which copy
+
+
+def test_counts_add_up_for_each_kernel(gpu, cuda):
+    from ptx.gpu import counts_by_kernel
+
+    blocks, inputs, outputs = 3, 17, 3
+    x, weight, bias = cuda.zeros((blocks, inputs, 32)), cuda.zeros((outputs, inputs)), cuda.zeros((outputs,))
+    gpu.launches.clear()
+    cuda.dense_forward(x, weight, bias, cuda.empty((blocks, outputs, 32)))
+    [(name, counts)] = counts_by_kernel(gpu.launches).items()
+    assert name == "dense_forward"
+    assert counts["fma"] >= blocks * inputs * outputs  # each of a warp
+    assert counts["global store"] == blocks * outputs

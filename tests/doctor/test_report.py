@@ -94,7 +94,7 @@ def pretend_toolkit(monkeypatch):
         def load(name):
             if name not in versions:
                 raise RuntimeError(f"{name} is nowhere\nand many more lines")
-            return SimpleNamespace(abs_path=f"/lib/{name}")
+            return SimpleNamespace(abs_path=f"/lib/site-packages/{name}")
 
         package = ModuleType("cuda")
         package.pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=load)
@@ -224,6 +224,19 @@ def test_what_is_wrong_with_the_packages(library, installed, problem, remedy, pr
     assert remedy in remedies(found).values()
 
 
+def test_a_numba_cuda_that_is_too_old(pretend):
+    pretend(FakeDriver(), *CUDA_13[::2], "numba-cuda 0.29.0")
+    assert why_no_cuda() == "numba-cuda 0.29.0 is too old; 0.30 or newer is required"
+    assert packages.install(13) in remedies(packages.findings(driver.examine())).values()
+
+
+def test_an_old_device_besides_the_first_one_does_not_matter(pretend):
+    pretend(FakeDriver(devices=(H200, OLD)), *CUDA_13)
+    assert why_no_cuda() is None
+    pretend(FakeDriver(devices=(OLD, H200)), *CUDA_13)
+    assert why_no_cuda() == "cupy-cuda13x is for CUDA 13, but the Quadro P600 is too old for CUDA 13"
+
+
 def test_a_numpy_that_numba_cuda_does_not_know(pretend, monkeypatch):
     pretend(FakeDriver(), *CUDA_13)
     monkeypatch.setattr(packages, "_lacks_row_stack", lambda: True)
@@ -283,6 +296,21 @@ def test_versions_of_the_toolkit(versions, problem, pretend, pretend_toolkit):
     pretend_toolkit(**versions)
     found = list(problems(toolkit.findings(driver.examine())).values())
     assert found[:1] == ([problem] if problem else [])
+
+
+def test_a_toolkit_outside_of_the_usual_folder(tmp_path, monkeypatch):
+    for name in ("CUDA_HOME", "CUDA_PATH", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(toolkit, "SYSTEM_TOOLKIT", "/nowhere")
+    nvvm = str(tmp_path / "nvvm" / "lib64" / "libnvvm.so")
+    (found,) = toolkit._libdevice_findings(nvvm)
+    assert found.problem == "the toolkit's libdevice is not found in /nowhere"
+    assert found.remedy == f"export CUDA_HOME={tmp_path}"
+    (tmp_path / "nvvm" / "libdevice").mkdir(parents=True)
+    (tmp_path / "nvvm" / "libdevice" / "libdevice.10.bc").touch()
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    (found,) = toolkit._libdevice_findings(nvvm)
+    assert not found.problem
 
 
 @pytest.mark.parametrize(("cuda", "extra"), [(12, "cuda"), (13, "cuda13")])

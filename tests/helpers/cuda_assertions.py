@@ -1,4 +1,4 @@
-"""Assertions about whole networks on CUDA, for tiny ones in simulated/ and real ones in gpu/."""
+"""Assertions about whole networks on CUDA, for tiny ones on a CPU and real ones in gpu/."""
 
 from collections.abc import Callable
 from dataclasses import replace

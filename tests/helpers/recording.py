@@ -16,11 +16,9 @@ class Stream:
         self.log: list[str] = []
         self.recorded: list[Callable] | None = None
 
-    def __enter__(self):
+    def use(self) -> "Stream":
+        """Become CuPy's current stream."""
         return self
-
-    def __exit__(self, *_):
-        pass
 
     @property
     def records(self) -> bool:

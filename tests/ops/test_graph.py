@@ -126,6 +126,18 @@ def test_each_argument_has_its_own_graph(stream):
     assert stream.log == ["begin", "end", "launch", "begin", "end", "launch", "launch"]
 
 
+def test_an_error_while_recording_is_not_hidden_by_that_of_ending_it(stream, monkeypatch):
+    def end_capture():
+        raise RuntimeError("cudaErrorStreamCaptureInvalidated")
+
+    def function():
+        raise MemoryError("out of memory while recording")
+
+    monkeypatch.setattr(stream, "end_capture", end_capture)
+    with pytest.raises(MemoryError, match="out of memory"):
+        graph.record(function)
+
+
 def test_failure_while_recording_ends_the_capture(stream):
     interrupted = iter([False, True, False])
 

@@ -10,6 +10,7 @@ from fastdigits.cli.actions.common import load_ops
 from fastdigits.cli.actions.sweep_jobs import job_of
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.data.dataset import some
 from fastdigits.data.matching import in_classes
 from fastdigits.data.sources import read_part
 from fastdigits.errors import UserError
@@ -43,17 +44,16 @@ def run_command(path: str, number: int | None, as_json: bool) -> None:
 
 
 def _chosen(store: Store, path: str, number: int | None) -> RunRow:
-    rows = store.rows()
+    done = {row.run: row for row in store.rows() if row.status == DONE}
+    if not done:
+        raise UserError(f"{path} has no run that is done; run the sweep first.")
     if number is None:
-        first = next(iter(variants(rows).values()), ())
-        chosen = best(first)
-        if chosen is None:
-            raise UserError(f"{path} has no run that is done; run the sweep first.")
-        return chosen
-    found = [row for row in rows if row.run == number]
-    if not found or found[0].status != DONE:
-        raise UserError(f"{path} has no run {number} that is done; 'fastdigits sweep results {path}' lists them.")
-    return found[0]
+        first = best(next(iter(variants(done.values()).values())))
+        assert first
+        return first
+    if number not in done:
+        raise UserError(f"{path} has no run {number} that is done; choose one of {some(map(str, done))}.")
+    return done[number]
 
 
 def _tested(row: RunRow, say: Any) -> dict[str, Any]:

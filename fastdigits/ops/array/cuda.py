@@ -4,7 +4,7 @@ import numpy as np
 from numba import cuda, float64
 
 from fastdigits.ops.array import reference
-from fastdigits.ops.cuda.device import SIMULATED, arrays, stream
+from fastdigits.ops.cuda.device import SIMULATED, on_stream, stream
 from fastdigits.ops.cuda.graph import Captured
 from fastdigits.ops.cuda.launch import LANES, kernel
 
@@ -14,18 +14,15 @@ else:
 
     def empty(shape, dtype=np.float32):
         """See reference.empty."""
-        with stream():
-            return arrays().empty(shape, dtype)
+        return on_stream().empty(shape, dtype)
 
     def zeros(shape, dtype=np.float32):
         """See reference.zeros."""
-        with stream():
-            return arrays().zeros(shape, dtype)
+        return on_stream().zeros(shape, dtype)
 
     def upload(host):
         """See reference.upload."""
-        with stream():
-            return arrays().array(host)
+        return on_stream().array(host)
 
     def download(array):
         """See reference.download. Waits for all operations before it."""
@@ -52,7 +49,7 @@ def captured(function):
 
 def pack(images, x):
     """See reference.pack."""
-    reference.pack(arrays().asarray(images), x)
+    reference.pack(on_stream().asarray(images), x)
 
 
 def unpack(x, images):

@@ -8,7 +8,7 @@ from numba import cuda, float32
 from fastdigits.ops.batch import DISPLACEMENTS, KNOTS, NOISE, NUMBERS, PARAMETERS
 from fastdigits.ops.batch.cuda_kernel import affine, bilinear, displacement, normal, number, random_integer, signed
 from fastdigits.ops.batch.kernel import brightness, fill_splines, gather_labels, gather_pixel
-from fastdigits.ops.cuda.device import arrays
+from fastdigits.ops.cuda.device import on_stream
 from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.lanes import fma, splat
 from fastdigits.ops.lanes.math import exp
@@ -46,7 +46,7 @@ def _splines(size):
     """Return the table of fill_splines for `size` pixels, on the device."""
     values = np.empty((KNOTS, size), np.float32)
     fill_splines(values)
-    return arrays().asarray(values)
+    return on_stream().asarray(values)
 
 
 @kernel(lambda images, *others: (others[-1].size,), IMAGE_WARPS)

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,13 +30,18 @@ def arrays() -> ModuleType:
     return cupy
 
 
-@cache
 def stream() -> Any:
-    """Return the CuPy stream that all kernels run on.
+    """Return the CuPy stream that all kernels run on, and make it the current stream of this thread.
 
-    It synchronizes with the default stream, so that operations of CuPy run in order with the kernels.
+    So the operations of CuPy run on it too, in order with the kernels. It does not wait for the default stream, because
+    no graph could be recorded while another library uses that.
     """
-    return arrays().cuda.Stream()
+    return _only_stream().use()
+
+
+@cache
+def _only_stream() -> Any:
+    return arrays().cuda.Stream(non_blocking=True)
 
 
 _LOCAL = threading.local()  # another thread may launch an operation between two kernels of one operation
@@ -50,8 +54,15 @@ def scratch(numbers: int) -> Array:
     """
     kept: list[Any] = _LOCAL.__dict__.setdefault("scratch", [])
     if not kept or kept[-1].size < numbers:
-        kept.append(arrays().empty(numbers, "float32"))
+        kept.append(on_stream().empty(numbers, "float32"))
     return kept[-1][:numbers]
+
+
+def on_stream() -> ModuleType:
+    """Return the module of `arrays`, whose operations by this thread run on the stream."""
+    if not SIMULATED:
+        stream()
+    return arrays()
 
 
 def capability() -> tuple[int, int]:
@@ -60,9 +71,11 @@ def capability() -> tuple[int, int]:
     return major, minor
 
 
-def program(path: Path) -> Callable:
-    """Load the kernel of a PTX file. Call it with (grid, block, arguments)."""
-    return arrays().RawModule(path=str(path)).get_function(name_in(path.read_text()))
+def program(text: str) -> Callable:
+    """Load the kernel of a PTX file's text. Call it with (grid, block, arguments, bytes of shared memory, stream)."""
+    module = arrays().cuda.Module()
+    module.load(text.encode())
+    return module.get_function(name_in(text))
 
 
 def name_in(text: str) -> str:

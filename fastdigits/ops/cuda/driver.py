@@ -41,9 +41,9 @@ class Driver(NamedTuple):
         """Return why software for CUDA 12 or 13 cannot run here; None if it can."""
         if cuda > self.cuda[0]:
             return f"the driver supports CUDA up to {self.cuda[0]}.{self.cuda[1]}"
-        for device in self.devices:
-            if device.capability < MIN_CAPABILITY.get(cuda, (0, 0)):
-                return f"the {device.name} is too old for CUDA {cuda}"
+        first = self.devices[0]  # the one that computes
+        if first.capability < MIN_CAPABILITY.get(cuda, (0, 0)):
+            return f"the {first.name} is too old for CUDA {cuda}"
         return None
 
 

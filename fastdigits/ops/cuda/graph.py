@@ -1,6 +1,7 @@
 """CUDA graphs: record the kernels of a step once, then launch all of them with a single call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -43,11 +44,12 @@ class Captured:
 
 def record(function: Callable, *arguments: Any) -> Any:
     """Return a graph of the kernels that a function launches on the stream, without running them."""
-    stream = device.stream()
-    with stream:  # to record operations of CuPy, too
-        stream.begin_capture()
-        try:
-            function(*arguments)
-        finally:  # also after Ctrl-C, or the stream would keep recording
-            graph = stream.end_capture()
-    return graph
+    stream = device.stream()  # that of CuPy's operations, too
+    stream.begin_capture()
+    try:
+        function(*arguments)
+    except BaseException:  # also Ctrl-C, after which the stream would keep recording
+        with suppress(Exception):  # an error has made the recording invalid, which CUDA reports as another error
+            stream.end_capture()
+        raise
+    return stream.end_capture()

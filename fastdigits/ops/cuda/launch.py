@@ -88,10 +88,18 @@ def _start(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
     program = kernel.programs.get(compiled_for)
     if program is None:
         types = tuple(lanes.kernel_type(*kind) for kind in compiled_for)
-        path = ptx.cached(kernel.function, types, prod(kernel.block), device.capability())
-        program = kernel.programs[compiled_for] = device.program(path)
-    with device.stream():
-        program(grid, kernel.block, tuple([part for value in arguments for part in _parts(value)]))
+        program = kernel.programs[compiled_for] = _load(kernel.function, types, prod(kernel.block), device.capability())
+    program(grid, kernel.block, tuple([part for value in arguments for part in _parts(value)]), 0, device.stream())
+
+
+def _load(*compiled: Any) -> Callable:
+    """Load a kernel, compiled as ptx.cached does. If the driver refuses the file in the cache, compile it once more."""
+    path = ptx.cached(*compiled)
+    try:
+        return device.program(path.read_text())
+    except Exception:  # of CuPy or the driver; the same again if the file is not the cause
+        path.unlink(missing_ok=True)
+        return device.program(ptx.cached(*compiled).read_text())
 
 
 def _parts(value: Any) -> tuple:

@@ -11,15 +11,16 @@ from fastdigits.ops.runtime.diagnosis import Finding
 # What pip must install for each version of CUDA, as in the extras of setup.cfg. The toolkit is an old one, because a
 # driver cannot load PTX from a toolkit that is newer than itself.
 WANTED = {
-    12: ("cupy-cuda12x", "numba-cuda[cu12]", "numpy < 2.5", "cuda-toolkit == 12.2.*"),
+    12: ("cupy-cuda12x", "numba-cuda[cu12] >= 0.30, < 0.32", "numpy < 2.5", "cuda-toolkit == 12.2.*"),
     13: (
         "cupy-cuda13x",
-        "numba-cuda[cu13]",
+        "numba-cuda[cu13] >= 0.30, < 0.32",
         "numpy < 2.5",
         "cuda-toolkit == 13.0.*",
         "nvidia-nvjitlink == 13.0.*",
     ),
 }
+MIN_NUMBA_CUDA = 0, 30
 CUPY = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")
 
 
@@ -73,6 +74,10 @@ def _numba_cuda(driver: Driver | None) -> Finding:
     if "_numba_cuda_redirector" not in sys.modules:  # imported by a .pth file when Python starts
         problem = "numba-cuda does not replace Numba's built-in CUDA, as its .pth file is ignored on PYTHONPATH"
         return Finding("numba-cuda", found, problem, "import _numba_cuda_redirector in that folder's sitecustomize.py")
+    if numbers(found) < MIN_NUMBA_CUDA:
+        oldest = ".".join(map(str, MIN_NUMBA_CUDA))
+        problem = f"numba-cuda {found} is too old; {oldest} or newer is required"
+        return Finding("numba-cuda", found, problem, install(wanted_cuda(driver)))
     if numbers(found) < (0, 31) and _lacks_row_stack():
         return Finding("numba-cuda", found, f"numba-cuda {found} needs NumPy below 2.5", "pip install 'numpy<2.5'")
     return Finding("numba-cuda", found)

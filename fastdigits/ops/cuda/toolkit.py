@@ -1,6 +1,7 @@
 """Examine the libraries of the CUDA toolkit that compile kernels: their paths, and whether their versions match."""
 
 import json
+import os
 import re
 from contextlib import suppress
 from ctypes import CDLL, byref, c_int
@@ -17,6 +18,8 @@ LIBRARIES = {
     "nvJitLink": ("nvidia-nvjitlink", "nvidia-nvjitlink-cu12"),
     "cudart": ("nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12"),
 }
+
+SYSTEM_TOOLKIT = "/usr/local/cuda"
 
 Version = tuple[int, int]
 
@@ -36,10 +39,27 @@ def findings(driver: Driver | None) -> list[Finding]:
             own = versions[name] = version_of(name, path)
             number = ".".join(map(str, own)) if own else "unknown version"
             found.append(Finding(name, f"{number}, {path}", *_misfit(name, versions, driver)))
+            if name == "nvvm":
+                found += _libdevice_findings(path)
         except Exception as error:
             problem = f"the toolkit's {name} cannot be loaded ({first_line(error)})"
             found.append(Finding(name, "not found", problem, install(wanted_cuda(driver))))
     return found
+
+
+def _libdevice_findings(nvvm: str) -> list[Finding]:
+    """Examine the library of mathematical functions that belongs to nvvm, unless both are of one package.
+
+    numba-cuda looks for it in the folder CUDA_HOME or else in /usr/local/cuda, also if nvvm is elsewhere.
+    """
+    if "site-packages" in nvvm or "CONDA_PREFIX" in os.environ:
+        return []
+    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or SYSTEM_TOOLKIT
+    path = Path(home) / "nvvm" / "libdevice" / "libdevice.10.bc"
+    if path.exists():
+        return [Finding("libdevice", str(path))]
+    remedy = f"export CUDA_HOME={Path(nvvm).resolve().parents[2]}"
+    return [Finding("libdevice", "not found", f"the toolkit's libdevice is not found in {home}", remedy)]
 
 
 def version_of(name: str, path: str) -> Version | None:

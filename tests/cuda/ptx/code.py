@@ -167,7 +167,7 @@ class Code:
         sources = [] if loads else [self.source(one, type_) for one in numbers]
 
         def access(wave: "Wave", group: Group) -> None:
-            addresses, threads = find(wave.registers) + offset, group.threads
+            addresses = find(wave.registers) + offset
             wave.count_access(f"{space} {'load' if loads else 'store'}", addresses, group, size)
             one = loads and not np.ndim(addresses) and wave.reads_freely(space, addresses)
             threads = group.first if one else group.threads

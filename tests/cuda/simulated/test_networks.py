@@ -1,4 +1,4 @@
-"""Tiny networks in the simulator that cover all kinds of layers and fused operations."""
+"""Tiny networks in the simulator, with settings that would take many kernels to compile for the interpreter of PTX."""
 
 import struct
 
@@ -10,7 +10,6 @@ from fastdigits import Sequential, load
 from fastdigits.cli import cli
 from fastdigits.nn import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, ReLU, Residual
 from fastdigits.ops import load as load_ops
-from fastdigits.ops.cuda import device, graph, launch
 
 TERMS = 200  # rounded terms in two steps of these networks: 7 images, layers of 36 inputs, forward and backward
 NETWORKS = {
@@ -43,11 +42,6 @@ def ops():
     return load_ops("cuda")
 
 
-@pytest.mark.parametrize("network", ["convolutions", "normalised"])
-def test_trains_like_the_definition(assertions, ops, network, digits):
-    assertions.trains_like_the_definition(ops, NETWORKS[network], digits, TERMS, **SETTINGS)
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -69,16 +63,6 @@ def test_evaluates_like_the_definition(assertions, ops, network, digits):
 
 def test_steps_allocate_nothing(assertions, ops, digits):
     assertions.steps_allocate_nothing(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 3})
-
-
-def test_a_graph_of_the_kernels_changes_no_bit(assertions, recording, ops, digits, monkeypatch):
-    """A fake stream records the launches."""
-    stream, start = recording.Stream(), launch.start
-    monkeypatch.setattr(device, "stream", lambda: stream)
-    monkeypatch.setattr(launch, "start", lambda *arguments: stream.do(lambda: start(*arguments)))
-    ops = assertions.with_functions(ops, captured=graph.Captured)
-    assertions.graph_keeps_all_bits(ops, NETWORKS["normalised"], digits, **SETTINGS | {"batch_size": 2})
-    assert stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
 
 
 def test_write_sets_each_number(ops):

@@ -1,4 +1,4 @@
-"""Every operation in the simulator against its definition."""
+"""Every operation in the simulator against its definition, once; test_ptx_operations.py runs the compiled kernels."""
 
 from fastdigits.ops import load
 
