@@ -59,8 +59,8 @@ class Rules(NamedTuple):
 def find_rules(ink: InkMap, components: Components, min_length: float) -> Rules:
     """Find frames, and rules of `min_length` pixels, in a page that is nearly straight.
 
-    They may be fainter than the writing. Strokes that cross a rule are not part of it. A frame has parallel horizontal sides and vertical sides that reach
-    from one of these to the next.
+    They may be fainter than the writing. Strokes that cross a rule are not part of it. A frame has parallel horizontal
+    sides and vertical sides that reach from one of these to the next.
     """
     found = np.zeros(components.labels.shape, bool)
     has_frame = False
