@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from fastdigits.inference.line_reader import Found, choose, value_of
 from fastdigits.nn.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration
 
-MAX_WRONG = 0.02  # of the sure readings of validation lines
+MAX_WRONG = 0.015  # of the sure readings of validation lines; of real pictures it may be a little more
 MIN_DOUBT = 1e-6  # keeps logarithms finite
 
 

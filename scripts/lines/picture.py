@@ -1,4 +1,4 @@
-"""Photograph or scan a written number: a grey picture, cropped around the number."""
+"""Photograph or scan a written number, or draw it on a screen: a grey picture, cropped around the number."""
 
 from io import BytesIO
 
@@ -7,19 +7,31 @@ from PIL import Image
 from scipy import ndimage
 
 from lines import backgrounds
-from lines.text import Rng, number, transcription
-from lines.writer import HEIGHT, write
+from lines.text import AMOUNTS, Rng, number, transcription
+from lines.writer import FROM_IMAGES, HEIGHT, write
 
 DIGIT_PX = (20, 60)  # height of a digit in the picture
+ON_SCREEN = 0.4  # fraction of the pictures with black ink on white, as of drawing programs
+# Fractions of these
+SCREEN_FROM_IMAGES = 0.85  # written with images
+SCREEN_FRAMED = 0.6  # of these: with images as they are
+SCREEN_AMOUNTS = 0.3
 
 
-def picture(rng: Rng, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
-    """Draw a picture uint8 (H, W) of a number, and return it with the symbols in it; see `write`."""
-    text = number(rng)
-    ink = _cropped(rng, write(rng, text, images, labels))
+def picture(rng: Rng, images: np.ndarray, labels: np.ndarray, on_screen: float = ON_SCREEN) -> tuple[np.ndarray, str]:
+    """Draw a picture uint8 (H, W) of a number, and return it with the symbols in it; see `write`.
+
+    `on_screen` is the fraction of the pictures that are drawn on a screen.
+    """
+    is_on_screen = rng.random() < on_screen
+    text = number(rng, SCREEN_AMOUNTS if is_on_screen else AMOUNTS)
+    fractions = (SCREEN_FROM_IMAGES, SCREEN_FRAMED) if is_on_screen else (FROM_IMAGES, 0.0)
+    ink = _cropped(rng, write(rng, text, images, labels, *fractions))
     scale = float(np.exp(rng.uniform(*np.log(DIGIT_PX)))) / HEIGHT
     H, W = (max(8, round(side * scale)) for side in ink.shape)
     ink = np.asarray(Image.fromarray(ink).resize((W, H), Image.Resampling.BOX))
+    if is_on_screen:
+        return np.round(255 * (1 - np.clip(ink, 0, 1))).astype(np.uint8), transcription(text)
     sheet = backgrounds.paper(rng, H, W)
     if rng.random() < 0.35:
         lines = backgrounds.rules(rng, H, W, 0.9 * H, HEIGHT * scale)

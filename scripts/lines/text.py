@@ -5,15 +5,18 @@ import numpy as np
 Rng = np.random.Generator
 
 SYMBOLS = "0123456789.,-"
-AMOUNTS, SIGNED = 0.65, 0.03  # fractions of the numbers
+AMOUNTS, SIGNED = 0.65, 0.03  # fractions of the numbers on paper
 GROUPED = 0.6  # of the amounts of at least four digits: with thousands separators
 DECIMALS, ENDED = 0.12, 0.3  # of the amounts: with two decimals, and closed by a stroke, so that nobody adds a digit
 MAX_DIGITS = 8
 
 
-def number(rng: Rng) -> str:
-    """Return a number: digits with separators ".", "," or " ", a minus sign "-" and final strokes "-" or "="."""
-    text = _amount(rng) if rng.random() < AMOUNTS else _any_digits(rng)
+def number(rng: Rng, amounts: float = AMOUNTS) -> str:
+    """Return a number: digits with separators ".", "," or " ", a minus sign "-" and final strokes "-" or "=".
+
+    `amounts` is the fraction of amounts; the others are any digits.
+    """
+    text = _amount(rng) if rng.random() < amounts else _any_digits(rng)
     return f"-{text}" if rng.random() < SIGNED else text
 
 

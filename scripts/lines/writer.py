@@ -19,6 +19,7 @@ FROM_IMAGES = 0.6  # fraction of the writers whose digits are images
 KERNED = 0.4  # fraction of these whose digits are moved left until their strokes touch
 OWN_FORM = 0.05  # displacement of the points of a style in the form that is a writer's own
 OWN_SHAPE = 0.13  # spread of the width, slant and rise of this form
+FIRST_ROW, ROWS = 4, 20  # of an image of MNIST: those that its digit fills, unless it is wider than high
 HASTE = 3  # how often a style of `styles` is chosen, relative to one of pictures.alphabet
 
 
@@ -50,6 +51,8 @@ class Hand:
         The same width of a one.
     from_images : bool
         Whether the digits are images of MNIST instead of strokes.
+    framed : bool
+        Whether the images keep their gray levels, and the sizes and places that they have in their frames.
     kerned : bool
         Whether each image is moved left until its strokes touch those of the digit before, or nearly do.
     favourites : dict
@@ -67,12 +70,16 @@ class Hand:
     zeros: tuple[float, float]
     ones: float
     from_images: bool
+    framed: bool
     kerned: bool
     favourites: dict[str, list[Stroke]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rng: Rng) -> "Hand":
-        """Return the hand of a random writer."""
+    def of(cls, rng: Rng, from_images: float, framed: float) -> "Hand":
+        """Return the hand of a random writer.
+
+        `from_images` is the fraction of those who do not use strokes, and `framed` that of these with whole frames.
+        """
         return cls(
             pen=float(np.exp(rng.normal(np.log(0.085), 0.3))),
             slant=rng.normal(0.15, 0.22),
@@ -84,7 +91,8 @@ class Hand:
             unevenness=rng.uniform(0.02, 0.12),
             zeros=_zeros(rng),
             ones=rng.uniform(0.7, 1.5),
-            from_images=bool(rng.random() < FROM_IMAGES),
+            from_images=bool(rng.random() < from_images),
+            framed=bool(rng.random() < framed),
             kerned=bool(rng.random() < KERNED),
         )
 
@@ -117,10 +125,11 @@ class Page:
             self.pen.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
 
     def paste(
-        self, image: np.ndarray, to_image: np.ndarray, corner: np.ndarray, level: float, gap: float | None
+        self, image: np.ndarray, to_image: np.ndarray, corner: np.ndarray, level: float | None, gap: float | None
     ) -> float:
         """Draw an image (H, W) of light ink; `to_image` maps y, x from its corner, in heights, to pixels of it.
 
+        Ink of the given level gets an edge of its own, so that the level decides how wide the strokes are.
         If there is a gap, in heights, the image is moved to the left until this is the least horizontal distance of
         its ink to the ink there. Return by how much it is moved.
         """
@@ -133,7 +142,8 @@ class Page:
         if (first >= last).any():  # beyond the page
             return 0.0
         placed = ndimage.affine_transform(image, matrix, matrix @ first + offset, tuple(last - first), order=1)
-        placed = np.clip((placed - level) * 6 + 0.5, 0, 1)
+        if level is not None:
+            placed = np.clip((placed - level) * 6 + 0.5, 0, 1)
         rows = slice(first[0], last[0])
         moved = 0 if gap is None else _overlap(self.pasted[rows], placed, first[1], round(gap * HEIGHT))
         part = self.pasted[rows, first[1] - moved : last[1] - moved]
@@ -146,15 +156,26 @@ class Page:
         return np.maximum(drawn, self.pasted)
 
 
-def write(rng: Rng, text: str, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def write(
+    rng: Rng,
+    text: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    from_images: float = FROM_IMAGES,
+    framed: float = 0.0,
+) -> np.ndarray:
     """Write a text of `lines.text.number`; return the coverage by ink, float32 (192, W), of digits 64 pixels high.
 
     Parameters
     ----------
     images, labels : uint8 (N, 28, 28) and (N,)
         Digits to write with, by those writers who do not use strokes.
+    from_images : float
+        The fraction of these writers.
+    framed : float
+        The fraction of these whose images keep their gray levels, sizes and places.
     """
-    hand = Hand.of(rng)
+    hand = Hand.of(rng, from_images, framed)
     page = Page(len(text) * (1.5 * hand.aspect + 1.7 * max(hand.gap, 0.1)) + 2)
     drift, x, lift = rng.normal(0, 0.03), 0.0, 0.0
     pending: list[np.ndarray] = []  # the last stroke, if the pen stays down
@@ -217,19 +238,24 @@ def _sized(rng: Rng, strokes: list[Stroke], digit: str, hand: Hand) -> tuple[lis
 
 
 def _paste(rng: Rng, page: Page, hand: Hand, image: np.ndarray, x: float, y: float, gap: float | None) -> float:
-    """Draw an image of MNIST with the writer's slant; return its width, less the overlap by which it is moved."""
+    """Draw an image of MNIST; return its width, less the overlap by which it is moved."""
     rows, columns = (np.flatnonzero(image.max(axis) > 60) for axis in (1, 0))
-    top, left, height = rows[0], columns[0], rows[-1] + 1 - rows[0]
-    size = np.exp(rng.normal(0, hand.unevenness))
-    across = hand.aspect / 0.65 * np.exp(rng.normal(0, 0.05))
+    top, left, level = rows[0], columns[0], None
+    if hand.framed:
+        height, size, across, lean = ROWS, 1.0, 1.0, 0.0
+        y += (top - FIRST_ROW) / ROWS
+    else:
+        height, size = rows[-1] + 1 - top, np.exp(rng.normal(0, hand.unevenness))
+        across = hand.aspect / 0.65 * np.exp(rng.normal(0, 0.05))
+        lean = hand.slant / 2  # the images have a slant of their own
+        level = float(np.clip(0.95 - 4 * hand.pen, 0.25, 0.8))
     width = (columns[-1] + 1 - left) / height * size * across
-    lean = hand.slant / 2  # the images have a slant of their own
     # Row r of the image is at y = (r - top) / height * size, and column c at x = (c - left) / height * size * across
     to_image = np.array([[height / size, 0], [lean * height / size / across, height / size / across]])
     corner = np.array([y + 1 - size, x + lean])
     padded = np.zeros((28, 28), np.float32)
     padded[: 28 - top, : 28 - left] = image[top:, left:] / 255
-    return width - page.paste(padded, to_image, corner, float(np.clip(0.95 - 4 * hand.pen, 0.25, 0.8)), gap)
+    return width - page.paste(padded, to_image, corner, level, gap)
 
 
 def _overlap(before: np.ndarray, digit: np.ndarray, start: int, gap: int) -> int:

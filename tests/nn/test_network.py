@@ -31,6 +31,7 @@ from fastdigits.nn import (
     Tanh,
     sequence,
 )
+from fastdigits.nn.fuse import fuse
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import INFERENCE_MICRO_BATCH
 from fastdigits.nn.parameter import ALIGNMENT
@@ -45,6 +46,7 @@ SEED = 5  # of dropout
 KINKED = ReLU, LeakyReLU, MaxPool2D
 MARGIN = 1e-4  # minimum distance from a kink, in standard deviations of the layer's input
 TRIES = 200
+SLOW = "alexnet", "tiny-20k"  # take long; others have their layers
 
 
 def networks():
@@ -54,10 +56,8 @@ def networks():
 
 
 def network_names():
-    """Return the names of all networks as parameters; two that take long and whose layers others have are marked."""
-    return [
-        pytest.param(name, marks=[pytest.mark.long] if name in ("alexnet", "tiny-20k") else []) for name in networks()
-    ]
+    """Return the names of all networks as parameters; those that take long are marked."""
+    return [pytest.param(name, marks=[pytest.mark.long] if name in SLOW else []) for name in networks()]
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ def test_inference_scores_agree_with_pytorch(name, fused, training, ops, batch):
     assert all((value == unchanged[name]).all() for name, value in network.weights().items())
 
 
-@pytest.mark.parametrize("name", ["resnet", "alexnet", "every layer"])
+@pytest.mark.parametrize("name", ["resnet", "every layer", pytest.param("alexnet", marks=pytest.mark.long)])
 def test_a_single_image_has_the_same_scores_as_in_a_batch(name, load_ops, batch):
     images, _ = batch
     of_many, of_one = np.empty((BATCH, 10), np.float32), np.empty((1, 10), np.float32)
@@ -405,7 +405,27 @@ def test_gradients_agree_across_devices(name, load_ops, batch):
         assert_close(gradients, exact, *rounding(network))
 
 
-@pytest.mark.parametrize("name", network_names())
+def chains(steps):
+    """Yield what distinguishes the steps: the types of their layers, and whether Winograd's method computes them."""
+    for step in steps:
+        convolutions = [part for part in step.parts if isinstance(part, Conv2D)]
+        of_winograd = any(min(conv.weight.shape[:2]) > 10 and conv.stride == 1 for conv in convolutions)
+        yield tuple(map(type, step.parts)), getattr(step, "after_relu", False), of_winograd
+        yield from chains(getattr(step, "steps", []))
+
+
+def networks_of_every_chain():
+    """Return the names of the first networks that together have every chain that is fused."""
+    names, seen = [], set()
+    for name, network in networks().items():
+        found = set(chains(fuse(network.layers)))
+        if found - seen and name not in SLOW:
+            names.append(name)
+            seen |= found
+    return names
+
+
+@pytest.mark.parametrize("name", networks_of_every_chain())
 def test_fused_steps_and_plain_layers_have_equal_gradients(name, ops, batch):
     loss, gradients = loss_and_gradients(networks()[name], ops, *batch, fused=True)
     expected_loss, expected = loss_and_gradients(networks()[name], ops, *batch, fused=False)

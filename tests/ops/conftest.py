@@ -19,10 +19,17 @@ def _module(spec) -> ModuleType:
 
 
 def pytest_generate_tests(metafunc):
-    """Parametrize tests that take a `call` by calls of all operations, or of OPS of their module, with its LANES."""
-    if "call" in metafunc.fixturenames:
-        calls, wanted = cases.calls(metafunc.module.LANES), getattr(metafunc.module, "OPS", None)
-        metafunc.parametrize("call", [call for call in calls if not wanted or call.op in wanted], ids=str)
+    """Parametrize tests that take a `call` by calls of all operations, or of OPS of their module, with its LANES.
+
+    Those that take a `compiled_call` get the operations of FEW_SIZES with fewer sizes, to compile fewer kernels.
+    """
+    for name in {"call", "compiled_call"} & set(metafunc.fixturenames):
+        module = metafunc.module
+        calls, few = cases.calls(module.LANES), set(map(str, cases.calls(module.LANES, few=True)))
+        rarely = module.FEW_SIZES if name == "compiled_call" else ()
+        wanted = getattr(module, "OPS", None)
+        chosen = [call for call in calls if not wanted or call.op in wanted]
+        metafunc.parametrize(name, [call for call in chosen if call.op not in rarely or str(call) in few], ids=str)
 
 
 @pytest.fixture(scope="session")

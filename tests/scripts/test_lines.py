@@ -60,3 +60,18 @@ def test_every_symbol_leaves_ink(lines, digits):
         ink = lines["writer"].write(np.random.default_rng(0), symbol, *digits)
         assert ink.max() == 1
         assert 0 < (ink > 0.5).mean() < 0.3
+
+
+def test_framed_images_keep_their_gray_levels_sizes_and_places(lines):
+    def rows(first, last):
+        image = np.zeros((1, 28, 28), np.uint8)
+        image[0, first:last, 8:20] = 200
+        written = lines["writer"].write(np.random.default_rng(0), "7", image, np.array([7]), from_images=1, framed=1)
+        assert written.max() == pytest.approx(200 / 255)
+        return np.flatnonzero((written > 0.4).any(1))
+
+    high, low = rows(4, 24), rows(10, 18)
+    row = lines["writer"].HEIGHT / 20
+    assert len(high) == pytest.approx(20 * row, abs=2)
+    assert len(low) == pytest.approx(8 * row, abs=2)
+    assert low[0] - high[0] == pytest.approx(6 * row, abs=2)
