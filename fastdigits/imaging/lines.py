@@ -22,6 +22,7 @@ MAX_STROKE = 0.2  # maximum stroke width, as a fraction of the picture's longer 
 MIN_DENSITY = 0.06  # of the ink in the box of a component; less is a frame or a rule
 MAX_ASPECT, MIN_DENSITY_OF_WIDE = 3.0, 0.12  # the same for components that are wider than this in heights
 MIN_SIDE = 6  # pixels of the height of a line
+MIN_RULE = 0.25  # length of a rule, as a fraction of the width of the picture
 # Of a picture that one line fills
 MIN_FILL = 0.5  # typical height of its symbols, as a fraction of the height of the picture
 MIN_ASPECT = 1.5  # width divided by height, if its ink cannot be told from its paper
@@ -33,6 +34,7 @@ MIN_GAIN = 1.05  # of the evenness of lines, for a slope to be believed
 MIN_HEIGHT, MAX_HEIGHT = 0.4, 3.0  # of a digit; lower components are dots, dashes and specks
 MIN_SIGN, MAX_SIGN_WIDTH = 0.1, 3.0  # length of a dot or dash; shorter ones are specks, and wider ones rules
 MIN_FITTED = 4  # length of a line whose slope is measured, and number of its digits
+MIN_RULE_HEIGHTS = 2.0  # length of a rule; strokes of digits are shorter
 MAX_SIGN_GAP = 1.5  # between a digit and a dot or dash of the same line
 SIGNS = 2  # that follow each other, such as the dot and the dash in "1.000.-"
 MAX_GAP = 3.2  # between two digits of the same line, in which a column may be left empty
@@ -126,13 +128,14 @@ def find_lines(picture: np.ndarray) -> list[Line]:
     factors = np.array(picture.shape[1::-1]) / scaled.shape[1::-1]
     page = _page_of(with_bright_background(scaled), np.column_stack([np.diag(factors), (0, 0)]))
     H, W = scaled.shape[:2]
-    if _is_one_line(page.components, H, W) and not find_rules(page.ink, page.components).has_frame:
+    min_rule = _min_rule_length(page.components)
+    if _is_one_line(page.components, H, W) and not find_rules(page.ink, page.components, min_rule).has_frame:
         return [_whole(picture)]
-    slope = rule_slope(page.ink, page.components, MAX_SLOPE)
+    slope = rule_slope(page.ink, page.components, min_rule, MAX_SLOPE)
     if slope is None:
         slope = _slope_of_lines(page.components)
     straight = page.rotated(slope) if abs(slope) >= MIN_SLOPE else page
-    rules = find_rules(straight.ink, straight.components).mask
+    rules = find_rules(straight.ink, straight.components, min_rule).mask
     if rules.any():
         ink = replace(straight.ink, strength=np.where(rules, 0, straight.ink.strength))
         straight = replace(straight, ink=ink, components=find_components(ink))
@@ -178,6 +181,11 @@ def _encloses_more_ink(components: Components, kept: np.ndarray) -> np.ndarray:
         inside = (left[number] < x) & (x < right[number]) & (top[number] < y) & (y < bottom[number])
         result[number] = ink[inside].sum() > 2 * ink[number]  # its own, too
     return result
+
+
+def _min_rule_length(components: Components) -> float:
+    heights = np.array([components.boxes[index].height for index in _plausible(components)])
+    return max(MIN_RULE * components.labels.shape[1], MIN_RULE_HEIGHTS * _typical_height(heights))
 
 
 def _typical_height(heights: np.ndarray) -> float:

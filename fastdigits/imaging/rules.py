@@ -10,7 +10,6 @@ from scipy import ndimage
 from fastdigits.imaging.components import EIGHT_NEIGHBORS, Components, box_edges
 from fastdigits.imaging.ink import InkMap
 
-MIN_RULE = 0.25  # length of a rule, as a fraction of the width of the picture
 MIN_FRAME_RULE = 0.6  # length of a horizontal side of a frame, as a fraction of the width of its component
 MIN_SIDE_RULE = 0.95  # length of a vertical side of a frame, as a fraction of the distance between horizontal ones
 MAX_SIDE_DEPTH = 0.06  # of a vertical side from the ends of the horizontal ones, as a fraction of their length
@@ -29,19 +28,18 @@ MAX_COVERAGE = 4  # total area of the components that are searched for rules, re
 NEAR, FINE_STEP = 0.06, 0.0025  # of the slopes around the best of these
 
 
-def rule_slope(ink: InkMap, components: Components, max_slope: float) -> float | None:
-    """Return the slope of rules, in rows per column, or None if there is none of MIN_RULE of the picture's width.
+def rule_slope(ink: InkMap, components: Components, min_length: float, max_slope: float) -> float | None:
+    """Return the slope of rules, in rows per column, or None if there is none of `min_length` pixels.
 
     Several slopes are near enough to follow a rule. At the best one, the ink of each rule lies in the fewest rows.
     """
-    H, W = components.labels.shape
-    if not any(box.width >= MIN_RULE * W for box in components.boxes):
+    if not any(box.width >= min_length for box in components.boxes):
         return None
-    factor = -(-W // SMALL_WIDTH)
+    factor = -(-components.labels.shape[1] // SMALL_WIDTH)
     small = _any_of_squares(_rule_like(ink, (slice(None), slice(None))), factor)
     thin = small & ~ndimage.binary_opening(small, np.ones((MIN_THICKNESS + 2, 1), bool))
     slopes = np.arange(-max_slope, max_slope + SLOPE_STEP / 2, SLOPE_STEP)
-    runs = [_horizontal_runs(thin, round(MIN_RULE * W / factor), (slope,)) for slope in slopes]
+    runs = [_horizontal_runs(thin, round(min_length / factor), (slope,)) for slope in slopes]
     lengths = [int(found.sum()) for found in runs]
     if not max(lengths):
         return None
@@ -58,27 +56,27 @@ class Rules(NamedTuple):
     has_frame: bool
 
 
-def find_rules(ink: InkMap, components: Components) -> Rules:
-    """Find rules and frames in a page that is nearly straight. They may be fainter than the writing.
+def find_rules(ink: InkMap, components: Components, min_length: float) -> Rules:
+    """Find frames, and rules of `min_length` pixels, in a page that is nearly straight.
 
-    Strokes that cross a rule are not part of it. A frame has parallel horizontal sides and vertical sides that reach
-    from one of these to the next.
+    They may be fainter than the writing. Strokes that cross a rule are not part of it. A frame has parallel horizontal
+    sides and vertical sides that reach from one of these to the next.
     """
     found = np.zeros(components.labels.shape, bool)
-    min_width, has_frame = MIN_RULE * components.labels.shape[1], False
-    for number in _may_have_rules(components, min_width):
+    has_frame = False
+    for number in _may_have_rules(components, min_length):
         box = components.boxes[number]
         mask = _rule_like(ink, box.slices)
         length = MIN_FRAME_RULE * box.width
         thickness = min(max(MIN_THICKNESS, MAX_RELATIVE_THICKNESS * min(box.height, box.width)), MAX_THICKNESS)
-        horizontal = _thin_runs(mask, round(min(length, min_width)), thickness)
+        horizontal = _thin_runs(mask, round(min(length, min_length)), thickness)
         vertical = _sides(mask, horizontal, thickness)
         if vertical.any():
             has_frame = True
             found[box.slices] |= _without_crossing(horizontal, mask & ~vertical)
             found[box.slices] |= _without_crossing(vertical.T, (mask & ~horizontal).T).T
             found[box.slices] |= _corners(horizontal, vertical, int(thickness) + WIDENING)
-        elif box.width >= min_width:
+        elif box.width >= min_length:
             found[box.slices] |= _without_crossing(horizontal, mask)
     return Rules(found, has_frame)
 

@@ -210,9 +210,16 @@ def test_boxes_within_a_sloping_line_lie_within_its_corners():
 def test_digits_are_no_rules(glyphs):
     cover, _ = written(glyphs, ["5717", "0077", "4411"])
     page = module._page_of(photographed(cover)[..., None], np.eye(2, 3))
-    rules = find_rules(page.ink, page.components)
+    rules = find_rules(page.ink, page.components, module._min_rule_length(page.components))
     assert not rules.mask.any()
     assert not rules.has_frame
+
+
+def test_flat_strokes_in_a_small_picture_are_no_rules():
+    images, _ = load_part("mnist", "train")
+    fives = np.hstack(images[[15631, 59923]])  # flat and wide
+    [line] = find_lines(255 - np.pad(fives, 4))
+    assert line.picture.shape[1] > 45
 
 
 def test_frames_within_frames_are_searched_only_up_to_a_total_area():

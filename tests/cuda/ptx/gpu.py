@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,18 +66,12 @@ class GpuStream(Stream):
     def use(self) -> "GpuStream":
         return self
 
-    def __enter__(self) -> "GpuStream":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        pass
-
 
 class Module:
     """A loaded file of PTX."""
 
-    def __init__(self, gpu: "Gpu", path: str = ""):
-        self.gpu, self.text = gpu, Path(path).read_text() if path else ""
+    def __init__(self, gpu: "Gpu"):
+        self.gpu, self.text = gpu, ""
 
     def load(self, content: bytes) -> None:
         self.text = content.decode()
@@ -121,7 +114,6 @@ class Gpu:
         self.cuda = SimpleNamespace(
             Stream=lambda **options: self.stream, Device=lambda: device, Module=lambda: Module(self)
         )
-        self.RawModule = lambda path: Module(self, path)
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
         """Return an array in new memory, filled with what no kernel may read."""
