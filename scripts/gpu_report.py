@@ -26,7 +26,7 @@ RIVALS = {"cuda": "torch-cuda", "cpu": "torch"}
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--model", "models", multiple=True, default=MODELS, show_default=True)
 @click.option("--batch-size", default=128, show_default=True, help="Batch size of training.")
-@click.option("--large", default=10_000, show_default=True, help="Batch size of inference and of the single steps.")
+@click.option("--large", default=2_000, show_default=True, help="Batch size of inference and of the single steps.")
 @click.option("--runs", default=11, show_default=True, help="Rounds of each comparison.")
 @click.option("--seeds", default=10, show_default=True, help="Training runs to 99 %.")
 @click.option("--data", default="mnist", show_default=True, help="mnist, or a folder with the four IDX files.")

@@ -1,11 +1,9 @@
 """Convolution on a GPU, one tile at a time. Loads are saved, because a load takes as long as four multiply-adds.
 
-A row of pixels is loaded once for all columns of the kernel. EPILOGUE selects what is loaded: an array as it is
-(PLAIN), or the gradient of a convolution's output, computed from the gradient of the pooled output and its pool_mask.
+A row of pixels is loaded once for all columns of the kernel.
 """
 
-from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL
-from fastdigits.ops.lanes import any_bit, broadcast, fma, load, load_inside, select, splat, tile
+from fastdigits.ops.lanes import any_bit, broadcast, fma, load, load_inside, select, splat, store, tile
 
 
 def zero_tile(acc, N, M):
@@ -32,7 +30,7 @@ def sum_parts(sums, n, r, m, lane, PARTS):
     return result
 
 
-def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, EPILOGUE):
+def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED):
     """Add the products with channel c of x to the sums of N channels, two rows and M columns.
 
     acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
@@ -45,7 +43,7 @@ def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS
             xs = tile(2, COLUMNS)
             for r in range(2):
                 for k in range(COLUMNS):
-                    xs[r, k] = pixel(x, pool_mask, b, c, h0 + r * S + p, w0 + q0 + k, PADDED, EPILOGUE)
+                    xs[r, k] = pixel(x, b, c, h0 + r * S + p, w0 + q0 + k, PADDED)
             for t in range(T):
                 if q0 + t < Q:
                     for n in range(N):
@@ -55,40 +53,50 @@ def add_channel(x, pool_mask, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS
                                 acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
 
 
-def add_row(x, dy, pool_mask, acc, b, o0, c, i, p0, q0, top, left, N, R, T, M, S, COLUMNS, PADDED, EPILOGUE):
+def add_row(x, dy, acc, b, o0, c, i, p0, q0, top, left, dy_top, dy_left, J, N, R, T, M, S, COLUMNS, PADDED, PADDED_DY):
     """Add row i of block b to the gradients of kernel rows p0 .. p0+R and columns q0 .. q0+T of outputs o0 .. o0+N.
 
-    acc[n, r T + t] += sum_j dy[b, o0 + n, i, j] x[b, c, i S + p0 + r - top, j S + q0 + t - left], M columns j at a
-    time, and acc[n, R T] += sum_j dy[b, o0 + n, i, j]. COLUMNS = (M - 1) S + T; PADDED is 0 if no pixel that is
-    read lies outside.
+    acc[n, r T + t] += sum_j d[j] x[b, c, i S + p0 + r - top, j S + q0 + t - left] over J columns j, M at a time, and
+    acc[n, R T] += sum_j d[j] with d[j] = dy[b, o0 + n, dy_top + i, dy_left + j]. COLUMNS = (M - 1) S + T; PADDED and
+    PADDED_DY are 0 if no pixel of x and dy that is read lies outside.
     """
-    B, O, I, J, L = dy.shape
-    for j0 in range(0, J if EPILOGUE == PLAIN else 2 * J, M):
+    B, O, I, _, L = dy.shape
+    for j0 in range(0, J, M):
         ds = tile(N, M)
         for n in range(N):
             for m in range(M):
-                ds[n, m] = pixel(dy, pool_mask, b, min(o0 + n, O - 1), i, j0 + m, PADDED, EPILOGUE)
+                ds[n, m] = pixel(dy, b, min(o0 + n, O - 1), dy_top + i, dy_left + j0 + m, PADDED_DY)
                 acc[n, R * T] = acc[n, R * T] + ds[n, m]
         for r in range(R):
             xs = tile(COLUMNS)
             for k in range(COLUMNS):
-                xs[k] = pixel(x, pool_mask, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED, PLAIN)
+                xs[k] = pixel(x, b, c, i * S + p0 + r - top, j0 * S + q0 - left + k, PADDED)
             for t in range(T):
                 for n in range(N):
                     for m in range(M):
                         acc[n, r * T + t] = fma(xs[m * S + t], ds[n, m], acc[n, r * T + t])
 
 
-def pixel(x, pool_mask, b, c, h, w, PADDED, EPILOGUE):
-    """Load pixel h, w of channel c, unpooled if EPILOGUE pools; zeros outside."""
-    B, C, H, W, L = x.shape
-    if EPILOGUE == PLAIN:
-        return load_pixel(x, b, c, h, w, PADDED)
-    i, j = h >> 1, w >> 1
-    d = load_inside(x, (b, c, i, j), W if 0 <= i < H else 0)
-    at = (b, c, min(max(i, 0), H - 1), min(max(j, 0), W - 1))
-    d = select(any_bit(pool_mask, at, 1 << (2 * (h & 1) + (w & 1))), d, splat(0.0))
-    return d * splat(0.25) if EPILOGUE == RELU_AVGPOOL else d
+def unpool_row(dy, pool_mask, dz, b, o, i, TOP, LEFT, AVERAGE):
+    """Fill two rows of dz, which has TOP rows and LEFT columns of zeros before row i of dy, unpooled."""
+    B, O, I, J, L = dy.shape
+    for j in range(J):
+        d = load(dy, (b, o, i, j))
+        d = d * splat(0.25) if AVERAGE else d
+        window = tile(4)
+        for k in range(4):
+            window[k] = select(any_bit(pool_mask, (b, o, i, j), 1 << k), d, splat(0.0))
+        for k in range(4):
+            store(dz, (b, o, TOP + 2 * i + k // 2, LEFT + 2 * j + k % 2), window[k])
+    for r in range(2):
+        zero_columns(dz, b, o, TOP + 2 * i + r, 0, LEFT)
+        zero_columns(dz, b, o, TOP + 2 * i + r, LEFT + 2 * J, dz.shape[3])
+
+
+def zero_columns(x, b, c, h, w0, w1):
+    """Set columns w0 .. w1 of row h of channel c to zero."""
+    for w in range(w0, w1):
+        store(x, (b, c, h, w), splat(0.0))
 
 
 def _weight(weight, o, c, p, q, FLIPPED):
@@ -98,7 +106,7 @@ def _weight(weight, o, c, p, q, FLIPPED):
     return broadcast(weight, (min(o, O - 1), c, p, q))
 
 
-def load_pixel(x, b, c, h, w, PADDED):
+def pixel(x, b, c, h, w, PADDED):
     """Load pixel h, w of channel c of block b. If PADDED is 1, the pixel may lie outside x, where it is zero."""
     B, C, H, W, L = x.shape
     if PADDED:

@@ -5,16 +5,27 @@ products of a tile. So the warps of a block share these products, and their sums
 """
 
 from functools import cache
+from math import ceil
 
 from numba import cuda, float32
 
-from fastdigits.ops.cuda.launch import LANES, blocks, kernel, warp_number
-from fastdigits.ops.dense.cuda_kernel import add_inputs, add_outputs, share_tile, sum_parts, zero_tile
+from fastdigits.ops.cuda.launch import LANES, kernel
+from fastdigits.ops.dense.cuda_kernel import (
+    add_images,
+    add_inputs,
+    add_outputs,
+    share_inputs,
+    share_tile,
+    sum_parts,
+    zero_tile,
+)
 from fastdigits.ops.dense.kernel import add_input, add_output, backward_bias
 from fastdigits.ops.fused.kernel import store_input_gradient, store_output
-from fastdigits.ops.lanes import broadcast, fma, load, store_sums, tile
+from fastdigits.ops.lanes import broadcast, splat, store_row, tile
 
 PARTS, STEP = 16, 8  # warps that share the products of a tile; products that a warp loads at once
+MAX_OUTPUTS, IMAGE_PARTS = 16, 4  # outputs of a tile of a weight gradient; warps that share its images
+ROW = LANES + 1  # numbers of a row of inputs in shared memory: no two lanes of a column are in the same bank
 
 
 def dense_forward(x, weight, bias, y):
@@ -28,8 +39,10 @@ def dense_backward_input(dy, weight, dx):
 
 
 def dense_backward_weight(x, dy, dweight, dbias):
-    """See reference.dense_backward_weight. Each warp computes a tile of N outputs and M inputs, over all images."""
-    _backward_weight(4, 16)(x, dy, dweight, dbias)
+    """See reference.dense_backward_weight. Each block of warps computes a tile of N outputs and 32 inputs."""
+    O = len(dweight)
+    N = ceil(O / ceil(O / MAX_OUTPUTS))
+    _backward_weight(N, int(O % N > 0))(x, dy, dweight, dbias)
 
 
 def forward(x, weight, bias, y, RELU):
@@ -112,26 +125,32 @@ def _backward_input(N, M, RELU_INPUT):
 
 
 @cache
-def _backward_weight(N, M):
-    @kernel(lambda x, dy, dweight, dbias: (blocks(-(-dy.shape[1] // N)), -(-x.shape[1] // M)))
+def _backward_weight(N, RAGGED):
+    @kernel(lambda x, dy, dweight, dbias: (ceil(x.shape[1] / LANES), ceil(dy.shape[1] / N)), IMAGE_PARTS)
     def dense_backward_weight(x, dy, dweight, dbias):
+        """Each thread sums the gradients of N weights of an input: lanes are inputs, not images."""
         B, K, L = x.shape
         B, O, L = dy.shape
-        o0, k0 = warp_number() * N, cuda.blockIdx.y * M
-        if o0 < O:
-            acc = tile(N, M)
-            zero_tile(acc, N, M)
-            for b in range(B):
-                xs = tile(M)
-                for m in range(M):
-                    xs[m] = load(x, (b, min(k0 + m, K - 1)))
-                for n in range(N):
-                    d = load(dy, (b, min(o0 + n, O - 1)))
-                    for m in range(M):
-                        acc[n, m] = fma(xs[m], d, acc[n, m])
-            store_sums(dweight, (o0, k0), acc)
+        lane, part = cuda.threadIdx.x, cuda.threadIdx.y
+        k0, o0 = cuda.blockIdx.x * LANES, cuda.blockIdx.y * N
+        inputs = cuda.shared.array((IMAGE_PARTS, LANES, ROW), float32)
+        acc = tile(N)
+        for n in range(N):
+            acc[n] = splat(0.0)
+        for b0 in range(0, B, IMAGE_PARTS):
+            if b0 + part < B:
+                share_inputs(x, inputs, b0 + part, k0, part, lane, LANES)
+            cuda.syncthreads()
+            if b0 + part < B:
+                add_images(inputs, dy, acc, b0 + part, o0, part, lane, N, LANES, RAGGED)
+            cuda.syncthreads()
+        sums = cuda.shared.array((IMAGE_PARTS, N, 1, LANES), float32)
+        for n in range(N):
+            sums[part, n, 0, lane] = acc[n]
+        cuda.syncthreads()
+        for n in range(part, min(N, O - o0), IMAGE_PARTS):
+            store_row(dweight, (o0 + n, k0), K, sum_parts(sums, n, 0, lane, IMAGE_PARTS))
             if k0 == 0:
-                for o in range(o0, min(o0 + N, O)):
-                    backward_bias(dy, dbias, o)
+                backward_bias(dy, dbias, o0 + n)
 
     return dense_backward_weight

@@ -39,6 +39,29 @@ def add_outputs(dy, weight, acc, k0, b0, o0, N, M, STEP):
                 acc[n, m] = fma(d, ws[o, n], acc[n, m])
 
 
+def share_inputs(x, inputs, b, k0, part, lane, LANES):
+    """Copy inputs k0 .. k0+LANES of block b to shared memory, as rows of images."""
+    B, K, L = x.shape
+    for r in range(LANES):
+        inputs[part, lane, r] = load(x, (b, min(k0 + r, K - 1)))
+
+
+def add_images(inputs, dy, acc, b, o0, part, lane, N, LANES, RAGGED):
+    """Add the products of the images of block b to the sums of outputs o0 .. o0+N. Each lane has an input.
+
+    RAGGED is 0 if all these outputs exist.
+    """
+    B, O, L = dy.shape
+    for l in range(0, LANES, 4):
+        ds = tile(N, 4)
+        for n in range(N):
+            broadcast_row(dy, (b, min(o0 + n, O - 1) if RAGGED else o0 + n, l), ds, n)
+        for q in range(4):
+            v = inputs[part, l + q, lane]
+            for n in range(N):
+                acc[n] = fma(v, ds[n, q], acc[n])
+
+
 def share_tile(acc, sums, part, lane, N, M):
     """Copy the sums of a warp to shared memory."""
     for n in range(N):

@@ -5,7 +5,7 @@ from fastdigits.ops.conv2d import cuda as conv2d
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.fused import kernel as vectors
-from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
+from fastdigits.ops.fused.epilogues import RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
 
 _add_relu = bound(vectors.add_relu)
 
@@ -51,8 +51,9 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, dy, stride, top, left, dweight, dbias, PLAIN)
-    conv2d.backward_input(dy, dy, weight, stride, top, left, x, dx, int(relu_input), PLAIN)
+    gradient = conv2d.without_border(dy)
+    conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
+    conv2d.backward_input(gradient, weight, stride, top, left, x, dx, int(relu_input))
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -66,22 +67,31 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
-    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_MAXPOOL)
+    """See reference.conv2d_relu_maxpool_backward. Warps unpool dy and compute dweight, then blocks of warps dx."""
+    _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)
-    conv2d.backward_input(dy, pool_mask, weight, 1, top, left, x, dx, int(relu_input), RELU_AVGPOOL)
+    """See reference.conv2d_relu_avgpool_backward. Warps unpool dy and compute dweight, then blocks of warps dx."""
+    _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward_weight. Each warp computes a tile of dweight from some rows."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_MAXPOOL)
+    """See reference.conv2d_relu_maxpool_backward_weight. Warps unpool dy, then compute tiles of dweight."""
+    _pooled_backward_weight(x, dy, pool_mask, top, left, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward_weight. Each warp computes a tile of dweight from some rows."""
-    conv2d.backward_weight(x, dy, pool_mask, 1, top, left, dweight, dbias, RELU_AVGPOOL)
+    """See reference.conv2d_relu_avgpool_backward_weight. Warps unpool dy, then compute tiles of dweight."""
+    _pooled_backward_weight(x, dy, pool_mask, top, left, dweight, dbias, RELU_AVGPOOL)
+
+
+def _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
+    gradient = conv2d.unpool(dy, pool_mask, weight.shape[2:], top, left, dx.shape[2:4], EPILOGUE)
+    conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)
+    conv2d.backward_input(gradient, weight, 1, top, left, x, dx, int(relu_input))
+
+
+def _pooled_backward_weight(x, dy, pool_mask, top, left, dweight, dbias, EPILOGUE):
+    gradient = conv2d.unpool(dy, pool_mask, dweight.shape[2:], top, left, (0, 0), EPILOGUE)
+    conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)

@@ -1,8 +1,8 @@
 """Lane functions of CUDA: a lane is one of the L = 32 threads of a warp, and a vector is one float32 per thread.
 
 Each function does for one thread what the function of the same name in __init__.py does for all lanes. All sizes of an
-array except the first are compiled in, so that loops unroll and an address is one register plus constants. Indices have
-32 bits to save registers, so an array must have fewer than 2^31 elements.
+array except the first are compiled in, so that loops unroll and an address is one register plus constants. The indices
+of vectors have 32 bits to save registers, so an array must have fewer than 2^31 elements.
 """
 
 import operator
@@ -106,22 +106,22 @@ def _lane(b):
     return b.call(cgutils.get_or_insert_function(b.module, function, "llvm.nvvm.read.ptx.sreg.tid.x"), [])
 
 
-def _pointer(ctx, b, array_type, array, at, lane=None, where=None):
+def _pointer(ctx, b, array_type, array, at, lane=None):
     """Return the address of x[at], or of x[at, 0] if `at` omits the last axis, plus `lane`.
 
-    Return the address of x[0] where `where` is given and false.
+    It is computed in 32 bits if there is a lane. Otherwise 64 bits, which indices have anyway, save instructions.
     """
-    at = [b.trunc(i, I32) for i in cgutils.unpack_tuple(b, at)]
-    offset, sizes = at[0], array_type.children
-    for size, i in zip(sizes, at[1:], strict=False):
-        offset = b.add(b.mul(offset, I32(size), flags=("nsw",)), i, flags=("nsw",))
-    if len(at) <= len(sizes):
-        offset = b.mul(offset, I32(LANES), flags=("nsw",))
+    at, sizes = cgutils.unpack_tuple(b, at), array_type.children
     if lane:
-        offset = b.add(offset, lane, flags=("nsw",))
-    if where:
-        offset = b.select(where, offset, I32(0))
-    return b.gep(b.extract_value(array, 0), [b.sext(offset, I64)])
+        at = [b.trunc(i, I32) for i in at]
+    offset, number = at[0], at[0].type
+    for size, i in zip(sizes, at[1:], strict=False):
+        offset = b.add(b.mul(offset, number(size), flags=("nsw",)), i, flags=("nsw",))
+    if len(at) <= len(sizes):
+        offset = b.mul(offset, number(LANES), flags=("nsw",))
+    if lane:
+        offset = b.sext(b.add(offset, lane, flags=("nsw",)), I64)
+    return b.gep(b.extract_value(array, 0), [offset])
 
 
 def _sizes(b, array_type, array):

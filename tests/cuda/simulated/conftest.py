@@ -12,7 +12,7 @@ dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, conv2d.ADDING_WARPS = 3, 4, 3,
 
 parameter.ALIGNMENT = LANES  # no gaps between parameters, which would need warps as well
 
-cases.CONVOLUTIONS = ((2, 2, 5, (4, 5), (3, 3), 1, (1, 1), (1, 1)),)
+cases.CONVOLUTIONS = ((2, 2, 5, (4, 7), (3, 3), 1, (1, 1), (1, 1)),)
 cases.POOLED_CONVOLUTIONS = ((1, 2, 5, (3, 5), (3, 3), (1, 1), (1, 1)),)
 cases.POOLINGS = ((6, (5, 4), (2, 2), 2),)
 cases.NORMALISED, cases.LOSS_BATCHES, cases.GATHERED, cases.DRAWN = ((7, 5),), (7,), (7,), (37,)

@@ -19,15 +19,17 @@ FAULTS = [  # operation, family and function, source text, faulty text
     # does not flip the columns of the kernel
     ("conv2d_backward_input", "conv2d.add_channel", "q0 + t, FLIPPED)", "Q - 1 - q0 - t, FLIPPED)"),
     # counts the last column several times at the end of a row
-    ("conv2d_backward_weight", "conv2d.add_row", "j0 + m, PADDED", "min(j0 + m, J - 1), PADDED"),
+    ("conv2d_backward_weight", "conv2d.add_row", "j0 + m, PADDED_DY", "min(j0 + m, J - 1), PADDED_DY"),
     # uses one column only for the gradient of the bias
     ("conv2d_backward_weight", "conv2d.add_row", "acc[n, R * T] + ds[n, m]", "ds[n, m]"),
-    # sends the gradient to the pixel left of the maximum
-    ("conv2d_relu_maxpool_backward_weight", "conv2d.add_row", "i, j0 + m,", "i, j0 + m + 1,"),
+    # sends the gradient to the pixel next to the maximum
+    ("conv2d_relu_maxpool_backward_weight", "conv2d.unpool_row", "1 << k", "1 << (k ^ 1)"),
     # omits the sums of the last warp
     ("dense_forward", "dense.sum_parts", "range(1, PARTS)", "range(1, PARTS - 1)"),
     # gives all inputs the gradient of the first
     ("dense_backward_input", "dense.add_outputs", "ws[o, n]", "ws[o, 0]"),
+    # does not transpose images and inputs
+    ("dense_backward_weight", "dense.share_inputs", "inputs[part, lane, r]", "inputs[part, r, lane]"),
     # draws the normal number of the neighbour
     ("augment_batch", "batch.normal", "pair = e % half", "pair = (e + 1) % half"),
     # rotates an image the other way
