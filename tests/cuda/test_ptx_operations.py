@@ -12,7 +12,19 @@ pytestmark = pytest.mark.slow
 ON_THE_HOST = {"empty", "zeros", "upload", "download", "captured", "random_permutation"}
 NOT_IN_CASES = {"write"}  # but in each training step
 OPERATIONS = [name for family in FAMILIES for name in import_module(f"fastdigits.ops.{family}").OPS]
-CALLS = list(cases.calls(32, few=True))
+
+
+def _calls():
+    """Yield calls of each operation, most at three sizes. Those that differ in the first axis share a program."""
+    yield from cases.calls(32, few=True)
+    for vectors, images in ((5, 1), (130, 33)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cases, "VECTORS", vectors)
+            yield from (*cases._activations(32), *cases._elementwise(32), *cases._optimizers(32))
+            yield from (*cases._dense(32, images, 17, 3), *cases._fused_dense(32, images, 17, 3))
+
+
+CALLS = list(_calls())
 
 
 @pytest.fixture(scope="module")
