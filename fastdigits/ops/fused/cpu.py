@@ -18,7 +18,7 @@ _normalise_plane = bind(batchnorm.normalise_plane, cpu)
 _backward_channel = bind(batchnorm.backward_channel, cpu)
 _add_relu = bind(kernel.add_relu, cpu)
 _pad_strip = bind(cpu_kernel.pad_strip, cpu)
-_forward_pool_tile = bind(cpu_kernel.forward_pool_tile, cpu)
+_forward_pool_tile = bind(cpu_kernel.forward_pool_tile, cpu, inline=True)  # a call takes longer than a tile
 
 
 @cpu.parallel
