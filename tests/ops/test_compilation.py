@@ -1,12 +1,16 @@
 """The count of compiled kernels, and the line that shows it."""
 
+import inspect
 import io
+import re
 import sys
 
 import numpy as np
 import pytest
 from numba import njit, prange
 
+from fastdigits.ops.fused import cpu as fused
+from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.runtime import code_library, compilation
 from fastdigits.ops.runtime.numba_cache import cached
 
@@ -187,3 +191,18 @@ def test_a_parallel_kernel_from_the_cache_is_the_same(kernels):
         kernel(x)
         assert x.tolist() == list(range(50))
     assert sum(kernel.stats.cache_hits.values()) == 1
+
+
+def test_tiles_of_pooled_convolutions_are_inlined():
+    """LLVM alone calls them, with all arguments in memory, which takes longer than a tile of one channel."""
+    B, H, L = 2, 6, LANES
+    x, weight, bias = np.ones((B, 1, H, H, L), "f4"), np.ones((6, 1, 5, 5), "f4"), np.ones(6, "f4")
+    y, pool_mask = np.empty((B, 6, H // 2, H // 2, L), "f4"), np.empty((B, 6, H // 2, H // 2, L), "u1")
+    convolve = fused._conv2d_pool.__wrapped__(2, 5, 1, 1, 1)
+    convolve(x, weight, bias, 2, 2, y, pool_mask)
+    assert y[0, :, 1, 1].tolist() == [[26.0] * L] * 6
+    kernel = inspect.getclosurevars(convolve).nonlocals["kernel"]
+    [compiled] = kernel.overloads.values()
+    called = re.findall(r"\bcall\b[^(]*@\"?([^\"(]*)", compiled.library.get_llvm_str())
+    assert any("NRT_" in name for name in called)  # calls are found
+    assert not any("forward_pool_tile" in name for name in called)
