@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import checks as checks_module
+import numpy as np
 import pytest
 
 CAPABILITIES = ((7, 5), (9, 0))
@@ -22,6 +23,13 @@ FLOAT64 = {
 
 if not os.environ.get("NUMBA_ENABLE_CUDASIM"):
     collect_ignore = ["simulated"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Seven random images of 6 x 6 pixels."""
+    images = np.random.default_rng(0).integers(0, 256, (7, 6, 6), np.uint8)
+    return images, np.arange(7, dtype=np.uint8) % 3
 
 
 @pytest.fixture(scope="session")

@@ -31,13 +31,6 @@ SETTINGS = {"epochs": 1, "batch_size": 5, "validation": 0, "optimizer": "momentu
 
 
 @pytest.fixture(scope="module")
-def digits():
-    """Seven random images of 6 x 6 pixels."""
-    images = np.random.default_rng(0).integers(0, 256, (7, 6, 6), np.uint8)
-    return images, np.arange(7, dtype=np.uint8) % 3
-
-
-@pytest.fixture(scope="module")
 def ops():
     return load_ops("cuda")
 
