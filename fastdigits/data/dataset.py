@@ -32,6 +32,8 @@ class DigitSet:
         What was recognized in the files, such as transposed images; each without a capital and a full stop.
     reading : dict
         The arguments of `load_digits` that said how to read the images, such as {"size": (28, 28)}.
+    replay_reading : dict
+        The same for images of another set that are appended to the training images; see training/replay.py.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DigitSet:
     classes: tuple[str, ...] = DIGITS
     notes: tuple[str, ...] = ()
     reading: dict[str, Any] = field(default_factory=dict)
+    replay_reading: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

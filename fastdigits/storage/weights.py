@@ -1,7 +1,8 @@
 """Read and write weights files: trained networks as HDF5, which any HDF5 viewer can open.
 
 The root has the attributes `format`, `format_version`, `fastdigits_version`, `model` and `dataset`, and as JSON
-`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`, `start` and `reading`.
+`architecture`, `preprocessing`, `config`, `metrics` and, optionally, `calibration`, `start`, `reading` and
+`replay_reading`.
 /weights/<layer>/<name> are the parameters and running statistics in float32. /history/<column> are the metrics of the
 epochs in float64, with NaN for None. The attributes `crc32` of the root and of every array are checksums. A checkpoint
 (training/checkpoint.py) has further groups.
@@ -101,8 +102,8 @@ class SavedNetwork:
     calibration : Calibration, optional
     start : Start, optional
         The file that training started from.
-    reading : dict
-        How the data set was read; see DigitSet.
+    reading, replay_reading : dict
+        How the data set, and that of the setting `replay`, were read; see DigitSet.
     """
 
     network: dict[str, Any]
@@ -116,6 +117,7 @@ class SavedNetwork:
     calibration: Calibration | None = None
     start: Start | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    replay_reading: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -130,6 +132,7 @@ class SavedNetwork:
         metrics: dict[str, Any] | None = None,
         start: Start | None = None,
         reading: dict[str, Any] | None = None,
+        replay_reading: dict[str, Any] | None = None,
     ) -> "SavedNetwork":
         """Copy the weights of a built network and add its preprocessing, settings, history and metrics."""
         return cls(
@@ -143,6 +146,7 @@ class SavedNetwork:
             metrics=metrics or {},
             start=start,
             reading=reading or {},
+            replay_reading=replay_reading or {},
         )
 
     @property
@@ -207,7 +211,8 @@ def decode(file: h5py.File) -> SavedNetwork:
         metrics=hdf5.json_object(file, "metrics"),
         calibration=_calibration(file),
         start=_start(file),
-        reading=_reading(file),
+        reading=_reading(file, "reading"),
+        replay_reading=_reading(file, "replay_reading"),
     )
 
 
@@ -276,8 +281,9 @@ def _encode(saved: SavedNetwork, file: h5py.File) -> None:
         texts["calibration"] = json.dumps(asdict(saved.calibration))
     if saved.start:
         texts["start"] = json.dumps(asdict(replace(saved.start, file=_printable(saved.start.file))))
-    if saved.reading:
-        texts["reading"] = json.dumps(saved.reading)
+    for name in ("reading", "replay_reading"):
+        if reading := getattr(saved, name):
+            texts[name] = json.dumps(reading)
     for name, text in texts.items():
         hdf5.write_text(file, name, text)
     file.attrs["format_version"] = FORMAT_VERSION
@@ -343,15 +349,14 @@ def _start(file: h5py.File) -> Start | None:
     return Start(_printable(name), digest)
 
 
-def _reading(file: h5py.File) -> dict[str, Any]:
-    """Return how the data set was read; {} if it was as recognized, or if an older version did not note it."""
-    if not hdf5.has_attribute(file, "reading"):
+def _reading(file: h5py.File, name: str) -> dict[str, Any]:
+    """Return how a data set was read; {} if it was as recognized, or if an older version did not note it."""
+    if not hdf5.has_attribute(file, name):
         return {}
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in hdf5.json_object(file, "reading").items()
+        key: tuple(value) if isinstance(value, list) else value for key, value in hdf5.json_object(file, name).items()
     }
-    if not all(name in READING_TYPES and _types_of(value) in READING_TYPES[name] for name, value in values.items()):
+    if not all(key in READING_TYPES and _types_of(value) in READING_TYPES[key] for key, value in values.items()):
         hdf5.refuse("its reading of the data set is unknown or of a wrong type")
     try:
         return Reading(**values).to_dict()

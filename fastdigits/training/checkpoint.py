@@ -18,6 +18,7 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from fastdigits.data import DigitSet
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -70,8 +71,8 @@ class Checkpoints:
         Names to store in the file.
     start : Start, optional
         The weights file that training started from, to store in the file.
-    reading : dict
-        How the data set was read, to store in the file; see DigitSet.
+    reading, replay_reading : dict
+        How the images were read, to store in the file; see DigitSet.
     resumed : Checkpoint or Continuation, optional
         What to resume.
     warn : function
@@ -86,6 +87,7 @@ class Checkpoints:
     dataset: str = ""
     start: Start | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    replay_reading: dict[str, Any] = field(default_factory=dict)
     resumed: Checkpoint | Continuation | None = None
     warn: Callable[[str], object] = warnings.warn
     written: StrPath | None = None
@@ -101,6 +103,10 @@ class Checkpoints:
         """The normalization in the file to resume, if it is that of the network from which its training started."""
         saved = self.resumed.saved if self.resumed else None
         return saved.normalisation if saved and saved.config["warm_start"] else None
+
+    def describe(self, digits: DigitSet) -> None:
+        """Store in the file what the data set is called, and how it was read."""
+        self.dataset, self.reading, self.replay_reading = digits.name, digits.reading, digits.replay_reading
 
     def restore(self, trainer: "Trainer", images: int) -> None:
         """Restore the state of a new trainer of `images` training images, if there is a checkpoint to resume.
@@ -165,6 +171,7 @@ class Checkpoints:
                 dataset=self.dataset,
                 start=self.start,
                 reading=self.reading,
+                replay_reading=self.replay_reading,
             )
         weights.write(path, saved, lambda file: _encode(trainer, saved, file))
         self.written = path

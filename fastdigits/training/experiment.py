@@ -25,7 +25,7 @@ from fastdigits.training.result import TrainingResult
 class Run:
     """A trained network with its training and test metrics.
 
-    `model` and `dataset` are names, and `reading` tells how the data set was read; see DigitSet.
+    `model` and `dataset` are names, and `reading` and `replay_reading` tell how the images were read; see DigitSet.
     `failure` says why training ended before its last epoch, if it diverged.
     """
 
@@ -38,6 +38,7 @@ class Run:
     test_s: float
     failure: str = ""
     reading: dict[str, Any] = field(default_factory=dict)
+    replay_reading: dict[str, Any] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:
@@ -81,6 +82,7 @@ class Run:
                 "test_loss": self.test.loss,
             },
             reading=self.reading,
+            replay_reading=self.replay_reading,
         )
 
     def summary(self, load_s: float, total_s: float, output: str) -> dict[str, Any]:
@@ -145,7 +147,8 @@ def run(
     with overflow_fails():
         test = evaluate(network, batches, np.arange(len(digits.test_labels)), config.loss)
     test_s = perf_counter() - start
-    return Run(model, digits.name, network, config, training, test, test_s, failure, digits.reading)
+    readings = digits.reading, digits.replay_reading
+    return Run(model, digits.name, network, config, training, test, test_s, failure, *readings)
 
 
 def train_and_keep(

@@ -17,9 +17,10 @@ NEW_SHARE = 0.1  # of new images in an epoch; each of them occurs several times,
 
 
 def is_small(digits: DigitSet, trained: SavedNetwork) -> bool:
-    """Return whether a data set has few images of the classes of a network, and is not what it was trained on."""
+    """Return whether a data set has few images of the classes of a network, and is not all that it was trained on."""
     few = len(digits.train_labels) <= MAX_NEW
-    return few and digits.classes == trained.class_names and digits.name != trained.dataset
+    known = digits.name == trained.dataset and not trained.config["replay"]
+    return few and digits.classes == trained.class_names and not known
 
 
 def with_replay(digits: DigitSet, earlier: DigitSet) -> DigitSet | None:
@@ -39,6 +40,7 @@ def with_replay(digits: DigitSet, earlier: DigitSet) -> DigitSet | None:
         digits,
         train_images=np.concatenate([digits.train_images, earlier.train_images[rows]]),
         train_labels=np.concatenate([digits.train_labels, earlier.train_labels[rows]]),
+        replay_reading=earlier.reading,
     )
 
 

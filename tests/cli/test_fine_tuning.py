@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 from html import unescape
@@ -96,6 +97,72 @@ def test_a_network_that_was_trained_in_python_says_so(tmp_path):
     model.fit(digits.train_images[:100], digits.train_labels[:100], epochs=1)
     model.save(tmp_path / "python.h5")
     assert "in Python, on arrays" in reproduction_of(read(tmp_path / "python.h5")).note
+
+
+@pytest.fixture
+def resized(invoke, write_digits, tmp_path):
+    """The weights file of a network that was trained on images of 20 x 20 pixels with --size 12, and 40 more such."""
+    mnist = load_digits()
+    old, new = (
+        (mnist.train_images[first : first + count, 4:24, 4:24], mnist.train_labels[first : first + count])
+        for first, count in ((0, 300), (1000, 40))
+    )
+    write_digits(tmp_path / "old", *old, *old)
+    write_digits(tmp_path / "new", *new, *new)
+    arguments = "--data", "old", "--size", "12", "--model", "linear", "--epochs", "2", "--output", "old.h5"
+    assert invoke("train", *arguments).exit_code == 0
+    return tmp_path / "old.h5"
+
+
+FURTHER = ("--data", "new", "--size", "12")
+
+
+def test_a_resumed_fine_tuning_reads_the_replayed_images_in_the_same_way(invoke, resized):
+    result = invoke("train", "--from", resized, *FURTHER, "--epochs", "1", "--output", "new.h5")
+    assert "next to 300 images of old" in result.stdout
+    assert read("new.h5").replay_reading == {"size": (12, 12)}
+    again = invoke("train", "--resume", "new.h5", "--epochs", "2")
+    assert again.exit_code == 0, again.exception
+    assert "next to 300 images of old" in again.stdout
+    assert (read("new.h5").config["replay"], read("new.h5").replay_reading) == ("old", {"size": (12, 12)})
+
+
+def test_a_resumed_checkpoint_of_a_fine_tuning_gives_the_same_bits(invoke, resized):
+    arguments = "train", "--from", resized, *FURTHER, "--epochs", "4", "--augment", "shift=1"
+    assert invoke(*arguments, "--output", "whole.h5", "--checkpoint-every", "3").exit_code == 0
+    again = invoke("train", "--resume", "whole.checkpoint.h5", "--output", "rest.h5")
+    assert again.exit_code == 0, again.exception
+    whole, rest = read("whole.h5"), read("rest.h5")
+    assert all(value.tobytes() == rest.weights[name].tobytes() for name, value in whole.weights.items())
+
+
+def test_fine_tuning_twice_replays_the_first_images_each_time(invoke, resized):
+    assert invoke("train", "--from", resized, *FURTHER, "--epochs", "1", "--output", "new.h5").exit_code == 0
+    for epochs in ("1", "2"):  # the second one on the same images as the first
+        again = invoke("train", "--from", "new.h5", *FURTHER, "--epochs", epochs, "--output", "newer.h5")
+        assert "next to 300 images of old" in again.stdout
+        assert read("newer.h5").replay_reading == {"size": (12, 12)}
+
+
+@pytest.mark.parametrize(
+    ("remove", "says"),
+    [
+        (lambda folder: folder.rename(folder.with_name("moved")), "There is no data folder old"),
+        (
+            lambda folder: shutil.copytree(folder.with_name("dark"), folder, dirs_exist_ok=True),
+            "do not match the others",
+        ),
+    ],
+)
+def test_a_fine_tuning_whose_replayed_images_are_gone_is_not_resumed_without_them(
+    remove, says, invoke, resized, write_digits, tmp_path
+):
+    assert invoke("train", "--from", resized, *FURTHER, "--epochs", "1", "--output", "new.h5").exit_code == 0
+    images, labels = load_digits().train_images[:300, 4:24, 4:24], load_digits().train_labels[:300]
+    write_digits(tmp_path / "dark", 255 - images, labels, 255 - images, labels)
+    remove(tmp_path / "old")
+    result = invoke("train", "--resume", "new.h5", "--epochs", "2")
+    assert says in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -111,12 +111,14 @@ def test_older_files_do_not_know_how_the_digits_lie(path):
 
 
 def test_how_the_data_set_was_read_is_kept(path, saved):
-    assert weights.read(path).reading == {}
-    reading = {"size": (28, 20), "value_range": (1.0, 0.25), "transpose": False}
-    weights.write(path, replace(saved, reading=reading))
-    assert weights.read(path).reading == reading
+    assert weights.read(path).reading == weights.read(path).replay_reading == {}
+    reading, replay_reading = {"size": (28, 20), "value_range": (1.0, 0.25), "transpose": False}, {"size": (28, 28)}
+    weights.write(path, replace(saved, reading=reading, replay_reading=replay_reading))
+    found = weights.read(path)
+    assert (found.reading, found.replay_reading) == (reading, replay_reading)
 
 
+@pytest.mark.parametrize("name", ["reading", "replay_reading"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -125,9 +127,9 @@ def test_how_the_data_set_was_read_is_kept(path, saved):
         *('{"transpose": 1}', '{"other": 1}', f'{{"value_range": [0, {10**400}]}}', "[]"),
     ],
 )
-def test_a_damaged_reading_is_refused(path, saved, text):
+def test_a_damaged_reading_is_refused(path, saved, text, name):
     with edited(path) as file:
-        attribute("reading", text)(file)
+        attribute(name, text)(file)
     with pytest.raises(UserError):
         weights.read(path)
 

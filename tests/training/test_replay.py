@@ -19,11 +19,16 @@ def set_of(count, name="new", classes=DIGITS, side=8, level=0):
 
 
 def test_a_small_set_of_the_same_classes_is_replayed():
-    trained = SimpleNamespace(class_names=DIGITS, dataset="mnist")
+    trained = SimpleNamespace(class_names=DIGITS, dataset="mnist", config={"replay": ""})
     assert is_small(set_of(MAX_NEW), trained)
     assert not is_small(set_of(MAX_NEW + 1), trained)
     assert not is_small(set_of(100, name="mnist"), trained)
     assert not is_small(set_of(100, classes=tuple("abcdefghij")), trained)
+
+
+def test_a_set_that_a_network_was_fine_tuned_on_is_replayed_again_next_to_the_earlier_one():
+    trained = SimpleNamespace(class_names=DIGITS, dataset="new", config={"replay": "mnist"})
+    assert is_small(set_of(100), trained)
 
 
 def test_earlier_images_follow_the_new_ones_with_their_labels():

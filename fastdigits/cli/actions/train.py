@@ -52,7 +52,7 @@ class Session:
         plan = self.plan = self.data.plan
         self.digits, self.network = self.data.digits, self.data.network
         self.load_s = perf_counter() - load_start
-        plan.checkpoints.dataset, plan.checkpoints.reading = self.digits.name, self.digits.reading
+        plan.checkpoints.describe(self.digits)
         self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
         self.specs = self.data.run_specs(values["folds"], values["runs"])
         self.repeated = len(self.specs) > 1

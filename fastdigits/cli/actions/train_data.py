@@ -15,6 +15,7 @@ from fastdigits.data import DigitSet, load_digits
 from fastdigits.data.matching import check_trainable, set_for
 from fastdigits.errors import UserError
 from fastdigits.nn import Network
+from fastdigits.storage.weights import SavedNetwork
 from fastdigits.training.repeats import RunSpec
 from fastdigits.training.replay import is_small, rows_with_replay, with_replay
 from fastdigits.training.transfer import head_of
@@ -64,7 +65,7 @@ class TrainingData:
             replayed = len(self.digits.train_labels) - self.new_images
             notes.append(f"next to {replayed:,} images of {config.replay}, so that it does not forget them")
         elif trained and is_small(self.digits, trained):
-            name = source_of_replay(trained.config, trained.dataset)
+            name, _ = source_of_replay(trained)
             notes.append(f"without images of {name}, which are not at hand or do not match: it may forget them")
         if network.frozen_count:
             frozen, parameters = network.frozen_count, network.parameter_count
@@ -94,21 +95,24 @@ def match(plan: Plan, digits: DigitSet) -> TrainingData:
         network.freeze(plan.config.frozen_layers)
     except UserError as error:
         raise usage_error(error) from None
-    name, trained = plan.config.replay, plan.trained
-    if trained and is_small(digits, trained):
-        name = source_of_replay(trained.config, trained.dataset)
-    reading = trained.reading if trained and name == trained.dataset else {}
-    joined = _with_replay(digits, name, reading) if name else None
-    config = replace(plan.config, replay=name if joined else "")
-    if joined and trained:
-        config = replace(config, **_gentle_settings(config))
+    joined, config = None, plan.config
+    if resumed := plan.checkpoints.resumed:
+        if config.replay:
+            joined = _with_same_replay(digits, resumed.saved)
+    elif (trained := plan.trained) and is_small(digits, trained):
+        name, reading = source_of_replay(trained)
+        joined = _with_replay(digits, name, reading)
+        if joined:
+            config = replace(config, replay=name, **_gentle_settings(config))
     new_images = len(digits.train_labels)
     return TrainingData(replace(plan, config=config), joined or digits, network, new_images, warning)
 
 
-def source_of_replay(config: dict, dataset: str) -> str:
-    """Return the data set to replay: what the network was trained on, or what that training replayed itself."""
-    return config["replay"] or dataset
+def source_of_replay(trained: SavedNetwork) -> tuple[str, dict[str, Any]]:
+    """Return the data set to replay and how to read it: what a network was trained on, or what it replayed itself."""
+    if trained.config["replay"]:
+        return trained.config["replay"], trained.replay_reading
+    return trained.dataset, trained.reading
 
 
 def _gentle_settings(config: TrainConfig) -> dict[str, Any]:
@@ -123,3 +127,17 @@ def _with_replay(digits: DigitSet, name: str, reading: dict[str, Any]) -> DigitS
         return with_replay(digits, load_digits(name, **reading))
     except UserError:
         return None
+
+
+def _with_same_replay(digits: DigitSet, saved: SavedNetwork) -> DigitSet:
+    """Append the images that a training to resume replayed; raise UserError if they are not at hand."""
+    name = saved.config["replay"]
+    try:
+        joined = with_replay(digits, load_digits(name, **saved.replay_reading))
+    except UserError as error:
+        raise UserError(f"{error} The training to resume replayed these images.") from error
+    if joined is None:
+        raise UserError(
+            f"The images of {printable(name)}, which the training to resume replayed, do not match the others."
+        )
+    return joined
