@@ -104,6 +104,22 @@ def check_name(path: StrPath) -> None:
         raise UserError("No file is written to standard output; give the name of a file.")
 
 
+def make_folder(path: StrPath) -> None:
+    """Create a folder, unless it exists, and those above it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be created, or its name stands for standard output.
+    """
+    if os.fspath(path) == "-":
+        raise UserError("Nothing is written to standard output; give the name of a folder.")
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot create the folder {path} ({error.strerror or error}); choose another one.") from error
+
+
 def claim(path: StrPath) -> int | None:
     """Lock a file for this process and those forked from it, and return the open descriptor that holds the lock.
 
@@ -128,6 +144,39 @@ def claim(path: StrPath) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
+    return descriptor
+
+
+@contextmanager
+def changing(path: StrPath) -> Iterator[None]:
+    """Wait until no other process and thread is in such a block for a file, which is read and then replaced in it.
+
+    The folder is locked, because a lock on the file would end with its replacement. Nothing is locked on Windows, and
+    where the file system has no such locks.
+    """
+    descriptor = _lock_folder(os.path.dirname(os.path.realpath(path)))
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock_folder(folder: str) -> int | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # reading or writing the file will tell what is wrong
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

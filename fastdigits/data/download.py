@@ -14,7 +14,7 @@ from pathlib import Path
 from fastdigits.data.named import SETS, RemoteFile, folder_of_set
 from fastdigits.data.sources import MIRRORS, SHA256, verify
 from fastdigits.errors import UserError
-from fastdigits.files import StrPath, replaced, write_atomically
+from fastdigits.files import StrPath, make_folder, replaced, write_atomically
 
 ATTEMPTS = 3  # rounds over all mirrors
 PAUSE_S = 0.5  # before the second round; twice as long before the third
@@ -48,7 +48,7 @@ def download(
         same name with other content; such a file is not overwritten.
     """
     folder = Path(folder)
-    _create(folder)
+    make_folder(folder)
     for name, state in verify(folder):
         if state == "ok":
             report(f"{name}: already there")
@@ -83,7 +83,7 @@ def download_set(
     """
     chosen = SETS[name]
     folder = Path(folder or folder_of_set(name))
-    _create(folder)
+    make_folder(folder)
     for file in chosen.files:
         kept = [Path(member).name for member in file.members] or [file.name]
         if all((folder / one).is_file() for one in kept):
@@ -178,10 +178,3 @@ def _unpack(folder: Path, file: RemoteFile) -> None:
         raise UserError(f"{archive} is no archive with the files of the set; try again later.") from error
     finally:
         archive.unlink()
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"Cannot create the folder {folder} ({error.strerror}); choose another one.") from error

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.files import check_writable, write_atomically
+from fastdigits.files import changing, check_writable, write_atomically
 from fastdigits.storage import json_files, run_table
 from fastdigits.storage.json_files import check_number
 
@@ -55,11 +55,12 @@ def add(path: str | Path, runs: list[dict[str, Any]], dead: int = 0) -> None:
     if _is_table(path):
         run_table.add(Path(path), runs)
         return
-    earlier = _content(Path(path))
-    runs, dead = [*earlier["runs"], *runs], earlier["dead_runs"] + dead
-    averages = _averages(runs, dead)
-    write_atomically(path, _as_json(averages, runs))
-    write_atomically(_text_path(path), as_text(averages).encode())
+    with changing(path):
+        earlier = _content(Path(path))
+        runs, dead = [*earlier["runs"], *runs], earlier["dead_runs"] + dead
+        averages = _averages(runs, dead)
+        write_atomically(path, _as_json(averages, runs))
+        write_atomically(_text_path(path), as_text(averages).encode())
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Tables of runs: a CSV file with one row per epoch, for spreadsheets."""
+"""Tables of runs: a CSV file with one row per epoch, for spreadsheets. Several processes may add to one at once."""
 
 import csv
 from io import StringIO
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.files import append, write_atomically
+from fastdigits.files import append, changing, write_atomically
 from fastdigits.storage.json_files import check_number
 
 OF_RUN = ("model", "dataset", "seed", "fold")
@@ -34,8 +34,9 @@ def add(path: Path, runs: list[dict[str, Any]]) -> None:
     runs : list of dict
         As `fastdigits train --json` prints them.
     """
-    earlier, last = _content(path)
-    _write(path, earlier, [row for number, run in enumerate(runs, last + 1) for row in _rows(number, run)])
+    with changing(path):
+        earlier, last = _content(path)
+        _write(path, earlier, [row for number, run in enumerate(runs, last + 1) for row in _rows(number, run)])
 
 
 def put(path: Path, run: dict[str, Any], number: int | None) -> int:
@@ -49,13 +50,14 @@ def put(path: Path, run: dict[str, Any], number: int | None) -> int:
     number : int, optional
         None for a new run.
     """
-    earlier, last = _content(path)
-    if number is None:
-        number = last + 1
-    else:
-        kept = [row for row in csv.reader(StringIO(earlier, newline="")) if row[0] != str(number)]
-        earlier = _text(kept)
-    _write(path, earlier, _rows(number, run))
+    with changing(path):
+        earlier, last = _content(path)
+        if number is None:
+            number = last + 1
+        else:
+            kept = [row for row in csv.reader(StringIO(earlier, newline="")) if row[0] != str(number)]
+            earlier = _text(kept)
+        _write(path, earlier, _rows(number, run))
     return number
 
 
@@ -67,7 +69,8 @@ def extend(path: Path, run: dict[str, Any], number: int) -> None:
     UserError
         If the table does not exist or cannot be written.
     """
-    append(path, _text(_rows(number, run)).encode(errors="replace"))
+    with changing(path):  # a row that is appended while another process replaces the file would be lost
+        append(path, _text(_rows(number, run)).encode(errors="replace"))
 
 
 def _rows(number: int, run: dict[str, Any]) -> list[list[Any]]:

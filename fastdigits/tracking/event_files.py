@@ -21,7 +21,7 @@ from tensorboardX.record_writer import RecordWriter
 from tensorboardX.summary import hparams, scalar
 
 from fastdigits.errors import UserError
-from fastdigits.files import StrPath, check_writable
+from fastdigits.files import StrPath, check_writable, make_folder
 from fastdigits.storage.history import Epoch
 from fastdigits.tracking import FINISHED, METRICS
 
@@ -35,11 +35,8 @@ class Log:
     def __init__(self, place: str):
         if "://" in place:
             raise UserError(f"'{place}' is no folder; give one, such as tensorboard:runs.")
+        make_folder(place)
         self.folder = Path(place).absolute()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _failure(self.folder, error) from error
         check_writable(self.folder / "events")
 
     def run(self, name: str, settings: Mapping[str, Any]) -> "EventsRun":

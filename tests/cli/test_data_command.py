@@ -86,6 +86,13 @@ def test_download_keeps_files_that_are_there(copy):
     assert result.stderr.splitlines() == [f"{name}: already there" for name in SHA256]
 
 
+def test_a_folder_whose_name_stands_for_standard_output_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mnist", "fashion-mnist"):
+        assert "Nothing is written to standard output" in str(invoke("download", name, "--to", "-").exception)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_download_without_a_reachable_mirror(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("fastdigits.data.download.MIRRORS", ["http://127.0.0.1:1/"])

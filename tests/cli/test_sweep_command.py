@@ -241,6 +241,7 @@ def test_a_store_in_no_folder_and_two_kinds_of_workers_are_refused(spec, fails):
     spec(GRID)
     fails(1, "The folder missing does not exist; create it", "sweep", "spec.toml", "--store", "missing/a.db")
     fails(1, "No file is written to standard output", "sweep", "spec.toml", "--store", "-")
+    fails(1, "Nothing is written to standard output", "sweep", "spec.toml", "--weights", "-")
     fails(2, "leave one out", "sweep", "spec.toml", "--workers", "1", "--scheduler", "tcp://127.0.0.1:9")
 
 

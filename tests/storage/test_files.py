@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fastdigits import UserError, files
-from fastdigits.files import write_atomically
+from fastdigits.files import make_folder, write_atomically
 
 HANGING_WRITER = """
 import os, sys
@@ -41,6 +41,8 @@ def test_no_file_has_the_name_that_stands_for_standard_output(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="No file is written to standard output"):
         write_atomically("-", b"new")
+    with pytest.raises(UserError, match="Nothing is written to standard output"):
+        make_folder("-")
     write_atomically("./-", b"new")
     assert os.listdir() == ["-"]
 

@@ -1,5 +1,7 @@
 import csv
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -150,6 +152,54 @@ def test_a_table_has_a_row_for_each_epoch(tmp_path):
     }
     assert [file.name for file in tmp_path.iterdir()] == ["runs.CSV"]
     assert run_statistics.files(path) == [path]
+
+
+unlocked_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+
+
+def at_once(function):
+    """Call function(0) to function(3) in four threads, whose locks exclude each other as those of processes do."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(function, range(4)))
+
+
+@unlocked_on_windows
+@pytest.mark.parametrize("name", ["stats.json", "runs.csv"])
+def test_trainings_that_end_at_once_keep_the_runs_of_each_other(tmp_path, name):
+    path = tmp_path / name
+
+    def train(thread):
+        for number in range(5):
+            run_statistics.add(path, [full_run(10 * thread + number) if name == "runs.csv" else FIRST])
+
+    at_once(train)
+    if name == "stats.json":
+        assert len(run_statistics.read(path)) == 20
+        assert (tmp_path / "stats.txt").read_text().startswith("runs: 20;")
+        return
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["run"]) for row in rows] == [run for run in range(1, 21) for _ in range(2)]
+    assert len({row["seed"] for row in rows}) == 20
+
+
+@unlocked_on_windows
+def test_trainings_that_log_to_one_table_at_once_take_different_numbers(tmp_path):
+    path = tmp_path / "runs.csv"
+
+    def train(thread):
+        run = full_run(thread)
+        epochs = run.pop("epochs")
+        number = run_table.put(path, run | {"epochs": epochs[:1]}, None)
+        for _ in range(5):
+            run_table.extend(path, run | {"epochs": epochs[1:]}, number)
+        run_table.put(path, run | {"epochs": epochs}, number)
+
+    at_once(train)
+    with path.open(newline="") as file:
+        rows = [(int(row["run"]), int(row["seed"]), int(row["epoch"])) for row in csv.DictReader(file)]
+    assert sorted(number for number, _, _ in rows) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert {seed for _, seed, _ in rows} == {0, 1, 2, 3}
 
 
 def test_a_table_without_its_last_line_break_is_continued(tmp_path):

@@ -241,6 +241,8 @@ def test_a_log_that_stays_incomplete_is_told_at_the_end(tmp_path, fit):
         ("csv:missing/runs.csv", "missing does not exist"),
         ("csv:other", "other is not a table that 'train --stats' wrote"),
         ("tensorboard:other", "File exists"),
+        ("tensorboard:-", "Nothing is written to standard output"),
+        ("csv:-", "No file is written to standard output"),
         ("tensorboard:s3://bucket", "'s3://bucket' is no folder"),
     ],
 )

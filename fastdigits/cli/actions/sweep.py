@@ -18,7 +18,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.sweep_lines import SweepLines
 from fastdigits.errors import UserError
-from fastdigits.files import StrPath, check_writable
+from fastdigits.files import StrPath, check_writable, make_folder
 from fastdigits.plots.text import setting_text
 from fastdigits.sweeps import load_part
 from fastdigits.sweeps import spec as descriptions
@@ -172,10 +172,7 @@ class Sweep:
         if self.weights is None:
             return None
         folder = Path(self.weights)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"Cannot create the folder {folder} ({error.strerror}); choose another one.") from error
+        make_folder(folder)
         check_writable(folder / "weights.h5")
         return folder
 
