@@ -42,10 +42,11 @@ def value_range(sample: np.ndarray, source: str) -> Range:
         return -128.0, 127.0
     if low >= 0 and high <= 65535 and whole:
         return 0.0, 65535.0
-    raise UserError(f"{source} has values from {low:g} to {high:g}, which is no known range; {_how_to_give_range()}")
+    raise UserError(f"{source} has values from {low:g} to {high:g}, which is no known range; {how_to_give_range()}")
 
 
-def _how_to_give_range() -> str:
+def how_to_give_range() -> str:
+    """Return the end of a sentence about values of an unknown range."""
     given = worded("--value-range BLACK,WHITE", "value_range=(BLACK, WHITE)")
     return f"say with {given} which values are black and white."
 
@@ -69,7 +70,7 @@ def to_bytes(images: np.ndarray, values: Range, source: str, first: int = 0) -> 
         wrong = images[number]
         raise UserError(
             f"Image {first + number} of {source} has values from {wrong.min():g} to {wrong.max():g}, which is outside "
-            f"{black:g} to {white:g}; {_how_to_give_range()}"
+            f"{black:g} to {white:g}; {how_to_give_range()}"
         )
     scaled = (images.astype(np.float64) - black) * (255 / (white - black))
     return np.rint(scaled.clip(0, 255)).astype(np.uint8)

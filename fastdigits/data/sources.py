@@ -331,18 +331,38 @@ class Source:
             examine = transposed is None and self.contents.may_be_transposed
             if self.contents.are_gray_levels:
                 values = values or conversion.FULL
-            if values is None or examine:
+            if values is None:
+                values = self._common_range()
+                if values != conversion.FULL:
+                    self.notes.append(f"values {values[0]:g} to {values[1]:g} are scaled to 0 to 255")
+            if examine:
                 chunk = next(iter(part.chunks(reading.shape)))
-                if values is None:
-                    values = conversion.value_range(chunk, part.source)
-                    if values != conversion.FULL:
-                        self.notes.append(f"values {values[0]:g} to {values[1]:g} are scaled to 0 to 255")
-                if examine:
-                    transposed = conversion.look_transposed(_converted(chunk, values, False, part.source, 0))
-                    if transposed:
-                        self.notes.append("rows and columns are swapped in the files, so the images are transposed")
+                transposed = conversion.look_transposed(_converted(chunk, values, False, part.source, 0))
+                if transposed:
+                    self.notes.append("rows and columns are swapped in the files, so the images are transposed")
             self._recognized = values, bool(transposed)
         return self._recognized
+
+    def _common_range(self) -> conversion.Range:
+        """Recognize the values of black and white in the first images of each part that are not all 0.
+
+        Raises
+        ------
+        UserError
+            If the parts have different ranges, as when only one of them has been scaled.
+        """
+        found: dict[conversion.Range, str] = {}
+        for part in self.contents.parts.values():
+            chunks = part.chunks(self.reading.shape)
+            if (chunk := next((chunk for chunk in chunks if chunk.any()), None)) is not None:
+                found.setdefault(conversion.value_range(chunk, part.source), part.source)
+        if len(found) > 1:
+            ((a, b), one), ((c, d), other) = [*found.items()][:2]
+            raise UserError(
+                f"The values of {one} are from {a:g} to {b:g}, but those of {other} from {c:g} to {d:g}; scale both in "
+                f"the same way, or {conversion.how_to_give_range()}"
+            )
+        return next(iter(found), conversion.FULL)
 
 
 def _converted(chunk: np.ndarray, values: conversion.Range, transposed: bool, source: str, first: int) -> np.ndarray:

@@ -289,9 +289,45 @@ def test_the_label_is_last_if_the_first_column_never_changes(tmp_path):
     digits = load_digits(tmp_path / "optdigits.tra")
     assert digits.classes == DIGITS
     assert digits.train_images.shape == (1438, 8, 8)
-    assert digits.notes[0] == "values 0 to 16 are scaled to 0 to 255"
+    assert digits.notes[:2] == (
+        "the label is in the last column, as the first one never changes",
+        "values 0 to 16 are scaled to 0 to 255",
+    )
     counts = np.bincount(digits.train_labels) + np.bincount(digits.test_labels)
     assert (counts == np.bincount(labels)).all()
+
+
+def test_a_file_that_is_sorted_by_its_first_column_has_its_labels_there(tmp_path):
+    labels = np.repeat(np.arange(3), 150)
+    pixels = np.arange(450)[:, None] * np.arange(1, 10) % 256  # of which the last one varies as well
+    np.savetxt(tmp_path / "sorted.csv", np.column_stack([labels, pixels]), "%d", ",")
+    digits = load_digits(tmp_path / "sorted.csv")
+    assert digits.classes == ("0", "1", "2")
+    assert (load_images(tmp_path / "sorted.csv").reshape(450, 9) == pixels).all()
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_numbers_of_columns_are_a_header(index, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    for name, images, labels in (("train", *FEW[:2]), ("test", *FEW[2:])):
+        pandas.DataFrame(formats.rows(images, labels)).to_csv(tmp_path / f"{name}.csv", index=index)
+    ordered(load_digits(tmp_path))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["pixel{0}", "{1}x{2}"])
+def test_columns_of_pixels_may_be_sorted_as_texts(name, suffix, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pixels = [name.format(number, number // 28 + 1, number % 28 + 1) for number in range(784)]
+    for part, images, labels in (("train", *FEW[:2]), ("test", *FEW[2:])):
+        table = pandas.DataFrame(formats.rows(images, labels), columns=["label", *pixels])
+        table = table[sorted(table.columns)]
+        path = tmp_path / f"{part}.{suffix}"
+        table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    digits = load_digits(tmp_path)
+    ordered(digits)
+    assert digits.notes == ("the columns of pixels are put in the order of their names",)
 
 
 def test_letters_as_labels_of_a_csv_file(tmp_path):
@@ -417,6 +453,83 @@ def test_a_range_that_is_not_recognized_can_be_given(tmp_path):
         load_digits(few, value_range=(0, 1))
     inverted = load_digits(few, value_range=(2.5, -0.5))
     assert (inverted.train_images == 255 - FEW.x_train).all()
+
+
+def test_parts_of_different_ranges_are_refused(tmp_path):
+    scaled, said = FEW.x_test / 255, r"x_train. are from 0 to 255, but those of .*x_test. from 0 to 1; scale both"
+    with pytest.raises(UserError, match=said):
+        load_digits(formats.npz(FEW, tmp_path / "a.npz", x_test=scaled))
+    with pytest.raises(UserError, match="from 0 to 1, but those of"):
+        load_part(formats.npz(FEW, tmp_path / "b.npz", x_train=FEW.x_train / 255), "train")
+    ordered(load_digits(formats.npz(FEW, tmp_path / "c.npz", x_test=FEW.x_test.astype(float))))
+
+
+def test_the_range_of_images_of_which_the_first_thousands_are_black(tmp_path):
+    black = np.zeros((5000, 28, 28), np.float32)
+    x, y = np.concatenate([black, FEW.x_train / 255]), np.concatenate([np.arange(5000) % 10, FEW.y_train])
+    digits = load_digits(formats.npz(FEW, tmp_path / "a.npz", x_train=x, y_train=y, x_test=FEW.x_test / 255))
+    assert (digits.train_images[5000:] == FEW.x_train).all()
+
+
+# Parts for validation, and what is left out
+
+
+def named_arrays(few, folder, part):
+    np.savez(folder / "a.npz", x_train=few.x_train, y_train=few.y_train,
+             **{f"x_{part}": few.x_test, f"y_{part}": few.y_test})  # fmt: skip
+    return folder / "a.npz"
+
+
+def named_folders(few, folder, part):
+    return formats.pictures(few, folder, ("train", part))
+
+
+def named_tables(few, folder, part):
+    for name, images, labels in (("train", *few[:2]), (part, *few[2:])):
+        np.savetxt(folder / f"{name}.csv", formats.rows(images, labels), "%d", ",")
+    return folder
+
+
+def named_parquet(few, folder, part):
+    pytest.importorskip("pyarrow")
+    formats.parquet(few, folder)
+    (folder / "data").rename(folder / "digits")  # as for several sets in a repository
+    tests = folder / "digits" / "test-00000-of-00001.parquet"
+    tests.rename(tests.with_name(f"{part}-00000-of-00001.parquet"))
+    return folder
+
+
+WRITERS = [named_arrays, named_folders, named_tables, named_parquet]
+
+
+@pytest.mark.parametrize("part", ["val", "validation"])
+@pytest.mark.parametrize("write", WRITERS)
+def test_validation_images_are_the_test_part_of_a_set_without_another(write, part, tmp_path):
+    digits = load_digits(write(FEW, tmp_path, part))
+    check(digits)
+    assert digits.notes == ("the validation part is the test part",)
+
+
+def test_validation_images_next_to_a_test_part_are_left_out_and_it_is_said(tmp_path):
+    arrays = formats.npz(FEW, tmp_path / "a.npz", x_val=FEW.x_test[:5], y_val=FEW.y_test[:5])
+    folders = formats.pictures(FEW, tmp_path / "folders")
+    formats.pictures(FEW._replace(x_train=FEW.x_test, y_train=FEW.y_test), folders, ("val", "unused"))
+    (tmp_path / "tables").mkdir()
+    tables = named_tables(FEW, tmp_path / "tables", "test")
+    (tables / "valid.csv").write_text("1,2,3,4,5\n")
+    (tables / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    for data, others in ((arrays, ""), (folders, "'unused/' is"), (tables, "'sample_submission.csv' is")):
+        digits = load_digits(data)
+        check(digits)
+        assert digits.notes == ("the validation part is left out", *([f"{others} left out"] if others else []))
+
+
+def test_several_folders_with_parquet_files_are_refused(tmp_path):
+    formats.pictures(FEW, tmp_path)
+    (tmp_path / "train" / "a.parquet").write_bytes(b"PAR1")
+    (tmp_path / "test" / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"holds Parquet files in the folders 'test', 'train'; give one of them"):
+        load_digits(tmp_path)
 
 
 # MAT
@@ -564,7 +677,17 @@ def test_hdf5_never_opens_other_files(tmp_path):
 
 def test_libsvm_with_numbers_left_out(tmp_path):
     pytest.importorskip("sklearn")
-    ordered(load_digits(formats.libsvm(FEW, tmp_path)))
+    digits = load_digits(formats.libsvm(FEW, tmp_path))
+    ordered(digits)
+    assert digits.notes == ("lines with numbers up to 773 are read as images of 28 x 28 pixels",)
+
+
+def test_libsvm_without_the_last_rows_of_the_images(tmp_path):
+    pytest.importorskip("sklearn")
+    few = FEW._replace(x_train=FEW.x_train.copy(), x_test=FEW.x_test.copy())
+    for images in (few.x_train, few.x_test):
+        images[:, 25:] = 0
+    check(load_digits(formats.libsvm(few, tmp_path)), few)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.data.dataset import some
-from fastdigits.data.formats.opening import part_of
+from fastdigits.data.formats.opening import part_of, train_and_test
 from fastdigits.data.formats.types import Contents, Part, array_part
 from fastdigits.errors import UserError
 
@@ -16,8 +16,8 @@ IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "features", "
 LABELS = ("labels", "label", "y", "targets", "target", "classes", "class", "arr1")
 
 
-def find_pairs(names: list[str], source: Any) -> dict[str, tuple[str, str | None]]:
-    """Return the names of the images and labels of each part: "train" and "test", or "train" alone.
+def find_pairs(names: list[str], source: Any) -> tuple[dict[str, tuple[str, str | None]], tuple[str, ...]]:
+    """Return the names of the images and labels of each part, "train" and "test" or one of them, and notes.
 
     Parameters
     ----------
@@ -36,28 +36,28 @@ def find_pairs(names: list[str], source: Any) -> dict[str, tuple[str, str | None
             if word in words:
                 candidates = found.setdefault(part_of(name) or "", {})
                 candidates[kind] = min(candidates.get(kind, (len(words), "")), (words.index(word), name))
-    parts = {part: kinds for part, kinds in found.items() if "images" in kinds}
-    if "train" in parts or "test" in parts:
-        parts.pop("", None)
+    found = {part: kinds for part, kinds in found.items() if "images" in kinds}
+    without_part = found.pop("", None)
+    parts, notes = train_and_test(found) if found or not without_part else ({"train": without_part}, ())
     if not parts:
         raise UserError(
             f"{source} has no images under a name like x_train or images (it has "
             f"{some(map(ascii, names)) or 'nothing'}); rename its arrays to x_train, y_train, x_test and y_test."
         )
-    return {
-        part or "train": (kinds["images"][1], kinds["labels"][1] if "labels" in kinds else None)
-        for part, kinds in sorted(parts.items(), key=lambda item: item[0] != "train")
+    pairs = {
+        part: (kinds["images"][1], kinds["labels"][1] if "labels" in kinds else None) for part, kinds in parts.items()
     }
+    return pairs, notes
 
 
 def contents_of(arrays: Mapping[str, np.ndarray], source: Any, **recognized: Any) -> Contents:
     """Return the contents of a file with these arrays."""
-    pairs = find_pairs([*arrays], source)
+    pairs, notes = find_pairs([*arrays], source)
     parts = {
         part: part_of_arrays(f"{source} ({images})", arrays[images], None if labels is None else arrays[labels])
         for part, (images, labels) in pairs.items()
     }
-    return Contents(parts, **recognized)
+    return Contents(parts, notes=notes, **recognized)
 
 
 def part_of_arrays(source: str, images: np.ndarray, labels: np.ndarray | None) -> Part:
@@ -97,7 +97,8 @@ def plain_labels(labels: np.ndarray, source: str) -> np.ndarray:
 
 def _without_part(name: str) -> str:
     """Return what a name tells besides the part: "x" for X_train, "images" for dataset.train.images."""
-    words = [re.sub("training|train|testing|test|t10k|[^a-z0-9]", "", word) for word in name.lower().split(".")]
+    part = "training|train|testing|test|t10k|validation|valid|val(?!ue)|[^a-z0-9]"
+    words = [re.sub(part, "", word) for word in name.lower().split(".")]
     return next((word for word in reversed(words) if word), "")
 
 

@@ -1,5 +1,6 @@
 """Read tables of pixels: CSV as of Kaggle's digit recognizer or the label-first MNIST, with commas, tabs or spaces."""
 
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from fastdigits.errors import UserError
 LABELS = ("label", "labels", "class", "target", "y", "digit", "letter", "character")
 NUMBERS = ("", "unnamed: 0", "id", "index", "imageid")  # columns that number the rows, as pandas writes
 MAX_LINE = 1 << 24  # bytes
+REORDERED = "the columns of pixels are put in the order of their names"
 COMPARED_LINES = 100  # to find the label
 
 
@@ -31,6 +33,7 @@ class Layout:
     label: int | None
     pixels: list[int]
     size: Size
+    note: str = ""
 
 
 def open_files(paths: dict[str, list[Path]]) -> Contents:
@@ -41,13 +44,14 @@ def open_files(paths: dict[str, list[Path]]) -> Contents:
     UserError
         If a table has no square number of columns of pixels, or is damaged.
     """
-    parts = {part: joined([_open(path) for path in files]) for part, files in paths.items()}
-    names = " ".join(path.name for files in paths.values() for path in files)
-    return Contents(parts, may_be_transposed="emnist" in names.lower())
+    layouts = {path: _layout(path) for files in paths.values() for path in files}
+    parts = {part: joined([_open(path, layouts[path]) for path in files]) for part, files in paths.items()}
+    names = " ".join(path.name for path in layouts)
+    notes = dict.fromkeys(layout.note for layout in layouts.values() if layout.note)
+    return Contents(parts, may_be_transposed="emnist" in names.lower(), notes=tuple(notes))
 
 
-def _open(path: Path) -> Part:
-    layout = _layout(path)
+def _open(path: Path, layout: Layout) -> Part:
     if layout.label is None:
         count = sum(1 for _ in _lines(path, layout))
         labels = None
@@ -70,27 +74,57 @@ def _layout(path: Path) -> Layout:
     names = [field.lower() for field in rows[0]]
     columns = len(names)
     texts = [name for name in names if not _is_number(name)]
-    header = len(texts) > 1 or (len(texts) == 1 and texts[0] in LABELS + NUMBERS)
-    if not header:
-        label, pixels = _label_of_square(path, rows)
-        return Layout(delimiter, columns, False, label, pixels, _square(path, len(pixels)))
+    header = len(texts) > 1 or (len(texts) == 1 and texts[0] in LABELS + NUMBERS) or _counts(names)
+    if not header or not texts:
+        label, pixels, note = _label_of_square(path, rows[header:], delimiter)
+        return Layout(delimiter, columns, header, label, pixels, _square(path, len(pixels)), note)
     label = next((column for column, name in enumerate(names) if name in LABELS), None)
     pixels = [column for column, name in enumerate(names) if column != label and name not in NUMBERS]
     if label is None and not _is_square(len(pixels)) and _is_square(len(pixels) - 1):
         label, *pixels = pixels
-    return Layout(delimiter, columns, True, label, pixels, _named_size(names, pixels) or _square(path, len(pixels)))
+    order = in_order([names[column] for column in pixels])
+    note = "" if order == sorted(order) else REORDERED
+    pixels = [pixels[number] for number in order]
+    size = _named_size(names, pixels) or _square(path, len(pixels))
+    return Layout(delimiter, columns, True, label, pixels, size, note)
 
 
-def _label_of_square(path: Path, rows: list[list[str]]) -> tuple[int | None, list[int]]:
-    """Return the columns of the label and of the pixels: the first one is the label, or the last one if it varies."""
+def in_order(names: list[str]) -> list[int]:
+    """Return the order of columns of pixels with names such as pixel0 or 1x1: that of the numbers in them, if any.
+
+    Tables may have them sorted as texts, pixel10 before pixel2.
+    """
+    numbers = [[int(number) for number in re.findall(r"\d{1,9}", name)] for name in names]
+    words = {re.sub(r"\d+", "", name) for name in names}
+    if len(words) > 1 or not all(numbers) or len({*map(tuple, numbers)}) < len(numbers):
+        return [*range(len(names))]
+    return sorted(range(len(names)), key=numbers.__getitem__)
+
+
+def _counts(names: list[str]) -> bool:
+    """Return whether the names are 0, 1, 2, ..., as pandas calls columns without names."""
+    return len(names) > 1 and names == [str(number) for number in range(len(names))]
+
+
+def _label_of_square(path: Path, rows: list[list[str]], delimiter: str | None) -> tuple[int | None, list[int], str]:
+    """Return the columns of the label and of the pixels, and a note if the label is not in the first column."""
+    if not rows:
+        raise UserError(f"{path} holds no images; give a file with at least one.")
     columns = [*range(len(rows[0]))]
     if _is_square(len(columns)):
-        return None, columns
+        return None, columns, ""
     if not _is_square(len(columns) - 1):
         _square(path, len(columns) - 1)
     varies = [len({row[column] for row in rows if len(row) == len(columns)}) > 1 for column in (0, -1)]
-    label = columns[-1] if varies == [False, True] else 0
-    return label, [column for column in columns if column != label]
+    if varies == [False, True] and not _first_column_varies(path, rows[0][0], delimiter):
+        return columns[-1], columns[:-1], "the label is in the last column, as the first one never changes"
+    return 0, columns[1:], ""
+
+
+def _first_column_varies(path: Path, value: str, delimiter: str | None) -> bool:
+    """Return whether the first column has another value anywhere, as in a file that is sorted by label."""
+    fields = (line.split(delimiter, 1)[0].strip().strip('"') for line in islice(_lines(path, None), 1, None))
+    return any(field != value for field in fields)
 
 
 def _named_size(names: list[str], pixels: list[int]) -> Size | None:

@@ -1,7 +1,9 @@
 """Recognize the format of a data set by its content."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from fastdigits.data.dataset import some
 from fastdigits.data.formats import csv_files, hdf5, idx, libsvm, mat, npz, pictures
 from fastdigits.data.formats.opening import files_in, head, split_by_part
 from fastdigits.data.formats.types import Contents
@@ -41,9 +43,8 @@ def _open_folder(folder: Path) -> Contents:
         raise UserError(f"The data folder {folder} is empty; put the four IDX files into it.")
     if (contents := idx.open_folder(folder)) is not None:
         return contents
-    for inner in (folder, folder / "data"):  # Hugging Face has a folder data
-        if inner.is_dir() and (files := files_in(inner, *PARQUET)):
-            return _parquet().open_files(split_by_part(inner, files))
+    if (contents := _open_parquet(folder)) is not None:
+        return contents
     if files := files_in(folder, *SINGLE):
         if len(files) > 1:
             raise UserError(f"{folder} holds {files[0].name} and {files[1].name}; give one of the files.")
@@ -51,7 +52,8 @@ def _open_folder(folder: Path) -> Contents:
     if (contents := pictures.open_folder(folder)) is not None:
         return contents
     if files := files_in(folder, *TABLES):
-        return _open_tables(split_by_part(folder, files))
+        tables, notes = split_by_part(folder, files)
+        return _with_notes(_open_tables(tables), notes)
     if files := [path for path in sorted(folder.iterdir()) if path.is_file() and libsvm.is_head(head(path))]:
         tests = [path for path in files if path.name.split(".")[-2:-1] == ["t"] or path.suffix == ".t"]
         train = [path for path in files if path not in tests]
@@ -60,6 +62,25 @@ def _open_folder(folder: Path) -> Contents:
         f"{folder} holds no data set; give a folder with the four IDX files, with a folder of pictures for each class, "
         "or with train.csv and test.csv."
     )
+
+
+def _open_parquet(folder: Path) -> Contents | None:
+    """Open the Parquet files of a folder or, as on Hugging Face, of the folder in it that has some."""
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    found = {path: files for path in (folder, *inner) if (files := files_in(path, *PARQUET))}
+    if not found:
+        return None
+    place = folder if folder in found else next(iter(found))
+    if place != folder and len(found) > 1:
+        raise UserError(
+            f"{folder} holds Parquet files in the folders {some(ascii(path.name) for path in found)}; give one of them."
+        )
+    parts, notes = split_by_part(place, found[place])
+    return _with_notes(_parquet().open_files(parts), notes)
+
+
+def _with_notes(contents: Contents, notes: tuple[str, ...]) -> Contents:
+    return replace(contents, notes=(*contents.notes, *notes))
 
 
 def _open_file(path: Path) -> Contents:

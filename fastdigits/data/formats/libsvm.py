@@ -12,6 +12,7 @@ from fastdigits.data.formats.types import Contents, array_part
 from fastdigits.errors import UserError
 
 LINE = re.compile(rb"[^\s:]{1,50}(\s+\d+:[^\s:]+)+\s*")
+SIDES = (8, 16, 20, 28, 32, 48, 64, 96, 128, 256)  # of images whose last pixels may be left out, as they are 0
 MAX_LINE = 1 << 20
 MAX_PIXELS = 1 << 16  # of an image
 MAX_BYTES = 4 << 30  # of all numbers
@@ -32,8 +33,8 @@ def open_files(paths: dict[str, list[Path]]) -> Contents:
         If a line is not in the format.
     """
     read = {part: [_read(path) for path in files] for part, files in paths.items()}
-    pixels = max(indices.max() for tables in read.values() for _, _, indices, _ in tables)
-    side = isqrt(int(pixels) - 1) + 1
+    pixels = int(max(indices.max() for tables in read.values() for _, _, indices, _ in tables))
+    side = _side(pixels)
     parts = {}
     for part, tables in read.items():
         labels = np.concatenate([labels for labels, _, _, _ in tables])
@@ -43,7 +44,15 @@ def open_files(paths: dict[str, list[Path]]) -> Contents:
         for image, (_, rows, indices, values) in zip(images, tables, strict=True):
             image[rows, indices - 1] = values
         parts[part] = array_part(paths[part][0], np.concatenate(images).reshape(-1, side, side), labels)
-    return Contents(parts)
+    known = side**2 == pixels
+    note = f"lines with numbers up to {pixels} are read as images of {side} x {side} pixels"
+    return Contents(parts, notes=() if known else (note,))
+
+
+def _side(pixels: int) -> int:
+    """Return the side of images whose last number that is not left out is number `pixels`."""
+    side = isqrt(pixels - 1) + 1
+    return side if side**2 == pixels else next((known for known in SIDES if known >= side), side)
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

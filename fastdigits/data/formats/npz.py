@@ -1,6 +1,7 @@
 """Read NPZ files of NumPy, such as Keras' mnist.npz."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ def open_file(path: Path) -> Contents:
         if sum(members.values()) > MAX_BYTES:
             raise UserError(f"{path} unpacks to more than {MAX_BYTES >> 30} GiB; save a smaller part of it.")
         check_expansion(path, sum(members.values()))
-        wanted = {name for pair in find_pairs([*members], path).values() for name in pair if name is not None}
+        pairs, notes = find_pairs([*members], path)
+        wanted = {name for pair in pairs.values() for name in pair}
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in members if name in wanted}
     except UserError:
@@ -38,4 +40,4 @@ def open_file(path: Path) -> Contents:
                 f"{path} holds Python objects, which may run code; save plain arrays of numbers."
             ) from error
         raise UserError(f"{path} is damaged or cut short; copy or download it again.") from error
-    return contents_of(arrays, path, may_be_transposed="emnist" in path.name.lower())
+    return replace(contents_of(arrays, path, may_be_transposed="emnist" in path.name.lower()), notes=notes)

@@ -4,12 +4,14 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
+from fastdigits.data.dataset import some
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
 
@@ -18,6 +20,7 @@ OPENERS: dict[bytes, tuple[str, Callable[..., Any]]] = {
     b"BZh": ("bzip2", bz2.open),
     b"\xfd7zXZ\0": ("xz", lzma.open),
 }
+T = TypeVar("T")
 HEAD_BYTES = 4096
 MAX_PACKED_RATIO = 100  # of the sizes of content and file; images that people draw are packed to a thirtieth at most
 MODEST_BYTES = 256 << 20  # may be packed to any size
@@ -69,31 +72,53 @@ def files_in(folder: Path, *suffixes: str) -> list[Path]:
     )
 
 
-def split_by_part(folder: Path, paths: list[Path]) -> dict[str, list[Path]]:
-    """Sort files by the part that their names tell: "train" or "test". A single file without a part is "train".
+def split_by_part(folder: Path, paths: list[Path]) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    """Sort files by the part that their names tell, and return notes about what is left out.
+
+    A single file without a part is "train".
 
     Raises
     ------
     UserError
         If there are several files and none is of the training or test part.
     """
-    parts: dict[str, list[Path]] = {}
+    if len(paths) == 1 and part_of(paths[0].name) is None:
+        return {"train": paths}, ()
+    found: dict[str, list[Path]] = {}
     for path in paths:
-        if part := part_of(path.name):
-            parts.setdefault(part, []).append(path)
-    if not parts and len(paths) == 1:
-        return {"train": paths}
+        found.setdefault(part_of(path.name) or "", []).append(path)
+    others = found.pop("", [])
+    parts, notes = train_and_test(found)
     if not parts:
         raise UserError(
             f"{folder} holds {paths[0].name} and {len(paths) - 1} more such files; give one of them, or call one "
             "train and another one test."
         )
-    return parts
+    return parts, (*notes, *left_out([path.name for path in others]))
 
 
 def part_of(name: str) -> str | None:
-    """Return the part that the name of a file or of an array tells: "train", "test" or None."""
+    """Return the part that the name of a file, folder or array tells: "train", "test", "validation" or None."""
     name = name.lower()
     if "train" in name:
         return "train"
-    return "test" if "test" in name or "t10k" in name else None
+    if "test" in name or "t10k" in name:
+        return "test"
+    return "validation" if re.search("val(?!ue)", name) else None
+
+
+def train_and_test(parts: Mapping[str, T]) -> tuple[dict[str, T], tuple[str, ...]]:
+    """Return the training and the test part, and a note about the validation part, which may stand for the latter."""
+    found = {part: parts[part] for part in ("train", "test") if part in parts}
+    if "validation" not in parts:
+        return found, ()
+    if "test" in found:
+        return found, ("the validation part is left out",)
+    return found | {"test": parts["validation"]}, ("the validation part is the test part",)
+
+
+def left_out(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note about files, folders or arrays that are not read, if there are any."""
+    if not names:
+        return ()
+    return (f"{some(map(ascii, names), 3)} {'are' if len(names) > 1 else 'is'} left out",)

@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from fastdigits.data.conversion import fitted, to_gray
 from fastdigits.data.dataset import some
-from fastdigits.data.formats.csv_files import LABELS, NUMBERS
+from fastdigits.data.formats.csv_files import LABELS, NUMBERS, REORDERED, in_order
 from fastdigits.data.formats.pictures import check_same_size
 from fastdigits.data.formats.types import Contents, Part, Size, joined
 from fastdigits.errors import UserError
@@ -32,17 +32,20 @@ def open_files(paths: dict[str, list[Path]]) -> Contents:
     """
     names: dict[str, str] | None = None
     parts = {}
+    notes: dict[str, None] = {}
     for part, files in paths.items():
         opened = []
         for path in files:
-            found, declared = _open(path)
+            found, declared, said = _open(path)
             names = names or declared
+            notes.update(dict.fromkeys(said))
             opened.append(found)
         parts[part] = joined(opened)
-    return Contents(parts, names)
+    return Contents(parts, names, notes=tuple(notes))
 
 
-def _open(path: Path) -> tuple[Part, dict[str, str] | None]:
+def _open(path: Path) -> tuple[Part, dict[str, str] | None, tuple[str, ...]]:
+    """Return the images and labels of a file, the names of its classes if it has some, and notes."""
     with _Guarded(path):
         file = pyarrow.parquet.ParquetFile(path)
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -60,6 +63,9 @@ def _open(path: Path) -> tuple[Part, dict[str, str] | None]:
             for field in schema
             if field.name != label and field.name.lower() not in NUMBERS and _is_number(field.type)
         ]
+    order = in_order(columns)
+    notes = () if order == sorted(order) else (REORDERED,)
+    columns = [columns[number] for number in order]
     if not columns or (len(pictures) != 1 and isqrt(len(columns)) ** 2 != len(columns)):
         raise UserError(
             f"{path} has no column of pictures (it has {some(map(ascii, schema.names))}); give one with the columns "
@@ -69,8 +75,8 @@ def _open(path: Path) -> tuple[Part, dict[str, str] | None]:
     if label is not None:
         with _Guarded(path):
             labels = _labels(path, file.read([label]).column(0))
-    source = str(path)
-    return Part(source, rows, labels, lambda size: _chunks(path, columns, size)), _declared(schema, label)
+    part = Part(str(path), rows, labels, lambda size: _chunks(path, columns, size))
+    return part, _declared(schema, label), notes
 
 
 def _labels(path: Path, column: Any) -> np.ndarray:

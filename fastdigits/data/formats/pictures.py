@@ -8,13 +8,16 @@ from PIL import Image
 
 from fastdigits.data.conversion import fitted, to_gray
 from fastdigits.data.dataset import Size, printable
+from fastdigits.data.formats.opening import left_out, train_and_test
 from fastdigits.data.formats.types import CHUNK_IMAGES, Contents, Part
 from fastdigits.errors import UserError, setting
 from fastdigits.imaging import read_picture
 from fastdigits.imaging.picture import FORMATS
 
-PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-VALIDATION = ("val", "valid", "validation")  # the test part where there is no other
+PARTS = {
+    **{"train": "train", "training": "train", "test": "test", "testing": "test"},
+    **{"val": "validation", "valid": "validation", "validation": "validation"},
+}
 NO_PICTURES = ("thumbs.db", "desktop.ini")
 OTHER_FORMATS = ("PPM", "PCX", "TGA", "SGI", "ICO", "DDS", "XBM", "JPEG2000", "AVIF")
 MAX_PIXELS = 1 << 20  # of a picture in these formats
@@ -36,17 +39,20 @@ def open_folder(folder: Path) -> Contents | None:
             f"{folder} holds pictures, but no folder for each class; put each picture into a folder that is called as "
             "its class."
         )
-    parts = {PARTS[path.name.lower()]: path for path in inner if path.name.lower() in PARTS}
-    if "train" in parts and "test" not in parts:
-        parts.update(("test", path) for path in inner if path.name.lower() in VALIDATION)
-    found = {part: _find(path, suffixes) for part, path in (parts or {"train": folder}).items()}
+    parts: dict[str, Path] = {"train": folder}
+    notes: tuple[str, ...] = ()
+    if {PARTS.get(path.name.lower()) for path in inner} & {"train", "test"}:
+        parts, notes = train_and_test({PARTS[path.name.lower()]: path for path in inner if path.name.lower() in PARTS})
+        notes += left_out([f"{path.name}/" for path in inner if path.name.lower() not in PARTS])
+    found = {part: _find(path, suffixes) for part, path in parts.items()}
     found = {part: files for part, files in found.items() if files[0]}
     if not found:
         return None
     others = sum(count for _, count in found.values())
-    notes = (f"{others:,} other file{'s are' if others > 1 else ' is'} left out",) if others else ()
+    if others:
+        notes += (f"{others:,} other file{'s are' if others > 1 else ' is'} left out",)
     return Contents(
-        {part: _part(parts.get(part, folder), files) for part, (files, _) in sorted(found.items(), reverse=True)},
+        {part: _part(parts[part], files) for part, (files, _) in found.items()},
         are_gray_levels=True,
         notes=notes,
     )
