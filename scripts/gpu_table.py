@@ -5,12 +5,16 @@ from typing import Any
 
 Results = dict[str, dict[str, Any]]  # by part
 CHECKS = {
+    "compilation": "networks are compiled",
     "checks": "ops and gradients are correct",
     "parity": "networks agree with the CPU",
     "graph": "networks train to the same bits with a graph as without",
     "tests": "run of pytest -m gpu passes",
     "sanitizer": "tools of compute-sanitizer find no error",
 }
+
+
+SLOWEST = 5  # kernels of a step that are shown
 
 
 def as_text(results: Results) -> str:
@@ -20,6 +24,7 @@ def as_text(results: Results) -> str:
             *_facts(results),
             *_checks(results),
             *_ceilings(results),
+            *_replay(results),
             *_timings(results),
             *_accuracy(results),
             *_memory(results),
@@ -61,6 +66,24 @@ def _ceilings(results: Results) -> Iterator[str]:
         )
 
 
+def _replay(results: Results) -> Iterator[str]:
+    """Yield the times of recorded steps, and those of the kernels that take longest."""
+    part = results.get("replay", {})
+    if not part.get("steps"):
+        return
+    yield f"{'':40}{'us':>12}{'predicted':>11}{'host us':>9}{'both':>8}"
+    for model, step in part["steps"].items():
+        title = f"recorded step {model}, batch {part['batch_size']}"
+        yield (f"{title:40}{step['gpu_us']:12,.1f}{_predicted(step):>11}{step['host_us']:9,.1f}{step['step_us']:8,.1f}")
+        for kernel in sorted(step["kernels"], key=lambda kernel: -kernel["us"])[:SLOWEST]:
+            bound = f"  predicted by {kernel['bound']}" if kernel["bound"] else ""
+            yield f"  {kernel['kernel']:38}{kernel['us']:12,.1f}{_predicted(kernel):>11}{bound}"
+
+
+def _predicted(row: dict[str, Any]) -> str:
+    return "-" if row["predicted_us"] is None else f"{row['predicted_us']:,.1f}"
+
+
 def _timings(results: Results) -> Iterator[str]:
     rows = results.get("timings", {}).get("rows", [])
     comparisons = dict.fromkeys((row["mode"], row["model"], row["batch_size"]) for row in rows)
@@ -86,12 +109,12 @@ def _ratio(ours: dict[str, Any], others: list[dict[str, Any]], kind: str) -> str
 
 def _accuracy(results: Results) -> Iterator[str]:
     part = results.get("accuracy", {})
-    if "accuracies" in part:
-        accuracies = part["accuracies"]
+    for model, found in part.get("networks", {}).items():
+        accuracies, times, seeds = found["accuracies"], found["train_s"], found["seeds"]
         yield (
-            f"to 99 %         {accuracies['mean']:.2%} (lowest {accuracies['min']:.2%}) of {len(part['seeds'])} seeds "
-            f"after {part['train_s']['mean']:.3f} s of training; compilation {part['seeds'][0]['compile_s']:.1f} s at "
-            f"first, upload {part['upload_s']:.3f} s"
+            f"to 99 %         {model}: {accuracies['mean']:.2%} (lowest {accuracies['min']:.2%}) of {len(seeds)} seeds "
+            f"after {times['mean']:.3f} s of training ({times['min']:.3f} to {times['max']:.3f}); compilation "
+            f"{seeds[0]['compile_s']:.1f} s at first, upload {part['upload_s']:.3f} s"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,10 @@ from ptx.program import parse
 
 THREADS = 16384  # that run at a time
 CAPABILITY = (9, 0)
+ATTRIBUTES = {  # of an H200: clocks in kHz, bits of its memory's bus
+    **{"MultiProcessorCount": 132, "ClockRate": 1_980_000},
+    **{"MemoryClockRate": 3_201_000, "GlobalMemoryBusWidth": 6144},
+}
 
 code_of = cache(lambda text: Code(parse(text)))
 
@@ -67,6 +72,17 @@ class GpuStream(Stream):
         return self
 
 
+class Event:
+    """A point in the work of a stream; the time is that of the host."""
+
+    def record(self, stream: GpuStream) -> None:
+        assert not stream.records
+        self.seconds = perf_counter()
+
+    def synchronize(self) -> None:
+        """Do nothing: work is done at once."""
+
+
 class Module:
     """A loaded file of PTX."""
 
@@ -110,9 +126,13 @@ class Gpu:
         self.counts_memory = counts_memory
         self.alter: Callable[[str], str] = str
         self.stream = GpuStream()
-        device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)))
+        device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)), attributes=ATTRIBUTES)
         self.cuda = SimpleNamespace(
-            Stream=lambda **options: self.stream, Device=lambda: device, Module=lambda: Module(self)
+            Stream=lambda **options: self.stream,
+            Device=lambda: device,
+            Module=lambda: Module(self),
+            Event=Event,
+            get_elapsed_time=lambda first, last: 1000 * (last.seconds - first.seconds),
         )
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:

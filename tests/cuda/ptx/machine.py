@@ -15,6 +15,7 @@ from ptx.opcodes import DTYPES
 from ptx.program import Instruction
 
 WINDOW_BITS = 40  # of addresses; each argument of a kernel has a window of its own
+SECTOR = 32  # bytes
 MAX_VISITS = 1_000_000  # of basic blocks by the threads that run together
 
 
@@ -192,6 +193,7 @@ class Wave:
         thread = np.arange(self.threads)[group.threads]
         if kind.startswith("global"):
             counts[f"{kind} sectors"] += count_sectors(thread, addresses)
+            self.launch.touch(kind, addresses)
         else:
             counts[f"{kind} wavefronts"] += count_wavefronts(thread, addresses, size)
 
@@ -249,6 +251,7 @@ class Launch:
         self.instructions: Counter[str] = Counter()
         self.memory: Counter[str] = Counter()
         self.visits: Counter[int] = Counter()  # of basic blocks, by warps
+        self.touched: dict[tuple[str, int], np.ndarray] = {}  # which sectors of each argument are read and written
 
     def _pass(self, argument: Any, dtype: np.dtype) -> Any:
         """Return the register of a parameter."""
@@ -260,6 +263,21 @@ class Launch:
         same = value.dtype.itemsize == dtype.itemsize and (value.dtype.kind == "f") == (dtype.kind == "f")
         assert same, f"a number of {value.dtype} is passed as {dtype}"
         return value.view(dtype)
+
+    def touch(self, kind: str, addresses: np.ndarray) -> None:
+        """Note the sectors at some addresses, each of which lies in the window of an argument."""
+        window = int(addresses[0]) >> WINDOW_BITS
+        if not 0 < window <= len(self.arguments):
+            return  # which the access itself will report
+        if (kind, window) not in self.touched:
+            self.touched[kind, window] = np.zeros(self.arguments[window - 1].memory.nbytes // SECTOR + 1, bool)
+        at = (addresses & np.uint64((1 << WINDOW_BITS) - 1)) // np.uint64(SECTOR)
+        self.touched[kind, window][at[at < len(self.touched[kind, window])].view(np.int64)] = True
+
+    @property
+    def touched_bytes(self) -> int:
+        """The size of all sectors that are read and of all that are written."""
+        return SECTOR * sum(int(np.count_nonzero(touched)) for touched in self.touched.values())
 
     def describe(self, address: int, instruction: Instruction) -> str:
         """Return the address as the number of an argument and an offset in it."""
