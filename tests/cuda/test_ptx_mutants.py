@@ -92,7 +92,7 @@ MUTANTS = {
     "an addend forgotten": Mutant("momentum_step", r"fma(.*), %f\d+;", r"fma\1, 0f00000000;", "numbers"),
     "bytes read with a sign": Mutant("gather_batch", r"ld\.global\.u8(.*)", r"ld.global.s8\1", "numbers"),
     "a loop that skips every other turn": Mutant(
-        "conv2d_forward", r"(add\.s64\s+(%rd\d+), %rd\d+), -1;", r"\1, -2;", "outside of all arrays", count=0
+        "dense_forward", r"(add\.s64\s+%rd\d+, %rd\d+), 128;", r"\1, 256;", "numbers", count=0
     ),
 }
 

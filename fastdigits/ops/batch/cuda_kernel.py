@@ -62,7 +62,7 @@ def affine(numbers, shift_px, rotate_deg, rescale, shear_deg, H, W):
 def displacement(bends, d, row_splines, column_splines, i, j):
     """Return the displacement of pixel i, j in pixels, down (d = 0) or to the right (d = 1)."""
     total = splat(0.0)
-    for a in range(KNOTS):
+    for a in range(len(row_splines)):
         of_row = splat(0.0)
         for c in range(KNOTS):
             of_row = fma(bends[(2 * a + d) * KNOTS + c], column_splines[c, j], of_row)

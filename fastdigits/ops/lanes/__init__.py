@@ -210,5 +210,7 @@ def with_lanes(kernel: FunctionType, lanes: ModuleType) -> FunctionType:
             meanings[name] = getattr(lanes, name)
         elif isinstance(value, FunctionType):
             meanings[name] = bind(value, lanes, inline=True)
-    names = {**kernel.__globals__, **meanings}
-    return FunctionType(kernel.__code__, names, kernel.__name__, None, kernel.__closure__)
+    replaced = getattr(lanes, "REPLACED", {})  # under another name, because Numba refuses other meanings of builtins
+    names = {**kernel.__globals__, **meanings, **{name: getattr(lanes, name) for name in replaced.values()}}
+    code = kernel.__code__.replace(co_names=tuple(replaced.get(name, name) for name in used))
+    return FunctionType(code, names, kernel.__name__, None, kernel.__closure__)
