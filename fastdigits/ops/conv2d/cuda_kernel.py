@@ -30,12 +30,12 @@ def sum_parts(sums, n, r, m, lane, PARTS):
     return result
 
 
-def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED):
+def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED):
     """Add the products with channel c of x to the sums of N channels, two rows and M columns.
 
     acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
     weight[c, o0 + n, P - 1 - p, Q - 1 - q]. T kernel columns q at a time use COLUMNS = (M - 1) S + T columns of x.
-    PADDED is 0 if no pixel that is read lies outside.
+    PADDED is 0 if no pixel that is read lies outside, and RAGGED is 0 if all channels o0 .. o0+N exist.
     """
     P, Q = weight.shape[2:]
     for p in range(P):
@@ -47,7 +47,7 @@ def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, F
             for t in range(T):
                 if q0 + t < Q:
                     for n in range(N):
-                        v = _weight(weight, o0 + n, c, p, q0 + t, FLIPPED)
+                        v = _weight(weight, o0 + n, c, p, q0 + t, FLIPPED, RAGGED)
                         for r in range(2):
                             for m in range(M):
                                 acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
@@ -99,11 +99,13 @@ def zero_columns(x, b, c, h, w0, w1):
         store(x, (b, c, h, w), splat(0.0))
 
 
-def _weight(weight, o, c, p, q, FLIPPED):
+def _weight(weight, o, c, p, q, FLIPPED, RAGGED):
     O, C, P, Q = weight.shape
+    if RAGGED:
+        o = min(o, C - 1 if FLIPPED else O - 1)
     if FLIPPED:
-        return broadcast(weight, (c, min(o, C - 1), P - 1 - p, Q - 1 - q))
-    return broadcast(weight, (min(o, O - 1), c, p, q))
+        return broadcast(weight, (c, o, P - 1 - p, Q - 1 - q))
+    return broadcast(weight, (o, c, p, q))
 
 
 def pixel(x, b, c, h, w, PADDED):

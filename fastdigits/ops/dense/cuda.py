@@ -79,7 +79,7 @@ def _forward(N, M, RELU):
         acc = tile(N, M)
         zero_tile(acc, N, M)
         for first in range(part * STEP, K, PARTS * STEP):
-            if first + STEP <= K:
+            if K % STEP == 0 or first + STEP <= K:
                 add_inputs(x, weight, acc, o0, b0, first, N, M, STEP)
             else:
                 for k in range(first, K):
@@ -107,7 +107,7 @@ def _backward_input(N, M, RELU_INPUT):
         acc = tile(N, M)
         zero_tile(acc, N, M)
         for first in range(part * STEP, O, PARTS * STEP):
-            if first + STEP <= O and k0 + N <= K:
+            if (O % STEP == 0 or first + STEP <= O) and (K % N == 0 or k0 + N <= K):
                 add_outputs(dy, weight, acc, k0, b0, first, N, M, STEP)
             else:
                 for o in range(first, min(first + STEP, O)):
