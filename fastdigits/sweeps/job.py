@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +23,7 @@ from fastdigits.sweeps.store import DONE, FAILED, PRUNED, RunRow
 from fastdigits.training import experiment
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.failure import TrainingFailed
-from fastdigits.training.loop import Rows
+from fastdigits.training.loop import Rows, train
 from fastdigits.training.repeats import RunResult
 
 Report = Callable[[dict[str, Any]], None]
@@ -178,10 +179,11 @@ class Job:
         start, training = perf_counter(), self.training
         loaded, network = training.load_ops(threads), Network.from_config(training.network)
         callback = Progress(report, self.thresholds)
-        arguments = network, digits, loaded, training.config, callback, training.rows, None, training.trained
+        images = digits.train_images, digits.train_labels
+        arguments = network, *images, loaded, training.config, callback, training.rows, None, training.trained
         with compilation.shown(lambda line, last: report({"compiling": line})):
             try:
-                result, failure = experiment.train_and_keep(*arguments)
+                result, failure = experiment.kept_if_diverged(partial(train, *arguments))
             except TrainingFailed as error:
                 result, failure = None, str(error)
         status = PRUNED if callback.pruned else FAILED if failure else DONE

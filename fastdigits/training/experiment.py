@@ -1,5 +1,6 @@
 """Run an experiment: train a network, evaluate it once on the test images, and collect the metrics."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
@@ -141,7 +142,10 @@ def run(
     TrainingFailed
         If training diverges before the end of an epoch, so that there is nothing to keep.
     """
-    training, failure = train_and_keep(network, digits, ops, config, callback, rows, checkpoints, trained)
+    images = digits.train_images, digits.train_labels
+    training, failure = kept_if_diverged(
+        lambda: train(network, *images, ops, config, callback, rows, checkpoints, trained)
+    )
     start = perf_counter()
     batches = Batches(ops, digits.test_images, digits.test_labels, network.batch_size, training.normalisation)
     with overflow_fails():
@@ -151,23 +155,18 @@ def run(
     return Run(model, digits.name, network, config, training, test, test_s, failure, *readings)
 
 
-def train_and_keep(
-    network: Network,
-    digits: DigitSet,
-    ops: Ops,
-    config: TrainConfig,
-    callback: Callback,
-    rows: Rows | None = None,
-    checkpoints: Checkpoints | None = None,
-    trained: SavedNetwork | None = None,
-) -> tuple[TrainingResult, str]:
-    """Train a network as `run` does, without reading the test images; return the result and why training diverged.
+def kept_if_diverged(train: Callable[[], TrainingResult]) -> tuple[TrainingResult, str]:
+    """Call a function that trains a network; return its result and why training diverged, "" if it did not.
 
-    The second is "" if it did not diverge.
+    If it diverged, the result and the network are those of the last finite epoch.
+
+    Raises
+    ------
+    TrainingFailed
+        If there is no such epoch.
     """
     try:
-        images = digits.train_images, digits.train_labels
-        return train(network, *images, ops, config, callback, rows, checkpoints, trained), ""
+        return train(), ""
     except TrainingFailed as error:
         if error.result is None:
             raise
