@@ -57,8 +57,7 @@ ROOMS = {
     "sklearn": ("sklearn",),
     "tensorboardX": ("tracking.event_files",),
     "mlflow": ("tracking.mlflow_runs",),
-    "dask": ("sweeps",),
-    "distributed": ("sweeps",),
+    "distributed": ("sweeps.dask_cluster", "sweeps.dask_worker"),
     "optuna": ("sweeps",),
     "pandas": ("sweeps",),
 }

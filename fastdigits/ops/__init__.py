@@ -83,13 +83,7 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     UserError
         If the device is unknown or cannot be used on this machine.
     """
-    if device not in DEVICES:
-        raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
-    if reason := why_unavailable(device):
-        raise UserError(
-            f"The device '{device}' cannot be used: {reason}; use {setting('device', 'cpu')}, or "
-            "see 'fastdigits doctor'."
-        )
+    check_device(device)
     try:
         return _load(device, threads, exact)
     except ImportError as error:
@@ -110,6 +104,17 @@ def inference_ops(ops: Ops, images: int) -> Ops:
     functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
     functions |= {"captured": replay.Captured} | _functions("cpu", ("variants.single_image",))
     return cast(Ops, LoadedOps("cpu", 1, functions, threads=ops.threads))
+
+
+def check_device(device: str) -> None:
+    """Raise UserError if a device is unknown or cannot be used on this machine."""
+    if device not in DEVICES:
+        raise UserError(f"There is no device '{device}'; choose one of {', '.join(DEVICES)}.")
+    if reason := why_unavailable(device):
+        raise UserError(
+            f"The device '{device}' cannot be used: {reason}; use {setting('device', 'cpu')}, or "
+            "see 'fastdigits doctor'."
+        )
 
 
 def why_unavailable(device: str) -> str | None:

@@ -65,7 +65,7 @@ class Training:
     trained: SavedNetwork | None = None
     start: Start | None = None
 
-    def run(self, digits: DigitSet, threads: int, callback: Callback, report: Report) -> RunResult:
+    def run(self, digits: DigitSet, threads: int, report: Report) -> RunResult:
         """Train and test as `fastdigits train` does.
 
         Parameters
@@ -73,7 +73,6 @@ class Training:
         digits : DigitSet
         threads : int
             Those of the worker.
-        callback : Callback
         report : function
             Called with {"compiling": line} while kernels are compiled.
 
@@ -86,7 +85,7 @@ class Training:
         loaded = self.load_ops(threads)
         network = Network.from_config(self.network)
         with compilation.shown(lambda line, last: report({"compiling": line})):
-            arguments = network, digits, loaded, self.config, callback, self.rows, None, self.trained
+            arguments = network, digits, loaded, self.config, Callback(), self.rows, None, self.trained
             done = experiment.run(self.model, *arguments)
         saved = replace(done.saved(), start=self.start)
         return RunResult(saved, done.summary(0.0, perf_counter() - start, ""), done.rank, done.problem)
@@ -127,6 +126,11 @@ class Job:
     varied: dict[str, Any]
     thresholds: Sequence[float] = ()
     keep_weights: bool = False
+
+    @property
+    def data(self) -> str:
+        """Name of the images; see Training."""
+        return self.training.data
 
     @property
     def seed(self) -> int:

@@ -3,11 +3,9 @@
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-from distributed import Future
+from typing import Any
 
 from fastdigits.errors import UserError
-from fastdigits.sweeps import worker
 from fastdigits.sweeps.cluster import Cluster
 from fastdigits.sweeps.job import Training
 from fastdigits.training.callbacks import Callback
@@ -32,6 +30,8 @@ class Repeats:
         Has the images of the training.
     callback : Callback
         Its methods `on_run_start` and `on_run_failed` are called.
+    compiling : function
+        Called with a line about the compilation in a worker, which is empty when it ends.
     finished : function
         Called with the specification and the result of each run that has weights.
     is_stopping : function
@@ -43,12 +43,13 @@ class Repeats:
     restarts: int
     cluster: Cluster
     callback: Callback
+    compiling: Callable[[str], Any]
     finished: Callable[[RunSpec, RunResult], None]
     is_stopping: Callable[[], bool]
 
     def __post_init__(self) -> None:
         self._left = [(number, 0) for number in range(len(self.specs))]  # with the number of the attempt
-        self._running: dict[str, tuple[int, int, Future]] = {}
+        self._running: dict[str, tuple[int, int, Any]] = {}
         self._results: dict[tuple[int, int], RunResult | None] = {}  # by run and attempt
         self._last_problem = ""
 
@@ -84,7 +85,7 @@ class Repeats:
         title = f"another try with seed {spec.config.seed}" if attempt else spec.title
         self.callback.on_run_start(title, number, len(self.specs))
         token = f"{number}-{attempt}"
-        future = self.cluster.submit(worker.run_training, self.training(spec), token=token)
+        future = self.cluster.submit(self.training(spec), token)
         self._running[token] = number, attempt, future
 
     def _attempt(self, number: int, attempt: int) -> RunSpec:
@@ -97,10 +98,12 @@ class Repeats:
             kind, content = self.cluster.messages.get(timeout=TICK_S)
         except queue.Empty:
             return
-        if kind == "done":
+        if kind == "event":
+            self.compiling(content["compiling"])
+        else:
             self._finish(*self._running.pop(content[0]))
 
-    def _finish(self, number: int, attempt: int, future: Future) -> None:
+    def _finish(self, number: int, attempt: int, future: Any) -> None:
         try:
             result: RunResult | None = self.cluster.result(future)
         except TrainingFailed as error:

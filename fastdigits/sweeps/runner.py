@@ -6,12 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distributed import Future
-
 from fastdigits.data import DigitSet
 from fastdigits.storage import weights
 from fastdigits.storage.weights import SavedNetwork
-from fastdigits.sweeps import worker
 from fastdigits.sweeps.cluster import Cluster
 from fastdigits.sweeps.job import Job
 from fastdigits.sweeps.plans import Plan
@@ -57,7 +54,7 @@ class Runner:
         self._sets = sets
         self._is_stopping, self._weights_folder = is_stopping, weights_folder
         self.rows: dict[str, RunRow | None] = {}
-        self._running: dict[str, tuple[Job, Future]] = {}
+        self._running: dict[str, tuple[Job, Any]] = {}
         self._stored = {row.key: row for row in store.rows()}
 
     def run(self) -> bool:
@@ -97,9 +94,8 @@ class Runner:
                 self.plan.add(job, known)
                 self.view.known(job, known)
             else:
-                data = job.training.data
-                self.cluster.send(data, self._sets[data])
-                self._running[job.key] = job, self.cluster.submit(worker.run_job, job, token=job.key)
+                self.cluster.send(job.data, self._sets[job.data])
+                self._running[job.key] = job, self.cluster.submit(job, job.key)
                 self.view.started(job)
         return False
 

@@ -158,11 +158,9 @@ class Store:
 
     def __init__(self, path: StrPath, create: bool = False):
         self.path = Path(path)
-        check_name(path)
+        check_place(path)
         if not create and not self.path.is_file():
             raise UserError(f"There is no store {path}; give one that 'fastdigits sweep' wrote.")
-        if not self.path.parent.is_dir():
-            raise UserError(f"The folder {self.path.parent} does not exist; create it or choose another one.")
         with self._explained():
             self._database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
             try:
@@ -199,11 +197,6 @@ class Store:
                 f"INSERT OR IGNORE INTO tests (run, {', '.join(TEST_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)",
                 [run, *map(test.__getitem__, TEST_COLUMNS)],
             )
-
-    def keys(self) -> set[str]:
-        """Return the keys of all runs."""
-        with self._explained():
-            return {key for (key,) in self._database.execute("SELECT key FROM runs")}
 
     def rows(self) -> list[RunRow]:
         """Return all runs in the order in which they ended."""
@@ -273,6 +266,13 @@ class Store:
 
     def _damaged(self) -> UserError:
         return UserError(f"{self.path} is damaged or no store of results; restore a copy, or choose another file.")
+
+
+def check_place(path: StrPath) -> None:
+    """Raise UserError if the name of a store is that of standard output, or its folder does not exist."""
+    check_name(path)
+    if not Path(path).parent.is_dir():
+        raise UserError(f"The folder {Path(path).parent} does not exist; create it or choose another one.")
 
 
 def _columns(row: RunRow) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,6 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed")
 pytest.importorskip("optuna")
 
 from fastdigits import UserError
@@ -213,8 +212,11 @@ def test_settings_are_checked_before_anything_starts(settings, says, invoke, tmp
     assert not (tmp_path / "spec.db").exists()
 
 
-@pytest.mark.parametrize(("package", "text"), [("distributed", GRID), ("optuna", SEARCH)])
-def test_a_missing_package_is_one_sentence(package, text, spec, run_python, environment, tmp_path):
+@pytest.mark.parametrize(
+    ("package", "text", "options"),
+    [("distributed", GRID, ("--scheduler", "tcp://127.0.0.1:1")), ("optuna", SEARCH, ())],
+)
+def test_a_missing_package_is_one_sentence(package, text, options, spec, run_python, environment, tmp_path):
     spec(text)
     program = f"""
 import sys
@@ -223,7 +225,7 @@ from fastdigits.cli import main
 if __name__ == "__main__":
     main()
 """
-    result = run_python("-c", program, "sweep", "spec.toml", cwd=tmp_path, env=environment)
+    result = run_python("-c", program, "sweep", "spec.toml", *options, cwd=tmp_path, env=environment)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: This needs more packages")
     assert result.stderr.endswith("run: pip install 'fastdigits[sweep]'.\n")

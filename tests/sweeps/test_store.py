@@ -51,7 +51,6 @@ def test_rows_come_back(path):
     with Store(path) as store:
         assert store.rows() == rows
         assert [one.run for one in store.rows()] == [1, 2, 3]
-        assert store.keys() == {one.key for one in rows}
 
 
 def test_a_run_is_stored_once(path):

@@ -137,7 +137,7 @@ def wait_for_run(running, number=1):
 
 
 def workers_of(running):
-    """The processes that train, which Dask starts by way of multiprocessing."""
+    """The processes that train, which multiprocessing starts."""
     children = psutil.Process(running.pid).children(recursive=True)
     return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
 

@@ -31,10 +31,15 @@ if TYPE_CHECKING:
 
 def load_ops(device: str, threads: int | None, say: Callable[[str], Any], exact: bool = False) -> Ops:
     """Load the operations of a device. For "auto", report the chosen device and the reason."""
+    return ops.load(chosen_device(device, say), threads, exact)
+
+
+def chosen_device(device: str, say: Callable[[str], Any]) -> str:
+    """Return a device. For "auto", report the chosen device and the reason."""
     if device == "auto":
         device, reason = ops.choose_device()
         say(f"device: {reason}")
-    return ops.load(device, threads, exact)
+    return device
 
 
 def warn_of_polarity(networks: Iterable[SavedNetwork], images: np.ndarray) -> None:

@@ -20,12 +20,14 @@ from fastdigits.cli.terminal.sweep_lines import SweepLines
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath, check_writable, make_folder
 from fastdigits.plots.text import setting_text
-from fastdigits.sweeps import load_part
+from fastdigits.sweeps import load_part, processes
 from fastdigits.sweeps import spec as descriptions
+from fastdigits.sweeps.cluster import Cluster
 from fastdigits.sweeps.job import Job
 from fastdigits.sweeps.plans import ListPlan, Plan, SearchPlan
+from fastdigits.sweeps.runner import Runner
 from fastdigits.sweeps.spec import Spec
-from fastdigits.sweeps.store import DONE, FAILED, PRUNED, RunRow, Store, rank, variants, varying
+from fastdigits.sweeps.store import DONE, FAILED, PRUNED, RunRow, Store, check_place, rank, variants, varying
 
 
 def run_command(values: dict[str, Any]) -> None:
@@ -46,8 +48,9 @@ def sweep(
 ) -> Any:
     """Train with many settings on several processes or machines, and store the result of every run.
 
-    The test images are not read: compare the runs by their validation images. This needs the extra `sweep`. A script
-    must call it below `if __name__ == "__main__":`, because the processes import the script.
+    The test images are not read: compare the runs by their validation images. A script must call this below
+    `if __name__ == "__main__":`, because the processes import the script. A search and a scheduler need the extra
+    `sweep`.
 
     Parameters
     ----------
@@ -133,11 +136,10 @@ class Sweep:
         make_view : function, optional
             Returns what shows the progress, given the number of runs; by default lines.
         """
-        runner_part, cluster_part = load_part("runner"), load_part("cluster")
         jobs = Jobs(self.spec, keep_weights=self.weights is not None)
         checked = [job for settings in self.spec.examples() for job in jobs.of(settings)]
         threads = max(job.training.threads or 1 for job in checked)
-        workers = None if self.scheduler else cluster_part.check_workers(self.workers, threads)
+        workers = 0 if self.scheduler else processes.check_workers(self.workers, threads)
         for warning in jobs.warnings:
             click.echo(f"Warning: {warning}", err=True)
         folder = self._weights_folder()
@@ -145,27 +147,25 @@ class Sweep:
         def plan() -> Plan:
             return SearchPlan(self.spec, jobs.of) if self.spec.kind == "search" else ListPlan(checked)
 
-        with Store(self.store, create=True) as store:
-            first = [*iter(plan().next, None)]  # all, or the first trials of a search
-            known = self._check_known(store, first)
-            self.total = plan().total
-            all_known = self.spec.kind != "search" and known == len(first)
-            say(f"{_count(self.total, 'run')}, {known if known else 'none'} of them in {printable(str(self.store))}")
-            if all_known:
-                stored = {row.key: row for row in store.rows()}
-                self.rows = {job.key: stored[job.key] for job in first}
-                return True
-            if workers:
-                say(f"{_count(workers, 'worker')} with {_count(threads, 'thread')} each on this machine")
-            else:
-                say(f"workers of {self.scheduler}")
-            started = cluster_part.connected(self.scheduler) if self.scheduler else cluster_part.local(workers, threads)
-            view = (make_view or (lambda total: SweepLines(say, total)))(self.total)
-            with started as cluster, view as shown:
-                runner = runner_part.Runner(plan(), store, cluster, jobs.sets, shown, is_stopping, folder)
-                self.rows = runner.rows
-                complete = runner.run()
-                self.total = runner.plan.total
+        first = [*iter(plan().next, None)]  # all, or the first trials of a search
+        known = self._known(first)
+        self.total = plan().total
+        say(f"{_count(self.total, 'run')}, {len(known) or 'none'} of them in {printable(str(self.store))}")
+        if self.spec.kind != "search" and len(known) == len(first):
+            self.rows = {job.key: known[job.key] for job in first}
+            return True
+        if self.scheduler:
+            say(f"workers of {self.scheduler}")
+            started: AbstractContextManager[Cluster] = load_part("dask_cluster").connected(self.scheduler)
+        else:
+            say(f"{_count(workers, 'worker')} with {_count(threads, 'thread')} each on this machine")
+            started = processes.local(min(workers, self.total), threads, checked[0].training.device)
+        view = (make_view or (lambda total: SweepLines(say, total)))(self.total)
+        with started as cluster, Store(self.store, create=True) as store, view as shown:
+            runner = Runner(plan(), store, cluster, jobs.sets, shown, is_stopping, folder)
+            self.rows = runner.rows
+            complete = runner.run()
+            self.total = runner.plan.total
         return complete
 
     def _weights_folder(self) -> Path | None:
@@ -176,14 +176,25 @@ class Sweep:
         check_writable(folder / "weights.h5")
         return folder
 
-    def _check_known(self, store: Store, jobs: list[Job]) -> int:
-        """Return how many of the jobs the store has; raise UserError if it has some and they are not to be left out."""
-        keys = store.keys()
-        known = sum(job.key in keys or job.pruned_key in keys for job in jobs)
+    def _known(self, jobs: list[Job]) -> dict[str, RunRow]:
+        """Return the rows that the store has for jobs, by the key of the job; create no store.
+
+        Raises
+        ------
+        UserError
+            If there are some and they are not to be left out, or the store cannot be used.
+        """
+        if not os.path.exists(self.store):
+            check_place(self.store)
+            return {}
+        with Store(self.store, create=True) as store:  # it may be an empty file
+            rows = {row.key: row for row in store.rows()}
+        found = {job.key: rows.get(job.key) or rows.get(job.pruned_key) for job in jobs}
+        known = {key: row for key, row in found.items() if row}
         if known and not self.resume:
             raise UserError(
-                f"{self.store} has {_count(known, 'run')} of this sweep already; give --resume to run only the others, "
-                "or choose another --store."
+                f"{self.store} has {_count(len(known), 'run')} of this sweep already; give --resume to run only the "
+                "others, or choose another --store."
             )
         return known
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from fastdigits import ops
 from fastdigits.cli.actions import train_data
-from fastdigits.cli.actions.common import load_ops, training_callback, write_figure
+from fastdigits.cli.actions.common import chosen_device, training_callback, write_figure
 from fastdigits.cli.actions.saving import save
 from fastdigits.cli.actions.train_logs import Logs
 from fastdigits.cli.actions.train_plan import Plan, check_outputs, make_plan
@@ -26,8 +27,10 @@ from fastdigits.files import StrPath
 from fastdigits.plots import curves
 from fastdigits.storage import run_statistics, weights
 from fastdigits.storage.training_logs import from_summaries, group_runs
-from fastdigits.sweeps import load_part
+from fastdigits.sweeps.cluster import Cluster
 from fastdigits.sweeps.job import Training, images_name
+from fastdigits.sweeps.processes import check_workers, local
+from fastdigits.sweeps.repeats import Repeats
 from fastdigits.training.callbacks import Callbacks
 from fastdigits.training.experiment import run
 from fastdigits.training.failure import TrainingFailed
@@ -39,21 +42,32 @@ def run_command(ctx: click.Context, start: float) -> None:
     """Train with the options of the command line; `start` is the time when the command began."""
     plan, values = make_plan(ctx), ctx.params
     check_outputs(ctx, plan)
-    Session(plan, values, start, Logs(values["log"], plan, values)).run()
+    logs = Logs(values["log"], plan, values)
+    if not values["workers"]:
+        Session(plan, values, start, logs).run()
+        return
+    threads = values["threads"] or 1
+    workers = min(check_workers(values["workers"], threads), values["folds"] or values["runs"])
+    # They load the kernels while this process loads the data set
+    with local(workers, threads, values["device"]) as cluster:
+        Session(plan, values, start, logs, cluster).run()
 
 
 class Session:
-    """The execution of a plan; `values` are the options of the command line."""
+    """The execution of a plan, on workers if there are some; `values` are the options of the command line."""
 
-    def __init__(self, plan: Plan, values: dict[str, Any], start: float, logs: Logs):
-        self.values, self.start, self.logs = values, start, logs
+    def __init__(self, plan: Plan, values: dict[str, Any], start: float, logs: Logs, cluster: Cluster | None = None):
+        self.values, self.start, self.logs, self.cluster = values, start, logs, cluster
         load_start = perf_counter()
         self.data = train_data.load(plan)
         plan = self.plan = self.data.plan
         self.digits, self.network = self.data.digits, self.data.network
         self.load_s = perf_counter() - load_start
         plan.checkpoints.describe(self.digits)
-        self.ops = load_ops(values["device"], values["threads"], self.say, plan.config.exact)
+        self.device = chosen_device(values["device"], self.say)
+        if cluster:
+            ops.check_device(self.device)
+        self.ops = None if cluster else ops.load(self.device, values["threads"], plan.config.exact)
         self.specs = self.data.run_specs(values["folds"], values["runs"])
         self.repeated = len(self.specs) > 1
         self.callback = training_callback(
@@ -112,11 +126,11 @@ class Session:
         callback = self.callback
         interrupt.defer()  # Python prints and drops exceptions in callbacks of the compiler
         try:
-            with announce_compilation(self.ops, callback.say, callback.show_compilation), callback.display():
-                if self.values["workers"]:
-                    self._train_on_workers()
+            with callback.display():
+                if self.cluster:
+                    self._train_on_workers(self.cluster)
                 else:
-                    run_all(self.specs, self._run_once, self.values["restart_dead"], callback, self.done)
+                    self._train_here()
         except TrainingFailed as error:
             if stats_file := self.values["stats_file"]:
                 failed = error.runs
@@ -124,23 +138,28 @@ class Session:
             self._warn_of_problems()
             raise
 
-    def _train_on_workers(self) -> None:
+    def _train_here(self) -> None:
+        """Do one run after the other in this process."""
+        assert self.ops
+        with announce_compilation(self.ops, self.callback.say, self.callback.show_compilation):
+            run_all(self.specs, self._run_once, self.values["restart_dead"], self.callback, self.done)
+
+    def _train_on_workers(self, cluster: Cluster) -> None:
         """Share out the runs to processes on this machine."""
-        cluster_part, threads = load_part("cluster"), self.values["threads"] or 1
-        workers = cluster_part.check_workers(self.values["workers"], threads)
-        with cluster_part.local(min(workers, len(self.specs)), threads) as cluster:
-            data = images_name(self.digits)
-            cluster.send(data, self.digits)
-            repeats = load_part("repeats").Repeats(
-                specs=self.specs,
-                training=lambda spec: self._training(spec, data),
-                restarts=self.values["restart_dead"],
-                cluster=cluster,
-                callback=self.callback,
-                finished=self._finish,
-                is_stopping=interrupt.received,
-            )
-            repeats.run(self.done)
+        data = images_name(self.digits)
+        cluster.send(data, self.digits)
+        show = self.callback.show_compilation
+        repeats = Repeats(
+            specs=self.specs,
+            training=lambda spec: self._training(spec, data),
+            restarts=self.values["restart_dead"],
+            cluster=cluster,
+            callback=self.callback,
+            compiling=lambda line: show(line, not line),
+            finished=self._finish,
+            is_stopping=interrupt.received,
+        )
+        repeats.run(self.done)
 
     def _training(self, spec: RunSpec, data: str) -> Training:
         """Return what a worker needs to train a network."""
@@ -151,7 +170,7 @@ class Session:
             network=self.network.config(),
             config=spec.config,
             data=data,
-            device=self.values["device"],
+            device=self.device,
             rows=spec.rows,
             trained=trained,
             start=plan.start,
@@ -166,6 +185,7 @@ class Session:
         self.callback.say(f"{spec.title}: validation accuracy {accuracy:.2%}, {result_line(result.summary)}")
 
     def _run_once(self, spec: RunSpec) -> RunResult:
+        assert self.ops
         plan, start = self.plan, perf_counter() if self.repeated else self.start
         arguments = plan.model, self.network, self.digits, self.ops, spec.config
         trained = plan.trained and for_classes(plan.trained, self.digits.classes, spec.config.seed)
