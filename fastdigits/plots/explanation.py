@@ -9,7 +9,7 @@ import numpy as np
 from fastdigits.nn.class_names import default_names, noun
 from fastdigits.plots import mosaic, style
 from fastdigits.plots.probabilities import drawn_classes
-from fastdigits.plots.text import with_times_signs
+from fastdigits.plots.text import text_width, with_times_signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ MAX_MAP, NEURON = 1.0, 0.3  # longer side of a feature map, at most, and side of
 NUMBER = 0.24  # space for a number above a neuron
 COLUMNS, NEURON_COLUMNS = 16, 32  # feature maps (at most) and neurons in a row
 MAP_GAP = 14  # the gap between feature maps is their columns divided by this
+NAME_GAP = 0.1  # next to a name that is written upwards
 MAX_NUMBERED = 10  # longer layers have no numbers
 NUMBER_OFFSET = 0.6  # from the upper end of a neuron's pixel row to its number, in pixels
 
@@ -56,7 +57,10 @@ def draw(
         Class whose score is subtracted from the highest before the gradients are computed.
     """
     names = names or default_names(len(probabilities))
-    figure = mosaic.draw(title, [_panel(name, array) for name, array in maps.items()], HEAD)
+    panels = [_panel(name, array) for name, array in maps.items()]
+    if maps and len(names) <= NEURON_COLUMNS and [*maps.values()][-1].shape == (len(names),):
+        panels[-1] = _classes(*[*maps.items()][-1], names)
+    figure = mosaic.draw(title, panels, HEAD)
     top = mosaic.HEADER + mosaic.ABOVE
     axes = mosaic.axes_at(figure, mosaic.NO_LABELS, top, IMAGE, IMAGE)
     style.show_image(axes, image, aspect="auto")
@@ -108,8 +112,20 @@ def _draw_probabilities(axes: "Axes", probabilities: np.ndarray, names: Sequence
 
 def _panel(name: str, array: np.ndarray) -> mosaic.Panel:
     """Return a panel of the feature maps of a stage, or of its neurons as single pixels."""
-    size = with_times_signs(" x ".join(map(str, array.shape)))
-    return _neurons(f"{name}: {size}", array) if array.ndim == 1 else _maps(f"{name}: {size}", array)
+    title = _title(name, array)
+    return _neurons(title, array) if array.ndim == 1 else _maps(title, array)
+
+
+def _title(name: str, array: np.ndarray) -> str:
+    return f"{name}: {with_times_signs(' x '.join(map(str, array.shape)))}"
+
+
+def _classes(name: str, array: np.ndarray, names: Sequence[str]) -> mosaic.Panel:
+    """Return a panel of the neurons of the last layer with the names of their classes above them."""
+    labels = [style.class_label(one) for one in names]
+    longest = max(text_width(label, style.SMALL) for label in labels) / style.POINTS_PER_INCH
+    space = longest + NAME_GAP if max(map(len, labels)) > 1 else NUMBER
+    return _neurons(_title(name, array), array, labels, space)
 
 
 def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
@@ -121,13 +137,13 @@ def _maps(title: str, array: np.ndarray) -> mosaic.Panel:
     return mosaic.Panel(title, image, pixel, _colors(array), "activation")
 
 
-def _neurons(title: str, array: np.ndarray) -> mosaic.Panel:
-    numbered = len(array) <= MAX_NUMBERED
-    above = ceil(NUMBER / NEURON) if numbered else 0
+def _neurons(title: str, array: np.ndarray, names: Sequence[str] = (), space: float = NUMBER) -> mosaic.Panel:
+    numbered = bool(names) or len(array) <= MAX_NUMBERED
+    above = ceil(space / NEURON) if numbered else 0
     corners = [(i // NEURON_COLUMNS + above, i % NEURON_COLUMNS) for i in range(len(array))]
     numbers = [(float(left), above - NUMBER_OFFSET) for _, left in corners if numbered]
     image = mosaic.mosaic_of(array.reshape(-1, 1, 1), corners)
-    return mosaic.Panel(title, image, NEURON, _colors(array), "activation", numbers)
+    return mosaic.Panel(title, image, NEURON, _colors(array), "activation", numbers, names)
 
 
 def _colors(array: np.ndarray) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Draw panels of many small images with a color bar each. All lengths are in inches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class Panel:
         Label of the color bar.
     numbers : list of (x, y)
         Middle of the lower end of the numbers 0, 1, 2 ... of the images, in pixels.
+    names : sequence of str, optional
+        What to write instead of these numbers; upwards, if it is more than a character.
     ticks : (Ticks, Ticks), optional
         Of the rows and of the columns.
     """
@@ -59,6 +62,7 @@ class Panel:
     colors: dict[str, Any]
     unit: str
     numbers: list[tuple[float, float]] = field(default_factory=list)
+    names: Sequence[str] = ()
     ticks: tuple[Ticks, Ticks] | None = None
 
     @property
@@ -169,8 +173,10 @@ def _draw_panel(figure: "Figure", panel: Panel, left: float, top: float) -> None
         axis.set_ticks(ticks.positions, ticks.numbers)
         axis.set_tick_params(length=0)
         axis.set_label_text(ticks.name)
-    for number, (x, y) in enumerate(panel.numbers):
-        axes.text(x, y, str(number), fontsize=style.SMALL, ha="center", va="bottom")
+    names = panel.names or [str(number) for number in range(len(panel.numbers))]
+    rotation = 90 if panel.names and max(map(len, names)) > 1 else 0
+    for name, (x, y) in zip(names, panel.numbers, strict=True):
+        axes.text(x, y, name, fontsize=style.SMALL, ha="center", va="bottom", rotation=rotation)
     bar_height = min(max(panel.height, MIN_BAR_HEIGHT), MAX_BAR_HEIGHT)
     bar = axes_at(figure, left + panel.width + BAR_LEFT, top, BAR_WIDTH, bar_height)
     bar_ticks = MaxNLocator(BAR_TICKS if panel.height > SHORT_BAR else SHORT_BAR_TICKS)

@@ -36,6 +36,17 @@ def test_labels_of_lenet():
     assert found[-10:] == [*map(str, range(10))]
 
 
+@pytest.mark.parametrize("name", ["Ankle boot", "a name that is as long as twenty-four"])
+def test_names_of_classes_are_within_the_picture(name):
+    names = ("T-shirt/top", name, *"abcdefgh")
+    figure = draw(network_of("lenet", None, (1, 28, 28), names), "lenet")
+    figure.draw_without_rendering()
+    width = figure.get_window_extent().x1
+    drawn = figure.axes[0].texts[-10:]
+    assert [text.get_text() for text in drawn] == [style.class_label(one) for one in names]
+    assert max(text.get_window_extent().x1 for text in drawn) < width
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_bodies_and_labels_do_not_overlap(model):
     layout = Layout(stages_of(network_of(model)))

@@ -76,6 +76,17 @@ def test_every_neuron_is_drawn_and_short_layers_are_numbered(panel):
     assert [text.get_text() for text in panel("dense_2: 3").texts] == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["Ankle boot", "T-shirt/top", "Bag"]])
+def test_the_neurons_of_the_last_layer_have_the_names_of_the_classes(names):
+    figure = draw(IMAGE, PROBABILITIES, MAPS, (SALIENCY, SMOOTHED), "", names)
+    axes = next(axes for axes in figure.axes if axes.get_title(loc="left") == "dense_2: 3")
+    assert [text.get_text() for text in axes.texts] == names
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    assert max(box.y1 for box in boxes) <= axes.get_window_extent().y1  # below the title
+
+
 def test_panels_do_not_overlap(figure):
     boxes = [axes.get_position() for axes in figure.axes]
     assert len(boxes) == 4 + 2 + 1 + 2 * 3  # image, saliency maps and bars, their color bars, the note, the layers

@@ -230,7 +230,7 @@ def _fine_tune(ctx: click.Context, param: click.Parameter, path: str | None) -> 
     help="Print a line every this many batches, not only after each epoch.",
 )
 @click.option(
-    "--output", type=click.Path(), default="weights.h5", show_default=True, help="File to save the weights to."
+    "--output", "-o", type=click.Path(), default="weights.h5", show_default=True, help="File to save the weights to."
 )
 @click.option(
     "--stats",

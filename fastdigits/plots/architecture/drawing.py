@@ -23,6 +23,7 @@ MARGIN, HEADER = 14, 46  # around the drawing, and above it for the title and th
 SUBTITLE = 22  # from the upper end of the title to that of the line below it
 POOLS = (MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 COLORS = {Conv2D: style.BLUE, Dense: style.GREEN, **dict.fromkeys(POOLS, style.ORANGE)}
+CLASS_SIZE = style.SMALL * 0.8  # of the text of a class
 MAX_CLASSES = 10  # longer output layers have no class numbers
 SCALE_NOTE = "Volumes are drawn to scale: rows upwards, columns into the depth, channels to the right."
 TRUNCATION_NOTE = "Long columns of neurons are shortened."
@@ -47,7 +48,8 @@ def draw(network: Network, title: str) -> "Figure":
     truncated = any(isinstance(body, Neurons) and body.truncated for body in layout.bodies)
     notes = [SCALE_NOTE, TRUNCATION_NOTE] if truncated else [SCALE_NOTE]
     text_widths = [text_width(title, style.TITLE), text_width(subtitle, style.TEXT), *map(text_width, notes)]
-    width, bottom = max(layout.width, *text_widths), layout.bottom - LINE * (1 + len(notes))
+    width = max(layout.width, *text_widths, _classes_end(layout.places[-1], network.class_names))
+    bottom = layout.bottom - LINE * (1 + len(notes))
     size = (width + 2 * MARGIN) / style.POINTS_PER_INCH, (HEADER - bottom + 2 * MARGIN) / style.POINTS_PER_INCH
     figure = style.new_figure(*size, layout=None)
     limits: dict[str, Any] = {"xlim": (-MARGIN, width + MARGIN), "ylim": (bottom - MARGIN, HEADER + MARGIN)}
@@ -85,9 +87,20 @@ def _draw_label(axes: "Axes", place: Place) -> None:
         axes.text(middle, y, line, fontsize=style.SMALL, weight=weight, ha="center", va="top")
 
 
-def _draw_classes(axes: "Axes", place: Place, names: Sequence[str]) -> None:
-    """Write the name of each class next to its neuron."""
+def _class_labels(place: Place, names: Sequence[str]) -> list[tuple[float, float, str]]:
+    """Return the position of the name of each class next to its neuron, and the name; none if there are too many."""
     neurons = cast(Neurons, place.body)
-    if neurons.drawn <= MAX_CLASSES:
-        for number, (x, y) in enumerate(neurons.centers(place.x, place.y)):
-            axes.text(x + NEURON, y, style.class_label(names[number]), fontsize=style.SMALL * 0.8, va="center_baseline")
+    if neurons.drawn > MAX_CLASSES:
+        return []
+    centers = neurons.centers(place.x, place.y)
+    return [(x + NEURON, y, style.class_label(names[number])) for number, (x, y) in enumerate(centers)]
+
+
+def _classes_end(place: Place, names: Sequence[str]) -> float:
+    """Return the right end of the longest name of a class."""
+    return max((x + text_width(name, CLASS_SIZE) for x, _, name in _class_labels(place, names)), default=0.0)
+
+
+def _draw_classes(axes: "Axes", place: Place, names: Sequence[str]) -> None:
+    for x, y, name in _class_labels(place, names):
+        axes.text(x, y, name, fontsize=CLASS_SIZE, va="center_baseline")
