@@ -201,7 +201,7 @@ class Sequential:
         x, y = _as_uint8(x, "images"), _as_uint8(y, "labels")
         images, labels, rows, held_out = _with_validation(x, y, validation_data, validation_split)
         config = _as_config(_with_held_out(settings, held_out))
-        weights = image_weights(y, class_weight, sample_weight)
+        weights = image_weights(y, class_weight, sample_weight, self.network.classes)
         if weights is not None and rows:
             weights = np.concatenate([weights, np.ones(len(rows[1]), np.float32)])
         start = self._saved() if config.warm_start else None
@@ -270,7 +270,7 @@ class Sequential:
             loss is not finite. In the last case, the network stays as it was before the first call.
         """
         x, y = _as_uint8(x, "images"), _as_uint8(y, "labels")
-        weights = image_weights(y, class_weight, sample_weight)
+        weights = image_weights(y, class_weight, sample_weight, self.network.classes)
         with self._training_alone(), compilation.shown(compilation.Line()):
             online = self._online or self._start_online(x, y, settings)
             if settings and _as_config(asdict(online.config) | settings) != online.config:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdigits import ops as devices
 from fastdigits.data.sources import shipped_folder
-from fastdigits.errors import UserError
+from fastdigits.errors import UserError, setting
 from fastdigits.files import StrPath
 from fastdigits.imaging import Prepared, candidates
 from fastdigits.imaging.types import IMAGE_SIDE
@@ -101,7 +101,7 @@ class Recognizer:
         if network.input_shape != (1, side, side):
             raise UserError(
                 f"{self.weights}: its network does not take images of {IMAGE_SIDE} x {IMAGE_SIDE} pixels, as which "
-                "pictures are prepared; give another file."
+                f"pictures are prepared; train with {setting('size', IMAGE_SIDE)}, or give another file."
             )
         if network.classes < 2:
             raise UserError(f"{self.weights}: its network has one class only, so it tells nothing; give another file.")

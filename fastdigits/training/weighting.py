@@ -11,7 +11,9 @@ from fastdigits.errors import UserError
 ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 
-def image_weights(labels: np.ndarray, class_weight: ClassWeight, sample_weight: Any) -> np.ndarray | None:
+def image_weights(
+    labels: np.ndarray, class_weight: ClassWeight, sample_weight: Any, classes: int | None = None
+) -> np.ndarray | None:
     """Return the factor of each image's loss, float32 (N,), or None if all are 1.
 
     Parameters
@@ -22,15 +24,17 @@ def image_weights(labels: np.ndarray, class_weight: ClassWeight, sample_weight: 
         weights: N / (number of classes that occur * number of images of the class).
     sample_weight : array (N,), optional
         Weight by image, which multiplies that of its class.
+    classes : int, optional
+        Number of classes, to check those of `class_weight`.
 
     Raises
     ------
     UserError
-        If a weight is negative or not finite, their number is wrong, or all are 0.
+        If a weight is negative or not finite, their number is wrong, all are 0, or there is no such class.
     """
     if class_weight is None and sample_weight is None:
         return None
-    weights = _of_classes(labels, class_weight)
+    weights = _of_classes(labels, class_weight, classes)
     if sample_weight is not None:
         weights = weights * _of_samples(len(labels), sample_weight)
     if not weights.any():
@@ -38,10 +42,14 @@ def image_weights(labels: np.ndarray, class_weight: ClassWeight, sample_weight: 
     return weights.astype(np.float32)
 
 
-def _of_classes(labels: np.ndarray, class_weight: ClassWeight) -> np.ndarray:
+def _of_classes(labels: np.ndarray, class_weight: ClassWeight, classes: int | None) -> np.ndarray:
     if class_weight is None:
         return np.ones(len(labels))
     if isinstance(class_weight, Mapping):
+        for label in class_weight:
+            if not isinstance(label, int | np.integer) or not 0 <= label < (classes or np.inf):
+                known = "from 0 on" if classes is None else f"from 0 to {classes - 1}"
+                raise UserError(f"class_weight has {shown(label)}, which is no class; give numbers of classes {known}.")
         table = {int(label): _checked(weight, f"class {label}") for label, weight in class_weight.items()}
         return np.array([table.get(int(label), 1.0) for label in labels])
     if class_weight != "balanced":

@@ -35,6 +35,10 @@ def test_weights_of_classes_and_samples_are_multiplied(class_weight, sample_weig
         ({0: -1}, None, "weight of class 0"),
         ({0: "x"}, None, "weight of class 0"),
         ({0: float("nan")}, None, "weight of class 0"),
+        ({3: 2.0}, None, "class_weight has 3, which is no class; give numbers of classes from 0 to 2"),
+        ({-1: 2.0}, None, "has -1, which is no class"),
+        ({1.5: 2.0}, None, "has 1.5, which is no class"),
+        ({"two": 2.0}, None, "has 'two', which is no class"),
         ({0: 0, 2: 0}, None, "All weights"),
         (None, [1, 2], "4 numbers, one for each image, not of shape"),
         (None, [1, 2, 3, -1], "at least 0"),
@@ -45,7 +49,17 @@ def test_weights_of_classes_and_samples_are_multiplied(class_weight, sample_weig
 )
 def test_wrong_weights_are_user_errors(class_weight, sample_weight, message):
     with pytest.raises(UserError, match=message):
-        image_weights(LABELS, class_weight, sample_weight)
+        image_weights(LABELS, class_weight, sample_weight, classes=3)
+
+
+def test_a_weight_of_a_class_that_the_network_lacks_is_refused():
+    model, images = (
+        Sequential([Flatten(), Dense(3)], input_shape=(1, 4, 4), device="reference"),
+        np.ones((4, 4, 4), "u1"),
+    )
+    for train in (model.fit, model.train_on_batch):
+        with pytest.raises(UserError, match="no class; give numbers of classes from 0 to 2"):
+            train(images, LABELS, class_weight={3: 2.0})
 
 
 class Losses(Callback):
