@@ -88,6 +88,37 @@ WRONG = {  # body, threads, blocks, what is wrong, thread, block
 }  # fmt: skip
 
 
+WRITTEN = {  # bodies whose registers are written on every way there, or not
+    "mov.u32 %r1, 0; add.u32 %r2, %r1, %r10;": None,
+    "add.u32 %r2, %r1, %r10;": "%r1",
+    "st.global.u32 [%rd_y], %r2;": "%r2",
+    "ld.global.u32 %r2, [%rd3+4];": "%rd3",
+    "mov.u32 %r2, 0; st.global.v2.u32 [%rd_y], {%r2, %r3};": "%r3",
+    "ld.global.v2.u32 {%r2, %r3}, [%rd_y]; add.u32 %r1, %r2, %r3;": None,
+    "shfl.sync.bfly.b32 %r2|%p2, %r10, 1, 31, -1; @%p2 ret;": None,
+    "@%p3 bra $end; $end:": "%p3",
+    f"{WARP} @%p1 mov.u32 %r2, 0; add.u32 %r3, %r2, 1;": "%r2",
+    f"{WARP} @%p1 bra $end; mov.u32 %r2, 0; $end: add.u32 %r3, %r2, 1;": "%r2",
+    f"{WARP} @%p1 bra $two; mov.u32 %r2, 0; bra $end; $two: mov.u32 %r2, 1; $end: add.u32 %r3, %r2, 1;": None,
+    f"{WARP} @%p1 bra $end; mov.u32 %r2, 0; add.u32 %r3, %r2, 1; $end:": None,
+    f"$again: {WARP} add.u32 %r4, %r3, 1; mov.u32 %r3, %r4; @%p1 bra $again;": "%r3",
+    f"mov.u32 %r3, 0; $again: {WARP} add.u32 %r4, %r3, 1; mov.u32 %r3, %r4; @%p1 bra $again;": None,
+    "ret; add.u32 %r2, %r1, 1;": None,  # never runs
+}
+
+
+@pytest.mark.parametrize("body", WRITTEN)
+def test_registers_are_written_before_they_are_read(body):
+    """Whichever way the threads take: a GPU's registers hold what the last kernel has left."""
+    register, code = WRITTEN[body], Code(parse(kernel(body, ["y"])))
+    if register:
+        assert f"reads register {register}, which is not written on every way there (line" in code.unwritten_read
+        with pytest.raises(Violation, match=f"probe: reads register {register}"):
+            launch(kernel(body, ["y"]), {"y": np.zeros(2, np.uint32)})
+    else:
+        assert code.unwritten_read is None
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_programs_are_refused(name, monkeypatch):
     monkeypatch.setattr(machine, "MAX_VISITS", 1000)
@@ -133,14 +164,16 @@ def counts_of(body, threads=64, shared=4096):
 def test_warp_instructions_are_counted_by_kind():
     """Each of the two warps runs the loop as often as its lane with the largest number: 31 and 63 times."""
     body = """
-        fma.rn.f32 %f1, %f1, %f1, %f1;
-        add.s64 %rd1, %rd1, 1;
+        fma.rn.f32 %f1, 0f00000000, 0f00000000, 0f00000000;
+        add.s64 %rd1, %rd10, 1;
+        mov.u32 %r1, 0;
         $loop:
         add.u32 %r1, %r1, 1;
         setp.lt.u32 %p1, %r1, %r10;
         @%p1 bra $loop;"""
     turns = 31 + 63
-    assert counts_of(body) == {"fma": 2, "integer64": 2, "integer": turns, "compare": turns, "branch": turns}
+    loop = {"integer": turns, "compare": turns, "branch": turns}
+    assert counts_of(body) == {"fma": 2, "integer64": 2, "move": 2, **loop}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +195,7 @@ def test_sectors_are_counted(address, sectors):
     [(4, "u32", 1), (0, "u32", 1), (8, "u32", 2), (128, "u32", 32), (132, "u32", 1), (8, "u64", 2), (16, "v4.u32", 4)],
 )
 def test_bank_conflicts_are_counted(stride, type_, wavefronts):
-    values = {"u32": "%r1", "u64": "%rd1", "v4.u32": "{%r1, %r2, %r3, %r4}"}[type_]
+    values = {"u32": "%r13", "u64": "%rd10", "v4.u32": "{%r13, %r13, %r13, %r13}"}[type_]
     address = f"mov.u64 %rd8, buffer; mad.wide.u32 %rd9, %r11, {stride}, %rd8;"
     body = f"{address} st.shared.{type_} [%rd9], {values};"
     assert counts_of(body, threads=32, shared=8192)["shared store wavefronts"] == wavefronts

@@ -1,8 +1,10 @@
 """Faults that are put into the PTX of real kernels are found: by a check of the interpreter, or by wrong numbers."""
 
 import re
+from contextlib import nullcontext
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from fastdigits.check import cases
@@ -68,6 +70,12 @@ MUTANTS = {
     "memory of the GPU that nobody writes": Mutant(
         "conv2d_backward_weight", r"st\.global[^;]*;", "", "reads uninitialized memory", "conv2d_backward_weight", 0
     ),
+    "a register that nobody writes": Mutant(
+        "relu_forward", r"mov\.u32\s+%r\d+, %tid\.x;", "", "reads register %r\\d+, which is not written"
+    ),
+    "a register that only some threads write": Mutant(
+        "dense_forward", r"(mov\.f32\s+%f\d+, 0f0{8};)", r"setp.eq.u32 %p99, 0, 0; @%p99 \1", "reads register %f"
+    ),
     "lanes that end before a shuffle": Mutant(
         "clip_norm", r"(shfl\.sync)", r"mov.u32 %r99, %tid.x; " + END_OF_SOME + r" \1", "absent", "_squares"
     ),
@@ -100,6 +108,24 @@ MUTANTS = {
 @pytest.mark.parametrize("op", sorted({mutant.op for mutant in MUTANTS.values()}))
 def test_without_a_fault_nothing_is_found(gpu, checks, op):
     checks.check(getattr(load("cuda"), op), getattr(load("reference"), op), CALLS[op], load("cuda"))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("read", [lambda ops, y: ops.download(y), lambda ops, y: ops.unpack(y, np.empty((40, 3)))])
+def test_results_that_no_kernel_writes_are_found_when_the_host_reads_them(interpreted, read, missing):
+    """The warp of the last vector writes nothing. The numbers in its memory may look right."""
+    from ptx.machine import Violation
+
+    def alter(text: str) -> str:
+        return re.sub(r"(setp\.g[et]\.s64\s+%p1, %rd\d+), (\S+);", r"add.s64 %rd99, \2, -1; \1, %rd99;", text)
+
+    with interpreted() as gpu:
+        gpu.alter = alter if missing else str
+        ops = load("cuda")
+        x, y = ops.zeros((2, 3, 32)), ops.empty((2, 3, 32))
+        ops.relu_forward(x.reshape(6, 32), y.reshape(6, 32))
+        with pytest.raises(Violation, match="uninitialized memory") if missing else nullcontext():
+            read(ops, y)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from fastdigits.check import cases
@@ -15,16 +16,46 @@ OPERATIONS = [name for family in FAMILIES for name in import_module(f"fastdigits
 
 
 def _calls():
-    """Yield calls of each operation, most at three sizes. Those that differ in the first axis share a program."""
+    """Yield calls of each operation, at three sizes or more. Those that differ in the first axis share a program."""
     yield from cases.calls(32, few=True)
     for vectors, images in ((5, 1), (130, 33)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cases, "VECTORS", vectors)
             yield from (*cases._activations(32), *cases._elementwise(32), *cases._optimizers(32))
             yield from (*cases._dense(32, images, 17, 3), *cases._fused_dense(32, images, 17, 3))
+            patch.setattr(cases, "DRAWN", (vectors,))
+            yield from cases._random_numbers()
+    yield from cases._pooled_conv2d(32, *cases.POOLED_CONVOLUTIONS[4])
+    yield from (*cases._losses(32, 130), *cases._random_masks(32, 130))
+    yield from cases._augmented_batches(32, 25, (6, 7), cases.EFFECTS[-1])
+    for outputs, inputs in ((1, 1), (130, 33)):
+        yield from _fold(outputs, inputs)
+    for images in (33, 130):
+        yield from _sums_and_layouts(images)
+
+
+def _fold(outputs, inputs):
+    random, rows = np.random.default_rng(0), ("bias", "gamma", "beta", "mean")
+    arguments = {name: random.uniform(-1, 1, outputs).astype(np.float32) for name in rows}
+    arguments = {"weight": random.uniform(-1, 1, (outputs, inputs)).astype(np.float32), **arguments}
+    arguments |= {"var": 1.5 + arguments["bias"], "epsilon": 0.125}
+    filled = {"folded_weight": cases._unfilled(outputs, inputs), "folded_bias": cases._unfilled(outputs)}
+    yield cases.Call("batchnorm_fold", f"{inputs} to {outputs}", arguments | filled, tuple(filled), 8)
+
+
+def _sums_and_layouts(images):
+    random, blocks = np.random.default_rng(0), -(-images // 32)
+    packed = random.uniform(-1, 1, (blocks, 2, 3, 32)).astype(np.float32)
+    unpacked = random.uniform(-1, 1, (images, 2, 3)).astype(np.float32)
+    case = f"batch of {images}"
+    yield cases.Call("pack", case, {"images": unpacked, "x": cases._unfilled(*packed.shape)}, ("x",), 0)
+    yield cases.Call("unpack", case, {"x": packed, "images": cases._unfilled(*unpacked.shape)}, ("images",), 0)
+    arguments = {"values": packed[:, 0], "total": np.array([2.5])}
+    yield cases.Call("accumulate", case, arguments, ("total",), packed[:, 0].size)
 
 
 CALLS = list(_calls())
+TESTED = [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST | NOT_IN_CASES]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +64,7 @@ def cuda(gpu):
 
 
 # From the last to the first, because test_compiled.py may compile the same kernels from the first to the last
-@pytest.mark.parametrize("op", [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST | NOT_IN_CASES])
+@pytest.mark.parametrize("op", TESTED)
 def test_agrees_with_definition(gpu, cuda, checks, op):
     calls = [call for call in CALLS if call.op == op]
     assert calls
@@ -41,6 +72,12 @@ def test_agrees_with_definition(gpu, cuda, checks, op):
         gpu.launches.clear()
         checks.check(getattr(cuda, op), getattr(load("reference"), op), call, cuda)
         assert gpu.launches or op in ("pack", "unpack")  # which copy
+
+
+@pytest.mark.parametrize("op", TESTED)
+def test_three_sizes_are_tested(op):
+    sizes = {tuple(a.shape for a in c.arguments.values() if isinstance(a, np.ndarray)) for c in CALLS if c.op == op}
+    assert len(sizes) >= 3
 
 
 def test_counts_add_up_for_each_kernel(gpu, cuda):

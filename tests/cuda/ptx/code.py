@@ -9,7 +9,7 @@ import numpy as np
 from ptx import WARP
 from ptx.memory import Unsafe
 from ptx.opcodes import DTYPES, arithmetic
-from ptx.program import Instruction, Program, written_parameters
+from ptx.program import Instruction, Program, unwritten_read, written_parameters
 
 if TYPE_CHECKING:
     from ptx.machine import Wave
@@ -53,13 +53,15 @@ class Code:
     ----------
     initial : list
         The registers at the start. Constants have registers, too.
+    unwritten_read : str or None
+        What reads a register that may be unwritten, if something does.
     """
 
     def __init__(self, program: Program):
         self.program = program
         self.initial: list[Any] = []
         self.places: dict[str, int] = {}
-        self.written = written_parameters(program)
+        self.written, self.unwritten_read = written_parameters(program), unwritten_read(program)
         self.blocks = [[self._step(one) for one in block if one.opcode != "bra"] for block in program.blocks]
 
     # Operands

@@ -15,7 +15,7 @@ import pytest
 from recording import Stream
 
 from ptx.code import Code
-from ptx.machine import Argument, Launch
+from ptx.machine import Argument, Launch, Violation
 from ptx.memory import Memory
 from ptx.program import parse
 
@@ -39,14 +39,44 @@ class DeviceArray(np.ndarray):
 
     def get(self, stream: Any = None) -> np.ndarray:
         """Return a copy in host memory."""
-        return np.array(self, subok=False)
+        return np.array(self.read(), subok=False)
+
+    def read(self) -> "DeviceArray":
+        """Return the array itself.
+
+        Raises
+        ------
+        Violation
+            If it is on the device, and some of its numbers have not been written.
+        """
+        if self._is_on_device() and not self._initialized().all():
+            raise Violation(f"the host or CuPy reads uninitialized memory in an array of shape {self.shape}")
+        return self
+
+    def reshape(self, *shape: Any, **options: Any) -> "DeviceArray":
+        """Return a view, or a copy of which the same numbers are initialized."""
+        found = super().reshape(*shape, **options)
+        if not self._is_on_device() or found._is_on_device():
+            return found
+        memory = Memory(found.nbytes, found.itemsize)
+        copy = memory.array(found.shape, found.dtype).view(DeviceArray)
+        np.copyto(copy, found)
+        copy.home = memory
+        copy._initialized()[...] = self._initialized().reshape(*found.shape, found.itemsize)
+        return copy
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        if not (isinstance(found, DeviceArray) and found._is_on_device()):  # a number or a copy, not a view
+            self.read()
+        return found
 
     def __setitem__(self, at: Any, value: Any) -> None:
-        super().__setitem__(at, value)
+        super().__setitem__(at, value.read() if isinstance(value, DeviceArray) else value)
         self._initialized()[at] = 1
 
     def __iadd__(self, other: Any) -> "DeviceArray":
-        self[...] = self + other
+        self[...] = self.read() + (other.read() if isinstance(other, DeviceArray) else other)
         return self
 
     def argument(self) -> Argument:
@@ -55,9 +85,11 @@ class DeviceArray(np.ndarray):
         return Argument(self.home, self._offset(), self.nbytes)
 
     def _offset(self) -> int:
-        offset = self.__array_interface__["data"][0] - self.home.bytes.ctypes.data
-        assert 0 <= offset <= self.home.nbytes - self.nbytes, "a kernel is given an array that is not on the device"
-        return offset
+        assert self._is_on_device(), "a kernel is given an array that is not on the device"
+        return self.__array_interface__["data"][0] - self.home.bytes.ctypes.data
+
+    def _is_on_device(self) -> bool:
+        return self.home is not None and (not self.size or np.may_share_memory(self, self.home.bytes))
 
     def _initialized(self) -> np.ndarray:
         """Return the marks of the array's bytes: an array with one more axis."""

@@ -232,6 +232,8 @@ class Launch:
         program = code.program
         self.name, self.code, self.number, self.counts_memory = program.name, code, number, counts_memory
         self.grid, self.block = ((*sizes, 1, 1)[:3] for sizes in (grid, block))
+        if code.unwritten_read:
+            raise Violation(f"{self.name}: {code.unwritten_read}")
         assert prod(self.block) % WARP == 0
         assert program.threads is None or prod(self.block) <= program.threads, (
             f"{self.name} has too many threads in a block"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 JUMPS = {"bra", "ret", "exit", "bar", "barrier"}  # end a basic block
 COPIES, STORES = ("ld", "param"), ("st", "global")  # first words of instructions
+REGISTER = re.compile(r"%[a-z]+\d+")  # special registers such as %tid.x have no number
 OPERAND = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[^,\s]+")
 DECLARED = re.compile(r"\.reg\s+\.(\w+)\s+(%\w+?)<\d+>")
 SHARED = re.compile(r"\.shared\s+\.align\s+(\d+)\s+\.b8\s+(\w+)\[(\d+)\]")
@@ -84,6 +85,54 @@ def _plain_name(mangled: str) -> str:
         names.append(rest[length.end() : end])
         rest = rest[end:]
     return names[-1]
+
+
+def unwritten_read(program: Program) -> str | None:
+    """Return what reads a register that is not written on every way there, in half a sentence; None if nothing does."""
+    before = _written_before(program)
+    for block, written in zip(program.blocks, before, strict=True):
+        written = None if written is None else set(written)
+        for instruction in block if written is not None else ():
+            targets, sources = _registers(instruction)
+            if unwritten := set(sources) - written:
+                where = f"line {instruction.line}, {instruction.text}"
+                return f"reads register {min(unwritten)}, which is not written on every way there ({where})"
+            written.update(() if instruction.predicate else targets)
+    return None
+
+
+def _written_before(program: Program) -> list[frozenset[str] | None]:
+    """Return the registers that are written on all ways to each basic block; None where no way leads."""
+    before: list[frozenset[str] | None] = [None] * len(program.blocks)
+    before[0], waiting = frozenset(), [0]
+    while waiting:
+        number = waiting.pop()
+        written = set(before[number])
+        for instruction in program.blocks[number]:
+            written.update(() if instruction.predicate else _registers(instruction)[0])
+        for next_ in _successors(program, number):
+            known = before[next_]
+            before[next_] = frozenset(written if known is None else known & written)
+            if before[next_] != known:
+                waiting.append(next_)
+    return before
+
+
+def _successors(program: Program, number: int) -> list[int]:
+    """Return the basic blocks that can follow one."""
+    last = program.blocks[number][-1] if program.blocks[number] else None
+    found = [program.labels[last.operands[0]]] if last and last.opcode == "bra" else []
+    goes_on = not last or last.opcode not in ("bra", "ret", "exit") or last.predicate
+    return [*found, *([number + 1] if goes_on and number + 1 < len(program.blocks) else [])]
+
+
+def _registers(instruction: Instruction) -> tuple[list[str], list[str]]:
+    """Return the registers that an instruction writes, and those that it reads."""
+    writes = instruction.opcode != "st" and instruction.opcode not in JUMPS
+    found = [REGISTER.findall(operand) for operand in instruction.operands]
+    targets, sources = (found[0], found[1:]) if writes else ([], found)
+    guard = [instruction.predicate[0]] if instruction.predicate else []
+    return targets, [*guard, *(register for registers in sources for register in registers)]
 
 
 def written_parameters(program: Program) -> set[str]:
