@@ -21,6 +21,7 @@ from ptx.program import parse
 
 THREADS = 16384  # that run at a time
 CAPABILITY = (9, 0)
+MEMORY_BYTES = 141 * 10**9
 ATTRIBUTES = {  # of an H200: clocks in kHz, bits of its memory's bus
     **{"MultiProcessorCount": 132, "ClockRate": 1_980_000},
     **{"MemoryClockRate": 3_201_000, "GlobalMemoryBusWidth": 6144},
@@ -165,6 +166,7 @@ class Gpu:
             Module=lambda: Module(self),
             Event=Event,
             get_elapsed_time=lambda first, last: 1000 * (last.seconds - first.seconds),
+            runtime=SimpleNamespace(memGetInfo=lambda: (MEMORY_BYTES, MEMORY_BYTES)),
         )
 
     def empty(self, shape: Any, dtype: Any = np.float32) -> DeviceArray:
@@ -190,6 +192,10 @@ class Gpu:
     def asarray(self, values: Any) -> DeviceArray:
         """Return an array on the device."""
         return values if isinstance(values, DeviceArray) else self.array(values)
+
+    def get_default_memory_pool(self) -> SimpleNamespace:
+        """Return the pool of memory, which keeps nothing."""
+        return SimpleNamespace(free_all_blocks=lambda: None, used_bytes=lambda: 0)
 
     def load(self, text: str, name: str) -> Callable:
         """Return the kernel of a program as a function of grid, block and arguments."""
