@@ -25,6 +25,7 @@ from fastdigits.ops.lanes import broadcast, splat, store_row, tile
 
 PARTS, STEP = 16, 8  # warps that share the products of a tile; products that a warp loads at once
 MAX_OUTPUTS, IMAGE_PARTS = 16, 4  # outputs of a tile of a weight gradient; warps that share its images
+MAX_RAGGED_OUTPUTS = 15  # if some tiles lack outputs; with 16, NVVM 12.2 spills registers for capability 9.0
 ROW = LANES + 1  # numbers of a row of inputs in shared memory: no two lanes of a column are in the same bank
 
 
@@ -41,8 +42,15 @@ def dense_backward_input(dy, weight, dx):
 def dense_backward_weight(x, dy, dweight, dbias):
     """See reference.dense_backward_weight. Each block of warps computes a tile of N outputs and 32 inputs."""
     O = len(dweight)
-    N = ceil(O / ceil(O / MAX_OUTPUTS))
+    N = _equal_tiles(O, MAX_OUTPUTS)
+    if O % N:
+        N = _equal_tiles(O, MAX_RAGGED_OUTPUTS)
     _backward_weight(N, int(O % N > 0))(x, dy, dweight, dbias)
+
+
+def _equal_tiles(outputs, most):
+    """Return the outputs of a tile, of which the fewest possible tiles with at most `most` are about equal."""
+    return ceil(outputs / ceil(outputs / most))
 
 
 def forward(x, weight, bias, y, RELU):
