@@ -30,6 +30,7 @@ from fastdigits.ops.lanes import broadcast, splat, store_sums, tile
 MAX_PARTS = 4  # warps that share the channels of an output
 WEIGHT_WARPS = 2048  # warps that share a weight gradient: four per scheduler of a large GPU
 ADDING_WARPS = 8  # warps that add up the parts of 32 gradients
+MAX_ROWS = 5  # rows of the kernel that are unrolled
 MAX_SUMS = 50  # sums in registers for a tile of a weight gradient
 
 
@@ -69,7 +70,7 @@ def forward(x, weight, bias, stride, top, left, y, pool_mask, EPILOGUE):
     I, J = (size * pool_size(EPILOGUE) for size in y.shape[2:4])
     N, M, T = even_part(O, 4), _columns(J, stride), even_part(Q, 7)
     padded = _reaches_out(H, P, max(I, 2), stride, top) or _reaches_out(W, ceil(Q / T) * T, max(J, M), stride, left)
-    tile_shape = N, M, T, int(padded), int(O % N > 0)
+    tile_shape = N, M, even_part(P, MAX_ROWS), T, int(padded), int(O % N > 0)
     _forward(*tile_shape, stride, top, left, min(C, MAX_PARTS), EPILOGUE)(x, weight, bias, y, pool_mask)
 
 
@@ -111,7 +112,7 @@ def backward_input(gradient, weight, stride, top, left, x, dx, RELU_INPUT):
     top, left = P - 1 - top - gradient.top, Q - 1 - left - gradient.left
     N, M, T = even_part(C, 4), _columns(W, 1), even_part(Q, 7)
     padded = _reaches_out(I, P, max(H, 2), 1, top) or _reaches_out(J, ceil(Q / T) * T, max(W, M), 1, left)
-    tile_shape = N, M, T, int(padded), int(C % N > 0)
+    tile_shape = N, M, even_part(P, MAX_ROWS), T, int(padded), int(C % N > 0)
     _backward_input(*tile_shape, top, left, min(O, MAX_PARTS), RELU_INPUT)(gradient.array, weight, x, dx)
 
 
@@ -159,7 +160,7 @@ def _tiles(y, N, rows, columns):
 
 
 @cache
-def _forward(N, M, T, PADDED, RAGGED, S, TOP, LEFT, PARTS, EPILOGUE):
+def _forward(N, M, R, T, PADDED, RAGGED, S, TOP, LEFT, PARTS, EPILOGUE):
     COLUMNS, POOL = (M - 1) * S + T, pool_size(EPILOGUE)
 
     @kernel(lambda x, weight, bias, y, pool_mask: _tiles(y, N, 2 // POOL, M // POOL), PARTS)
@@ -173,7 +174,9 @@ def _forward(N, M, T, PADDED, RAGGED, S, TOP, LEFT, PARTS, EPILOGUE):
         acc = tile(N, 2, M)
         zero_tile(acc, N, M)
         for c in range(part, C, PARTS):
-            add_channel(x, weight, acc, b, c, o0, i1 * S - TOP, j1 * S - LEFT, N, M, S, T, COLUMNS, PADDED, 0, RAGGED)
+            add_channel(
+                x, weight, acc, b, c, o0, i1 * S - TOP, j1 * S - LEFT, N, M, S, R, T, COLUMNS, PADDED, 0, RAGGED
+            )
         sums = cuda.shared.array((PARTS, N, 2, M, LANES), float32)
         share_tile(acc, sums, part, lane, N, M)
         cuda.syncthreads()
@@ -214,7 +217,7 @@ def _unpool(TOP, LEFT, EPILOGUE):
 
 
 @cache
-def _backward_input(N, M, T, PADDED, RAGGED, TOP, LEFT, PARTS, RELU_INPUT):
+def _backward_input(N, M, R, T, PADDED, RAGGED, TOP, LEFT, PARTS, RELU_INPUT):
     COLUMNS = M - 1 + T
 
     @kernel(lambda dy, weight, x, dx: _tiles(dx, N, 2, M), PARTS)
@@ -228,7 +231,7 @@ def _backward_input(N, M, T, PADDED, RAGGED, TOP, LEFT, PARTS, RELU_INPUT):
         acc = tile(N, 2, M)
         zero_tile(acc, N, M)
         for o in range(part, O, PARTS):
-            add_channel(dy, weight, acc, b, o, c0, h1 - TOP, w1 - LEFT, N, M, 1, T, COLUMNS, PADDED, 1, RAGGED)
+            add_channel(dy, weight, acc, b, o, c0, h1 - TOP, w1 - LEFT, N, M, 1, R, T, COLUMNS, PADDED, 1, RAGGED)
         sums = cuda.shared.array((PARTS, N, 2, M, LANES), float32)
         share_tile(acc, sums, part, lane, N, M)
         cuda.syncthreads()

@@ -30,27 +30,42 @@ def sum_parts(sums, n, r, m, lane, PARTS):
     return result
 
 
-def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED):
+def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, R, T, COLUMNS, PADDED, FLIPPED, RAGGED):
     """Add the products with channel c of x to the sums of N channels, two rows and M columns.
 
     acc[n, r, m] += sum_{p,q} x[b, c, h0 + r S + p, w0 + m S + q] weight[o0 + n, c, p, q], or, FLIPPED, with
     weight[c, o0 + n, P - 1 - p, Q - 1 - q]. T kernel columns q at a time use COLUMNS = (M - 1) S + T columns of x.
-    PADDED is 0 if no pixel that is read lies outside, and RAGGED is 0 if all channels o0 .. o0+N exist.
+    R rows p at a time, at most five, are unrolled. PADDED is 0 if no pixel that is read lies outside, and RAGGED is 0
+    if all channels o0 .. o0+N exist.
     """
     P, Q = weight.shape[2:]
-    for p in range(P):
-        for q0 in range(0, Q, T):
-            xs = tile(2, COLUMNS)
-            for r in range(2):
-                for k in range(COLUMNS):
-                    xs[r, k] = pixel(x, b, c, h0 + r * S + p, w0 + q0 + k, PADDED)
-            for t in range(T):
-                if q0 + t < Q:
-                    for n in range(N):
-                        v = _weight(weight, o0 + n, c, p, q0 + t, FLIPPED, RAGGED)
-                        for r in range(2):
-                            for m in range(M):
-                                acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
+    for p0 in range(0, P, R):  # not over p, because LLVM unrolls no loop of so many instructions
+        _add_kernel_row(x, weight, acc, b, c, p0, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
+        if R > 1 and p0 + 1 < P:
+            _add_kernel_row(x, weight, acc, b, c, p0 + 1, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
+        if R > 2 and p0 + 2 < P:
+            _add_kernel_row(x, weight, acc, b, c, p0 + 2, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
+        if R > 3 and p0 + 3 < P:
+            _add_kernel_row(x, weight, acc, b, c, p0 + 3, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
+        if R > 4 and p0 + 4 < P:
+            _add_kernel_row(x, weight, acc, b, c, p0 + 4, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
+
+
+def _add_kernel_row(x, weight, acc, b, c, p, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED):
+    """Add the products with row p of the kernel; see add_channel."""
+    P, Q = weight.shape[2:]
+    for q0 in range(0, Q, T):
+        xs = tile(2, COLUMNS)
+        for r in range(2):
+            for k in range(COLUMNS):
+                xs[r, k] = pixel(x, b, c, h0 + r * S + p, w0 + q0 + k, PADDED)
+        for t in range(T):
+            if q0 + t < Q:
+                for n in range(N):
+                    v = _weight(weight, o0 + n, c, p, q0 + t, FLIPPED, RAGGED)
+                    for r in range(2):
+                        for m in range(M):
+                            acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
 
 
 def add_row(x, dy, acc, b, o0, c, i, p0, q0, top, left, dy_top, dy_left, J, N, R, T, M, S, COLUMNS, PADDED, PADDED_DY):
