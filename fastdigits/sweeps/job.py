@@ -15,6 +15,7 @@ import numpy as np
 from fastdigits import __version__, ops
 from fastdigits.config.training import TrainConfig
 from fastdigits.data import DigitSet
+from fastdigits.errors import words_of_commands
 from fastdigits.nn import Network
 from fastdigits.ops.runtime import compilation
 from fastdigits.storage.history import Epoch
@@ -84,7 +85,7 @@ class Training:
         start = perf_counter()
         loaded = self.load_ops(threads)
         network = Network.from_config(self.network)
-        with compilation.shown(lambda line, last: report({"compiling": line})):
+        with words_of_commands(), compilation.shown(lambda line, last: report({"compiling": line})):
             arguments = network, digits, loaded, self.config, Callback(), self.rows, None, self.trained
             done = experiment.run(self.model, *arguments)
         saved = replace(done.saved(), start=self.start)

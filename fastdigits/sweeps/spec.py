@@ -4,6 +4,7 @@ import itertools
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import exp, isfinite, log
 from random import Random
 from reprlib import repr as shown
@@ -11,9 +12,11 @@ from typing import Any
 
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
+from fastdigits.sweeps.store import SIGNATURE
 
 KINDS = ("grid", "random", "list", "search")
 WITH_TRIALS = ("random", "search")
+KINDS_WITH = {"trials": WITH_TRIALS, "prune": ("search",), "ahead": ("search",)}
 MAX_BYTES = 2**20
 MAX_RUNS = 100_000
 MAX_SEED = 2**63 - 1
@@ -155,6 +158,8 @@ def read(path: StrPath) -> Spec:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"Cannot read {path} ({error.strerror or error}); check the path.") from error
+    if content.startswith(SIGNATURE):
+        raise UserError(f"{path} is a store of results; give the file that describes the sweep.")
     if len(content) > MAX_BYTES:
         raise UserError(f"{path} is too large to describe a sweep; give a file as docs/sweeps.md shows.")
     try:
@@ -175,10 +180,7 @@ def parse(content: dict[str, Any]) -> Spec:
     known |= {"trials"} if kind in WITH_TRIALS else set()
     known |= {"prune", "ahead"} if kind == "search" else set()
     if unknown := [name for name in content if name not in known]:
-        raise UserError(
-            f"A sweep of the kind {kind} has no entry {shown(unknown[0])}; options of 'fastdigits train' belong into "
-            f"[train] or [{kind}], and the others are {', '.join(sorted(known))}."
-        )
+        raise _no_entry(unknown[0], kind, known)
     fixed = _table(content.get("train", {}), "train")
     given = content.get(kind, [] if kind == "list" else {})
     variants = _variants(given) if kind == "list" else []
@@ -201,6 +203,18 @@ def parse(content: dict[str, Any]) -> Spec:
     if spec.count * spec.runs_per_variant > MAX_RUNS:
         raise UserError(f"The sweep has more than {MAX_RUNS:,} runs; try fewer values or seeds.")
     return spec
+
+
+def _no_entry(name: str, kind: str, known: set[str]) -> UserError:
+    """Return the error for an entry that a sweep of some kind does not have."""
+    if kinds := KINDS_WITH.get(name):
+        return UserError(f"{name} needs {' or '.join(f'[{one}]' for one in kinds)}; add such a table, or leave it out.")
+    if matches := get_close_matches(name, known | {*KINDS}, n=1):
+        return UserError(f"A sweep has no entry {shown(name)}; the closest one is {shown(matches[0])}.")
+    return UserError(
+        f"A sweep of the kind {kind} has no entry {shown(name)}; options of 'fastdigits train' belong into [train] or "
+        f"[{kind}], and the others are {', '.join(sorted(known))}."
+    )
 
 
 def _table(value: Any, name: str) -> Settings:

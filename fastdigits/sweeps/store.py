@@ -19,6 +19,7 @@ from fastdigits.storage import json_files
 
 APPLICATION_ID = 0x66646773  # "fdgs": tells our files from other SQLite databases
 FORMAT_VERSION = 1
+SIGNATURE = b"SQLite format 3\0"
 WAIT_S = 60.0  # for another process that writes
 DONE, FAILED, PRUNED = "done", "failed", "pruned"
 SCHEMA = """

@@ -187,6 +187,7 @@ def test_runs_that_fail_on_workers_are_tried_again(process, tiny):
         ("[train]\nepoch = 1", "did you mean epochs?"),
         ("[grid]\nlr = [0.1, -1]", "'--lr'"),
         ("[grid]\nlr = [0.1, 'fast']", "'--lr'"),
+        ("[train]\nlr = [0.1, 0.2]", "lr takes one value, not [0.1, 0.2]; several to try belong into [grid]"),
         ("[grid]\nbatch-size = [0]", "'--batch-size'"),
         ("[grid]\nmodel = ['lenet', 'lent']", "lent"),
         ("[train]\nmodel = 'cnn'\n[grid]\nhidden = [[10]]", "has no option --hidden"),
@@ -237,6 +238,18 @@ def test_more_threads_than_cores_are_refused(spec, invoke, monkeypatch):
     spec(GRID)
     result = invoke("sweep", "spec.toml", "--workers", "3")
     assert "3 workers of 1 thread need more than the 2 cores" in str(result.exception)
+
+
+def test_a_mistyped_command_is_not_taken_for_a_file(fails, invoke):
+    assert "No such command 'result'. Did you mean 'results'?" in invoke("sweep", "result", "spec.db").output
+    fails(1, "Cannot read results.toml", "sweep", "results.toml")
+    fails(1, "Cannot read lenet", "sweep", "lenet")
+
+
+def test_without_a_scheduler_no_store_is_left(spec, fails, tmp_path):
+    spec(GRID)
+    fails(1, "No scheduler of Dask answers", "sweep", "spec.toml", "--scheduler", "tcp://127.0.0.1:1")
+    assert not (tmp_path / "spec.db").exists()
 
 
 def test_a_store_in_no_folder_and_two_kinds_of_workers_are_refused(spec, fails):

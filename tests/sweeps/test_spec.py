@@ -72,7 +72,9 @@ def test_every_value_of_a_search_is_checked():
     [
         ({"grid": {"lr": [1]}, "random": {"lr": [1]}}, r"\[grid\] and \[random\]"),
         ({"lr": [0.1]}, r"no entry 'lr'.*\[train\] or \[grid\]"),
-        ({"trials": 3, "grid": {"lr": [1]}}, "no entry 'trials'"),
+        ({"trials": 3, "grid": {"lr": [1]}}, r"trials needs \[random\] or \[search\]"),
+        ({"prune": True}, r"prune needs \[search\]"),
+        ({"gird": {"lr": [1]}}, "no entry 'gird'; the closest one is 'grid'"),
         ({"grid": {"lr": 0.1}}, "must be a list"),
         ({"grid": {"lr": []}}, "no values"),
         ({"grid": {"lr": {"low": 0, "high": 1}}}, "must be a list"),
@@ -106,7 +108,7 @@ def test_wrong_descriptions_are_one_sentence(content, says):
 
 def test_files_that_are_no_descriptions_name_their_path(tmp_path):
     path = tmp_path / "spec.toml"
-    for content in (b"[grid", b"\xff\xfe", b"seeds = 0"):
+    for content in (b"[grid", b"\xff\xfe", b"seeds = 0", b"SQLite format 3\0"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"spec\.toml"):
             read(path)

@@ -15,9 +15,9 @@ from fastdigits.files import write_atomically
 from fastdigits.report.page import render
 from fastdigits.report.sweep import contents
 from fastdigits.sweeps.ranking import Standing, compared, left_out
+from fastdigits.sweeps.store import SIGNATURE
 
 COMPARED = 4  # places next to which the first one is put
-SIGNATURE = b"SQLite format 3\0"
 
 
 def is_store(path: str) -> bool:

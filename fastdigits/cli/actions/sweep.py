@@ -238,7 +238,7 @@ class Session:
         else:
             for line in summary(rows):
                 self.say(line)
-            self.say(f"results: {self.sweep.store}")
+            self.say(f"to rank them: {shlex.join(['fastdigits', 'sweep', 'results', str(self.sweep.store)])}")
         if rows and all(row.status == FAILED for row in rows):
             raise UserError("All runs failed; lower lr, or choose another init or optimizer.")
 

@@ -43,6 +43,7 @@ INSTEAD = {
     "checkpoint_every": "",
     "log": "",
 }
+ONE_VALUE = (click.types.FloatParamType, click.types.IntParamType, click.Choice)
 
 
 class Jobs:
@@ -148,6 +149,8 @@ def _words_of(name: str, value: Any) -> list[str]:
         if not isinstance(value, bool):
             raise UserError(f"{name} must be true or false, not {shown(value)}.")
         return option.opts[:1] if value else option.secondary_opts[:1]
+    if isinstance(value, list) and isinstance(option.type, ONE_VALUE):
+        raise UserError(f"{name} takes one value, not {shown(value)}; several to try belong into [grid].")
     if isinstance(value, list):
         value = ("x" if option.name in ("hidden", "size") else ",").join(map(str, value))
     if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -1,5 +1,7 @@
 """`fastdigits sweep`: train with many settings."""
 
+import os
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -16,7 +18,9 @@ class SweepGroup(SuggestingGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] in self.commands:
+        name = args[0]
+        is_mistyped = "." not in name and not os.path.exists(name) and get_close_matches(name, self.commands)
+        if name in self.commands or is_mistyped:
             return super().resolve_command(ctx, args)
         return RUN, self.commands[RUN], args
 
