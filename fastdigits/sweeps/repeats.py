@@ -10,7 +10,7 @@ from fastdigits.sweeps.cluster import Cluster
 from fastdigits.sweeps.job import Training
 from fastdigits.training.callbacks import Callback
 from fastdigits.training.failure import TrainingFailed
-from fastdigits.training.repeats import RunResult, RunResults, RunSpec
+from fastdigits.training.repeats import RunResult, RunResults, RunSpec, all_failed
 
 TICK_S = 0.2  # between two looks at whether to stop
 
@@ -36,6 +36,8 @@ class Repeats:
         Called with the specification and the result of each run that has weights.
     is_stopping : function
         Returns whether to start no further runs.
+    stopping : function
+        Called with the number of runs in progress, once, if no further run starts.
     """
 
     specs: list[RunSpec]
@@ -46,12 +48,12 @@ class Repeats:
     compiling: Callable[[str], Any]
     finished: Callable[[RunSpec, RunResult], None]
     is_stopping: Callable[[], bool]
+    stopping: Callable[[int], Any]
 
     def __post_init__(self) -> None:
         self._left = [(number, 0) for number in range(len(self.specs))]  # with the number of the attempt
         self._running: dict[str, tuple[int, int, Any]] = {}
         self._results: dict[tuple[int, int], RunResult | None] = {}  # by run and attempt
-        self._last_problem = ""
 
     def run(self, results: RunResults) -> None:
         """Run all specifications and add the results in their order, also if it is stopped.
@@ -63,10 +65,14 @@ class Repeats:
         KeyboardInterrupt
             If it was stopped before the last run.
         """
+        is_told = False
         try:
             while self._running or (self._left and not self.is_stopping()):
                 while not self.is_stopping() and self._left and len(self._running) < max(1, self.cluster.slots()):
                     self._start(*self._left.pop(0))
+                if self.is_stopping() and not is_told:
+                    is_told = True
+                    self.stopping(len(self._running))
                 self._wait()
         finally:
             for (number, _), result in sorted(self._results.items()):
@@ -77,13 +83,11 @@ class Repeats:
         if self._left:
             raise KeyboardInterrupt
         if results.best is None:
-            several = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
-            raise TrainingFailed(several, runs=results.failed)
+            raise all_failed(results.failed)
 
     def _start(self, number: int, attempt: int) -> None:
         spec = self._attempt(number, attempt)
-        title = f"another try with seed {spec.config.seed}" if attempt else spec.title
-        self.callback.on_run_start(title, number, len(self.specs))
+        self.callback.on_run_start(self._title(number, attempt), number, len(self.specs))
         token = f"{number}-{attempt}"
         future = self.cluster.submit(self.training(spec), token)
         self._running[token] = number, attempt, future
@@ -91,6 +95,11 @@ class Repeats:
     def _attempt(self, number: int, attempt: int) -> RunSpec:
         spec = self.specs[number]
         return replace(spec, config=replace(spec.config, seed=spec.config.seed + attempt * len(self.specs)))
+
+    def _title(self, number: int, attempt: int) -> str:
+        """Name a run, among those that run at the same time."""
+        spec = self._attempt(number, attempt)
+        return f"{spec.title}, another try with seed {spec.config.seed}" if attempt else spec.title
 
     def _wait(self) -> None:
         self.cluster.check()
@@ -113,6 +122,6 @@ class Repeats:
             self.finished(self._attempt(number, attempt), result)
         self._results[number, attempt] = result
         if problem:
-            self.callback.on_run_failed(UserError(problem))
+            self.callback.on_run_failed(UserError(f"{self._title(number, attempt)}: {problem}"))
             if attempt < self.restarts:
                 self._left.insert(0, (number, attempt + 1))

@@ -150,9 +150,14 @@ def run_all(
             if len(specs) > 1 or attempt < restarts:
                 callback.on_run_failed(UserError(problem))
     if results.best is None:
-        several = f"All {results.failed} training runs failed; lower --lr, or choose another --init or --optimizer."
-        raise TrainingFailed(problem if len(specs) == 1 else several, runs=results.failed)
+        raise TrainingFailed(problem, runs=results.failed) if len(specs) == 1 else all_failed(results.failed)
     return results
+
+
+def all_failed(runs: int) -> TrainingFailed:
+    """Return the error of a number of runs, none of which has weights."""
+    text = f"All {runs} training runs failed; lower --lr, or choose another --init or --optimizer."
+    return TrainingFailed(text, runs=runs)
 
 
 def _run_once(spec: RunSpec, run: Callable[[RunSpec], RunResult], results: RunResults) -> str:

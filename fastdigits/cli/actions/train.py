@@ -20,6 +20,7 @@ from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
+from fastdigits.cli.terminal.sweep_lines import stopping_line
 from fastdigits.cli.terminal.training_lines import averages_lines, result_line
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
@@ -158,6 +159,7 @@ class Session:
             compiling=lambda line: show(line, not line),
             finished=self._finish,
             is_stopping=interrupt.received,
+            stopping=lambda running: self.callback.say(stopping_line(running)),
         )
         repeats.run(self.done)
 

@@ -105,8 +105,7 @@ class SweepLines(View):
         self.say(f"run {done} of {total}: {title(job)}: {', '.join(parts)}")
 
     def stopping(self, running: int) -> None:
-        runs = "run" if running == 1 else "runs"
-        self.say(f"stopping when the {running} {runs} in progress end; a second signal stops at once")
+        self.say(stopping_line(running))
 
     def waiting(self) -> None:
         now = time.monotonic()
@@ -117,6 +116,12 @@ class SweepLines(View):
     def _compare(self, job: Job, row: RunRow) -> None:
         if row.status == DONE and (self.best is None or rank(row) > rank(self.best[1])):
             self.best = job, row
+
+
+def stopping_line(running: int) -> str:
+    """Describe what happens after a signal to stop while a number of runs are in progress."""
+    ends = "run in progress ends" if running == 1 else f"{running} runs in progress end"
+    return f"stopping when the {ends}; a second signal stops at once"
 
 
 def title(job: Job) -> str:
