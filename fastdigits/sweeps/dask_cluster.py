@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from distributed import Client, Future
+from distributed.comm import resolve_address
 from distributed.scheduler import KilledWorker
 
 from fastdigits import __version__
@@ -29,12 +30,18 @@ def connected(address: str) -> Iterator["DaskCluster"]:
     Raises
     ------
     UserError
-        If no scheduler answers.
+        If it is no address, or no scheduler answers.
     """
     with _quiet():
         try:
+            resolve_address(address)  # a client that finds out itself prints a traceback
             client = Client(address, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except ValueError:
+            raise UserError(
+                f"The scheduler {address!r} is no address; give one such as tcp://127.0.0.1:8786, which 'dask "
+                "scheduler' shows."
+            ) from None
+        except (OSError, TimeoutError) as error:
             raise UserError(f"No scheduler of Dask answers at {address}; start one with 'dask scheduler'.") from error
         try:
             yield DaskCluster(client)

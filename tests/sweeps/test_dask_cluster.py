@@ -7,7 +7,7 @@ pytest.importorskip("distributed")
 from distributed.scheduler import KilledWorker
 
 from fastdigits import UserError
-from fastdigits.sweeps.dask_cluster import DaskCluster
+from fastdigits.sweeps.dask_cluster import DaskCluster, connected
 
 
 class FakeClient:
@@ -28,6 +28,12 @@ class FakeFuture:
 
     def result(self, timeout):
         raise self.error
+
+
+@pytest.mark.parametrize("address", ["", "localhost", "http://127.0.0.1:8786", "tcp://127.0.0.1:port"])
+def test_what_is_no_address_is_one_sentence(address):
+    with pytest.raises(UserError, match=r"is no address; give one such as tcp://.* shows\.$"), connected(address):
+        pass
 
 
 @pytest.fixture

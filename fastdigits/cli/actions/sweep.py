@@ -81,7 +81,7 @@ def sweep(
     UserError
         If the description, an option, the store or the scheduler cannot be used.
     """
-    if workers and scheduler:
+    if workers and scheduler is not None:
         raise UserError("workers are processes on this machine, and scheduler has others; leave one of them out.")
     described = descriptions.parse(dict(spec)) if isinstance(spec, Mapping) else descriptions.read(spec)
     running = Sweep(described, store, workers, scheduler, resume, weights)
@@ -139,7 +139,7 @@ class Sweep:
         jobs = Jobs(self.spec, keep_weights=self.weights is not None)
         checked = [job for settings in self.spec.examples() for job in jobs.of(settings)]
         threads = max(job.training.threads or 1 for job in checked)
-        workers = 0 if self.scheduler else processes.check_workers(self.workers, threads)
+        workers = 0 if self.scheduler is not None else processes.check_workers(self.workers, threads)
         for warning in jobs.warnings:
             click.echo(f"Warning: {warning}", err=True)
         folder = self._weights_folder()
@@ -154,7 +154,7 @@ class Sweep:
         if self.spec.kind != "search" and len(known) == len(first):
             self.rows = {job.key: known[job.key] for job in first}
             return True
-        if self.scheduler:
+        if self.scheduler is not None:
             say(f"workers of {self.scheduler}")
             started: AbstractContextManager[Cluster] = load_part("dask_cluster").connected(self.scheduler)
         else:
@@ -204,7 +204,7 @@ class Session:
 
     def __init__(self, values: dict[str, Any]):
         self.values = values
-        if values["workers"] and values["scheduler"]:
+        if values["workers"] and values["scheduler"] is not None:
             raise click.UsageError(
                 "--workers are processes on this machine, and --scheduler has others; leave one out."
             )

@@ -111,7 +111,7 @@ class SweepLines(View):
         now = time.monotonic()
         if self._waiting_since_s is None or now - self._waiting_since_s > WAITING_LINE_S:
             self._waiting_since_s = now
-            self.say("waiting for workers")
+            self.say("waiting for workers; start some with 'dask worker'")
 
     def _compare(self, job: Job, row: RunRow) -> None:
         if row.status == DONE and (self.best is None or rank(row) > rank(self.best[1])):
