@@ -33,6 +33,18 @@ def test_no_kernel_does_more_than_recorded(needs_numba_cuda, budget, model):
     assert not risen, "\n".join([*risen, ANEW])
 
 
+@pytest.mark.parametrize("model", ["mlp", "lenet", "record", "torch-example"])
+def test_the_budget_has_the_kernels_of_a_step(interpreted, budget, model, monkeypatch):
+    """In their order, so that the report for a GPU finds the prediction of each; none is compiled here."""
+    launch, started = import_module("fastdigits.ops.cuda.launch"), []
+    with interpreted():
+        monkeypatch.setattr(launch, "start", lambda kernel, grid, arguments: started.append(kernel.function.__name__))
+        step = import_module("gpu_step").TrainingStep(model, import_module("fastdigits.ops").load("cuda"), 128, False)
+        step.trainer._run_step(128)
+        monkeypatch.undo()
+    assert started == [launch.kernel for launch in budget.read()[model]], ANEW
+
+
 def launched(budget, kernel="dense_forward", instructions=1000, sectors=500):
     return budget.Launch(kernel, 4, 4, instructions, 100, sectors, 4096)
 
