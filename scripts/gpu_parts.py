@@ -300,10 +300,11 @@ def main(name: str, file: str, settings: str) -> None:
     try:
         for results in globals()[name](Setup(**json.loads(settings))):
             _write(file, results)
+    except UserError as error:
+        _write(file, results | {"error": str(error)})
     except Exception as error:
         traceback.print_exc()
-        told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        _write(file, results | {"error": told})
+        _write(file, results | {"error": f"{type(error).__name__}: {error}"})
 
 
 def _write(file: str, results: Results) -> None:

@@ -335,4 +335,5 @@ def test_without_a_gpu_the_table_says_why(tmp_path):
     assert done.returncode == 1
     reason = f"facts: The device 'cuda' cannot be used: {ops.why_unavailable('cuda')}."
     assert done.stdout.splitlines()[-1].split(maxsplit=1) == ["FAILS", reason]
+    assert "Traceback" not in done.stderr
     assert json.loads((tmp_path / "report.json").read_text())["facts"]["sections"]
