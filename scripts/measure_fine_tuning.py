@@ -28,6 +28,7 @@ from fastdigits import Sequential, load, load_digits
 from fastdigits.data import DigitSet
 
 CORRECTED, LIKE = 100, 1000
+EXAMINED = 20000  # training images among which misread ones are searched
 HEAD = ("pictures", "their like, before", "after", "MNIST, before", "after", "points", "seconds", "processor s")
 
 
@@ -50,8 +51,8 @@ KINDS: dict[str, corruptions.Corruption] = {
 def corrected_set(model: Sequential, mnist: DigitSet, change: corruptions.Corruption, path: Path) -> float:
     """Write the corrected pictures and their like to a file; return the accuracy of the network on the latter."""
     rng = np.random.default_rng(0)
-    images = np.stack([change(rng, image) for image in mnist.train_images[:5000]])
-    wrong = np.flatnonzero(model.predict(images).argmax(1) != mnist.train_labels[:5000])[:CORRECTED]
+    images = np.stack([change(rng, image) for image in mnist.train_images[:EXAMINED]])
+    wrong = np.flatnonzero(model.predict(images).argmax(1) != mnist.train_labels[:EXAMINED])[:CORRECTED]
     assert len(wrong) == CORRECTED, f"only {len(wrong)} pictures are misread"
     like = np.stack([change(rng, image) for image in mnist.test_images[:LIKE]])
     labels = mnist.test_labels[:LIKE]

@@ -19,7 +19,7 @@ MODEL_SETTINGS: dict[str, dict[str, object]] = {
 FINE_TUNING: dict[str, object] = {"epochs": 5}
 FINE_TUNING_LR_DIVISOR = 10
 # With a replay of earlier images, which the network is to keep
-REPLAY_LR_DIVISOR, REPLAY_WARMUP = 30, 0.3
+REPLAY_LR_DIVISOR, REPLAY_WARMUP, REPLAY_EMA = 30, 0.3, 0.998
 
 RECIPES: dict[str, dict[str, object]] = {
     "default": {},

@@ -125,6 +125,21 @@ def test_a_resumed_fine_tuning_reads_the_replayed_images_in_the_same_way(invoke,
     assert again.exit_code == 0, again.exception
     assert "next to 300 images of old" in again.stdout
     assert (read("new.h5").config["replay"], read("new.h5").replay_reading) == ("old", {"size": (12, 12)})
+    assert "--ema" not in reproduction_of(read("new.h5")).command
+    assert "--warmup" not in reproduction_of(read("new.h5")).command
+
+
+def test_few_images_are_learned_gently_unless_the_options_say_otherwise(invoke, resized):
+    arguments = "train", "--from", resized, *FURTHER, "--epochs", "1", "--output", "new.h5"
+    assert invoke(*arguments).exit_code == 0
+    config = read("new.h5").config
+    assert (config["lr"], config["warmup"], config["ema"]) == (pytest.approx(0.0002), 0.3, 0.998)
+    assert invoke(*arguments, "--ema", "0.5", "--lr", "0.1", "--warmup", "0").exit_code == 0
+    config = read("new.h5").config
+    assert (config["lr"], config["warmup"], config["ema"]) == (0.1, 0, 0.5)
+    assert "--warmup 0.0 --ema 0.5" in reproduction_of(read("new.h5")).command
+    older = replace(read("new.h5"), config=config | {"ema": None})
+    assert "--warmup 0.0 --ema 0.0" in reproduction_of(older).command
 
 
 def test_a_resumed_checkpoint_of_a_fine_tuning_gives_the_same_bits(invoke, resized):

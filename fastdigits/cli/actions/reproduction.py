@@ -9,11 +9,12 @@ import click
 from fastdigits.cli.commands.train import command as train
 from fastdigits.cli.options.data import reading_words
 from fastdigits.cli.options.training import DECIDED_BY_NETWORK
-from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, REPLAY_WARMUP
+from fastdigits.config.recipes import FINE_TUNING, MODEL_SETTINGS, REPLAY_EMA, REPLAY_WARMUP
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import MODELS, description, network_of
 from fastdigits.storage.weights import SavedNetwork
 
+REPLAY_SETTINGS = {"warmup": REPLAY_WARMUP, "ema": REPLAY_EMA}  # by default
 UNKNOWN_FILE = "WEIGHTS.h5"
 DEFAULT_OUTPUT = "weights.h5"  # of train, which would replace a file of this name to start from
 
@@ -55,7 +56,9 @@ def _fine_tuning(saved: SavedNetwork) -> str:
     file = saved.start.file if saved.start else UNKNOWN_FILE
     words = ["fastdigits", "train", "--from", file, "--data", saved.dataset, *reading_words(saved.reading)]
     config = {name: value for name, value in saved.config.items() if name not in DECIDED_BY_NETWORK}
-    defaults = FINE_TUNING | {"augment": None} | ({"warmup": REPLAY_WARMUP} if config["replay"] else {})
+    if config["replay"] and config["ema"] is None:  # as in older versions
+        config["ema"] = 0.0
+    defaults = FINE_TUNING | {"augment": None} | (REPLAY_SETTINGS if config["replay"] else {})
     words += _settings(config, defaults)  # that of --augment is in the file
     return shlex.join(words + (["--output", f"new-{file}"] if file == DEFAULT_OUTPUT else []))
 

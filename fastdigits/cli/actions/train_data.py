@@ -9,7 +9,7 @@ from fastdigits.cli.actions.common import load_data
 from fastdigits.cli.actions.train_plan import Plan
 from fastdigits.cli.options.common import is_given, usage_error
 from fastdigits.cli.terminal.names import printable
-from fastdigits.config.recipes import REPLAY_LR_DIVISOR, REPLAY_WARMUP
+from fastdigits.config.recipes import REPLAY_EMA, REPLAY_LR_DIVISOR, REPLAY_WARMUP
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.data import DigitSet, load_digits
 from fastdigits.data.matching import check_trainable, set_for
@@ -117,7 +117,8 @@ def source_of_replay(trained: SavedNetwork) -> tuple[str, dict[str, Any]]:
 
 def _gentle_settings(config: TrainConfig) -> dict[str, Any]:
     """Return defaults with which the network forgets little; options on the command line override them."""
-    defaults = {"lr": OPTIMIZERS[config.optimizer].lr / REPLAY_LR_DIVISOR, "warmup": REPLAY_WARMUP}
+    lr = OPTIMIZERS[config.optimizer].lr / REPLAY_LR_DIVISOR
+    defaults = {"lr": lr, "warmup": REPLAY_WARMUP, "ema": REPLAY_EMA}
     ctx = click.get_current_context()
     return {name: value for name, value in defaults.items() if not is_given(ctx, name)}
 

@@ -28,4 +28,5 @@ def _users(name: str) -> Iterator[tuple[Any, str]]:
 def _together(users: list[str]) -> str:
     """Join phrases such as "for cnn", "for record"; those that begin with the same word share it."""
     first, *others = users
-    return " and ".join([first, *(user.removeprefix("for ") for user in others)])
+    *names, last = [first, *(user.removeprefix("for ") for user in others)]
+    return f"{', '.join(names)} and {last}" if names else last
