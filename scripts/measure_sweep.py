@@ -65,6 +65,7 @@ def seconds(*arguments: str, output: Path) -> Seconds:
     command = [sys.executable, "-u", "-m", "fastdigits", "train", *arguments, "--json", "--output", str(output)]
     start = time.perf_counter()
     ends: dict[int, float] = {}  # by the number of the run
+    line = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         for line in running.stderr:
             if found := RESULT.match(line):
@@ -72,7 +73,7 @@ def seconds(*arguments: str, output: Path) -> Seconds:
         summary = running.stdout.read()
     total = time.perf_counter() - start
     if running.returncode:
-        sys.exit(f"fastdigits train has failed: {' '.join(command)}")
+        sys.exit(f"fastdigits train has failed: {line.strip()}")
     runs = json.loads(summary)["trainings"]
     startup = ends[1] - median(run["seconds"]["total"] for run in runs[1:])
     last = max(ends.values())

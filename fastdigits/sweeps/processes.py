@@ -25,7 +25,7 @@ from fastdigits.ops.runtime import numba_setup
 from fastdigits.sweeps.cluster import Cluster, Task, killed
 
 ATTEMPTS = 4  # at a task that kills its workers
-CLOSE_S = 5.0  # longest wait for a process that has been killed
+CLOSE_S = 5.0  # longest wait for the end of a process
 # Libraries such as OpenBLAS would start a thread for each core in every worker
 THREADS_OF_LIBRARIES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 TO_STOP = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
@@ -209,7 +209,8 @@ class _Worker(threading.Thread):
 
     def _check_started(self) -> None:
         """Raise UserError if the process that has ended has not been killed, but has failed to start."""
-        self._process.join()
+        self._process.join(CLOSE_S)
+        self._process.kill()
         if not self._is_ready and (self._process.exitcode or 0) > 0:
             raise UserError(
                 "The workers did not start; a script must start them below 'if __name__ == \"__main__\":', because "
