@@ -154,12 +154,13 @@ class _Worker(threading.Thread):
             self._is_ready, self._known = False, set()
             try:
                 self._connection, other = context.Pipe()
-                arguments = other, self._processes.threads, self._processes.device
-                self._process = context.Process(target=_serve, args=arguments, daemon=True)
-                self._process.start()
+                with other:
+                    arguments = other, self._processes.threads, self._processes.device
+                    process = context.Process(target=_serve, args=arguments, daemon=True)
+                    process.start()
             except OSError as error:
                 raise UserError(f"A worker does not start ({error}); start fewer of them.") from error
-            other.close()
+            self._process = process
 
     def kill(self) -> None:
         """End the process, and start no other one."""

@@ -1,5 +1,7 @@
 """Workers that are processes: what they run, what they raise, and what happens when they are killed."""
 
+import errno
+import multiprocessing
 import os
 import signal
 
@@ -82,6 +84,16 @@ def test_a_task_that_kills_its_workers_is_one_sentence(run, tmp_path):
     with pytest.raises(UserError, match=r"^A training has killed 4 workers, .* start fewer of them\.$"):
         run(Kill(100, tmp_path / "kills"))
     assert run(Look())[1] == 1  # the next task has a worker
+
+
+def test_a_process_that_the_system_does_not_allow_is_one_sentence(monkeypatch):
+    def refuse(process):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "_Popen", staticmethod(refuse))
+    expected = r"^A worker does not start \(.*unavailable\); start fewer of them\.$"
+    with pytest.raises(UserError, match=expected), processes.local(2, 1, "reference"):
+        pass
 
 
 @pytest.mark.slow
