@@ -51,7 +51,7 @@ class Panel:
     numbers : list of (x, y)
         Middle of the lower end of the numbers 0, 1, 2 ... of the images, in pixels.
     names : sequence of str, optional
-        What to write instead of these numbers; upwards, if it is more than a character.
+        What to write instead of these numbers; upwards, where it is more than a character.
     ticks : (Ticks, Ticks), optional
         Of the rows and of the columns.
     """
@@ -174,8 +174,8 @@ def _draw_panel(figure: "Figure", panel: Panel, left: float, top: float) -> None
         axis.set_tick_params(length=0)
         axis.set_label_text(ticks.name)
     names = panel.names or [str(number) for number in range(len(panel.numbers))]
-    rotation = 90 if panel.names and max(map(len, names)) > 1 else 0
     for name, (x, y) in zip(names, panel.numbers, strict=True):
+        rotation = 90 if panel.names and len(name) > 1 else 0
         axes.text(x, y, name, fontsize=style.SMALL, ha="center", va="bottom", rotation=rotation)
     bar_height = min(max(panel.height, MIN_BAR_HEIGHT), MAX_BAR_HEIGHT)
     bar = axes_at(figure, left + panel.width + BAR_LEFT, top, BAR_WIDTH, bar_height)
