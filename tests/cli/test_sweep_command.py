@@ -177,7 +177,11 @@ def test_runs_that_fail_on_workers_are_tried_again(process, tiny):
     done = process(*options, "--folds", "2", "--restart-dead", "1", "--workers", "1")
     assert done.returncode == 1
     assert "Error: All 4 training runs failed" in done.stderr
-    assert done.stdout.count("another try with seed") == 2
+    lines = done.stdout.splitlines()
+    for fold in ("fold 1 of 2", "fold 2 of 2"):
+        assert lines.count(fold) == 1
+        assert sum(line.startswith(f"{fold}, another try with seed") for line in lines) == 1
+        assert sum(line.startswith(f"run failed: {fold}") for line in lines) == 2
 
 
 @pytest.mark.parametrize(
