@@ -273,6 +273,7 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, DY_TOP, DY_LEFT, I, J, PADDED, PA
         t, split = warp_number(), cuda.blockIdx.y
         o0, c = t % GROUPS * N, t // GROUPS % C
         p0, q0 = t // GROUPS // C % TILES_P * R, t // GROUPS // C // TILES_P * T
+        adds_bias = C * TILES_P * TILES_Q == 1 or c + p0 + q0 == 0
         if q0 < TILES_Q * T:
             acc = tile(N, SUMS)
             for n in range(N):
@@ -281,8 +282,8 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, DY_TOP, DY_LEFT, I, J, PADDED, PA
             for row in range(split, B * I, len(parts)):
                 b, i = row // I, row % I
                 add_row(
-                    x, dy, acc, b, o0, c, i, p0, q0, TOP, LEFT, DY_TOP, DY_LEFT, J, N, R, T, M, S, COLUMNS, PADDED,
-                    PADDED_DY,
+                    x, dy, acc, b, o0, c, i, p0, q0, adds_bias, TOP, LEFT, DY_TOP, DY_LEFT, J, N, R, T, M, S, COLUMNS,
+                    PADDED, PADDED_DY,
                 )  # fmt: skip
             store_sums(parts, (split, t * N, 0), acc)
 

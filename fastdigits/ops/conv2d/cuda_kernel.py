@@ -68,12 +68,15 @@ def _add_kernel_row(x, weight, acc, b, c, p, o0, h0, w0, N, M, S, T, COLUMNS, PA
                             acc[n, r, m] = fma(xs[r, m * S + t], v, acc[n, r, m])
 
 
-def add_row(x, dy, acc, b, o0, c, i, p0, q0, top, left, dy_top, dy_left, J, N, R, T, M, S, COLUMNS, PADDED, PADDED_DY):
+def add_row(
+    x, dy, acc, b, o0, c, i, p0, q0, adds_bias, top, left, dy_top, dy_left, J, N, R, T, M, S, COLUMNS, PADDED,
+    PADDED_DY,
+):  # fmt: skip
     """Add row i of block b to the gradients of kernel rows p0 .. p0+R and columns q0 .. q0+T of outputs o0 .. o0+N.
 
     acc[n, r T + t] += sum_j d[j] x[b, c, i S + p0 + r - top, j S + q0 + t - left] over J columns j, M at a time, and
-    acc[n, R T] += sum_j d[j] with d[j] = dy[b, o0 + n, dy_top + i, dy_left + j]. COLUMNS = (M - 1) S + T; PADDED and
-    PADDED_DY are 0 if no pixel of x and dy that is read lies outside.
+    if adds_bias, acc[n, R T] += sum_j d[j] with d[j] = dy[b, o0 + n, dy_top + i, dy_left + j]. COLUMNS = (M - 1) S + T;
+    PADDED and PADDED_DY are 0 if no pixel of x and dy that is read lies outside.
     """
     B, O, I, _, L = dy.shape
     for j0 in range(0, J, M):
@@ -81,7 +84,10 @@ def add_row(x, dy, acc, b, o0, c, i, p0, q0, top, left, dy_top, dy_left, J, N, R
         for n in range(N):
             for m in range(M):
                 ds[n, m] = pixel(dy, b, min(o0 + n, O - 1), dy_top + i, dy_left + j0 + m, PADDED_DY)
-                acc[n, R * T] = acc[n, R * T] + ds[n, m]
+        if adds_bias:
+            for n in range(N):
+                for m in range(M):
+                    acc[n, R * T] = acc[n, R * T] + ds[n, m]
         for r in range(R):
             xs = tile(COLUMNS)
             for k in range(COLUMNS):

@@ -43,7 +43,7 @@ def share_inputs(x, inputs, b, k0, part, lane, LANES):
     """Copy inputs k0 .. k0+LANES of block b to shared memory, as rows of images."""
     B, K, L = x.shape
     for r in range(LANES):
-        inputs[part, lane, r] = load(x, (b, min(k0 + r, K - 1)))
+        inputs[part, lane, r] = load(x, (b, k0 + r if K % LANES == 0 else min(k0 + r, K - 1)))
 
 
 def add_images(inputs, dy, acc, b, o0, part, lane, N, LANES, RAGGED):

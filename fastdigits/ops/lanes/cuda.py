@@ -435,15 +435,19 @@ def store_sums(typing, y, at, t):
 
 
 def _sums_by_lane(b, numbers):
-    """Return in lane k the sum over all lanes of numbers[k]. Up to LANES numbers take LANES - 1 exchanges."""
-    lane, half = _lane(b), LANES // 2
-    numbers = numbers + [F32(0)] * (LANES - len(numbers))
+    """Return in lane k the sum over all lanes of numbers[k]. 32 numbers take 31 exchanges, and fewer take fewer."""
+    lane, count = _lane(b), 1 << (len(numbers) - 1).bit_length()
+    numbers, half = numbers + [F32(0)] * (count - len(numbers)), count // 2
     while half:  # each lane keeps half of the numbers and adds those of another lane
         upper = b.icmp_unsigned("!=", b.and_(lane, I32(half)), I32(0))
         pairs = zip(numbers[:half], numbers[half:], strict=True)
         numbers = [b.fadd(b.select(upper, h, l), _exchange(b, b.select(upper, l, h), half)) for l, h in pairs]
         half //= 2
-    return numbers[0]
+    [sum_] = numbers
+    while count < LANES:  # lanes whose indices differ by a multiple of count have the same number
+        sum_ = b.fadd(sum_, _exchange(b, sum_, count))
+        count *= 2
+    return sum_
 
 
 def _exchange(b, number, distance):

@@ -6,10 +6,12 @@ The betas are rounded to float32 first, so that all terms are computed from the 
 import math
 
 import numpy as np
-from numba import float32
+from numba import cuda, float32
 
-from fastdigits.ops.cuda.launch import blocks, bound, kernel, warp_number
+from fastdigits.ops.cuda.launch import WARPS, blocks, bound, kernel, warp_number
 from fastdigits.ops.optimizer import kernel as vectors
+
+CORRECTED_WARPS = 2 * WARPS  # warps that share the bias corrections of Adam, which take half of the work of one
 
 _step_sgd = bound(vectors.sgd_step)
 _step_momentum = bound(vectors.momentum_step)
@@ -83,29 +85,43 @@ def _bias_correction(step, log_beta):
     return -math.expm1(float32(step) * log_beta)
 
 
-@kernel(_each_vector)
+@bound
+def _fill_factors(shared, rate, step, log_beta1, log_beta2):
+    """Compute the first two factors of vectors.adam_step."""
+    shared[0] = -rate[0] / _bias_correction(step[0], log_beta1)
+    shared[1] = float32(1) / math.sqrt(_bias_correction(step[0], log_beta2))
+
+
+def _each_corrected_vector(parameter, *others):
+    """Return the grid with a warp for each vector of parameters, in blocks that share factors."""
+    return (math.ceil(len(parameter) / CORRECTED_WARPS),)
+
+
+@kernel(_each_corrected_vector, CORRECTED_WARPS)
 def _adam_step(
     parameter, gradient, mean, square, rate, step, beta1, one_minus_beta1, log_beta1, beta2, one_minus_beta2, log_beta2,
     epsilon, weight_decay,
 ):  # fmt: skip
-    v = warp_number()
+    v, shared = warp_number(), cuda.shared.array(2, float32)
+    if cuda.threadIdx.x + cuda.threadIdx.y == 0:
+        _fill_factors(shared, rate, step, log_beta1, log_beta2)
+    cuda.syncthreads()
     if v < len(parameter):
-        step_size = -rate[0] / _bias_correction(step[0], log_beta1)
-        inv_sqrt_bias2 = float32(1) / math.sqrt(_bias_correction(step[0], log_beta2))
-        factors = step_size, inv_sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2
+        factors = shared[0], shared[1], beta1, one_minus_beta1, beta2, one_minus_beta2
         _step_adam(parameter, gradient, mean, square, factors, epsilon, weight_decay, v)
 
 
-@kernel(_each_vector)
+@kernel(_each_corrected_vector, CORRECTED_WARPS)
 def _adamw_step(
     parameter, gradient, mean, square, rate, step, beta1, one_minus_beta1, log_beta1, beta2, one_minus_beta2, log_beta2,
     epsilon, weight_decay,
 ):  # fmt: skip
-    v = warp_number()
+    v, shared = warp_number(), cuda.shared.array(2, float32)
+    if cuda.threadIdx.x + cuda.threadIdx.y == 0:
+        _fill_factors(shared, rate, step, log_beta1, log_beta2)
+    cuda.syncthreads()
     if v < len(parameter):
-        step_size = -rate[0] / _bias_correction(step[0], log_beta1)
-        inv_sqrt_bias2 = float32(1) / math.sqrt(_bias_correction(step[0], log_beta2))
-        factors = step_size, inv_sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2
+        factors = shared[0], shared[1], beta1, one_minus_beta1, beta2, one_minus_beta2
         _step_adamw(parameter, gradient, mean, square, factors, epsilon, float32(1) - rate[0] * weight_decay, v)
 
 
