@@ -23,9 +23,12 @@ MIN_CONTRAST = 0.04  # 0 .. 1; less is the noise of an empty picture
 
 
 def to_line_format(picture: np.ndarray) -> np.ndarray:
-    """Return the line of a picture as uint8 (LINE_HEIGHT, W), with the contrast of the ink to its surroundings.
+    """Return the line of a picture as uint8 (LINE_HEIGHT, W): see `ink_strength` and `scale_line`."""
+    return scale_line(ink_strength(picture))
 
-    It is STRETCH times as wide as in the picture.
+
+def ink_strength(picture: np.ndarray) -> np.ndarray:
+    """Return the contrast of the ink of a line to its surroundings, float (H, W) from 0 to 1, whatever its paper.
 
     Parameters
     ----------
@@ -44,10 +47,15 @@ def to_line_format(picture: np.ndarray) -> np.ndarray:
     background = uneven_background(bright, MAX_STROKE * H / max(H, W), extend_edges=True)
     contrast = project_colors(relative_contrast(bright, background))
     level, _, ink = contrast_levels(contrast)
-    brightness = np.clip((contrast - level) / max(WHITE * (ink - level), MIN_CONTRAST), 0, 1)
-    pixels = Image.fromarray((255 * brightness).astype(np.uint8))
-    size = line_width(picture), LINE_HEIGHT
-    line = np.asarray(pixels.resize(size, Image.Resampling.BOX if H > LINE_HEIGHT else Image.Resampling.BICUBIC))
+    return np.clip((contrast - level) / max(WHITE * (ink - level), MIN_CONTRAST), 0, 1)
+
+
+def scale_line(strength: np.ndarray) -> np.ndarray:
+    """Convert the strength of the ink (H, W) to an image uint8 (LINE_HEIGHT, W), STRETCH times as wide."""
+    pixels = Image.fromarray((255 * strength).astype(np.uint8))
+    size = line_width(strength), LINE_HEIGHT
+    is_high = len(strength) > LINE_HEIGHT
+    line = np.asarray(pixels.resize(size, Image.Resampling.BOX if is_high else Image.Resampling.BICUBIC))
     return np.pad(line, ((0, 0), (0, max(0, MIN_WIDTH - size[0]))))
 
 
