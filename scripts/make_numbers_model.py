@@ -13,9 +13,10 @@ import argparse
 import os
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
-from lines.calibrate import fit
+from lines.calibrate import fit, read_all
 from lines.collect import LineCollection
 
 from fastdigits import ops
@@ -24,8 +25,9 @@ from fastdigits.data import load_digits
 from fastdigits.data.lines import Lines
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.data.sources import shipped_folder
-from fastdigits.imaging.line_format import LINE_HEIGHT
-from fastdigits.inference.line_reader import SHIPPED, LineReader, choose, value_of
+from fastdigits.imaging.line_format import LINE_HEIGHT, ink_strength, line_width, scale_line
+from fastdigits.inference.line_reader import SHIPPED, LineReader, value_of
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.models.lines import SYMBOLS, number_reader
 from fastdigits.nn.sequence_network import SequenceNetwork
 from fastdigits.storage import weights
@@ -49,7 +51,7 @@ def main() -> None:
     digits = mnist.train_images[rows], mnist.train_labels[rows]
     training = _lines(LineCollection(1, *digits), options.lines, options.processes)
     digits = mnist.train_images[held_out], mnist.train_labels[held_out]
-    validation = _lines(LineCollection(2, *digits, on_screen=0), options.lines // 20, options.processes)
+    pictures, texts = _pictures(LineCollection(2, *digits, on_screen=0), options.lines // 20, options.processes)
     pixels = np.concatenate([image.reshape(-1) for image in training.images]) / np.float32(255)
     normalisation = Normalisation(float(pixels.mean()), float(pixels.std()))
     network = SequenceNetwork(number_reader(), (1, LINE_HEIGHT, 2 * LINE_HEIGHT), SYMBOLS)
@@ -62,22 +64,31 @@ def main() -> None:
             network.config(), network.weights(), normalisation, "numbers", "synthetic numbers", asdict(config), [], {}
         )
         weights.write(options.output, saved)  # already of use before the last epoch
-    reader = LineReader(options.output, "cpu", options.threads)
-    found = [found for _, found in reader.search(validation.images)]
-    calibration = fit(found, validation.texts)
-    read = [choose(views, calibration.temperature)[0] for views in found]
-    correct = float(np.mean([value_of(a) == value_of(b) for a, b in zip(read, validation.texts, strict=True)]))
+    reader = LineReader(options.output, "cpu", options.threads, Recognizer(None, "cpu", options.threads))
+    inks = [ink_strength(picture) for picture in pictures]
+    found = [found for _, found in reader.search([scale_line(ink) for ink in inks])]
+    lattices = [reader.lattice(ink) for ink in inks]
+    calibration = fit(found, lattices, texts)
+    read = [text for text, _ in read_all(found, lattices, calibration.temperature)]
+    correct = float(np.mean([value_of(a) == value_of(b) for a, b in zip(read, texts, strict=True)]))
     weights.write(options.output, replace(saved, calibration=calibration, metrics={"validation_accuracy": correct}))
-    print(f"{correct:.2%} of {len(validation)} validation lines right, {calibration}, {options.output}")
+    print(f"{correct:.2%} of {len(texts)} validation lines right, {calibration}, {options.output}")
 
 
 def _lines(collection: LineCollection, count: int, processes: int) -> Lines:
-    def report(done: int) -> None:
-        if done % 1000 == 0 or done == count:
-            print(f"{done} of {count} lines", file=sys.stderr, flush=True)
-
-    drawn = collection.draw(count, processes, report)
+    drawn = collection.draw(count, processes, partial(_report, count))
     return drawn.chosen(np.flatnonzero([image.shape[1] <= MAX_WIDTH for image in drawn.images]))
+
+
+def _pictures(collection: LineCollection, count: int, processes: int) -> tuple[list[np.ndarray], list[str]]:
+    pictures, texts = collection.pictures(count, processes, partial(_report, count))
+    chosen = [number for number, picture in enumerate(pictures) if line_width(picture) <= MAX_WIDTH]
+    return [pictures[number] for number in chosen], [texts[number] for number in chosen]
+
+
+def _report(count: int, done: int) -> None:
+    if done % 1000 == 0 or done == count:
+        print(f"{done} of {count} lines", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

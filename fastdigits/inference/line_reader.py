@@ -1,6 +1,6 @@
 """Read lines of digits, separators and signs with a trained network, and mark readings that are unsure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -11,8 +11,11 @@ from fastdigits import ops as devices
 from fastdigits.data.lines import WIDTH_STEP, LineBatches, Lines, by_width, padded_width
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
-from fastdigits.imaging.line_format import LINE_HEIGHT, MIN_WIDTH, line_width, to_line_format, views
+from fastdigits.imaging.line_format import LINE_HEIGHT, MIN_WIDTH, ink_strength, line_width, scale_line, views
+from fastdigits.imaging.pieces import pieces
+from fastdigits.inference.lattice import WEIGHT, Lattice
 from fastdigits.inference.pool import Copies
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.inference.sequences import (
     DIGITS,
     Reading,
@@ -27,6 +30,7 @@ from fastdigits.storage import weights as files
 
 SHIPPED = "models/numbers.h5"
 BATCH_SIZE = 32
+CLEAR = 0.9  # confidence of a text that needs no second opinion
 Found = Sequence[Sequence[Reading]]  # the most probable texts in each view of a line, the most probable first
 
 
@@ -87,6 +91,8 @@ class LineReader:
         "auto", "cpu", "cuda" or "reference".
     threads : int, optional
         Number of CPU threads; defaults to all cores.
+    second : Recognizer, optional
+        Gives a second opinion on single digits of lines that are not clear.
 
     Raises
     ------
@@ -94,7 +100,13 @@ class LineReader:
         If the weights file is damaged, or its network does not read lines of LINE_HEIGHT pixels.
     """
 
-    def __init__(self, weights: StrPath, device: str = "auto", threads: int | None = None):
+    def __init__(
+        self,
+        weights: StrPath,
+        device: str = "auto",
+        threads: int | None = None,
+        second: Recognizer | None = None,
+    ):
         saved = files.read(weights)
         if saved.network.get("input_shape", ())[:2] != [1, LINE_HEIGHT] or "symbols" not in saved.network:
             raise UserError(f"{weights}: its network does not read lines of {LINE_HEIGHT} pixels; give another file.")
@@ -105,7 +117,7 @@ class LineReader:
         self.network = SequenceNetwork.from_config(saved.network)
         self.network.build(self.ops, 1, training=False)
         self.network.set_weights(saved.weights)
-        self._copies = Copies()
+        self._copies, self._second = Copies(), second
 
     def read(self, pictures: Sequence[np.ndarray], restriction: Restriction | None = None) -> list[LineReading]:
         """Read the line in each picture uint8 (H, W, 3) or (H, W), which it fills from top to bottom.
@@ -123,9 +135,9 @@ class LineReader:
         NotFiniteError
             If a score is NaN or infinite.
         """
-        images = [to_line_format(picture) for picture in pictures]
-        found = self.search(images, restriction)
-        return [self._reading(*one, line_width(picture)) for one, picture in zip(found, pictures, strict=True)]
+        inks = [ink_strength(picture) for picture in pictures]
+        found = self.search([scale_line(ink) for ink in inks], restriction)
+        return [self._reading(*one, ink) for one, ink in zip(found, inks, strict=True)]
 
     def search(
         self, images: Sequence[np.ndarray], restriction: Restriction | None = None
@@ -155,6 +167,12 @@ class LineReader:
             fitting = [[reading for reading in view if required_steps(reading.text) <= T] for view in found]
             results.append((of_views[0], fitting))
         return results
+
+    def lattice(self, strength: np.ndarray) -> Lattice:
+        """Return what the second network sees in the pieces of a line, given the strength of its ink (H, W)."""
+        assert self._second is not None
+        cut = pieces(strength)
+        return Lattice(cut, self._second.digit_probabilities(cut.images))
 
     def log_probabilities(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the log-probabilities float32 (T, K) of the symbols at the time steps of each image in line format.
@@ -195,11 +213,13 @@ class LineReader:
         shifted = every - every.max(2, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
 
-    def _reading(self, log_p: np.ndarray, found: Found, width: int) -> LineReading:
-        """Return the reading of one line of a width, given what `search` found."""
+    def _reading(self, log_p: np.ndarray, found: Found, strength: np.ndarray) -> LineReading:
+        """Return the reading of a line, given what `search` found and the strength of its ink (H, W)."""
         if not any(found):
             return LineReading("", 0.0, True)
-        text, confidence = choose(found, self.calibration.temperature)
+        lattice = partial(self.lattice, strength) if self._second else None
+        text, confidence = choose(found, self.calibration.temperature, lattice)
+        width = line_width(strength)
         padded, T = padded_width(max(width, MIN_WIDTH)), len(log_p)
         columns = WIDTH_STEP / (self.network.steps_of(padded + WIDTH_STEP) - T)  # between two steps
         edge = (padded - T * columns) / 2  # columns that the first step does not see as its middle
@@ -212,8 +232,12 @@ class LineReader:
         return LineReading(text, confidence, unsure, tuple(symbols))
 
 
-def choose(found: Found, temperature: float) -> tuple[str, float]:
-    """Return the text of the most probable value, and the mean of its share in what was found in each view.
+def choose(found: Found, temperature: float, lattice: Callable[[], Lattice] | None = None) -> tuple[str, float]:
+    """Return the text of the most probable value, and how probable it is.
+
+    The probability of a text is the mean of its share in what was found in each view. If no value is clear, each
+    probability is multiplied by exp(WEIGHT a), where a is the agreement of the text with the lattice, and all are
+    divided by their sum.
 
     Texts have the same value if they differ only in the kind of a separator or in strokes after the last digit, as
     "1.250", "1,250" and "1.250.-" do; the text is the most probable one of them.
@@ -224,13 +248,32 @@ def choose(found: Found, temperature: float) -> tuple[str, float]:
         With at least one text in one of the views.
     temperature : float
         A probability p counts as p^(1 / temperature).
+    lattice : function, optional
+        Returns what the pieces of the line look like.
     """
+    texts = _shares(found, temperature)
+    text, confidence = _most_probable(texts)
+    if lattice is None or confidence >= CLEAR:
+        return text, confidence
+    second = lattice()
+    weighed = {text: share * np.exp(WEIGHT * second.agreement(text)) for text, share in texts.items()}
+    total = sum(weighed.values())
+    return _most_probable({text: float(weight / total) for text, weight in weighed.items()})
+
+
+def _shares(found: Found, temperature: float) -> dict[str, float]:
+    """Return the mean share of each text in what was found in each view."""
     texts: dict[str, float] = {}
     for view in filter(None, found):
         scores = np.array([reading.log_probability for reading in view]) / temperature
         powers = np.exp(scores - scores.max())
         for reading, share in zip(view, powers / powers.sum(), strict=True):
             texts[reading.text] = texts.get(reading.text, 0.0) + float(share) / len(found)
+    return texts
+
+
+def _most_probable(texts: dict[str, float]) -> tuple[str, float]:
+    """Return the most probable text of the most probable value, and the probability of the value."""
     values: dict[str, float] = {}
     for text, share in texts.items():
         values[value_of(text)] = values.get(value_of(text), 0.0) + share

@@ -12,6 +12,7 @@ from fastdigits.files import StrPath
 from fastdigits.imaging import Box, Line, find_lines
 from fastdigits.imaging.line_format import line_width, to_line_format
 from fastdigits.inference.line_reader import SHIPPED, LineReader, LineReading
+from fastdigits.inference.recognizer import Recognizer
 from fastdigits.inference.sequences import DIGITS, Restriction
 
 LINES_AT_ONCE = 32
@@ -74,7 +75,7 @@ class NumberReader:
 
     def __init__(self, weights: StrPath | None = None, device: str = "auto", threads: int | None = None):
         self.weights = weights or shipped_folder() / SHIPPED
-        self.line_reader = LineReader(self.weights, device, threads)
+        self.line_reader = LineReader(self.weights, device, threads, Recognizer(None, device, threads))
         self.ops, self.calibrated = self.line_reader.ops, self.line_reader.calibrated
         self.model = self.line_reader.model
 

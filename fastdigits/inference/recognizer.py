@@ -148,6 +148,10 @@ class Recognizer:
         """Compute the uncalibrated probabilities float32 (N, classes) of images uint8 (N, 28, 28)."""
         return self._pool.probabilities(images)
 
+    def digit_probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Compute the uncalibrated probabilities (N, 10) of images uint8 (N, 28, 28), with "no digit" spread evenly."""
+        return _spread(self.class_probabilities(images), len(self.classes))
+
     def _load(self) -> None:
         """Load the kernels and build the network."""
         device = devices.choose_device()[0] if self.device == "auto" else self.device

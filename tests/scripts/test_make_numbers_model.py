@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fastdigits.data import load_part
-from fastdigits.imaging.line_format import LINE_HEIGHT
+from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
+from fastdigits.imaging.pieces import Pieces
+from fastdigits.inference.lattice import Lattice
 from fastdigits.inference.sequences import Reading
 
 
@@ -32,6 +34,22 @@ def test_every_digit_has_hasty_styles_within_reach_of_its_box(modules):
             assert -0.1 <= y <= 1.2
 
 
+def test_pictures_are_those_of_the_lines(modules):
+    images, labels = (part[:50] for part in load_part("mnist", "train"))
+    collection = modules["collect"].LineCollection(3, images, labels)
+    pictures, texts = collection.pictures(3, 2)
+    drawn = collection.draw(3, 1)
+    assert texts == drawn.texts
+    for picture, image in zip(pictures, drawn.images, strict=True):
+        assert np.array_equal(to_line_format(picture), image)
+
+
+def fit(modules, found, texts):
+    """Calibrate without pieces that tell the texts of a line apart."""
+    empty = Lattice(Pieces(0, np.empty(0, int), np.empty(0, int), np.empty((0, 28, 28), np.uint8)), np.empty((0, 10)))
+    return modules["calibrate"].fit(found, [empty] * len(found), texts)
+
+
 def two_texts(p):
     """Return what is found in a line that is a 3 with probability p, and otherwise an 8."""
     return [[Reading("3", np.log(p)), Reading("8", np.log(1 - p))]]
@@ -40,14 +58,14 @@ def two_texts(p):
 def test_the_temperature_corrects_a_network_that_is_too_sure(modules):
     """Of readings with a confidence of 0.99, 80 % are right: log(0.99 / 0.01) / T = log(0.8 / 0.2)."""
     found, texts = [two_texts(0.99)] * 100, ["3"] * 80 + ["8"] * 20
-    calibration = modules["calibrate"].fit(found, texts)
+    calibration = fit(modules, found, texts)
     assert calibration.temperature == pytest.approx(np.log(99) / np.log(4), rel=0.01)
     assert calibration.unsure_below == 1.0
 
 
 def test_the_kind_of_a_separator_is_no_mistake(modules):
     found = [[Reading("3.", np.log(0.9)), Reading("8", np.log(0.1))]]
-    temperatures = [modules["calibrate"].fit([found] * 50, [text] * 50).temperature for text in ("3,-", "9")]
+    temperatures = [fit(modules, [found] * 50, [text] * 50).temperature for text in ("3,-", "9")]
     assert temperatures[0] < temperatures[1]  # all right, all wrong
 
 
