@@ -383,7 +383,7 @@ def test_show_prints_the_options_of_a_recipe(invoke, tmp_path):
     assert (table["--model"], table["--lr"], table["--optimizer"]) == ("fast", "0.5", "adamw")
     assert table["--momentum"] == "0.9"
     spelled = {option for param in train_command.params if param.expose_value for option in param.opts}
-    assert spelled - set(table) == {"--json", "--show", "--progress"}
+    assert spelled - set(table) == {"--json", "--show", "--progress", "-o"}
     assert list(tmp_path.iterdir()) == []
     defaults = invoke("train", "--show").stdout
     assert "0.006, the default of adamw" in defaults

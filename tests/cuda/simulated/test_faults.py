@@ -11,13 +11,18 @@ from fastdigits.ops.cuda.launch import LANES, Kernel
 
 REFERENCE = load("reference")
 
-FAULTS = [  # operation, family and function, source text, faulty text
+FAULTS = [  # operation, family, module if it is not cuda.py, and function, source text, faulty text
     # does not sum the last kernel column
-    ("conv2d_forward", "conv2d.add_channel", "q0 + t < Q", "q0 + t < Q - 1"),
+    ("conv2d_forward", "conv2d.cuda_kernel._add_kernel_row", "q0 + t < Q", "q0 + t < Q - 1"),
     # uses the sums of the first warp only
     ("conv2d_forward", "conv2d.sum_parts", "range(1, PARTS)", "range(1, 1)"),
     # does not flip the columns of the kernel
-    ("conv2d_backward_input", "conv2d.add_channel", "q0 + t, FLIPPED)", "Q - 1 - q0 - t, FLIPPED)"),
+    (
+        "conv2d_backward_input",
+        "conv2d.cuda_kernel._add_kernel_row",
+        "q0 + t, FLIPPED, RAGGED)",
+        "Q - 1 - q0 - t, FLIPPED, RAGGED)",
+    ),
     # counts the last column several times at the end of a row
     ("conv2d_backward_weight", "conv2d.add_row", "j0 + m, PADDED_DY", "min(j0 + m, J - 1), PADDED_DY"),
     # uses one column only for the gradient of the bias
@@ -39,7 +44,7 @@ FAULTS = [  # operation, family and function, source text, faulty text
 
 @pytest.fixture
 def altered(monkeypatch):
-    """altered(module, name, right, wrong) puts a fault into a function of a cuda.py and rebuilds its kernels."""
+    """altered(function, right, wrong) puts a fault into a function and rebuilds the kernels of its family."""
     modules = []
 
     def rebuild_kernels(module):
@@ -49,14 +54,17 @@ def altered(monkeypatch):
             elif isinstance(value, Kernel):
                 monkeypatch.setattr(module, attribute, Kernel(value.__wrapped__, value.grid, value.block[1]))
 
-    def inject(module, name, right, wrong):
+    def inject(function, right, wrong):
+        family, *file, name = function.split(".")
+        package = f"fastdigits.ops.{family}"
+        kernels, module = (import_module(f"{package}.{part}") for part in ("cuda", *(file or ["cuda"])))
         source = inspect.getsource(getattr(module, name))
         assert right in source, f"{name} no longer says {right}"
         names = dict(getattr(module, name).__globals__)
         exec(source.replace(right, wrong), names)
         monkeypatch.setattr(module, name, names[name])
-        modules.append(module)
-        rebuild_kernels(module)
+        modules.append(kernels)
+        rebuild_kernels(kernels)
 
     yield inject
     for module in modules:
@@ -65,8 +73,7 @@ def altered(monkeypatch):
 
 @pytest.mark.parametrize(("op", "function", "right", "wrong"), FAULTS)
 def test_fault_in_a_warp_is_detected(checks, altered, op, function, right, wrong):
-    family, name = function.split(".")
-    altered(import_module(f"fastdigits.ops.{family}.cuda"), name, right, wrong)
+    altered(function, right, wrong)
     faulty = getattr(load("cuda"), op)
 
     def check_all():
