@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 MODELS = ["mlp", "lenet", "record", pytest.param("torch-example", marks=pytest.mark.long)]
 MAX_RISE = 1.02
-ANEW = "If the change is worth it, record the counts anew: python scripts/gpu_budget.py"
+HOW_TO_UPDATE = "If the change is worth it, update the counts: python scripts/gpu_budget.py"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +30,7 @@ def budget():
 @pytest.mark.parametrize("model", MODELS)
 def test_no_kernel_does_more_than_recorded(needs_numba_cuda, budget, model):
     risen = budget.risen(budget.read()[model], budget.count(model), MAX_RISE)
-    assert not risen, "\n".join([*risen, ANEW])
+    assert not risen, "\n".join([*risen, HOW_TO_UPDATE])
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "record", "torch-example"])
@@ -42,7 +42,7 @@ def test_the_budget_has_the_kernels_of_a_step(interpreted, budget, model, monkey
         step = import_module("gpu_step").TrainingStep(model, import_module("fastdigits.ops").load("cuda"), 128, False)
         step.trainer._run_step(128)
         monkeypatch.undo()
-    assert started == [launch.kernel for launch in budget.read()[model]], ANEW
+    assert started == [launch.kernel for launch in budget.read()[model]], HOW_TO_UPDATE
 
 
 def launched(budget, kernel="dense_forward", instructions=1000, sectors=500):

@@ -170,7 +170,7 @@ def test_memory_of_a_workload_is_free_before_the_next(parts, monkeypatch):
 # How the report runs its parts
 
 PRETENDED = """
-import fcntl, json, os, signal, subprocess, sys, time
+import fcntl, json, os, signal, subprocess, sys
 
 name, file, settings = sys.argv[1:]
 behaviour = json.loads(os.environ["BEHAVIOUR"]).get(name)
@@ -185,7 +185,7 @@ if behaviour == "hang":
     lock = open(os.environ["LOCK"], "w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     subprocess.Popen(["sleep", "300"], pass_fds=[lock.fileno()])
-    time.sleep(300)
+    signal.pause()
 """
 
 

@@ -39,7 +39,7 @@ def add_channel(x, weight, acc, b, c, o0, h0, w0, N, M, S, R, T, COLUMNS, PADDED
     if all channels o0 .. o0+N exist.
     """
     P, Q = weight.shape[2:]
-    for p0 in range(0, P, R):  # not over p, because LLVM unrolls no loop of so many instructions
+    for p0 in range(0, P, R):  # R rows at a time: LLVM does not unroll a loop body this large
         _add_kernel_row(x, weight, acc, b, c, p0, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
         if R > 1 and p0 + 1 < P:
             _add_kernel_row(x, weight, acc, b, c, p0 + 1, o0, h0, w0, N, M, S, T, COLUMNS, PADDED, FLIPPED, RAGGED)
