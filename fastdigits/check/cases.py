@@ -126,8 +126,8 @@ POOLINGS = (
     (1, (8, 9), (2, 3), 4),  # gaps between the windows
 )
 
-# images, pixels in a channel: some multiples of four, some not
-NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1))
+# images, pixels in a channel: some multiples of four, some not, and so many that a GPU computes parts of a channel
+NORMALISED = ((33, 8), (5, 15), (80, 1), (1, 1), (7, 530))
 
 # images of a batch for the losses, and for gathering from a slightly larger data set
 LOSS_BATCHES, GATHERED = (1, 33), (1, 7, 33, 80)

@@ -8,6 +8,7 @@ from fastdigits.data import load_digits
 from fastdigits.models import layers_of
 from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, ReLU, Residual
 from fastdigits.ops import load
+from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,14 @@ def test_trains_like_the_definition(assertions, ops, digits):
     assertions.trains_like_the_definition(ops, NETWORK, digits, TERMS, **SETTINGS)
 
 
-def test_a_graph_of_the_kernels_changes_no_bit(assertions, gpu, ops, digits):
+def test_trains_like_the_definition_with_channels_in_parts(assertions, ops, digits, monkeypatch):
+    monkeypatch.setattr(batchnorm, "MAX_VECTORS", 0)
+    assertions.trains_like_the_definition(ops, NETWORK, digits, TERMS, **SETTINGS)
+
+
+@pytest.mark.parametrize("most_vectors", [batchnorm.MAX_VECTORS, 0], ids=["one kernel", "parts"])
+def test_a_graph_of_the_kernels_changes_no_bit(assertions, gpu, ops, digits, monkeypatch, most_vectors):
+    monkeypatch.setattr(batchnorm, "MAX_VECTORS", most_vectors)
     gpu.stream.log.clear()
     assertions.graph_keeps_all_bits(ops, NETWORK, digits, **SETTINGS | {"batch_size": 2})
     assert gpu.stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
@@ -61,7 +69,7 @@ def test_golden_losses(assertions, ops):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", ["mlp", "cnn", "record"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "record", "tiny-8k"])
 def test_trains_a_model_like_the_definition(assertions, ops, model):
     mnist = load_digits()
     digits = mnist.train_images[:40], mnist.train_labels[:40]

@@ -460,14 +460,14 @@ def _exchange(b, number, distance):
 
 
 @cuda.jit(device=True, forceinline=True)
-def sum_block(v, sums):
-    """Return the sum over all threads of a block; `sums` is in shared memory and holds one number per warp."""
+def sum_block(v, sums, WARPS):
+    """Return the sum over all threads of a block of WARPS warps; `sums` is in shared memory, a number per warp."""
     warp_sum = sum_lanes(v)
     if cuda.threadIdx.x == 0:
         sums[cuda.threadIdx.y] = warp_sum
     cuda.syncthreads()
     total = types.float32(0)
-    for warp in range(cuda.blockDim.y):
+    for warp in counted(WARPS):
         total += sums[warp]
     return total
 

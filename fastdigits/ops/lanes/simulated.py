@@ -150,8 +150,8 @@ def store_sums(y, at, t):
             y[_checked(y, (*outer, i + n, k + m))] = sums[number]
 
 
-def sum_block(v, sums):
-    """Return the sum over all threads of a block; `sums` is in shared memory and holds one number per warp."""
+def sum_block(v, sums, WARPS):
+    """Return the sum over all threads of a block of WARPS warps; `sums` is in shared memory, a number per warp."""
     thread = current_thread()
     sums[thread.threadIdx.y] = sum_lanes(v)
     thread.syncthreads()

@@ -8,7 +8,9 @@ from fastdigits.ops.cuda.launch import LANES
 from fastdigits.ops.dense import cuda as dense
 
 # Use few warps, because each of their threads is a Python thread.
-dense.PARTS, dense.STEP, batchnorm.CHANNEL_WARPS, conv2d.ADDING_WARPS = 3, 4, 3, 2
+dense.PARTS, dense.STEP, conv2d.ADDING_WARPS = 3, 4, 2
+batchnorm.CHANNEL_WARPS, batchnorm.PART_WARPS = 3, 2
+batchnorm.MAX_VECTORS = 8  # those of a channel in test_networks.py; the calls have more
 
 parameter.ALIGNMENT = LANES  # no gaps between parameters, which would need warps as well
 

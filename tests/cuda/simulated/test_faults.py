@@ -35,6 +35,10 @@ FAULTS = [  # operation, family, module if it is not cuda.py, and function, sour
     ("dense_backward_input", "dense.add_outputs", "ws[o, n]", "ws[o, 0]"),
     # does not transpose images and inputs
     ("dense_backward_weight", "dense.share_inputs", "inputs[part, lane, r]", "inputs[part, r, lane]"),
+    # forgets that the means of the parts differ
+    ("batchnorm_forward", "batchnorm.combine_moments", "fma(d, d, part_var)", "part_var"),
+    # weighs the last part like the others
+    ("batchnorm_forward", "batchnorm.combine_moments", "S - lane * PART", "PART"),
     # draws the normal number of the neighbour
     ("augment_batch", "batch.normal", "pair = e % half", "pair = (e + 1) % half"),
     # rotates an image the other way
