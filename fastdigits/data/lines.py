@@ -89,7 +89,7 @@ class LineBatches:
         seed: int = 0,
     ):
         images = np.stack([np.pad(image, ((0, 0), (0, width - image.shape[1]))) for image in lines.images])
-        all_steps = np.full(len(images), steps, np.uint8)
+        all_steps = np.full(len(images), steps, np.min_scalar_type(steps))
         self.ops, self.batches = ops, Batches(ops, images, all_steps, batch_size, normalisation, effects, seed)
         numbers = encode(lines.texts, symbols)
         self.texts = ops.upload(numbers)

@@ -158,3 +158,11 @@ def test_infinity_is_no_answer(path):
     reader.network.set_weights({name: 1e38 * value for name, value in reader.network.weights().items()})
     with pytest.raises(NotFiniteError), np.errstate(all="ignore"):
         reader.read([picture("0", np.random.default_rng(6))])
+
+
+def test_lines_may_have_more_time_steps_than_a_byte_counts(reader):
+    bars = picture("01", np.random.default_rng(6))
+    wide = np.pad(bars, ((0, 0), (0, 600 - bars.shape[1])), constant_values=220)
+    assert reader.network.steps_of(600) > 255
+    [reading] = reader.read([wide])
+    assert reading.text == "01"
