@@ -11,7 +11,9 @@ from fastdigits.bench.interference import MAX_CORES, measure_interference
 from fastdigits.bench.rivals.limit import reason
 from fastdigits.bench.timing import Times, quartiles, ratios, time_in_turns
 from fastdigits.bench.workload import TRAINING, Contender, Workload, check_agreement
+from fastdigits.ops import inference_ops
 from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 
 BUDGET_S = 15.0  # per network and mode
 TRIAL_ROUNDS, TRIAL_BUDGET_S = 5, 5.0  # to find the fastest variant of a framework
@@ -85,19 +87,30 @@ def measure(
     all_variants : bool
         Whether to time all variants of each rival instead of only the fastest.
     """
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        for ops in devices:
+            used = ops if mode == TRAINING else inference_ops(ops, len(workload.images))
+            _contender(workload, mode, rehearsal.defer(used, workload.network.has_custom_layers)).outputs()
+
     contenders = []
-    for ops in devices:
-        say(f"{workload.model} {mode}: fastdigits {ops.device}")
-        contenders.append(networks.training(workload, ops) if mode == TRAINING else networks.inference(workload, ops))
-    for rival in rivals:
-        if not hasattr(rival, mode):
-            continue
-        say(f"{workload.model} {mode}: {rival.NAME} {rival.version()}")
-        variants = _right_variants(rival, workload, mode, compiled, contenders[0], say)
-        contenders += variants if all_variants or not variants else [fastest(variants)]
-    with measure_interference() as interference:
-        times = time_in_turns([contender.run for contender in contenders], rounds, BUDGET_S)
+    with planned(rehearse):
+        for ops in devices:
+            say(f"{workload.model} {mode}: fastdigits {ops.device}")
+            contenders.append(_contender(workload, mode, ops))
+        for rival in rivals:
+            if not hasattr(rival, mode):
+                continue
+            say(f"{workload.model} {mode}: {rival.NAME} {rival.version()}")
+            variants = _right_variants(rival, workload, mode, compiled, contenders[0], say)
+            contenders += variants if all_variants or not variants else [fastest(variants)]
+        with measure_interference() as interference:
+            times = time_in_turns([contender.run for contender in contenders], rounds, BUDGET_S)
     return [row(workload, mode, *pair, times[0], interference.cores) for pair in zip(contenders, times, strict=True)]
+
+
+def _contender(workload: Workload, mode: str, ops: Ops) -> Contender:
+    return networks.training(workload, ops) if mode == TRAINING else networks.inference(workload, ops)
 
 
 def _right_variants(

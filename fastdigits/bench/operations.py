@@ -18,6 +18,7 @@ from fastdigits.nn import Network
 from fastdigits.nn.layers import Flatten, TrainingStep
 from fastdigits.nn.sequence import Step, first_trainable
 from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.training.optimizer import Optimizer
 
 RUNS = 15
@@ -71,25 +72,15 @@ def measure(workload: Workload, ops: Ops, rival: ModuleType | None, runs: int = 
     runs : int
         Number of rounds for each step, at most.
     """
-    network, found = build_network(workload, ops, training=True), []
-    for work in chain(_layers(workload, network, ops), _loss_and_optimizer(workload, network, ops)):
-        product = work.flops / rival.product_seconds(*work.product, runs) / 1e9 if rival and work.product else None
-        seconds = _seconds(work.call, runs, ops, network)
-        found.append(
-            Operation(
-                model=workload.model,
-                batch_size=len(workload.images),
-                device=ops.device,
-                step=work.step,
-                direction=work.direction,
-                median_s=median(seconds),
-                quartiles_s=quartiles(seconds),
-                flops=work.flops,
-                moved_bytes=work.moved_bytes,
-                rival_gflops=product,
-            )
-        )
-    return found
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        deferred = rehearsal.defer(ops, workload.network.has_custom_layers)
+        for work in _all_work(workload, build_network(workload, deferred, training=True), deferred):
+            work.call()
+
+    with planned(rehearse):
+        network = build_network(workload, ops, training=True)
+        return [_measured(work, workload, network, ops, rival, runs) for work in _all_work(workload, network, ops)]
 
 
 @dataclass(frozen=True)
@@ -102,6 +93,29 @@ class _Work:
     flops: int
     moved_bytes: int
     product: tuple[int, int, int] | None = None
+
+
+def _measured(
+    work: _Work, workload: Workload, network: Network, ops: Ops, rival: ModuleType | None, runs: int
+) -> Operation:
+    product = work.flops / rival.product_seconds(*work.product, runs) / 1e9 if rival and work.product else None
+    seconds = _seconds(work.call, runs, ops, network)
+    return Operation(
+        model=workload.model,
+        batch_size=len(workload.images),
+        device=ops.device,
+        step=work.step,
+        direction=work.direction,
+        median_s=median(seconds),
+        quartiles_s=quartiles(seconds),
+        flops=work.flops,
+        moved_bytes=work.moved_bytes,
+        rival_gflops=product,
+    )
+
+
+def _all_work(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:
+    return chain(_layers(workload, network, ops), _loss_and_optimizer(workload, network, ops))
 
 
 def _layers(workload: Workload, network: Network, ops: Ops) -> Iterator[_Work]:

@@ -37,6 +37,11 @@ def loss_on(ops: Ops, loss: str) -> Callable[..., None]:
     return operation.on(ops) if isinstance(operation, Operation) else getattr(ops, operation)
 
 
+def is_custom_loss(loss: str) -> bool:
+    """Return whether a loss, a key of LOSSES, is from outside of the package."""
+    return isinstance(LOSSES[loss], Operation)
+
+
 @dataclass(frozen=True)
 class OptimizerDefaults:
     """What the operation of an optimizer takes besides parameters and gradients, and the default settings.

@@ -13,6 +13,7 @@ from fastdigits.errors import UserError
 from fastdigits.inference.evaluate import Evaluation, confusion_matrix, evaluate, probabilities
 from fastdigits.nn import Network
 from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.storage.weights import SavedNetwork
 
 NO_SHIFT = ((0, 0),)
@@ -75,6 +76,25 @@ def evaluate_ensemble(
     classification with deep convolutional neural networks, section 4.1 (the mean over several crops).
     """
     classes = _check_alike(networks)
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        for saved in networks:
+            deferred = rehearsal.defer(ops, saved.has_custom_code)
+            batches = Batches(deferred, images[:1], None, EVALUATION_BATCH, saved.normalisation)
+            probabilities(saved.built(deferred, EVALUATION_BATCH), batches, np.arange(1))
+
+    with planned(rehearse):
+        return _evaluate_ensemble(networks, classes, images, labels, ops, shifts)
+
+
+def _evaluate_ensemble(
+    networks: Sequence[SavedNetwork],
+    classes: int,
+    images: np.ndarray,
+    labels: np.ndarray,
+    ops: Ops,
+    shifts: Sequence[tuple[int, int]],
+) -> EnsembleEvaluation:
     members, total, seconds = [], np.zeros((len(labels), classes), np.float32), 0.0
     right = np.empty((len(networks), len(labels)), bool)
     for number, saved in enumerate(networks):
@@ -111,6 +131,18 @@ def evaluate_single(
     UserError
         If the network does not fit the images.
     """
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        deferred = rehearsal.defer(ops, saved.has_custom_code)
+        _evaluate_single(saved, images[:1], labels[:1], deferred, with_probabilities)
+
+    with planned(rehearse):
+        return _evaluate_single(saved, images, labels, ops, with_probabilities)
+
+
+def _evaluate_single(
+    saved: SavedNetwork, images: np.ndarray, labels: np.ndarray, ops: Ops, with_probabilities: bool
+) -> EnsembleEvaluation:
     network, loss, rows = saved.built(ops, EVALUATION_BATCH), saved.config["loss"], np.arange(len(labels))
     network.check_images(images, labels, saved.normalisation.preparation.pad)
     batches = Batches(ops, images, labels, EVALUATION_BATCH, saved.normalisation)

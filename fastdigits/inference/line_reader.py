@@ -1,6 +1,7 @@
 """Read lines of digits, separators and signs with a trained network, and mark readings that are unsure."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -26,6 +27,7 @@ from fastdigits.inference.sequences import (
 )
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.sequence_network import SequenceNetwork
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/numbers.h5"
@@ -188,15 +190,23 @@ class LineReader:
             If a score is NaN or infinite.
         """
         log_p = [np.empty((0, 0), np.float32)] * len(images)
-        for width, rows in by_width(images).items():
-            for row, one in zip(rows, self._of_width([images[row] for row in rows], width), strict=True):
-                log_p[row] = one
+        with planned(lambda rehearsal: self.deferred(rehearsal).log_probabilities(images)):
+            for width, rows in by_width(images).items():
+                for row, one in zip(rows, self._of_width([images[row] for row in rows], width), strict=True):
+                    log_p[row] = one
         return log_p
+
+    def deferred(self, rehearsal: Rehearsal) -> "LineReader":
+        """Return a reader with the same networks whose operations do not run; see `Rehearsal.defer`."""
+        reader = copy(self)
+        reader.ops, reader._copies = rehearsal.defer(self.ops, self.network.has_custom_layers), Copies()
+        reader._second = self._second and self._second.deferred(rehearsal)
+        return reader
 
     def _of_width(self, images: list[np.ndarray], width: int) -> np.ndarray:
         """Return the log-probabilities, float32 (N, T, K), of images that are padded to a width."""
         batch_size = BATCH_SIZE if len(images) > self.ops.lanes else self.ops.lanes
-        make = partial(self.network.at_width, width, batch_size)
+        make = partial(self.network.at_width, width, batch_size, ops=self.ops)
         with self._copies.lend((width, batch_size), make) as network:
             T = network.output_shape[2]
             lines = Lines(images, [""] * len(images))

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastdigits import ops as devices
-from fastdigits.config.training import EVALUATION_BATCH
+from fastdigits.config.training import EVALUATION_BATCH, is_custom_loss
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate, probabilities
 from fastdigits.nn.network import Network
 from fastdigits.ops.interface import Array
 from fastdigits.ops.loss.reference import softmax
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 
 FEW_IMAGES = 64  # up to here, several small batches take less time than one large batch
 
@@ -56,7 +58,7 @@ class NetworkPool:
     """
 
     def __init__(self, network: Network, normalisation: Normalisation, low_latency: bool = False):
-        self.network, self.normalisation = network, normalisation
+        self.network, self.normalisation, self.ops = network, normalisation, network.ops
         single_ops = devices.inference_ops(network.ops, 1)
         self.single_ops = single_ops if low_latency and single_ops is not network.ops else None
         self._copies = Copies()
@@ -76,8 +78,12 @@ class NetworkPool:
             with self._copies.lend(1, self._new_single_image) as single_image:
                 return single_image.probabilities(images)
         # A batch takes the same time if most of it is empty
-        batch_size = self.network.ops.lanes if len(images) <= FEW_IMAGES else EVALUATION_BATCH
-        with self._copies.lend(batch_size, partial(self._new_copy, batch_size)) as network:
+        batch_size = self.ops.lanes if len(images) <= FEW_IMAGES else EVALUATION_BATCH
+        some = images[: FEW_IMAGES + 1]
+        with (
+            planned(lambda rehearsal: self.deferred(rehearsal).probabilities(some)),
+            self._copies.lend(batch_size, partial(self._new_copy, batch_size)) as network,
+        ):
             batches = Batches(network.ops, images, None, batch_size, self.normalisation)
             return probabilities(network, batches, np.arange(len(images)))
 
@@ -92,7 +98,11 @@ class NetworkPool:
             If a score is NaN or infinite.
         """
         self.check(images, labels)
-        with self._copies.lend(EVALUATION_BATCH, partial(self._new_copy, EVALUATION_BATCH)) as network:
+        custom = is_custom_loss(loss)
+        with (
+            planned(lambda rehearsal: self.deferred(rehearsal, custom).evaluate(images[:1], labels[:1], loss)),
+            self._copies.lend(EVALUATION_BATCH, partial(self._new_copy, EVALUATION_BATCH)) as network,
+        ):
             batches = Batches(network.ops, images, labels, EVALUATION_BATCH, self.normalisation)
             return evaluate(network, batches, np.arange(len(images)), loss)
 
@@ -100,12 +110,28 @@ class NetworkPool:
         """Raise UserError if images or labels do not fit the network; see `Network.check_images`."""
         self.network.check_images(images, labels, self.normalisation.preparation.pad)
 
+    def deferred(self, rehearsal: Rehearsal, custom: bool = False) -> "NetworkPool":
+        """Return a pool with the same parameters whose operations do not run; see `Rehearsal.defer`."""
+        custom |= self.network.has_custom_layers
+        pool = copy(self)
+        pool.ops, pool._copies = rehearsal.defer(self.ops, custom), Copies()
+        pool.single_ops = self.single_ops and rehearsal.defer(self.single_ops, custom)
+        return pool
+
     def _new_copy(self, batch_size: int) -> Network:
-        return self.network.inference_copy(self.network.ops, batch_size)
+        return self.network.inference_copy(self.ops, batch_size)
 
     def _new_single_image(self) -> "SingleImage":
-        assert self.single_ops
-        return SingleImage(self.network.inference_copy(self.single_ops, 1), self.normalisation)
+        """Return a copy for single images, with its kernels compiled, so that calls need not look for a plan."""
+
+        def new(pool: NetworkPool) -> SingleImage:
+            assert pool.single_ops
+            single_image = SingleImage(pool.network.inference_copy(pool.single_ops, 1), pool.normalisation)
+            single_image.forward()
+            return single_image
+
+        with planned(lambda rehearsal: new(self.deferred(rehearsal))):
+            return new(self)
 
 
 class SingleImage:

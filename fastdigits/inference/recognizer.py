@@ -16,6 +16,8 @@ from fastdigits.inference.pool import NetworkPool
 from fastdigits.nn import Network
 from fastdigits.nn.calibration import Calibration
 from fastdigits.nn.class_names import DIGITS, decides_on_digits, default_names
+from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal
 from fastdigits.storage import weights as files
 
 SHIPPED = "models/digits.h5"
@@ -123,6 +125,17 @@ class Recognizer:
         other = object.__new__(Recognizer)
         other.__setstate__(self.__getstate__() | {"saved": replace(self.saved, weights=weights)})
         return other
+
+    def deferred(self, rehearsal: Rehearsal) -> "Recognizer":
+        """Return a recognizer with the same network whose operations do not run; see `Rehearsal.defer`."""
+        other = object.__new__(Recognizer)
+        other.__dict__.update(vars(self), _pool=self._pool.deferred(rehearsal))
+        return other
+
+    @property
+    def single_ops(self) -> Ops:
+        """The operations for single images."""
+        return self._pool.single_ops or self._pool.ops
 
     def predict(self, images: np.ndarray) -> list[Prediction]:
         """Predict the digits of images uint8 (N, 28, 28) in the format of MNIST, as `imaging.prepare` returns them."""

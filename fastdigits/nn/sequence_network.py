@@ -3,7 +3,7 @@
 from fastdigits.errors import UserError
 from fastdigits.nn.layers import Layer, Shape, TrainingStep, format_shape
 from fastdigits.nn.network import Network
-from fastdigits.ops.interface import Array
+from fastdigits.ops.interface import Array, Ops
 
 
 class SequenceNetwork(Network):
@@ -55,7 +55,9 @@ class SequenceNetwork(Network):
         """
         return self._of_width(width).output_shape[2]
 
-    def at_width(self, width: int, batch_size: int, training: bool = False) -> "SequenceNetwork":
+    def at_width(
+        self, width: int, batch_size: int, training: bool = False, ops: Ops | None = None
+    ) -> "SequenceNetwork":
         """Return the network for images of another width, with the same parameters and statistics in memory.
 
         Parameters
@@ -63,12 +65,14 @@ class SequenceNetwork(Network):
         width, batch_size : int
         training : bool
             Whether to allocate buffers for training; the network must be built for training, too.
+        ops : Ops, optional
+            Of the same device; by default those of this network.
         """
         network = self._of_width(width)
         for shared, parameter in zip(network.state().values(), self.state().values(), strict=True):
             shared.value, shared.gradient = parameter.value, parameter.gradient
         network.buffer = self.buffer
-        network._allocate(self.ops, batch_size, training, self.fused)
+        network._allocate(ops or self.ops, batch_size, training, self.fused)
         return network
 
     def forward(self, x: Array, training: TrainingStep | None = None) -> Array:

@@ -99,7 +99,7 @@ def inference_ops(ops: Ops, images: int) -> Ops:
 
     Up to MAX_SEQUENTIAL_IMAGES, the CPU runs one image at a time, with L = 1. These operations cannot train.
     """
-    if ops.device != "cpu" or images > MAX_SEQUENTIAL_IMAGES:
+    if ops.device != "cpu" or ops.lanes == 1 or images > MAX_SEQUENTIAL_IMAGES:
         return ops
     functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
     functions |= {"captured": replay.Captured} | _functions("cpu", ("variants.single_image",))

@@ -1,5 +1,6 @@
 """Measure the inference speed of a network on this machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +36,19 @@ def measure(saved: SavedNetwork, result: Evaluation, image: np.ndarray, ops: Ops
     image : uint8 (H, W)
     ops : Ops
     """
-    single = inference_ops(ops, 1)
-    network = saved.built(single, 1)
-    batches = Batches(single, image[np.newaxis], None, 1, saved.normalisation)
-    [(x, _, _)] = batches.over(single.upload(np.zeros(1, np.int32)))
+    [times] = time_in_turns([single_image(saved, image, inference_ops(ops, 1))], ROUNDS, BUDGET_S)
+    return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)
+
+
+def single_image(saved: SavedNetwork, image: np.ndarray, ops: Ops) -> Callable[[int], None]:
+    """Return a function that computes the scores of an image uint8 (H, W) a number of times."""
+    network = saved.built(ops, 1)
+    batches = Batches(ops, image[np.newaxis], None, 1, saved.normalisation)
+    [(x, _, _)] = batches.over(ops.upload(np.zeros(1, np.int32)))
 
     def run(steps: int) -> None:
         for _ in range(steps):
             scores = network.forward(x)
-        single.download(scores)  # waits for an asynchronous device
+        ops.download(scores)  # waits for an asynchronous device
 
-    [times] = time_in_turns([run], ROUNDS, BUDGET_S)
-    return Speed(cpu_name(), ops.device, result.images / result.seconds, times.median)
+    return run

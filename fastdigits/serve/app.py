@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
@@ -20,16 +21,19 @@ from starlette.routing import Match, Route
 from fastdigits import __version__
 from fastdigits.errors import NotFiniteError
 from fastdigits.files import StrPath
-from fastdigits.imaging.line_format import LINE_HEIGHT
+from fastdigits.imaging.line_format import LINE_HEIGHT, MIN_WIDTH
+from fastdigits.inference.line_reader import LineReader
 from fastdigits.inference.numbers import NumberReader
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.serve import api, corrections_api
 from fastdigits.serve.guard import ANY, Gateway, Guard, Hosts, error_response
 from fastdigits.serve.limits import BufferedBytes, Limits, RequestError, shortened
 from fastdigits.serve.metrics import Metrics
+from fastdigits.serve.models import Model, load_models
 from fastdigits.serve.observer import Observer
 from fastdigits.serve.recognition import RecognitionService
 from fastdigits.serve.teacher import Teacher
-from fastdigits.serve.worker import Worker
+from fastdigits.serve.worker import Worker, warm_up
 
 STATIC = Path(__file__).parent / "static"
 NO_CACHE = {"Cache-Control": "no-cache"}
@@ -71,8 +75,10 @@ def create_app(
         If a network cannot be loaded, or `learn` is not such a file.
     """
     limits = limits or Limits()
-    worker, numbers = Worker(models, device, threads), NumberReader(None, device, threads)
-    numbers.line_reader.read([np.zeros((LINE_HEIGHT, LINE_HEIGHT), np.uint8)])  # compiles the kernels
+    loaded, numbers = load_models(models, device, threads), NumberReader(None, device, threads)
+    with planned(partial(_rehearse, loaded, numbers)):
+        worker = Worker(loaded)
+        _warm_up_lines(numbers.line_reader)
     app = FastAPIOffline(
         title="fastdigits",
         version=__version__,
@@ -102,6 +108,17 @@ def create_app(
     app.add_middleware(Observer, metrics=app.state.metrics, limits=limits)
     app.add_middleware(Gateway, root_path=root_path)
     return app
+
+
+def _warm_up_lines(reader: LineReader) -> None:
+    """Compile the kernels that read lines."""
+    reader.search([np.zeros((LINE_HEIGHT, MIN_WIDTH), np.uint8)])
+
+
+def _rehearse(models: Sequence[Model], numbers: NumberReader, rehearsal: Rehearsal) -> None:
+    for model in models:
+        warm_up(model.deferred(rehearsal))
+    _warm_up_lines(numbers.line_reader.deferred(rehearsal))
 
 
 class JSONErrorCORS(CORSMiddleware):

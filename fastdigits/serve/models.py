@@ -11,7 +11,7 @@ from fastdigits.files import StrPath
 from fastdigits.inference.explain import Explainer
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.nn.calibration import Calibration
-from fastdigits.ops import inference_ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,18 @@ class Model:
     recognizer: Recognizer
     explainer: Explainer
 
+    def deferred(self, rehearsal: Rehearsal) -> "Model":
+        """Return the model with operations that do not run; see `Rehearsal.defer`."""
+        recognizer = self.recognizer.deferred(rehearsal)
+        return Model(self.info, recognizer, _explainer(recognizer))
+
     def with_weights(self, weights: dict[str, np.ndarray]) -> "Model":
         """Return the model with other weights, of the same names and shapes."""
         recognizer = self.recognizer.with_weights(weights)
         return Model(self.info, recognizer, _explainer(recognizer))
 
 
-def load_models(files: Sequence[StrPath | None], device: str, threads: int | None) -> list[Model]:
+def load_models(files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None) -> list[Model]:
     """Load weights files; None stands for the model shipped with fastdigits.
 
     Call this in the thread that will use the networks.
@@ -87,4 +92,4 @@ def _model(index: int, name: str, recognizer: Recognizer) -> Model:
 
 
 def _explainer(recognizer: Recognizer) -> Explainer:
-    return Explainer(recognizer.saved, inference_ops(recognizer.ops, 1))
+    return Explainer(recognizer.saved, recognizer.single_ops)

@@ -15,43 +15,33 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.files import StrPath
 from fastdigits.imaging.types import IMAGE_SIDE
 from fastdigits.inference.pool import FEW_IMAGES
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.jobs import Answer, Job, deliver, run_jobs, settle
 from fastdigits.serve.limits import RequestError
 from fastdigits.serve.maps import feature_maps
-from fastdigits.serve.models import Model, ModelInfo, load_models
+from fastdigits.serve.models import Model, ModelInfo
 
 
 class Worker:
-    """Networks that are loaded and warmed up, and a thread that predicts with them.
+    """Networks that are warmed up, and a thread that predicts with them.
 
     Parameters
     ----------
-    files : sequence of paths
-        Weights files; None stands for the model shipped with fastdigits.
-    device : str
-    threads : int, optional
-        Number of processor cores for the kernels; defaults to all.
+    models : sequence of Model
 
     Attributes
     ----------
     models : list of ModelInfo
     on_batch : callable
         Called with the number of images of each batch.
-
-    Raises
-    ------
-    UserError
-        If a network cannot be loaded.
     """
 
-    def __init__(self, files: Sequence[StrPath | None], device: str = "auto", threads: int | None = None):
-        self._loaded = load_models(files, device, threads)
+    def __init__(self, models: Sequence[Model]):
+        self._loaded = [*models]
         for model in self._loaded:  # in this thread, so that the kernels survive a fork by it
-            _warm_up(model)
+            warm_up(model)
         self.models: list[ModelInfo] = [model.info for model in self._loaded]
         self.on_batch: Callable[[int], Any] = lambda images: None
         self._closed = False
@@ -90,7 +80,7 @@ class Worker:
     def replace(self, index: int, weights: dict[str, np.ndarray]) -> None:
         """Give the network at an index other weights between two batches. Predictions go on meanwhile."""
         model = self._loaded[index].with_weights(weights)
-        _warm_up(model)
+        warm_up(model)
         self._loaded[index] = model
 
     def close(self) -> None:
@@ -129,7 +119,7 @@ class Worker:
         return jobs
 
 
-def _warm_up(model: Model) -> None:
+def warm_up(model: Model) -> None:
     """Compile the kernels for one, a few and many images, so that the first requests need not wait."""
     for images in (1, MAX_SEQUENTIAL_IMAGES + 1, FEW_IMAGES + 1):
         model.recognizer.predict(np.zeros((images, IMAGE_SIDE, IMAGE_SIDE), np.uint8))

@@ -26,7 +26,7 @@ import numpy as np
 
 from fastdigits import __version__
 from fastdigits.config.schedules import SCHEDULES
-from fastdigits.config.training import LOSSES, OPTIMIZERS, TrainConfig
+from fastdigits.config.training import LOSSES, OPTIMIZERS, TrainConfig, is_custom_loss
 from fastdigits.data.augmentation import EFFECTS, OWN
 from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.data.sources import Reading
@@ -153,6 +153,11 @@ class SavedNetwork:
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the outputs."""
         return Network.from_config(self.network).class_names
+
+    @property
+    def has_custom_code(self) -> bool:
+        """Whether a layer or the loss is from outside of the package."""
+        return is_custom_loss(self.config["loss"]) or Network.from_config(self.network).has_custom_layers
 
     def built(self, ops: Any, batch_size: int, training: bool = False, fused: bool = True) -> Network:
         """Build the network on a device and set its weights; see `Network.build` for the parameters."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdigits.config.training import EVALUATION_BATCH, LOSSES, MAX_MICRO_BATCH, OPTIMIZERS, TrainConfig
+from fastdigits.config.training import EVALUATION_BATCH, MAX_MICRO_BATCH, OPTIMIZERS, TrainConfig, is_custom_loss
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
 from fastdigits.inference.evaluate import evaluate, probabilities
@@ -25,7 +25,8 @@ from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops import inference_ops, load
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import compilation, kernel_cache, numba_setup
+from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.training.trainer import Trainer, build_for_training
 
 SIDE = 28  # rows and columns of an image
@@ -51,7 +52,7 @@ def compile_kernels(network: Network, batches: Batches, config: TrainConfig, wei
     weighted : bool
         Whether the images have weights.
     """
-    with helper_process(network, config), _counted(network, config, weighted):
+    with helper_process(network, config), planned(partial(_rehearse, network, config, weighted)):
         run_each_kernel_once(network, batches, config, weighted)
 
 
@@ -93,7 +94,8 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
     No helper starts on a GPU, or if there is only one core or no persistent cache folder.
     """
-    if _is_custom(network, config) or network.ops.threads < 2 or not kernel_cache.is_writable() or not sys.executable:
+    is_custom = network.ops.device != "cpu" or _is_custom(network, config)
+    if is_custom or network.ops.threads < 2 or not kernel_cache.is_writable() or not sys.executable:
         yield
         return
     helper = compiling_since = None
@@ -115,24 +117,8 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
 
 
 def _is_custom(network: Network, config: TrainConfig) -> bool:
-    """Return whether the kernels cannot be planned: those of a GPU, or some from outside of the package."""
-    loss, optimizer = LOSSES[config.loss], OPTIMIZERS[config.optimizer]
-    return network.ops.device != "cpu" or network.has_custom_layers or bool(optimizer.step) or not isinstance(loss, str)
-
-
-@contextmanager
-def _counted(network: Network, config: TrainConfig, weighted: bool) -> Iterator[None]:
-    """Plan all kernels when the first one is compiled in the block, on the CPU."""
-    planned = _is_custom(network, config)
-
-    def plan_once() -> None:
-        nonlocal planned
-        if not planned:
-            planned = True
-            plan_kernels(network, config, weighted)
-
-    with numba_setup.on_compilation(plan_once):
-        yield
+    """Return whether training runs code from outside of the package."""
+    return network.has_custom_layers or bool(OPTIMIZERS[config.optimizer].step) or is_custom_loss(config.loss)
 
 
 def _start_helper(network: Network, config: TrainConfig) -> subprocess.Popen:
@@ -158,48 +144,25 @@ def compile_in_reverse(network: dict[str, Any], config: dict[str, Any], threads:
         The fields of TrainConfig.
     threads : int
     """
-    calls = _deferred_calls(network, TrainConfig(**config), threads)
-    calls.reverse()
-    for call in sorted(calls, key=_compiles_quickly):
+    rehearsal, settings = Rehearsal(), TrainConfig(**config)
+    _run_on_black_images(network, settings, rehearsal.defer(load("cpu", threads, settings.exact)))
+    rehearsal.calls.reverse()
+    for call in sorted(rehearsal.calls, key=_compiles_quickly):
         call()
 
 
-def plan_kernels(network: Network, config: TrainConfig, weighted: bool = False) -> None:
-    """Note all kernels that training needs and that must be compiled, so that they can be counted."""
-    calls = _deferred_calls(network.config(), config, network.ops.threads, weighted)
-    with compilation.planning():
-        for call in calls:
-            call()
+def _rehearse(network: Network, config: TrainConfig, weighted: bool, rehearsal: Rehearsal) -> None:
+    ops = rehearsal.defer(network.ops, custom=_is_custom(network, config))
+    _run_on_black_images(network.config(), config, ops, weighted)
 
 
-def _deferred_calls(
-    network: dict[str, Any], settings: TrainConfig, threads: int, weighted: bool = False
-) -> list[partial]:
-    """Return the operations of a training step and an evaluation, in their order, on arrays of zeros."""
+def _run_on_black_images(network: dict[str, Any], settings: TrainConfig, ops: Ops, weighted: bool = False) -> None:
+    """Run each kernel that training needs once, in buffers of its own."""
     built = Network.from_config(network)
-    ops: Any = DeferredOps(load("cpu", threads, settings.exact))
     _, *sides = built.input_shape
     images, labels = _black_images(settings.batch_size or MAX_MICRO_BATCH, *(side - 2 * settings.pad for side in sides))
     batches = build_for_training(built, images, labels, np.arange(len(images)), ops, settings)
     run_each_kernel_once(built, batches, settings, weighted)
-    return ops.calls
-
-
-class DeferredOps:
-    """Operations that append their calls to `calls` instead of running, except for array and random operations."""
-
-    def __init__(self, ops: Ops):
-        from fastdigits.ops import array, random
-
-        self.calls: list[partial] = []
-        self._ops, self._run_at_once = ops, {*array.OPS, *random.OPS}
-        self.empty = ops.zeros  # no operation fills these arrays, but indices read from them must be valid
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._ops, name)
-        if name in self._run_at_once or not callable(value):
-            return value
-        return lambda *arguments, **named: self.calls.append(partial(value, *arguments, **named))
 
 
 def _compiles_quickly(call: partial) -> bool:
@@ -219,6 +182,17 @@ def _warm_up_training(model: str, config: TrainConfig, ops: Ops) -> None:
 def _warm_up_evaluation(model: str, config: TrainConfig, ops: Ops, batch_size: int) -> None:
     images, labels = _black_images(batch_size)
     network = _network(model, config, images)
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        custom = is_custom_loss(config.loss) or network.has_custom_layers
+        _evaluate(_network(model, config, images), images, labels, config, rehearsal.defer(ops, custom))
+
+    with planned(rehearse):
+        _evaluate(network, images, labels, config, ops)
+
+
+def _evaluate(network: Network, images: np.ndarray, labels: np.ndarray, config: TrainConfig, ops: Ops) -> None:
+    batch_size = len(images)
     network.build(ops, batch_size, training=False)
     network.initialise(config.seed)
     batches = Batches(ops, images, labels, batch_size, Normalisation(0.0, 1.0, config.preparation))

@@ -4,15 +4,18 @@ import inspect
 import io
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numba import njit, prange
 
+from fastdigits.ops import load
 from fastdigits.ops.fused import cpu as fused
 from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.runtime import code_library, compilation
 from fastdigits.ops.runtime.numba_cache import cached
+from fastdigits.ops.runtime.rehearsal import CannotRehearse, Rehearsal, planned
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +81,75 @@ def test_the_number_is_unknown_while_a_kernel_is_compiled_that_is_not_planned(tm
     assert compilation.counts() == (0, None)
     compilation.finish(tmp_path / "other.kernel")
     assert compilation.counts() == (1, 2)
+
+
+def test_kernels_of_other_threads_run_while_one_plans(kernels):
+    x, add_one = np.zeros(3), kernels()[0]
+    with compilation.planning():
+        with ThreadPoolExecutor() as threads:
+            threads.submit(add_one, x).result()
+        assert x.tolist() == [1, 1, 1]
+        assert compilation.is_planning()
+
+
+def call_all(kernels):
+    """Call kernels, which add 3 to an array, and return it."""
+    x = np.zeros(1)
+    for kernel in kernels:
+        kernel(x)
+    return x
+
+
+def test_the_kernels_of_a_block_are_planned_once_with_the_first(kernels):
+    seen = []
+
+    def plan():
+        seen.append(compilation.counts())
+        with compilation.planning():
+            call_all(kernels())
+
+    with compilation.planned(plan), compilation.planned(lambda: pytest.fail("the outer block has all kernels")):
+        add_one, add_two = kernels()
+        assert seen == []
+        add_one(np.zeros(3))
+        assert seen == [(0, None)]
+        assert compilation.counts() == (1, 2)
+        add_two(np.zeros(3))
+    assert compilation.counts() == (2, 2)
+    assert len(seen) == 1
+
+
+def test_no_plan_is_made_if_all_kernels_are_cached(kernels):
+    call_all(kernels())
+    with compilation.planned(lambda: pytest.fail("nothing is compiled")):
+        assert call_all(kernels()) == 3
+
+
+def test_kernels_that_a_block_has_not_compiled_are_forgotten_after_it(kernels):
+    def plan():
+        with compilation.planning():
+            call_all(kernels())
+
+    with compilation.planned(plan):
+        kernels()[0](np.zeros(3))
+        assert compilation.counts() == (1, 2)
+    assert compilation.counts() == (1, 1)
+
+
+def test_work_goes_on_without_a_total_if_its_rehearsal_fails(kernels):
+    def rehearse(rehearsal):
+        call_all(kernels())
+        raise ZeroDivisionError
+
+    with planned(rehearse):
+        assert call_all(kernels()) == 3
+        assert compilation.counts() == (2, None)
+
+
+@pytest.mark.parametrize(("device", "custom"), [("reference", False), ("cpu", True)])
+def test_other_devices_and_custom_code_are_not_rehearsed(device, custom):
+    with pytest.raises(CannotRehearse):
+        Rehearsal().defer(load(device), custom)
 
 
 @pytest.mark.parametrize(("plan", "lines"), [(True, ["1 of 2", "2 of 2"]), (False, ["number 1", "number 2"])])

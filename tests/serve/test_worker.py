@@ -12,7 +12,7 @@ from fastdigits.inference.pool import FEW_IMAGES
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES
 from fastdigits.serve.limits import RequestError
-from fastdigits.serve.models import unique
+from fastdigits.serve.models import load_models, unique
 from fastdigits.serve.worker import Worker
 
 TIMEOUT_S = 60
@@ -20,7 +20,7 @@ TIMEOUT_S = 60
 
 @pytest.fixture
 def worker(weights):
-    worker = Worker(weights)
+    worker = Worker(load_models(weights))
     yield worker
     worker.close()
 
@@ -44,7 +44,7 @@ def test_networks_are_warmed_up_for_one_a_few_and_many_images(weights, monkeypat
     monkeypatch.setattr(
         Recognizer, "predict", lambda recognizer, images: sizes.append(len(images)) or predict(recognizer, images)
     )
-    Worker(weights[:1]).close()
+    Worker(load_models(weights[:1])).close()
     assert any(size == 1 for size in sizes)
     assert any(MAX_SEQUENTIAL_IMAGES < size <= FEW_IMAGES for size in sizes)
     assert any(size > FEW_IMAGES for size in sizes)
@@ -126,7 +126,7 @@ def test_a_cancelled_request_does_not_disturb_others(worker, digits):
 
 def test_closing_answers_queued_requests_and_refuses_new_ones(weights, digits):
     before = set(threading.enumerate())
-    worker = Worker(weights)
+    worker = Worker(load_models(weights))
 
     async def ask():
         queued = [asyncio.ensure_future(worker.predict(0, image)) for image in digits[0][:50]]
@@ -144,7 +144,7 @@ def test_closing_answers_queued_requests_and_refuses_new_ones(weights, digits):
 def test_a_file_that_cannot_be_loaded_is_an_error(tmp_path):
     (tmp_path / "none.h5").write_bytes(b"none")
     with pytest.raises(UserError, match=r"none\.h5"):
-        Worker([tmp_path / "none.h5"])
+        load_models([tmp_path / "none.h5"])
 
 
 def test_networks_of_the_same_name_get_unique_names():

@@ -12,8 +12,9 @@ import pytest
 from fastdigits import ops
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import network_of
+from fastdigits.ops.runtime.rehearsal import DeferredOps
 from fastdigits.training import precompile
-from fastdigits.training.precompile import DeferredOps, compile_in_reverse
+from fastdigits.training.precompile import compile_in_reverse
 
 STEP = (
     "conv2d_backward_weight",
@@ -68,7 +69,7 @@ def test_the_helper_compiles_everything_that_training_needs(tmp_path, environmen
         from fastdigits import ops
         from fastdigits.config.training import TrainConfig
         from fastdigits.models import network_of
-        from fastdigits.ops.runtime import compilation
+        from fastdigits.ops.runtime import compilation, rehearsal
         from fastdigits.ops.runtime.numba_setup import on_compilation
         from fastdigits.training import precompile
         from fastdigits.training.trainer import build_for_training
@@ -76,7 +77,7 @@ def test_the_helper_compiles_everything_that_training_needs(tmp_path, environmen
         network, config = network_of("linear", input_shape=(1, 28, 28)), TrainConfig()
         images, rows = np.zeros((300, 28, 28), np.uint8), np.arange(300)
         batches = build_for_training(network, images, np.zeros(300, np.uint8), rows, ops.load("cpu"), config)
-        precompile.plan_kernels(network, config)
+        rehearsal._plan(lambda rehearsal: precompile._rehearse(network, config, False, rehearsal))
         before = compilation.counts()
         assert before[0] == 0
         assert precompile._start_helper(network, config).wait() == 0
@@ -109,9 +110,9 @@ def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
                 order.append(name)
 
             record.__name__ = name
-            return lambda *arguments, **named: self.calls.append(partial(record, *arguments, **named))
+            return lambda *arguments, **named: self._calls.append(partial(record, *arguments, **named))
 
-    monkeypatch.setattr("fastdigits.training.precompile.DeferredOps", RecordingOps)
+    monkeypatch.setattr("fastdigits.ops.runtime.rehearsal.DeferredOps", RecordingOps)
     config = TrainConfig(pad=1, augment="shift=1")
     compile_in_reverse(network_of("conv1", input_shape=(1, 30, 30)).config(), asdict(config), 1)
     assert [name for name, after in zip(order, [*order[1:], None], strict=True) if name != after] == [
@@ -126,12 +127,12 @@ def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
 
 
 def test_deferred_operations_do_not_run_at_once():
-    recording = DeferredOps(ops.load("reference"))
+    recording = DeferredOps(ops.load("reference"), calls := [])
     x, y = recording.upload(np.float32([[-1], [2]])), recording.empty((2, 1))
     assert (y == 0).all()
     recording.relu_forward(x, y)
     assert (y == 0).all()
-    (call,) = recording.calls
+    (call,) = calls
     call()
     assert y.tolist() == [[0], [2]]
     assert (recording.lanes, recording.device) == (1, "reference")

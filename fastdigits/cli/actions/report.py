@@ -17,11 +17,13 @@ from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.errors import UserError
 from fastdigits.files import write_atomically
 from fastdigits.inference.ensemble import evaluate_single
+from fastdigits.ops import inference_ops
 from fastdigits.ops.interface import Ops
+from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.report.contents import contents
 from fastdigits.report.page import render
 from fastdigits.report.pictures import TestedNetwork
-from fastdigits.report.speed import Speed, measure
+from fastdigits.report.speed import Speed, measure, single_image
 from fastdigits.storage import run_statistics
 from fastdigits.storage.weights import SavedNetwork, read
 
@@ -73,7 +75,12 @@ def run(
 def _measure(
     saved: SavedNetwork, data: str, images: np.ndarray, labels: np.ndarray, ops: Ops, say: Callable[[str], None]
 ) -> tuple[TestedNetwork, Speed]:
-    with announce_compilation(ops, say):
+    def rehearse(rehearsal: Rehearsal) -> None:
+        custom = saved.has_custom_code
+        evaluate_single(saved, images[:1], labels[:1], rehearsal.defer(ops, custom), with_probabilities=True)
+        single_image(saved, images[0], rehearsal.defer(inference_ops(ops, 1), custom))(1)
+
+    with announce_compilation(ops, say), planned(rehearse):
         say(f"{saved.model}: evaluating on {len(labels):,} test images of {data}")
         evaluation = evaluate_single(saved, images, labels, ops, with_probabilities=True)
         say("measuring the time of a single image")

@@ -1,6 +1,7 @@
 """Count the kernels that are compiled, of those that must be, and show the count while one waits."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,36 @@ LINE_S, REDRAW_S = 5.0, 0.2  # between two lines on a pipe, and two states of th
 _STARTED: "dict[Path, None]" = {}  # kernels that this process compiles or has compiled
 _FINISHED: "set[Path]" = set()
 _PLANNED: "dict[Path, None]" = {}  # kernels that this process and a helper must compile
-_PLANS: "list[dict[Path, None]]" = []  # those that are being recorded now
+
+
+class _Local(threading.local):
+    """The plans of one Python thread; the kernels of other threads run meanwhile.
+
+    Attributes
+    ----------
+    plan : dict, optional
+        Kernels that are being planned now.
+    make_plan : function, optional
+        Plans the kernels of the block that runs now, until it has been called.
+    block : dict, optional
+        Kernels that have been planned in this block.
+    """
+
+    def __init__(self) -> None:
+        self.plan: dict[Path, None] | None = None
+        self.make_plan: Callable[[], Any] | None = None
+        self.block: dict[Path, None] | None = None
+
+
+_LOCAL = _Local()
 
 
 def start(file: Path) -> None:
-    """Note that this process compiles the kernel that a file will hold."""
+    """Note that this process compiles the kernel that a file will hold, and plan those that it will compile next."""
     _STARTED[file] = None
+    make_plan, _LOCAL.make_plan = _LOCAL.make_plan, None
+    if make_plan:
+        make_plan()
 
 
 def finish(file: Path) -> None:
@@ -28,35 +53,67 @@ def finish(file: Path) -> None:
 
 
 @contextmanager
-def planning() -> Iterator[None]:
-    """Plan instead of running: kernels that this process has not loaded are noted if they have no file, and do nothing.
+def planned(make_plan: Callable[[], Any]) -> Iterator[None]:
+    """Call `make_plan` when the first kernel in the block must be compiled, unless a block around it does the same.
 
-    Operations must be safe to run in any order, on arrays of zeros.
+    Parameters
+    ----------
+    make_plan : function
+        Calls the kernels in `planning`.
     """
-    _PLANS.append({})
+    if _LOCAL.block is not None:
+        yield
+        return
+    block: dict[Path, None] = {}
+    _LOCAL.block, _LOCAL.make_plan = block, make_plan
     try:
         yield
     finally:
-        _PLANNED.update(_PLANS.pop())
+        _LOCAL.block = _LOCAL.make_plan = None
+        for file in block:
+            if not _is_done(file):  # the block has ended early, or had no use for it
+                _PLANNED.pop(file, None)
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Plan instead of running: kernels that this process has not loaded are noted if they have no file, and do nothing.
+
+    Operations must be safe to run in any order, on arrays of zeros. After an error, nothing is noted.
+    """
+    outer, plan = _LOCAL.plan, dict[Path, None]()
+    _LOCAL.plan = plan
+    try:
+        yield
+    finally:
+        _LOCAL.plan = outer
+    _PLANNED.update(plan)
+    if _LOCAL.block is not None:
+        _LOCAL.block.update(plan)
 
 
 def is_planning() -> bool:
-    """Return whether kernels are planned in this process."""
-    return bool(_PLANS)
+    """Return whether this Python thread plans kernels."""
+    return _LOCAL.plan is not None
 
 
 def plan(file: Path) -> None:
     """Note that a kernel must be compiled if it has no file."""
     if not file.exists():
-        _PLANS[-1][file] = None
+        assert _LOCAL.plan is not None, "call this in `planning`"
+        _LOCAL.plan[file] = None
 
 
 def counts() -> tuple[int, int | None]:
     """Return how many kernels are compiled, and how many must be, or None while one is compiled that is not planned."""
     known = _STARTED | _PLANNED
-    done = {file for file in known if file in _FINISHED or file.exists()}
+    done = set(filter(_is_done, known))
     is_known = _PLANNED and _STARTED.keys() <= _PLANNED.keys() | done
     return len(done), len(known) if is_known else None
+
+
+def _is_done(file: Path) -> bool:
+    return file in _FINISHED or file.exists()
 
 
 @contextmanager
