@@ -75,7 +75,7 @@ class Training:
         threads : int
             Those of the worker.
         report : function
-            Called with {"compiling": line} while kernels are compiled.
+            Called with {"compiling": line} while kernels are compiled, and after each epoch as by `Job.run`.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Training:
         loaded = self.load_ops(threads)
         network = Network.from_config(self.network)
         with words_of_commands(), compilation.shown(lambda line, last: report({"compiling": line})):
-            arguments = network, digits, loaded, self.config, Callback(), self.rows, None, self.trained
+            arguments = network, digits, loaded, self.config, Progress(report), self.rows, None, self.trained
             done = experiment.run(self.model, *arguments)
         saved = replace(done.saved(), start=self.start)
         return RunResult(saved, done.summary(0.0, perf_counter() - start, ""), done.rank, done.problem)
@@ -246,7 +246,7 @@ class Job:
 
 
 class Progress(Callback):
-    """Report every epoch of a job, and stop it after an epoch that is worse than a threshold.
+    """Report every epoch of a training, and stop it after an epoch that is worse than a threshold.
 
     Attributes
     ----------
@@ -254,7 +254,7 @@ class Progress(Callback):
         Whether it was stopped.
     """
 
-    def __init__(self, report: Report, thresholds: Sequence[float]):
+    def __init__(self, report: Report, thresholds: Sequence[float] = ()):
         self.report, self.thresholds, self.pruned, self.best = report, thresholds, False, 0.0
 
     def on_compiled(self, seconds: float) -> None:

@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from fastdigits.errors import UserError
 from fastdigits.sweeps.cluster import Cluster
@@ -13,6 +13,19 @@ from fastdigits.training.failure import TrainingFailed
 from fastdigits.training.repeats import RunResult, RunResults, RunSpec, all_failed
 
 TICK_S = 0.2  # between two looks at whether to stop
+
+
+class Display(Protocol):
+    """Shows a line that changes."""
+
+    def compiling(self, line: str) -> None:
+        """Show a line about the compilation in a worker; it is empty when the compilation ends."""
+
+    def progress(self, epochs: int, finished: int) -> None:
+        """Show how many epochs are done, and how many runs are finished."""
+
+    def clear(self) -> None:
+        """Remove the line, before other lines are printed."""
 
 
 @dataclass(eq=False)
@@ -30,8 +43,7 @@ class Repeats:
         Has the images of the training.
     callback : Callback
         Its methods `on_run_start` and `on_run_failed` are called.
-    compiling : function
-        Called with a line about the compilation in a worker, which is empty when it ends.
+    display : Display
     finished : function
         Called with the specification and the result of each run that has weights.
     is_stopping : function
@@ -45,7 +57,7 @@ class Repeats:
     restarts: int
     cluster: Cluster
     callback: Callback
-    compiling: Callable[[str], Any]
+    display: Display
     finished: Callable[[RunSpec, RunResult], None]
     is_stopping: Callable[[], bool]
     stopping: Callable[[int], Any]
@@ -53,6 +65,7 @@ class Repeats:
     def __post_init__(self) -> None:
         self._left = [(number, 0) for number in range(len(self.specs))]  # with the number of the attempt
         self._running: dict[str, tuple[int, int, Any]] = {}
+        self._epochs: dict[str, int] = {}  # that are done, of the runs in progress
         self._results: dict[tuple[int, int], RunResult | None] = {}  # by run and attempt
 
     def run(self, results: RunResults) -> None:
@@ -72,6 +85,7 @@ class Repeats:
                     self._start(*self._left.pop(0))
                 if self.is_stopping() and not is_told:
                     is_told = True
+                    self.display.clear()
                     self.stopping(len(self._running))
                 self._wait()
         finally:
@@ -90,7 +104,7 @@ class Repeats:
         self.callback.on_run_start(self._title(number, attempt), number, len(self.specs))
         token = f"{number}-{attempt}"
         future = self.cluster.submit(self.training(spec), token)
-        self._running[token] = number, attempt, future
+        self._running[token], self._epochs[token] = (number, attempt, future), 0
 
     def _attempt(self, number: int, attempt: int) -> RunSpec:
         spec = self.specs[number]
@@ -107,10 +121,18 @@ class Repeats:
             kind, content = self.cluster.messages.get(timeout=TICK_S)
         except queue.Empty:
             return
-        if kind == "event":
-            self.compiling(content["compiling"])
-        else:
-            self._finish(*self._running.pop(content[0]))
+        if kind == "done":
+            token, _ = content
+            del self._epochs[token]
+            self.display.clear()
+            self._finish(*self._running.pop(token))
+        elif "compiling" in content:
+            self.display.compiling(content["compiling"])
+        elif content["name"] in self._epochs:
+            self._epochs[content["name"]] = content["epoch"]
+            finished = len(self.specs) - len(self._left) - len(self._running)
+            # A finished run counts as all its epochs, also if it has ended early
+            self.display.progress(finished * self.specs[0].config.epochs + sum(self._epochs.values()), finished)
 
     def _finish(self, number: int, attempt: int, future: Any) -> None:
         try:

@@ -21,7 +21,7 @@ from fastdigits.cli.terminal import interrupt
 from fastdigits.cli.terminal.names import printable
 from fastdigits.cli.terminal.progress import announce_compilation
 from fastdigits.cli.terminal.sweep_lines import stopping_line
-from fastdigits.cli.terminal.training_lines import averages_lines, result_line
+from fastdigits.cli.terminal.training_lines import RunsProgress, averages_lines, result_line
 from fastdigits.data.preprocessing import polarity_note
 from fastdigits.errors import UserError
 from fastdigits.files import StrPath
@@ -149,14 +149,13 @@ class Session:
         """Share out the runs to processes on this machine."""
         data = images_name(self.digits)
         cluster.send(data, self.digits)
-        show = self.callback.show_compilation
         repeats = Repeats(
             specs=self.specs,
             training=lambda spec: self._training(spec, data),
             restarts=self.values["restart_dead"],
             cluster=cluster,
             callback=self.callback,
-            compiling=lambda line: show(line, not line),
+            display=RunsProgress(self.callback.show_compilation, self.plan.config.epochs, len(self.specs)),
             finished=self._finish,
             is_stopping=interrupt.received,
             stopping=lambda running: self.callback.say(stopping_line(running)),

@@ -1,5 +1,6 @@
 """Training progress and results as lines of text."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import click
 
 from fastdigits.cli.terminal import interrupt
+from fastdigits.cli.terminal.sparklines import duration
 from fastdigits.errors import UserError
 from fastdigits.ops.runtime import compilation
 from fastdigits.storage.history import Epoch
 from fastdigits.storage.run_statistics import format_summary
 from fastdigits.training.callbacks import Callback
+
+PROGRESS_LINE_S = 30.0  # between two lines of the progress of several runs on a pipe
 
 
 class TrainingLines(Callback):
@@ -73,6 +77,49 @@ class TrainingLines(Callback):
             f"{record.images_per_second:,.0f} images/s",
             f"{record.seconds:.2f} s",
         ]
+
+
+class RunsProgress:
+    """Show how far several runs are: on a terminal in a line that changes, on a pipe in a line now and then.
+
+    See `sweeps.repeats.Display`.
+
+    Parameters
+    ----------
+    show : callable
+        Shows the line; see `compilation.shown`.
+    epochs : int
+        Of each run.
+    runs : int
+    """
+
+    def __init__(self, show: Callable[[str, bool], Any], epochs: int, runs: int):
+        self._show, self._epochs, self._runs = show, epochs * runs, runs
+        self._first: tuple[float, int] | None = None  # when the first epoch was done, after the workers had started
+        self._interval_s = compilation.REDRAW_S if compilation.changes_in_place() else PROGRESS_LINE_S
+        self._next_s = time.monotonic() + self._interval_s
+
+    def compiling(self, line: str) -> None:
+        """Show a line about the compilation in a worker; it is empty when the compilation ends."""
+        self._show(line, not line)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        self._show("", True)
+
+    def progress(self, epochs: int, finished: int) -> None:
+        """Show the number of epochs that are done, that of the finished runs, and the time that is left."""
+        now = time.monotonic()
+        self._first = self._first or (now, epochs)
+        if now < self._next_s:
+            return
+        self._next_s = now + self._interval_s
+        first_s, before = self._first
+        line = f"{epochs:,} of {self._epochs:,} epochs, {finished} of {self._runs} runs"
+        if epochs > before:
+            left_s = (now - first_s) * (self._epochs - epochs) / (epochs - before)
+            line += f", about {duration(left_s)} left"
+        self._show(line, False)
 
 
 def result_line(summary: dict[str, Any]) -> str:
