@@ -338,13 +338,12 @@ def test_ctrl_c_saves_a_checkpoint(interrupt_after, invoke, tiny, tmp_path):
 
 @pytest.fixture
 def interrupted(interrupt_after, tiny):
-    """interrupted(begin, *arguments): exit code and stderr of a training that gets Ctrl-C after such a line."""
+    """interrupted(begin, *arguments): exit code and output of a training that gets Ctrl-C after such a line."""
 
     def interrupted(begin, *arguments):
         quick = "train", "--data", tiny, "--model", "linear", "--json"
         code, output, errors = interrupt_after(begin, *quick, *arguments, stream="stderr")
-        assert output == ""
-        return code, errors
+        return code, output, errors
 
     return interrupted
 
@@ -352,7 +351,7 @@ def interrupted(interrupt_after, tiny):
 @pytest.mark.parametrize("several", ["run", "fold"])
 def test_ctrl_c_keeps_the_finished_runs(several, interrupted, tmp_path):
     quick = "--epochs", "2", f"--{several}s", "150", "--stats", "stats.json"
-    code, errors = interrupted(f"{several} 3 of 150", *quick)
+    code, output, errors = interrupted(f"{several} 3 of 150", *quick)
     assert code == 130
     runs = json.loads((tmp_path / "stats.json").read_text())["runs"]
     assert f"{len(runs)} of 150 runs are finished" in errors
@@ -360,13 +359,17 @@ def test_ctrl_c_keeps_the_finished_runs(several, interrupted, tmp_path):
     assert names == [*range(1, len(runs) + 1)]
     best = max(runs, key=lambda run: (run["validation_accuracy"], -run["epochs"][-1]["validation_loss"]))
     assert read(tmp_path / "weights.h5").metrics["test_accuracy"] == best["test"]["accuracy"]
+    summary = json.loads(output)
+    assert [run["test"] for run in summary["trainings"]] == [run["test"] for run in runs]
+    assert summary["averages"]["trained"] == len(runs) < summary["planned_runs"] == 150
 
 
 def test_ctrl_c_saves_a_checkpoint_of_a_run_but_not_of_a_fold(interrupted, tmp_path):
     endless = "--epochs", "1000000"
-    code, errors = interrupted("epoch", *endless, "--folds", "2")
-    assert (code, "to resume" in errors, list(tmp_path.iterdir())) == (130, False, [])
-    code, errors = interrupted("epoch", *endless, "--runs", "2", "--stats", "a.json")
+    code, output, errors = interrupted("epoch", *endless, "--folds", "2")
+    assert (code, output, "to resume" in errors, list(tmp_path.iterdir())) == (130, "", False, [])
+    code, output, errors = interrupted("epoch", *endless, "--runs", "2", "--stats", "a.json")
+    assert output == ""
     words = "fastdigits train --resume weights.checkpoint.h5 --stats a.json --output weights.rest.h5"
     assert (code, f"to resume this run: {words}\n" in errors) == (130, True)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.checkpoint.h5"]

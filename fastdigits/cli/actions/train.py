@@ -105,8 +105,7 @@ class Session:
             try:
                 self._train()
             except (KeyboardInterrupt, OSError):  # OSError: the terminal or the pipe for the lines is closed
-                if self.done.best:
-                    self._write_results()
+                self._write_finished_runs()
                 self._warn_of_problems()
                 if self.repeated:
                     self.say(f"{len(self.done.reported)} of {len(self.specs)} runs are finished")
@@ -115,8 +114,7 @@ class Session:
             except TrainingFailed:
                 raise
             except UserError:  # workers that are killed again and again
-                if self.done.best:
-                    self._write_results()
+                self._write_finished_runs()
                 raise
             summary = self._write_results()
             if self.values["as_json"]:
@@ -200,6 +198,13 @@ class Session:
         if self.repeated:
             self.callback.say(f"validation accuracy {done.kept.validation_accuracy:.2%}, {result_line(summary)}")
         return result
+
+    def _write_finished_runs(self) -> None:
+        """Write and print the results of the runs that are finished before an error, if there are any."""
+        if self.done.best:
+            summary = self._write_results() | {"planned_runs": len(self.specs)}
+            if self.values["as_json"]:
+                click.echo(json.dumps(summary))
 
     def _write_results(self) -> dict[str, Any]:
         """Write all files, print the results, and return the summary of the best run."""
