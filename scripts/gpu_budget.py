@@ -27,7 +27,8 @@ HEADER = """\
 #     python scripts/gpu_budget.py
 # instructions: of all warps, without moves and loads of parameters, most of which the assembler removes; fma are those
 # of them that multiply and add; sectors: of 32 bytes, that warps ask the first cache for; bytes: of memory that is read
-# or written at all. NVVM: {}
+# or written at all; beside: whether the kernel runs beside those that come after it; after: position of the last
+# kernel on the other branch that it waits for, if the one before it on its own branch does not. NVVM: {}
 """
 
 
@@ -41,10 +42,12 @@ class Launch(NamedTuple):
     fma: int
     sectors: int
     bytes: int
+    beside: bool = False  # on the second branch of the step
+    after: int | None = None  # position of the last launch of the other branch that this one waits for
 
 
 Budget = dict[str, list[Launch]]  # by network
-COUNTS = Launch._fields[3:]
+COUNTS = "instructions", "fma", "sectors", "bytes"
 
 
 def read(file: Path = FILE) -> Budget:
@@ -62,21 +65,27 @@ def write(budget: Budget, release: str, file: Path = FILE) -> None:
 
 
 def _as_toml(launch: Launch) -> str:
-    values = {"kernel": f'"{launch.kernel}"'} | {name: f"{getattr(launch, name):_}" for name in Launch._fields[1:]}
+    values = {"kernel": f'"{launch.kernel}"'}
+    values |= {name: f"{getattr(launch, name):_}" for name in ("blocks", "warps", *COUNTS)}
+    values |= {"beside": "true"} if launch.beside else {}
+    values |= {} if launch.after is None else {"after": str(launch.after)}
     return "{ " + ", ".join(f"{name} = {value}" for name, value in values.items()) + " }"
 
 
 def count(model: str) -> list[Launch]:
-    """Run a training step in the interpreter and count what each launch does."""
+    """Run a recorded training step in the interpreter and count what each launch does."""
     from gpu_step import TrainingStep
     from ptx.gpu import interpreted
 
     from fastdigits import ops
+    from fastdigits.ops.cuda import device, graph
 
     with interpreted(counts_memory=True) as gpu:
-        step = TrainingStep(model, ops.load("cuda"), BATCH_SIZE, graph=False)
+        trainer = TrainingStep(model, ops.load("cuda"), BATCH_SIZE, graph=False).trainer
+        run = trainer.run_step
+        trainer.run_step = lambda images: graph.record(run, images).launch(device.stream())
         gpu.launches.clear()
-        step()
+        trainer.step(0, BATCH_SIZE, 0.0)
         return [_launch(done) for done in gpu.launches if done.name != HOST_NUMBERS]
 
 
@@ -86,7 +95,8 @@ def _launch(done) -> Launch:
     instructions = sum(found.values()) - found["move"] - found["parameter"]
     sectors = done.memory["global load sectors"] + done.memory["global store sectors"]
     blocks, threads = (size[0] * size[1] * size[2] for size in (done.grid, done.block))
-    return Launch(done.name, blocks, threads // 32, instructions, found["fma"], sectors, done.touched_bytes)
+    counts = instructions, found["fma"], sectors, done.touched_bytes
+    return Launch(done.name, blocks, threads // 32, *counts, done.place.stream > 0, done.place.after)
 
 
 def by_kernel(launches: Iterable[Launch]) -> dict[str, Counter[str]]:

@@ -11,11 +11,15 @@ ceil(blocks / multiprocessors) / blocks:
     memory    bytes / bandwidth, as if no cache kept anything from one kernel to the next
     latency   the shortest time of a kernel
 
-and a step takes the sum of its kernels and a gap after each. Instructions are those of whole warps. A scheduler starts
-one per clock; a multiprocessor has 4, of which a single block of fewer warps uses fewer.
+Instructions are those of whole warps. A scheduler starts one per clock; a multiprocessor has 4, of which a single block
+of fewer warps uses fewer. A gap follows each kernel. A step has two branches: a kernel starts after the one before it
+on its branch, and after the one of the other branch that it waits for. Kernels that run at the same time share the GPU:
+if together they need more than all of its instructions, multiply-adds, cache or memory, both slow down by as much. That
+waiting for the other branch costs no more than waiting within one is assumed, too.
 `scripts/gpu_report.py` compares these times with measured ones.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import click
@@ -52,7 +56,7 @@ GPUS = {
 
 
 class Prediction(NamedTuple):
-    """The predicted microseconds of a kernel with the gap after it, and what takes longest."""
+    """The predicted microseconds of a kernel with the gap after it, if it runs alone, and what takes longest."""
 
     us: float
     bound: str
@@ -71,6 +75,43 @@ def predict(launch: Launch, gpu: Gpu) -> Prediction:
     us |= {"memory": launch.bytes / gpu.gigabytes_per_second / 1e3, "latency": gpu.latency_us}
     bound = max(us, key=us.__getitem__)
     return Prediction(us[bound] + gpu.gap_us, bound)
+
+
+def step_us(launches: list[Launch], gpu: Gpu) -> float:
+    """Return how long the launches of a step take, some of which run at the same time."""
+    left = [predict(launch, gpu).us - gpu.gap_us for launch in launches]  # microseconds of each if it runs alone
+    loads = [_load(launch, gpu, us) for launch, us in zip(launches, left, strict=True)]
+    branches = [[n for n, launch in enumerate(launches) if launch.beside == beside] for beside in (False, True)]
+    before = [{launch.after} - {None} for launch in launches]
+    for branch in branches:
+        for n, next_ in pairwise(branch):
+            before[next_].add(n)
+    now, ends = 0.0, dict[int, float]()  # ends of launches, with the gap after each
+    while any(branches):
+        ready = [branch[0] for branch in branches if branch and before[branch[0]] <= ends.keys()]
+        starts = {n: max((ends[other] for other in before[n]), default=0.0) for n in ready}
+        running = [n for n in ready if starts[n] <= now]
+        slower = max([1.0, *map(sum, zip(*(loads[n] for n in running), strict=True))])
+        finishes = {n: now + left[n] * slower for n in running}
+        until = min([*finishes.values(), *(start for start in starts.values() if start > now)])
+        for n, finish in finishes.items():
+            left[n] -= (until - now) / slower
+            if finish <= until:
+                ends[n] = until + gpu.gap_us
+                branches[launches[n].beside].remove(n)
+        now = until
+    return max(ends.values())
+
+
+def _load(launch: Launch, gpu: Gpu, us: float) -> tuple[float, ...]:
+    """Return which parts of all instructions, multiply-adds, sectors and bytes of a GPU a launch needs in its time."""
+    clocks = us * gpu.gigahertz * 1e3 * gpu.multiprocessors
+    return (
+        launch.instructions / (SCHEDULERS * EFFICIENCY * clocks),
+        launch.fma / (gpu.fma_per_clock * clocks),
+        launch.sectors / (SECTORS_PER_CLOCK * clocks),
+        launch.bytes / (gpu.gigabytes_per_second * 1e3 * us),
+    )
 
 
 def this_gpu() -> Gpu:
@@ -93,6 +134,7 @@ def as_text(budget: gpu_budget.Budget, gpus: list[Gpu]) -> str:
     lines = [
         "Predicted, not measured: microseconds of each kernel of a training step, with the gap after it,",
         f"batch {gpu_budget.BATCH_SIZE}, and what limits the kernel; see the formula in scripts/gpu_model.py.",
+        "Kernels after | run beside those that follow them.",
         *(f"{gpu.name}: {gpu.multiprocessors} multiprocessors, {gpu.gigahertz} GHz; {gpu.source}" for gpu in gpus),
     ]
     for model, launches in budget.items():
@@ -100,13 +142,19 @@ def as_text(budget: gpu_budget.Budget, gpus: list[Gpu]) -> str:
         predictions = [[predict(launch, gpu) for gpu in gpus] for launch in launches]
         for launch, row in zip(launches, predictions, strict=True):
             size, fma = f"{launch.blocks} x {launch.warps}", launch.fma / launch.instructions
+            name = f"| {launch.kernel}" if launch.beside else launch.kernel
             cells = "".join(f"{one.us:10.1f} {one.bound:7}" for one in row)
-            lines.append(f"  {launch.kernel:32}{size:>11}{launch.instructions / 1e6:9.3f}{fma:6.0%}{cells}")
-        totals = [sum(row[n].us for row in predictions) for n in range(len(gpus))]
+            lines.append(f"  {name:32}{size:>11}{launch.instructions / 1e6:9.3f}{fma:6.0%}{cells}")
         instructions, fma = (sum(getattr(launch, name) for launch in launches) for name in ("instructions", "fma"))
-        cells = "".join(f"{total:10.1f}{'':8}" for total in totals)
+        cells = _totals([step_us(launches, gpu) for gpu in gpus])
         lines.append(f"  {'step':32}{'':11}{instructions / 1e6:9.3f}{fma / instructions:6.0%}{cells}")
+        one_after_another = [sum(row[n].us for row in predictions) for n in range(len(gpus))]
+        lines.append(f"  {'one kernel after another':58}{_totals(one_after_another)}")
     return "\n".join(lines)
+
+
+def _totals(us: list[float]) -> str:
+    return "".join(f"{total:10.1f}{'':8}" for total in us)
 
 
 @click.command()

@@ -33,9 +33,10 @@ def measure(model: str, ops: Any, batch_size: int) -> dict[str, Any]:
     found: dict[str, Any] = {"gpu_us": event_us(lambda: recorded.launch(stream), REPLAYS)}
     found["host_us"], found["step_us"] = _host_us(step)
     launches = step.launches()
-    predicted = _predictions(model, batch_size, launches)
+    counted, gpu = _counted(model, batch_size, launches), gpu_model.this_gpu()
+    predicted = [gpu_model.predict(one, gpu) for one in counted] or [None] * len(launches)
     found["kernels"] = [_kernel(launched, one) for launched, one in zip(launches, predicted, strict=True)]
-    found["predicted_us"] = sum(one.us for one in predicted if one) if all(predicted) else None
+    found["predicted_us"] = gpu_model.step_us(counted, gpu) if counted else None
     return found
 
 
@@ -69,14 +70,13 @@ def _host_us(step: TrainingStep) -> tuple[float, float]:
     return median(started) / HOST_STEPS * 1e6, median(finished) / HOST_STEPS * 1e6
 
 
-def _predictions(model: str, batch_size: int, launches: list[tuple]) -> list[gpu_model.Prediction | None]:
-    """Return what the model predicts for each launch; None for each if the budget does not count these launches."""
+def _counted(model: str, batch_size: int, launches: list[tuple]) -> list[gpu_budget.Launch]:
+    """Return the counts of the launches, or nothing if the budget does not count these."""
     counted = gpu_budget.read().get(model, [])
     names = [kernel.function.__name__ for kernel, _, _ in launches]
     if batch_size != gpu_budget.BATCH_SIZE or [one.kernel for one in counted] != names:
-        return [None] * len(launches)
-    gpu = gpu_model.this_gpu()
-    return [gpu_model.predict(one, gpu) for one in counted]
+        return []
+    return counted
 
 
 def _kernel(launched: tuple, predicted: gpu_model.Prediction | None) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class Trainer:
             if self.weights is not None:
                 done = part * self.batches.batch_size
                 self.ops.weigh_losses(self.ordered_weights, self.batches.start, done, self.losses, self.dscores)
-            self.network.backward(self.dscores)
             self.ops.accumulate_metrics(scores, targets, self.losses, self.hits, self.totals)
+            self.network.backward(self.dscores)
             if part > 0:
                 self.ops.add(self.gradient_sum, gradients, gradients)
             if part < last:

@@ -3,6 +3,7 @@
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,14 +36,23 @@ def test_no_kernel_does_more_than_recorded(needs_numba_cuda, budget, model):
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "record", "torch-example"])
 def test_the_budget_has_the_kernels_of_a_step(interpreted, budget, model, monkeypatch):
-    """In their order, so that the report for a GPU finds the prediction of each; none is compiled here."""
-    launch, started = import_module("fastdigits.ops.cuda.launch"), []
+    """In their order and branches, so that the report for a GPU finds each prediction; none is compiled here."""
+    launch, graph = (import_module(f"fastdigits.ops.cuda.{name}") for name in ("launch", "graph"))
+
+    def note(kernel, grid, arguments):
+        stream = graph.stream_of(arguments, kernel.written)
+        stream.do(SimpleNamespace(kernel=kernel.function.__name__, stream=stream.number))
+
     with interpreted():
-        monkeypatch.setattr(launch, "start", lambda kernel, grid, arguments: started.append(kernel.function.__name__))
         step = import_module("gpu_step").TrainingStep(model, import_module("fastdigits.ops").load("cuda"), 128, False)
-        step.trainer._run_step(128)
+        monkeypatch.setattr(launch, "start", note)
+        recorded = graph.record(step.trainer._run_step, 128)
         monkeypatch.undo()
-    assert started == [launch.kernel for launch in budget.read()[model]], HOW_TO_UPDATE
+    started = [
+        (node.work.kernel, node.work.stream > 0, after)
+        for node, after in zip(recorded.nodes, recorded.after, strict=True)
+    ]
+    assert started == [(one.kernel, one.beside, one.after) for one in budget.read()[model]], HOW_TO_UPDATE
 
 
 def launched(budget, kernel="dense_forward", instructions=1000, sectors=500):
@@ -61,7 +71,8 @@ def test_a_rise_names_the_kernel_and_both_figures(budget):
 
 
 def test_counts_are_read_as_they_were_written(budget, tmp_path):
-    counts = {"mlp": [launched(budget)], "torch-example": [launched(budget, "_adamw_step"), launched(budget)]}
+    beside = launched(budget)._replace(beside=True, after=0)
+    counts = {"mlp": [launched(budget)], "torch-example": [launched(budget, "_adamw_step"), beside]}
     budget.write(counts, "release 12.9", tmp_path / "budget.toml")
     assert budget.read(tmp_path / "budget.toml") == counts
 
@@ -101,6 +112,29 @@ def test_predictions_are_the_slowest_of_the_rates(budget, model):
     assert predicted(size=8 * 100e3) == (8, "memory")
 
 
+def test_branches_take_as_long_as_the_longer_one_or_as_what_they_share(budget, model):
+    gpu = model.Gpu("", 10, 2.0, 2, 100.0, latency_us=1.0, gap_us=0.5)
+
+    def step_us(*given):
+        """Return the time of kernels of some microseconds, which need all instructions of the GPU, or half of them."""
+        scheduled = 4 * model.EFFICIENCY * 2.0 * 1e3 * 10  # instructions in a microsecond
+        launches = [
+            budget.Launch(
+                "", 11 if half else 10, 4, int(us * scheduled * (0.55 if half else 1)), 0, 0, 0, beside, after
+            )
+            for us, half, beside, after in given
+        ]
+        return pytest.approx(model.step_us(launches, gpu), rel=1e-4)
+
+    assert step_us((8, False, False, None), (4, False, False, None)) == 8 + 0.5 + 4 + 0.5
+    assert step_us((4, True, False, None), (8, True, True, None)) == 4 * 1.1 + 4 + 0.5, "each needs 55 % of them"
+    assert step_us((8, False, False, None), (8, False, True, None)) == 16 + 0.5, "both need all"
+    assert step_us((8, False, False, None), (4, False, True, 0)) == 8 + 0.5 + 4 + 0.5, "the second waits for the first"
+    assert step_us((2, False, False, None), (4, False, True, 0), (4, False, False, None), (2, False, False, 1)) == (
+        2 + 0.5 + 8 + 0.5 + 2 + 0.5
+    )
+
+
 def test_the_table_names_every_kernel_and_says_that_it_predicts(budget, model):
     counts = budget.read()
     text = model.as_text(counts, list(model.GPUS.values()))
@@ -109,9 +143,7 @@ def test_the_table_names_every_kernel_and_says_that_it_predicts(budget, model):
         launch.kernel == "dense_forward" for launches in counts.values() for launch in launches
     )
     for launches, line in zip(counts.values(), (line for line in text.splitlines() if "  step" in line), strict=True):
-        assert float(line.split()[3]) == pytest.approx(
-            sum(model.predict(launch, model.GPUS["H200"]).us for launch in launches), abs=0.1
-        )
+        assert float(line.split()[3]) == pytest.approx(model.step_us(launches, model.GPUS["H200"]), abs=0.1)
 
 
 def test_recorded_steps_are_timed_next_to_their_predictions(interpreted, budget, model, monkeypatch, tmp_path):
@@ -127,7 +159,7 @@ def test_recorded_steps_are_timed_next_to_their_predictions(interpreted, budget,
         here = model.this_gpu()
     assert here[1:5] == pytest.approx((132, 1.98, 4, 4917), abs=1)
     assert [one["kernel"] for one in found["kernels"]] == [launch.kernel for launch in counts["linear"]]
-    assert found["predicted_us"] == pytest.approx(sum(model.predict(launch, here).us for launch in counts["linear"]))
+    assert found["predicted_us"] == pytest.approx(model.step_us(counts["linear"], here))
     assert other["predicted_us"] is None
     assert min(found[name] for name in ("gpu_us", "host_us", "step_us")) > 0
     for one in found["kernels"]:

@@ -6,9 +6,22 @@ from golden import GOLDEN_CONFIG, GOLDEN_LOSSES
 
 from fastdigits.data import load_digits
 from fastdigits.models import layers_of
-from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, ReLU, Residual
+from fastdigits.nn import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Tanh,
+)
 from fastdigits.ops import load
 from fastdigits.ops.batchnorm import cuda as batchnorm
+from fastdigits.training import trainer
 from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.slow
@@ -19,6 +32,13 @@ NETWORK = [
     *(Residual([Conv2D(2, 1), BatchNorm()]), ReLU(), Dropout(0.5)),
     *(Conv2D(2, 2), LeakyReLU(), Flatten(), Dense(3)),
 ]
+NORMALISED = [
+    *(Conv2D(3, 3, 2), BatchNorm(), ReLU()),
+    *(Residual([Conv2D(2, 3, padding="same"), BatchNorm(), ReLU()], projection=True), ReLU()),
+    *(Residual([Conv2D(2, 1), Tanh()]), Dropout(0.25), GlobalAvgPool2D(), Dense(3)),
+]
+CONVOLUTIONS = [Conv2D(2, 3), ReLU(), Conv2D(2, 2), LeakyReLU(), Flatten(), Dense(3)]
+NETWORKS = {"residual": NETWORK, "normalised": NORMALISED}
 # One step on a whole batch and one on the rest. The gradient of a bias before a normalization is only rounding errors,
 # which Adam would enlarge.
 SETTINGS = {"epochs": 1, "batch_size": 5, "validation": 0, "optimizer": "momentum"}
@@ -29,8 +49,9 @@ def ops(gpu):
     return load("cuda")
 
 
-def test_trains_like_the_definition(assertions, ops, digits):
-    assertions.trains_like_the_definition(ops, NETWORK, digits, TERMS, **SETTINGS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_trains_like_the_definition(assertions, ops, digits, network):
+    assertions.trains_like_the_definition(ops, NETWORKS[network], digits, TERMS, **SETTINGS)
 
 
 def test_trains_like_the_definition_with_channels_in_parts(assertions, ops, digits, monkeypatch):
@@ -38,12 +59,30 @@ def test_trains_like_the_definition_with_channels_in_parts(assertions, ops, digi
     assertions.trains_like_the_definition(ops, NETWORK, digits, TERMS, **SETTINGS)
 
 
-@pytest.mark.parametrize("most_vectors", [batchnorm.MAX_VECTORS, 0], ids=["one kernel", "parts"])
-def test_a_graph_of_the_kernels_changes_no_bit(assertions, gpu, ops, digits, monkeypatch, most_vectors):
+@pytest.mark.parametrize(
+    ("network", "most_vectors"),
+    [("residual", batchnorm.MAX_VECTORS), ("residual", 0), ("normalised", batchnorm.MAX_VECTORS)],
+    ids=["residual", "residual, channels in parts", "normalised"],
+)
+def test_a_graph_of_the_kernels_changes_no_bit(assertions, gpu, ops, digits, monkeypatch, network, most_vectors):
+    """Some kernels of the graph are beside others, and the interpreter refuses what they would race for."""
     monkeypatch.setattr(batchnorm, "MAX_VECTORS", most_vectors)
     gpu.stream.log.clear()
-    assertions.graph_keeps_all_bits(ops, NETWORK, digits, **SETTINGS | {"batch_size": 2})
+    gpu.launches.clear()
+    assertions.graph_keeps_all_bits(ops, NETWORKS[network], digits, **SETTINGS | {"batch_size": 2})
     assert gpu.stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
+    beside = {launch.name for launch in gpu.launches if launch.place.stream}
+    assert beside == {"accumulate_metrics", "conv2d_backward_weight", "add_parts", "dense_backward_weight"}
+
+
+@pytest.mark.parametrize("settings", [{"freeze": "conv2d_2"}, {"clip_norm": 0.1, "ema": 0.9}])
+def test_a_graph_changes_no_bit_if_layers_are_frozen_or_steps_have_parts(
+    assertions, ops, digits, settings, monkeypatch
+):
+    """The gradients of several batches are added up, which must wait for all of them."""
+    monkeypatch.setattr(trainer, "MAX_MICRO_BATCH", 4)
+    settings = SETTINGS | {"epochs": 3, "batch_size": None, **settings}
+    assertions.graph_keeps_all_bits(ops, CONVOLUTIONS, digits, **settings)
 
 
 def test_evaluates_like_the_definition(assertions, ops, digits):

@@ -1,7 +1,7 @@
-"""The operations of the reference on a fake stream, which records them like a CUDA stream records kernels."""
+"""The operations of the reference on a fake stream, which records them like CUDA streams record kernels."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,30 +9,91 @@ from fastdigits.ops import LoadedOps, Ops, load
 from fastdigits.ops.cuda import graph
 
 
+class CaptureError(RuntimeError):
+    """What CUDA refuses while streams are recorded; the message is the name of its error."""
+
+
+class Node(NamedTuple):
+    """Some work in a graph, and the positions of all work that is done before it."""
+
+    work: Callable
+    before: frozenset[int]
+
+
+class Capture:
+    """A recording, in which several streams may take part."""
+
+    def __init__(self, origin: "Stream"):
+        self.origin, self.nodes, self.ended = origin, list[Node](), False
+
+
+class Event:
+    """A point in the work of a stream: `before` are the positions of the work before it in the recording, if any."""
+
+    capture: Capture | None = None
+    before: frozenset[int] = frozenset()
+
+    def record(self, stream: "Stream") -> None:
+        self.capture, self.before = stream.capture, frozenset(stream.before)
+
+
 class Stream:
     """The part of a CuPy stream that recording needs; `log` lists the events without repetitions."""
 
+    graph_type: type["Graph"]
+
     def __init__(self):
         self.log: list[str] = []
-        self.recorded: list[Callable] | None = None
+        self.before: set[int] = set()  # positions of the work that is done before the next one in the recording
+        self._capture: Capture | None = None
 
     def use(self) -> "Stream":
         """Become CuPy's current stream."""
         return self
 
     @property
+    def capture(self) -> Capture | None:
+        """The recording that the stream takes part in. It leaves the recording when that ends."""
+        if self._capture and self._capture.ended:
+            self._capture, self.before = None, set()
+        return self._capture
+
+    @property
     def records(self) -> bool:
         """Whether work is recorded instead of done."""
-        return self.recorded is not None
+        return self.capture is not None
 
     def begin_capture(self) -> None:
         self.note("begin")
-        self.recorded = []
+        self._capture = Capture(self)
 
     def end_capture(self) -> "Graph":
+        """Return the graph. Work of another stream must be done before what this one would do next."""
         self.note("end")
-        done, self.recorded = Graph(self, self.recorded), None
-        return done
+        capture = self.capture
+        if capture is None or capture.origin is not self:
+            raise CaptureError("cudaErrorStreamCaptureUnmatched")
+        capture.ended = True
+        if len(self.before) < len(capture.nodes):
+            raise CaptureError("cudaErrorStreamCaptureUnjoined")
+        return self.graph_type(self, capture.nodes)
+
+    def record(self, event: Event | None = None) -> Event:
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def wait_event(self, event: Event) -> None:
+        """Do further work after that before an event. If the event is recorded, record the work, too."""
+        if event.capture is not self.capture:
+            if event.capture is None:
+                raise CaptureError("cudaErrorStreamCaptureIsolation")
+            if event.capture.ended:
+                raise CaptureError("cudaErrorCapturedEvent")
+            if self.capture:
+                raise CaptureError("cudaErrorStreamCaptureMerge")
+        self._capture = event.capture
+        self.before |= event.before
 
     def note(self, event: str) -> None:
         """Add an event to the log, unless it is the last one there."""
@@ -41,23 +102,27 @@ class Stream:
 
     def do(self, work: Callable) -> None:
         """Do some work now, or record it for later."""
-        if self.records:
-            self.recorded.append(work)
+        if self.capture:
+            self.capture.nodes.append(Node(work, frozenset(self.before)))
+            self.before.add(len(self.capture.nodes) - 1)
         else:
             work()
 
 
 class Graph:
-    """The work that a stream has recorded."""
+    """The work that streams have recorded."""
 
-    def __init__(self, stream: Stream, works: list[Callable]):
-        self.stream, self.works = stream, works
+    def __init__(self, stream: Stream, nodes: list[Node]):
+        self.stream, self.nodes = stream, nodes
 
     def launch(self, stream: Stream) -> None:
         assert stream is self.stream
         stream.log.append("launch")  # repetitions included
-        for work in self.works:
-            work()
+        for node in self.nodes:
+            node.work()
+
+
+Stream.graph_type = Graph
 
 
 class Array(np.ndarray):

@@ -1,5 +1,7 @@
 """Recorded steps on a fake stream: the order of events, and equal bits with and without recording."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import recording
@@ -27,9 +29,10 @@ CONVOLUTIONS = [
 
 @pytest.fixture
 def stream(monkeypatch):
-    """A fake stream in place of that of the GPU."""
-    stream = recording.Stream()
+    """A fake stream in place of that of the GPU, with a second one."""
+    stream, side = recording.Stream(), recording.Stream()
     monkeypatch.setattr(device, "stream", lambda: stream)
+    monkeypatch.setattr(device, "side_stream", lambda: side)
     return stream
 
 
@@ -152,3 +155,76 @@ def test_failure_while_recording_ends_the_capture(stream):
     assert not stream.records
     captured()
     assert stream.log == ["begin", "end", "begin", "end", "launch"]
+
+
+X, Y, Z = (SimpleNamespace(data=SimpleNamespace(ptr=64 * n), nbytes=64, ndim=2) for n in range(1, 4))
+
+
+@pytest.fixture
+def launch(stream):
+    """launch(name, reads, writes) launches a kernel that is named in the list `launch.done` when it runs."""
+    done = []
+
+    def launch(name, reads=(), writes=()):
+        arguments = [*reads, *writes, np.float32(0)]
+        written = [*(False for _ in reads), *(True for _ in writes), True]
+        graph.stream_of(arguments, written).do(lambda: done.append(name))
+
+    launch.done = done
+    return launch
+
+
+def order_of(launch, function):
+    """Return the kernels that each kernel of a recorded function waits for."""
+    recorded = graph.record(function)
+    for node in recorded.nodes:
+        node.work()
+    names = launch.done[-len(recorded.nodes) :]
+    return {name: {names[n] for n in node.before} for name, node in zip(names, recorded.nodes, strict=True)}
+
+
+def test_kernels_beside_others_wait_for_those_before_them(launch):
+    def step():
+        launch("dy", writes=[Y])
+        with device.beside():
+            launch("dweight", reads=[X, Y], writes=[Z])
+        launch("dx", reads=[X, Y], writes=[SimpleNamespace(data=SimpleNamespace(ptr=0), nbytes=64, ndim=2)])
+        with device.beside():
+            launch("metrics")
+
+    assert order_of(launch, step) == {
+        "dy": set(),
+        "dweight": {"dy"},
+        "dx": {"dy"},
+        "metrics": {"dy", "dweight", "dx"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("reads", "writes", "waits"),
+    [([X, Y], [], False), ([Z], [], True), ([], [Z], True), ([], [X], True), ([X], [Y], True), ([], [], False)],
+)
+def test_a_kernel_waits_for_those_beside_it_if_one_writes_what_the_other_uses(launch, reads, writes, waits):
+    def step():
+        with device.beside():
+            launch("dweight", reads=[X, Y], writes=[Z])
+        launch("next", reads=reads, writes=writes)
+
+    assert order_of(launch, step) == {"dweight": set(), "next": {"dweight"} if waits else set()}
+
+
+def test_all_kernels_are_in_order_without_a_recording(launch, stream):
+    with device.beside():
+        assert graph.stream_of([X], [True]) is stream
+    assert not device.is_beside()
+
+
+def test_parts_of_an_array_are_memory_of_their_own():
+    def use(address, size):
+        return graph.Use(address, size, writes=True)
+
+    assert use(0, 8).conflicts(use(7, 1))
+    assert use(7, 1).conflicts(use(0, 8))
+    assert not use(0, 8).conflicts(use(8, 8))
+    assert not use(8, 8).conflicts(use(0, 8))
+    assert not use(4, 0).conflicts(use(0, 4))

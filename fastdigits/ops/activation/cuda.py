@@ -25,7 +25,7 @@ def relu_forward(x, y):
         _relu_forward(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def relu_backward(y, dy, dx):
     """See reference.relu_backward."""
     v = warp_number()
@@ -41,7 +41,7 @@ def leaky_relu_forward(x, slope, y):
         _leaky_relu_forward(x, slope, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def leaky_relu_backward(y, dy, slope, dx):
     """See reference.leaky_relu_backward."""
     v = warp_number()
@@ -57,7 +57,7 @@ def sigmoid_forward(x, y):
         _sigmoid_forward(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def sigmoid_backward(y, dy, dx):
     """See reference.sigmoid_backward."""
     v = warp_number()
@@ -73,7 +73,7 @@ def tanh_forward(x, y):
         _tanh_forward(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def tanh_backward(y, dy, dx):
     """See reference.tanh_backward."""
     v = warp_number()
@@ -89,7 +89,7 @@ def gelu_forward(x, y):
         _gelu_forward(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def gelu_backward(x, dy, dx):
     """See reference.gelu_backward."""
     v = warp_number()
@@ -105,7 +105,7 @@ def silu_forward(x, y):
         _silu_forward(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["dx"])
 def silu_backward(x, dy, dx):
     """See reference.silu_backward."""
     v = warp_number()

@@ -191,7 +191,7 @@ def _inference(RELU):
 def _backward(RELU, BLOCKS, PIXELS):
     WARPS = BLOCKS * PIXELS
 
-    @kernel(_each_part(1), WARPS)
+    @kernel(_each_part(1), WARPS, writes=["dgamma", "dbeta", "dx"])
     def batchnorm_backward(x, y, dy, gamma, mean, var, count, inv_n, epsilon, dgamma, dbeta, dx):
         c, S = cuda.blockIdx.y, x.shape[2]
         b0, s0 = first(cuda.threadIdx.y, BLOCKS, PIXELS)
@@ -209,7 +209,7 @@ def _backward(RELU, BLOCKS, PIXELS):
 
 @cache
 def _gradient_sums(RELU, PART, PARTS):
-    @kernel(_each_part(PARTS), PART_WARPS)
+    @kernel(_each_part(PARTS), PART_WARPS, writes=["parts"])
     def batchnorm_gradient_sums(x, y, dy, mean, count, parts):
         """Fill parts[c] with the sums of the gradients, and of their products with the deviations from the mean."""
         part, c, S = cuda.blockIdx.x, cuda.blockIdx.y, x.shape[2]
@@ -225,7 +225,7 @@ def _gradient_sums(RELU, PART, PARTS):
 
 @cache
 def _backward_input(RELU, PART, PARTS):
-    @kernel(_each_part(PARTS), PART_WARPS)
+    @kernel(_each_part(PARTS), PART_WARPS, writes=["dgamma", "dbeta", "dx"])
     def batchnorm_backward_input(x, y, dy, parts, gamma, mean, var, count, inv_n, epsilon, dgamma, dbeta, dx):
         part, c, S = cuda.blockIdx.x, cuda.blockIdx.y, x.shape[2]
         s0, s1 = part * PART + cuda.threadIdx.y, min((part + 1) * PART, S)

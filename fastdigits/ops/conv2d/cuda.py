@@ -128,7 +128,7 @@ def backward_weight(x, gradient, stride, top, left, dweight, dbias):
     padded_dy = border[1] + ceil(J / M) * M > dy.shape[3]
     tiles = ceil(O / N), C, ceil(P / R), ceil(Q / T)
     splits = min(B * I, ceil(WEIGHT_WARPS / prod(tiles)))
-    parts = scratch(used + splits * prod(tiles) * N * (R * T + 1))[used:].reshape(splits, -1, R * T + 1)
+    parts = scratch(splits * prod(tiles) * N * (R * T + 1), used).reshape(splits, -1, R * T + 1)
     _backward_weight(N, R, T, M, stride, top, left, *border, I, J, int(padded), int(padded_dy), tiles)(x, dy, parts)
     _add_parts(N, R, T, tiles)(parts, dweight, dbias)
 
@@ -199,7 +199,7 @@ def _forward(N, M, R, T, PADDED, RAGGED, S, TOP, LEFT, PARTS, EPILOGUE):
 
 @cache
 def _unpool(TOP, LEFT, EPILOGUE):
-    @kernel(lambda dy, pool_mask, dz: (blocks(dy.shape[2] + 1), dy.shape[1], dy.shape[0]))
+    @kernel(lambda dy, pool_mask, dz: (blocks(dy.shape[2] + 1), dy.shape[1], dy.shape[0]), writes=["dz"])
     def unpool(dy, pool_mask, dz):
         """Each warp fills the two rows of dz that are pooled to one, and the last one the rows of the border."""
         B, O, I, J, L = dy.shape
@@ -220,7 +220,7 @@ def _unpool(TOP, LEFT, EPILOGUE):
 def _backward_input(N, M, R, T, PADDED, RAGGED, TOP, LEFT, PARTS, RELU_INPUT):
     COLUMNS = M - 1 + T
 
-    @kernel(lambda dy, weight, x, dx: _tiles(dx, N, 2, M), PARTS)
+    @kernel(lambda dy, weight, x, dx: _tiles(dx, N, 2, M), PARTS, writes=["dx"])
     def conv2d_backward_input(dy, weight, x, dx):
         B, O, I, J, L = dy.shape
         B, C, H, W, L = dx.shape
@@ -250,7 +250,7 @@ def _backward_input_strided(N, M, S, TOP, LEFT, RELU_INPUT):
         B, C, H, W, L = dx.shape
         return blocks(S * ceil(W / (M * S))), H, B * ceil(C / N)
 
-    @kernel(grid)
+    @kernel(grid, writes=["dx"])
     def conv2d_backward_input(dy, weight, x, dx):
         B, C, H, W, L = dx.shape
         groups = (C + N - 1) // N
@@ -266,7 +266,7 @@ def _backward_input_strided(N, M, S, TOP, LEFT, RELU_INPUT):
 def _backward_weight(N, R, T, M, S, TOP, LEFT, DY_TOP, DY_LEFT, I, J, PADDED, PADDED_DY, TILES):
     COLUMNS, SUMS = (M - 1) * S + T, R * T + 1
 
-    @kernel(lambda x, dy, parts: (blocks(prod(TILES)), len(parts)))
+    @kernel(lambda x, dy, parts: (blocks(prod(TILES)), len(parts)), writes=["parts"])
     def conv2d_backward_weight(x, dy, parts):
         B = len(dy)
         GROUPS, C, TILES_P, TILES_Q = TILES
@@ -292,7 +292,10 @@ def _backward_weight(N, R, T, M, S, TOP, LEFT, DY_TOP, DY_LEFT, I, J, PADDED, PA
 
 @cache
 def _add_parts(N, R, T, TILES):
-    @kernel(lambda parts, dweight, dbias: (ceil((prod(dweight.shape) + len(dbias)) / LANES),), ADDING_WARPS)
+    def grid(parts, dweight, dbias):
+        return (ceil((prod(dweight.shape) + len(dbias)) / LANES),)
+
+    @kernel(grid, ADDING_WARPS, writes=["dweight", "dbias"])
     def add_parts(parts, dweight, dbias):
         """Add up the parts of each gradient."""
         _, C, P, Q = dweight.shape

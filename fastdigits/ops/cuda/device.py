@@ -5,7 +5,8 @@ Numba's simulator uses NumPy arrays instead, and has no streams.
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,7 @@ def arrays() -> ModuleType:
 
 
 def stream() -> Any:
-    """Return the CuPy stream that all kernels run on, and make it the current stream of this thread.
+    """Return the CuPy stream that kernels run on, except some of a graph, and make it this thread's current stream.
 
     So the operations of CuPy run on it too, in order with the kernels. It does not wait for the default stream, because
     no graph could be recorded while another library uses that.
@@ -44,18 +45,47 @@ def _only_stream() -> Any:
     return arrays().cuda.Stream(non_blocking=True)
 
 
+@cache
+def side_stream() -> Any:
+    """Return the second stream of a recorded step; see `beside`."""
+    return arrays().cuda.Stream(non_blocking=True)
+
+
 _LOCAL = threading.local()  # another thread may launch an operation between two kernels of one operation
 
 
-def scratch(numbers: int) -> Array:
+@contextmanager
+def beside() -> Iterator[None]:
+    """Launch the kernels of the block beside those that come after it, if a graph is recorded.
+
+    Use it for results that are not needed soon, such as the gradients of weights. The graph waits for them where that
+    is necessary; see graph.Branches. Without a graph, all kernels run one after another.
+    """
+    outside = is_beside()
+    _LOCAL.beside = True
+    try:
+        yield
+    finally:
+        _LOCAL.beside = outside
+
+
+def is_beside() -> bool:
+    """Return whether this thread is within `beside`."""
+    return getattr(_LOCAL, "beside", False)
+
+
+def scratch(numbers: int, used: int = 0) -> Array:
     """Return a float32 array for intermediate results of one operation, which the next one of this thread overwrites.
 
-    A request for more memory allocates a new array, and keeps the old one, because a recorded graph may use it.
+    The operation keeps the first `used` numbers of an earlier call. Kernels within `beside` have memory of their own.
+    A request for more memory than there is allocates a new array. The old ones are kept, because a recorded graph may
+    use them. The smallest one that suffices is returned, so an operation gets the same memory in each step.
     """
-    kept: list[Any] = _LOCAL.__dict__.setdefault("scratch", [])
-    if not kept or kept[-1].size < numbers:
-        kept.append(on_stream().empty(numbers, "float32"))
-    return kept[-1][:numbers]
+    used = 0 if is_beside() else used
+    kept: list[Any] = _LOCAL.__dict__.setdefault("side_scratch" if is_beside() else "scratch", [])
+    if not kept or kept[-1].size < used + numbers:
+        kept.append(on_stream().empty(used + numbers, "float32"))
+    return next(array for array in kept if array.size >= used + numbers)[used : used + numbers]
 
 
 def on_stream() -> ModuleType:

@@ -1,13 +1,15 @@
 """CUDA graphs: record the kernels of a step once, then launch all of them with a single call."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastdigits.ops.cuda import device
 
 _HOST_WORK = count()  # advanced by every operation that runs on the host
+_LOCAL = threading.local()  # its `branches` are those of the graph that this thread records
 
 
 def note_host_work() -> None:
@@ -45,11 +47,78 @@ class Captured:
 def record(function: Callable, *arguments: Any) -> Any:
     """Return a graph of the kernels that a function launches on the stream, without running them."""
     stream = device.stream()  # that of CuPy's operations, too
+    branches = _LOCAL.branches = Branches(stream, device.side_stream())
     stream.begin_capture()
     try:
         function(*arguments)
-    except BaseException:  # also Ctrl-C, after which the stream would keep recording
+        branches.join()
+    except BaseException:  # also Ctrl-C, after which the streams would keep recording
         with suppress(Exception):  # an error has made the recording invalid, which CUDA reports as another error
             stream.end_capture()
         raise
+    finally:
+        _LOCAL.branches = None
     return stream.end_capture()
+
+
+class Use(NamedTuple):
+    """The memory that a kernel uses for an argument: an address, a number of bytes, and whether it may write there."""
+
+    address: int
+    size: int
+    writes: bool
+
+    def conflicts(self, other: "Use") -> bool:
+        """Return whether one of two uses writes what the other one reads or writes."""
+        overlap = self.address < other.address + other.size and other.address < self.address + self.size
+        return overlap and (self.writes or other.writes)
+
+
+class Branches:
+    """The two streams of a graph that is being recorded: the main one, and the side one for kernels within `beside`.
+
+    A kernel on the side stream waits for the kernels that were launched before it. The main stream waits for the side
+    stream only before a kernel that uses what that has written, or overwrites what it uses, and at the end. So the
+    graph gives the same bits as the kernels one after another.
+
+    A stream takes part in a recording from its first wait for an event that is recorded there, to the end, before which
+    the main stream must have waited for it, or CUDA refuses the recording ("Cross-stream Dependencies and Events" in
+    the CUDA Programming Guide). CuPy records in the relaxed mode, in which a stream that takes no part would run its
+    kernels at once.
+    """
+
+    def __init__(self, main: Any, side: Any):
+        self.main, self.side = main, side
+        self.ahead = True  # whether the side stream has yet to wait for what was launched on the main one
+        self.pending: list[Use] = []  # of kernels on the side stream that the main one has not waited for
+
+    def stream_of(self, uses: Iterable[Use]) -> Any:
+        """Return the stream on which to launch a kernel, which waits for all that the kernel depends on."""
+        if device.is_beside():
+            if self.ahead:
+                self.side.wait_event(self.main.record())
+            self.ahead = False
+            self.pending += uses
+            return self.side
+        if any(use.conflicts(other) for use in uses for other in self.pending):
+            self.join()
+        self.ahead = True
+        return self.main
+
+    def join(self) -> None:
+        """Let the main stream wait for the side stream."""
+        if self.pending:
+            self.main.wait_event(self.side.record())
+        self.pending = []
+
+
+def stream_of(arguments: Iterable[Any], written: Iterable[bool]) -> Any:
+    """Return the stream on which to launch a kernel, given its arguments, and for each whether it may be written."""
+    branches = getattr(_LOCAL, "branches", None)
+    if branches is None:
+        return device.stream()
+    return branches.stream_of([_use(*one) for one in zip(arguments, written, strict=True) if one[0].ndim])
+
+
+def _use(array: Any, writes: bool) -> Use:
+    return Use(array.data.ptr, array.nbytes, writes)

@@ -5,7 +5,7 @@ arrays without the first axis, and CuPy launches it. Scalars are passed with 32 
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import update_wrapper
 from inspect import signature
 from math import prod
@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numba import cuda
 
-from fastdigits.ops.cuda import device, ptx
+from fastdigits.ops.cuda import device, graph, ptx
 from fastdigits.ops.lanes import bind, with_lanes
 
 lanes: ModuleType = importlib.import_module(f"fastdigits.ops.lanes.{'simulated' if device.SIMULATED else 'cuda'}")
@@ -29,12 +29,17 @@ class Kernel:
     """A CUDA kernel. Calling it launches `grid(*arguments)` blocks of `warps` warps.
 
     The function is written with the lane functions of plain Python, like a kernel.py; those of CUDA replace them.
+    `writes` names the arrays that it may write, by default all; so kernels that only read an array can run beside each
+    other.
     """
 
-    def __init__(self, function: Callable, grid: Callable[..., Grid], warps: int):
+    def __init__(
+        self, function: Callable, grid: Callable[..., Grid], warps: int, writes: Collection[str] | None = None
+    ):
         update_wrapper(self, function)
         self.function, self.grid, self.block = with_lanes(cast(FunctionType, function), lanes), grid, (LANES, warps)
         self.names = tuple(signature(function).parameters)
+        self.written = [writes is None or name in writes for name in self.names]
         self.programs: dict[tuple, Callable] = {}
 
     def __call__(self, *arguments: Any, **named: Any) -> None:
@@ -47,9 +52,11 @@ class Kernel:
             start(self, grid, [_as_32_bits(argument) for argument in arguments])
 
 
-def kernel(grid: Callable[..., Grid], warps: int = WARPS) -> Callable[[Callable], Kernel]:
+def kernel(
+    grid: Callable[..., Grid], warps: int = WARPS, writes: Collection[str] | None = None
+) -> Callable[[Callable], Kernel]:
     """Decorate a function that is a CUDA kernel."""
-    return lambda function: Kernel(function, grid, warps)
+    return lambda function: Kernel(function, grid, warps, writes)
 
 
 def bound(function: Callable) -> Callable:
@@ -89,7 +96,8 @@ def _start(kernel: Kernel, grid: Grid, arguments: list[Any]) -> None:
     if program is None:
         types = tuple(lanes.kernel_type(*kind) for kind in compiled_for)
         program = kernel.programs[compiled_for] = _load(kernel.function, types, prod(kernel.block), device.capability())
-    program(grid, kernel.block, tuple([part for value in arguments for part in _parts(value)]), 0, device.stream())
+    stream = graph.stream_of(arguments, kernel.written)
+    program(grid, kernel.block, tuple([part for value in arguments for part in _parts(value)]), 0, stream)
 
 
 def _load(*compiled: Any) -> Callable:

@@ -106,7 +106,7 @@ def _forward(N, M, RELU):
 
 @cache
 def _backward_input(N, M, RELU_INPUT):
-    @kernel(lambda dy, weight, x, dx: _tiles(dx, N, M), PARTS)
+    @kernel(lambda dy, weight, x, dx: _tiles(dx, N, M), PARTS, writes=["dx"])
     def dense_backward_input(dy, weight, x, dx):
         B, O, L = dy.shape
         B, K, L = dx.shape
@@ -134,7 +134,10 @@ def _backward_input(N, M, RELU_INPUT):
 
 @cache
 def _backward_weight(N, RAGGED):
-    @kernel(lambda x, dy, dweight, dbias: (ceil(x.shape[1] / LANES), ceil(dy.shape[1] / N)), IMAGE_PARTS)
+    def grid(x, dy, dweight, dbias):
+        return ceil(x.shape[1] / LANES), ceil(dy.shape[1] / N)
+
+    @kernel(grid, IMAGE_PARTS, writes=["dweight", "dbias"])
     def dense_backward_weight(x, dy, dweight, dbias):
         """Each thread sums the gradients of N weights of an input: lanes are inputs, not images."""
         B, K, L = x.shape

@@ -8,7 +8,7 @@ _add_vectors = bound(vectors.add)
 _drop_vector = bound(vectors.dropout)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["y"])
 def copy(x, y):
     """See reference.copy."""
     v = warp_number()
@@ -16,7 +16,7 @@ def copy(x, y):
         _copy_vector(x, y, v)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["y"])
 def add(a, b, y):
     """See reference.add."""
     v = warp_number()
@@ -29,7 +29,7 @@ def dropout(x, mask, rate, y):
     _dropout(x, mask, 1 / (1 - rate), y)
 
 
-@kernel(each_vector)
+@kernel(each_vector, writes=["y"])
 def _dropout(x, mask, scale, y):
     v = warp_number()
     if v < len(y):

@@ -2,6 +2,7 @@
 
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
+from fastdigits.ops.cuda.device import beside
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.fused import kernel as vectors
@@ -39,8 +40,9 @@ def dense_relu_forward(x, weight, bias, y):
 
 
 def dense_backward(x, dy, weight, relu_input, dx, dweight, dbias):
-    """See reference.dense_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
-    dense.dense_backward_weight(x, dy, dweight, dbias)
+    """See reference.dense_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
+    with beside():
+        dense.dense_backward_weight(x, dy, dweight, dbias)
     dense.backward_input(dy, weight, x, dx, int(relu_input))
 
 
@@ -50,9 +52,10 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_backward. Warps compute tiles of dweight, then blocks of warps tiles of dx."""
+    """See reference.conv2d_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
     gradient = conv2d.without_border(dy)
-    conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
+    with beside():
+        conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
     conv2d.backward_input(gradient, weight, stride, top, left, x, dx, int(relu_input))
 
 
@@ -67,12 +70,12 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward. Warps unpool dy and compute dweight, then blocks of warps dx."""
+    """See reference.conv2d_relu_maxpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
     _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward. Warps unpool dy and compute dweight, then blocks of warps dx."""
+    """See reference.conv2d_relu_avgpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
     _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
 
 
@@ -88,7 +91,8 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
 
 def _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
     gradient = conv2d.unpool(dy, pool_mask, weight.shape[2:], top, left, dx.shape[2:4], EPILOGUE)
-    conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)
+    with beside():
+        conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)
     conv2d.backward_input(gradient, weight, 1, top, left, x, dx, int(relu_input))
 
 

@@ -25,7 +25,7 @@ def lrn_backward(x, y, dy, base, size, alpha, beta, dx):
     _lrn_backward(x, y, dy, base, size, -2 * alpha * beta, beta, dx)
 
 
-@kernel(_pixels)
+@kernel(_pixels, writes=["dx"])
 def _lrn_backward(x, y, dy, base, size, slope, beta, dx):
     s, b = warp_number(), cuda.blockIdx.y
     if s < x.shape[2]:

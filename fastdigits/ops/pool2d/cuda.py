@@ -60,7 +60,7 @@ def _max_forward(window, stride):
 def _max_backward(window, stride):
     P, Q = window
 
-    @kernel(_pixels)
+    @kernel(_pixels, writes=["dx"])
     def maxpool2d_backward(x, dy, dx):
         B, C, H, W, L = dx.shape
         B, C, I, J, L = dy.shape
@@ -91,7 +91,7 @@ def _avg_forward(window, stride):
 def _avg_backward(window, stride):
     P, Q = window
 
-    @kernel(_pixels)
+    @kernel(_pixels, writes=["dx"])
     def avgpool2d_backward(dy, dx):
         B, C, H, W, L = dx.shape
         B, C, I, J, L = dy.shape

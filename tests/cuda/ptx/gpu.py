@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from time import perf_counter
 from types import SimpleNamespace
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recording import Stream
+import recording
 
 from ptx.code import Code
-from ptx.machine import Argument, Launch, Violation
+from ptx.machine import Argument, Launch, Place, Violation
 from ptx.memory import Memory
 from ptx.program import parse
 
@@ -80,6 +80,11 @@ class DeviceArray(np.ndarray):
         self[...] = self.read() + (other.read() if isinstance(other, DeviceArray) else other)
         return self
 
+    @property
+    def data(self) -> SimpleNamespace:  # type: ignore[override]
+        """The address of the array, as CuPy gives it."""
+        return SimpleNamespace(ptr=self.__array_interface__["data"][0])
+
     def argument(self) -> Argument:
         """Return the array as a kernel gets it."""
         assert self.flags.c_contiguous, "a kernel is given an array with gaps"
@@ -98,22 +103,97 @@ class DeviceArray(np.ndarray):
         return np.ndarray(shape, np.uint8, self.home.initialized, self._offset(), strides)
 
 
-class GpuStream(Stream):
-    """The stream of all kernels; work is done at once or recorded."""
+class Work:
+    """A kernel with its grid and arguments, to be launched on a stream, which is given by its number.
 
-    def use(self) -> "GpuStream":
-        return self
+    `written` are the arrays of memory that it may write, by their id.
+    """
+
+    def __init__(
+        self, gpu: "Gpu", code: Code, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], stream: int
+    ):
+        self.gpu, self.code, self.grid, self.block, self.stream = gpu, code, grid, block, stream
+        self.arguments = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
+        named = zip(code.program.parameters, self.arguments, strict=False)  # Launch compares their numbers
+        self.written = {id(one.memory) for name, one in named if isinstance(one, Argument) and name in code.written}
+
+    def __call__(self, number: int | None = None, place: Place | None = None) -> None:
+        number = next(self.gpu.times) if number is None else number
+        launch = Launch(self.code, self.grid, self.block, self.arguments, number, self.gpu.counts_memory, place)
+        self.gpu.launches.append(launch)
+        launch.run(THREADS)
 
 
-class Event:
+class GpuGraph(recording.Graph):
+    """Recorded kernels. Each launch runs them in the order in which they were recorded, and knows which need not be."""
+
+    def launch(self, stream: recording.Stream) -> None:
+        assert stream is self.stream
+        stream.log.append("launch")
+        numbers = [next(node.work.gpu.times) for node in self.nodes]
+        for n, (number, node) in enumerate(zip(numbers, self.nodes, strict=True)):
+            node.work(number, self._place(n, numbers))
+
+    def _place(self, n: int, numbers: list[int]) -> Place:
+        works = [node.work for node in self.nodes]
+        beside = [m for m in self._beside[n] if m < n]
+        return Place(
+            works[n].stream,
+            self.after[n],
+            {numbers[m]: works[m].code.program.name for m in beside},
+            set().union(*(works[m].written for m in self._beside[n])),
+        )
+
+    @cached_property
+    def _beside(self) -> list[list[int]]:
+        """The positions of the nodes that nothing orders before or after each node."""
+        each = list(enumerate(self.nodes))
+        return [
+            [m for m, other in each if m != n and m not in node.before and n not in other.before] for n, node in each
+        ]
+
+    @cached_property
+    def after(self) -> list[int | None]:
+        """The last node of another stream that each node waits for, if the one before it does not."""
+        found, waited = list[int | None](), {}
+        for node in self.nodes:
+            stream = node.work.stream
+            last = max((m for m in node.before if self.nodes[m].work.stream != stream), default=-1)
+            found.append(last if last > waited.get(stream, -1) else None)
+            waited[stream] = last
+        return found
+
+
+class GpuStream(recording.Stream):
+    """A stream: work is done at once or recorded.
+
+    Outside of a recording, only the main stream is expected to be used, which is in order by itself.
+    """
+
+    graph_type = GpuGraph
+
+    def __init__(self, gpu: "Gpu", number: int):
+        super().__init__()
+        self.gpu, self.number = gpu, number
+
+    def do(self, work: Callable) -> None:
+        if not self.records:
+            assert self.number == 0, f"{work.code.program.name} is launched on the second stream, which does not record"
+            assert not any(stream.records for stream in self.gpu.streams), "a kernel runs while a stream records"
+        super().do(work)
+
+
+class Event(recording.Event):
     """A point in the work of a stream; the time is that of the host."""
 
     def record(self, stream: GpuStream) -> None:
-        assert not stream.records
+        super().record(stream)
         self.seconds = perf_counter()
 
     def synchronize(self) -> None:
-        """Do nothing: work is done at once."""
+        """Work is done at once, unless it is recorded."""
+        if self.capture:
+            raise recording.CaptureError("cudaErrorCapturedEvent")
 
 
 class Module:
@@ -158,10 +238,13 @@ class Gpu:
         self.times = count(1)
         self.counts_memory = counts_memory
         self.alter: Callable[[str], str] = str
-        self.stream = GpuStream()
+        self.streams = [GpuStream(self, number) for number in range(2)]
+        self.stream = self.streams[0]
+        self.declared: list[bool] = []  # of the kernel to be launched: for each array, whether it may write it
+        unused = iter(self.streams)
         device = SimpleNamespace(compute_capability="".join(map(str, CAPABILITY)), attributes=ATTRIBUTES)
         self.cuda = SimpleNamespace(
-            Stream=lambda **options: self.stream,
+            Stream=lambda **options: next(unused),
             Device=lambda: device,
             Module=lambda: Module(self),
             Event=Event,
@@ -202,16 +285,24 @@ class Gpu:
         code = code_of(self.alter(text))
         assert name == code.program.entry
 
-        def launch(grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], *_: Any) -> None:
-            given = [one.argument() if isinstance(one, DeviceArray) else one for one in arguments]
-            self.stream.do(lambda: self._run(code, grid, block, given))
+        def launch(
+            grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_bytes: int, stream: GpuStream
+        ) -> None:
+            self._check_declaration(code, arguments)
+            stream.do(Work(self, code, grid, block, arguments, stream.number))
 
         return launch
 
-    def _run(self, code: Code, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
-        launch = Launch(code, grid, block, arguments, next(self.times), self.counts_memory)
-        self.launches.append(launch)
-        launch.run(THREADS)
+    def _check_declaration(self, code: Code, arguments: Sequence[Any]) -> None:
+        """Refuse a kernel that may write an array which its declaration, `writes`, leaves out."""
+        arrays = [name for name, one in zip(code.program.parameters, arguments, strict=False) if _is_array(one)]
+        for number, (name, may_write) in enumerate(zip(arrays, self.declared, strict=True), 1):
+            if name in code.written and not may_write:
+                raise Violation(f"{code.program.name}: writes array {number}, which `writes` does not name")
+
+
+def _is_array(argument: Any) -> bool:
+    return isinstance(argument, DeviceArray)
 
 
 _KERNELS: set[Any] = set()  # which keep the programs that they have loaded
@@ -230,6 +321,7 @@ def interpreted(**settings: Any) -> Iterator[Gpu]:
 
     def start_noted(kernel: Any, grid: Any, arguments: Any) -> None:
         _KERNELS.add(kernel)
+        gpu.declared = [may_write for one, may_write in zip(arguments, kernel.written, strict=True) if one.ndim]
         start(kernel, grid, arguments)
 
     def forget() -> None:

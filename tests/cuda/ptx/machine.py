@@ -1,7 +1,7 @@
 """Run a compiled kernel: all threads of some blocks at a time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -29,6 +29,26 @@ class Argument(NamedTuple):
     memory: Memory
     offset: int
     nbytes: int
+
+
+class Place(NamedTuple):
+    """Where a launch stands among others: only those of its own stream are in order with it by themselves.
+
+    Parameters
+    ----------
+    stream : int
+    after : int, optional
+        Number of the last launch of another stream that is done before it.
+    beside : dict of int to str
+        Numbers and kernels of the earlier launches that need not be done before it.
+    written : set of int
+        The id of each memory that launches beside it write, also later ones.
+    """
+
+    stream: int = 0
+    after: int | None = None
+    beside: dict[int, str] = {}
+    written: Collection[int] = ()
 
 
 class Wave:
@@ -211,6 +231,8 @@ class Launch:
         Position among all launches.
     counts_memory : bool
         Whether to count sectors and bank conflicts, which takes long.
+    place : Place, optional
+        Among the launches of a graph; by default after all earlier launches.
 
     Attributes
     ----------
@@ -228,7 +250,9 @@ class Launch:
         arguments: Sequence[Any],
         number: int,
         counts_memory: bool = False,
+        place: "Place | None" = None,
     ):
+        self.place = place or Place()
         program = code.program
         self.name, self.code, self.number, self.counts_memory = program.name, code, number, counts_memory
         self.grid, self.block = ((*sizes, 1, 1)[:3] for sizes in (grid, block))
@@ -245,7 +269,8 @@ class Launch:
             for argument, (name, type_) in zip(arguments, program.parameters.items(), strict=True)
         }
         for argument in self.arguments:
-            argument.memory.watched = False
+            argument.memory.watched = id(argument.memory) in self.place.written
+            argument.memory.stream, argument.memory.beside = self.place.stream, self.place.beside
             argument.memory.complete = argument.memory.complete or argument.memory.is_initialized()
         for (name, _), argument in zip(program.parameters.items(), arguments, strict=True):
             if isinstance(argument, Argument) and name in code.written:

@@ -32,7 +32,8 @@ class Memory:
     """Some bytes with the threads that have used them.
 
     Two threads race that use the same number if one of them writes and nothing orders them: a barrier, if they are of
-    the same block, or the end of a launch. Only lanes of a warp may write together, all the same number.
+    the same block, or the end of a launch, if the other launch is after that. Only lanes of a warp may write together,
+    all the same number.
 
     Parameters
     ----------
@@ -47,7 +48,10 @@ class Memory:
         self.bytes, self.initialized = (np.zeros(padded, np.uint8) for _ in range(2))
         self.complete = False  # whether all bytes are initialized
         self.watched = True  # whether reads are remembered; they cannot race if nobody writes
-        self.readers, self.writers = (np.zeros(padded // granule, np.int64) for _ in range(2))
+        self.writers = np.zeros(padded // granule, np.int64)
+        self.readers = {0: np.zeros_like(self.writers)}  # by stream: the launches of one are in order
+        self.stream = 0  # that of the launch that runs
+        self.beside: dict[int, str] = {}  # numbers and kernels of earlier launches that nothing orders before it
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype, source: np.ndarray | None = None) -> np.ndarray:
         """Return a view of the bytes, or of `source` instead."""
@@ -81,18 +85,25 @@ class Memory:
 
     def _read(self, places: np.ndarray, stamps: np.ndarray) -> None:
         _raise_if(_conflict(self.writers[places], stamps), "reads what another thread has written")
-        before = self.readers[places]
-        self.readers[places] = stamps
-        last = self.readers[places]
+        self._raise_if_beside(self.writers[places], "reads what {}, which nothing orders before it, has written")
+        if self.stream not in self.readers:
+            self.readers[self.stream] = np.zeros_like(self.writers)
+        readers = self.readers[self.stream]
+        before = readers[places]
+        readers[places] = stamps
+        last = readers[places]
         mates = _are_mates(before, stamps) | _are_mates(last, stamps)
-        self.readers[places[mates]] = stamps[mates] | SEVERAL_THREADS
+        readers[places[mates]] = stamps[mates] | SEVERAL_THREADS
         foreign = _are_foreign(before, stamps) | _are_foreign(last, stamps)
-        self.readers[places[foreign]] = stamps[foreign] | SEVERAL_BLOCKS
+        readers[places[foreign]] = stamps[foreign] | SEVERAL_BLOCKS
 
     def _write(self, places: np.ndarray, stamps: np.ndarray, kept: Callable[[], np.ndarray]) -> None:
         before = self.writers[places]
         _raise_if(_conflict(before, stamps), "writes what another thread has written")
-        _raise_if(_conflict(self.readers[places], stamps), "writes what another thread has read")
+        self._raise_if_beside(before, "writes what {}, which nothing orders before it, has written")
+        for readers in self.readers.values():
+            _raise_if(_conflict(readers[places], stamps), "writes what another thread has read")
+            self._raise_if_beside(readers[places], "writes what {}, which nothing orders before it, has read")
         self.writers[places] = stamps
         last = self.writers[places]
         together = last != stamps
@@ -100,6 +111,14 @@ class Memory:
             _raise_if(_warp(last) != _warp(stamps), "writes what another thread writes at the same time")
             _raise_if(together & ~kept(), "writes another number than another lane at the same time")
             self.writers[places[together]] |= JOINT
+
+    def _raise_if_beside(self, before: np.ndarray, rule: str) -> None:
+        """Refuse earlier accesses by launches beside the one that runs."""
+        if self.beside:
+            launches = (before & ~JOINT) >> LAUNCH_AT
+            wrong = np.isin(launches, list(self.beside))
+            if wrong.any():
+                raise Unsafe(rule.format(self.beside[int(launches[np.argmax(wrong)])]), wrong)
 
 
 def _raise_if(wrong: np.ndarray, rule: str) -> None:
