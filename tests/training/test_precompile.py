@@ -20,9 +20,9 @@ STEP = (
     "conv2d_backward_weight",
     "gather_batch",
     "augment_batch",
-    "dense_backward",
     "softmax_cross_entropy",
     "accumulate_metrics",
+    "dense_backward",
     "adamw_step",
 )
 
@@ -119,8 +119,8 @@ def test_convolutions_are_compiled_first_then_the_end_of_the_step(monkeypatch):
         "conv2d_backward_weight",
         "gather_batch",  # of evaluation
         "adamw_step",
-        "accumulate_metrics",
         "dense_backward",
+        "accumulate_metrics",
         "softmax_cross_entropy",
         "augment_batch",
     ]
