@@ -108,7 +108,7 @@ def test_the_kernels_of_a_block_are_planned_once_with_the_first(kernels):
         with compilation.planning():
             call_all(kernels())
 
-    with compilation.planned(plan), compilation.planned(lambda: pytest.fail("the outer block has all kernels")):
+    with compilation.Planned(plan), compilation.Planned(lambda: pytest.fail("the outer block has all kernels")):
         add_one, add_two = kernels()
         assert seen == []
         add_one(np.zeros(3))
@@ -121,7 +121,7 @@ def test_the_kernels_of_a_block_are_planned_once_with_the_first(kernels):
 
 def test_no_plan_is_made_if_all_kernels_are_cached(kernels):
     call_all(kernels())
-    with compilation.planned(lambda: pytest.fail("nothing is compiled")):
+    with compilation.Planned(lambda: pytest.fail("nothing is compiled")):
         assert call_all(kernels()) == 3
 
 
@@ -130,7 +130,7 @@ def test_kernels_that_a_block_has_not_compiled_are_forgotten_after_it(kernels):
         with compilation.planning():
             call_all(kernels())
 
-    with compilation.planned(plan):
+    with compilation.Planned(plan):
         kernels()[0](np.zeros(3))
         assert compilation.counts() == (1, 2)
     assert compilation.counts() == (1, 1)

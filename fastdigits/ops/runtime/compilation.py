@@ -52,27 +52,31 @@ def finish(file: Path) -> None:
     _FINISHED.add(file)
 
 
-@contextmanager
-def planned(make_plan: Callable[[], Any]) -> Iterator[None]:
-    """Call `make_plan` when the first kernel in the block must be compiled, unless a block around it does the same.
+class Planned:
+    """A block whose kernels are planned when the first of them must be compiled, unless a block around it does it.
 
     Parameters
     ----------
     make_plan : function
         Calls the kernels in `planning`.
     """
-    if _LOCAL.block is not None:
-        yield
-        return
-    block: dict[Path, None] = {}
-    _LOCAL.block, _LOCAL.make_plan = block, make_plan
-    try:
-        yield
-    finally:
-        _LOCAL.block = _LOCAL.make_plan = None
-        for file in block:
-            if not _is_done(file):  # the block has ended early, or had no use for it
-                _PLANNED.pop(file, None)
+
+    def __init__(self, make_plan: Callable[[], Any]):
+        self._make_plan = make_plan
+        self._planned: dict[Path, None] = {}
+        self._is_outermost = False
+
+    def __enter__(self) -> None:
+        if _LOCAL.block is None:
+            self._is_outermost = True
+            _LOCAL.block, _LOCAL.make_plan = self._planned, self._make_plan
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_outermost:
+            _LOCAL.block = _LOCAL.make_plan = None
+            for file in self._planned:
+                if not _is_done(file):  # the block has ended early, or had no use for it
+                    _PLANNED.pop(file, None)
 
 
 @contextmanager

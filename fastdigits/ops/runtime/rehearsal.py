@@ -4,8 +4,8 @@ A rehearsal is the same work on operations that do not run. The calls that it ma
 kernels, or to compile them in another order.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -65,9 +65,8 @@ class DeferredOps:
         return lambda *arguments, **named: self._calls.append(partial(value, *arguments, **named))
 
 
-@contextmanager
-def planned(rehearse: Callable[[Rehearsal], Any]) -> Iterator[None]:
-    """Count the kernels of the block when the first of them must be compiled, so that progress has a total.
+def planned(rehearse: Callable[[Rehearsal], Any]) -> compilation.Planned:
+    """Count the kernels of a block when the first of them must be compiled, so that progress has a total.
 
     In blocks within blocks, only the outermost one is rehearsed. If all kernels are cached, nothing is.
 
@@ -76,9 +75,12 @@ def planned(rehearse: Callable[[Rehearsal], Any]) -> Iterator[None]:
     rehearse : function
         Does the work of the block with the operations that `Rehearsal.defer` returns, in buffers of its own. A few
         images are enough, if they need the same kernels.
+
+    Returns
+    -------
+    context manager
     """
-    with compilation.planned(partial(_plan, rehearse)):
-        yield
+    return compilation.Planned(partial(_plan, rehearse))
 
 
 def _plan(rehearse: Callable[[Rehearsal], Any]) -> None:
