@@ -18,7 +18,7 @@ from typing import NamedTuple
 import click
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = "mlp", "lenet", "record", "torch-example"
+MODELS = "mlp", "lenet", "record", "tiny-8k", "torch-example"
 BATCH_SIZE = 128
 HOST_NUMBERS = "_write"  # the kernel that writes the numbers of the host before a recorded step
 FILE = ROOT / "tests" / "cuda" / "budget.toml"

@@ -11,7 +11,7 @@ from ptx.probe import at, kernel, launch
 
 pytestmark = pytest.mark.slow
 
-MODELS = ["mlp", "lenet", "record", pytest.param("torch-example", marks=pytest.mark.long)]
+MODELS = ["mlp", "lenet", "record", "tiny-8k", pytest.param("torch-example", marks=pytest.mark.long)]
 MAX_RISE = 1.02
 HOW_TO_UPDATE = "If the change is worth it, update the counts: python scripts/gpu_budget.py"
 
@@ -34,7 +34,7 @@ def test_no_kernel_does_more_than_recorded(needs_numba_cuda, budget, model):
     assert not risen, "\n".join([*risen, HOW_TO_UPDATE])
 
 
-@pytest.mark.parametrize("model", ["mlp", "lenet", "record", "torch-example"])
+@pytest.mark.parametrize("model", ["mlp", "lenet", "record", "tiny-8k", "torch-example"])
 def test_the_budget_has_the_kernels_of_a_step(interpreted, budget, model, monkeypatch):
     """In their order and branches, so that the report for a GPU finds each prediction; none is compiled here."""
     launch, graph = (import_module(f"fastdigits.ops.cuda.{name}") for name in ("launch", "graph"))
