@@ -20,7 +20,6 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = "mlp", "lenet", "record", "tiny-8k", "torch-example"
 BATCH_SIZE = 128
-HOST_NUMBERS = "_write"  # the kernel that writes the numbers of the host before a recorded step
 FILE = ROOT / "tests" / "cuda" / "budget.toml"
 HEADER = """\
 # What the kernels of a training step on {} images do, in the order of their launches, as counted by
@@ -81,12 +80,12 @@ def count(model: str) -> list[Launch]:
     from fastdigits.ops.cuda import device, graph
 
     with interpreted(counts_memory=True) as gpu:
-        trainer = TrainingStep(model, ops.load("cuda"), BATCH_SIZE, graph=False).trainer
-        run = trainer.run_step
-        trainer.run_step = lambda images: graph.record(run, images).launch(device.stream())
+        step = TrainingStep(model, ops.load("cuda"), BATCH_SIZE, graph=False)
+        run = step.trainer.run_step
+        step.trainer.run_step = lambda images: graph.record(run, images).launch(device.stream())
         gpu.launches.clear()
-        trainer.step(0, BATCH_SIZE, 0.0)
-        return [_launch(done) for done in gpu.launches if done.name != HOST_NUMBERS]
+        step()
+        return [_launch(done) for done in gpu.launches]
 
 
 def _launch(done) -> Launch:

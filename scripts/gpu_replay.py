@@ -24,13 +24,14 @@ def measure(model: str, ops: Any, batch_size: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        "gpu_us", the time between two events around many replays; "host_us", that of the host to start a step;
+        "gpu_us", the time between two events around many steps; "host_us", that of the host to start a step;
         "step_us", that of a step with both; "predicted_us", or None if the step's kernels are not those of the budget;
         and "kernels", a list with the name, blocks, warps, us, predicted_us and bound of each.
     """
     step = TrainingStep(model, ops, batch_size)
-    recorded, stream = step.graph(), device.stream()
-    found: dict[str, Any] = {"gpu_us": event_us(lambda: recorded.launch(stream), REPLAYS)}
+    while not step.is_recorded():
+        step()
+    found: dict[str, Any] = {"gpu_us": event_us(step, REPLAYS)}
     found["host_us"], found["step_us"] = _host_us(step)
     launches = step.launches()
     counted, gpu = _counted(model, batch_size, launches), gpu_model.this_gpu()

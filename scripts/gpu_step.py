@@ -7,6 +7,7 @@ ncu --csv python scripts/gpu_step.py record
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fastdigits.models import network_of
 from fastdigits.training.trainer import Trainer, build_for_training
 
 STEPS = 2  # of the program
+EPOCH_STEPS = 469  # as on MNIST with batches of 128
 SETTINGS: dict[str, Any] = {"optimizer": "adamw", "weight_decay": 0.1, "validation": 0}
 
 
@@ -24,7 +26,7 @@ class TrainingStep:
     """A training step on a batch of random images, from their bytes to the weights.
 
     The learning rate is 0, so that all steps compute with the same weights. Calling it starts a step and does not wait
-    for the device.
+    for the device. An epoch has many steps on the same batch, so that the numbers of most steps are on the device.
     """
 
     def __init__(self, model: str, ops: Any, batch_size: int, graph: bool = True):
@@ -35,27 +37,29 @@ class TrainingStep:
         config = TrainConfig(batch_size=batch_size, graph=graph, **SETTINGS)
         batches = build_for_training(network, images, labels, rows, ops, config)
         network.initialise(0)
-        self.batch_size, self.trainer = batch_size, Trainer(network, batches, config, rows)
-        self.trainer.shuffle(1)
+        self.batch_size, self.trainer = batch_size, Trainer(network, batches, config, np.tile(rows, EPOCH_STEPS))
+        self.trainer.lr_factors, order = [0.0] * EPOCH_STEPS, ops.upload(rows)
+        ops.random_permutation(config.seed, 1, order)
+        self.trainer.order.reshape(EPOCH_STEPS, batch_size)[...] = order
+        self._positions = cycle(range(0, EPOCH_STEPS * batch_size, batch_size))
 
     def __call__(self) -> None:
-        self.trainer.step(0, self.batch_size, 0.0)
+        self.trainer.step(next(self._positions), self.batch_size)
 
     def wait(self) -> None:
         """Wait for the device."""
         self.trainer.metrics(1)
 
-    def graph(self) -> Any:
-        """Return the CUDA graph of a step."""
-        while not self.trainer.run_step.graphs:
-            self()
-        [graph] = self.trainer.run_step.graphs.values()
-        return graph
+    def is_recorded(self) -> bool:
+        """Return whether a step is a CUDA graph already."""
+        return bool(self.trainer.run_step.graphs)
 
     def launches(self) -> list[tuple]:
         """Return (kernel, grid, arguments) of each kernel of a step, which runs one by one."""
+        recorded, self.trainer.run_step = self.trainer.run_step, self.trainer._run_step
         with _noted_launches() as launches:
-            self.trainer._run_step(self.batch_size)
+            self()
+        self.trainer.run_step = recorded
         self.wait()
         return launches
 

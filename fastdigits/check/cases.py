@@ -65,6 +65,7 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
     for images in LOSS_BATCHES:
         yield from _random_masks(lanes, images)
     yield from _arrays(lanes)
+    yield from _steps()
 
 
 # blocks, channels, outputs, (rows, columns), kernel, stride, padding (top, left), padding (bottom, right).
@@ -462,6 +463,15 @@ def _arrays(lanes: int) -> Iterator[Call]:
     yield Call("unpack", f"batch of {images}", arguments, ("images",), 0)
     arguments = {"values": draw(B, 3, lanes), "total": np.array([2.5])}
     yield Call("accumulate", f"batch of {images}", arguments, ("total",), B * 3 * lanes)
+
+
+def _steps() -> Iterator[Call]:
+    draw = _uniform()
+    for steps, taken in ((1, 0), (3, 0), (7, 5), (7, 7)):
+        arguments: dict[str, Any] = {"plan": 2**31 + np.arange(3 * steps).reshape(steps, 3), "rates": draw(steps)}
+        arguments |= {"taken": np.array([taken])} | {name: np.array([-1]) for name in ("epoch", "start", "step")}
+        arguments["rate"] = _unfilled(1)
+        yield Call("next_step", f"after {taken} of {steps}", arguments, ("taken", "epoch", "start", "step", "rate"), 0)
 
 
 def _uniform() -> Callable[..., np.ndarray]:

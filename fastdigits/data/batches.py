@@ -60,11 +60,11 @@ class Batches:
 
     def over(self, order: Array) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for all images in `order`, int32 indices on the device."""
-        self.ops.write(self.step_scalars(0))
+        self.seek(0)
         return self.parts(order, len(order))
 
-    def step_scalars(self, first: int, epoch: int = 0) -> tuple[tuple[Array, int], ...]:
-        """Return (device array, value) pairs that `ops.write` must write before `parts`.
+    def seek(self, first: int, epoch: int = 0) -> None:
+        """Write to the device where `parts` begins.
 
         Parameters
         ----------
@@ -73,13 +73,13 @@ class Batches:
         epoch : int
             Epoch of the random changes.
         """
-        return (self.start, first), (self.epoch, epoch)
+        self.start[...], self.epoch[...] = first, epoch
 
     def parts(self, order: Array, images: int, training: bool = False) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for the next `images` images of `order`, a batch at a time.
 
-        The device must hold the position of the first image and the epoch, see `step_scalars`. Each batch overwrites
-        the arrays of the previous one. With `training` the images are changed at random, differently in every epoch.
+        The device must hold the position of the first image and the epoch, see `seek`. Each batch overwrites the arrays
+        of the previous one. With `training` the images are changed at random, differently in every epoch.
         """
         for done in range(0, images, self.batch_size):
             count = min(self.batch_size, images - done)

@@ -108,7 +108,7 @@ class LineBatches:
         differently in every epoch.
         """
         batches, ops = self.batches, self.ops
-        ops.write(batches.step_scalars(first, epoch))
+        batches.seek(first, epoch)
         count = min(batches.batch_size, len(order) - first)
         [(x, steps, _)] = batches.parts(order, count, training)
         arguments: dict[str, Any] = {

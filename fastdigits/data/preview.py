@@ -72,7 +72,7 @@ def augment(
     images = images[: rows.max() + 1]
     normalisation = Normalisation(0.0, 1.0, preparation)
     batches = Batches(ops, images, None, len(rows), normalisation, effects, seed)
-    ops.write(batches.step_scalars(0, epoch))
+    batches.seek(0, epoch)
     [(x, _, count)] = batches.parts(ops.upload(rows.astype(np.int32)), len(rows), training=True)
     changed = np.empty((count, *x.shape[1:-1]), np.float32)
     ops.unpack(x, changed)

@@ -32,6 +32,7 @@ FAMILIES = (
     "optimizer",
     "pool2d",
     "random",
+    "steps",
 )
 
 

@@ -149,7 +149,7 @@ class FineTuner:
         effects = self.effects if variant else NO_EFFECTS
         batches = Batches(self.ops, images, None, BATCH_SIZE, self.saved.normalisation, effects, SEED)
         order = self.ops.upload(np.arange(len(images), dtype=np.int32))
-        self.ops.write(batches.step_scalars(0, variant))
+        batches.seek(0, variant)
         parts = batches.parts(order, len(images), training=True)
         found = [_by_image(self.ops.download(self._body.forward(x)))[:count] for x, _, count in parts]
         return np.concatenate(found)
@@ -177,7 +177,7 @@ class _Head:
 
     def step(self, features: np.ndarray, labels: np.ndarray, lr_factor: float) -> None:
         """Train on BATCH_SIZE examples at a learning rate of lr * lr_factor."""
-        self.ops.write(self._optimizer.step_scalars(lr_factor))
+        self._optimizer.start_step(lr_factor)
         scores = self.network.forward(
             _packed(self.ops, features), TrainingStep(BATCH_SIZE, self._optimizer.count, SEED)
         )

@@ -90,7 +90,7 @@ class _Bucket:
     def train(self, optimizer: Optimizer, order: Array, first: int, epoch: int, lr_factor: float) -> np.ndarray:
         """Train on one batch and return the losses of its lines."""
         ops = self.network.ops
-        ops.write(optimizer.step_scalars(lr_factor))
+        optimizer.start_step(lr_factor)
         x, labels, steps, count = self.batches.batch(order, first, epoch, training=True)
         scores = self.network.forward(x, TrainingStep(count, optimizer.count, self.seed))
         ops.ctc_loss(

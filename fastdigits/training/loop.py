@@ -146,27 +146,24 @@ def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: C
     """
     start, images_before = perf_counter(), trainer.images_done
     config, epoch = trainer.config, len(trainer.history) + 1
-    trainer.shuffle(epoch)
     batch_size = config.batch_size or total
     epoch_steps = -(-total // batch_size)
     ranks = [record.rank for record in trainer.history] if config.schedule == "plateau" else []
-
-    def lr_factor(step: int) -> float:
-        return schedules.lr_factor(config, step, epoch_steps, ranks)
-
+    steps = range((epoch - 1) * epoch_steps, epoch * epoch_steps)
+    lr_factors = [schedules.lr_factor(config, step, epoch_steps, ranks) for step in steps]
+    trainer.start_epoch(epoch, lr_factors)
     if not trainer.images_done:
         trainer.reset_metrics()
     while trainer.images_done < total and not trainer.stopped:
         first = trainer.images_done
         count = min(batch_size, total - first)
-        step = (epoch - 1) * epoch_steps + first // batch_size
-        trainer.step(first, count, lr_factor(step))
+        trainer.step(first, count)
         trainer.images_done = done = first + count
         with checkpoints.on_interrupt(trainer):
             callback.on_step(epoch, done, total, partial(trainer.metrics, done))
     done = trainer.images_done
     loss, accuracy = trainer.metrics(done)
-    lr = trainer.optimizer.lr * lr_factor((epoch - 1) * epoch_steps + (done - 1) // batch_size)
+    lr = trainer.optimizer.lr * lr_factors[(done - 1) // batch_size]
     seconds = perf_counter() - start
     return Epoch(epoch, loss, accuracy, None, None, lr, seconds, (done - images_before) / seconds)
 

@@ -77,7 +77,7 @@ class OnlineTrainer:
         trainer.ordered_weights[:count] = upload(np.ones(count, np.float32) if weights is None else weights)
         trainer.epoch += 1  # each step has random changes of its own
         trainer.reset_metrics()
-        trainer.step(0, count, 1.0)
+        trainer.step(0, count)
         loss, accuracy = trainer.metrics(count)
         if not np.isfinite(loss):
             raise TrainingFailed("The loss is not finite after this step; lower the learning rate lr.")

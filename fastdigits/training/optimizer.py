@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdigits.config.training import OPTIMIZERS, TrainConfig
 from fastdigits.nn.parameter import ParameterBuffer
-from fastdigits.ops.interface import Array, Ops
+from fastdigits.ops.interface import Ops
 
 EPSILON = 1e-8
 NORM_PARTS = 64  # partial sums of the gradient norm, so that cores can share the work
@@ -50,13 +50,13 @@ class Optimizer:
 
     def step(self, lr_factor: float) -> None:
         """Update the parameters at a learning rate of lr * lr_factor."""
-        self.ops.write(self.step_scalars(lr_factor))
+        self.start_step(lr_factor)
         self.update()
 
-    def step_scalars(self, lr_factor: float) -> tuple[tuple[Array, float], ...]:
-        """Count a step and return the (device array, value) pairs that `ops.write` must write before `update`."""
+    def start_step(self, lr_factor: float) -> None:
+        """Count a step and write its number and its learning rate, lr * lr_factor, to the device."""
         self.steps += 1
-        return (self.rate, self.lr * lr_factor), (self.count, self.steps)
+        self.count[...], self.rate[...] = self.steps, self.lr * lr_factor
 
     def update(self) -> None:
         """Update the parameters; all inputs are read from the device, so that a GPU can replay the operations."""

@@ -80,9 +80,9 @@ def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig
     images = 1 if in_one_part else batches.batch_size + 1
     weights = np.ones(len(batches.images)) if weighted else None
     trainer = Trainer(network, batches, config, np.zeros(images, np.int32), weights)
-    trainer.shuffle(0)
+    trainer.start_epoch(0, [0.0])
     trainer.reset_metrics()  # on a GPU, CuPy compiles a kernel for it, and for the moving averages
-    trainer.step(0, images, 0.0)
+    trainer.step(0, images)
     with trainer.using_evaluation_weights():
         x, _, _ = next(batches.over(trainer.order))
         network.forward(x)

@@ -1,5 +1,6 @@
 """The trainer: run training steps and keep the state between them."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.ema import EMA
 from fastdigits.training.optimizer import Optimizer
+from fastdigits.training.plan import Plan, Step
 
 
 def build_for_training(
@@ -81,6 +83,8 @@ class Trainer:
     ----------
     stopped : bool
         Whether training ends after the current step. Callbacks set it.
+    lr_factors : sequence of float
+        Factor of the learning rate for each step of the epoch.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Trainer:
         self.network, self.batches, self.config = network, batches, config
         self.loss, self.smoothing = loss_on(ops, config.loss), float(config.label_smoothing)
         self.optimizer = Optimizer(ops, config, network.buffer)
+        self.plan = Plan(ops, batches, self.optimizer)
         self.ema = None if config.ema is None else EMA(ops, config.ema, network.buffer)
         self.history: list[Epoch] = []
         self.best_weights: dict[str, np.ndarray] | Any = None
@@ -103,6 +108,8 @@ class Trainer:
         self.images_skipped = 0  # in the epoch in which a callback has stopped training
         self.stopped = False
         self.epoch, self.rows = 0, ops.upload(rows)
+        self.batch_size = config.batch_size or len(rows)
+        self.lr_factors: Sequence[float] = [1.0]
         self.permutation, self.order = (ops.empty(rows.shape, np.int32) for _ in range(2))
         self.weights: Any = None if weights is None else ops.upload(np.asarray(weights, np.float32))
         self.ordered_weights = ops.zeros(rows.shape)  # empty lanes read those after the last image
@@ -115,9 +122,9 @@ class Trainer:
         captured = config.graph and network.is_recordable
         self.run_step = ops.captured(self._run_step) if captured else self._run_step
 
-    def shuffle(self, epoch: int) -> None:
-        """Start an epoch: compute the random order of its images."""
-        self.epoch = epoch
+    def start_epoch(self, epoch: int, lr_factors: Sequence[float]) -> None:
+        """Compute the random order of an epoch's images, and set the factor of the learning rate for each step."""
+        self.epoch, self.lr_factors = epoch, lr_factors
         self.ops.random_permutation(self.config.seed, epoch, self.permutation)
         self.order[...] = self.rows[self.permutation]
         if self.changes and epoch:  # epoch 0 only compiles the kernels
@@ -125,15 +132,30 @@ class Trainer:
         if self.weights is not None:
             self.ordered_weights[...] = self.weights[self.order]
 
-    def step(self, first: int, images: int, lr_factor: float) -> None:
-        """Train on `images` images, from position `first` in the epoch's order, with learning rate lr * lr_factor."""
-        self.ops.write((*self.batches.step_scalars(first, self.epoch), *self.optimizer.step_scalars(lr_factor)))
+    def step(self, first: int, images: int) -> None:
+        """Train on `images` images, from position `first` in the epoch's order, a multiple of the batch size."""
+        plan, optimizer = self.plan, self.optimizer
+        optimizer.steps += 1
+        if plan.next != self._planned(first, optimizer.steps):
+            plan.write(self._rest_of_epoch(first))
         self.run_step(images)
+        plan.advance()
+
+    def _rest_of_epoch(self, first: int) -> Iterator[Step]:
+        """Yield the steps from position `first` on: the current one, and those that follow unless something changes."""
+        last = min(len(self.rows), len(self.lr_factors) * self.batch_size)
+        for later, position in enumerate(range(first, last, self.batch_size)):
+            yield self._planned(position, self.optimizer.steps + later)
+
+    def _planned(self, first: int, number: int) -> Step:
+        """Return step `number` of the optimizer, on the images from position `first` on."""
+        return Step(self.epoch, first, number, self.optimizer.lr * self.lr_factors[first // self.batch_size])
 
     def _run_step(self, images: int) -> None:
         # This is recorded once and replayed: values that change between steps must be read from device memory, and
         # everything must be done by operations.
         gradients, last = self.network.buffer.gradients, (images - 1) // self.batches.batch_size
+        self.plan.take()
         for part, (x, targets, count) in enumerate(self.batches.parts(self.order, images, training=True)):
             scores = self.network.forward(x, TrainingStep(count, self.optimizer.count, self.config.seed, part))
             self.loss(scores, targets, images, self.smoothing, self.losses, self.dscores)

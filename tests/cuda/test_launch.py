@@ -1,13 +1,18 @@
 """How kernels are compiled, kept and launched, with a stand-in for CuPy and the driver."""
 
 import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fastdigits.errors import UserError
 from fastdigits.ops.cuda import device
+from fastdigits.ops.runtime import pool
 
 RELEASE = "Cuda compilation tools, release 12.2"
 
@@ -67,6 +72,7 @@ def cupy(needs_numba_cuda, monkeypatch, tmp_path):
     monkeypatch.setattr(device, "arrays", lambda: fake)
     monkeypatch.setattr(activation.relu_forward, "programs", {})
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "Zoë"))
+    monkeypatch.setattr(device, "_LOCAL", threading.local())
     device._only_stream.cache_clear()
     yield fake
     device._only_stream.cache_clear()
@@ -147,9 +153,34 @@ def test_operations_of_cupy_run_on_the_stream_of_the_kernels(cupy, compiled):
         operation()
         streams.append(cupy.current_stream)
 
-    for operation in (launch, device.on_stream, lambda: device.scratch(1)):
+    graph = SimpleNamespace(launch=lambda stream: None)
+    for operation in (launch, device.on_stream, lambda: device.scratch(1), lambda: device.launch(graph)):
         thread = threading.Thread(target=work, args=(operation,))
         thread.start()
         thread.join()
-    assert streams == [device.stream()] * 3
+    assert streams == [device.stream()] * 4
     assert streams[0].non_blocking, "a graph cannot be recorded while another library uses the default stream"
+
+
+def test_a_graph_is_launched_on_the_stream_of_the_kernels_whichever_is_current(cupy):
+    launched = []
+    graph, others = SimpleNamespace(launch=launched.append), cupy.cuda.Stream()
+    for _ in range(2):
+        others.use()
+        device.launch(graph)
+    assert launched == [device.stream()] * 2
+
+
+def test_no_graph_is_launched_in_a_forked_process(cupy, monkeypatch):
+    monkeypatch.setattr(pool._GPU, "why_lost", "this process was forked")
+    with pytest.raises(UserError, match="The GPU cannot be used: this process was forked"):
+        device.launch(SimpleNamespace(launch=lambda stream: pytest.fail("a graph is launched")))
+
+
+@pytest.mark.slow
+def test_the_host_is_measured_without_a_gpu(needs_numba_cuda):
+    script = Path(__file__).parents[2] / "scripts" / "gpu_host.py"
+    options = "--model", "linear", "--steps", "5", "--rounds", "2"
+    done = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=True)
+    for part in ("an epoch, by step", "numbers of the step", "launch of the graph", "loop, schedule, callback"):
+        assert re.search(rf"^{part} +\d+\.\d us$", done.stdout, re.MULTILINE)

@@ -11,7 +11,6 @@ from fastdigits.ops import FAMILIES, load
 pytestmark = pytest.mark.slow
 
 ON_THE_HOST = {"empty", "zeros", "upload", "download", "captured", "random_permutation"}
-NOT_IN_CASES = {"write"}  # but in each training step
 OPERATIONS = [name for family in FAMILIES for name in import_module(f"fastdigits.ops.{family}").OPS]
 
 
@@ -55,7 +54,7 @@ def _sums_and_layouts(images):
 
 
 CALLS = list(_calls())
-TESTED = [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST | NOT_IN_CASES]
+TESTED = [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST]
 
 
 @pytest.fixture(scope="module")

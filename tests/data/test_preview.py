@@ -85,7 +85,7 @@ def test_augmented_images_are_those_of_training(device, images):
     order, ops = np.array([70, 3, 12], np.int32), devices.load(device)
     normalisation = Normalisation.of(images, np.arange(100), config.preparation)
     batches = Batches(ops, images, LABELS, 3, normalisation, config.effects, config.seed)
-    ops.write(batches.step_scalars(0, epoch=4))
+    batches.seek(0, epoch=4)
     [(x, _, _)] = batches.parts(ops.upload(order), len(order), training=True)
     seen = np.empty((3, 1, 11, 9), np.float32)
     ops.unpack(x, seen)

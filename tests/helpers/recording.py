@@ -38,7 +38,13 @@ class Event:
 
 
 class Stream:
-    """The part of a CuPy stream that recording needs; `log` lists the events without repetitions."""
+    """The part of a CuPy stream that recording needs; `log` lists the events without repetitions.
+
+    Attributes
+    ----------
+    is_current : bool
+        Whether it is CuPy's current stream, on which changes of arrays run.
+    """
 
     graph_type: type["Graph"]
 
@@ -46,9 +52,11 @@ class Stream:
         self.log: list[str] = []
         self.before: set[int] = set()  # positions of the work that is done before the next one in the recording
         self._capture: Capture | None = None
+        self.is_current = self.is_working = False
 
     def use(self) -> "Stream":
         """Become CuPy's current stream."""
+        self.is_current = True
         return self
 
     @property
@@ -106,7 +114,14 @@ class Stream:
             self.capture.nodes.append(Node(work, frozenset(self.before)))
             self.before.add(len(self.capture.nodes) - 1)
         else:
+            self.work([work])
+
+    def work(self, works: list[Callable]) -> None:
+        """Do some work of the device."""
+        self.is_working = True
+        for work in works:
             work()
+        self.is_working = False
 
 
 class Graph:
@@ -118,8 +133,7 @@ class Graph:
     def launch(self, stream: Stream) -> None:
         assert stream is self.stream
         stream.log.append("launch")  # repetitions included
-        for node in self.nodes:
-            node.work()
+        stream.work([node.work for node in self.nodes])
 
 
 Stream.graph_type = Graph
@@ -142,26 +156,37 @@ class Array(np.ndarray):
         if self._recorded:
             self.stream.do(lambda: self.__setitem__(at, value))
         else:
+            self._note_change()
             super().__setitem__(at, value)
 
     def __iadd__(self, other: Any) -> "Array":
         if self._recorded:
             self.stream.do(lambda: self.__iadd__(other))
             return self
+        self._note_change()
         return super().__iadd__(other)
 
     @property
     def _recorded(self) -> bool:
         return self.stream is not None and self.stream.records
 
+    def _note_change(self) -> None:
+        if self.stream is not None and not self.stream.is_working:
+            assert self.stream.is_current, "CuPy changes an array on another stream"
+            self.stream.note("host")
+
 
 def recording_ops(stream: Stream) -> Ops:
-    """Return the operations of the reference on the stream; the log calls them "eager" unless they are replayed."""
+    """Return the operations of the reference on the stream.
+
+    The log calls them "eager" unless they are replayed, and "host" if the host makes or changes an array.
+    """
     reference = load("reference")
 
     def making(name: str) -> Callable:
         def make(*arguments, **named):
             assert not stream.records, f"{name} makes an array while the stream records"
+            stream.use().note("host")
             array = getattr(reference, name)(*arguments, **named).view(Array)
             array.stream = stream
             return array
@@ -171,14 +196,14 @@ def recording_ops(stream: Stream) -> Ops:
     def at_once(name: str) -> Callable:
         def do(*arguments, **named):
             assert not stream.records, f"{name} is called while the stream records"
-            stream.note(name)
+            stream.use().note(name)
             return getattr(reference, name)(*arguments, **named)
 
         return do
 
     def started(name: str) -> Callable:
         def start(*arguments, **named):
-            if not stream.records:
+            if not stream.use().records:
                 stream.note("eager")
             stream.do(lambda: getattr(reference, name)(*arguments, **named))
 
@@ -186,5 +211,5 @@ def recording_ops(stream: Stream) -> Ops:
 
     functions = {name: started(name) for name, function in vars(reference).items() if callable(function)}
     functions |= {name: making(name) for name in ("empty", "zeros", "upload")}
-    functions |= {name: at_once(name) for name in ("download", "write", "pack", "unpack")}
+    functions |= {name: at_once(name) for name in ("download", "pack", "unpack")}
     return LoadedOps("recorded", reference.lanes, functions | {"captured": graph.Captured})

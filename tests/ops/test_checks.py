@@ -139,6 +139,10 @@ FAULTS = [  # operation, kernel, source text, faulty text
     ("dropout", "elementwise.dropout", " * splat(scale)", ""),
     # uses one mask for all images of a block
     ("random_mask", "random.mask_element", "(b * L + l) * K", "(b * L) * K"),
+    # takes the same numbers for every step
+    ("next_step", "steps.next_step", "taken[0] = row + 1", "taken[0] = row"),
+    # begins again after the last row of a plan
+    ("next_step", "steps.next_step", "row if row < last else last", "row if row < last else 0"),
     # runs one round too few
     ("random_uniform", "random.philox", "range(10)", "range(9)"),
 ]

@@ -494,7 +494,17 @@ def test_average_step_weighs_by_age(checks):
         checks.assert_close(average, _one(so_far), terms=8, scale=10)
 
 
-# batch and array
+# steps, batch and array
+
+
+def test_next_step_takes_a_row_and_then_the_following_one():
+    plan, rates = np.array([[1, 0, 7], [1, 128, 8], [2, 0, 9]]), np.array([0.5, 0.25, 0.125])
+    taken, (epoch, start, step), rate = np.array([1]), np.full((3, 1), -1), _unfilled(1)
+    found = []
+    for _ in range(3):
+        OPS.next_step(plan, rates, taken, epoch, start, step, rate)
+        found.append([*epoch, *start, *step, *rate, *taken])
+    assert found == [[1, 128, 8, 0.25, 2], [2, 0, 9, 0.125, 3], [2, 0, 9, 0.125, 4]]  # the last row again
 
 
 def test_gather_batch_repeats_the_last_image_without_a_target():

@@ -23,9 +23,9 @@ def trainer(few):
 
 def test_the_average_weighs_the_weights_of_every_step_by_age(trainer):
     passed = []
-    trainer.shuffle(1)
+    trainer.start_epoch(1, [1.0, 1.0, 1.0])
     for first in (0, 100, 200):
-        trainer.step(first, 100, 1.0)
+        trainer.step(first, 100)
         passed.append(trainer.network.weights()["dense_1/weight"].astype(float))
     expected = (0.75**2 * passed[0] + 0.75 * passed[1] + passed[2]) / (0.75**2 + 0.75 + 1)
     with trainer.using_evaluation_weights():

@@ -403,9 +403,9 @@ def test_metrics_restart_after_a_reset(few):
     batches = Batches(ops, *few, 300, Normalisation(0.13, 0.31))
     order = np.arange(300, dtype=np.int32)
     trainer = Trainer(network, batches, config, order)
-    trainer.shuffle(1)
+    trainer.start_epoch(1, [0.0])
     evaluated = evaluate(network, batches, order, config.loss)
     for _ in range(2):
         trainer.reset_metrics()
-        trainer.step(0, 300, lr_factor=0)
+        trainer.step(0, 300)
         assert trainer.metrics(300) == pytest.approx((evaluated.loss, evaluated.accuracy))

@@ -1,6 +1,6 @@
 """Device arrays: allocation, copies to and from the host, sums over all elements and recorded steps."""
 
-OPS = ("empty", "zeros", "upload", "download", "write", "pack", "unpack", "accumulate", "captured")
+OPS = ("empty", "zeros", "upload", "download", "pack", "unpack", "accumulate", "captured")
 
 
 def blocks(images: int, lanes: int) -> int:

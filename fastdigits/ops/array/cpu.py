@@ -1,6 +1,6 @@
 """Array operations of the CPU. Its arrays are NumPy arrays, so the references are used as they are."""
 
-from fastdigits.ops.array.reference import accumulate, download, empty, pack, unpack, upload, write, zeros
+from fastdigits.ops.array.reference import accumulate, download, empty, pack, unpack, upload, zeros
 from fastdigits.ops.runtime.replay import Captured
 
 
@@ -9,4 +9,4 @@ def captured(function):
     return Captured(function)
 
 
-__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "write", "zeros"]
+__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "zeros"]

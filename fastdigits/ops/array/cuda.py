@@ -29,19 +29,6 @@ else:
         return array.get(stream())
 
 
-def write(numbers):
-    """See reference.write. One launch writes up to four numbers, passed as arguments, so the host need not wait."""
-    for first in range(0, len(numbers), 4):
-        group = numbers[first : first + 4]
-        arrays, values = zip(*group, *[group[0]] * (4 - len(group)), strict=True)
-        _write(*arrays, *values)
-
-
-@kernel(lambda *arguments: (1,), warps=1)
-def _write(first, second, third, fourth, value1, value2, value3, value4):
-    first[0], second[0], third[0], fourth[0] = value1, value2, value3, value4
-
-
 def captured(function):
     """See reference.captured. Replays CUDA graphs; under the simulator, nothing is recorded."""
     return function if SIMULATED else Captured(function)
@@ -78,4 +65,4 @@ def _accumulate(values, total):
             total[0] += sums[other]
 
 
-__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "write", "zeros"]
+__all__ = ["accumulate", "captured", "download", "empty", "pack", "unpack", "upload", "zeros"]

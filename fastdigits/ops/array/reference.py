@@ -62,22 +62,6 @@ def download(array):
     return array.copy()
 
 
-def write(numbers):
-    """Write one number to each of several arrays of one element.
-
-    Parameters
-    ----------
-    numbers : sequence of (device array, int or float)
-        Integers are below 2^31.
-
-    Notes
-    -----
-    The call does not wait for the device, but the device writes in order with the operations before and after it.
-    """
-    for array, number in numbers:
-        array[0] = number
-
-
 def pack(images, x):
     """Fill x with images side by side: x[b, ..., l] = images[b*L + l, ...]. Lanes without an image are zero.
 

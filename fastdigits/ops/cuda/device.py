@@ -14,6 +14,7 @@ from typing import Any
 from numba import config
 
 from fastdigits.ops.interface import Array
+from fastdigits.ops.runtime import pool
 
 _config: Any = config  # Numba sets its attributes at run time
 SIMULATED = bool(_config.ENABLE_CUDASIM)
@@ -52,6 +53,19 @@ def side_stream() -> Any:
 
 
 _LOCAL = threading.local()  # another thread may launch an operation between two kernels of one operation
+
+
+def launch(graph: Any) -> None:
+    """Launch a CUDA graph on the stream.
+
+    Only the first launch of a thread makes it the current stream: CuPy would ask the driver for the device each time.
+    """
+    pool.check_gpu()
+    try:
+        used = _LOCAL.stream
+    except AttributeError:
+        used = _LOCAL.stream = stream()
+    graph.launch(used)
 
 
 @contextmanager

@@ -31,16 +31,24 @@ class Captured:
         self.works_on_host = False
 
     def __call__(self, *arguments: Any) -> Any:
-        if self.works_on_host:
-            return self.function(*arguments)
-        if arguments not in self.results:
-            before = next(_HOST_WORK)
-            self.results[arguments] = self.function(*arguments)
-            self.works_on_host = next(_HOST_WORK) != before + 1
-            return self.results[arguments]
-        if arguments not in self.graphs:
-            self.graphs[arguments] = record(self.function, *arguments)
-        self.graphs[arguments].launch(device.stream())
+        graph = self.graphs.get(arguments) or self._recorded(arguments)
+        if graph is None:
+            return self._run(arguments)
+        device.launch(graph)
+        return self.results[arguments]
+
+    def _recorded(self, arguments: tuple) -> Any:
+        """Return a new graph, or None if the kernels are not loaded or an operation runs on the host."""
+        if self.works_on_host or arguments not in self.results:
+            return None
+        self.graphs[arguments] = record(self.function, *arguments)
+        return self.graphs[arguments]
+
+    def _run(self, arguments: tuple) -> Any:
+        """Launch the kernels one by one."""
+        before = next(_HOST_WORK)
+        self.results[arguments] = self.function(*arguments)
+        self.works_on_host |= next(_HOST_WORK) != before + 1
         return self.results[arguments]
 
 

@@ -77,11 +77,16 @@ def in_one_process(function: Callable) -> Callable:
 
     @wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
-        if _GPU.why_lost:
-            raise UserError(f"The GPU cannot be used: {_GPU.why_lost}.")
+        check_gpu()
         return function(*arguments, **named)
 
     return run
+
+
+def check_gpu() -> None:
+    """Raise UserError in a forked process that cannot use the GPU."""
+    if _GPU.why_lost:
+        raise UserError(f"The GPU cannot be used: {_GPU.why_lost}.")
 
 
 def why_gpu_lost() -> str | None:

@@ -13,7 +13,7 @@ from fastdigits.ops import FAMILIES, load
 pytestmark = pytest.mark.gpu
 
 TESTS = Path(__file__).parents[2]
-NOT_CALLED = {"empty", "zeros", "upload", "download", "write", "captured"}
+NOT_CALLED = {"empty", "zeros", "upload", "download", "captured"}
 OPERATIONS = [name for f in FAMILIES for name in import_module(f"fastdigits.ops.{f}").OPS if name not in NOT_CALLED]
 
 

@@ -58,13 +58,6 @@ def test_steps_allocate_nothing(assertions, ops, digits):
     assertions.steps_allocate_nothing(ops, [Flatten(), Dense(3)], digits, **SETTINGS | {"epochs": 3})
 
 
-def test_write_sets_each_number(ops):
-    arrays = [ops.zeros((1,), dtype) for dtype in (np.int64, np.float32, np.int64, np.float32, np.int64)]
-    ops.write(tuple(zip(arrays, (2**31 - 1, 0.1, 0, -1e30, 7), strict=True)))
-    assert [array[0] for array in arrays] == [2**31 - 1, np.float32(0.1), 0, np.float32(-1e30), 7]
-    ops.write(())
-
-
 @pytest.mark.filterwarnings("ignore:.*dark ink", "ignore:.*no better than chance")  # one epoch of seven images of noise
 def test_weights_saved_on_cuda_load_on_the_reference(digits, tmp_path):
     model = Sequential(NETWORKS["dense"], (1, 6, 6), device="cuda")
