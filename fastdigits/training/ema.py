@@ -19,19 +19,23 @@ class EMA:
     """
 
     def __init__(self, ops: Ops, decay: float, buffer: ParameterBuffer):
-        self.buffer, self.decay, self.average_step = buffer, float(decay), ops.average_step
+        self.ops, self.buffer, self.decay = ops, buffer, float(decay)
         self.values, self.spare = ops.zeros(buffer.values.shape), ops.empty(buffer.values.shape)
 
     def step(self, count: Array) -> None:
         """Update the average with the current parameters; count[0] is the number of the step, from 1 on."""
-        self.average_step(self.buffer.values, count, self.decay, self.values)
+        self.ops.average_step(self.buffer.values, count, self.decay, self.values)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Use the averages as the network's parameters within the block."""
-        self.spare[...] = self.buffer.values
-        self.buffer.values[...] = self.values
+        self.ops.copy(self.buffer.values, self.spare)
+        self.keep()
         try:
             yield
         finally:
-            self.buffer.values[...] = self.spare
+            self.ops.copy(self.spare, self.buffer.values)
+
+    def keep(self) -> None:
+        """Set the network's parameters to the averages."""
+        self.ops.copy(self.values, self.buffer.values)

@@ -81,7 +81,7 @@ def run_each_kernel_once(network: Network, batches: Batches, config: TrainConfig
     weights = np.ones(len(batches.images)) if weighted else None
     trainer = Trainer(network, batches, config, np.zeros(images, np.int32), weights)
     trainer.start_epoch(0, [0.0])
-    trainer.reset_metrics()  # on a GPU, CuPy compiles a kernel for it, and for the moving averages
+    trainer.reset_metrics()  # on a GPU, CuPy compiles a kernel for it
     trainer.step(0, images)
     with trainer.using_evaluation_weights():
         x, _, _ = next(batches.over(trainer.order))

@@ -220,7 +220,7 @@ class Trainer:
             self.network.set_weights(self.best_weights)
             return best_epoch(self.history).epoch
         if self.ema:
-            self.network.buffer.values[...] = self.ema.values
+            self.ema.keep()
         return len(self.history)
 
     def return_to_last_epoch(self) -> int | None:

@@ -13,6 +13,7 @@ from fastdigits.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D,
 from fastdigits.ops.cuda import device, graph
 from fastdigits.training import trainer
 from fastdigits.training.callbacks import Callback
+from fastdigits.training.checkpoint import Checkpoints
 from fastdigits.training.loop import train
 
 IMAGES, BATCH = 14, 4  # three whole batches and a half
@@ -51,10 +52,10 @@ def train_network():
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (IMAGES, 6, 6), np.uint8), np.arange(IMAGES, dtype=np.uint8) % 3
 
-    def train_network(ops, layers=DENSE, callback=None, **settings):
+    def train_network(ops, layers=DENSE, callback=None, checkpoints=None, **settings):
         network = Network(layers, (1, 6, 6))
         config = TrainConfig(**{"epochs": 3, "batch_size": BATCH, "validation": 0, **settings})
-        return network, train(network, images, labels, ops, config, callback or Callback())
+        return network, train(network, images, labels, ops, config, callback or Callback(), checkpoints=checkpoints)
 
     return train_network
 
@@ -104,6 +105,20 @@ def test_without_a_graph_nothing_is_recorded(stream, train_network):
     assert not {"begin", "end", "launch"} & set(stream.log)
     assert all(step[0] == "eager" or step[:2] == ["host", "eager"] for step in steps_of(stream.log))
     assert weight_bytes(network) == weight_bytes(train_network(recording.recording_ops(stream))[0])
+
+
+def test_another_stream_that_a_callback_uses_gets_no_work(stream, train_network, tmp_path):
+    """CuPy runs changes of arrays on its current stream, so an operation must precede them, and not only a graph."""
+
+    class UsesAnother(Callback):
+        def on_step(self, *_):
+            stream.is_current = False
+
+        on_epoch_end = on_step
+
+    ops, checkpoints = recording.recording_ops(stream), Checkpoints(tmp_path / "c.h5", 1)
+    train_network(ops, callback=UsesAnother(), checkpoints=checkpoints, ema=0.9, validation=3)
+    assert "launch" in stream.log
 
 
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
