@@ -119,6 +119,12 @@ def box_edges(boxes: list[Box]) -> np.ndarray:
     return np.stack([left, top, left + width, top + height])
 
 
+def typical_height(heights: np.ndarray) -> float:
+    """Return the median of heights, weighted by height, so that many specks do not lower it."""
+    heights = np.sort(heights)
+    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)]) if len(heights) else 0.0
+
+
 def box_gaps(edges: np.ndarray, index: int) -> np.ndarray:
     """Return the horizontal and vertical gaps from one box to all, int (2, n), in pixels; negative if they overlap."""
     start, end = edges[:2], edges[2:]

@@ -9,11 +9,12 @@ from scipy import ndimage
 
 from fastdigits.errors import UserError
 from fastdigits.imaging.background import uneven_background, with_bright_background
-from fastdigits.imaging.components import Components, box_edges, find_components
+from fastdigits.imaging.components import Components, box_edges, find_components, typical_height
 from fastdigits.imaging.ink import InkMap, find_ink
 from fastdigits.imaging.line_format import MAX_LENGTH
 from fastdigits.imaging.mnist_format import scale_picture
 from fastdigits.imaging.paper import isolate_paper
+from fastdigits.imaging.parts import join_parts
 from fastdigits.imaging.rules import find_rules, rule_slope
 from fastdigits.imaging.types import Box
 
@@ -110,7 +111,7 @@ class _Page:
         ink = replace(self.ink, contrast=copy(self.ink.contrast, 0), strength=copy(self.ink.strength, 0))
         outer = np.vstack([matrix, (0, 0, 1)])
         bright, background = copy(self.bright, color), copy(self.background, color)
-        return _Page(bright, background, ink, find_components(ink), self.to_picture @ outer)
+        return _Page(bright, background, ink, _find_symbols(ink), self.to_picture @ outer)
 
 
 def find_lines(picture: np.ndarray) -> list[Line]:
@@ -138,7 +139,7 @@ def find_lines(picture: np.ndarray) -> list[Line]:
     rules = find_rules(straight.ink, straight.components, min_rule).mask
     if rules.any():
         ink = replace(straight.ink, strength=np.where(rules, 0, straight.ink.strength))
-        straight = replace(straight, ink=ink, components=find_components(ink))
+        straight = replace(straight, ink=ink, components=_find_symbols(ink))
     return [_cut_out(straight, span, rules) for span in _lines_of(straight.components)]
 
 
@@ -152,12 +153,18 @@ def _page_of(bright: np.ndarray, to_picture: np.ndarray, search_paper: bool = Tr
     """Find the ink of a picture with a bright background, or of the sheet of paper in it."""
     background = uneven_background(bright, MAX_STROKE, extend_edges=True)
     ink = find_ink(bright, background)
-    components = find_components(ink)
+    components = _find_symbols(ink)
     if search_paper and len(components):
         largest = components.mask(np.arange(len(components)) == components.ink.argmax())
         if (paper := isolate_paper(bright, largest)) is not None:
             return _page_of(with_bright_background(paper), to_picture, search_paper=False)
     return _Page(bright, background, ink, components, to_picture)
+
+
+def _find_symbols(ink: InkMap) -> Components:
+    """Find the components of ink, and join those that are parts of a digit."""
+    components = find_components(ink)
+    return join_parts(components, _plausible(components))
 
 
 def _plausible(components: Components) -> np.ndarray:
@@ -185,13 +192,7 @@ def _encloses_more_ink(components: Components, kept: np.ndarray) -> np.ndarray:
 
 def _min_rule_length(components: Components) -> float:
     heights = np.array([components.boxes[index].height for index in _plausible(components)])
-    return max(MIN_RULE * components.labels.shape[1], MIN_RULE_HEIGHTS * _typical_height(heights))
-
-
-def _typical_height(heights: np.ndarray) -> float:
-    """Return the median of heights, weighted by height, so that many specks do not lower it."""
-    heights = np.sort(heights)
-    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)]) if len(heights) else 0.0
+    return max(MIN_RULE * components.labels.shape[1], MIN_RULE_HEIGHTS * typical_height(heights))
 
 
 def _slope_of_lines(components: Components) -> float:
@@ -201,7 +202,7 @@ def _slope_of_lines(components: Components) -> float:
     """
     edges = box_edges(components.boxes)[:, _plausible(components)]
     heights = edges[3] - edges[1]
-    typical = _typical_height(heights)
+    typical = typical_height(heights)
     left, top, right, bottom = edges[:, (heights >= MIN_HEIGHT * typical) & (heights <= MAX_HEIGHT * typical)]
     if len(left) < 2:
         return 0.0
@@ -228,7 +229,7 @@ def _is_one_line(components: Components, H: int, W: int) -> bool:
     if not len(kept):
         return MIN_ASPECT <= W / H <= MAX_LENGTH
     heights = np.array([components.boxes[index].height for index in kept])
-    return _typical_height(heights) >= MIN_FILL * H and W <= MAX_LENGTH * H
+    return typical_height(heights) >= MIN_FILL * H and W <= MAX_LENGTH * H
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +270,7 @@ def _lines_of(components: Components) -> list[_Span]:
     """Put components into lines, in reading order; raise UserError if there are more than MAX_LINES."""
     kept, edges = _plausible(components), box_edges(components.boxes)
     heights, widths = edges[3] - edges[1], edges[2] - edges[0]
-    height = _typical_height(heights[kept])
+    height = typical_height(heights[kept])
     if height < MIN_SIDE:
         return []
     is_high = (MIN_HEIGHT * height <= heights[kept]) & (heights[kept] <= MAX_HEIGHT * height)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from fastdigits.imaging.lines import find_lines
 from fastdigits.inference.line_reader import LineReading, Symbol
@@ -98,3 +99,13 @@ def test_symbols_at_the_end_of_a_line_have_boxes_within_it(reader, monkeypatch):
     for digit in number.digits:
         assert (np.array(digit.box) >= 0).all()
         assert digit.box[0] + digit.box[2] <= picture.shape[1]
+
+
+def test_a_5_whose_bar_stands_apart_is_read():
+    image = Image.new("L", (200, 160), 235)
+    pen = ImageDraw.Draw(image)
+    pen.line([(86, 50), (112, 47)], 40, 5)
+    pen.line([(84, 58), (82, 76), (98, 74), (108, 82), (108, 96), (98, 106), (80, 104)], 40, 5, joint="curve")
+    [number] = NumberReader(device="reference").read(np.asarray(image))
+    assert number.text == "5"
+    assert number.digits[0].box.top < 54  # of the bar
