@@ -138,7 +138,7 @@ def test_kernels_outside_of_the_recording_are_refused(streams):
 
 
 def record_step(gpu, layers):
-    """Record a training step, replay it once and return (kernel, stream, after) of each launch, and the gradients."""
+    """Record and replay a training step, after one that is not; return (kernel, stream, after) of each launch."""
     ops, random = load("cuda"), np.random.default_rng(0)
     network = Network(layers, (1, 6, 6))
     config = TrainConfig(batch_size=IMAGES, validation=0, optimizer="sgd")
@@ -147,13 +147,12 @@ def record_step(gpu, layers):
     batches = build_for_training(network, images, labels, rows, ops, config)
     network.initialise(0)
     trainer = Trainer(network, batches, config, rows)
-    trainer.shuffle(1)
-    ops.write((*batches.step_scalars(0, 1), *trainer.optimizer.step_scalars(1.0)))
-    trainer._run_step(IMAGES)  # allocates scratch memory, as the first step does
+    trainer.start_epoch(1, [0.0])  # no step changes the weights
+    trainer.step(0, IMAGES)
     gradients = ops.download(network.buffer.gradients)
-    network.initialise(0)
     gpu.launches.clear()
-    graph.record(trainer._run_step, IMAGES).launch(device.stream())
+    trainer.step(0, IMAGES)
+    assert "launch" in gpu.stream.log
     assert ops.download(network.buffer.gradients).tobytes() == gradients.tobytes()
     return [(one.name, one.place.stream, one.place.after) for one in gpu.launches]
 
@@ -161,16 +160,17 @@ def record_step(gpu, layers):
 def test_gradients_of_weights_run_beside_those_of_inputs(interpreted):
     with interpreted() as gpu:
         assert record_step(gpu, DENSE) == [
+            ("next_step", 0, None),
             ("gather_batch", 0, None),
             *[("dense_forward", 0, None)] * 3,
             ("_softmax_cross_entropy", 0, None),
-            ("accumulate_metrics", 1, 4),
+            ("accumulate_metrics", 1, 5),
             ("dense_backward_weight", 1, None),
             ("dense_backward_input", 0, None),
-            ("dense_backward_weight", 1, 7),
+            ("dense_backward_weight", 1, 8),
             ("dense_backward_input", 0, None),
             ("dense_backward_weight", 0, None),  # of the first layer: nothing else is left to do
-            ("sgd_step", 0, 8),
+            ("sgd_step", 0, 9),
         ]
 
 
