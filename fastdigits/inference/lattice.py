@@ -10,8 +10,8 @@ import numpy as np
 from fastdigits.imaging.pieces import Pieces
 from fastdigits.inference.sequences import DIGITS
 
-WEIGHT = 0.6  # of this judgement, next to that of the network that reads lines
 DISTRUST = 0.1  # added to the probability of each digit, for a piece that is badly cut
+POWER, TOLERANCE = 1.5, 0.1  # of `Lattice.support`
 # log-probabilities
 SIGN = -0.5  # of a separator or sign, whose pieces the network for digits does not know
 MISSING = -2.0  # of a digit without a piece of its own, where two digits are not cut apart
@@ -30,14 +30,22 @@ class Lattice:
 
     def __init__(self, pieces: Pieces, probabilities: np.ndarray):
         self.pieces = pieces
-        self._log_p = np.log(probabilities + DISTRUST)
+        self._log_p = np.log((probabilities + DISTRUST) / (1 + DISTRUST))
+
+    def support(self, text: str) -> float:
+        """Return the factor (TOLERANCE - a)^-POWER of the probability of a text, where a is its `agreement`.
+
+        A text that agrees with all pieces is worth much more than one that does not. How badly the others agree
+        matters little, because pieces that agree with no text are badly cut.
+        """
+        return float((TOLERANCE - self.agreement(text)) ** -POWER)
 
     def agreement(self, text: str) -> float:
-        """Return how well a text agrees with the pieces, as a log-probability.
+        """Return how well a text agrees with the pieces, as a log-probability: at most 0.
 
         It is the maximum, over the ways to cut the line into one piece for each symbol, of the sum of
-        log(p(digit | piece) + DISTRUST) for the digits and SIGN for the others. A symbol without a piece and ink
-        without a symbol are possible, too.
+        log((p(digit | piece) + DISTRUST) / (1 + DISTRUST)) for the digits and SIGN for the others. A symbol without a
+        piece and ink without a symbol are possible, too.
         """
         pieces = self.pieces
         best = np.full(max(pieces.cuts, 1), -np.inf)  # by the last cut so far

@@ -14,7 +14,7 @@ from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.files import StrPath
 from fastdigits.imaging.line_format import LINE_HEIGHT, MIN_WIDTH, ink_strength, line_width, scale_line, views
 from fastdigits.imaging.pieces import pieces
-from fastdigits.inference.lattice import WEIGHT, Lattice
+from fastdigits.inference.lattice import Lattice
 from fastdigits.inference.pool import Copies
 from fastdigits.inference.recognizer import Recognizer
 from fastdigits.inference.sequences import (
@@ -32,7 +32,7 @@ from fastdigits.storage import weights as files
 
 SHIPPED = "models/numbers.h5"
 BATCH_SIZE = 32
-CLEAR = 0.9  # confidence of a text that needs no second opinion
+CLEAR = 0.98  # confidence of a text that needs no second opinion
 Found = Sequence[Sequence[Reading]]  # the most probable texts in each view of a line, the most probable first
 
 
@@ -246,8 +246,7 @@ def choose(found: Found, temperature: float, lattice: Callable[[], Lattice] | No
     """Return the text of the most probable value, and how probable it is.
 
     The probability of a text is the mean of its share in what was found in each view. If no value is clear, each
-    probability is multiplied by exp(WEIGHT a), where a is the agreement of the text with the lattice, and all are
-    divided by their sum.
+    probability is multiplied by the support of the text by the lattice, and all are divided by their sum.
 
     Texts have the same value if they differ only in the kind of a separator or in strokes after the last digit, as
     "1.250", "1,250" and "1.250.-" do; the text is the most probable one of them.
@@ -266,9 +265,9 @@ def choose(found: Found, temperature: float, lattice: Callable[[], Lattice] | No
     if lattice is None or confidence >= CLEAR:
         return text, confidence
     second = lattice()
-    weighed = {text: share * np.exp(WEIGHT * second.agreement(text)) for text, share in texts.items()}
+    weighed = {text: share * second.support(text) for text, share in texts.items()}
     total = sum(weighed.values())
-    return _most_probable({text: float(weight / total) for text, weight in weighed.items()})
+    return _most_probable({text: weight / total for text, weight in weighed.items()})
 
 
 def _shares(found: Found, temperature: float) -> dict[str, float]:

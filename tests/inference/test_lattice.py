@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastdigits.imaging.pieces import Pieces
-from fastdigits.inference.lattice import DISTRUST, MISSING, SIGN, SURPLUS, Lattice
+from fastdigits.inference.lattice import DISTRUST, MISSING, POWER, SIGN, SURPLUS, TOLERANCE, Lattice
 
 
 def lattice(cuts, spans, probabilities):
@@ -19,7 +19,7 @@ def sure(digit):
 
 
 def log(p):
-    return np.log(p + DISTRUST)
+    return np.log((p + DISTRUST) / (1 + DISTRUST))
 
 
 def test_a_text_agrees_with_pieces_that_look_like_its_digits():
@@ -67,3 +67,10 @@ def test_it_is_the_best_way_to_cut_the_line(seed):
 def test_a_line_without_pieces_tells_nothing_of_equally_long_texts():
     line = lattice(0, [], np.empty((0, 10)))
     assert line.agreement("12") == line.agreement("34") == pytest.approx(2 * MISSING)
+
+
+def test_only_texts_that_agree_with_all_pieces_are_worth_much_more():
+    line = lattice(3, [(0, 1), (1, 2)], [sure(1), sure(7)])
+    assert line.support("17") == pytest.approx(TOLERANCE**-POWER)
+    assert line.support("17") > 100 * line.support("18")
+    assert line.support("28") < line.support("18") < 3 * line.support("28")

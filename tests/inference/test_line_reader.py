@@ -14,7 +14,6 @@ from fastdigits.data.preprocessing import Normalisation
 from fastdigits.data.sources import shipped_folder
 from fastdigits.errors import NotFiniteError, UserError
 from fastdigits.imaging.line_format import LINE_HEIGHT, to_line_format
-from fastdigits.inference.lattice import WEIGHT
 from fastdigits.inference.line_reader import LineReader, choose
 from fastdigits.inference.recognizer import SHIPPED
 from fastdigits.inference.sequences import Reading, Restriction
@@ -119,15 +118,14 @@ def test_the_views_of_a_line_have_equal_weight():
 
 def test_a_second_opinion_counts_where_none_of_the_values_is_clear():
     class Opinion:
-        def agreement(self, text):
-            return {"17": -2.0, "11": 0.0}[text]
+        def support(self, text):
+            return {"17": 2.0, "11": 10.0}[text]
 
     def found(p):
         return [[Reading("17", np.log(p)), Reading("11", np.log(1 - p))]]
 
-    weights = 0.7 * np.exp(-2 * WEIGHT), 0.3
-    assert choose(found(0.7), 1.0, Opinion) == ("11", pytest.approx(weights[1] / sum(weights)))
-    assert choose(found(0.95), 1.0, lambda: pytest.fail("17 is clear")) == ("17", pytest.approx(0.95))
+    assert choose(found(0.7), 1.0, Opinion) == ("11", pytest.approx(3 / (1.4 + 3)))
+    assert choose(found(0.99), 1.0, lambda: pytest.fail("17 is clear")) == ("17", pytest.approx(0.99))
 
 
 def test_a_sign_and_the_place_of_a_separator_change_the_value():
