@@ -40,6 +40,10 @@ def calls(lanes: int, few: bool = False) -> Iterator[Call]:
         yield from _fused_conv2d(lanes, *convolution)
     for pooled in (POOLED_CONVOLUTIONS[0], POOLED_CONVOLUTIONS[-1]) if few else POOLED_CONVOLUTIONS:
         yield from _pooled_conv2d(lanes, *pooled)
+    if lanes >= 32 and not few:
+        yield from _conv2d(lanes, *LARGE_CONVOLUTION)
+        yield from _fused_conv2d(lanes, *LARGE_CONVOLUTION)
+        yield from _pooled_conv2d(lanes, *LARGE_CONVOLUTION[:5], *LARGE_CONVOLUTION[6:])
     for dense in DENSE[: 1 if few else None]:
         yield from _fused_dense(lanes, *dense)
     for pooling in POOLINGS:
@@ -84,6 +88,8 @@ CONVOLUTIONS = (
     (1, 17, 20, (10, 11), (3, 3), 1, (-1, -2), (-1, 0)),
     (2, 20, 17, (10, 10), (3, 3), 1, (0, 2), (1, 0)),
 )
+
+LARGE_CONVOLUTION = (4, 32, 32, (15, 16), (3, 3), 1, (1, 1), (1, 1))  # enough tiles for Winograd's method on a GPU
 
 # blocks, channels, outputs, (rows, columns), kernel, padding (top, left), padding (bottom, right); the convolution's
 # rows and columns are odd in some cases and even in others

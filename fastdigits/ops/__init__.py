@@ -76,8 +76,8 @@ def load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     threads : int, optional
         Number of processor cores that the CPU kernels use. The default is all.
     exact : bool
-        Whether to compute convolutions by direct summation. If False, the CPU may use Winograd's method, which needs
-        a quarter of the multiplications; its results are within 2e-5 of the largest, instead of 2e-6.
+        Whether to compute convolutions by direct summation. If False, Winograd's method is used where it is
+        faster. It needs a quarter of the multiplications; its results are within 2e-5 of the largest, instead of 2e-6.
 
     Raises
     ------
@@ -166,10 +166,10 @@ def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     if device == "reference":
         return cast(Ops, LoadedOps(device, 1, _functions(device, FAMILIES)))  # (N, C, H, W) with a last axis of one
     threads = numba_setup.prepare_numba(threads)
-    if device == "cuda":
-        functions = {name: pool.in_one_process(function) for name, function in _functions(device, FAMILIES).items()}
-        return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False))
     functions = _functions(device, FAMILIES if exact else (*FAMILIES, "variants.winograd"))
+    if device == "cuda":
+        functions = {name: pool.in_one_process(function) for name, function in functions.items()}
+        return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False))
     in_numpy = {*array.OPS, "random_permutation"} - {"captured"}
     guarded = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
     unrecorded = {name: replay.unrecorded(functions[name]) for name in in_numpy}

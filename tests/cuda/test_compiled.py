@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import winograd_calls
 
 from fastdigits.check import cases
 from fastdigits.ops import FAMILIES
@@ -42,6 +43,23 @@ def kernels(needs_numba_cuda):
 @pytest.mark.parametrize("op", FAMILY_OF)
 def test_compiles(kernels, assert_lean, op):
     assert_lean(kernels[op])
+
+
+def test_kernels_of_winograds_method_compile(needs_numba_cuda, assert_lean, monkeypatch):
+    from fastdigits.ops.cuda import device, launch
+    from fastdigits.ops.variants.winograd import cuda
+
+    started = set()
+    monkeypatch.setitem(sys.modules, "cupy", numpy)  # nothing runs
+    monkeypatch.setattr(device, "stream", lambda: None)
+    monkeypatch.setattr(cuda, "pays", lambda *sizes: True)
+    monkeypatch.setattr(launch, "start", lambda kernel, grid, a: started.add((kernel, launch.kinds(a))))
+    for call in winograd_calls.calls(launch.LANES):
+        getattr(cuda, call.op)(*call.arguments.values())
+    own = {(kernel, kinds) for kernel, kinds in started if kernel.__module__ == cuda.__name__}
+    names = {kernel.__name__ for kernel, _ in own}
+    assert names == {"transform_kernels", "winograd_forward", "winograd_backward_input"}
+    assert_lean(own)
 
 
 def test_peak_kernels_compile(needs_numba_cuda, assert_lean):

@@ -35,13 +35,17 @@ def new_kernels(needs_numba_cuda, monkeypatch, compiled):
     monkeypatch.setitem(sys.modules, "cupy", numpy)
     monkeypatch.setattr(device, "stream", lambda: None)
     device.arrays.cache_clear()
-    functions = devices._functions("cuda", devices.FAMILIES)
-    ops = devices.LoadedOps("cuda", launch.LANES, functions, prefers_micro_batches=False)
+    with_winograd = (*devices.FAMILIES, "variants.winograd")
+    both = [
+        devices.LoadedOps("cuda", launch.LANES, devices._functions("cuda", families), prefers_micro_batches=False)
+        for families in (devices.FAMILIES, with_winograd)
+    ]
 
     def new_kernels(work):
         started = set()
         monkeypatch.setattr(launch, "start", lambda kernel, grid, a: started.add((kernel, launch.kinds(a))))
-        work(ops)
+        for ops in both:
+            work(ops)
         new = started - compiled
         compiled.update(new)
         return new

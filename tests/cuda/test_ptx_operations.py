@@ -4,9 +4,11 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import winograd_calls
 
 from fastdigits.check import cases
 from fastdigits.ops import FAMILIES, load
+from fastdigits.ops.variants import winograd
 
 pytestmark = pytest.mark.slow
 
@@ -54,11 +56,19 @@ def _sums_and_layouts(images):
 
 
 CALLS = list(_calls())
+BY_WINOGRAD = list(winograd_calls.calls(32))
 TESTED = [op for op in reversed(OPERATIONS) if op not in ON_THE_HOST]
 
 
 @pytest.fixture(scope="module")
 def cuda(gpu):
+    return load("cuda", exact=True)
+
+
+@pytest.fixture
+def by_winograd(gpu, monkeypatch):
+    """The operations of the GPU, which use Winograd's method also where it is not faster."""
+    monkeypatch.setattr("fastdigits.ops.variants.winograd.cuda.pays", lambda *sizes: True)
     return load("cuda")
 
 
@@ -77,6 +87,41 @@ def test_agrees_with_definition(gpu, cuda, checks, op):
 def test_three_sizes_are_tested(op):
     sizes = {tuple(a.shape for a in c.arguments.values() if isinstance(a, np.ndarray)) for c in CALLS if c.op == op}
     assert len(sizes) >= 3
+
+
+@pytest.mark.parametrize("op", winograd.OPS)
+def test_winograds_method_agrees_with_definition(gpu, by_winograd, checks, op):
+    for call in (call for call in BY_WINOGRAD if call.op == op):
+        gpu.launches.clear()
+        checks.check(getattr(by_winograd, op), getattr(load("reference"), op), call, by_winograd)
+        assert any(launch.name.startswith("winograd") for launch in gpu.launches)
+
+
+@pytest.mark.parametrize("op", ["conv2d_forward", "conv2d_relu_forward"])
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_winograds_method_hides_no_special_value(by_winograd, op, special):
+    """It may spread over a tile of 4 x 4 pixels of its image; every pixel whose kernel touches it is not finite."""
+    C, O, H, W = 11, 13, 7, 8  # as in winograd_calls
+    random = np.random.default_rng(0)
+    weight, bias = random.uniform(-1, 1, (O, C, 3, 3)).astype(np.float32), np.zeros(O, np.float32)
+    x = random.uniform(-1, 1, (2, C, H, W, 32)).astype(np.float32)
+    x[1, 3, 2, 5, 1] = special
+    y = by_winograd.empty((2, O, H, W, 32))
+    getattr(by_winograd, op)(*map(by_winograd.upload, (x, weight, bias)), 1, 1, 1, y)
+    found = by_winograd.download(y)
+    assert not np.isfinite(found[1, :, 1:4, 4:7, 1]).any()
+    assert np.isfinite(np.delete(found[1], 1, -1)).all()  # other images
+    assert np.isfinite(found[0]).all()
+
+
+def test_winograds_method_is_used_where_it_pays(needs_numba_cuda):
+    from fastdigits.ops.variants.winograd import cuda
+
+    assert cuda.pays(4, 32, 64, 24, 24)  # torch-example, 128 images
+    assert cuda.pays(4, 64, 32, 26, 26)
+    assert cuda.pays(*cases.LARGE_CONVOLUTION[:3], *cases.LARGE_CONVOLUTION[3])
+    assert not cuda.pays(4, 24, 32, 10, 10)  # record, whose 72 tiles leave half of a large GPU idle
+    assert not cuda.pays(4, 3, 5, 24, 24)
 
 
 def test_counts_add_up_for_each_kernel(gpu, cuda):

@@ -19,7 +19,7 @@ from fastdigits.ops.cuda import device, graph, ptx
 from fastdigits.ops.lanes import bind, with_lanes
 
 lanes: ModuleType = importlib.import_module(f"fastdigits.ops.lanes.{'simulated' if device.SIMULATED else 'cuda'}")
-LANES, warp_number, sum_block = lanes.LANES, lanes.warp_number, lanes.sum_block
+LANES, warp_number, sum_block, shared_array = lanes.LANES, lanes.warp_number, lanes.sum_block, lanes.shared_array
 WARPS = lanes.WARPS  # of a block whose warps are independent
 
 Grid = tuple[int, ...]

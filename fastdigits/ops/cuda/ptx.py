@@ -31,6 +31,7 @@ Capability = tuple[int, int]
 
 def compile_kernel(function: Callable, types: tuple[Any, ...], threads: int, capability: Capability) -> str:
     """Return the PTX of a kernel, for the Numba types of its arguments and a number of threads per block."""
+    threads = 1 << (threads - 1).bit_length()  # 384 threads may have no more registers each than 512
     bounds = threads, MIN_RESIDENT_THREADS // threads
     signature = numba_types.void(*types)
     ptx, _ = cuda.compile_ptx(function, signature, cc=capability, device=False, launch_bounds=bounds)

@@ -53,10 +53,7 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
-    gradient = conv2d.without_border(dy)
-    with beside():
-        conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
-    conv2d.backward_input(gradient, weight, stride, top, left, x, dx, int(relu_input))
+    backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, conv2d.backward_input)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
@@ -71,12 +68,16 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_maxpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
-    _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL)
+    pooled_backward(
+        x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL, conv2d.backward_input
+    )
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
     """See reference.conv2d_relu_avgpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
-    _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL)
+    pooled_backward(
+        x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL, conv2d.backward_input
+    )
 
 
 def conv2d_relu_maxpool_backward_weight(x, dy, pool_mask, top, left, dweight, dbias):
@@ -89,11 +90,20 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
     _pooled_backward_weight(x, dy, pool_mask, top, left, dweight, dbias, RELU_AVGPOOL)
 
 
-def _pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE):
+def backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, backward_input):
+    """Run conv2d_backward with a function that computes dx, such as conv2d.backward_input."""
+    gradient = conv2d.without_border(dy)
+    with beside():
+        conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
+    backward_input(gradient, weight, stride, top, left, x, dx, int(relu_input))
+
+
+def pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE, backward_input):
+    """Run the backward pass of a convolution whose epilogue pools, with a function that computes dx."""
     gradient = conv2d.unpool(dy, pool_mask, weight.shape[2:], top, left, dx.shape[2:4], EPILOGUE)
     with beside():
         conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)
-    conv2d.backward_input(gradient, weight, 1, top, left, x, dx, int(relu_input))
+    backward_input(gradient, weight, 1, top, left, x, dx, int(relu_input))
 
 
 def _pooled_backward_weight(x, dy, pool_mask, top, left, dweight, dbias, EPILOGUE):

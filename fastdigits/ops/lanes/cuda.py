@@ -24,6 +24,7 @@ from numba.cuda.extending import (
 
 LANES, WARPS = 32, 4
 WARP = 0xFFFFFFFF  # the mask of all threads of a warp
+SHARED_MEMORY = 3  # the number of its address space
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
@@ -162,6 +163,27 @@ REPLACED = {"range": "counted"}  # builtin functions, by those that replace them
 
 
 # Memory
+
+
+@_intrinsic(target="cuda", prefer_literal=True)
+def shared_array(typing, *shape):
+    """Return an array of float32 in the memory of the block, which begins at a multiple of 16 bytes."""
+    shape = shape[0] if isinstance(shape[0], types.BaseTuple) else shape
+    if not all(isinstance(n, types.IntegerLiteral) for n in shape):
+        return None
+    length, *inner = (n.literal_value for n in shape)
+    array, type_ = Array(types.float32, tuple(inner)), ir.ArrayType(F32, length * prod(inner))
+
+    def code(ctx, b, sig, args):
+        name = f"shared_array_{len(b.module.globals)}"  # llvmlite would put a dot in it, which NVVM refuses
+        numbers = cgutils.add_global_variable(b.module, type_, name, addrspace=SHARED_MEMORY)
+        numbers.align, numbers.initializer = 16, ir.Constant(type_, ir.Undefined)
+        proxy = cgutils.create_struct_proxy(array)(ctx, b)
+        proxy.data = b.addrspacecast(b.gep(numbers, [I32(0), I32(0)]), F32.as_pointer())
+        proxy.length = I32(length)
+        return proxy._getvalue()
+
+    return array(types.StarArgTuple(shape)), code
 
 
 def _lane(b):

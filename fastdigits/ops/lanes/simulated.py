@@ -29,6 +29,14 @@ def warp_number() -> int:
     return thread.blockIdx.x * thread._manager._block_dim[1] + thread.threadIdx.y
 
 
+def shared_array(*shape):
+    """Return an array of float32 in the memory of the block."""
+    thread = _thread()
+    thread.arrays = getattr(thread, "arrays", 0) + 1  # that this thread has asked for, in the order of all threads
+    of_block = vars(thread._manager).setdefault("arrays", {})
+    return of_block.setdefault(thread.arrays, np.full(shape, np.nan, np.float32))
+
+
 def _thread() -> Any:
     """Return the current thread, to which the simulator has added its position in the grid."""
     return current_thread()

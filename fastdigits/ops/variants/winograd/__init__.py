@@ -11,7 +11,7 @@ the sum over channels is a matrix product. The gradients are the transposes of t
     dg = G^T [sum over tiles of (B^T D B) * (A dY A^T)] G
 
 These operations replace those of the same name in conv2d and fused, and call them for layers where the method is not
-faster. `load(..., exact=True)` disables them.
+faster. `load(..., exact=True)` disables them. On a GPU, weight gradients are direct sums.
 
 Rounding errors are larger than those of direct sums, because the transforms multiply by up to 8. Over the convolutions
 of all networks in models/ and 85 random ones, with float64 sums as the truth, the largest error was 1.3e-5 of the

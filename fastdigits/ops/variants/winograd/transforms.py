@@ -12,16 +12,30 @@ from fastdigits.ops.lanes import fma, splat
 
 def input_points(d0, d1, d2, d3, d4, d5):
     """Return B^T d."""
-    even1, odd1 = fma(splat(-4.0), d2, d4), fma(splat(-4.0), d1, d3)
-    even2, odd2 = d4 - d2, d3 - d1
+    v0, v5 = outer_input_points(d0, d1, d2, d3, d4, d5)
+    v1, v2 = first_input_points(d1, d2, d3, d4)
+    v3, v4 = second_input_points(d1, d2, d3, d4)
+    return v0, v1, v2, v3, v4, v5
+
+
+def outer_input_points(d0, d1, d2, d3, d4, d5):
+    """Return B^T d at the points 0 and infinity."""
     return (
         fma(splat(4.0), d0, fma(splat(-5.0), d2, d4)),
-        even1 + odd1,
-        even1 - odd1,
-        fma(splat(2.0), odd2, even2),
-        fma(splat(-2.0), odd2, even2),
         fma(splat(4.0), d1, fma(splat(-5.0), d3, d5)),
     )
+
+
+def first_input_points(d1, d2, d3, d4):
+    """Return B^T d at the points 1 and -1."""
+    even, odd = fma(splat(-4.0), d2, d4), fma(splat(-4.0), d1, d3)
+    return even + odd, even - odd
+
+
+def second_input_points(d1, d2, d3, d4):
+    """Return B^T d at the points 2 and -2."""
+    even, odd = d4 - d2, d3 - d1
+    return fma(splat(2.0), odd, even), fma(splat(-2.0), odd, even)
 
 
 def input_of_points(v0, v1, v2, v3, v4, v5):
