@@ -119,19 +119,13 @@ def share_kernels(u, kernels, g, first, thread, THREADS, ROWS):
 
 def add_channels(points, kernels, acc, count, q, m0, M):
     """Add the products of `count` channels at column q of points to the sums of channels m0 .. m0+M."""
-    for c in range(0, count, 2):  # LLVM unrolls no body this large; four channels spill registers at some sizes
-        _add_channel(points, kernels, acc, c, q, m0, M)
-        if c + 1 < count:
-            _add_channel(points, kernels, acc, c + 1, q, m0, M)
-
-
-def _add_channel(points, kernels, acc, c, q, m0, M):
-    for p in range(6):
-        v = load(points, (c, q, p))
-        ws = tile(1, M)
-        broadcast_row(kernels, (c * 36 + q * 6 + p, m0), ws, 0)
-        for m in range(M):
-            acc[p, m] = fma(v, ws[0, m], acc[p, m])
+    for c in range(count):  # unrolled, it would save a tenth of the instructions, but spill registers at some sizes
+        for p in range(6):
+            v = load(points, (c, q, p))
+            ws = tile(1, M)
+            broadcast_row(kernels, (c * 36 + q * 6 + p, m0), ws, 0)
+            for m in range(M):
+                acc[p, m] = fma(v, ws[0, m], acc[p, m])
 
 
 def share_sums(acc, points, turn, part, q, M, TOGETHER):
