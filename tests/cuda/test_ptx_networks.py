@@ -21,6 +21,7 @@ from fastdigits.nn import (
 )
 from fastdigits.ops import load
 from fastdigits.ops.batchnorm import cuda as batchnorm
+from fastdigits.ops.variants.winograd import cuda as winograd
 from fastdigits.training import trainer
 from fastdigits.training.callbacks import Callback
 
@@ -32,10 +33,20 @@ NETWORK = [
     *(Residual([Conv2D(2, 1), BatchNorm()]), ReLU(), Dropout(0.5)),
     *(Conv2D(2, 2), LeakyReLU(), Flatten(), Dense(3)),
 ]
+WINOGRAD = 8  # times as many for Winograd's method; see `check`
 NORMALISED = [
     *(Conv2D(3, 3, 2), BatchNorm(), ReLU()),
     *(Residual([Conv2D(2, 3, padding="same"), BatchNorm(), ReLU()], projection=True), ReLU()),
     *(Residual([Conv2D(2, 1), Tanh()]), Dropout(0.25), GlobalAvgPool2D(), Dense(3)),
+]
+THREE_BY_THREE = [
+    Conv2D(5, 3, padding="same"),
+    ReLU(),
+    MaxPool2D(2),
+    Conv2D(3, 3, padding="same"),
+    ReLU(),
+    Flatten(),
+    Dense(3),
 ]
 CONVOLUTIONS = [Conv2D(2, 3), ReLU(), Conv2D(2, 2), LeakyReLU(), Flatten(), Dense(3)]
 NETWORKS = {"residual": NETWORK, "normalised": NORMALISED}
@@ -57,6 +68,14 @@ def test_trains_like_the_definition(assertions, ops, digits, network):
 def test_trains_like_the_definition_with_channels_in_parts(assertions, ops, digits, monkeypatch):
     monkeypatch.setattr(batchnorm, "MAX_VECTORS", 0)
     assertions.trains_like_the_definition(ops, NETWORK, digits, TERMS, **SETTINGS)
+
+
+def test_trains_like_the_definition_by_winograds_method(assertions, gpu, ops, digits, monkeypatch):
+    monkeypatch.setattr(winograd, "pays", lambda *sizes: True)
+    gpu.launches.clear()
+    assertions.trains_like_the_definition(ops, THREE_BY_THREE, digits, WINOGRAD * TERMS, **SETTINGS)
+    assertions.graph_keeps_all_bits(ops, THREE_BY_THREE, digits, **SETTINGS | {"batch_size": 2})
+    assert {"winograd_forward", "winograd_backward_input"} < {launch.name for launch in gpu.launches}
 
 
 @pytest.mark.parametrize(
