@@ -95,8 +95,8 @@ def totals(folder, environment, run_python, tmp_path):
         "predict digit.png --device cpu",
         "eval digits.h5 --data tiny --device cpu",
         "eval squared.h5 digits.h5 --tta --data tiny --device cpu",
-        "report digits.h5 --data tiny --device cpu",
-        "compare digits.h5 --data tiny --device cpu",
+        pytest.param("report digits.h5 --data tiny --device cpu", marks=pytest.mark.long),
+        pytest.param("compare digits.h5 --data tiny --device cpu", marks=pytest.mark.long),
     ],
 )
 def test_the_total_of_a_command_is_known_from_the_first_kernel(command, totals):
@@ -138,6 +138,7 @@ assert predicted[0] == predicted[1] < compilation.counts()[0]
     assert seen[-1] == compiled
 
 
+@pytest.mark.long
 def test_the_total_of_a_benchmark_is_known_in_each_part(totals):
     command = "bench linear --batch-size 8 --runs 1 --ops"
     seen, compiled = totals(COMMAND, command)
