@@ -211,10 +211,10 @@ def _backward_input(O, TOP, LEFT, RELU_INPUT):
         for p in range(6):
             for m in range(M):
                 acc[p, m] = splat(0.0)
-        for o0 in range(0, O, STEP):
+        for o0 in range(0, O, STEP):  # in another order than in the forward pass, in which NVVM 12.2 spills registers
+            share_kernels(u, kernels, g, o0 * 36, warp * LANES + lane, WARPS * LANES, ROWS)
             if O % STEP == 0 or o0 + o < O:
                 share_points(dy, points, b, o0 + o, h0 - TOP, w0 - LEFT, o, rows)
-            share_kernels(u, kernels, g, o0 * 36, warp * LANES + lane, WARPS * LANES, ROWS)
             cuda.syncthreads()
             add_channels(points, kernels, acc, STEP if O % STEP == 0 else min(STEP, O - o0), q, part * M, M)
             cuda.syncthreads()
@@ -225,8 +225,8 @@ def _backward_input(O, TOP, LEFT, RELU_INPUT):
             if rows < 2 and c < C and h < H:
                 sums = tile(2, 4)
                 two_rows(points, sums, o, rows * 2)
-                for r in range(2):
-                    for k in range(4):
+                for k in range(4):
+                    for r in range(2):
                         if h + r < H and w0 + k < W:
                             store_input_gradient(x, dx, (b, c, h + r, w0 + k), sums[r, k], RELU_INPUT)
             cuda.syncthreads()
