@@ -45,6 +45,7 @@ def test_compiles(kernels, assert_lean, op):
     assert_lean(kernels[op])
 
 
+@pytest.mark.long
 def test_kernels_of_winograds_method_compile(needs_numba_cuda, assert_lean, monkeypatch):
     from fastdigits.ops.cuda import device, launch
     from fastdigits.ops.variants.winograd import cuda

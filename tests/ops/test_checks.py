@@ -163,7 +163,8 @@ def test_fault_in_a_kernel_is_detected(checks, calls, plain_ops, monkeypatch, op
         for call in reversed(called) if family == "variants.winograd" else called:  # its cases are the last ones
             checks.check(faulty, getattr(REFERENCE, op), call)
 
-    with pytest.raises(AssertionError):
+    # A fault may leave memory as it was, in which any number can be
+    with pytest.raises(AssertionError), np.errstate(over="ignore", invalid="ignore"):
         check_all()
 
 

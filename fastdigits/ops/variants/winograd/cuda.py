@@ -211,7 +211,7 @@ def _backward_input(O, TOP, LEFT, RELU_INPUT):
         for p in range(6):
             for m in range(M):
                 acc[p, m] = splat(0.0)
-        for o0 in range(0, O, STEP):  # in another order than in the forward pass, in which NVVM 12.2 spills registers
+        for o0 in range(0, O, STEP):  # in the order of the forward pass, NVVM 12.2 would spill registers
             share_kernels(u, kernels, g, o0 * 36, warp * LANES + lane, WARPS * LANES, ROWS)
             if O % STEP == 0 or o0 + o < O:
                 share_points(dy, points, b, o0 + o, h0 - TOP, w0 - LEFT, o, rows)
