@@ -26,7 +26,7 @@ HEADER = """\
 #     python scripts/gpu_budget.py
 # instructions: of all warps, without moves and loads of parameters, most of which the assembler removes; fma are those
 # of them that multiply and add; sectors: of 32 bytes, that warps ask the first cache for; bytes: of memory that is read
-# or written at all; beside: whether the kernel runs beside those that come after it; after: position of the last
+# or written at all; concurrent: whether the kernel runs concurrently with later ones; after: position of the last
 # kernel on the other branch that it waits for, if the one before it on its own branch does not. NVVM: {}
 """
 
@@ -41,7 +41,7 @@ class Launch(NamedTuple):
     fma: int
     sectors: int
     bytes: int
-    beside: bool = False  # on the second branch of the step
+    concurrent: bool = False  # on the second branch of the step
     after: int | None = None  # position of the last launch of the other branch that this one waits for
 
 
@@ -66,7 +66,7 @@ def write(budget: Budget, release: str, file: Path = FILE) -> None:
 def _as_toml(launch: Launch) -> str:
     values = {"kernel": f'"{launch.kernel}"'}
     values |= {name: f"{getattr(launch, name):_}" for name in ("blocks", "warps", *COUNTS)}
-    values |= {"beside": "true"} if launch.beside else {}
+    values |= {"concurrent": "true"} if launch.concurrent else {}
     values |= {} if launch.after is None else {"after": str(launch.after)}
     return "{ " + ", ".join(f"{name} = {value}" for name, value in values.items()) + " }"
 

@@ -81,7 +81,9 @@ def step_us(launches: list[Launch], gpu: Gpu) -> float:
     """Return how long the launches of a step take, some of which run at the same time."""
     left = [predict(launch, gpu).us - gpu.gap_us for launch in launches]  # microseconds of each if it runs alone
     loads = [_load(launch, gpu, us) for launch, us in zip(launches, left, strict=True)]
-    branches = [[n for n, launch in enumerate(launches) if launch.beside == beside] for beside in (False, True)]
+    branches = [
+        [n for n, launch in enumerate(launches) if launch.concurrent == concurrent] for concurrent in (False, True)
+    ]
     before = [{launch.after} - {None} for launch in launches]
     for branch in branches:
         for n, next_ in pairwise(branch):
@@ -98,7 +100,7 @@ def step_us(launches: list[Launch], gpu: Gpu) -> float:
             left[n] -= (until - now) / slower
             if finish <= until:
                 ends[n] = until + gpu.gap_us
-                branches[launches[n].beside].remove(n)
+                branches[launches[n].concurrent].remove(n)
         now = until
     return max(ends.values())
 
@@ -134,7 +136,7 @@ def as_text(budget: gpu_budget.Budget, gpus: list[Gpu]) -> str:
     lines = [
         "Predicted, not measured: microseconds of each kernel of a training step, with the gap after it,",
         f"batch {gpu_budget.BATCH_SIZE}, and what limits the kernel; see the formula in scripts/gpu_model.py.",
-        "Kernels after | run beside those that follow them.",
+        "Kernels after | run concurrently with those that follow them.",
         *(f"{gpu.name}: {gpu.multiprocessors} multiprocessors, {gpu.gigahertz} GHz; {gpu.source}" for gpu in gpus),
     ]
     for model, launches in budget.items():
@@ -142,7 +144,7 @@ def as_text(budget: gpu_budget.Budget, gpus: list[Gpu]) -> str:
         predictions = [[predict(launch, gpu) for gpu in gpus] for launch in launches]
         for launch, row in zip(launches, predictions, strict=True):
             size, fma = f"{launch.blocks} x {launch.warps}", launch.fma / launch.instructions
-            name = f"| {launch.kernel}" if launch.beside else launch.kernel
+            name = f"| {launch.kernel}" if launch.concurrent else launch.kernel
             cells = "".join(f"{one.us:10.1f} {one.bound:7}" for one in row)
             lines.append(f"  {name:32}{size:>11}{launch.instructions / 1e6:9.3f}{fma:6.0%}{cells}")
         instructions, fma = (sum(getattr(launch, name) for launch in launches) for name in ("instructions", "fma"))

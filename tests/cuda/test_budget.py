@@ -57,7 +57,7 @@ def test_the_budget_has_the_kernels_of_a_step(interpreted, budget, model, monkey
         (node.work.kernel, node.work.stream > 0, after)
         for node, after in zip(recorded.nodes, recorded.after, strict=True)
     ]
-    assert started == [(one.kernel, one.beside, one.after) for one in budget.read()[model]], HOW_TO_UPDATE
+    assert started == [(one.kernel, one.concurrent, one.after) for one in budget.read()[model]], HOW_TO_UPDATE
 
 
 def launched(budget, kernel="dense_forward", instructions=1000, sectors=500):
@@ -76,8 +76,8 @@ def test_a_rise_names_the_kernel_and_both_figures(budget):
 
 
 def test_counts_are_read_as_they_were_written(budget, tmp_path):
-    beside = launched(budget)._replace(beside=True, after=0)
-    counts = {"mlp": [launched(budget)], "torch-example": [launched(budget, "_adamw_step"), beside]}
+    concurrent = launched(budget)._replace(concurrent=True, after=0)
+    counts = {"mlp": [launched(budget)], "torch-example": [launched(budget, "_adamw_step"), concurrent]}
     budget.write(counts, "release 12.9", tmp_path / "budget.toml")
     assert budget.read(tmp_path / "budget.toml") == counts
 
@@ -125,9 +125,9 @@ def test_branches_take_as_long_as_the_longer_one_or_as_what_they_share(budget, m
         scheduled = 4 * model.EFFICIENCY * 2.0 * 1e3 * 10  # instructions in a microsecond
         launches = [
             budget.Launch(
-                "", 11 if half else 10, 4, int(us * scheduled * (0.55 if half else 1)), 0, 0, 0, beside, after
+                "", 11 if half else 10, 4, int(us * scheduled * (0.55 if half else 1)), 0, 0, 0, concurrent, after
             )
-            for us, half, beside, after in given
+            for us, half, concurrent, after in given
         ]
         return pytest.approx(model.step_us(launches, gpu), rel=1e-4)
 

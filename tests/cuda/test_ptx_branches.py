@@ -157,7 +157,7 @@ def record_step(gpu, layers):
     return [(one.name, one.place.stream, one.place.after) for one in gpu.launches]
 
 
-def test_gradients_of_weights_run_beside_those_of_inputs(interpreted):
+def test_gradients_of_weights_run_concurrent_those_of_inputs(interpreted):
     with interpreted() as gpu:
         assert record_step(gpu, DENSE) == [
             ("next_step", 0, None),
@@ -174,7 +174,7 @@ def test_gradients_of_weights_run_beside_those_of_inputs(interpreted):
         ]
 
 
-def test_a_kernel_waits_for_those_beside_it_that_read_what_it_overwrites(interpreted):
+def test_a_kernel_waits_for_those_concurrent_it_that_read_what_it_overwrites(interpreted):
     """Here the unpooled gradient of the first convolution takes the memory of the second one's."""
     with interpreted() as gpu:
         launches = record_step(gpu, CONVOLUTIONS)
@@ -253,7 +253,7 @@ def shares_scratch(monkeypatch):
 
     def scratch(numbers, used=0):
         with monkeypatch.context() as patch:
-            patch.setattr(device, "is_beside", lambda: False)
+            patch.setattr(device, "is_concurrent", lambda: False)
             return own(numbers, used)
 
     own = device.scratch

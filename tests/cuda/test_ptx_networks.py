@@ -84,14 +84,14 @@ def test_trains_like_the_definition_by_winograds_method(assertions, gpu, ops, di
     ids=["residual", "residual, channels in parts", "normalised"],
 )
 def test_a_graph_of_the_kernels_changes_no_bit(assertions, gpu, ops, digits, monkeypatch, network, most_vectors):
-    """Some kernels of the graph are beside others, and the interpreter refuses what they would race for."""
+    """Some kernels of the graph run concurrently with others, and the interpreter refuses what they would race for."""
     monkeypatch.setattr(batchnorm, "MAX_VECTORS", most_vectors)
     gpu.stream.log.clear()
     gpu.launches.clear()
     assertions.graph_keeps_all_bits(ops, NETWORKS[network], digits, **SETTINGS | {"batch_size": 2})
     assert gpu.stream.log == ["begin", "end", "launch", "launch"]  # the first three are whole batches, the last is not
-    beside = {launch.name for launch in gpu.launches if launch.place.stream}
-    assert beside == {"accumulate_metrics", "conv2d_backward_weight", "add_parts", "dense_backward_weight"}
+    concurrent = {launch.name for launch in gpu.launches if launch.place.stream}
+    assert concurrent == {"accumulate_metrics", "conv2d_backward_weight", "add_parts", "dense_backward_weight"}
 
 
 @pytest.mark.parametrize("settings", [{"freeze": "conv2d_2"}, {"clip_norm": 0.1, "ema": 0.9}])

@@ -210,13 +210,13 @@ def order_of(launch, function):
     return {name: {names[n] for n in node.before} for name, node in zip(names, recorded.nodes, strict=True)}
 
 
-def test_kernels_beside_others_wait_for_those_before_them(launch):
+def test_kernels_concurrent_others_wait_for_those_before_them(launch):
     def step():
         launch("dy", writes=[Y])
-        with device.beside():
+        with device.concurrently():
             launch("dweight", reads=[X, Y], writes=[Z])
         launch("dx", reads=[X, Y], writes=[SimpleNamespace(data=SimpleNamespace(ptr=0), nbytes=64, ndim=2)])
-        with device.beside():
+        with device.concurrently():
             launch("metrics")
 
     assert order_of(launch, step) == {
@@ -231,9 +231,9 @@ def test_kernels_beside_others_wait_for_those_before_them(launch):
     ("reads", "writes", "waits"),
     [([X, Y], [], False), ([Z], [], True), ([], [Z], True), ([], [X], True), ([X], [Y], True), ([], [], False)],
 )
-def test_a_kernel_waits_for_those_beside_it_if_one_writes_what_the_other_uses(launch, reads, writes, waits):
+def test_a_kernel_waits_for_those_concurrent_it_if_one_writes_what_the_other_uses(launch, reads, writes, waits):
     def step():
-        with device.beside():
+        with device.concurrently():
             launch("dweight", reads=[X, Y], writes=[Z])
         launch("next", reads=reads, writes=writes)
 
@@ -241,9 +241,9 @@ def test_a_kernel_waits_for_those_beside_it_if_one_writes_what_the_other_uses(la
 
 
 def test_all_kernels_are_in_order_without_a_recording(launch, stream):
-    with device.beside():
+    with device.concurrently():
         assert graph.stream_of([X], [True]) is stream
-    assert not device.is_beside()
+    assert not device.is_concurrent()
 
 
 def test_parts_of_an_array_are_memory_of_their_own():

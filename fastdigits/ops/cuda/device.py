@@ -48,7 +48,7 @@ def _only_stream() -> Any:
 
 @cache
 def side_stream() -> Any:
-    """Return the second stream of a recorded step; see `beside`."""
+    """Return the second stream of a recorded step; see `concurrently`."""
     return arrays().cuda.Stream(non_blocking=True)
 
 
@@ -69,34 +69,35 @@ def launch(graph: Any) -> None:
 
 
 @contextmanager
-def beside() -> Iterator[None]:
-    """Launch the kernels of the block beside those that come after it, if a graph is recorded.
+def concurrently() -> Iterator[None]:
+    """Launch the kernels of the block concurrently with later ones, if a graph is recorded.
 
     Use it for results that are not needed soon, such as the gradients of weights. The graph waits for them where that
     is necessary; see graph.Branches. Without a graph, all kernels run one after another.
     """
-    outside = is_beside()
-    _LOCAL.beside = True
+    outside = is_concurrent()
+    _LOCAL.concurrent = True
     try:
         yield
     finally:
-        _LOCAL.beside = outside
+        _LOCAL.concurrent = outside
 
 
-def is_beside() -> bool:
-    """Return whether this thread is within `beside`."""
-    return getattr(_LOCAL, "beside", False)
+def is_concurrent() -> bool:
+    """Return whether this thread is within `concurrently`."""
+    return getattr(_LOCAL, "concurrent", False)
 
 
 def scratch(numbers: int, used: int = 0) -> Array:
     """Return a float32 array for intermediate results of one operation, which the next one of this thread overwrites.
 
-    The operation keeps the first `used` numbers of an earlier call. Kernels within `beside` have memory of their own.
-    A request for more memory than there is allocates a new array. The old ones are kept, because a recorded graph may
-    use them. The smallest one that suffices is returned, so an operation gets the same memory in each step.
+    The operation keeps the first `used` numbers of an earlier call. Kernels within `concurrently` have scratch memory
+    of their own. A request for more memory than there is allocates a new array. The old ones are kept, because a
+    recorded graph may use them. The smallest one that suffices is returned, so an operation gets the same memory in
+    each step.
     """
-    used = 0 if is_beside() else used
-    kept: list[Any] = _LOCAL.__dict__.setdefault("side_scratch" if is_beside() else "scratch", [])
+    used = 0 if is_concurrent() else used
+    kept: list[Any] = _LOCAL.__dict__.setdefault("side_scratch" if is_concurrent() else "scratch", [])
     if not kept or kept[-1].size < used + numbers:
         kept.append(on_stream().empty(used + numbers, "float32"))
     return next(array for array in kept if array.size >= used + numbers)[used : used + numbers]

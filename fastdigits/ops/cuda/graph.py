@@ -83,7 +83,7 @@ class Use(NamedTuple):
 
 
 class Branches:
-    """The two streams of a graph that is being recorded: the main one, and the side one for kernels within `beside`.
+    """The two streams of a graph that is being recorded: the main one, and one for kernels within `concurrently`.
 
     A kernel on the side stream waits for the kernels that were launched before it. The main stream waits for the side
     stream only before a kernel that uses what that has written, or overwrites what it uses, and at the end. So the
@@ -102,7 +102,7 @@ class Branches:
 
     def stream_of(self, uses: Iterable[Use]) -> Any:
         """Return the stream on which to launch a kernel, which waits for all that the kernel depends on."""
-        if device.is_beside():
+        if device.is_concurrent():
             if self.ahead:
                 self.side.wait_event(self.main.record())
             self.ahead = False

@@ -29,8 +29,8 @@ class Kernel:
     """A CUDA kernel. Calling it launches `grid(*arguments)` blocks of `warps` warps.
 
     The function is written with the lane functions of plain Python, like a kernel.py; those of CUDA replace them.
-    `writes` names the arrays that it may write, by default all; so kernels that only read an array can run beside each
-    other.
+    `writes` names the arrays that it may write, by default all; so kernels that only read an array can run
+    concurrently.
     """
 
     def __init__(

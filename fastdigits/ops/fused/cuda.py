@@ -2,7 +2,7 @@
 
 from fastdigits.ops.batchnorm import cuda as batchnorm
 from fastdigits.ops.conv2d import cuda as conv2d
-from fastdigits.ops.cuda.device import beside
+from fastdigits.ops.cuda.device import concurrently
 from fastdigits.ops.cuda.launch import bound, each_vector, kernel, warp_number
 from fastdigits.ops.dense import cuda as dense
 from fastdigits.ops.fused import kernel as vectors
@@ -40,8 +40,8 @@ def dense_relu_forward(x, weight, bias, y):
 
 
 def dense_backward(x, dy, weight, relu_input, dx, dweight, dbias):
-    """See reference.dense_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
-    with beside():
+    """See reference.dense_backward. Warps compute tiles of dweight, concurrently with blocks of warps for dx."""
+    with concurrently():
         dense.dense_backward_weight(x, dy, dweight, dbias)
     dense.backward_input(dy, weight, x, dx, int(relu_input))
 
@@ -52,7 +52,7 @@ def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
+    """See reference.conv2d_backward. Warps compute tiles of dweight, concurrently with blocks of warps for dx."""
     backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, conv2d.backward_input)
 
 
@@ -67,14 +67,14 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_relu_maxpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_maxpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
+    """See reference.conv2d_relu_maxpool_backward. Warps unpool dy, then dweight and, concurrently, dx."""
     pooled_backward(
         x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_MAXPOOL, conv2d.backward_input
     )
 
 
 def conv2d_relu_avgpool_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias):
-    """See reference.conv2d_relu_avgpool_backward. Warps unpool dy, then compute dweight, beside others dx."""
+    """See reference.conv2d_relu_avgpool_backward. Warps unpool dy, then dweight and, concurrently, dx."""
     pooled_backward(
         x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, RELU_AVGPOOL, conv2d.backward_input
     )
@@ -93,7 +93,7 @@ def conv2d_relu_avgpool_backward_weight(x, dy, pool_mask, top, left, dweight, db
 def backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, backward_input):
     """Run conv2d_backward with a function that computes dx, such as conv2d.backward_input."""
     gradient = conv2d.without_border(dy)
-    with beside():
+    with concurrently():
         conv2d.backward_weight(x, gradient, stride, top, left, dweight, dbias)
     backward_input(gradient, weight, stride, top, left, x, dx, int(relu_input))
 
@@ -101,7 +101,7 @@ def backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, b
 def pooled_backward(x, dy, pool_mask, weight, top, left, relu_input, dx, dweight, dbias, EPILOGUE, backward_input):
     """Run the backward pass of a convolution whose epilogue pools, with a function that computes dx."""
     gradient = conv2d.unpool(dy, pool_mask, weight.shape[2:], top, left, dx.shape[2:4], EPILOGUE)
-    with beside():
+    with concurrently():
         conv2d.backward_weight(x, gradient, 1, top, left, dweight, dbias)
     backward_input(gradient, weight, 1, top, left, x, dx, int(relu_input))
 

@@ -2,7 +2,7 @@
 
 from numba import cuda, float64
 
-from fastdigits.ops.cuda.device import beside
+from fastdigits.ops.cuda.device import concurrently
 from fastdigits.ops.cuda.launch import LANES, WARPS, blocks, kernel, warp_number
 from fastdigits.ops.loss.kernel import (
     count_hits_block,
@@ -49,7 +49,7 @@ def weigh_losses(weights, start, offset, loss, dscores):
         weigh_losses_block(weights, start[0] + offset, loss, dscores, b)
 
 
-@beside()
+@concurrently()
 @kernel(lambda *arguments: (1,), METRIC_WARPS, writes=["hits", "totals"])
 def accumulate_metrics(scores, targets, loss, hits, totals):
     """See reference.accumulate_metrics. The warps of one block sum blocks of images, then two lanes add up the sums."""

@@ -136,16 +136,16 @@ class GpuGraph(recording.Graph):
 
     def _place(self, n: int, numbers: list[int]) -> Place:
         works = [node.work for node in self.nodes]
-        beside = [m for m in self._beside[n] if m < n]
+        concurrent = [m for m in self._concurrent[n] if m < n]
         return Place(
             works[n].stream,
             self.after[n],
-            {numbers[m]: works[m].code.program.name for m in beside},
-            set().union(*(works[m].written for m in self._beside[n])),
+            {numbers[m]: works[m].code.program.name for m in concurrent},
+            set().union(*(works[m].written for m in self._concurrent[n])),
         )
 
     @cached_property
-    def _beside(self) -> list[list[int]]:
+    def _concurrent(self) -> list[list[int]]:
         """The positions of the nodes that nothing orders before or after each node."""
         each = list(enumerate(self.nodes))
         return [

@@ -39,15 +39,15 @@ class Place(NamedTuple):
     stream : int
     after : int, optional
         Number of the last launch of another stream that is done before it.
-    beside : dict of int to str
+    concurrent : dict of int to str
         Numbers and kernels of the earlier launches that need not be done before it.
     written : set of int
-        The id of each memory that launches beside it write, also later ones.
+        The id of each memory that concurrent launches write, also later ones.
     """
 
     stream: int = 0
     after: int | None = None
-    beside: dict[int, str] = {}
+    concurrent: dict[int, str] = {}
     written: Collection[int] = ()
 
 
@@ -270,7 +270,7 @@ class Launch:
         }
         for argument in self.arguments:
             argument.memory.watched = id(argument.memory) in self.place.written
-            argument.memory.stream, argument.memory.beside = self.place.stream, self.place.beside
+            argument.memory.stream, argument.memory.concurrent = self.place.stream, self.place.concurrent
             argument.memory.complete = argument.memory.complete or argument.memory.is_initialized()
         for (name, _), argument in zip(program.parameters.items(), arguments, strict=True):
             if isinstance(argument, Argument) and name in code.written:

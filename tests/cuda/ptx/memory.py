@@ -51,7 +51,7 @@ class Memory:
         self.writers = np.zeros(padded // granule, np.int64)
         self.readers = {0: np.zeros_like(self.writers)}  # by stream: the launches of one are in order
         self.stream = 0  # that of the launch that runs
-        self.beside: dict[int, str] = {}  # numbers and kernels of earlier launches that nothing orders before it
+        self.concurrent: dict[int, str] = {}  # numbers and kernels of earlier launches that nothing orders before it
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype, source: np.ndarray | None = None) -> np.ndarray:
         """Return a view of the bytes, or of `source` instead."""
@@ -85,7 +85,7 @@ class Memory:
 
     def _read(self, places: np.ndarray, stamps: np.ndarray) -> None:
         _raise_if(_conflict(self.writers[places], stamps), "reads what another thread has written")
-        self._raise_if_beside(self.writers[places], "reads what {}, which nothing orders before it, has written")
+        self._raise_if_concurrent(self.writers[places], "reads what {}, which nothing orders before it, has written")
         if self.stream not in self.readers:
             self.readers[self.stream] = np.zeros_like(self.writers)
         readers = self.readers[self.stream]
@@ -100,10 +100,10 @@ class Memory:
     def _write(self, places: np.ndarray, stamps: np.ndarray, kept: Callable[[], np.ndarray]) -> None:
         before = self.writers[places]
         _raise_if(_conflict(before, stamps), "writes what another thread has written")
-        self._raise_if_beside(before, "writes what {}, which nothing orders before it, has written")
+        self._raise_if_concurrent(before, "writes what {}, which nothing orders before it, has written")
         for readers in self.readers.values():
             _raise_if(_conflict(readers[places], stamps), "writes what another thread has read")
-            self._raise_if_beside(readers[places], "writes what {}, which nothing orders before it, has read")
+            self._raise_if_concurrent(readers[places], "writes what {}, which nothing orders before it, has read")
         self.writers[places] = stamps
         last = self.writers[places]
         together = last != stamps
@@ -112,13 +112,13 @@ class Memory:
             _raise_if(together & ~kept(), "writes another number than another lane at the same time")
             self.writers[places[together]] |= JOINT
 
-    def _raise_if_beside(self, before: np.ndarray, rule: str) -> None:
-        """Refuse earlier accesses by launches beside the one that runs."""
-        if self.beside:
+    def _raise_if_concurrent(self, before: np.ndarray, rule: str) -> None:
+        """Refuse earlier accesses by launches that are concurrent with the one that runs."""
+        if self.concurrent:
             launches = (before & ~JOINT) >> LAUNCH_AT
-            wrong = np.isin(launches, list(self.beside))
+            wrong = np.isin(launches, list(self.concurrent))
             if wrong.any():
-                raise Unsafe(rule.format(self.beside[int(launches[np.argmax(wrong)])]), wrong)
+                raise Unsafe(rule.format(self.concurrent[int(launches[np.argmax(wrong)])]), wrong)
 
 
 def _raise_if(wrong: np.ndarray, rule: str) -> None:

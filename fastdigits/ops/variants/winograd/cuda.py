@@ -72,7 +72,7 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 
 def conv2d_backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias):
-    """See fused.reference.conv2d_backward. Warps compute tiles of dweight, beside blocks of warps with tiles of dx."""
+    """See fused.reference.conv2d_backward. Warps compute tiles of dweight, concurrently with blocks of warps for dx."""
     fused.backward(x, dy, weight, stride, top, left, relu_input, dx, dweight, dbias, backward_input)
 
 
