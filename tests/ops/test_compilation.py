@@ -4,6 +4,7 @@ import inspect
 import io
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -263,6 +264,33 @@ def test_a_parallel_kernel_from_the_cache_is_the_same(kernels):
         kernel(x)
         assert x.tolist() == list(range(50))
     assert sum(kernel.stats.cache_hits.values()) == 1
+
+
+def test_parallel_loops_do_not_wait_for_threads_that_run_python():
+    """Numba takes Python's lock before and after a loop, which takes one switch interval each while others hold it."""
+
+    def count(x, y):
+        total = 0.0
+        for i in range(300_000_000):  # long enough for the main thread to hold the lock until the end
+            total += x[i % len(x)]
+        for i in prange(len(y)):
+            y[i] = total
+
+    kernel = cached(njit(parallel=True, nogil=True)(count))
+    kernel(np.zeros(3), np.zeros(100))
+    y, before = np.zeros(100), sys.getswitchinterval()
+    with ThreadPoolExecutor(1) as thread:
+        ends = thread.submit(kernel, np.ones(3), y)
+        time.sleep(0.05)  # the kernel has begun
+        sys.setswitchinterval(60)
+        try:
+            deadline = time.monotonic() + 10
+            while y[-1] == 0 and time.monotonic() < deadline:
+                pass
+            assert y[-1] == 300_000_000
+        finally:
+            sys.setswitchinterval(before)
+        ends.result()
 
 
 def test_tiles_of_pooled_convolutions_are_inlined():

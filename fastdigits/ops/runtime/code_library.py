@@ -4,6 +4,9 @@ Numba optimizes each function that a kernel calls and translates it to machine c
 body of each parallel loop and the two wrappers that it puts around it. But all of them are linked into the kernel,
 which is then optimized and translated as a whole, and nothing else runs them.
 
+Numba also takes Python's lock before and after each parallel loop, which lasts 5 ms if another thread is running Python
+code. Kernels use no Python objects, so theirs do without.
+
 The members that this relies on are private to Numba; tests/ops/test_compilation.py checks them.
 """
 
@@ -12,9 +15,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from llvmlite import ir
 from numba.core.codegen import JITCodeLibrary
 
 LOOP = "__numba_parfor_gufunc"  # begins the name of the body of a parallel loop
+LOOP_START = "parallelgufuncwrapper"  # the name of the code that starts the threads of a loop
+LOCKING = {"numba_gil_ensure", "PyEval_SaveThread", "PyEval_RestoreThread", "numba_gil_release"}
 
 
 class LinkedLibrary(JITCodeLibrary):
@@ -24,6 +30,13 @@ class LinkedLibrary(JITCodeLibrary):
     """
 
     _is_translated = False
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """Add code to this library, without Python's lock if it starts the threads of a parallel loop."""
+        if self.name == LOOP_START:
+            for block in (block for function in ir_module.functions for block in function.blocks):
+                block.instructions[:] = [step for step in block.instructions if not _is_locking(step)]
+        super().add_ir_module(ir_module)
 
     def finalize(self) -> None:
         """Make the code ready to link."""
@@ -52,6 +65,10 @@ class LinkedLibrary(JITCodeLibrary):
     def _is_function(self) -> bool:
         """Return False for the body of a parallel loop and its wrappers."""
         return self._object_caching_enabled and not self.name.startswith(LOOP)
+
+
+def _is_locking(instruction: Any) -> bool:
+    return isinstance(instruction, ir.CallInstr) and instruction.callee.name in LOCKING
 
 
 def without_unused_code(dispatcher: Any) -> Any:
