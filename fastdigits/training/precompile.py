@@ -25,7 +25,7 @@ from fastdigits.models import name_of, network_of
 from fastdigits.nn import Network
 from fastdigits.ops import inference_ops, load
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import compilation, kernel_cache
 from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
 from fastdigits.training.trainer import Trainer, build_for_training
 
@@ -108,7 +108,7 @@ def helper_process(network: Network, config: TrainConfig) -> Iterator[None]:
                 helper = _start_helper(network, config)
 
     try:
-        with numba_setup.on_compilation(on_compilation):
+        with compilation.on_compilation(on_compilation):
             yield
     finally:
         if helper:

@@ -7,7 +7,7 @@ import pytest
 from fastdigits.config.recipes import RECIPES
 from fastdigits.config.training import TrainConfig
 from fastdigits.ops import load
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import compilation, kernel_cache
 from fastdigits.training import precompile
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ def test_training_and_evaluation_after_warmup_compile_nothing(model, invoke, tin
     config = TrainConfig(epochs=1)
     for _, run in precompile.warmup_steps(model, config, load("cpu")):
         run()
-    with numba_setup.on_first_compilation(lambda: pytest.fail("something is compiled")):
+    with compilation.on_first_compilation(lambda: pytest.fail("something is compiled")):
         assert invoke("train", "--model", model, "--epochs", 1, "--data", tiny).exit_code == 0
         assert invoke("eval", "weights.h5", "--data", tiny).exit_code == 0
 
@@ -48,7 +48,7 @@ def test_compilation_is_noticed(invoke):
     from numba import njit
 
     found = []
-    with numba_setup.on_first_compilation(lambda: found.append(1)):
+    with compilation.on_first_compilation(lambda: found.append(1)):
         njit(lambda x: x + 1)(1)
         njit(lambda x: x + 2)(1)
     assert found == [1]

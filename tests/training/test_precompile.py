@@ -70,7 +70,7 @@ def test_the_helper_compiles_everything_that_training_needs(tmp_path, environmen
         from fastdigits.config.training import TrainConfig
         from fastdigits.models import network_of
         from fastdigits.ops.runtime import compilation, rehearsal
-        from fastdigits.ops.runtime.numba_setup import on_compilation
+        from fastdigits.ops.runtime.compilation import on_compilation
         from fastdigits.training import precompile
         from fastdigits.training.trainer import build_for_training
 

@@ -11,7 +11,7 @@ from fastdigits.cli.actions.common import load_ops
 from fastdigits.cli.terminal.progress import run_steps
 from fastdigits.config.recipes import RECIPES, model_settings
 from fastdigits.config.training import MODEL, TrainConfig
-from fastdigits.ops.runtime import kernel_cache, numba_setup
+from fastdigits.ops.runtime import compilation, kernel_cache
 from fastdigits.training import precompile
 
 DEFAULT_RECIPES = ("default", "fast")
@@ -40,7 +40,7 @@ def run(
     step_start = perf_counter()
     steps = [step for model, config in configs for step in precompile.warmup_steps(model, config, ops)]
     compiled: list[bool] = []
-    with numba_setup.on_first_compilation(lambda: compiled.append(True)):
+    with compilation.on_first_compilation(lambda: compiled.append(True)):
         for name, _ in run_steps(steps):
             done.append({"step": name, "seconds": perf_counter() - step_start})
             step_start = perf_counter()

@@ -11,7 +11,7 @@ import click
 
 from fastdigits.cli.terminal import interrupt
 from fastdigits.ops.interface import Ops
-from fastdigits.ops.runtime import compilation, numba_setup
+from fastdigits.ops.runtime import compilation
 
 T = TypeVar("T")
 QUIET_S = 1.0  # work that is done sooner shows no progress
@@ -35,7 +35,7 @@ def announce_compilation(
     if ops.device == "reference":  # compiles nothing
         yield
         return
-    with compilation.shown(show or compilation.Line(say)), numba_setup.on_compilation(interrupt.check):
+    with compilation.shown(show or compilation.Line(say)), compilation.on_compilation(interrupt.check):
         yield
 
 

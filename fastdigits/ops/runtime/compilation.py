@@ -3,12 +3,11 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
+from types import ModuleType
 from typing import Any
-
-from fastdigits.ops.runtime import numba_setup
 
 QUIET_S = 1.0  # compilation that is done sooner shows nothing
 LINE_S, REDRAW_S = 5.0, 0.2  # between two lines on a pipe, and two states of the line on a terminal
@@ -121,6 +120,41 @@ def _is_done(file: Path) -> bool:
 
 
 @contextmanager
+def on_first_compilation(announce: Callable[[], None]) -> Iterator[None]:
+    """Call `announce` once, when the first kernel in the block is compiled rather than loaded from the cache."""
+    announced = False
+
+    def start() -> None:
+        nonlocal announced
+        if not announced:
+            announced = True
+            announce()
+
+    with on_compilation(start):
+        yield
+
+
+@contextmanager
+def on_compilation(start: Callable[[], None]) -> Iterator[None]:
+    """Call `start` before each compilation in the block, including the compilation of called functions."""
+    with ExitStack() as listeners:
+        for events, name in _compilation_events():
+            members = {"on_start": lambda self, event: start(), "on_end": lambda self, event: None}
+            listener = type("Listener", (events.Listener,), members)()
+            listeners.enter_context(events.install_listener(name, listener))
+        yield
+
+
+def _compilation_events() -> Iterator[tuple[ModuleType, str]]:
+    """Yield the event modules, each with the name of its event for compilations."""
+    from numba.core import event
+
+    yield event, "numba:compile"
+    if "numba.cuda.core.event" in sys.modules:  # that of numba-cuda, which has events for compiler passes only
+        yield sys.modules["numba.cuda.core.event"], "numba-cuda:run_pass"
+
+
+@contextmanager
 def shown(show: Callable[[str, bool], Any]) -> Iterator[None]:
     """Call `show` with a line about the compilation in this block, again and again, if it takes over QUIET_S.
 
@@ -148,7 +182,7 @@ def shown(show: Callable[[str, bool], Any]) -> Iterator[None]:
         show(f"compiling kernels, once: {of}", False)
 
     try:
-        with numba_setup.on_compilation(tick):
+        with on_compilation(tick):
             yield
     finally:
         if last_s:

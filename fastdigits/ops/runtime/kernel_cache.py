@@ -33,7 +33,10 @@ DIGEST_BYTES = 32
 # Files of ops/ whose code is never compiled, like the reference.py of each family and ops/*.py, or whose code is hashed
 # for itself, as in custom/
 UNCOMPILED_FOLDERS = {"custom", "runtime"}
-COMPILERS = {"runtime/code_library.py", "runtime/numba_cache.py"}  # they decide what is compiled, and its names
+# Files of runtime/ that decide what is compiled, and its names, or are compiled
+COMPILED = {
+    f"runtime/{name}.py" for name in ("code_library", "numba_cache", "team/__init__", "team/atomics", "team/kernel")
+}
 UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 
 
@@ -240,7 +243,7 @@ def _sources_hash(root: Path = Path(__file__).parents[1]) -> str:
 
 def _is_compiled(name: PurePath) -> bool:
     """Return whether a file of ops/ contains code that is compiled, or constants of such code, or compiles it."""
-    if name.as_posix() in COMPILERS:
+    if name.as_posix() in COMPILED:
         return True
     if len(name.parts) == 1 or name.parts[0] in UNCOMPILED_FOLDERS:
         return False

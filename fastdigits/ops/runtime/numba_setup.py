@@ -2,11 +2,7 @@
 
 import gc
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 from fastdigits.errors import UserError, setting
@@ -72,41 +68,6 @@ def cores() -> int:
 def simulates_cuda() -> bool:
     """Return whether Numba simulates CUDA with Python threads, for tests."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
-
-
-@contextmanager
-def on_first_compilation(announce: Callable[[], None]) -> Iterator[None]:
-    """Call `announce` once, when the first kernel in the block is compiled rather than loaded from the cache."""
-    announced = False
-
-    def start() -> None:
-        nonlocal announced
-        if not announced:
-            announced = True
-            announce()
-
-    with on_compilation(start):
-        yield
-
-
-@contextmanager
-def on_compilation(start: Callable[[], None]) -> Iterator[None]:
-    """Call `start` before each compilation in the block, including the compilation of called functions."""
-    with ExitStack() as listeners:
-        for events, name in _compilation_events():
-            members = {"on_start": lambda self, event: start(), "on_end": lambda self, event: None}
-            listener = type("Listener", (events.Listener,), members)()
-            listeners.enter_context(events.install_listener(name, listener))
-        yield
-
-
-def _compilation_events() -> Iterator[tuple[ModuleType, str]]:
-    """Yield the event modules, each with the name of its event for compilations."""
-    from numba.core import event
-
-    yield event, "numba:compile"
-    if "numba.cuda.core.event" in sys.modules:  # that of numba-cuda, which has events for compiler passes only
-        yield sys.modules["numba.cuda.core.event"], "numba-cuda:run_pass"
 
 
 @lru_cache

@@ -120,16 +120,19 @@ class _Pool:
 
     def entered(self, threads: int) -> AbstractContextManager:
         """Prepare this Python thread for kernels on a number of threads, and return the context to run one in."""
+        from fastdigits.ops.runtime import team
+
         with self._lock:
             if self._why_lost:
                 raise UserError(self._why_lost)
             self._layer = self._layer or layer()
             self._users.add(threading.get_ident())
         use_threads(threads)
-        if self._layer != "workqueue":
-            return nullcontext()
-        _LOCAL.threads = 0
-        return self._one_at_a_time  # the layer aborts the process if two Python threads run kernels at the same time
+        # The layer "workqueue" aborts the process if two Python threads run kernels at the same time
+        one_at_a_time = self._layer == "workqueue"
+        if one_at_a_time or not team.install(self._layer):
+            _LOCAL.threads = 0
+        return self._one_at_a_time if one_at_a_time else nullcontext()
 
     def before_fork(self) -> None:
         """Wait for locks that the child would never get if another thread held them."""

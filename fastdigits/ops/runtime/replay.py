@@ -5,7 +5,6 @@ must then wait to take back. A replay costs that only once for any number of ker
 the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
 """
 
-import ctypes
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -101,6 +100,8 @@ def compile_calls(calls: list[Call]) -> Callable[[], None]:
     from llvmlite import binding
     from numba.core.compiler_lock import global_compiler_lock
 
+    from fastdigits.ops.runtime import team
+
     name = f"fastdigits_replay_{next(_NUMBERS)}"
     with global_compiler_lock:
         code = [line for number, call in enumerate(calls) for line in _code(number, *call)]
@@ -108,10 +109,10 @@ def compile_calls(calls: list[Call]) -> Callable[[], None]:
         machine = binding.Target.from_default_triple().create_target_machine(opt=0, jit=True)
         engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
         engine.finalize_object()
-        start = ctypes.CFUNCTYPE(ctypes.c_int)(engine.get_function_address(name))
+        run = team.prepared(engine.get_function_address(name))
 
     def replay() -> None:
-        if start():
+        if run():
             raise MemoryError("There is not enough memory for the operation.")
 
     replay.kept = calls, engine  # type: ignore[attr-defined]  # the arrays and the code

@@ -1,0 +1,103 @@
+"""Let the threads of one parallel loop share out all loops of a replay.
+
+Numba's threading layer needs some 5 us to hand half of a loop to another thread, as long as a small kernel takes. A
+replay asks it only once. One thread then calls the kernels, and the others help: each loop is a job of several parts,
+which the threads claim one by one. Nobody waits for a helper that has not come, only for parts that a helper has
+claimed.
+
+Compiled code calls the layer as `numba_parallel_for`, and `install` puts `kernel.parallel_for` in its place. Loops
+outside of a replay go on to the layer, and so do those of a second replay at the same time.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from llvmlite import binding
+from numba import njit, types
+from numba.core.compiler_lock import global_compiler_lock
+
+from fastdigits.ops.runtime import compilation
+from fastdigits.ops.runtime.numba_cache import cached
+from fastdigits.ops.runtime.team import kernel
+from fastdigits.ops.runtime.team.atomics import WORD
+
+LAYER_FUNCTION = "numba_parallel_for"
+
+
+class _Team:
+    """The team of this process.
+
+    Attributes
+    ----------
+    run : function, optional
+        Runs the replay at an address and returns what it returns; None without a team.
+    """
+
+    def __init__(self) -> None:
+        self.run: Callable[[int], int] | None = None
+        self._functions = {
+            function: cached(njit(error_model="numpy")(function.py_func))
+            for function in (kernel.parallel_for, kernel.join, kernel.run)
+        }
+        # Compiled code has the address of a word in it
+        self._memory = np.zeros((kernel.BYTES + kernel.LINE) // WORD, np.int64)
+
+    def install(self) -> None:
+        """Put `parallel_for` in the place of the layer's function, for kernels that are linked from now on."""
+        start = -(-self._memory.ctypes.data // kernel.LINE) * kernel.LINE
+        layer = ctypes.c_int64.from_address(start + kernel.LAYER)
+        layer.value = binding.address_of_symbol(LAYER_FUNCTION)
+        binding.add_symbol(kernel.TEAM, start)
+        binding.add_symbol(LAYER_FUNCTION, self._compiled(kernel.parallel_for))
+        join, run = self._compiled(kernel.join), self._compiled(kernel.run)
+        run_replay = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64)(run)
+        self.run = lambda replay: run_replay(replay, join)
+
+    def plan(self) -> None:
+        """Note the functions that must be compiled."""
+        for function, dispatcher in self._functions.items():
+            compilation.plan(dispatcher._cache.path(_types(function), dispatcher.targetctx))
+
+    def _compiled(self, function: Any) -> int:
+        """Compile a function and return its address for C."""
+        dispatcher = self._functions[function]
+        dispatcher.compile(_types(function))
+        compiled = dispatcher.overloads[_types(function)]
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+
+def _types(function: Any) -> tuple[types.Type, ...]:
+    return (types.int64,) * function.py_func.__code__.co_argcount
+
+
+_TEAM = _Team()
+
+
+def install(layer: str) -> bool:
+    """Give replays a team, if the threading layer lets the thread that calls a loop take part in it.
+
+    Call this after the layer has been loaded, and before kernels are.
+
+    Returns
+    -------
+    bool
+        False while kernels are only planned: then call it again before they run.
+    """
+    if _TEAM.run or layer == "workqueue" or os.name != "posix":
+        return True
+    if compilation.is_planning():
+        _TEAM.plan()
+        return False
+    with global_compiler_lock:
+        if not _TEAM.run:  # another thread may have been faster
+            _TEAM.install()
+    return True
+
+
+def prepared(replay: int) -> Callable[[], int]:
+    """Return a function that runs the replay at an address, with a team if there is one."""
+    return partial(_TEAM.run, replay) if _TEAM.run else ctypes.CFUNCTYPE(ctypes.c_int)(replay)
