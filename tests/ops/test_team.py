@@ -13,7 +13,7 @@ from numba import njit, prange
 from fastdigits.ops import load
 from fastdigits.ops.lanes import cpu
 from fastdigits.ops.runtime import replay, team
-from fastdigits.ops.runtime.team import kernel
+from fastdigits.ops.runtime.team import compiled
 from fastdigits.ops.runtime.team.atomics import this_thread
 
 pytestmark = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine has one core")
@@ -99,7 +99,7 @@ def test_several_python_threads_replay_at_once(two_threads):
         list(threads.map(work, [100, 200, 300, 400]))
 
 
-@pytest.mark.parametrize("parts", [kernel.MAX_PARTS - 1, kernel.MAX_PARTS, 5 * kernel.MAX_PARTS])
+@pytest.mark.parametrize("parts", [compiled.MAX_PARTS - 1, compiled.MAX_PARTS, 5 * compiled.MAX_PARTS])
 def test_loops_may_have_many_parts_and_more_than_the_team_has_places_for(two_threads, parts):
     """Those of more parts go on to the layer."""
     chain = Chain(parts)
@@ -123,10 +123,35 @@ def test_loops_outside_of_replays_are_those_of_the_layer(two_threads):
     assert of_somebody_else(np.arange(1000.0)) == 499_500
 
 
+@njit(parallel=True)
+def sum_of_squares(n):
+    total = 0
+    for i in prange(n):
+        total += i * i
+    return total
+
+
+@cpu.parallel
+def fill_with_sums(y):
+    for i in prange(len(y)):
+        y[i] = sum_of_squares(i)
+
+
+def test_loops_within_loops_are_those_of_the_layer(two_threads):
+    y = np.zeros(300, np.int64)
+    _, kernels = replay.record(fill_with_sums, y)
+    run = replay.compile_calls(kernels)
+    expected = [sum(i * i for i in range(n)) for n in range(300)]
+    for _ in range(30):
+        y[:] = 0
+        run()
+        assert y.tolist() == expected
+
+
 def test_memory_that_runs_out_ends_the_replay(two_threads):
     size, y = np.ones(1, np.int64), np.zeros(100)
-    _, calls = replay.record(allocate, size, y)
-    run = replay.compile_calls(calls)
+    _, kernels = replay.record(allocate, size, y)
+    run = replay.compile_calls(kernels)
     run()
     size[0] = 2**50
     with pytest.raises(MemoryError):

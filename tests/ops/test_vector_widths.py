@@ -65,7 +65,7 @@ assert not y.any()
         process = _start(["-c", program], unit, XDG_CACHE_HOME=str(tmp_path))
         output, _ = process.communicate()
         assert process.returncode == 0, output
-        compiled.append(len(list(tmp_path.rglob("*.kernel"))))
+        compiled.append(len(list(tmp_path.rglob("activation*.kernel"))))
     assert compiled == [1, 2, 2, 2]
 
 

@@ -127,10 +127,11 @@ class _Pool:
                 raise UserError(self._why_lost)
             self._layer = self._layer or layer()
             self._users.add(threading.get_ident())
-        use_threads(threads)
         # The layer "workqueue" aborts the process if two Python threads run kernels at the same time
         one_at_a_time = self._layer == "workqueue"
-        if one_at_a_time or not team.install(self._layer):
+        is_ready = team.install(self._layer)
+        use_threads(threads)
+        if one_at_a_time or not is_ready:
             _LOCAL.threads = 0
         return self._one_at_a_time if one_at_a_time else nullcontext()
 

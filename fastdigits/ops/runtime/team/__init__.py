@@ -5,8 +5,8 @@ replay asks it only once. One thread then calls the kernels, and the others help
 which the threads claim one by one. Nobody waits for a helper that has not come, only for parts that a helper has
 claimed.
 
-Compiled code calls the layer as `numba_parallel_for`, and `install` puts `kernel.parallel_for` in its place. Loops
-outside of a replay go on to the layer, and so do those of a second replay at the same time.
+Kernels call the layer as `numba_parallel_for`, and `install` puts `compiled.parallel_for` in its place. Loops outside of
+a replay go on to the layer, and so do those of a second replay at the same time.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastdigits.ops.runtime import compilation
 from fastdigits.ops.runtime.numba_cache import cached
-from fastdigits.ops.runtime.team import kernel
+from fastdigits.ops.runtime.team import compiled
 from fastdigits.ops.runtime.team.atomics import WORD
 
 LAYER_FUNCTION = "numba_parallel_for"
@@ -41,19 +41,19 @@ class _Team:
         self.run: Callable[[int], int] | None = None
         self._functions = {
             function: cached(njit(error_model="numpy")(function.py_func))
-            for function in (kernel.parallel_for, kernel.join, kernel.run)
+            for function in (compiled.parallel_for, compiled.join, compiled.run)
         }
         # Compiled code has the address of a word in it
-        self._memory = np.zeros((kernel.BYTES + kernel.LINE) // WORD, np.int64)
+        self._memory = np.zeros((compiled.BYTES + compiled.LINE) // WORD, np.int64)
 
     def install(self) -> None:
         """Put `parallel_for` in the place of the layer's function, for kernels that are linked from now on."""
-        start = -(-self._memory.ctypes.data // kernel.LINE) * kernel.LINE
-        layer = ctypes.c_int64.from_address(start + kernel.LAYER)
+        start = -(-self._memory.ctypes.data // compiled.LINE) * compiled.LINE
+        layer = ctypes.c_int64.from_address(start + compiled.LAYER)
         layer.value = binding.address_of_symbol(LAYER_FUNCTION)
-        binding.add_symbol(kernel.TEAM, start)
-        binding.add_symbol(LAYER_FUNCTION, self._compiled(kernel.parallel_for))
-        join, run = self._compiled(kernel.join), self._compiled(kernel.run)
+        binding.add_symbol(compiled.TEAM, start)
+        parallel_for, join, run = (self._address(function) for function in self._functions)
+        binding.add_symbol(LAYER_FUNCTION, parallel_for)
         run_replay = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64)(run)
         self.run = lambda replay: run_replay(replay, join)
 
@@ -62,12 +62,12 @@ class _Team:
         for function, dispatcher in self._functions.items():
             compilation.plan(dispatcher._cache.path(_types(function), dispatcher.targetctx))
 
-    def _compiled(self, function: Any) -> int:
+    def _address(self, function: Any) -> int:
         """Compile a function and return its address for C."""
         dispatcher = self._functions[function]
         dispatcher.compile(_types(function))
-        compiled = dispatcher.overloads[_types(function)]
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        code = dispatcher.overloads[_types(function)]
+        return code.library.get_pointer_to_function(code.fndesc.llvm_cfunc_wrapper_name)
 
 
 def _types(function: Any) -> tuple[types.Type, ...]:

@@ -45,14 +45,13 @@ def write(typing, address, value):
 
 @intrinsic
 def add(typing, address, value):
-    """Add to a word."""
+    """Add to a word and return what it was."""
 
     def code(context, builder, signature, arguments):
         address, value = arguments
-        builder.atomic_rmw("add", _word(builder, address), value, "acq_rel")
-        return context.get_dummy_value()
+        return builder.atomic_rmw("add", _word(builder, address), value, "acq_rel")
 
-    return types.none(types.int64, types.int64), code
+    return types.int64(types.int64, types.int64), code
 
 
 @intrinsic

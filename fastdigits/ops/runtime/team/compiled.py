@@ -25,21 +25,24 @@ TEAM = "fastdigits_team"  # the symbol of its memory
 SPINS = 64  # times that a thread looks for work before it offers its core to others
 number_of_threads: Any = types.ExternalFunction("get_num_threads", types.int32())  # of the layer
 
+MAX_PARTS, MAX_ARRAYS, MAX_DIMENSIONS = 256, 96, 32  # of a loop
+
 # The memory of the team, in bytes from its start. What several threads change has lines of the cache to itself.
 LINE = 128
-CALLER = 0  # the thread that calls the kernels, or FREE, or TAKEN before and after
+CALLER = 0  # the thread that calls the kernels; FREE without a replay, TAKEN before, after, and within a loop
 TICKET = LINE  # number of parts of the job, and how many are claimed; OVER after the last job
 DONE = 2 * LINE  # parts that helpers have computed
 REPLAY = 3 * LINE  # address of the replay, or 0 once a thread has begun it
 CODE = 4 * LINE  # what the replay has returned
 LAYER = 5 * LINE  # address of the layer's function
 THREADS = 6 * LINE  # length of the loop in which the layer calls `join`
-JOB = 7 * LINE  # arguments of parallel_for
-PARTS = 8 * LINE  # addresses of arrays and dimensions, for each part
+MEMBERS = 7 * LINE  # how many threads have joined
+JOB = 8 * LINE  # arguments of parallel_for
+NAMES = 9 * LINE  # the threads that have joined
+PARTS = NAMES + MAX_PARTS * WORD  # addresses of arrays and dimensions, for each part
 
 FREE, TAKEN, OVER = 0, -1, -1
 SIZE, MASK = 16, 0xFFFF  # first bit of the number of parts of a ticket, and bits of the claimed ones
-MAX_PARTS, MAX_ARRAYS, MAX_DIMENSIONS = 256, 96, 32
 PART = (MAX_ARRAYS + MAX_DIMENSIONS) * WORD
 BYTES = PARTS + MAX_PARTS * PART
 
@@ -54,6 +57,7 @@ def parallel_for(function, arrays, dimensions, steps, data, inner, count, thread
     job = (function, arrays, dimensions, steps, data, inner, count)
     for w in range(len(job)):
         write(team + JOB + w * WORD, job[w])
+    write(team + CALLER, TAKEN)
     write(team + DONE, 0)
     write(team + TICKET, parts << SIZE)
     own = 0
@@ -63,6 +67,7 @@ def parallel_for(function, arrays, dimensions, steps, data, inner, count, thread
     while own + read(team + DONE) < parts:
         wait(turns)
         turns += 1
+    write(team + CALLER, this_thread())
 
 
 @njit
@@ -106,14 +111,14 @@ def wait(turns):
 def join(arrays, dimensions, steps, data):
     """Call the kernels of the replay, or help if another thread does. The layer calls this in each thread."""
     team = symbol(TEAM)
+    if not is_new_member(team):
+        return
     replay = read(team + REPLAY)
     if replay != 0 and replace(team + REPLAY, replay, 0):
         write(team + CALLER, this_thread())
         write(team + CODE, call(replay, ()))
         write(team + CALLER, TAKEN)
         write(team + TICKET, OVER)
-    if read(team + CALLER) == this_thread():
-        return  # the layer has given the caller this work while it waits for a loop that has gone on to the layer
     turns = 0
     while read(team + TICKET) != OVER:
         if compute_part(team):
@@ -125,11 +130,27 @@ def join(arrays, dimensions, steps, data):
 
 
 @njit
+def is_new_member(team):
+    """Note that this thread joins the team; return whether it had not joined before.
+
+    A thread that waits for a loop within a part, which is the layer's, may be given another call of `join` meanwhile.
+    """
+    for m in range(read(team + MEMBERS)):
+        if read(team + NAMES + m * WORD) == this_thread():
+            return False
+    write(team + NAMES + add(team + MEMBERS, 1) * WORD, this_thread())
+    return True
+
+
+@njit
 def run(replay, join):
     """Run a replay with the team, unless it is taken; return what the replay returns."""
     team, threads = symbol(TEAM), np.int64(number_of_threads())
-    if threads == 1 or not replace(team + CALLER, FREE, TAKEN):
+    if threads == 1 or threads > MAX_PARTS or not replace(team + CALLER, FREE, TAKEN):
         return call(replay, ())
+    for m in range(threads):
+        write(team + NAMES + m * WORD, 0)
+    write(team + MEMBERS, 0)
     write(team + REPLAY, replay)
     write(team + TICKET, 0)
     write(team + THREADS, threads)
