@@ -45,3 +45,24 @@ def assert_gradient(loss, x, gradient) -> None:
         differences[at] = (above - loss()) / (2 * STEP)
         x[at] = original
     np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-7 * np.abs(differences).max())
+
+
+def check_shrinking_means(ops):
+    """Check that means of optimizers are 0 or normal while they shrink without gradients, and 0 in the end.
+
+    0.9^n is subnormal from step 829 on, and by rounding it would never become 0. Subnormal numbers are slow.
+    """
+    momentum = {"momentum": 0.9, "weight_decay": 0.0}
+    adam = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}
+    for op in ("momentum_step", "nesterov_step", "adam_step", "adamw_step"):
+        parameter, gradient, square = (np.full((2, ops.lanes), value, np.float32) for value in (1, 0, 1))
+        mean = np.resize(np.float32([1, -1]), parameter.shape)
+        for step in range(1, 900):
+            inputs = parameter, gradient, mean
+            if op in ("momentum_step", "nesterov_step"):
+                getattr(ops, op)(*inputs, rate=np.float32([0.1]), **momentum)
+            else:
+                getattr(ops, op)(*inputs, square, rate=np.float32([0.1]), step=np.array([step]), **adam)
+            assert (np.abs(mean[mean != 0]) >= np.finfo(np.float32).tiny).all()
+        assert (mean == 0).all()
+        assert (square > 0).all()

@@ -95,6 +95,21 @@ def test_exp_and_log_at_the_ends_of_their_range():
         np.testing.assert_array_equal(y, x)
 
 
+def test_subnormal_numbers_become_0_and_all_others_stay():
+    tiny = np.finfo(np.float32).tiny
+    below = np.nextafter(tiny, np.float32(0))
+    stay = [0.0, tiny, -tiny, 1.0, -LARGEST, np.inf, -np.inf, np.nan]
+    for numbers, results in ((stay, stay), ([below, -below, DENORMAL], [0, 0, 0])):
+        x = np.repeat(np.float32(numbers)[:, None], LANES, 1)
+        y = np.ones_like(x)
+        _compiled("without_subnormal")(x, y)
+        np.testing.assert_array_equal(y, np.repeat(np.float32(results)[:, None], LANES, 1))
+
+
+def test_a_mean_that_shrinks_without_gradients_becomes_0(checks):
+    checks.check_shrinking_means(CPU)
+
+
 def test_sigmoid_and_tanh_of_extreme_inputs(checks):
     x = np.resize(EXTREME, (len(EXTREME), LANES))
     for op in ("sigmoid_forward", "tanh_forward"):

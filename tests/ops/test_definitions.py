@@ -458,6 +458,10 @@ def test_adam_step(checks):
     checks.assert_close(parameter, _one(0.8 - 0.25 * unbiased_mean / (math.sqrt(unbiased_square) + 1)), terms=6)
 
 
+def test_a_mean_that_shrinks_without_gradients_becomes_0(checks):
+    checks.check_shrinking_means(OPS)
+
+
 def test_adamw_decays_the_parameter_and_adam_the_gradient(checks):
     """At parameter 4, with decay 0.5 and no gradient, AdamW shrinks the parameter by 5 %; Adam sees a gradient of 2."""
     options = {"rate": np.array([0.1]), "step": np.array([1]), "beta1": 0.9, "beta2": 0.99, "epsilon": 0.0}

@@ -1,8 +1,8 @@
 """exp, log, tanh, sigmoid and sine of vectors, with the same formulas on every device.
 
-Each reduces its argument to a short interval and evaluates a polynomial there, after Cody and Waite (1980), Software
-Manual for the Elementary Functions. The coefficients are those of the Cephes library by Moshier (expf, logf, tanhf),
-except for the sine, whose coefficients were fitted. Relative errors stay below 2e-7.
+Each of these reduces its argument to a short interval and evaluates a polynomial there, after Cody and Waite (1980),
+Software Manual for the Elementary Functions. The coefficients are those of the Cephes library by Moshier (expf, logf,
+tanhf), except for the sine, whose coefficients were fitted. Relative errors stay below 2e-7.
 """
 
 from fastdigits.ops.lanes import exponent, fma, mantissa, maximum, power_of_two, round, select, splat
@@ -78,3 +78,8 @@ def sine_of_turns(v):
     p = fma(p, square, splat(-41.3416774))
     p = fma(p, square, splat(6.28318527))
     return p * r * fma(splat(-2.0) * odd, odd, splat(1.0))
+
+
+def without_subnormal(v):
+    """Return v with 0 in the place of numbers between -2^-126 and 2^-126; NaN stays."""
+    return select(splat(1.1754944e-38) > maximum(v, splat(0.0) - v), splat(0.0), v)

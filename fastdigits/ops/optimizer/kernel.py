@@ -1,6 +1,7 @@
 """Optimizer steps for one vector of parameters."""
 
 from fastdigits.ops.lanes import fma, load, splat, sqrt, store, store_scalar, sum_lanes
+from fastdigits.ops.lanes.math import without_subnormal
 
 
 def sgd_step(parameter, gradient, rate, weight_decay, v):
@@ -12,7 +13,7 @@ def sgd_step(parameter, gradient, rate, weight_decay, v):
 def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay, v):
     p = load(parameter, (v,))
     g = fma(splat(weight_decay), p, load(gradient, (v,)))
-    new_velocity = fma(splat(momentum), load(velocity, (v,)), g)
+    new_velocity = without_subnormal(fma(splat(momentum), load(velocity, (v,)), g))
     store(velocity, (v,), new_velocity)
     store(parameter, (v,), fma(splat(-rate), new_velocity, p))
 
@@ -20,7 +21,7 @@ def momentum_step(parameter, gradient, velocity, rate, momentum, weight_decay, v
 def nesterov_step(parameter, gradient, velocity, rate, momentum, weight_decay, v):
     p = load(parameter, (v,))
     g = fma(splat(weight_decay), p, load(gradient, (v,)))
-    new_velocity = fma(splat(momentum), load(velocity, (v,)), g)
+    new_velocity = without_subnormal(fma(splat(momentum), load(velocity, (v,)), g))
     store(velocity, (v,), new_velocity)
     store(parameter, (v,), fma(splat(-rate), fma(splat(momentum), new_velocity, g), p))
 
@@ -41,7 +42,7 @@ def adamw_step(parameter, gradient, mean, square, factors, epsilon, decay_factor
 def _adam(parameter, p, g, mean, square, factors, epsilon, v):
     """Step with factors (-rate / (1 - beta1^step), (1 - beta2^step)^-1/2, beta1, 1 - beta1, beta2, 1 - beta2)."""
     step_size, inv_sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2 = factors
-    first = fma(splat(beta1), load(mean, (v,)), splat(one_minus_beta1) * g)
+    first = without_subnormal(fma(splat(beta1), load(mean, (v,)), splat(one_minus_beta1) * g))
     second = fma(splat(beta2), load(square, (v,)), splat(one_minus_beta2) * g * g)
     store(mean, (v,), first)
     store(square, (v,), second)

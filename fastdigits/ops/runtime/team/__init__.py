@@ -5,8 +5,8 @@ replay asks it only once. One thread then calls the kernels, and the others help
 which the threads claim one by one. Nobody waits for a helper that has not come, only for parts that a helper has
 claimed.
 
-Kernels call the layer as `numba_parallel_for`, and `install` puts `compiled.parallel_for` in its place. Loops outside of
-a replay go on to the layer, and so do those of a second replay at the same time.
+Kernels call the layer as `numba_parallel_for`, and `install` puts `compiled.parallel_for` in its place. Loops outside
+of a replay go on to the layer, and so do those of a second replay at the same time.
 """
 
 import ctypes
