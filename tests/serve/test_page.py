@@ -112,8 +112,8 @@ def pixels(page, name):
 
 
 def highlighted_bar(page):
-    """Return the digit of the highlighted bar."""
-    return page.find_element(By.CSS_SELECTOR, "#bars .first span").text
+    """Return the label of the highlighted bar, or None if none is highlighted."""
+    return next(iter(texts(page, "#bars .first span")), None)
 
 
 def test_drawing_in_a_corner_clearing_and_switching(page):
@@ -326,8 +326,7 @@ def test_other_classes_are_named_and_no_digit_is_told(start, browser, other_clas
         assert len(bars(browser)) == 11
 
         choose_model(browser, "letters")
-        until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#bars .first"))
-        assert highlighted_bar(browser) in LETTERS
+        until(browser, lambda: highlighted_bar(browser) in {*LETTERS})
         assert {*bars(browser)} <= {*LETTERS}
         assert find(browser, "verdict").text.startswith((f"{highlighted_bar(browser)}, ", "Not sure: perhaps "))
         assert "MNIST" not in find(browser, "facts").text
@@ -353,7 +352,18 @@ def test_other_classes_are_named_and_no_digit_is_told(start, browser, other_clas
 
 def bars(page):
     """Return the labels of all bars."""
-    return [label.text for label in page.find_elements(By.CSS_SELECTOR, "#bars span:first-child")]
+    return texts(page, "#bars span:first-child")
+
+
+def texts(page, selector):
+    """Return the texts of all elements at one moment; an answer may replace elements while they are read one by one."""
+    script = "return Array.from(document.querySelectorAll(arguments[0]), (element) => element.innerText)"
+    return page.execute_script(script, selector)
+
+
+def type_truth(page, text):
+    """Replace the text of the field and press Enter, without leaving the field: an answer would fill it."""
+    find(page, "truth").send_keys(Keys.CONTROL, "a", Keys.NULL, text, Keys.ENTER)
 
 
 def show(page, label, **answer):
@@ -388,14 +398,9 @@ def test_a_number_is_read_corrected_taught_and_undone(start, browser, other_clas
         assert bars(browser) == ["7", "3"]
         assert "network of its own" in find(browser, "no-maps").text
 
-        truth = find(browser, "truth")
-        truth.clear()
-        truth.send_keys("72", Keys.ENTER)
+        type_truth(browser, "72")
         until(browser, lambda: "2 corrections" in find(browser, "count").text)
-        assert [item.text.split("\n")[0] for item in browser.find_elements(By.CSS_SELECTOR, "#samples li")] == [
-            "3 → 2",
-            "7",
-        ]
+        assert [text.split("\n")[0] for text in texts(browser, "#samples li")] == ["3 → 2", "7"]
         until(browser, lambda: find(browser, "teach").is_enabled())
         find(browser, "teach").click()
         until(browser, lambda: "of 2 corrections" in find(browser, "lesson").text)
@@ -410,8 +415,7 @@ def test_a_number_is_read_corrected_taught_and_undone(start, browser, other_clas
         until(browser, lambda: "as it was" in find(browser, "lesson").text)
         until(browser, lambda: not find(browser, "forget").is_enabled())
 
-        truth.clear()
-        truth.send_keys("732", Keys.ENTER)
+        type_truth(browser, "732")
         until(browser, lambda: "3 digits, but 2 were found" in find(browser, "lesson").text)
         browser.find_element(By.CSS_SELECTOR, "#samples button").click()
         until(browser, lambda: "1 correction in" in find(browser, "count").text)
