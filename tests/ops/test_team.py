@@ -162,6 +162,7 @@ def test_memory_that_runs_out_ends_the_replay(two_threads):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # of Python 3.12, which sees the other threads
 def test_a_forked_process_has_a_team_of_its_own(two_threads):
     if numba.threading_layer() != "tbb":
         pytest.skip("OpenMP's threads do not survive a fork")
