@@ -1,6 +1,7 @@
 """Checks of an operation: its outputs, its inputs, which must not change, and its gradients."""
 
 import numpy as np
+import pytest
 
 from fastdigits.check import compare
 from fastdigits.check.compare import tolerance
@@ -66,3 +67,13 @@ def check_shrinking_means(ops):
             assert (np.abs(mean[mean != 0]) >= np.finfo(np.float32).tiny).all()
         assert (mean == 0).all()
         assert (square > 0).all()
+
+
+def check_memory_error(replay, size):
+    """Check that a replay that allocates size[0] numbers raises MemoryError if there is no memory, and runs again."""
+    replay()
+    size[0] = 2**50
+    with pytest.raises(MemoryError):
+        replay()
+    size[0] = 1
+    replay()

@@ -267,9 +267,10 @@ def test_a_parallel_kernel_from_the_cache_is_the_same(kernels):
 
 
 def test_parallel_loops_do_not_wait_for_threads_that_run_python():
-    """Numba takes Python's lock before and after a loop, which takes one switch interval each while others hold it."""
+    """Numba acquires the GIL before and after a loop: each takes a switch interval while another thread has it."""
 
     def count(x, y):
+        y[0] = -1  # it has begun
         total = 0.0
         for i in range(300_000_000):  # long enough for the main thread to hold the lock until the end
             total += x[i % len(x)]
@@ -281,10 +282,11 @@ def test_parallel_loops_do_not_wait_for_threads_that_run_python():
     y, before = np.zeros(100), sys.getswitchinterval()
     with ThreadPoolExecutor(1) as thread:
         ends = thread.submit(kernel, np.ones(3), y)
-        time.sleep(0.05)  # the kernel has begun
+        deadline = time.monotonic() + 10
+        while y[0] == 0 and time.monotonic() < deadline:
+            pass
         sys.setswitchinterval(60)
         try:
-            deadline = time.monotonic() + 10
             while y[-1] == 0 and time.monotonic() < deadline:
                 pass
             assert y[-1] == 300_000_000

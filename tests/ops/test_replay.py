@@ -106,16 +106,12 @@ def test_an_error_while_recording_ends_the_recording():
     assert replay.record(lambda: None) == (None, [])
 
 
-def test_memory_that_runs_out_in_a_replay_is_an_error():
+def test_memory_that_runs_out_in_a_replay_is_an_error(checks):
     size, y = np.ones(1, np.int64), np.zeros(1)
     captured = Captured(lambda: allocate(size, y))
     for _ in range(CALLS):
         captured()
-    size[0] = 2**50
-    with pytest.raises(MemoryError):
-        captured()
-    size[0] = 1
-    captured()
+    checks.check_memory_error(captured, size)
 
 
 def test_several_threads_record_and_replay_functions_of_their_own():

@@ -4,8 +4,8 @@ Numba optimizes each function that a kernel calls and translates it to machine c
 body of each parallel loop and the two wrappers that it puts around it. But all of them are linked into the kernel,
 which is then optimized and translated as a whole, and nothing else runs them.
 
-Numba also takes Python's lock before and after each parallel loop, which lasts 5 ms if another thread is running Python
-code. Kernels use no Python objects, so theirs do without.
+Numba also acquires the global interpreter lock (GIL) before and after each parallel loop, which takes 5 ms if another
+thread is running Python code. Kernels use no Python objects, so theirs do without.
 
 The members that this relies on are private to Numba; tests/ops/test_compilation.py checks them.
 """
@@ -32,7 +32,7 @@ class LinkedLibrary(JITCodeLibrary):
     _is_translated = False
 
     def add_ir_module(self, ir_module: Any) -> None:
-        """Add code to this library, without Python's lock if it starts the threads of a parallel loop."""
+        """Add code to this library, which starts the threads of a parallel loop without acquiring the GIL."""
         if self.name == LOOP_START:
             for block in (block for function in ir_module.functions for block in function.blocks):
                 block.instructions[:] = [step for step in block.instructions if not _is_locking(step)]

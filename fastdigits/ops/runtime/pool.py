@@ -120,20 +120,22 @@ class _Pool:
 
     def entered(self, threads: int) -> AbstractContextManager:
         """Prepare this Python thread for kernels on a number of threads, and return the context to run one in."""
-        from fastdigits.ops.runtime import team
-
         with self._lock:
             if self._why_lost:
                 raise UserError(self._why_lost)
             self._layer = self._layer or layer()
             self._users.add(threading.get_ident())
-        # The layer "workqueue" aborts the process if two Python threads run kernels at the same time
-        one_at_a_time = self._layer == "workqueue"
-        is_ready = team.install(self._layer)
-        use_threads(threads)
-        if one_at_a_time or not is_ready:
+        if self._layer == "workqueue":  # it aborts the process if two Python threads run kernels at the same time
+            use_threads(threads)
             _LOCAL.threads = 0
-        return self._one_at_a_time if one_at_a_time else nullcontext()
+            return self._one_at_a_time
+        from fastdigits.ops.runtime import team
+
+        is_installed = team.install()
+        use_threads(threads)
+        if not is_installed:
+            _LOCAL.threads = 0
+        return nullcontext()
 
     def before_fork(self) -> None:
         """Wait for locks that the child would never get if another thread held them."""

@@ -1,8 +1,8 @@
 """Replay compiled kernels in a single call, as a CUDA graph does on a GPU.
 
-A kernel call from Python costs some microseconds and two changes of the owner of Python's lock, which another thread
-must then wait to take back. A replay costs that only once for any number of kernels. Its code calls one kernel after
-the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
+A kernel call from Python costs some microseconds. It also releases and acquires the global interpreter lock (GIL),
+which takes long while other threads want it. A replay costs that only once for any number of kernels. Its code calls
+one kernel after the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
 """
 
 import inspect
@@ -90,7 +90,7 @@ def record(function: Callable, *arguments: Any) -> tuple[Any, list[Call] | None]
 
 
 def compile_calls(calls: list[Call]) -> Callable[[], None]:
-    """Return a function that runs the kernels again with the same arguments, without Python's lock.
+    """Return a function that runs the kernels again with the same arguments, without the GIL.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Let the threads of one parallel loop share out all loops of a replay.
+"""Let the threads of one parallel loop share all loops of a replay.
 
 Numba's threading layer needs some 5 us to hand half of a loop to another thread, as long as a small kernel takes. A
 replay asks it only once. One thread then calls the kernels, and the others help: each loop is a job of several parts,
@@ -54,8 +54,7 @@ class _Team:
         binding.add_symbol(compiled.TEAM, start)
         parallel_for, join, run = (self._address(function) for function in self._functions)
         binding.add_symbol(LAYER_FUNCTION, parallel_for)
-        run_replay = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64)(run)
-        self.run = lambda replay: run_replay(replay, join)
+        self.run = partial(ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64)(run), join)
 
     def plan(self) -> None:
         """Note the functions that must be compiled."""
@@ -77,17 +76,18 @@ def _types(function: Any) -> tuple[types.Type, ...]:
 _TEAM = _Team()
 
 
-def install(layer: str) -> bool:
-    """Give replays a team, if the threading layer lets the thread that calls a loop take part in it.
+def install() -> bool:
+    """Give replays a team, on systems with POSIX threads.
 
-    Call this after the layer has been loaded, and before kernels are.
+    Call this after the threading layer has been loaded, and before kernels are. The layer "workqueue" can have none,
+    because the thread that calls a loop takes no part in it.
 
     Returns
     -------
     bool
         False while kernels are only planned: then call it again before they run.
     """
-    if _TEAM.run or layer == "workqueue" or os.name != "posix":
+    if _TEAM.run or os.name != "posix":
         return True
     if compilation.is_planning():
         _TEAM.plan()

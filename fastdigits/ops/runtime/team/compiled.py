@@ -143,7 +143,7 @@ def is_new_member(team):
 
 
 @njit
-def run(replay, join):
+def run(join, replay):
     """Run a replay with the team, unless it is taken; return what the replay returns."""
     team, threads = symbol(TEAM), np.int64(number_of_threads())
     if threads == 1 or threads > MAX_PARTS or not replace(team + CALLER, FREE, TAKEN):
