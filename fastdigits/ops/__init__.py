@@ -42,6 +42,7 @@ class LoadedOps:
     device: str
     lanes: int
     threads: int
+    exact: bool
 
     def __init__(
         self,
@@ -50,12 +51,14 @@ class LoadedOps:
         functions: dict[str, Callable],
         prefers_micro_batches: bool = True,
         threads: int = 1,
+        exact: bool = False,
     ):
         settings = {
             "device": device,
             "lanes": lanes,
             "prefers_micro_batches": prefers_micro_batches,
             "threads": threads,
+            "exact": exact,
         }
         self.__dict__.update(functions, **settings)
 
@@ -103,8 +106,9 @@ def inference_ops(ops: Ops, images: int) -> Ops:
     if ops.device != "cpu" or ops.lanes == 1 or images > MAX_SEQUENTIAL_IMAGES:
         return ops
     functions = {name: replay.unrecorded(function) for name, function in _functions("reference", FAMILIES).items()}
-    functions |= {"captured": replay.Captured} | _functions("cpu", ("variants.single_image",))
-    return cast(Ops, LoadedOps("cpu", 1, functions, threads=ops.threads))
+    variants = ("variants.single_image",) if ops.exact else ("variants.single_image", "variants.single_image_winograd")
+    functions |= {"captured": replay.Captured} | _functions("cpu", variants)
+    return cast(Ops, LoadedOps("cpu", 1, functions, threads=ops.threads, exact=ops.exact))
 
 
 def check_device(device: str) -> None:
@@ -164,17 +168,18 @@ def _why_no_cuda() -> str | None:
 
 def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     if device == "reference":
-        return cast(Ops, LoadedOps(device, 1, _functions(device, FAMILIES)))  # (N, C, H, W) with a last axis of one
+        return cast(Ops, LoadedOps(device, 1, _functions(device, FAMILIES), exact=True))  # (N, C, H, W), last axis of one
     threads = numba_setup.prepare_numba(threads)
     functions = _functions(device, FAMILIES if exact else (*FAMILIES, "variants.winograd"))
     if device == "cuda":
         functions = {name: pool.in_one_process(function) for name, function in functions.items()}
-        return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False))
+        return cast(Ops, LoadedOps(device, _lanes("cuda.launch"), functions, prefers_micro_batches=False, exact=exact))
     in_numpy = {*array.OPS, "random_permutation"} - {"captured"}
     guarded = {name: pool.guarded(functions[name], threads) for name in functions.keys() - set(array.OPS)}
     unrecorded = {name: replay.unrecorded(functions[name]) for name in in_numpy}
     captured = {"captured": _captured(functions["captured"], threads)}
-    return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), guarded | unrecorded | captured, threads=threads))
+    functions = guarded | unrecorded | captured
+    return cast(Ops, LoadedOps(device, _lanes("lanes.vector_unit"), functions, threads=threads, exact=exact))
 
 
 def _captured(captured: Callable, threads: int) -> Callable:

@@ -60,12 +60,15 @@ class Ops(Protocol):
         GPU needs many images at once to be fully used.
     threads : int
         Number of threads that the kernels of the CPU use; 1 on other devices.
+    exact : bool
+        Whether all convolutions are direct sums.
     """
 
     device: str
     lanes: int
     prefers_micro_batches: bool
     threads: int
+    exact: bool
 
     # activation
     def relu_forward(self, x: Array, y: Array) -> None: ...

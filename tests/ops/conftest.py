@@ -46,13 +46,13 @@ def calls():
 
 @pytest.fixture
 def plain_ops(monkeypatch):
-    """plain_ops() returns the functions of every cpu.py in plain Python; plain_ops(variant) adds those of a variant.
+    """plain_ops() returns the functions of every cpu.py in plain Python; plain_ops(*variants) adds those of variants.
 
     Kernels run uncompiled and parallel loops serially, with three lanes and tiles that divide no size.
     """
 
-    def load(last_family: str = "variants.winograd") -> SimpleNamespace:
-        families = (*FAMILIES, last_family)
+    def load(*variants: str) -> SimpleNamespace:
+        families = (*FAMILIES, *(variants or ("variants.winograd",)))
         names = {family: importlib.import_module(f"fastdigits.ops.{family}").OPS for family in families}
         modules = {}
         for family in families:  # a later family may import an earlier one
@@ -98,7 +98,9 @@ SUBSTITUTES = {
         strip_columns=lambda columns, threads: 2,
         most_rows=lambda columns: 2,
         strip_tile=lambda rows, columns: (3, 2),
-        single_tile=lambda channels, rows, columns, taps: ("columns" if taps > 40 else "channels", 2, 2),
+        single_tile=lambda channels, rows, columns, taps, pool: ("columns" if taps > 40 else "channels", 2, 2),
+        single_winograd_pays=lambda inputs, outputs, rows, columns, pool: min(inputs, outputs) > 10,
+        single_winograd_tile=lambda vectors, rows, columns: (2, 3),
         transposes_inputs=lambda inputs, outputs: inputs > outputs,
         winograd_pays=lambda inputs, outputs, rows, columns: min(inputs, outputs) > 10 and rows * columns >= 48,
         winograd_tile=lambda channels, rows, columns: (2, 3, 1),

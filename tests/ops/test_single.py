@@ -1,10 +1,15 @@
 """Operations on one image at a time, in plain Python and compiled, against their definitions."""
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from fastdigits.ops import MAX_SEQUENTIAL_IMAGES, inference_ops, load
+from fastdigits.ops.runtime import replay, team
 from fastdigits.ops.variants import single_image
+from fastdigits.ops.variants.single_image_winograd import cpu as winograd
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +24,7 @@ def test_agrees_with_definition(checks, compiled_call):
 
 
 def test_agrees_with_definition_in_plain_python(checks, plain_ops, call):
-    single = plain_ops("variants.single_image")
+    single = plain_ops("variants.single_image", "variants.single_image_winograd")
     checks.check(getattr(single, call.op), _definition(call.op), _without_pool_mask(call))
 
 
@@ -41,6 +46,95 @@ def test_any_number_of_channels_in_the_lanes(checks, op, size, channels):
         getattr(SINGLE, op)(*(a.astype(np.float32) for a in (x, weight, bias)), *place, y, *more)
         getattr(REFERENCE, op)(x, weight, bias, *place, exact, *more)
         checks.assert_close(y, exact, 9 * channels + 1, scale=8)
+
+
+class Convolution:
+    """A convolution of 3 x 3 kernels by Winograd's method, with padding."""
+
+    def __init__(self, seed=0, size=(10, 10), top=1):
+        self.rng, self.top = np.random.default_rng(seed), top
+        self.x = self.random(1, 17, *size, 1)
+        self.weight, self.bias = self.random(20, 17, 3, 3), self.random(20)
+        self.y = np.full((1, 20, 10, 10, 1), np.nan, np.float32)
+        assert winograd.suits(self.weight, 1, self.y, winograd.PLAIN)
+
+    def random(self, *shape):
+        return self.rng.standard_normal(shape).astype(np.float32)
+
+    def run(self, ops=SINGLE):
+        ops.conv2d_forward(self.x, self.weight, self.bias, 1, self.top, self.top, self.y)
+        return self.y
+
+    def check(self, checks):
+        exact = np.empty(self.y.shape)
+        arguments = (a.astype(float) for a in (self.x, self.weight, self.bias))
+        REFERENCE.conv2d_forward(*arguments, 1, self.top, self.top, exact)
+        checks.assert_close(self.y, exact, 9 * 17 + 1, scale=8)
+
+
+def test_changed_weights_are_transformed_again(checks):
+    convolution = Convolution()
+    captured = SINGLE.captured(convolution.run)
+    for call in range(replay.RECORDED_CALL + 3):
+        convolution.weight[0, call % 17, call % 3] += 1
+        captured()
+        convolution.check(checks)
+    assert captured.replays
+
+
+def test_one_kernel_may_serve_images_of_several_sizes(checks):
+    """Their padding differs although the outputs have the same size."""
+    convolution, image = Convolution(), Convolution().x
+    for _ in range(2):
+        for size in (10, 12):
+            convolution.top = (12 - size) // 2
+            convolution.x = np.ascontiguousarray(np.resize(image, (1, 17, size, size, 1)))
+            convolution.run()
+            convolution.check(checks)
+
+
+def test_several_threads_use_one_kernel_at_once():
+    convolutions = [Convolution(seed) for seed in range(4)]
+    expected = []
+    for convolution in convolutions:
+        convolution.weight, convolution.bias = convolutions[0].weight, convolutions[0].bias
+        expected.append(convolution.run().copy())
+    forwards = [SINGLE.captured(convolution.run) for convolution in convolutions]
+    for forward in forwards:  # recorded in one thread, replayed in others
+        for _ in range(replay.RECORDED_CALL):
+            forward()
+
+    def work(number):
+        return all(np.array_equal(forwards[number](), expected[number]) for _ in range(3000))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(work, range(4)))
+
+
+def test_transformed_weights_last_as_long_as_the_weights():
+    gc.collect()
+    before, convolution = len(winograd._KEPT.workspaces), Convolution()
+    convolution.run()
+    assert len(winograd._KEPT.workspaces) == before + 1
+    del convolution
+    gc.collect()
+    assert len(winograd._KEPT.workspaces) == before
+
+
+def test_exact_operations_sum_directly():
+    convolution, exact = Convolution(), inference_ops(load("cpu", exact=True), 1)
+    sums = np.empty((1, 20, 10, 10, 1))
+    REFERENCE.conv2d_forward(*(a.astype(float) for a in (convolution.x, convolution.weight, convolution.bias)), 1, 1, 1, sums)
+    for ops, stated in ((SINGLE, 2e-5), (exact, 2e-6)):
+        assert np.abs(convolution.run(ops) - sums).max() < stated * np.abs(sums).max()
+
+
+def test_a_replay_on_one_image_uses_one_core(monkeypatch):
+    """A team would keep another core busy for nothing."""
+    monkeypatch.setattr(team, "prepared", None)
+    convolution = Convolution()
+    _, calls = replay.record(convolution.run)
+    replay.compile_calls(calls)()
 
 
 def test_only_few_images_on_the_cpu_are_read_one_by_one():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
 
 # Costs in half cycles: a CPU with two pipes does one multiply-add in each
+MULTIPLY_ADD = 2 if LANES == 16 else 1  # for one image; Zen 4 does only one multiply-add of 16 lanes in a cycle
 LATENCY = 8  # of a multiply-add: a tile with fewer sums has to wait for its own results
 LOAD = 1
 LOAD_INSIDE = 4  # load with a check of the column
@@ -15,6 +16,8 @@ NEW_LINE = 4  # load of a cache line from the second-level cache
 TRANSFORM = 300  # transform of a tile of 4 x 4 outputs to or from the 36 points of Winograd's method
 NEW_PLANE = 12  # addresses of the weights and outputs of one more channel
 STEP = 4  # overhead of one iteration over channels
+TAP = 6  # overhead of one weight per output, for one image
+MAX_SUMS = 20  # of a tile for one image: the next tile waits for their epilogue (Zen 4, November 2026)
 TRANSPOSE = 8  # transpose of a square of vectors, per vector
 
 
@@ -187,21 +190,54 @@ class SingleTile(NamedTuple):
 
 
 @cache
-def single_tile(channels: int, rows: int, columns: int, taps: int) -> SingleTile:
+def single_tile(channels: int, rows: int, columns: int, taps: int, pool: int) -> SingleTile:
     """Return the fastest tile for a convolution of one image with `taps` weights per output.
 
-    With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling.
+    With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling. Only one of
+    pool x pool outputs is left.
     """
+    tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 11), (1, 2))]
+    even = [t for t in tiles if t.lanes == "columns" or t.N % 2 == 0]
+    fitting = [t for t in even if 2 * t.M * (t.N + 1) < REGISTERS and 2 * t.M * t.N <= MAX_SUMS]
+    return min(fitting, key=lambda tile: (_single_time(tile, channels, rows, columns, taps, pool), -tile.N * tile.M))
 
-    def time(tile: SingleTile) -> tuple[int, int]:
-        lanes, n, m = tile
-        in_lanes, others = (columns, channels) if lanes == "columns" else (channels, columns)
-        loads = 2 * m + n if lanes == "columns" else m + 2 * n
-        vectors = ceil(in_lanes / (m * LANES))
-        transposes = TRANSPOSE * vectors * m * (taps + rows * columns) if lanes == "channels" else 0
-        step = max(2 * n * m, loads * LOAD, LATENCY) + STEP
-        return ceil(rows / 2) * ceil(others / n) * vectors * taps * step + transposes, -n * m
 
-    tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 13), (1, 2))]
-    fitting = [t for t in tiles if 2 * t.M * (t.N + 1) < REGISTERS and (t.lanes == "columns" or t.N % 2 == 0)]
-    return min(fitting, key=time)
+def _single_time(tile: SingleTile, channels: int, rows: int, columns: int, taps: int, pool: int) -> int:
+    lanes, n, m = tile
+    in_lanes, others = (columns, channels) if lanes == "columns" else (channels, columns)
+    loads = 2 * m + n if lanes == "columns" else m + 2 * n
+    vectors = ceil(in_lanes / (m * LANES))
+    transposes = TRANSPOSE * vectors * m * (taps + rows * columns // pool**2) if lanes == "channels" else 0
+    step = max(MULTIPLY_ADD * 2 * n * m, loads * LOAD, LATENCY) + TAP
+    return ceil(rows / 2) * ceil(others / n) * vectors * taps * step + transposes
+
+
+@cache
+def single_winograd_tile(vectors: int, rows: int, columns: int) -> tuple[int, int]:
+    """Return the tiles N and vectors M of output channels that Winograd's method for one image multiplies at a time."""
+    shapes = ((n, m) for n, m in product(range(1, 13), range(1, 5)) if (n + 1) * m < REGISTERS)
+    return min(shapes, key=lambda shape: (_single_winograd_time(shape, vectors, rows, columns), -shape[0] * shape[1]))
+
+
+def _single_winograd_time(shape: tuple[int, int], vectors: int, rows: int, columns: int) -> int:
+    """Return the estimated time of all products with one input channel."""
+    n, m = shape
+    down, across = ceil(rows / 4), ceil(columns / 4)
+    whole_down, whole_across = (rows + 1) // 4, (columns + 1) // 4  # without the tiles that lack points
+    counts = (16, down * across), (8, whole_down * across), (8, down * whole_across), (4, whole_down * whole_across)
+    steps = ceil(vectors / m) * sum(points * ceil(tiles / n) for points, tiles in counts)
+    return steps * max(MULTIPLY_ADD * n * m, n * LOAD + m * NEW_LINE * LANES // 16, LATENCY)
+
+
+@cache
+def single_winograd_pays(inputs: int, outputs: int, rows: int, columns: int, pool: int) -> bool:
+    """Return whether Winograd's method for one image is estimated to take less than two thirds of direct sums.
+
+    The estimate leaves out some steps, which matter for few channels.
+    """
+    vectors_in, vectors_out = ceil(inputs / LANES), ceil(outputs / LANES)
+    products = _single_winograd_time(single_winograd_tile(vectors_out, rows, columns), vectors_out, rows, columns)
+    transforms = TRANSFORM * ceil(rows / 4) * ceil(columns / 4) + TRANSPOSE * rows * columns
+    winograd = inputs * products + (vectors_in + vectors_out) * transforms
+    sizes = outputs, rows, columns, 9 * inputs, pool
+    return 1.5 * winograd < _single_time(single_tile(*sizes), *sizes)

@@ -5,6 +5,7 @@ which takes long while other threads want it. A replay costs that only once for 
 one kernel after the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
 """
 
+import ctypes
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,11 @@ _NUMBERS = count()
 _RECORDINGS: dict[int, list] = {}  # the calls by Python thread; None stands for an operation that cannot be replayed
 
 
+def is_recording() -> bool:
+    """Return whether the calls of this thread are recorded for a replay."""
+    return bool(_RECORDINGS) and get_ident() in _RECORDINGS
+
+
 def recordable(kernel: Any) -> Callable[..., None]:
     """Return a function that calls a compiled kernel, and records the call if this thread is recording."""
     signature = inspect.signature(kernel.py_func)
@@ -29,7 +35,7 @@ def recordable(kernel: Any) -> Callable[..., None]:
     @wraps(kernel.py_func)
     def run(*arguments: Any, **named: Any) -> None:
         kernel(*arguments, **named)
-        if _RECORDINGS and get_ident() in _RECORDINGS:
+        if is_recording():
             _RECORDINGS[get_ident()].append((kernel, signature.bind(*arguments, **named).args))
 
     return run
@@ -40,7 +46,7 @@ def unrecorded(operation: Callable) -> Callable:
 
     @wraps(operation)
     def marked(*arguments: Any, **named: Any) -> Any:
-        if _RECORDINGS and get_ident() in _RECORDINGS:
+        if is_recording():
             _RECORDINGS[get_ident()].append(None)
         return operation(*arguments, **named)
 
@@ -109,7 +115,9 @@ def compile_calls(calls: list[Call]) -> Callable[[], None]:
         machine = binding.Target.from_default_triple().create_target_machine(opt=0, jit=True)
         engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
         engine.finalize_object()
-        run = team.prepared(engine.get_function_address(name))
+        address = engine.get_function_address(name)
+        parallel = any(kernel.targetoptions.get("parallel") for kernel, _ in calls)
+        run = team.prepared(address) if parallel else ctypes.CFUNCTYPE(ctypes.c_int)(address)
 
     def replay() -> None:
         if run():

@@ -10,7 +10,7 @@ from fastdigits.ops.fused import reference as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
-from fastdigits.ops.lanes.vector_unit import LANES, REGISTERS
+from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.variants.single_image import cpu_kernel
 
 _pad_row = bind(cpu_kernel.pad_row, cpu)
@@ -19,7 +19,7 @@ _channel_tile = bind(cpu_kernel.channel_tile, cpu)
 _transpose_square = bind(cpu_kernel.transpose_square, cpu)
 _dense_outputs = bind(cpu_kernel.dense_outputs, cpu)
 
-OUTPUTS, SUMS = REGISTERS // 4, 2  # outputs of a dense layer per tile, and vectors of sums for each
+CACHED_WEIGHTS = 2**19  # of a dense layer: more do not fit in the second-level cache
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -50,12 +50,12 @@ def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
 
 def dense_forward(x, weight, bias, y):
     """See dense.reference.dense_forward."""
-    _dense(x, weight, bias, y, 0)
+    _dense(*_dense_tile(weight.size))(x, weight, bias, y, 0)
 
 
 def dense_relu_forward(x, weight, bias, y):
     """See fused.reference.dense_relu_forward."""
-    _dense(x, weight, bias, y, 1)
+    _dense(*_dense_tile(weight.size))(x, weight, bias, y, 1)
 
 
 def batchnorm_inference(x, gamma, beta, mean, var, epsilon, y):
@@ -73,13 +73,25 @@ def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     _gather(images, labels, order, start, count, scale, shift, x, targets)
 
 
-@cpu.serial
-def _dense(x, weight, bias, y, RELU):
-    B, O, L = y.shape
-    rows, outputs = x.reshape(B, x.shape[1]), y.reshape(B, O)
-    for b in range(B):
-        for o0 in range(0, O, OUTPUTS):
-            _dense_outputs(rows, weight, bias, outputs, b, o0, OUTPUTS, SUMS, LANES, RELU)
+def _dense_tile(weights):
+    """Return the outputs N of a tile of a dense layer, and the vectors M of sums for each.
+
+    The second-level cache delivers few rows of weights at a time at a higher rate, and the memory behind it many.
+    """
+    return (3, 2) if weights <= CACHED_WEIGHTS else (8, 1)
+
+
+@cache
+def _dense(N, M):
+    @cpu.serial
+    def dense(x, weight, bias, y, RELU):
+        B, O, L = y.shape
+        rows, outputs = x.reshape(B, x.shape[1]), y.reshape(B, O)
+        for b in range(B):
+            for o0 in range(0, O, N):
+                _dense_outputs(rows, weight, bias, outputs, b, o0, N, M, LANES, RELU)
+
+    return dense
 
 
 @cpu.serial
@@ -113,7 +125,7 @@ def _convolution(weight_shape, y_shape, EPILOGUE):
     POOL = pool_size(EPILOGUE)
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
-    lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q)
+    lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q, POOL)
     return _by_channels(N, M, POOL, EPILOGUE) if lanes == "channels" else _by_rows(N, M, Q, POOL, EPILOGUE)
 
 

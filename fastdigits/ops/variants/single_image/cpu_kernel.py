@@ -5,7 +5,7 @@ The arrays have no lane axis: x (B, C, H, W), y (B, O, I, J). EPILOGUE is one of
 
 from numpy import float32
 
-from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL
+from fastdigits.ops.fused.epilogues import RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY
 from fastdigits.ops.lanes import (
     broadcast,
     evens,
@@ -59,7 +59,7 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, Q, L, EPILOGUE):
                             acc[n, r, m] = fma(xs[r, m], v, acc[n, r, m])
     for n in range(N):
         if o0 + n < O:
-            if EPILOGUE != PLAIN:
+            if EPILOGUE in (RELU_ONLY, RELU_AVGPOOL):
                 for r in range(2):
                     for m in range(M):
                         acc[n, r, m] = maximum(splat(0.0), acc[n, r, m])
@@ -69,7 +69,7 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, Q, L, EPILOGUE):
                     half[m] = _pool_pair(acc[n, 0, m], acc[n, 1, m], EPILOGUE)
                 left, right = evens(half[0], half[M - 1]), odds(half[0], half[M - 1])
                 at, end = (b, o0 + n, i0 // 2, j0 // 2), (I - i0 // 2) * J  # later tiles overwrite what follows the row
-                store_row(y, at, end, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE))
+                store_row(y, at, end, _pooled(_pool_pair(left, right, EPILOGUE), EPILOGUE))
             else:
                 for r in range(2):
                     for m in range(M):
@@ -101,7 +101,7 @@ def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, 
                         v = broadcast(padded, (c, i0 + r + p, j0 + n + q))
                         for m in range(M):
                             acc[r, n, m] = fma(ws[m], v, acc[r, n, m])
-    if EPILOGUE != PLAIN:
+    if EPILOGUE in (RELU_ONLY, RELU_AVGPOOL):
         for r in range(2):
             for n in range(N):
                 for m in range(M):
@@ -115,7 +115,7 @@ def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, 
                 )
                 if (j0 + n) // 2 < J:
                     at = (i0 // 2 * J + (j0 + n) // 2, o0 + m * L)
-                    store_span(pixels, at, _pool_scale(_pool_pair(left, right, EPILOGUE), EPILOGUE))
+                    store_span(pixels, at, _pooled(_pool_pair(left, right, EPILOGUE), EPILOGUE))
         else:
             for r in range(2):
                 for n in range(N):
@@ -167,5 +167,6 @@ def _pool_pair(a, b, EPILOGUE):
     return maximum(a, b) if EPILOGUE == RELU_MAXPOOL else a + b
 
 
-def _pool_scale(v, EPILOGUE):
-    return v if EPILOGUE == RELU_MAXPOOL else v * splat(0.25)
+def _pooled(v, EPILOGUE):
+    """Return the epilogue of the maximum or the sum of four pixels."""
+    return maximum(splat(0.0), v) if EPILOGUE == RELU_MAXPOOL else v * splat(0.25)

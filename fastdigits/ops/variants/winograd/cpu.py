@@ -150,14 +150,14 @@ def _convolution(N, T, HALVES, POOL, EPILOGUE):
             v = np.empty((6, C * T * 6, LANES), np.float32)
             m = np.empty((6, S * T * 6, LANES), np.float32)
             patches = np.empty((1, T, 6, 6, LANES), np.float32)
-            places = np.empty((T, 2), np.int64)
+            places = np.empty((T, 4), np.int64)
             b = np.int64(unit) // groups
             count, rows, columns = _place_tiles(places, np.int64(unit) % groups, I * POOL, J * POOL, HALVES)
             _transform_inputs(x, v, patches, places, count, rows, columns, top, left, b)
             for g in range(G):
                 first, last = g * BLOCK, min(O, (g + 1) * BLOCK)
                 _multiply_points(u, v, m, g, last - first, rows, columns, N, T)
-                _store_tiles(m, places, count, rows, columns, bias, pool_mask, y, b, first, last, EPILOGUE)
+                _store_tiles(m, places, count, bias, pool_mask, y, b, first, last, EPILOGUE)
 
     return winograd_convolution
 
@@ -189,7 +189,7 @@ def _gradients(N, T, HALVES, RN, M, INPUTS, POOL, EPILOGUE):
             v = np.zeros((6, (C + N + RN) * T * 6, LANES), np.float32)
             m = np.zeros((6, (O + RN) * T * 6, LANES), np.float32)
             patches = np.empty((1, T, 6, 6, LANES), np.float32)
-            places = np.empty((T, 2), np.int64)
+            places = np.empty((T, 4), np.int64)
             for b in range(part * B // parts, (part + 1) * B // parts):
                 cleared = 0
                 for group in range(groups):

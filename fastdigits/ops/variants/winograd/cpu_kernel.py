@@ -86,7 +86,7 @@ def count_groups(I, J, T, HALVES):
 
 
 def place_tiles(places, group, I, J, HALVES):
-    """Fill `places` with the first row and column of each tile of a group.
+    """Fill `places` (T, 4) with the first row, first column, rows and columns of each tile of a group.
 
     Return the number of tiles in the group, their rows and their columns. If HALVES is 1, the last tiles of a row or
     column have only two of four outputs where the others would be outside; all tiles of a group have the same size.
@@ -108,6 +108,7 @@ def place_tiles(places, group, I, J, HALVES):
     for t in range(count):
         places[t, 0] = i0 + (group * T + t) // w * 4
         places[t, 1] = j0 + (group * T + t) % w * 4
+        places[t, 2], places[t, 3] = rows, columns
     return count, rows, columns
 
 
@@ -131,15 +132,16 @@ def transform_inputs(x, v, patches, places, count, rows, columns, top, left, b):
         for t in range(count):
             h0, w0 = places[t, 0] - top, places[t, 1] - left
             if whole and 0 <= h0 <= H - 6 and 0 <= w0 <= W - 6:
-                _transform_input(x, v, (b, c, h0, w0), c * T + t)
+                transform_input(x, v, (b, c, h0, w0), c * T + t)
             else:
                 for p in range(max(0, -h0), min(6, H - h0)):
                     for q in range(6):
                         store(patches, (0, t, p, q), load_inside(x, (b, c, h0 + p, w0 + q), W))
-                _transform_edge_input(patches, v, t, c * T + t, rows, columns)
+                transform_edge_input(patches, v, (0, t, 0, 0), c * T + t, rows, columns)
 
 
-def _transform_input(x, v, at_x, at):
+def transform_input(x, v, at_x, at):
+    """Fill v at `at` with the transformed 6 x 6 pixels of x from at_x on."""
     b, c, h0, w0 = at_x
     d = tile(6, 6)
     for q in range(6):
@@ -156,11 +158,13 @@ def _transform_input(x, v, at_x, at):
             store(v, (p, at * 6 + q), d[p, q])
 
 
-def _transform_edge_input(patches, v, t, at, rows, columns):
+def transform_edge_input(x, v, at_x, at, rows, columns):
+    """Fill v at `at` with the transformed pixels of x from at_x on, for a tile of rows x columns outputs."""
+    b, c, h0, w0 = at_x
     d = tile(6, 6)
     for p in range(6):
         for q in range(6):
-            d[p, q] = load(patches, (0, t, p, q))
+            d[p, q] = load(x, (b, c, h0 + p, w0 + q))
     for q in range(6):
         if rows == 4:
             d[0, q], d[1, q], d[2, q], d[3, q], d[4, q], d[5, q] = input_points(
@@ -217,7 +221,7 @@ def multiply(u, v, m, g, p, q, first, channels, N, T):
                 store(m, (p, ((first + s0 + n) * T + t) * 6 + q), acc[n, t])
 
 
-def store_tiles(m, places, count, rows, columns, bias, pool_mask, y, b, first, last, EPILOGUE):
+def store_tiles(m, places, count, bias, pool_mask, y, b, first, last, EPILOGUE):
     """Transform the products m of a group of tiles to its outputs, apply EPILOGUE and store the result in y.
 
     m has the channels from `first` to `last`.
@@ -228,6 +232,7 @@ def store_tiles(m, places, count, rows, columns, bias, pool_mask, y, b, first, l
     for o in range(first, last):
         for t in range(count):
             i0, j0, at = places[t, 0] // POOL, places[t, 1] // POOL, (o - first) * T + t
+            rows, columns = places[t, 2], places[t, 3]
             if rows == 4 and columns == 4 and i0 + 4 // POOL <= I and j0 + 4 // POOL <= J:
                 sums = tile(4, 4)
                 _whole_outputs(m, at, bias, o, sums)
