@@ -168,7 +168,8 @@ def _why_no_cuda() -> str | None:
 
 def _load(device: str, threads: int | None = None, exact: bool = False) -> Ops:
     if device == "reference":
-        return cast(Ops, LoadedOps(device, 1, _functions(device, FAMILIES), exact=True))  # (N, C, H, W), last axis of one
+        functions = _functions(device, FAMILIES)
+        return cast(Ops, LoadedOps(device, 1, functions, exact=True))  # (N, C, H, W) with a last axis of one
     threads = numba_setup.prepare_numba(threads)
     functions = _functions(device, FAMILIES if exact else (*FAMILIES, "variants.winograd"))
     if device == "cuda":

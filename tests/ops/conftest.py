@@ -98,7 +98,11 @@ SUBSTITUTES = {
         strip_columns=lambda columns, threads: 2,
         most_rows=lambda columns: 2,
         strip_tile=lambda rows, columns: (3, 2),
-        single_tile=lambda channels, rows, columns, taps, pool: ("columns" if taps > 40 else "channels", 2, 2),
+        single_tile=lambda channels, rows, columns, taps, pool, adjacent: (
+            "columns" if taps > 40 and adjacent else "channels",
+            2,
+            2,
+        ),
         single_winograd_pays=lambda inputs, outputs, rows, columns, pool: min(inputs, outputs) > 10,
         single_winograd_tile=lambda vectors, rows, columns: (2, 3),
         transposes_inputs=lambda inputs, outputs: inputs > outputs,

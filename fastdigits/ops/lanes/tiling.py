@@ -190,13 +190,13 @@ class SingleTile(NamedTuple):
 
 
 @cache
-def single_tile(channels: int, rows: int, columns: int, taps: int, pool: int) -> SingleTile:
+def single_tile(channels: int, rows: int, columns: int, taps: int, pool: int, adjacent: bool = True) -> SingleTile:
     """Return the fastest tile for a convolution of one image with `taps` weights per output.
 
-    With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling. Only one of
-    pool x pool outputs is left.
+    With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling. Columns can be in
+    the lanes only if the pixels of outputs side by side are `adjacent`. One of pool x pool outputs is left.
     """
-    tiles = [SingleTile(*t) for t in product(("columns", "channels"), range(1, 11), (1, 2))]
+    tiles = [SingleTile(*t) for t in product(("columns", "channels")[not adjacent :], range(1, 11), (1, 2))]
     even = [t for t in tiles if t.lanes == "columns" or t.N % 2 == 0]
     fitting = [t for t in even if 2 * t.M * (t.N + 1) < REGISTERS and 2 * t.M * t.N <= MAX_SUMS]
     return min(fitting, key=lambda tile: (_single_time(tile, channels, rows, columns, taps, pool), -tile.N * tile.M))

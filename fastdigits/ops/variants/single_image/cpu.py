@@ -5,8 +5,6 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from fastdigits.ops.conv2d import reference as conv2d
-from fastdigits.ops.fused import reference as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_tile
@@ -24,28 +22,22 @@ CACHED_WEIGHTS = 2**19  # of a dense layer: more do not fit in the second-level 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
     """See conv2d.reference.conv2d_forward."""
-    if stride == 1:
-        _convolve(x, weight, bias, top, left, y, PLAIN)
-    else:
-        conv2d.conv2d_forward(x, weight, bias, stride, top, left, y)
+    _convolve(x, weight, bias, stride, top, left, y, PLAIN)
 
 
 def conv2d_relu_forward(x, weight, bias, stride, top, left, y):
     """See fused.reference.conv2d_relu_forward."""
-    if stride == 1:
-        _convolve(x, weight, bias, top, left, y, RELU_ONLY)
-    else:
-        fused.conv2d_relu_forward(x, weight, bias, stride, top, left, y)
+    _convolve(x, weight, bias, stride, top, left, y, RELU_ONLY)
 
 
 def conv2d_relu_maxpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_maxpool_forward. Does not fill pool_mask."""
-    _convolve(x, weight, bias, top, left, y, RELU_MAXPOOL)
+    _convolve(x, weight, bias, 1, top, left, y, RELU_MAXPOOL)
 
 
 def conv2d_relu_avgpool_forward(x, weight, bias, top, left, y, pool_mask):
     """See fused.reference.conv2d_relu_avgpool_forward. Does not fill pool_mask."""
-    _convolve(x, weight, bias, top, left, y, RELU_AVGPOOL)
+    _convolve(x, weight, bias, 1, top, left, y, RELU_AVGPOOL)
 
 
 def dense_forward(x, weight, bias, y):
@@ -115,18 +107,19 @@ def _gather(images, labels, order, start, count, scale, shift, x, targets):
             x[b, k, 0] = np.float32(images[row, k]) * scale + shift
 
 
-def _convolve(x, weight, bias, top, left, y, EPILOGUE):
-    _convolution(weight.shape, y.shape, EPILOGUE)(x, weight, bias, top, left, y)
+def _convolve(x, weight, bias, stride, top, left, y, EPILOGUE):
+    _convolution(weight.shape, y.shape, stride, EPILOGUE)(x, weight, bias, top, left, y)
 
 
 @cache
-def _convolution(weight_shape, y_shape, EPILOGUE):
+def _convolution(weight_shape, y_shape, STRIDE, EPILOGUE):
     """Return the convolution for these shapes, with the faster choice of lanes."""
     POOL = pool_size(EPILOGUE)
     O, C, P, Q = weight_shape
     _, _, I, J, _ = y_shape
-    lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q, POOL)
-    return _by_channels(N, M, POOL, EPILOGUE) if lanes == "channels" else _by_rows(N, M, Q, POOL, EPILOGUE)
+    adjacent = STRIDE == 1  # pixels of adjacent outputs, as a vector of columns needs them
+    lanes, N, M = single_tile(O, I * POOL, J * POOL, C * P * Q, POOL, adjacent)
+    return _by_channels(N, M, STRIDE, POOL, EPILOGUE) if lanes == "channels" else _by_rows(N, M, Q, POOL, EPILOGUE)
 
 
 @njit(nogil=True, forceinline=True)
@@ -163,7 +156,7 @@ def _by_rows(N, M, Q, POOL, EPILOGUE):
 
 
 @cache
-def _by_channels(N, M, POOL, EPILOGUE):
+def _by_channels(N, M, STRIDE, POOL, EPILOGUE):
     """Return the convolution in tiles of M * LANES channels, two rows and N columns, which transposes the weights."""
     CHANNELS = M * LANES
 
@@ -180,11 +173,13 @@ def _by_channels(N, M, POOL, EPILOGUE):
                 _transpose_square(taps, transposed, o0, k0, LANES)
         pixels = np.empty((rows * J, channels), np.float32)
         for b in range(B):
-            padded = _pad(x, b, top, left, rows + P - 1, columns + Q - 1)
+            padded = _pad(x, b, top, left, (rows - 1) * STRIDE + P, (columns - 1) * STRIDE + Q)
             for o0 in range(0, O, CHANNELS):
                 for i0 in range(0, rows, 2):
                     for j0 in range(0, columns, N):
-                        _channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, (C, P, Q), N, M, LANES, EPILOGUE)
+                        _channel_tile(
+                            padded, transposed, bias, pixels, o0, i0, j0, J, (C, P, Q), STRIDE, N, M, LANES, EPILOGUE
+                        )
             for o0 in range(0, O, LANES):
                 for k0 in range(0, I * J, LANES):
                     _transpose_square(pixels, outputs[b], k0, o0, LANES)

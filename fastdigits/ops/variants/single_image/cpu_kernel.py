@@ -77,7 +77,7 @@ def row_tile(padded, weight, bias, y, b, o0, i0, j0, N, M, Q, L, EPILOGUE):
                             store_row(y, (b, o0 + n, i0 + r, j0 + m * L), J, acc[n, r, m])
 
 
-def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, L, EPILOGUE):
+def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, STRIDE, N, M, L, EPILOGUE):
     """Fill pixels for M * L channels from o0 on, rows i0 and i0+1, and columns j0 .. j0+N; the lanes are channels.
 
     pixels (rows * J, channels) receives the outputs after the epilogue; transposed (C * P * Q, channels) holds the
@@ -98,7 +98,7 @@ def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, N, M, 
                     ws[m] = load_span(transposed, ((c * P + p) * Q + q, o0 + m * L), L)
                 for r in range(2):
                     for n in range(N):
-                        v = broadcast(padded, (c, i0 + r + p, j0 + n + q))
+                        v = broadcast(padded, (c, (i0 + r) * STRIDE + p, (j0 + n) * STRIDE + q))
                         for m in range(M):
                             acc[r, n, m] = fma(ws[m], v, acc[r, n, m])
     if EPILOGUE in (RELU_ONLY, RELU_AVGPOOL):
