@@ -42,7 +42,8 @@ def training(workload: Workload, ops: Ops) -> Contender:
 def inference(workload: Workload, ops: Ops) -> Contender:
     """Return the contender that computes the scores of the batch in inference mode."""
     ops = inference_ops(ops, len(workload.images))
-    network, x = build_network(workload, ops, training=False), pack_images(ops, workload.images)
+    built, x = build_network(workload, ops, training=False), pack_images(ops, workload.images)
+    network = built.inference_copy(ops, len(workload.images))
     forward = ops.captured(lambda: network.forward(x))
 
     def run(steps: int) -> None:

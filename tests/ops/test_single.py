@@ -148,7 +148,7 @@ def test_only_few_images_on_the_cpu_are_read_one_by_one():
 
 def _definition(op):
     """Return the definition that fills y and leaves pool_mask, which only training needs, unchanged."""
-    if "pool" not in op:
+    if op not in ("conv2d_relu_maxpool_forward", "conv2d_relu_avgpool_forward"):
         return getattr(REFERENCE, op)
     return lambda *arguments: getattr(REFERENCE, op)(*arguments[:-1], arguments[-1].copy())
 

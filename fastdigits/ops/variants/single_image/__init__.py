@@ -14,5 +14,10 @@ OPS = (
     "dense_relu_forward",
     "batchnorm_inference",
     "batchnorm_relu_inference",
+    "maxpool2d_forward",
+    "avgpool2d_forward",
+    "relu_forward",
+    "add",
+    "add_relu",
     "gather_batch",
 )

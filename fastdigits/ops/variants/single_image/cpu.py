@@ -60,6 +60,60 @@ def batchnorm_relu_inference(x, gamma, beta, mean, var, epsilon, y):
     _normalise(x, gamma, beta, mean, var, epsilon, y, 1)
 
 
+@cpu.serial
+def maxpool2d_forward(x, window, stride, y):
+    """See pool2d.reference.maxpool2d_forward."""
+    B, C, I, J, L = y.shape
+    for b in range(B):
+        for c in range(C):
+            for i in range(I):
+                for j in range(J):
+                    best = x[b, c, i * stride, j * stride, 0]
+                    for p in range(window[0]):
+                        for q in range(window[1]):
+                            v = x[b, c, i * stride + p, j * stride + q, 0]
+                            if v > best or v != v:
+                                best = v
+                    y[b, c, i, j, 0] = best
+
+
+@cpu.serial
+def avgpool2d_forward(x, window, stride, y):
+    """See pool2d.reference.avgpool2d_forward."""
+    B, C, I, J, L = y.shape
+    for b in range(B):
+        for c in range(C):
+            for i in range(I):
+                for j in range(J):
+                    total = np.float32(0.0)
+                    for p in range(window[0]):
+                        for q in range(window[1]):
+                            total += x[b, c, i * stride + p, j * stride + q, 0]
+                    y[b, c, i, j, 0] = total / np.float32(window[0] * window[1])
+
+
+@cpu.serial
+def relu_forward(x, y):
+    """See activation.reference.relu_forward."""
+    outputs = y.reshape(y.size)
+    for k, v in enumerate(x.reshape(x.size)):
+        outputs[k] = np.float32(0.0) if v <= np.float32(0.0) else v
+
+
+@cpu.serial
+def add(a, b, y):
+    """See elementwise.reference.add."""
+    others, outputs = b.reshape(b.size), y.reshape(y.size)
+    for k, v in enumerate(a.reshape(a.size)):
+        outputs[k] = v + others[k]
+
+
+def add_relu(a, b, y):
+    """See fused.reference.add_relu."""
+    add(a, b, y)
+    relu_forward(y, y)
+
+
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
     """See batch.reference.gather_batch."""
     _gather(images, labels, order, start, count, scale, shift, x, targets)
