@@ -95,23 +95,25 @@ def avgpool2d_forward(x, window, stride, y):
 @cpu.serial
 def relu_forward(x, y):
     """See activation.reference.relu_forward."""
-    outputs = y.reshape(y.size)
-    for k, v in enumerate(x.reshape(x.size)):
-        outputs[k] = np.float32(0.0) if v <= np.float32(0.0) else v
+    inputs, outputs = x.reshape(x.size), y.reshape(y.size)
+    for k in range(len(inputs)):
+        outputs[k] = _relu(inputs[k])
 
 
 @cpu.serial
 def add(a, b, y):
     """See elementwise.reference.add."""
-    others, outputs = b.reshape(b.size), y.reshape(y.size)
-    for k, v in enumerate(a.reshape(a.size)):
-        outputs[k] = v + others[k]
+    first, second, sums = a.reshape(a.size), b.reshape(b.size), y.reshape(y.size)
+    for k in range(len(first)):
+        sums[k] = first[k] + second[k]
 
 
+@cpu.serial
 def add_relu(a, b, y):
     """See fused.reference.add_relu."""
-    add(a, b, y)
-    relu_forward(y, y)
+    first, second, outputs = a.reshape(a.size), b.reshape(b.size), y.reshape(y.size)
+    for k in range(len(first)):
+        outputs[k] = _relu(first[k] + second[k])
 
 
 def gather_batch(images, labels, order, start, count, scale, shift, x, targets):
@@ -140,6 +142,11 @@ def _dense(N, M):
     return dense
 
 
+@njit(nogil=True, forceinline=True)
+def _relu(v):
+    return np.float32(0.0) if v <= np.float32(0.0) else v
+
+
 @cpu.serial
 def _normalise(x, gamma, beta, mean, var, epsilon, y, RELU):
     B, C, S, L = x.shape
@@ -148,7 +155,7 @@ def _normalise(x, gamma, beta, mean, var, epsilon, y, RELU):
             scale = gamma[c] * (var[c] + np.float32(epsilon)) ** np.float32(-0.5)
             for s in range(S):
                 v = (x[b, c, s, 0] - mean[c]) * scale + beta[c]
-                y[b, c, s, 0] = np.float32(0.0) if RELU and v <= np.float32(0.0) else v
+                y[b, c, s, 0] = _relu(v) if RELU else v
 
 
 @cpu.serial
