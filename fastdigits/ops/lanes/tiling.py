@@ -196,7 +196,8 @@ def single_tile(channels: int, rows: int, columns: int, taps: int, pool: int, ad
     With channels in the lanes, weights and outputs must be transposed, and N is even, for pooling. Columns can be in
     the lanes only if the pixels of outputs side by side are `adjacent`. One of pool x pool outputs is left.
     """
-    tiles = [SingleTile(*t) for t in product(("columns", "channels")[not adjacent :], range(1, 11), (1, 2))]
+    lanes = ("columns", "channels") if adjacent else ("channels",)
+    tiles = [SingleTile(*t) for t in product(lanes, range(1, 11), (1, 2))]
     even = [t for t in tiles if t.lanes == "columns" or t.N % 2 == 0]
     fitting = [t for t in even if 2 * t.M * (t.N + 1) < REGISTERS and 2 * t.M * t.N <= MAX_SUMS]
     return min(fitting, key=lambda tile: (_single_time(tile, channels, rows, columns, taps, pool), -tile.N * tile.M))
@@ -220,7 +221,7 @@ def single_winograd_tile(vectors: int, rows: int, columns: int) -> tuple[int, in
 
 
 def _single_winograd_time(shape: tuple[int, int], vectors: int, rows: int, columns: int) -> int:
-    """Return the estimated time of all products with one input channel."""
+    """Return the estimated time of all products with one input channel, whose weights are in the second-level cache."""
     n, m = shape
     down, across = ceil(rows / 4), ceil(columns / 4)
     whole_down, whole_across = (rows + 1) // 4, (columns + 1) // 4  # without the tiles that lack points

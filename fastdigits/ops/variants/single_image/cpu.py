@@ -131,6 +131,8 @@ def _dense_tile(weights):
 
 @cache
 def _dense(N, M):
+    """Return the dense layer in tiles of N outputs with M vectors of sums each."""
+
     @cpu.serial
     def dense(x, weight, bias, y, RELU):
         B, O, L = y.shape

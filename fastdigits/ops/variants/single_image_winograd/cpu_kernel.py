@@ -33,8 +33,9 @@ def pad_channels(x, padded, top, left, b, g, H, W, L):
 def place_tiles(places, I, J):
     """Fill places (T, 4) with the first row, first column, rows and columns of each tile of an output of I x J pixels.
 
-    The last tiles of a row or column have only two of four outputs where the others would be outside. The tiles are
-    in such an order that those that have a point follow each other, see `tiles_with_point`.
+    The last tiles of a row or column have only two of four outputs where the others would be outside. First come the
+    tiles with two rows, then those with four rows and columns, then those with two columns, then the one with two of
+    both: so the tiles that have a point follow each other.
     """
     down, across = (I + 1) // 4, (J + 1) // 4
     t = 0
@@ -49,11 +50,12 @@ def place_tiles(places, I, J):
 
 def tiles_with_point(p, q, I, J):
     """Return the first tile that has point (p, q), and the one after the last."""
-    down, across = (I + 1) // 4, (J + 1) // 4
-    first = 0 if p < 3 or p > 4 else ((I + 3) // 4 - down) * across
-    if q == 3 or q == 4:
-        return first, (I + 3) // 4 * across
-    return first, (I + 3) // 4 * ((J + 3) // 4) if first == 0 else first + down * ((J + 3) // 4)
+    down, across = (I + 1) // 4, (J + 1) // 4  # tiles with four rows or four columns
+    all_down, all_across = (I + 3) // 4, (J + 3) // 4
+    first = (all_down - down) * across if p in (3, 4) else 0
+    if q in (3, 4):
+        return first, all_down * across
+    return first, first + down * all_across if p in (3, 4) else all_down * all_across
 
 
 def transform_tiles(padded, v, places, count, g):
@@ -70,7 +72,8 @@ def transform_tiles(padded, v, places, count, g):
 def multiply_points(u, v, m, bias, T, I, J, N, M, L):
     """Fill m with the sums over all channels of u times v, for N tiles and M vectors of output channels at a time.
 
-    Point (1, 1) enters each output once, so the bias is added there.
+    v has the shape (6, G * T * 6 * L), so that the distance of tiles is constant. T includes N - 1 tiles that a last
+    block may reach. Point (1, 1) enters each output once, so the bias is added there.
     """
     _, _, C, S = u.shape
     (O,) = bias.shape
