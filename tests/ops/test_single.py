@@ -134,7 +134,7 @@ def test_exact_operations_sum_directly():
 
 def test_a_replay_on_one_image_uses_one_core(monkeypatch):
     """A team would keep another core busy for nothing."""
-    monkeypatch.setattr(team, "prepared", None)
+    monkeypatch.setattr(team._TEAM, "run", pytest.fail)
     convolution = Convolution()
     _, calls = replay.record(convolution.run)
     replay.compile_calls(calls)()

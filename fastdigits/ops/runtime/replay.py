@@ -5,7 +5,6 @@ which takes long while other threads want it. A replay costs that only once for 
 one kernel after the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
 """
 
-import ctypes
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -115,9 +114,8 @@ def compile_calls(calls: list[Call]) -> Callable[[], None]:
         machine = binding.Target.from_default_triple().create_target_machine(opt=0, jit=True)
         engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
         engine.finalize_object()
-        address = engine.get_function_address(name)
         parallel = any(kernel.targetoptions.get("parallel") for kernel, _ in calls)
-        run = team.prepared(address) if parallel else ctypes.CFUNCTYPE(ctypes.c_int)(address)
+        run = team.prepared(engine.get_function_address(name), parallel)
 
     def replay() -> None:
         if run():

@@ -98,6 +98,6 @@ def install() -> bool:
     return True
 
 
-def prepared(replay: int) -> Callable[[], int]:
-    """Return a function that runs the replay at an address, with a team if there is one."""
-    return partial(_TEAM.run, replay) if _TEAM.run else ctypes.CFUNCTYPE(ctypes.c_int)(replay)
+def prepared(replay: int, parallel: bool) -> Callable[[], int]:
+    """Return a function that runs the replay at an address, with a team if it has parallel loops and there is one."""
+    return partial(_TEAM.run, replay) if parallel and _TEAM.run else ctypes.CFUNCTYPE(ctypes.c_int)(replay)

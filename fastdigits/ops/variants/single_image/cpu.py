@@ -15,6 +15,7 @@ _pad_row = bind(cpu_kernel.pad_row, cpu)
 _row_tile = bind(cpu_kernel.row_tile, cpu)
 _channel_tile = bind(cpu_kernel.channel_tile, cpu)
 _transpose_square = bind(cpu_kernel.transpose_square, cpu)
+_transpose_pixels = bind(cpu_kernel.transpose_pixels, cpu)
 _dense_outputs = bind(cpu_kernel.dense_outputs, cpu)
 
 CACHED_WEIGHTS = 2**19  # of a dense layer: more do not fit in the second-level cache
@@ -243,8 +244,6 @@ def _by_channels(N, M, STRIDE, POOL, EPILOGUE):
                         _channel_tile(
                             padded, transposed, bias, pixels, o0, i0, j0, J, (C, P, Q), STRIDE, N, M, LANES, EPILOGUE
                         )
-            for o0 in range(0, O, LANES):
-                for k0 in range(0, I * J, LANES):
-                    _transpose_square(pixels, outputs[b], k0, o0, LANES)
+            _transpose_pixels(pixels, outputs[b], LANES)
 
     return convolution

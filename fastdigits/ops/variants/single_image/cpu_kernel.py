@@ -123,6 +123,14 @@ def channel_tile(padded, transposed, bias, pixels, o0, i0, j0, J, kernel, STRIDE
                         store_span(pixels, ((i0 + r) * J + j0 + n, o0 + m * L), acc[r, n, m])
 
 
+def transpose_pixels(pixels, y, L):
+    """Transpose pixels, whose rows hold all channels of a pixel, into y (channels, pixels)."""
+    channels, K = y.shape
+    for o0 in range(0, channels, L):
+        for k0 in range(0, K, L):  # whole squares are faster, so the last two may overlap
+            transpose_square(pixels, y, max(0, min(k0, K - L)), o0, L)
+
+
 def transpose_square(x, y, r0, s0, L):
     """Transpose the L x L square of x from row r0 and column s0 on into y; x may end within the square."""
     R, S = x.shape

@@ -6,14 +6,16 @@ from functools import cache
 
 import numpy as np
 
+from fastdigits.ops.array import blocks, round_up
 from fastdigits.ops.array.reference import empty, zeros
+from fastdigits.ops.conv2d.cpu import NO_POOL_MASK
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
 from fastdigits.ops.lanes.tiling import single_winograd_pays, single_winograd_tile
 from fastdigits.ops.lanes.vector_unit import LANES
 from fastdigits.ops.runtime import replay
 from fastdigits.ops.variants.single_image import cpu as single_image
-from fastdigits.ops.variants.single_image.cpu_kernel import transpose_square
+from fastdigits.ops.variants.single_image.cpu_kernel import transpose_pixels
 from fastdigits.ops.variants.single_image_winograd import cpu_kernel
 from fastdigits.ops.variants.single_image_winograd.cpu_kernel import place_tiles
 from fastdigits.ops.variants.winograd.cpu_kernel import store_tiles, transform_kernels
@@ -23,9 +25,7 @@ _pad_channels = bind(cpu_kernel.pad_channels, cpu)
 _transform_tiles = bind(cpu_kernel.transform_tiles, cpu)
 _multiply_points = bind(cpu_kernel.multiply_points, cpu)
 _store_tiles = bind(store_tiles, cpu)
-_transpose_square = bind(transpose_square, cpu)
-
-NO_POOL_MASK = np.empty((0, 0, 0, 0, LANES), np.uint8)
+_transpose_pixels = bind(transpose_pixels, cpu)
 
 
 def conv2d_forward(x, weight, bias, stride, top, left, y):
@@ -72,7 +72,7 @@ def _convolve(x, weight, bias, top, left, y, EPILOGUE):
     O, _, _, _ = weight.shape
     _, _, I, J, _ = y.shape
     POOL = pool_size(EPILOGUE)
-    N, M = single_winograd_tile(-(-O // LANES), I * POOL, J * POOL)
+    N, M = single_winograd_tile(blocks(O, LANES), I * POOL, J * POOL)
     work = _workspace(weight, x.shape, y.shape, POOL, top, left, N, M)
     _update(work.u, work.known, weight)
     _convolution(N, M, POOL, EPILOGUE)(
@@ -86,10 +86,10 @@ class _Workspace:
     def __init__(self, weight, y_shape, POOL, N, M):
         O, C, _, _ = weight.shape
         _, _, I, J, _ = y_shape
-        G, V = -(-C // LANES), _whole(-(-O // LANES), M)
+        G, V = blocks(C, LANES), round_up(blocks(O, LANES), M)
         self.u, self.known = zeros((1, 36, C, V * LANES)), np.full_like(weight, np.nan)
-        self.padded = zeros((1, G, _whole(I * POOL, 4) + 2, _whole(J * POOL, 4) + 2, LANES))
-        self.count = -(-I * POOL // 4) * -(-J * POOL // 4)
+        self.padded = zeros((1, G, round_up(I * POOL, 4) + 2, round_up(J * POOL, 4) + 2, LANES))
+        self.count = blocks(I * POOL, 4) * blocks(J * POOL, 4)
         T = self.count + N - 1  # the last block of N tiles may have others that are not used
         self.places = np.zeros((T, 4), np.int64)
         place_tiles(self.places, I * POOL, J * POOL)
@@ -117,11 +117,6 @@ def _workspace(weight, x_shape, y_shape, POOL, top, left, N, M):
     return kept[key][0]
 
 
-def _whole(size, step):
-    """Return the first multiple of step that is not less than size."""
-    return (size + step - 1) // step * step
-
-
 @cpu.serial
 def _update(u, known, weight):
     """Transform the weights unless they are equal to those that are known."""
@@ -134,8 +129,7 @@ def _update(u, known, weight):
         for c in range(C):
             for o0 in range(0, O, LANES):
                 _transform_kernels(weight.reshape(O * C, 9), u, c, o0, u.shape[3], LANES, 0)
-        for k in range(len(now)):
-            before[k] = now[k]
+        before[:] = now
 
 
 @cache
@@ -157,8 +151,6 @@ def _convolution(N, M, POOL, EPILOGUE):
             _multiply_points(u, v.reshape(6, G * T * 6 * LANES), m, bias, T, I * POOL, J * POOL, N, M, LANES)
             _store_tiles(m, places, count, no_bias, NO_POOL_MASK, pixels, 0, 0, (O + LANES - 1) // LANES, EPILOGUE)
             for o0 in range(0, O, LANES):
-                for k0 in range(0, I * J, LANES):
-                    first = max(0, min(k0, I * J - LANES))  # whole squares are faster, so the last two may overlap
-                    _transpose_square(channels[o0 // LANES], outputs[b, o0:], first, 0, LANES)
+                _transpose_pixels(channels[o0 // LANES], outputs[b, o0 : o0 + LANES], LANES)
 
     return single_image_winograd

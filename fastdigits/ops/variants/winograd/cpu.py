@@ -5,7 +5,9 @@ from functools import cache
 import numpy as np
 from numba import prange
 
+from fastdigits.ops.array import round_up
 from fastdigits.ops.conv2d import cpu as conv2d
+from fastdigits.ops.conv2d.cpu import NO_POOL_MASK
 from fastdigits.ops.fused import cpu as fused
 from fastdigits.ops.fused.epilogues import PLAIN, RELU_AVGPOOL, RELU_MAXPOOL, RELU_ONLY, pool_size
 from fastdigits.ops.lanes import bind, cpu
@@ -27,7 +29,6 @@ _kernel_gradient = bind(cpu_kernel.kernel_gradient, cpu)
 _bias_gradient = bind(cpu_kernel.bias_gradient, cpu)
 
 PARTS = 8  # partial sums of a weight gradient; fixed, so that the bits do not depend on the number of cores
-NO_POOL_MASK = np.empty((0, 0, 0, 0, LANES), np.uint8)  # for convolutions without pooling
 BLOCK = 32  # channels
 
 
@@ -119,7 +120,7 @@ def _transformed(weight, N, back):
     O, C, _, _ = weight.shape
     R, S = (O, C) if back else (C, O)
     blocks, block = -(-S // BLOCK), min(S, BLOCK)
-    u = np.zeros((blocks, 36, R, _whole(_whole(block, N), LANES)), np.float32)
+    u = np.zeros((blocks, 36, R, round_up(round_up(block, N), LANES)), np.float32)
     _transform_all(weight.reshape(O * C, 9), u, back)
     return u
 
@@ -130,11 +131,6 @@ def _transform_all(weight, u, back):
     groups = (len(weight) // R + LANES - 1) // LANES
     for t in prange(R * groups):
         _transform_kernels(weight, u, t // groups, t % groups * LANES, BLOCK, LANES, back)
-
-
-def _whole(size, step):
-    """Return the first multiple of step that is not less than size."""
-    return (size + step - 1) // step * step
 
 
 @cache
