@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from itertools import cycle, islice
 from typing import cast
 
 import numpy as np
@@ -25,11 +24,14 @@ def training(workload: Workload, ops: Ops) -> Contender:
     trainer = Trainer(network, cast(Batches, batch), workload.recipe, np.zeros(EPOCH_STEPS * size, np.int32))
     # A learning rate of 0 costs the same and prevents gradients from shrinking to denormals, which are slow.
     trainer.lr_factors = [0.0] * EPOCH_STEPS
-    positions = cycle(range(0, EPOCH_STEPS * size, size))
+    done = 0  # steps of the epoch
 
     def run(steps: int) -> None:
-        for first in islice(positions, steps):
-            trainer.step(first, size)
+        nonlocal done
+        while steps:
+            times = min(steps, EPOCH_STEPS - done)
+            trainer.step(done * size, size, times)
+            done, steps = (done + times) % EPOCH_STEPS, steps - times
         trainer.metrics(1)  # waits for an asynchronous device
 
     def outputs() -> dict[str, np.ndarray]:

@@ -82,6 +82,14 @@ class Callback:
 
     training: Training
 
+    @property
+    def every_step(self) -> bool:
+        """Whether `on_step` must be called after each step, as it is in classes that define it.
+
+        Otherwise, it is called some hundred times a second at most, which is faster.
+        """
+        return type(self).on_step is not Callback.on_step
+
     def on_run_start(self, title: str, done: int, total: int) -> None:
         """Called before run number `done` + 1 of `total`, and before each retry of it with another seed."""
 
@@ -96,7 +104,7 @@ class Callback:
         self.training = training
 
     def on_step(self, epoch: int, images: int, total: int, metrics: Callable[[], tuple[float, float]]) -> None:
-        """Called after each step, when `images` of the epoch's `total` images are done.
+        """Called after each step, unless `every_step` is False, when `images` of the epoch's `total` images are done.
 
         `metrics()` returns the epoch's mean loss and accuracy so far. On a GPU it waits for the step to finish.
         """
@@ -113,6 +121,10 @@ class Callbacks(Callback):
 
     def __init__(self, callbacks: Sequence[Callback]):
         self.callbacks = callbacks
+
+    @property
+    def every_step(self) -> bool:
+        return any(callback.every_step for callback in self.callbacks)
 
     def on_compiled(self, seconds: float) -> None:
         self._call("on_compiled", seconds)

@@ -28,6 +28,9 @@ from fastdigits.training.transfer import normalisation_for
 from fastdigits.training.verdict import Verdict, judge
 from fastdigits.training.weighting import with_class_weight
 
+BLOCK_S = 0.01  # of steps that may run without a callback in between, so that Ctrl-C and progress do not wait longer
+MAX_BLOCK = 64  # steps, as a GPU only notes them at first
+
 Rows = tuple[np.ndarray, np.ndarray]  # indices of the images to train on and to validate on, int32
 
 
@@ -154,11 +157,15 @@ def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: C
     trainer.start_epoch(epoch, lr_factors)
     if not trainer.images_done:
         trainer.reset_metrics()
+    block = 1
     while trainer.images_done < total and not trainer.stopped:
         first = trainer.images_done
         count = min(batch_size, total - first)
-        trainer.step(first, count)
-        trainer.images_done = done = first + count
+        times = 1 if callback.every_step else min(block, (total - first) // count)
+        step_start = perf_counter()
+        trainer.step(first, count, times)
+        block = block_after(times, perf_counter() - step_start)
+        trainer.images_done = done = first + times * count
         with checkpoints.on_interrupt(trainer):
             callback.on_step(epoch, done, total, partial(trainer.metrics, done))
     done = trainer.images_done
@@ -166,6 +173,11 @@ def train_epoch(trainer: Trainer, total: int, callback: Callback, checkpoints: C
     lr = trainer.optimizer.lr * lr_factors[(done - 1) // batch_size]
     seconds = perf_counter() - start
     return Epoch(epoch, loss, accuracy, None, None, lr, seconds, (done - images_before) / seconds)
+
+
+def block_after(steps: int, seconds: float) -> int:
+    """Return how many steps to run before the next callback, given what the last ones took."""
+    return int(np.clip(BLOCK_S * steps / seconds, 1, MAX_BLOCK))
 
 
 def split(labels: np.ndarray, config: TrainConfig) -> Rows:

@@ -1,6 +1,6 @@
 """The plan of the next training steps, which the host writes to the device once for many of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
@@ -38,26 +38,29 @@ class Plan:
 
     Attributes
     ----------
-    next : Step, optional
-        The step whose numbers the device takes next, or None if no step is planned.
+    later : list of Step
+        The steps whose numbers the device has not taken, from the last one to the next one.
     """
 
     def __init__(self, ops: Ops, batches: Batches, optimizer: Optimizer):
         self.ops, self.batches, self.optimizer = ops, batches, optimizer
-        self.next: Step | None = None
-        self._later: Iterator[Step] = iter(())
+        self.later: list[Step] = []
         self._table, self._rates = ops.zeros((MAX_STEPS, 3), np.int64), ops.zeros((MAX_STEPS,))
         self._taken = ops.zeros((1,), np.int64)
 
+    @property
+    def next(self) -> Step | None:
+        """The step whose numbers the device takes next, or None if no step is planned."""
+        return self.later[-1] if self.later else None
+
     def write(self, steps: Iterable[Step]) -> None:
         """Replace the plan by other steps, the first MAX_STEPS of which are planned."""
-        self.next, upload = None, self.ops.upload
+        self.later, upload = [], self.ops.upload
         planned = [*islice(steps, MAX_STEPS)]
         self._table[: len(planned)] = upload(np.array([step[:3] for step in planned], np.int64))
         self._rates[: len(planned)] = upload(np.array([step.rate for step in planned], np.float32))
         self._taken[...] = 0
-        self._later = iter(planned)
-        self.advance()
+        self.later = planned[::-1]
 
     def take(self) -> None:
         """Take the numbers of the next step on the device. This is recorded as a part of the step."""
@@ -66,6 +69,6 @@ class Plan:
             self._table, self._rates, self._taken, batches.epoch, batches.start, optimizer.count, optimizer.rate
         )
 
-    def advance(self) -> None:
-        """Note on the host that the device takes the following step next."""
-        self.next = next(self._later, None)
+    def advance(self, steps: int) -> None:
+        """Note on the host that the device has taken the numbers of some steps."""
+        del self.later[-steps:]

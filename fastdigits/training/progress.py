@@ -20,6 +20,8 @@ class Progress(Callback):
         Whether to keep to one line, which changes. On a pipe there is a line per epoch in any case.
     """
 
+    every_step = False
+
     def __init__(self, epochs: int, in_place: bool):
         self.epochs, self.in_place = epochs, in_place and changes_in_place()
         self.line, self._next_s, self._last = Line(), 0.0, ""

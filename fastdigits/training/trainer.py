@@ -13,6 +13,7 @@ from fastdigits.data.preprocessing import Normalisation, Preparation
 from fastdigits.inference.evaluate import Evaluation, evaluate
 from fastdigits.nn.layers import TrainingStep
 from fastdigits.nn.network import Network
+from fastdigits.ops.array import reference
 from fastdigits.ops.interface import Ops
 from fastdigits.storage.history import Epoch, best_epoch, epochs_since_best
 from fastdigits.training.ema import EMA
@@ -119,8 +120,8 @@ class Trainer:
         self.dscores = ops.empty((len(batches.targets), network.classes, ops.lanes))
         self.totals = ops.zeros((2,), np.float64)  # losses and hits of the current epoch
         self.gradient_sum = ops.empty(network.buffer.gradients.shape)
-        captured = config.graph and network.is_recordable
-        self.run_step = ops.captured(self._run_step) if captured else self._run_step
+        captured = ops.captured if config.graph and network.is_recordable else reference.captured
+        self.run_step = captured(self._run_step)
 
     def start_epoch(self, epoch: int, lr_factors: Sequence[float]) -> None:
         """Compute the random order of an epoch's images, and set the factor of the learning rate for each step."""
@@ -132,20 +133,26 @@ class Trainer:
         if self.weights is not None:
             self.ordered_weights[...] = self.weights[self.order]
 
-    def step(self, first: int, images: int) -> None:
-        """Train on `images` images, from position `first` in the epoch's order, a multiple of the batch size."""
+    def step(self, first: int, images: int, times: int = 1) -> None:
+        """Train on `images` images, from position `first` in the epoch's order, a multiple of the batch size.
+
+        With `times`, train on the images that follow, too, in as many steps.
+        """
         plan, optimizer = self.plan, self.optimizer
-        optimizer.steps += 1
-        if plan.next != self._planned(first, optimizer.steps):
-            plan.write(self._rest_of_epoch(first))
-        self.run_step(images)
-        plan.advance()
+        while times:
+            if plan.next != self._planned(first, optimizer.steps + 1):
+                plan.write(self._rest_of_epoch(first))
+            steps = min(times, len(plan.later))
+            optimizer.steps += steps
+            self.run_step(images, times=steps)
+            plan.advance(steps)
+            first, times = first + steps * images, times - steps
 
     def _rest_of_epoch(self, first: int) -> Iterator[Step]:
         """Yield the steps from position `first` on: the current one, and those that follow unless something changes."""
         last = min(len(self.rows), len(self.lr_factors) * self.batch_size)
         for later, position in enumerate(range(first, last, self.batch_size)):
-            yield self._planned(position, self.optimizer.steps + later)
+            yield self._planned(position, self.optimizer.steps + 1 + later)
 
     def _planned(self, first: int, number: int) -> Step:
         """Return step `number` of the optimizer, on the images from position `first` on."""

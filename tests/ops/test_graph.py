@@ -73,6 +73,8 @@ def steps_of(log):
 class Observer(Callback):
     """Log the ends of epochs."""
 
+    every_step = True
+
     def __init__(self, stream):
         self.stream = stream
 

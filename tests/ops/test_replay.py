@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from fastdigits.ops.array import reference
 from fastdigits.ops.runtime import replay
 from fastdigits.ops.runtime.replay import Captured, recordable, unrecorded
 
@@ -63,6 +64,18 @@ def test_a_replay_reads_the_arrays_as_they_are_now():
         np.testing.assert_array_equal(total, expected, err_msg=f"call {call}")
     assert captured.replays
     assert np.isnan(y[0]).all()
+
+
+@pytest.mark.parametrize("make", [Captured, reference.captured], ids=["compiled", "reference"])
+@pytest.mark.parametrize("before", range(CALLS))
+def test_one_call_may_repeat_the_kernels(make, before):
+    """Also if some of the repetitions are not replayed yet."""
+    x, factors, y, total = arrays()
+    captured = make(chain(x, factors, y, total))
+    for _ in range(before):
+        captured()
+    assert captured(times=5) is total
+    np.testing.assert_array_equal(total[1:], np.float32(before + 5) * y[1:])
 
 
 def test_each_set_of_arguments_has_its_own_replay():

@@ -137,7 +137,7 @@ def test_a_replay_on_one_image_uses_one_core(monkeypatch):
     monkeypatch.setattr(team._TEAM, "run", pytest.fail)
     convolution = Convolution()
     _, calls = replay.record(convolution.run)
-    replay.compile_calls(calls)()
+    replay.replay_of(calls)()
 
 
 def test_only_few_images_on_the_cpu_are_read_one_by_one():

@@ -56,7 +56,7 @@ class Chain:
         self.x, self.between, self.y = np.zeros(size), np.zeros(size), np.zeros(size)
         self.calls, self.threads = np.zeros(size, np.int64), np.zeros(size, np.int64)
         _, kernels = replay.record(self.kernels)
-        self.replay = replay.compile_calls(kernels)
+        self.replay = replay.replay_of(kernels)
 
     def kernels(self):
         add_index(self.x, self.between)
@@ -140,7 +140,7 @@ def fill_with_sums(y):
 def test_loops_within_loops_are_those_of_the_layer(two_threads):
     y = np.zeros(300, np.int64)
     _, kernels = replay.record(fill_with_sums, y)
-    run = replay.compile_calls(kernels)
+    run = replay.replay_of(kernels)
     expected = [sum(i * i for i in range(n)) for n in range(300)]
     for _ in range(30):
         y[:] = 0
@@ -151,7 +151,7 @@ def test_loops_within_loops_are_those_of_the_layer(two_threads):
 def test_memory_that_runs_out_ends_the_replay(two_threads, checks):
     size, y = np.ones(1, np.int64), np.zeros(100)
     _, kernels = replay.record(allocate, size, y)
-    checks.check_memory_error(replay.compile_calls(kernels), size)
+    checks.check_memory_error(replay.replay_of(kernels), size)
     Chain(100).check(100)
 
 

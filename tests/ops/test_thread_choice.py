@@ -54,8 +54,8 @@ def two_threads():
 def test_the_number_of_threads_is_restored_after_every_call(two_threads):
     seen = []
 
-    def function():
-        seen.append(numba.get_num_threads())
+    def function(times):
+        seen.extend([numba.get_num_threads()] * times)
         if len(seen) == 3:
             raise MemoryError
 
@@ -63,11 +63,17 @@ def test_the_number_of_threads_is_restored_after_every_call(two_threads):
     for call in range(TRIAL + 2):
         if call == 2:
             with pytest.raises(MemoryError):
-                together()
+                together(1)
         else:
-            together()
+            together(1)
         assert numba.get_num_threads() == 2
     assert seen == [1] * TRIAL + [2, 2]
+
+
+def test_of_many_calls_at_once_as_many_are_on_one_thread(two_threads):
+    seen = []
+    on_all_or_one(lambda times: seen.append((times, numba.get_num_threads())), 2)(TRIAL + 3)
+    assert seen == [(TRIAL, 1), (3, 2)]
 
 
 def test_on_one_thread_there_is_no_choice():

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from fastdigits.ops.lanes import cpu
-from fastdigits.ops.runtime.replay import compile_calls, record
+from fastdigits.ops.runtime.replay import record, replay_of
 
 
 def variant(amount):
@@ -30,7 +30,7 @@ if __name__ == "__main__":
         kernel(x)
         found.append(int(x[0]))
     for kernel in kernels:
-        replay = compile_calls(record(kernel, x)[1])
+        replay = replay_of(record(kernel, x)[1])
         x[:] = 0
         replay()
         found.append(int(x[0]))

@@ -20,7 +20,6 @@ from fastdigits.training.failure import TrainingInterrupted
 
 pytestmark = pytest.mark.slow
 
-RECORDED_CALL = 2
 NETWORKS = {
     "every layer": EVERY_LAYER,
     "fused and by Winograd's method": [
@@ -40,15 +39,14 @@ NETWORKS = {
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """Record steps at their second call; the fixture is the list of the numbers of kernels in each recording."""
-    kernels, compile_calls = [], replay.compile_calls
+    """The numbers of kernels in each recording."""
+    kernels, replay_of = [], replay.replay_of
 
     def counting(calls):
         kernels.append(len(calls))
-        return compile_calls(calls)
+        return replay_of(calls)
 
-    monkeypatch.setattr(replay, "RECORDED_CALL", RECORDED_CALL)
-    monkeypatch.setattr(replay, "compile_calls", counting)
+    monkeypatch.setattr(replay, "replay_of", counting)
     return kernels
 
 
@@ -140,7 +138,7 @@ def test_recorded_kernels_raise_an_error_in_a_process_that_was_forked_from_their
     ops = devices.load("cpu")
     x, y = ops.zeros((3, ops.lanes)), ops.empty((3, ops.lanes))
     captured = ops.captured(lambda: ops.relu_forward(x, y))
-    for _ in range(RECORDED_CALL + 1):
+    for _ in range(replay.RECORDED_CALL + 1):
         captured()
     assert compiled == [1]
     monkeypatch.setattr(pool._LOCAL, "threads", 0)

@@ -12,6 +12,7 @@ import recording
 from fastdigits.config import schedules
 from fastdigits.config.training import TrainConfig
 from fastdigits.nn import Dense, Flatten, Network
+from fastdigits.ops.array import reference
 from fastdigits.ops.cuda import device
 from fastdigits.training import plan
 from fastdigits.training import trainer as trainer_module
@@ -177,9 +178,9 @@ def test_numbers_are_right_after_a_step_that_was_interrupted(trainer, launched, 
     trainer.start_epoch(1, [1.0] * len(FIRSTS))
     run_step = trainer.run_step
 
-    def interrupted(images):
+    def interrupted(images, times):
         if launched:
-            run_step(images)
+            run_step(images, times=times)
         raise KeyboardInterrupt
 
     for number, first in enumerate((*FIRSTS[:3], *FIRSTS[:3]), 1):
@@ -190,6 +191,26 @@ def test_numbers_are_right_after_a_step_that_was_interrupted(trainer, launched, 
             trainer.run_step = run_step
         trainer.step(first, BATCH)  # if it was interrupted, once more
         assert numbers_of(trainer) == (1, first, number + (number >= steps), float(np.float32(LR)))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_several_steps_at_a_time_have_the_numbers_of_each(trainer, monkeypatch, times):
+    """Also if a plan ends among them."""
+    monkeypatch.setattr(plan, "MAX_STEPS", 2)
+    seen, take = [], trainer.plan.take
+
+    def noted_take():
+        take()
+        seen.append(numbers_of(trainer))
+
+    monkeypatch.setattr(trainer.plan, "take", noted_take)
+    trainer.run_step = reference.captured(trainer._run_step)  # which a replay would not call
+    rates = [1, 1 / 2, 1 / 3]
+    trainer.start_epoch(1, rates)
+    for first in FIRSTS[: 3 // times * times : times]:
+        trainer.step(first, BATCH, times)
+    expected = [(1, FIRSTS[step], step + 1, float(np.float32(LR * rates[step]))) for step in range(3)]
+    assert seen == expected[: 3 // times * times]
 
 
 def test_batches_of_various_sizes_one_at_a_time(ops, digits):

@@ -8,7 +8,6 @@ import pytest
 
 from fastdigits import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, UserError, load_digits
 from fastdigits.inference.recognizer import Recognizer
-from fastdigits.ops.runtime import replay
 from fastdigits.training.callbacks import Callback
 
 pytestmark = pytest.mark.slow
@@ -24,10 +23,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def recognizer():
-    """A recognizer that replays the kernels of single images early."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay, "RECORDED_CALL", 5)
-        yield Recognizer(device="cpu")
+    return Recognizer(device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,10 @@ class TrainingLines(Callback):
         self.say, self.epochs, self.log_every = say, epochs, log_every
         self.batches = 0
 
+    @property
+    def every_step(self) -> bool:
+        return bool(self.log_every)
+
     def display(self) -> AbstractContextManager:
         """Return the context that must be open during training."""
         return nullcontext()

@@ -31,7 +31,7 @@ else:
 
 def captured(function):
     """See reference.captured. Replays CUDA graphs; under the simulator, nothing is recorded."""
-    return function if SIMULATED else Captured(function)
+    return (reference.captured if SIMULATED else Captured)(function)
 
 
 def pack(images, x):

@@ -102,6 +102,8 @@ def accumulate(values, total):
 def captured(function):
     """Return a function that does the same as `function` and may replay the operations that an earlier call recorded.
 
+    It also takes `times`, to do that several times.
+
     Parameters
     ----------
     function : function
@@ -109,4 +111,10 @@ def captured(function):
         same address. Calls with equal arguments start the same operations and return the same object, such as the
         array that is filled. The function does not download anything.
     """
-    return function
+
+    def run(*arguments, times=1):
+        for _ in range(times - 1):
+            function(*arguments)
+        return function(*arguments)
+
+    return run

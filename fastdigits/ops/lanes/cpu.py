@@ -52,17 +52,17 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, type_, V.as_pointer())
 
 
-_ENTRY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def parallel(function):
     """Compile an operation that divides the iterations of a prange among cores."""
-    return recordable(cached(njit(function, parallel=True, **_ENTRY)))
+    return recordable(cached(njit(function, parallel=True, **_OPTIONS)))
 
 
 def serial(function):
     """Compile an operation that uses one core."""
-    return recordable(cached(njit(function, **_ENTRY)))
+    return recordable(cached(njit(function, **_OPTIONS)))
 
 
 class CompiledKernel:

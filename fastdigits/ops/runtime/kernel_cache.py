@@ -35,7 +35,8 @@ DIGEST_BYTES = 32
 UNCOMPILED_FOLDERS = {"custom", "runtime"}
 # Files of runtime/ that decide what is compiled, and its names, or are compiled
 COMPILED = {
-    f"runtime/{name}.py" for name in ("code_library", "numba_cache", "team/__init__", "team/atomics", "team/compiled")
+    f"runtime/{name}.py"
+    for name in ("code_library", "entry", "numba_cache", "team/__init__", "team/atomics", "team/compiled")
 }
 UNCOMPILED_FILES = {f"cuda/{name}.py" for name in ("availability", "driver", "graph", "packages", "toolkit")}
 

@@ -1,24 +1,25 @@
 """Replay compiled kernels in a single call, as a CUDA graph does on a GPU.
 
 A kernel call from Python costs some microseconds. It also releases and acquires the global interpreter lock (GIL),
-which takes long while other threads want it. A replay costs that only once for any number of kernels. Its code calls
-one kernel after the other, and its constants are their arguments: the addresses and shapes of arrays, and numbers.
+which takes long while other threads want it. A replay costs that only once for any number of kernels, and for any
+number of repetitions. It is a table of kernels and of their arguments: the addresses and shapes of arrays, and numbers.
 """
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
-from itertools import count
+from itertools import chain
 from threading import get_ident
 from typing import Any
+
+import numpy as np
 
 from fastdigits.ops.runtime.thread_choice import on_all_or_one
 
 Call = tuple[Any, tuple]  # a kernel, which is a dispatcher of Numba, and its arguments
 
-RECORDED_CALL = 30  # a program that calls it less often must not wait for the compilation, some 10 ms
-_NUMBERS = count()
+RECORDED_CALL = 2  # the first one loads the kernels
 _RECORDINGS: dict[int, list] = {}  # the calls by Python thread; None stands for an operation that cannot be replayed
 
 
@@ -29,7 +30,9 @@ def is_recording() -> bool:
 
 def recordable(kernel: Any) -> Callable[..., None]:
     """Return a function that calls a compiled kernel, and records the call if this thread is recording."""
-    signature = inspect.signature(kernel.py_func)
+    from fastdigits.ops.runtime import entry
+
+    signature, kernel = inspect.signature(kernel.py_func), entry.with_entry(kernel)
 
     @wraps(kernel.py_func)
     def run(*arguments: Any, **named: Any) -> None:
@@ -66,21 +69,29 @@ class Captured:
     """
 
     def __init__(self, function: Callable, threads: int = 1):
+        from fastdigits.ops.runtime import team
+
         self.function, self.threads = function, threads
         self.calls: Counter[tuple] = Counter()
-        self.replays: dict[tuple, tuple[Callable[[], None], Any]] = {}  # with the results, by arguments
+        self.replays: dict[tuple, tuple[Callable[[int], None], Any]] = {}  # with the results, by arguments
+        team.prepare()
 
-    def __call__(self, *arguments: Any) -> Any:
-        if arguments in self.replays:
-            replay, result = self.replays[arguments]
-            replay()
-            return result
-        self.calls[arguments] += 1
-        if self.calls[arguments] != RECORDED_CALL:
-            return self.function(*arguments)
+    def __call__(self, *arguments: Any, times: int = 1) -> Any:
+        while not (recorded := self.replays.get(arguments)):
+            self.calls[arguments] += 1
+            result = self._record(arguments) if self.calls[arguments] == RECORDED_CALL else self.function(*arguments)
+            times -= 1
+            if not times:
+                return result
+        replay, result = recorded
+        replay(times)
+        return result
+
+    def _record(self, arguments: tuple) -> Any:
+        """Call the function and, if it runs compiled kernels only, keep a replay."""
         result, calls = record(self.function, *arguments)
         if calls is not None:
-            self.replays[arguments] = on_all_or_one(compile_calls(calls), self.threads), result
+            self.replays[arguments] = on_all_or_one(replay_of(calls), self.threads), result
         return result
 
 
@@ -94,81 +105,27 @@ def record(function: Callable, *arguments: Any) -> tuple[Any, list[Call] | None]
     return result, None if None in calls else calls
 
 
-def compile_calls(calls: list[Call]) -> Callable[[], None]:
-    """Return a function that runs the kernels again with the same arguments, without the GIL.
+def replay_of(calls: list[Call]) -> Callable[..., None]:
+    """Return a function that runs the kernels again with the same arguments, `times` times, without the GIL.
 
     Raises
     ------
     MemoryError
         When it is called, if a kernel cannot allocate memory: kernels raise nothing else.
     """
-    from llvmlite import binding
-    from numba.core.compiler_lock import global_compiler_lock
+    from fastdigits.ops.runtime import entry, team
 
-    from fastdigits.ops.runtime import team
+    arguments = [entry.packed(values) for _, values in calls]
+    pairs = [(entry.address(*call), words.ctypes.data) for call, words in zip(calls, arguments, strict=True)]
+    words = np.array([1, len(calls), *chain.from_iterable(pairs)])
+    run, latest = team.runner(words, any(kernel.targetoptions.get("parallel") for kernel, _ in calls)), 1
 
-    name = f"fastdigits_replay_{next(_NUMBERS)}"
-    with global_compiler_lock:
-        code = [line for number, call in enumerate(calls) for line in _code(number, *call)]
-        source = "\n".join([f"define i32 @{name}() {{", *code, "ret i32 0", "error:", "ret i32 1", "}"])
-        machine = binding.Target.from_default_triple().create_target_machine(opt=0, jit=True)
-        engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
-        engine.finalize_object()
-        parallel = any(kernel.targetoptions.get("parallel") for kernel, _ in calls)
-        run = team.prepared(engine.get_function_address(name), parallel)
-
-    def replay() -> None:
+    def replay(times: int = 1) -> None:
+        nonlocal latest
+        if times != latest:
+            words[0] = latest = times
         if run():
             raise MemoryError("There is not enough memory for the operation.")
 
-    replay.kept = calls, engine  # type: ignore[attr-defined]  # the arrays and the code
+    replay.kept = calls, arguments  # type: ignore[attr-defined]  # whose addresses are in the words
     return replay
-
-
-def _code(number: int, kernel: Any, arguments: tuple) -> Iterator[str]:
-    """Yield the lines of LLVM's language that call a kernel and go to `error` if it returns an error."""
-    from numba import typeof
-    from numba.core.registry import cpu_target
-
-    types = tuple(map(typeof, arguments))
-    compiled = kernel.overloads[types]
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    signature = cpu_target.target_context.call_conv.get_function_type(compiled.signature.return_type, types)
-    result, error, *expected = signature.args
-    values = ", ".join(
-        f"{kind} {_constant(kind, value)}" for kind, value in zip(expected, _flat(arguments), strict=True)
-    )
-    callee = f"inttoptr (i64 {address} to {signature.as_pointer()})"
-    yield f"%result{number} = alloca {result.pointee}"
-    yield f"%error{number} = alloca {error.pointee}"
-    yield f"%code{number} = call i32 {callee}({result} %result{number}, {error} %error{number}, {values})"
-    yield f"%failed{number} = icmp ne i32 %code{number}, 0"
-    yield f"br i1 %failed{number}, label %error, label %after{number}"
-    yield f"after{number}:"
-
-
-def _flat(arguments: tuple) -> Iterator[Any]:
-    """Yield the numbers that stand for the arguments in Numba's calling convention.
-
-    For an array they are its two owners, which a kernel does not need, size, item size, address, shape and strides.
-    """
-    for value in arguments:
-        if isinstance(value, tuple):
-            yield from _flat(value)
-        elif getattr(value, "ndim", 0):
-            yield from (None, None, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides)
-        else:
-            yield value
-
-
-def _constant(kind: Any, value: Any) -> str:
-    """Return a number as a constant of LLVM's language, or an address as a pointer."""
-    from llvmlite import ir
-
-    if value is None:
-        return "null"
-    if isinstance(kind, ir.PointerType):
-        return f"inttoptr (i64 {value} to {kind})"
-    if isinstance(kind, ir.IntType):
-        return str(int(value))
-    return str(ir.Constant(kind, value).get_reference())

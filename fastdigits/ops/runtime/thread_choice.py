@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import wraps
 from math import inf
 from time import perf_counter
-from typing import Any
 
 TRIAL, BLOCK, MAX_HOLD, RECHECK = 8, 32, 512, 1024  # calls
 WORTHWHILE = 0.97  # share of the time on one thread that all threads may take
@@ -28,9 +27,14 @@ class ThreadChoice:
         self._hold, self._worthwhile_calls = BLOCK, 0
         self._length, self._calls, self._seconds = TRIAL, 0, 0.0
 
-    def add(self, seconds: float) -> None:
-        """Take the duration of a call into account."""
-        self._calls += 1
+    @property
+    def left(self) -> int:
+        """Number of calls, at least 1, before which nothing changes."""
+        return self._length - self._calls
+
+    def add(self, seconds: float, calls: int = 1) -> None:
+        """Take the duration of one or more calls into account, at most `left`."""
+        self._calls += calls
         self._seconds += seconds
         if self._calls == self._length:
             self._end_block(self._seconds / self._calls)
@@ -52,8 +56,11 @@ class ThreadChoice:
         self._length, self._calls, self._seconds = length, 0, 0.0
 
 
-def on_all_or_one(function: Callable[[], Any], threads: int) -> Callable[[], Any]:
-    """Return a function that runs another on all `threads`, which are set for this Python thread, or on one."""
+def on_all_or_one(function: Callable[[int], None], threads: int) -> Callable[[int], None]:
+    """Return a function that runs another on all `threads`, which are set for this Python thread, or on one.
+
+    Both take a number of calls, to do as many times the same work.
+    """
     if threads == 1:
         return function
     import numba
@@ -61,15 +68,18 @@ def on_all_or_one(function: Callable[[], Any], threads: int) -> Callable[[], Any
     choice = ThreadChoice()
 
     @wraps(function)
-    def run() -> Any:
-        start = perf_counter()
-        if choice.one_thread:
-            numba.set_num_threads(1)
-        try:
-            return function()
-        finally:
+    def run(times: int) -> None:
+        while times:
+            calls = min(times, choice.left)
+            start = perf_counter()
             if choice.one_thread:
-                numba.set_num_threads(threads)
-            choice.add(perf_counter() - start)
+                numba.set_num_threads(1)
+            try:
+                function(calls)
+            finally:
+                if choice.one_thread:
+                    numba.set_num_threads(threads)
+                choice.add(perf_counter() - start, calls)
+            times -= calls
 
     return run

@@ -26,6 +26,10 @@ from fastdigits.ops.runtime.team import compiled
 from fastdigits.ops.runtime.team.atomics import WORD
 
 LAYER_FUNCTION = "numba_parallel_for"
+FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+
+
+Function = Callable[[ctypes.c_int64], int]  # for C
 
 
 class _Team:
@@ -33,32 +37,40 @@ class _Team:
 
     Attributes
     ----------
+    replay : function, optional
+        Runs the replay at an address on this thread; None before it is compiled.
     run : function, optional
-        Runs the replay at an address and returns what it returns; None without a team.
+        Runs the replay at an address with the team; None without one.
     """
 
     def __init__(self) -> None:
-        self.run: Callable[[int], int] | None = None
+        self.replay: Function | None = None
+        self.run: Function | None = None
         self._functions = {
             function: cached(njit(error_model="numpy")(function.py_func))
-            for function in (compiled.parallel_for, compiled.join, compiled.run)
+            for function in (compiled.replay, compiled.parallel_for, compiled.join, compiled.run)
         }
         # Compiled code has the address of a word in it
         self._memory = np.zeros((compiled.BYTES + compiled.LINE) // WORD, np.int64)
 
+    def prepare(self) -> None:
+        """Compile what runs replays on one thread."""
+        self.replay = FUNCTION(self._address(compiled.replay))
+
     def install(self) -> None:
         """Put `parallel_for` in the place of the layer's function, for kernels that are linked from now on."""
         start = -(-self._memory.ctypes.data // compiled.LINE) * compiled.LINE
-        layer = ctypes.c_int64.from_address(start + compiled.LAYER)
+        layer, join = (ctypes.c_int64.from_address(start + place) for place in (compiled.LAYER, compiled.JOIN))
         layer.value = binding.address_of_symbol(LAYER_FUNCTION)
         binding.add_symbol(compiled.TEAM, start)
-        parallel_for, join, run = (self._address(function) for function in self._functions)
-        binding.add_symbol(LAYER_FUNCTION, parallel_for)
-        self.run = partial(ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64)(run), join)
+        binding.add_symbol(LAYER_FUNCTION, self._address(compiled.parallel_for))
+        join.value = self._address(compiled.join)
+        self.run = FUNCTION(self._address(compiled.run))
 
-    def plan(self) -> None:
-        """Note the functions that must be compiled."""
-        for function, dispatcher in self._functions.items():
+    def plan(self, *functions: Any) -> None:
+        """Note functions that must be compiled."""
+        for function in functions:
+            dispatcher = self._functions[function]
             compilation.plan(dispatcher._cache.path(_types(function), dispatcher.targetctx))
 
     def _address(self, function: Any) -> int:
@@ -76,6 +88,18 @@ def _types(function: Any) -> tuple[types.Type, ...]:
 _TEAM = _Team()
 
 
+def prepare() -> None:
+    """Compile what runs replays, or only plan to while kernels are planned."""
+    if _TEAM.replay:
+        return
+    if compilation.is_planning():
+        _TEAM.plan(compiled.replay)
+        return
+    with global_compiler_lock:
+        if not _TEAM.replay:  # another thread may have been faster
+            _TEAM.prepare()
+
+
 def install() -> bool:
     """Give replays a team, on systems with POSIX threads.
 
@@ -90,7 +114,7 @@ def install() -> bool:
     if _TEAM.run or os.name != "posix":
         return True
     if compilation.is_planning():
-        _TEAM.plan()
+        _TEAM.plan(compiled.parallel_for, compiled.join, compiled.run)
         return False
     with global_compiler_lock:
         if not _TEAM.run:  # another thread may have been faster
@@ -98,6 +122,16 @@ def install() -> bool:
     return True
 
 
-def prepared(replay: int, parallel: bool) -> Callable[[], int]:
-    """Return a function that runs the replay at an address, with a team if it has parallel loops and there is one."""
-    return partial(_TEAM.run, replay) if parallel and _TEAM.run else ctypes.CFUNCTYPE(ctypes.c_int)(replay)
+def runner(words: np.ndarray, parallel: bool) -> Callable[[], int]:
+    """Return a function that runs a replay: with the team, if it has parallel loops and there is one.
+
+    Parameters
+    ----------
+    words : int64
+        The replay; see compiled.replay. It must outlive the function.
+    parallel : bool
+    """
+    prepare()
+    run = (_TEAM.run if parallel else None) or _TEAM.replay
+    assert run
+    return partial(run, ctypes.c_int64(words.ctypes.data))

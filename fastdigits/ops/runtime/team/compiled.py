@@ -35,6 +35,7 @@ DONE = 2 * LINE  # parts that helpers have computed
 REPLAY = 3 * LINE  # address of the replay, or 0 once a thread has begun it
 CODE = 4 * LINE  # what the replay has returned
 LAYER = 5 * LINE  # address of the layer's function
+JOIN = LAYER + WORD  # address of `join`
 THREADS = 6 * LINE  # length of the loop in which the layer calls `join`
 MEMBERS = 7 * LINE  # how many threads have joined
 JOB = 8 * LINE  # arguments of parallel_for
@@ -113,10 +114,10 @@ def join(arrays, dimensions, steps, data):
     team = symbol(TEAM)
     if not is_new_member(team):
         return
-    replay = read(team + REPLAY)
-    if replay != 0 and replace(team + REPLAY, replay, 0):
+    address = read(team + REPLAY)
+    if address != 0 and replace(team + REPLAY, address, 0):
         write(team + CALLER, this_thread())
-        write(team + CODE, call(replay, ()))
+        write(team + CODE, replay(address))
         write(team + CALLER, TAKEN)
         write(team + TICKET, OVER)
     turns = 0
@@ -143,18 +144,34 @@ def is_new_member(team):
 
 
 @njit
-def run(join, replay):
+def replay(address):
+    """Call kernels one after the other, as many times as asked for; return 1 as soon as one fails, else 0.
+
+    The replay at the address is the number of times, the number of kernels, and two words for each of them: the address
+    of its entry, and that of its arguments.
+    """
+    times, kernels = read(address), read(address + WORD)
+    for _ in range(times):
+        for k in range(1, kernels + 1):
+            pair = address + 2 * k * WORD
+            if call(read(pair), (read(pair + WORD),)) != 0:
+                return 1
+    return 0
+
+
+@njit
+def run(address):
     """Run a replay with the team, unless it is taken; return what the replay returns."""
     team, threads = symbol(TEAM), np.int64(number_of_threads())
     if threads == 1 or threads > MAX_PARTS or not replace(team + CALLER, FREE, TAKEN):
-        return call(replay, ())
+        return replay(address)
     for m in range(threads):
         write(team + NAMES + m * WORD, 0)
     write(team + MEMBERS, 0)
-    write(team + REPLAY, replay)
+    write(team + REPLAY, address)
     write(team + TICKET, 0)
     write(team + THREADS, threads)
-    call(read(team + LAYER), (join, 0, team + THREADS, 0, 0, 0, 0, threads))
+    call(read(team + LAYER), (read(team + JOIN), 0, team + THREADS, 0, 0, 0, 0, threads))
     code = read(team + CODE)
     write(team + CALLER, FREE)
     return code
