@@ -6,6 +6,7 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType, SimpleNamespace
 
 import checks as checks_module
+import numpy as np
 import pytest
 
 from fastdigits.check import cases
@@ -48,7 +49,8 @@ def calls():
 def plain_ops(monkeypatch):
     """plain_ops() returns the functions of every cpu.py in plain Python; plain_ops(*variants) adds those of variants.
 
-    Kernels run uncompiled and parallel loops serially, with three lanes and tiles that divide no size.
+    Kernels run uncompiled and parallel loops serially, with three lanes and tiles that divide no size. What is read
+    before it is filled makes a test fail.
     """
 
     def load(*variants: str) -> SimpleNamespace:
@@ -75,9 +77,23 @@ def plain_ops(monkeypatch):
                 if package:  # `from package import module` looks there first
                     substituted.setattr(importlib.import_module(package), module, substitute, raising=False)
             substituted.setattr(lanes, "bind", lambda kernel, meanings, inline=False: kernel)
-            return _module(find_spec(f"fastdigits.ops.{family}.cpu"))
+            module = _module(find_spec(f"fastdigits.ops.{family}.cpu"))
+        if hasattr(module, "np"):
+            module.np = HugeNumbers()
+        return module
 
     return load
+
+
+class HugeNumbers:
+    """NumPy, but new arrays are full of numbers with which to compute is an overflow."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype=np.float64):
+        limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
+        return np.full(shape, limits.max, dtype)
 
 
 SUBSTITUTES = {

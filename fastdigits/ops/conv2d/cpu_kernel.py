@@ -123,15 +123,18 @@ def clear_sums(sums):
 
 
 def unpool_rows(dy, pool_mask, share, dz, b, o0, i0):
-    """Fill dz (N, R, J, L) with the gradient of the convolution's output from row i0 and channel o0 on."""
+    """Fill dz (N, R, J, L) with the gradient of the convolution's output from row i0 and channel o0 on.
+
+    Channels after the last are filled with the last, as sums are computed with them, too.
+    """
     B, O, I, J, L = dy.shape
     N, R, _, L = dz.shape
-    for n in range(min(N, O - o0)):
+    for n in range(N):
         for i in range(i0 // 2, min(I, (i0 + R) // 2)):
             for j in range(J):
                 for k in range(4):
                     at = n, 2 * i - i0 + k // 2, 2 * j + k % 2
-                    store(dz, at, unpooled(dy, pool_mask, share, (b, o0 + n, i, j), k))
+                    store(dz, at, unpooled(dy, pool_mask, share, (b, min(o0 + n, O - 1), i, j), k))
 
 
 def pad_rows(x, padded, b, c, h0, left):

@@ -232,7 +232,7 @@ def _by_channels(N, M, STRIDE, POOL, EPILOGUE):
         channels = (O + CHANNELS - 1) // CHANNELS * CHANNELS
         taps, outputs = weight.reshape(O, C * P * Q), y.reshape(B, O, I * J)
         transposed = np.empty((C * P * Q, channels), np.float32)
-        for o0 in range(0, O, LANES):
+        for o0 in range(0, channels, LANES):
             for k0 in range(0, C * P * Q, LANES):
                 _transpose_square(taps, transposed, o0, k0, LANES)
         pixels = np.empty((rows * J, channels), np.float32)
