@@ -106,7 +106,7 @@ FAULTS = [  # operation, kernel, source text, faulty text
     (
         "conv2d_backward",
         "variants.winograd.add_products",
-        "acc[n, m] = load_span(sums, (part, k, r0 + n, s0 + m * L), L)",
+        "acc[n, m] = load_span(sums, (k, r0 + n, s0 + m * L), L)",
         "acc[n, m] = splat(0.0)",
     ),
     # sends the gradient to the pixel left of the maximum

@@ -172,8 +172,9 @@ def _backward_weight(N, M, POOL):
         S = (J - 1) * stride + tiles * M  # columns of x that kernels meet
         pads = left > 0 or S - left > W
         results = np.empty((parts, O, K + 1), np.float32)
-        for t in prange((O + N - 1) // N * parts):
-            o0, part = t // parts * N, t % parts
+        groups = (O + N - 1) // N
+        for t in prange(parts * groups):  # a core has the images that it had in other loops in its cache
+            part, o0 = t // groups, t % groups * N
             sums = np.empty((N, C + 1, P, tiles * M, LANES), np.float32)
             rows_of_x = np.empty(((ROWS - 1) * stride + P, S, LANES), np.float32)
             gradients = np.empty((N, ROWS, J, LANES), np.float32)

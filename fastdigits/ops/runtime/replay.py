@@ -117,7 +117,7 @@ def replay_of(calls: list[Call]) -> Callable[..., None]:
 
     arguments = [entry.packed(values) for _, values in calls]
     pairs = [(entry.address(*call), words.ctypes.data) for call, words in zip(calls, arguments, strict=True)]
-    words = np.array([1, len(calls), *chain.from_iterable(pairs)])
+    words = np.array([1, len(calls), *chain.from_iterable(pairs)], np.int64)
     run, latest = team.runner(words, any(kernel.targetoptions.get("parallel") for kernel, _ in calls)), 1
 
     def replay(times: int = 1) -> None:

@@ -25,6 +25,7 @@ _transform_gradients = bind(cpu_kernel.transform_gradients, cpu)
 _multiply_gradients = bind(cpu_kernel.multiply_gradients, cpu)
 _clear_rows = bind(cpu_kernel.clear_rows, cpu)
 _add_input_gradients = bind(cpu_kernel.add_input_gradients, cpu)
+_transform_sums = bind(cpu_kernel.transform_sums, cpu)
 _kernel_gradient = bind(cpu_kernel.kernel_gradient, cpu)
 _bias_gradient = bind(cpu_kernel.bias_gradient, cpu)
 
@@ -173,15 +174,14 @@ def _gradients(N, T, HALVES, RN, M, INPUTS, POOL, EPILOGUE):
         R, S = (O, C) if INPUTS else (C, O)
         groups = _count_groups(I * POOL, J * POOL, T, HALVES)
         parts = min(B, PARTS)
-        sums = np.empty(
-            (parts, 36, (R + RN - 1) // RN * RN, (S + M * LANES - 1) // (M * LANES) * M * LANES), np.float32
-        )
+        lane_groups = (S + LANES - 1) // LANES
+        kernels = np.empty((parts, R, 9, lane_groups * LANES), np.float32)
         biases = np.empty((parts, O, LANES), np.float32)
         for index in prange(parts):
             part = np.int64(index)
-            sums[part] = 0
             biases[part] = 0
             # tiles of sums go beyond the last channels
+            sums = np.zeros((36, (R + RN - 1) // RN * RN, (S + M * LANES - 1) // (M * LANES) * M * LANES), np.float32)
             v = np.zeros((6, (C + N + RN) * T * 6, LANES), np.float32)
             m = np.zeros((6, (O + RN) * T * 6, LANES), np.float32)
             patches = np.empty((1, T, 6, 6, LANES), np.float32)
@@ -192,16 +192,14 @@ def _gradients(N, T, HALVES, RN, M, INPUTS, POOL, EPILOGUE):
                     count, rows, columns = _place_tiles(places, group, I * POOL, J * POOL, HALVES)
                     _transform_inputs(x, v, patches, places, count, rows, columns, top, left, b)
                     _transform_gradients(dy, pool_mask, m, biases, places, count, rows, columns, part, b, EPILOGUE)
-                    _multiply_gradients(
-                        u, v, m, sums, part, count, rows, columns, C, O, BLOCK, N, T, RN, M, LANES, INPUTS
-                    )
+                    _multiply_gradients(u, v, m, sums, count, rows, columns, C, O, BLOCK, N, T, RN, M, LANES, INPUTS)
                     end = H if group == groups - 1 else max(cleared, min(H, places[count - 1, 0] - top + rows + 2))
                     _clear_rows(dx, b, cleared, end)
                     cleared = end
                     _add_input_gradients(v, x, dx, patches, places, count, rows, columns, top, left, relu_input, b)
-        lane_groups = (S + LANES - 1) // LANES
+            _transform_sums(sums, kernels, part, LANES)
         for t in prange(R * lane_groups):
-            _kernel_gradient(sums, dweight, R, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
+            _kernel_gradient(kernels, dweight, t // lane_groups, t % lane_groups * LANES, LANES, INPUTS)
         for o in range(O):
             _bias_gradient(biases, dbias, o)
 

@@ -408,15 +408,15 @@ def clear_rows(dx, b, first, last):
                 store(dx, (b, c, h, w), splat(0.0))
 
 
-def multiply_gradients(u, v, m, sums, part, count, rows, columns, C, O, BLOCK, N, T, RN, M, L, INPUTS):
+def multiply_gradients(u, v, m, sums, count, rows, columns, C, O, BLOCK, N, T, RN, M, L, INPUTS):
     """Add the products of v and m to the sums of the weight gradient, then replace v by the sums of u times m."""
     for p in range(6):
         for q in range(6):
             if has_point(p, q, rows, columns):
                 if INPUTS:
-                    add_products(m, v, sums, part, p, q, count, O, C, RN, T, M, L)
+                    add_products(m, v, sums, p, q, count, O, C, RN, T, M, L)
                 else:
-                    add_products(v, m, sums, part, p, q, count, C, O, RN, T, M, L)
+                    add_products(v, m, sums, p, q, count, C, O, RN, T, M, L)
                 for c0 in range(0, C, BLOCK):
                     multiply(u, m, v, c0 // BLOCK, p, q, c0, min(BLOCK, C - c0), N, T)
 
@@ -495,13 +495,13 @@ def _edge_input_gradient(v, at, d, rows, columns):
             d[p, 0], d[p, 1], d[p, 2], d[p, 3] = half_input_of_points(d[p, 0], d[p, 1], d[p, 2], d[p, 5])
 
 
-def add_products(r, s, sums, part, p, q, count, rows, channels, N, T, M, L):
-    """Add the products of the channels of r and s at point (p, q) to sums[part].
+def add_products(r, s, sums, p, q, count, rows, channels, N, T, M, L):
+    """Add the products of the channels of r and s at point (p, q) to sums.
 
     s is transposed from one channel of L images to L channels of one image, so that each sum stays in its own lane, as
     in the weight gradient of a dense layer. Tiles of N x M * L sums go beyond the last channels of r and s.
     """
-    parts, K, R, S = sums.shape
+    K, R, S = sums.shape
     k = p * 6 + q
     square, vectors = tile(L), tile(T, L, M)
     for s0 in range(0, S, M * L):
@@ -516,7 +516,7 @@ def add_products(r, s, sums, part, p, q, count, rows, channels, N, T, M, L):
             acc = tile(N, M)
             for n in range(N):
                 for m in range(M):
-                    acc[n, m] = load_span(sums, (part, k, r0 + n, s0 + m * L), L)
+                    acc[n, m] = load_span(sums, (k, r0 + n, s0 + m * L), L)
             for t in range(count):
                 for l in range(L):
                     for n in range(N):
@@ -525,32 +525,46 @@ def add_products(r, s, sums, part, p, q, count, rows, channels, N, T, M, L):
                             acc[n, m] = fma(vectors[t, l, m], v, acc[n, m])
             for n in range(N):
                 for m in range(M):
-                    store_span(sums, (part, k, r0 + n, s0 + m * L), acc[n, m])
+                    store_span(sums, (k, r0 + n, s0 + m * L), acc[n, m])
 
 
-def kernel_gradient(sums, dweight, R, r, s0, L, TRANSPOSED):
-    """Fill dweight (O * C, 9) for channels r, one of R, and s0 .. s0+L from the sums of all parts.
+def transform_sums(sums, kernels, part, L):
+    """Fill kernels[part] with the sums of a part of the batch, transformed to the weights of 3 x 3 pixels."""
+    parts, R, K, S = kernels.shape
+    for r in range(R):
+        for s0 in range(0, S, L):
+            half = tile(3, 6)
+            for q in range(6):
+                half[0, q], half[1, q], half[2, q] = kernel_of_points(
+                    load_span(sums, (q, r, s0), L),
+                    load_span(sums, (6 + q, r, s0), L),
+                    load_span(sums, (12 + q, r, s0), L),
+                    load_span(sums, (18 + q, r, s0), L),
+                    load_span(sums, (24 + q, r, s0), L),
+                    load_span(sums, (30 + q, r, s0), L),
+                )
+            for p in range(3):
+                g = tile(3)
+                g[0], g[1], g[2] = kernel_of_points(
+                    half[p, 0], half[p, 1], half[p, 2], half[p, 3], half[p, 4], half[p, 5]
+                )
+                for q in range(3):
+                    store_span(kernels, (part, r, p * 3 + q, s0), g[q])
+
+
+def kernel_gradient(kernels, dweight, r, s0, L, TRANSPOSED):
+    """Fill dweight (O * C, 9) for channels r and s0 .. s0+L with the sums of all parts.
 
     If TRANSPOSED is 0, r is an input channel and s an output channel; if 1, the other way round.
     """
-    parts, K, _, S = sums.shape
+    parts, R, K, S = kernels.shape
     rows, _ = dweight.shape
     channels = rows // R
-    half, square = tile(3, 6), tile(L)
-    g = tile(9)
-    for q in range(6):
-        column = tile(6)
-        for p in range(6):
-            column[p] = load_span(sums, (0, p * 6 + q, r, s0), L)
-            for part in range(1, parts):
-                column[p] = column[p] + load_span(sums, (part, p * 6 + q, r, s0), L)
-        half[0, q], half[1, q], half[2, q] = kernel_of_points(
-            column[0], column[1], column[2], column[3], column[4], column[5]
-        )
-    for p in range(3):
-        g[3 * p], g[3 * p + 1], g[3 * p + 2] = kernel_of_points(
-            half[p, 0], half[p, 1], half[p, 2], half[p, 3], half[p, 4], half[p, 5]
-        )
+    g, square = tile(9), tile(L)
+    for k in range(9):
+        g[k] = load_span(kernels, (0, r, k, s0), L)
+        for part in range(1, parts):
+            g[k] = g[k] + load_span(kernels, (part, r, k, s0), L)
     for q0 in range(0, 9, L):
         for l in range(L):
             square[l] = g[q0 + l] if q0 + l < 9 else splat(0.0)
