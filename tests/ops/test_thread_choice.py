@@ -3,7 +3,8 @@
 import numba
 import pytest
 
-from fastdigits.ops.runtime.thread_choice import MAX_HOLD, RECHECK, TRIAL, ThreadChoice, on_all_or_one
+from fastdigits.ops.runtime import thread_choice
+from fastdigits.ops.runtime.thread_choice import MAX_HOLD, RECHECK, TRIAL, TRIAL_S, ThreadChoice, on_all_or_one
 
 ALONE_S, TOGETHER_S, BUSY_S, LOST_S = 1.2e-3, 0.7e-3, 1.3e-3, 9e-3  # of a step: one thread, two, next to a busy program
 
@@ -21,6 +22,17 @@ def test_all_threads_are_used_where_they_are_faster():
     choice = ThreadChoice()
     assert run(choice, RECHECK, lambda call: TOGETHER_S) == TRIAL
     assert run(choice, 100 * RECHECK, lambda call: TOGETHER_S) < 0.01 * 100 * RECHECK
+
+
+def test_threads_that_are_late_do_not_decide_about_short_calls():
+    choice, alone_s = ThreadChoice(), TRIAL_S / 39
+    calls = 0
+    while choice.one_thread:
+        choice.add(alone_s)
+        calls += 1
+    assert calls == 40
+    choice.add(10 * alone_s)  # until the others were awake
+    assert run(choice, 200, lambda call: alone_s / 2) == 0
 
 
 def test_one_call_that_waits_for_a_lost_core_changes_nothing():
@@ -42,7 +54,8 @@ def test_all_threads_are_used_again_soon_after_another_program_has_ended():
 
 
 @pytest.fixture
-def two_threads():
+def two_threads(monkeypatch):
+    monkeypatch.setattr(thread_choice, "TRIAL_S", 0)  # so that a trial of what takes no time ends
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("this machine has one core")
     before = numba.get_num_threads()

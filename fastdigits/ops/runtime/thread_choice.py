@@ -9,16 +9,18 @@ from functools import wraps
 from math import inf
 from time import perf_counter
 
-TRIAL, BLOCK, MAX_HOLD, RECHECK = 8, 32, 512, 1024  # calls
-WORTHWHILE = 0.97  # share of the time on one thread that all threads may take
+TRIAL, BLOCK, MAX_HOLD, RECHECK = 4, 32, 512, 1024  # calls
+TRIAL_S = 0.0015  # a shorter trial would depend too much on when the other threads wake up
+WORTHWHILE = 0.9  # share of the time on one thread that all threads may take
 
 
 class ThreadChoice:
     """Whether a function that does the same work in every call shall use one thread, given the durations of its calls.
 
-    The function is timed on one thread for TRIAL calls, then on all threads for TRIAL calls and for blocks of BLOCK
-    calls: the others decide if one call waits for a lost core. Once that was not WORTHWHILE, it runs on one thread, for
-    BLOCK calls at first and twice as many each further time, up to MAX_HOLD. After RECHECK calls, all starts again.
+    The function is timed on one thread for TRIAL calls, or more of them if they take less than TRIAL_S, then as long on
+    all threads, and for blocks of BLOCK calls: the others decide if one call waits for a lost core. Once that was not
+    WORTHWHILE, it runs on one thread, for BLOCK calls at first and twice as many each further time, up to MAX_HOLD.
+    After RECHECK calls, all starts again.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,8 @@ class ThreadChoice:
         """Take the duration of one or more calls into account, at most `left`."""
         self._calls += calls
         self._seconds += seconds
+        if self._calls == self._length and self._seconds < TRIAL_S:
+            self._length += TRIAL
         if self._calls == self._length:
             self._end_block(self._seconds / self._calls)
 
