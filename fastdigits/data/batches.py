@@ -55,8 +55,8 @@ class Batches:
         self.shift = np.float32(-normalisation.mean / normalisation.std)
 
     def replace(self, images: np.ndarray) -> None:
-        """Replace all images by others of the same number, shape and type, at the same address on the device."""
-        self.images[...] = self.ops.upload(self.normalisation.preparation.apply(images))
+        """Replace the first images by others of the same shape and type, at the same address on the device."""
+        self.images[: len(images)] = self.ops.upload(self.normalisation.preparation.apply(images))
 
     def over(self, order: Array) -> Iterator[tuple[Array, Array, int]]:
         """Yield (x, targets, number of images) for all images in `order`, int32 indices on the device."""

@@ -120,7 +120,7 @@ class Preparation:
 
     def __bool__(self) -> bool:
         """Return whether the preparation changes images at all."""
-        return self.placed(*UNPREPARED.placement) != UNPREPARED
+        return bool(self.pad or self.invert) or (self.contrast, self.gamma, self.binarize) != (1, 1, None)
 
 
 UNPREPARED = Preparation()

@@ -12,8 +12,8 @@ from fastdigits import ops as devices
 from fastdigits.config.training import EVALUATION_BATCH, is_custom_loss
 from fastdigits.data.batches import Batches
 from fastdigits.data.preprocessing import Normalisation
-from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate, probabilities
-from fastdigits.nn.network import Network
+from fastdigits.inference.evaluate import Evaluation, check_finite, evaluate
+from fastdigits.nn.network import INFERENCE_MICRO_BATCH, Network
 from fastdigits.ops.interface import Array
 from fastdigits.ops.loss.reference import softmax
 from fastdigits.ops.runtime.rehearsal import Rehearsal, planned
@@ -74,18 +74,26 @@ class NetworkPool:
             If a score is NaN or infinite.
         """
         self.check(images, None)
-        if self.single_ops and len(images) <= devices.MAX_SEQUENTIAL_IMAGES:
-            with self._copies.lend(1, self._new_single_image) as single_image:
-                return single_image.probabilities(images)
-        # A batch takes the same time if most of it is empty
-        batch_size = self.ops.lanes if len(images) <= FEW_IMAGES else EVALUATION_BATCH
-        some = images[: FEW_IMAGES + 1]
-        with (
-            planned(lambda rehearsal: self.deferred(rehearsal).probabilities(some)),
-            self._copies.lend(batch_size, partial(self._new_copy, batch_size)) as network,
-        ):
-            batches = Batches(network.ops, images, None, batch_size, self.normalisation)
-            return probabilities(network, batches, np.arange(len(images)))
+        scores = np.empty((len(images), self.network.classes, 1), np.float32)
+        for part, batch_size in self._parts(len(images)):
+            with self._copies.lend(batch_size, partial(self._new_batch, batch_size)) as batch:
+                batch.compute(images[part], scores[part, :, 0])
+        check_finite(scores, np.zeros((len(images), 1)))
+        p = np.empty_like(scores)
+        softmax(scores, p)
+        return p[..., 0]
+
+    def _parts(self, images: int) -> Iterator[tuple[slice, int]]:
+        """Yield parts of the images, each with the number of images to predict at a time."""
+        if self.single_ops and images <= devices.MAX_SEQUENTIAL_IMAGES:
+            yield slice(images), 1
+            return
+        large = INFERENCE_MICRO_BATCH if self.ops.prefers_micro_batches else EVALUATION_BATCH
+        few = images % large if images % large <= FEW_IMAGES else 0
+        if few < images:
+            yield slice(images - few), large
+        if few:
+            yield slice(images - few, images), self.ops.lanes
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray, loss: str) -> Evaluation:
         """Evaluate the network on images uint8 (N, H, W) with labels uint8 (N,); `loss` is a key of LOSSES.
@@ -101,7 +109,9 @@ class NetworkPool:
         custom = is_custom_loss(loss)
         with (
             planned(lambda rehearsal: self.deferred(rehearsal, custom).evaluate(images[:1], labels[:1], loss)),
-            self._copies.lend(EVALUATION_BATCH, partial(self._new_copy, EVALUATION_BATCH)) as network,
+            self._copies.lend(
+                "evaluation", partial(self.network.inference_copy, self.ops, EVALUATION_BATCH)
+            ) as network,
         ):
             batches = Batches(network.ops, images, labels, EVALUATION_BATCH, self.normalisation)
             return evaluate(network, batches, np.arange(len(images)), loss)
@@ -121,55 +131,49 @@ class NetworkPool:
     def _new_copy(self, batch_size: int) -> Network:
         return self.network.inference_copy(self.ops, batch_size)
 
-    def _new_single_image(self) -> "SingleImage":
-        """Return a copy for single images, with its kernels compiled, so that calls need not look for a plan."""
+    def _new_batch(self, size: int) -> "ReplayedBatch":
+        """Return a batch on a copy of the network, with its kernels compiled, so that calls need no plan."""
 
-        def new(pool: NetworkPool) -> SingleImage:
-            assert pool.single_ops
-            single_image = SingleImage(pool.network.inference_copy(pool.single_ops, 1), pool.normalisation)
-            single_image.forward()
-            return single_image
+        def new(pool: NetworkPool) -> ReplayedBatch:
+            ops = pool.single_ops if size == 1 and pool.single_ops else pool.ops
+            batch = ReplayedBatch(pool.network.inference_copy(ops, size), pool.normalisation, size)
+            batch.forward()
+            return batch
 
         with planned(lambda rehearsal: new(self.deferred(rehearsal))):
             return new(self)
 
 
-class SingleImage:
-    """Prediction of one image after another with the lowest latency.
+class ReplayedBatch:
+    """Prediction of a fixed number of images at a time, whose operations are recorded once and then replayed.
 
-    After some calls, the forward pass is a single call of compiled code, which other threads need not wait for.
+    A batch takes the same time if most of it is empty.
 
     Parameters
     ----------
     network : Network
-        Built for batches of one image, on operations with a single lane.
+        Built for inference in batches of this size.
     normalisation : Normalisation
+    size : int
     """
 
-    def __init__(self, network: Network, normalisation: Normalisation):
-        self.network, ops, edges = network, network.ops, 2 * normalisation.preparation.pad
+    def __init__(self, network: Network, normalisation: Normalisation, size: int):
+        self.network, self.size, ops, edges = network, size, network.ops, 2 * normalisation.preparation.pad
         C, H, W = network.input_shape
-        self.batches = Batches(ops, np.zeros((1, H - edges, W - edges), np.uint8), None, 1, normalisation)
-        self.row = ops.zeros((1,), np.int32)
+        self.batches = Batches(ops, np.zeros((size, H - edges, W - edges), np.uint8), None, size, normalisation)
+        self.rows = ops.upload(np.arange(size, dtype=np.int32))
         self.forward = ops.captured(self._forward)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return the class probabilities, float32 (N, classes), of images uint8 (N, H, W).
-
-        Raises
-        ------
-        NotFiniteError
-            If a score is NaN or infinite.
-        """
-        scores = np.empty((len(images), self.network.classes, 1), np.float32)
-        for number in range(len(images)):
-            self.batches.replace(images[number : number + 1])
-            scores[number] = self.forward()[0]
-        check_finite(scores, np.zeros((len(images), 1)))
-        p = np.empty_like(scores)
-        softmax(scores, p)
-        return p[..., 0]
+    def compute(self, images: np.ndarray, scores: np.ndarray) -> None:
+        """Fill the scores, float32 (N, classes), of images uint8 (N, H, W)."""
+        for first in range(0, len(images), self.size):
+            some = images[first : first + self.size]
+            self.batches.replace(some)
+            packed = self.network.ops.download(self.forward())
+            by_image = packed.transpose(0, 2, 1).reshape(-1, scores.shape[1])
+            scores[first : first + len(some)] = by_image[: len(some)]
 
     def _forward(self) -> Array:
-        [(x, _, _)] = self.batches.parts(self.row, 1)
-        return self.network.forward(x)
+        [(x, _, _)] = self.batches.parts(self.rows, self.size)
+        with np.errstate(over="ignore", invalid="ignore"):  # on the reference device; an error says more than a warning
+            return self.network.forward(x)

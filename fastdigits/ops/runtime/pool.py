@@ -157,7 +157,8 @@ class _Pool:
     def _locks(self) -> list[Any]:
         from numba.core.compiler_lock import global_compiler_lock
 
-        return [self._lock, self._one_at_a_time, global_compiler_lock]
+        # In the order in which a captured function takes them, whose kernels are guarded, too
+        return [self._one_at_a_time, self._lock, global_compiler_lock]
 
     def _why_lost_in_child(self) -> str | None:
         forked = "The kernels cannot run in this process, because it was forked"
