@@ -13,8 +13,6 @@ from itertools import chain
 from threading import get_ident
 from typing import Any
 
-import numpy as np
-
 from fastdigits.ops.runtime.thread_choice import on_all_or_one
 
 Call = tuple[Any, tuple]  # a kernel, which is a dispatcher of Numba, and its arguments
@@ -113,6 +111,8 @@ def replay_of(calls: list[Call]) -> Callable[..., None]:
     MemoryError
         When it is called, if a kernel cannot allocate memory: kernels raise nothing else.
     """
+    import numpy as np
+
     from fastdigits.ops.runtime import entry, team
 
     arguments = [entry.packed(values) for _, values in calls]
