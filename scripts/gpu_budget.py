@@ -82,7 +82,7 @@ def count(model: str) -> list[Launch]:
     with interpreted(counts_memory=True) as gpu:
         step = TrainingStep(model, ops.load("cuda"), BATCH_SIZE, graph=False)
         run = step.trainer.run_step
-        step.trainer.run_step = lambda images: graph.record(run, images).launch(device.stream())
+        step.trainer.run_step = lambda images, times: graph.record(run, images).launch(device.stream())
         gpu.launches.clear()
         step()
         return [_launch(done) for done in gpu.launches]

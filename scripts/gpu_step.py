@@ -15,6 +15,7 @@ import numpy as np
 from fastdigits import ops as devices
 from fastdigits.config.training import TrainConfig
 from fastdigits.models import network_of
+from fastdigits.ops.array import reference
 from fastdigits.training.trainer import Trainer, build_for_training
 
 STEPS = 2  # of the program
@@ -56,7 +57,7 @@ class TrainingStep:
 
     def launches(self) -> list[tuple]:
         """Return (kernel, grid, arguments) of each kernel of a step, which runs one by one."""
-        recorded, self.trainer.run_step = self.trainer.run_step, self.trainer._run_step
+        recorded, self.trainer.run_step = self.trainer.run_step, reference.captured(self.trainer._run_step)
         with _noted_launches() as launches:
             self()
         self.trainer.run_step = recorded

@@ -38,6 +38,13 @@ def allocate(size, y):
     y[0] = np.empty(size[0])[0]
 
 
+@recordable
+@njit(nogil=True)
+def store_all(flag, small, large, single, double, pair, view, y):
+    y[0], y[1], y[2], y[3] = flag, small, large, single
+    y[4], y[5], y[6], y[7] = double, pair[0], pair[1], view[1, 2]
+
+
 def arrays(rows=3, columns=5):
     x = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
     return x, np.arange(rows, dtype=np.float64), np.full_like(x, np.nan), np.zeros_like(x)
@@ -105,6 +112,17 @@ def test_a_function_with_an_operation_in_numpy_is_called_every_time():
         captured()
     assert len(calls) == CALLS
     np.testing.assert_array_equal(total[1:], CALLS * y[1:])
+
+
+def test_a_replay_has_arguments_of_all_types():
+    view, y = np.arange(24, dtype=np.float32).reshape(4, 6)[::2, ::-2], np.zeros(8)
+    arguments = (True, np.int32(-7), 2**40 + 1, np.float32(1 / 3), -1e300, (np.uint8(200), np.float32(0.5)), view)
+    _, calls = replay.record(lambda: store_all(*arguments, y))
+    expected = [1, -7, 2**40 + 1, np.float32(1 / 3), -1e300, 200, 0.5, 13]
+    assert y.tolist() == expected
+    y[:] = 0
+    replay.replay_of(calls)()
+    assert y.tolist() == expected
 
 
 def test_an_error_while_recording_ends_the_recording():

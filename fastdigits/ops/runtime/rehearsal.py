@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastdigits.ops import array, random
+from fastdigits.ops.array import reference
 from fastdigits.ops.interface import Ops
 from fastdigits.ops.runtime import compilation
 
@@ -57,6 +58,11 @@ class DeferredOps:
     def __init__(self, ops: Ops, calls: list[partial]):
         self._ops, self._calls, self._run_at_once = ops, calls, {*array.OPS, *random.OPS}
         self.empty = ops.zeros  # no operation fills these arrays, but indices read from them must be valid
+
+    def captured(self, function: Callable) -> Callable:
+        """Return a function that is not recorded, after planning the kernel that runs replays."""
+        self._ops.captured(function)
+        return reference.captured(function)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._ops, name)
