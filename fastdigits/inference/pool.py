@@ -128,9 +128,6 @@ class NetworkPool:
         pool.single_ops = self.single_ops and rehearsal.defer(self.single_ops, custom)
         return pool
 
-    def _new_copy(self, batch_size: int) -> Network:
-        return self.network.inference_copy(self.ops, batch_size)
-
     def _new_batch(self, size: int) -> "ReplayedBatch":
         """Return a batch on a copy of the network, with its kernels compiled, so that calls need no plan."""
 
@@ -169,9 +166,7 @@ class ReplayedBatch:
         for first in range(0, len(images), self.size):
             some = images[first : first + self.size]
             self.batches.replace(some)
-            packed = self.network.ops.download(self.forward())
-            by_image = packed.transpose(0, 2, 1).reshape(-1, scores.shape[1])
-            scores[first : first + len(some)] = by_image[: len(some)]
+            self.network.ops.unpack(self.forward(), scores[first : first + len(some)])
 
     def _forward(self) -> Array:
         [(x, _, _)] = self.batches.parts(self.rows, self.size)

@@ -6,8 +6,8 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType, SimpleNamespace
 
 import checks as checks_module
-import numpy as np
 import pytest
+from new_memory import FilledNumPy, huge_numbers
 
 from fastdigits.check import cases
 from fastdigits.ops import FAMILIES, lanes
@@ -79,21 +79,10 @@ def plain_ops(monkeypatch):
             substituted.setattr(lanes, "bind", lambda kernel, meanings, inline=False: kernel)
             module = _module(find_spec(f"fastdigits.ops.{family}.cpu"))
         if hasattr(module, "np"):
-            module.np = HugeNumbers()
+            module.np = FilledNumPy(huge_numbers)
         return module
 
     return load
-
-
-class HugeNumbers:
-    """NumPy, but new arrays are full of numbers with which to compute is an overflow."""
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-    def empty(self, shape, dtype=np.float64):
-        limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
-        return np.full(shape, limits.max, dtype)
 
 
 SUBSTITUTES = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from new_memory import FilledNumPy, bytes_of
 
 from fastdigits import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Residual, Sequential
 from fastdigits.ops.array import reference
@@ -19,21 +20,6 @@ NETWORKS = {
 }
 
 
-class Filled:
-    """NumPy, but new arrays are full of one byte: 0, or 255, of which NaN is made."""
-
-    def __init__(self, byte):
-        self.byte = byte
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-    def empty(self, *arguments):
-        array = np.empty(*arguments)
-        array.view(np.uint8).fill(self.byte)
-        return array
-
-
 @pytest.mark.filterwarnings("ignore:The network is no better than chance")
 @pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
 @pytest.mark.parametrize("device", ["reference", "cpu"])
@@ -44,7 +30,7 @@ def test_no_result_depends_on_uninitialised_memory(layers, device, monkeypatch):
     weights = rng.uniform(0.5, 2, 83)
     results = []
     for byte in (0, 255):
-        monkeypatch.setattr(reference, "np", Filled(byte))
+        monkeypatch.setattr(reference, "np", FilledNumPy(bytes_of(byte)))
         model, other = (Sequential(layers, input_shape=(1, 10, 10), device=device) for _ in range(2))
         history = model.fit(images, labels, epochs=2, batch_size=37, sample_weight=weights, ema=0.9, augment="shift=1")
         for count in (20, 33):

@@ -85,7 +85,8 @@ def unpack(x, images):
     x : float32 (B, ..., L)
     images : float32 (N, ...), filled, with N <= B * L
     """
-    images[...] = np.moveaxis(x, -1, 1).reshape(-1, *images.shape[1:])[: len(images)]
+    by_image = x.transpose(0, -1, *range(1, x.ndim - 1))  # as np.moveaxis does, which takes ten times as long
+    images[...] = by_image.reshape(-1, *images.shape[1:])[: len(images)]
 
 
 def accumulate(values, total):

@@ -11,7 +11,7 @@ The members that this relies on are private to Numba; tests/ops/test_compilation
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -71,23 +71,40 @@ def _is_locking(instruction: Any) -> bool:
     return isinstance(instruction, ir.CallInstr) and instruction.callee.name in LOCKING
 
 
+def address_for_c(dispatcher: Any, types: tuple) -> int:
+    """Return the address of what C calls for a function that is compiled for these types of arguments."""
+    code = dispatcher.overloads[types]
+    return code.library.get_pointer_to_function(code.fndesc.llvm_cfunc_wrapper_name)
+
+
 def without_unused_code(dispatcher: Any) -> Any:
     """Compile a function without machine code for what is linked into it; return the function."""
-    dispatcher._compiler.compile = partial(_compile, dispatcher._compiler.compile)
+    return compiled_within(dispatcher, _linking_only)
+
+
+def compiled_within(dispatcher: Any, surroundings: Callable[[Any], AbstractContextManager]) -> Any:
+    """Compile a function within a context, which is given Numba's context for the CPU; return the function."""
+    dispatcher._compiler.compile = partial(_compile, dispatcher._compiler.compile, surroundings)
     return dispatcher
 
 
-def _compile(compile_function: Callable[..., Any], arguments: tuple, return_type: Any) -> Any:
+def _compile(
+    compile_function: Callable[..., Any],
+    surroundings: Callable[[Any], AbstractContextManager],
+    arguments: tuple,
+    return_type: Any,
+) -> Any:
     """Compile a function for types of arguments. Numba's lock is held meanwhile."""
     from numba.core.registry import cpu_target
 
-    with _linking_only(cpu_target.target_context.codegen()):
+    with surroundings(cpu_target.target_context):
         return compile_function(arguments, return_type)
 
 
 @contextmanager
-def _linking_only(codegen: Any) -> Iterator[None]:
+def _linking_only(context: Any) -> Iterator[None]:
     """Create a LinkedLibrary for all that is compiled in this block, by hiding attributes of Numba's class."""
+    codegen = context.codegen()
     codegen._library_class = LinkedLibrary
     codegen.set_env = partial(_set_environment, codegen)
     try:

@@ -5,7 +5,7 @@ for each argument of Numba's calling convention, in which an array has several. 
 of an error.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,23 +13,21 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from fastdigits.ops.runtime.code_library import LOOP
+from fastdigits.ops.runtime.code_library import LOOP, address_for_c, compiled_within
 
 WORD = ir.IntType(64)
 
 
 def with_entry(dispatcher: Any) -> Any:
     """Compile a function with an entry, for each type of its arguments; return the function."""
-    dispatcher._compiler.compile = partial(_compile, dispatcher._compiler.compile)
-    return dispatcher
+    return compiled_within(dispatcher, _creating_entries)
 
 
 def address(kernel: Any, arguments: tuple) -> int:
     """Return the address of the entry of a compiled kernel for arguments of these types."""
     from numba import typeof
 
-    code = kernel.overloads[tuple(map(typeof, arguments))]
-    return code.library.get_pointer_to_function(code.fndesc.llvm_cfunc_wrapper_name)
+    return address_for_c(kernel, tuple(map(typeof, arguments)))
 
 
 def packed(arguments: tuple) -> np.ndarray:
@@ -52,14 +50,6 @@ def _words(arguments: tuple) -> Iterator[int]:
         else:
             number = np.asarray(value)
             yield int(number.view(f"i{number.itemsize}"))
-
-
-def _compile(compile_function: Callable[..., Any], arguments: tuple, return_type: Any) -> Any:
-    """Compile a function for types of arguments. Numba's lock is held meanwhile."""
-    from numba.core.registry import cpu_target
-
-    with _creating_entries(cpu_target.target_context):
-        return compile_function(arguments, return_type)
 
 
 @contextmanager

@@ -21,15 +21,15 @@ from numba import njit, types
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastdigits.ops.runtime import compilation
+from fastdigits.ops.runtime.code_library import address_for_c
 from fastdigits.ops.runtime.numba_cache import cached
 from fastdigits.ops.runtime.team import compiled
 from fastdigits.ops.runtime.team.atomics import WORD
 
 LAYER_FUNCTION = "numba_parallel_for"
-FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+OF_AN_ADDRESS = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)  # type of a function for C
 
-
-Function = Callable[[ctypes.c_int64], int]  # for C
+RunReplay = Callable[[ctypes.c_int64], int]
 
 
 class _Team:
@@ -44,8 +44,8 @@ class _Team:
     """
 
     def __init__(self) -> None:
-        self.replay: Function | None = None
-        self.run: Function | None = None
+        self.replay: RunReplay | None = None
+        self.run: RunReplay | None = None
         self._functions = {
             function: cached(njit(error_model="numpy")(function.py_func))
             for function in (compiled.replay, compiled.parallel_for, compiled.join, compiled.run)
@@ -55,7 +55,7 @@ class _Team:
 
     def prepare(self) -> None:
         """Compile what runs replays on one thread."""
-        self.replay = FUNCTION(self._address(compiled.replay))
+        self.replay = OF_AN_ADDRESS(self._address(compiled.replay))
 
     def install(self) -> None:
         """Put `parallel_for` in the place of the layer's function, for kernels that are linked from now on."""
@@ -65,7 +65,7 @@ class _Team:
         binding.add_symbol(compiled.TEAM, start)
         binding.add_symbol(LAYER_FUNCTION, self._address(compiled.parallel_for))
         join.value = self._address(compiled.join)
-        self.run = FUNCTION(self._address(compiled.run))
+        self.run = OF_AN_ADDRESS(self._address(compiled.run))
 
     def plan(self, *functions: Any) -> None:
         """Note functions that must be compiled."""
@@ -77,8 +77,7 @@ class _Team:
         """Compile a function and return its address for C."""
         dispatcher = self._functions[function]
         dispatcher.compile(_types(function))
-        code = dispatcher.overloads[_types(function)]
-        return code.library.get_pointer_to_function(code.fndesc.llvm_cfunc_wrapper_name)
+        return address_for_c(dispatcher, _types(function))
 
 
 def _types(function: Any) -> tuple[types.Type, ...]:
